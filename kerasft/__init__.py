@@ -1,0 +1,105 @@
+"""Fine-tunes pretrained Keras models: recipes, honest validation, advice, export.
+
+The rooms, from the lowest; each imports only from those above it (a test reads the imports):
+
+    config, errors, network, presets, catalog    settings and names; standard library only
+    data          sources -> splits -> arrays, prepared once -> batches
+    models        backbones, blocks by depth, heads, objectives
+    runs          the folder that a fit leaves behind
+    insight       plots and words, from records alone
+    training      phases, schedules, callbacks, fit, evaluate, predict
+    serving       export with preprocessing in the graph
+    cli           click commands over this API
+
+Names are imported when they are used, so that the command line starts without TensorFlow.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kerasft.catalog import list_recipes, load_recipe
+    from kerasft.config import Config, ImageConfig, TextConfig, setting
+    from kerasft.data import Data, Examples, Labels, Split, load_data, load_glyphs, prepare_data
+    from kerasft.errors import (
+        DamagedFileError,
+        DataError,
+        DivergedError,
+        KerasftError,
+        NetworkError,
+        ResourceError,
+        ResumeError,
+        SettingError,
+    )
+    from kerasft.models import (
+        block_table,
+        find_blocks,
+        freeze,
+        head,
+        image_features,
+        load_backbone,
+        text_features,
+    )
+    from kerasft.runs import Run, list_runs, load_run
+    from kerasft.serving import export
+    from kerasft.training import compile_model, evaluate, fit, load_model, predict
+
+__version__ = "0.1.0"
+
+# TensorFlow leaves oneDNN off on AMD processors, where it halves the time of a step; it reads the
+# variable once, at its import. A user who has set it is left alone.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+_HOMES = {
+    "kerasft.catalog": ("list_recipes", "load_recipe"),
+    "kerasft.config": ("Config", "ImageConfig", "TextConfig", "setting"),
+    "kerasft.data": (
+        "Data",
+        "Examples",
+        "Labels",
+        "Split",
+        "load_data",
+        "load_glyphs",
+        "prepare_data",
+    ),
+    "kerasft.errors": (
+        "DamagedFileError",
+        "DataError",
+        "DivergedError",
+        "KerasftError",
+        "NetworkError",
+        "ResourceError",
+        "ResumeError",
+        "SettingError",
+    ),
+    "kerasft.models": (
+        "block_table",
+        "find_blocks",
+        "freeze",
+        "head",
+        "image_features",
+        "load_backbone",
+        "text_features",
+    ),
+    "kerasft.runs": ("Run", "list_runs", "load_run"),
+    "kerasft.serving": ("export",),
+    "kerasft.training": ("compile_model", "evaluate", "fit", "load_model", "predict"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+__all__ = sorted(["__version__", *_HOME_OF])
+
+
+def __getattr__(name: str) -> Any:
+    """Imports a public name on first use (PEP 562)."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'kerasft' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,243 @@
+"""Finds recipes by name or path, and reads what they say of themselves without running them."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib
+import importlib.util
+import sys
+import traceback
+from dataclasses import dataclass, is_dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from kerasft.config import Config
+from kerasft.errors import KerasftError, SettingError, did_you_mean
+
+_PACKAGE = "kerasft.recipes"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A recipe as its source tells it, without running it.
+
+    Attributes:
+        name: Its file's name without `.py`; runs are kept under it.
+        path: Its file.
+        summary: First line of its docstring.
+        docstring: All of its docstring.
+    """
+
+    name: str
+    path: Path
+    summary: str
+    docstring: str
+
+
+def list_recipes() -> list[Recipe]:
+    """Returns the recipes of the package `kerasft.recipes`, by name.
+
+    Their files are parsed, not imported. A file that cannot be parsed is listed too, with the
+    reason as its summary.
+
+    Example:
+        >>> [recipe.name for recipe in list_recipes()]
+    """
+    paths = sorted(recipes_folder().glob("*.py"))
+    return [_read_recipe(path) for path in paths if not path.name.startswith("_")]
+
+
+def find_recipe(name_or_path: str | Path) -> Recipe:
+    """Returns one recipe, without importing it.
+
+    Args:
+        name_or_path: Name of a recipe of the package, or path of a `.py` file.
+
+    Raises:
+        SettingError: There is no such recipe or file.
+
+    Example:
+        >>> find_recipe("resnet_digits").summary
+    """
+    text = str(name_or_path)
+    if text.endswith(".py"):
+        return _read_recipe(_existing_file(text))
+    known = {recipe.name: recipe for recipe in list_recipes()}
+    if text in known:
+        return known[text]
+    if Path(text).name != text:
+        raise SettingError(f"A recipe is a name or a .py file. Received: {text}.")
+    own = f" Did you mean the file './{text}.py'?" if Path(f"{text}.py").is_file() else ""
+    raise SettingError(
+        f"There is no recipe '{text}'.{did_you_mean(text, known) or own} "
+        "All recipes: kerasft list. A file of your own works by its path, such as my_recipe.py."
+    )
+
+
+def load_recipe(name_or_path: str | Path) -> ModuleType:
+    """Imports a recipe and checks that it has what a recipe needs.
+
+    A file outside of the package is run anew by each call, so that what an editor changed counts.
+
+    Args:
+        name_or_path: Name of a recipe of the package, or path of a `.py` file.
+
+    Returns:
+        Its module: `Config`, `load_data`, `build_model`, and perhaps `search_space`.
+
+    Raises:
+        SettingError: There is no such recipe, it cannot be imported, or a part is missing.
+
+    Example:
+        >>> recipe = load_recipe("resnet_digits")
+        >>> recipe.Config(epochs=3).epochs
+        3
+    """
+    recipe = find_recipe(name_or_path)
+    try:
+        module = _import(recipe)
+    except KerasftError:
+        raise
+    except SyntaxError as error:
+        raise SettingError(
+            f"The recipe {error.filename or recipe.path} is no valid Python: {error.msg} in line "
+            f"{error.lineno}."
+        ) from error
+    except Exception as error:  # a recipe is a user's program: anything can go wrong in it
+        raise SettingError(
+            f"The recipe {recipe.path} cannot be imported: {type(error).__name__}: {error}"
+            f"{_line_in(recipe.path, error)}."
+        ) from error
+    _check(module, recipe.path)
+    return module
+
+
+def recipe_defaults(recipe: Recipe) -> dict[str, Any]:
+    """Returns the defaults that a recipe's Config sets, read from its source without running it.
+
+    Only plain values are seen; what is computed is left out, and so is what it inherits.
+
+    Example:
+        >>> recipe_defaults(find_recipe("resnet_digits"))["dataset"]
+        'builtin:digits'
+    """
+    try:
+        body = ast.parse(recipe.path.read_bytes()).body
+    except (SyntaxError, ValueError):
+        return {}
+    kinds = [item for item in body if isinstance(item, ast.ClassDef) and item.name == "Config"]
+    found: dict[str, Any] = {}
+    for statement in (statement for kind in kinds for statement in kind.body):
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            value = statement.value
+            if isinstance(value, ast.Call) and value.args:  # setting(default, help)
+                value = value.args[0]
+            if isinstance(value, ast.expr) and _is_literal(value):
+                found[statement.target.id] = ast.literal_eval(value)
+    return found
+
+
+def _is_literal(value: ast.expr) -> bool:
+    try:
+        ast.literal_eval(value)
+    except ValueError:
+        return False
+    return True
+
+
+def recipes_folder() -> Path:
+    """Returns the folder of the package `kerasft.recipes`.
+
+    In a checkout that is not installed it is `recipes/` beside the `kerasft` folder.
+    """
+    found = importlib.util.find_spec(_PACKAGE)
+    if found is not None and found.submodule_search_locations:
+        return Path(next(iter(found.submodule_search_locations)))
+    return Path(__file__).resolve().parent.parent / "recipes"
+
+
+def _existing_file(text: str) -> Path:
+    path = Path(text).expanduser()
+    if path.is_file():
+        return path
+    folder = path.parent
+    files = [str(other) for other in folder.glob("*.py")] if folder.is_dir() else []
+    raise SettingError(f"There is no recipe file {path}.{did_you_mean(str(path), files)}")
+
+
+def _read_recipe(path: Path) -> Recipe:
+    try:
+        docstring = ast.get_docstring(ast.parse(path.read_bytes())) or ""
+    except (SyntaxError, ValueError) as error:  # ValueError: null bytes in the source
+        line = f" in line {error.lineno}" if isinstance(error, SyntaxError) else ""
+        return Recipe(path.stem, path, f"(no valid Python{line})", "")
+    summary = docstring.strip().partition("\n")[0]
+    return Recipe(path.stem, path, summary, docstring)
+
+
+def _import(recipe: Recipe) -> ModuleType:
+    # One file is one module, whether it was named or given as a path.
+    if recipe.path.resolve().parent == recipes_folder().resolve():
+        _map_package()
+        return importlib.import_module(f"{_PACKAGE}.{recipe.name}")
+    path = recipe.path.resolve()
+    digest = hashlib.sha256(str(path).encode()).hexdigest()[:8]
+    return _run_file(f"kerasft_recipe_{digest}.{recipe.name}", path)
+
+
+def _map_package() -> None:
+    """Makes `kerasft.recipes` importable in a checkout that is not installed."""
+    if importlib.util.find_spec(_PACKAGE) is None:
+        module = _run_file(_PACKAGE, recipes_folder() / "__init__.py")
+        setattr(sys.modules["kerasft"], "recipes", module)  # noqa: B010 (mypy knows no such name)
+
+
+def _run_file(name: str, path: Path) -> ModuleType:
+    package = [str(path.parent)] if path.name == "__init__.py" else None
+    spec = importlib.util.spec_from_file_location(name, path, submodule_search_locations=package)
+    if spec is None:
+        raise SettingError(f"The recipe {path} cannot be imported.")
+    module = importlib.util.module_from_spec(spec)
+    before = sys.modules.get(name)
+    sys.modules[name] = module  # data classes look their module up there
+    try:
+        # Without a bytecode cache: it misses a change within a second and leaves files.
+        exec(compile(path.read_bytes(), str(path), "exec"), vars(module))
+    except BaseException:
+        if before is None:
+            del sys.modules[name]
+        else:
+            sys.modules[name] = before
+        raise
+    return module
+
+
+def _line_in(path: Path, error: BaseException) -> str:
+    """Returns `" (line 12)"`, the last line of the recipe through which an error came."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == str(path.resolve())]
+    return f" (line {lines[-1]})" if lines else ""
+
+
+def _check(module: ModuleType, path: Path) -> None:
+    """Raises SettingError when a part of a recipe is missing or of the wrong kind."""
+    config = getattr(module, "Config", None)
+    if not isinstance(config, type) or not issubclass(config, Config):
+        raise SettingError(
+            f"The recipe {path} needs a class `Config` that inherits from kerasft.ImageConfig or "
+            f"kerasft.TextConfig. Received: {config!r}."
+        )
+    # A subclass without the decorator inherits the fields, and its new defaults are not seen.
+    if not is_dataclass(config) or "__dataclass_params__" not in vars(config):
+        raise SettingError(
+            f"`Config` of the recipe {path} needs the decorator "
+            "@dataclass(frozen=True, kw_only=True) above it."
+        )
+    parts = {"load_data": "(config)", "build_model": "(config, data)"}
+    missing = [f"{n}{args}" for n, args in parts.items() if not callable(getattr(module, n, None))]
+    if missing:
+        raise SettingError(f"The recipe {path} has no function {' and no '.join(missing)}.")
+    if not callable(getattr(module, "search_space", print)):
+        raise SettingError(f"`search_space` of the recipe {path} must be a function of `hp`.")

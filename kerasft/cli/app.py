@@ -1,0 +1,60 @@
+"""The command `kerasft`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from kerasft import __version__
+from kerasft.cli.doctor import doctor_command
+from kerasft.cli.failures import stopping_on_sigterm, telling, use_colour
+from kerasft.cli.fit import fit_command
+from kerasft.cli.options import SharedGroup
+from kerasft.cli.recipes import copy_command, list_command, show_command
+from kerasft.cli.runs import runs_command
+from kerasft.cli.use import evaluate_command, export_command, predict_command
+
+
+class App(SharedGroup):
+    """The outermost command: errors end here."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs what the line says."""
+        ctx.color = use_colour()
+        with stopping_on_sigterm(), telling(ctx):
+            return super().invoke(ctx)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Returns the commands in the order in which they are used."""
+        return list(self.commands)
+
+
+@click.group(cls=App, context_settings={"max_content_width": 100})
+@click.version_option(__version__, package_name="kerasft", prog_name="kerasft")
+def main() -> None:
+    """Fine-tune pretrained Keras models.
+
+    \b
+    kerasft fit resnet_digits                      the first run, without a network
+    kerasft fit resnet_flowers --dataset photos/   your own pictures, one folder a class
+    kerasft fit bert_sst2 --dataset texts.csv      your own texts, columns text and label
+
+    Results go to standard output, progress to standard error. Exit codes: 0 done, 1 failed,
+    2 usage, 3 bad data, 4 a run that cannot be continued, 5 damaged file, 6 out of disk or
+    memory, 130 and 143 for signals.
+    """  # noqa: D301 (click takes the character for "do not wrap")
+
+
+for command in (
+    list_command,
+    show_command,
+    copy_command,
+    fit_command,
+    evaluate_command,
+    predict_command,
+    runs_command,
+    export_command,
+    doctor_command,
+):
+    main.add_command(command)

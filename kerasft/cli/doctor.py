@@ -1,0 +1,42 @@
+"""`kerasft doctor`."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import click
+
+from kerasft.cli import health
+from kerasft.cli.failures import first_line
+from kerasft.cli.options import SharedOptions, wants
+from kerasft.cli.output import print_facts, print_json
+from kerasft.cli.startup import working
+
+
+@click.command("doctor", cls=SharedOptions)
+def doctor_command() -> None:
+    """Show versions, devices, caches and known conflicts.
+
+    Each conflict comes with the command that mends it; with one, the exit code is 1.
+    """
+    facts, conflicts = health.facts(), health.conflicts()
+    try:
+        with working():
+            facts["devices"] = health.devices()
+    except Exception as error:  # whatever keeps TensorFlow from starting is what we look for
+        text = f"TensorFlow cannot be started: {type(error).__name__}: {first_line(error)}."
+        mend = "pip install --force-reinstall 'tensorflow>=2.21,<2.22' 'keras>=3.15'"
+        conflicts.append(health.Conflict(text, mend))
+    facts |= health.caches()
+    if wants("json"):
+        print_json({**facts, "conflicts": [dataclasses.asdict(c) for c in conflicts]})
+    else:
+        if not wants("quiet"):
+            print_facts(facts)
+            click.echo()
+        for conflict in conflicts:
+            click.echo(f"conflict  {conflict.text}\n  mend it: {conflict.mend}")
+        if not conflicts and not wants("quiet"):
+            click.echo("No known conflicts.")
+    if conflicts:
+        click.get_current_context().exit(1)

@@ -1,0 +1,75 @@
+"""RUN on the command line: a folder, RECIPE/NAME, a recipe's latest run, or `latest`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kerasft.errors import SettingError, did_you_mean
+
+_RECORD = "manifest.json"
+
+
+_RUNS_DIR: dict[str, Any] = {
+    "type": click.Path(file_okay=False),
+    "default": "runs",
+    "show_default": True,
+    "metavar": "DIR",
+    "help": "Folder in which runs are kept",
+}
+with_runs_dir = click.option("--runs-dir", **_RUNS_DIR)
+
+
+def runs_dir_option() -> click.Option:
+    """Returns a new --runs-dir option, as `with_runs_dir` adds it to a function."""
+    return click.Option(["--runs-dir"], **_RUNS_DIR)
+
+
+def find_run(text: str, runs_dir: str) -> Path:
+    """Returns the folder of the run that the user means.
+
+    Args:
+        text: Path of a run; RECIPE/NAME below `runs_dir`; RECIPE for its latest run; `latest`
+            for the latest of all. The latest is the last one that was finished, where there is
+            one.
+        runs_dir: Where runs are kept.
+
+    Raises:
+        SettingError: There is no such run.
+    """
+    for path in (Path(text), Path(runs_dir) / text):
+        if (path / _RECORD).is_file():
+            return path
+    if text == "latest":
+        return _latest(runs_dir, None)
+    if Path(text).name == text and (Path(runs_dir) / text).is_dir():
+        return _latest(runs_dir, text)
+    raise SettingError(_unknown(text, runs_dir))
+
+
+def _latest(runs_dir: str, recipe: str | None) -> Path:
+    if not any(Path(runs_dir).glob(f"{recipe or '*'}/*/{_RECORD}")):
+        of_recipe = f" of {recipe}" if recipe else ""
+        fit = f"kerasft fit {recipe or 'RECIPE'}"
+        raise SettingError(f"There is no run{of_recipe} in {runs_dir} yet. Make one: {fit}.")
+    import kerasft
+
+    runs = [run for run in kerasft.list_runs(runs_dir) if recipe in (None, run.path.parent.name)]
+    done = [run for run in runs if run.manifest.get("state", "done") == "done"]
+    return Path((done or runs)[-1].path)
+
+
+def _unknown(text: str, runs_dir: str) -> str:
+    if Path(text).is_dir():
+        return f"{text} is no run: it has no {_RECORD}."
+    known = [path.parent for path in Path(runs_dir).glob(f"*/*/{_RECORD}")]
+    if not known:
+        return f"There is no run {text}, and none in {runs_dir}. Make one: kerasft fit RECIPE."
+    names = {path.relative_to(runs_dir).as_posix() for path in known}
+    by_name = {path.name: path.relative_to(runs_dir).as_posix() for path in known}
+    hint = did_you_mean(text, names | {path.parent.name for path in known})
+    if text in by_name:
+        hint = f" Did you mean '{by_name[text]}'?"
+    return f"There is no run {text}, and none of that name in {runs_dir}.{hint} All: kerasft runs."

@@ -1,0 +1,243 @@
+"""What kerasft stands on here: versions, devices, caches, and conflicts known to bite."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import re
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kerasft.cli.output import short_path, size
+
+PACKAGES = (
+    "keras",
+    "tensorflow",
+    "keras-hub",
+    "tensorflow-text",
+    "keras-tuner",
+    "tensorflow-datasets",
+    "click",
+)
+_COUNTED_FILES = 20_000
+_COUNTED_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """Something that will fail, and the command that mends it."""
+
+    text: str
+    mend: str
+
+
+def version(package: str) -> str | None:
+    """Returns the version of an installed package, None where it is missing."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def backend() -> str:
+    """Returns the backend that Keras will use, without importing Keras."""
+    if "KERAS_BACKEND" in os.environ:
+        return os.environ["KERAS_BACKEND"]
+    try:
+        settings = json.loads((_keras_home() / "keras.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return "tensorflow"
+    return str(settings.get("backend", "tensorflow"))
+
+
+def _keras_home() -> Path:
+    return Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()
+
+
+def cpus() -> int:
+    """Returns the number of processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def memory() -> int | None:
+    """Returns the bytes of memory that this process may use, None where that is not known."""
+    try:
+        installed = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+    try:
+        allowed = int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii"))
+    except (OSError, ValueError):  # no container, or one without a limit ("max")
+        return installed
+    return min(installed, allowed)
+
+
+def devices() -> list[str]:
+    """Returns the devices that TensorFlow sees; imports TensorFlow."""
+    import tensorflow as tf
+
+    found = []
+    for device in tf.config.list_physical_devices():
+        name = device.name.removeprefix("/physical_device:")
+        details = tf.config.experimental.get_device_details(device)
+        found.append(f"{name} {details['device_name']}" if "device_name" in details else name)
+    if not any(name.startswith("GPU") for name in found) and shutil.which("nvidia-smi"):
+        found.append("(an NVIDIA driver is here, unused: pip install 'kerasft[gpu]')")
+    return found
+
+
+def caches() -> dict[str, str]:
+    """Returns where downloads are kept, and how much is there."""
+    home = os.environ.get("HF_HOME", "~/.cache/huggingface")
+    folders = {
+        "cache of Keras": str(_keras_home()),
+        "cache of Kaggle": os.environ.get("KAGGLEHUB_CACHE", "~/.cache/kagglehub"),
+        "cache of Hugging Face": os.environ.get("HF_HUB_CACHE", f"{home}/hub"),
+        "cache of TFDS": os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets"),
+    }
+    return {name: _describe_folder(Path(path).expanduser()) for name, path in folders.items()}
+
+
+def _describe_folder(folder: Path) -> str:
+    if not folder.is_dir():
+        return f"{short_path(folder)} (not there yet)"
+    total, complete = _folder_size(folder)
+    return f"{short_path(folder)} ({'' if complete else 'more than '}{size(total)})"
+
+
+def _folder_size(folder: Path) -> tuple[int, bool]:
+    """Returns the bytes below a folder, and whether all files were counted in time."""
+    total, end = 0, time.monotonic() + _COUNTED_SECONDS
+    for count, status in enumerate(_file_sizes(folder)):
+        total += status
+        if count >= _COUNTED_FILES or time.monotonic() > end:
+            return total, False
+    return total, True
+
+
+def _file_sizes(folder: Path) -> Iterator[int]:
+    for root, _, names in os.walk(folder):
+        for name in names:
+            try:
+                yield (Path(root) / name).lstat().st_size
+            except OSError:  # removed in the meantime
+                continue
+
+
+def conflicts() -> list[Conflict]:
+    """Returns the known conflicts of this installation, found without importing TensorFlow."""
+    return [conflict for check in _CHECKS if (conflict := check()) is not None]
+
+
+def _python() -> Conflict | None:
+    if (3, 11) <= sys.version_info[:2] <= (3, 13):
+        return None
+    return Conflict(
+        f"Python {platform.python_version()} is not one of 3.11, 3.12, 3.13, for which "
+        "TensorFlow is built.",
+        "python3.12 -m venv .venv && .venv/bin/pip install kerasft",
+    )
+
+
+def _two_tensorflows() -> Conflict | None:
+    if not (version("tensorflow") and version("tensorflow-cpu")):
+        return None
+    return Conflict(
+        "tensorflow and tensorflow-cpu are both installed and overwrite each other's files.",
+        "pip uninstall -y tensorflow tensorflow-cpu && pip install 'tensorflow>=2.21,<2.22'",
+    )
+
+
+def _old_keras() -> Conflict | None:
+    found = version("keras")
+    if found is None or _numbers(found) >= (3, 15):
+        return None
+    return Conflict(
+        f"keras {found} is older than 3.15, which mended several ways to run code by a file.",
+        "pip install --upgrade 'keras>=3.15'",
+    )
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", text)[:3])
+
+
+def _missing(package: str, why: str) -> Callable[[], Conflict | None]:
+    def check() -> Conflict | None:
+        if version(package):
+            return None
+        return Conflict(f"{package} is not installed: {why}.", f"pip install {package}")
+
+    return check
+
+
+def _missing_tensorflow() -> Conflict | None:
+    if version("tensorflow") or version("tensorflow-cpu"):
+        return None
+    return Conflict("tensorflow is not installed.", "pip install 'tensorflow>=2.21,<2.22'")
+
+
+def _legacy_keras() -> Conflict | None:
+    if os.environ.get("TF_USE_LEGACY_KERAS", "").lower() not in ("1", "true"):
+        return None
+    return Conflict(
+        "TF_USE_LEGACY_KERAS is set: tf.keras would be Keras 2, whose models Keras 3 cannot use.",
+        "unset TF_USE_LEGACY_KERAS",
+    )
+
+
+def _other_backend() -> Conflict | None:
+    name = backend()
+    if name == "tensorflow":
+        return None
+    if "KERAS_BACKEND" in os.environ:
+        return Conflict(
+            f"KERAS_BACKEND is {name!r}; kerasft is made for tensorflow.", "unset KERAS_BACKEND"
+        )
+    return Conflict(
+        f"{short_path(_keras_home() / 'keras.json')} asks for the backend {name!r}; kerasft is "
+        "made for tensorflow.",
+        "export KERAS_BACKEND=tensorflow",
+    )
+
+
+_CHECKS: tuple[Callable[[], Conflict | None], ...] = (
+    _python,
+    _missing_tensorflow,
+    _two_tensorflows,
+    _missing("keras", "kerasft is built on it"),
+    _old_keras,
+    _missing("keras-hub", "it has the backbones"),
+    _missing("tensorflow-text", "keras-hub needs it for every text"),
+    _missing("tensorboard", "KerasTuner and the records of a fit need it"),
+    _missing("importlib_resources", "tensorflow-datasets needs it to prepare a data set"),
+    _missing("safetensors", "the weights of runs and of Hugging Face presets are read with it"),
+    _legacy_keras,
+    _other_backend,
+)
+
+
+def facts() -> dict[str, Any]:
+    """Returns what this installation is, without importing TensorFlow."""
+    from kerasft import __version__
+
+    versions = {package: version(package) or "(not installed)" for package in PACKAGES}
+    available = memory()
+    return {
+        "python": f"{platform.python_version()} ({short_path(Path(sys.executable))})",
+        "platform": platform.platform(),
+        "kerasft": __version__,
+        **versions,
+        "backend": backend(),
+        "processors": cpus(),
+        "memory": None if available is None else size(available),
+    }

@@ -1,0 +1,177 @@
+"""Options that every command has, and the options of a recipe's settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+
+from kerasft.cli.output import shown
+from kerasft.config import Config, Setting, settings
+from kerasft.errors import SettingError, did_you_mean
+
+_SHARED = {
+    "json": (["--json"], "Write one JSON document to standard output"),
+    "quiet": (["-q", "--quiet"], "Print only what a script needs: a path, a score"),
+    "debug": (["--debug"], "Show the traceback of an error"),
+}
+_GROUPS = ("data", "model", "training", "recipe")
+_METAVARS = {int: "INTEGER", float: "NUMBER", str: "TEXT", bool: ""}
+
+
+def wants(name: str) -> bool:
+    """Tells whether `json`, `quiet` or `debug` was given, before or after the command's name."""
+    return bool(click.get_current_context().meta.get(f"kerasft.{name}"))
+
+
+def shared_options() -> list[click.Option]:
+    """Returns new --json, --quiet and --debug options, which any place of the line accepts."""
+
+    def note(context: click.Context, option: click.Parameter, value: bool) -> None:
+        if value:
+            context.meta[f"kerasft.{option.name}"] = True
+
+    silent: dict[str, Any] = {"expose_value": False, "is_eager": True, "callback": note}
+    return [
+        click.Option([*flags, name], is_flag=True, help=text, **silent)
+        for name, (flags, text) in _SHARED.items()
+    ]
+
+
+class SharedOptions(click.Command):
+    """A command with the shared options after its own."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params += shared_options()
+
+
+class SharedGroup(SharedOptions, click.Group):
+    """A group with the shared options, and with near names for what it does not know."""
+
+    command_class = SharedOptions
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Finds the command that the line names."""
+        name = args[0]
+        if not name.startswith("-") and self.get_command(ctx, name) is None:
+            hint = did_you_mean(name, self.list_commands(ctx))
+            raise click.UsageError(f"There is no command '{name}'.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+class SettingType(click.ParamType):
+    """Text of the command line on its way to a Config, which alone decides what is valid."""
+
+    def __init__(self, item: Setting) -> None:
+        self.item = item
+        self.name = item.name
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Returns a number where one is wanted and the text is one, else the text itself."""
+        if value == "" and self.item.optional:
+            return None
+        try:
+            return float(value) if self.item.type is float else _whole(value, self.item.type)
+        except (TypeError, ValueError):
+            return value
+
+
+def _whole(value: Any, kind: type) -> Any:
+    if kind is not int:
+        return value
+    try:
+        return int(value)
+    except ValueError:
+        return float(value)  # 1e3 is a whole number too
+
+
+def setting_options(config: type[Config], taken: Iterable[str] = ()) -> list[click.Option]:
+    """Returns one option for each setting of a Config class.
+
+    None of them has a default of its own: what is not given is left to the Config.
+
+    Args:
+        config: The class.
+        taken: Names of the command's other parameters, which no setting may have.
+
+    Raises:
+        SettingError: A setting has the name of another option.
+    """
+    found = settings(config)
+    clash = sorted(set(found) & {*taken, *_SHARED, "help"})
+    if clash:
+        raise SettingError(
+            f"`{clash[0]}` cannot be a setting of {config.__module__}.Config: it is an option of "
+            "the command line. Give the setting another name."
+        )
+    return [_setting_option(item) for item in found.values()]
+
+
+def _setting_option(item: Setting) -> click.Option:
+    flag = item.name.replace("_", "-")
+    default = f"default: {shown(item.default)}" if item.default not in (None, "") else ""
+    extra = "; ".join(part for part in (default, limits(item)) if part)
+    text = f"{item.help}  [{extra}]" if extra else item.help
+    if item.type is bool:
+        return click.Option([f"--{flag}/--no-{flag}", item.name], default=None, help=text)
+    return click.Option(
+        [f"--{flag}", item.name],
+        type=SettingType(item),
+        metavar=_METAVARS[item.type],
+        help=text,
+    )
+
+
+def limits(item: Setting) -> str:
+    """Returns what a setting may be: `0 <= x < 1`, `one of a, b`, or an empty string."""
+    if item.choices:
+        return f"one of {', '.join(map(str, item.choices))}"
+    low = f"{item.minimum:g} <= " if item.minimum is not None else ""
+    high = f" <= {item.maximum:g}" if item.maximum is not None else ""
+    high = f" < {item.below:g}" if item.below is not None else high
+    if low and not high:
+        return f"x >= {item.minimum:g}"
+    return f"{low}x{high}" if low or high else ""
+
+
+def given_settings(context: click.Context, config: type[Config]) -> dict[str, Any]:
+    """Returns the settings that the line gives, and only those."""
+    source = click.core.ParameterSource.COMMANDLINE
+    return {
+        name: context.params[name]
+        for name in settings(config)
+        if context.get_parameter_source(name) is source
+    }
+
+
+def setting_groups(config: type[Config]) -> dict[str, list[str]]:
+    """Returns the names of settings by the heading under which they are shown."""
+    found: dict[str, list[str]] = {group: [] for group in _GROUPS}
+    for item in settings(config).values():
+        found.setdefault(item.group, []).append(item.name)
+    return {group: names for group, names in found.items() if names}
+
+
+def write_grouped_options(
+    context: click.Context,
+    formatter: click.HelpFormatter,
+    parameters: Sequence[click.Parameter],
+    groups: dict[str, list[str]],
+) -> None:
+    """Writes the help of options under headings; those of no group come last."""
+    records = {
+        parameter.name: record
+        for parameter in parameters
+        if (record := parameter.get_help_record(context)) is not None
+    }
+    sections = {
+        f"{group.capitalize()} settings": [records.pop(name) for name in names]
+        for group, names in groups.items()
+    }
+    for title, rows in {**sections, "Options": list(records.values())}.items():
+        with formatter.section(title):
+            formatter.write_dl(rows, col_max=26)

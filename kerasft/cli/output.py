@@ -1,0 +1,103 @@
+"""Results on standard output: tables for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+def print_json(value: Any) -> None:
+    """Prints one JSON document."""
+    click.echo(json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def plain(value: Any) -> Any:
+    """Returns a value as JSON knows it: no NumPy, no paths, null for what is no number."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[Any]], indent: str = "") -> None:
+    """Prints columns: numbers to the right, text to the left.
+
+    On a terminal what goes beyond its width is cut, so that a row stays a line.
+
+    Args:
+        headings: One a column.
+        rows: Cells, in the order of the headings.
+        indent: What every line begins with.
+    """
+    cells = [[shown(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(headings, *cells, strict=True)]
+    numeric = [
+        bool(rows) and all(type(row[i]) in (int, float, type(None)) for row in rows)
+        for i in range(len(headings))
+    ]
+
+    def line(texts: Sequence[str]) -> str:
+        padded = [
+            text.rjust(width) if number else text.ljust(width)
+            for text, width, number in zip(texts, widths, numeric, strict=True)
+        ]
+        return _fit(indent + "  ".join(padded).rstrip())
+
+    click.secho(line([heading.upper() for heading in headings]), bold=True)
+    for row in cells:
+        click.echo(line(row))
+
+
+def _fit(line: str) -> str:
+    width = shutil.get_terminal_size().columns
+    return f"{line[: width - 1]}…" if sys.stdout.isatty() and len(line) > width else line
+
+
+def print_facts(facts: Mapping[str, Any]) -> None:
+    """Prints names and values, one a line; a list of values goes on below the first."""
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        lines = value if isinstance(value, list) else [value]
+        for index, line in enumerate(lines):
+            click.echo(f"{'' if index else name:<{width}}  {shown(line)}".rstrip())
+
+
+def shown(value: Any) -> str:
+    """Returns a value for a person: numbers with four significant digits, nothing for None."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.4g}"
+    return str(value)
+
+
+def size(count: float) -> str:
+    """Returns a number of bytes for a person."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"
+
+
+def short_path(path: Path) -> str:
+    """Returns a path with ~ for the user's folder."""
+    home = Path.home()
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)

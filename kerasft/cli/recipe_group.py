@@ -1,0 +1,115 @@
+"""Commands that take a recipe and its settings: `fit RECIPE --epochs 3`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import click
+
+from kerasft import catalog
+from kerasft.cli.options import (
+    SharedGroup,
+    SharedOptions,
+    given_settings,
+    setting_groups,
+    setting_options,
+    write_grouped_options,
+)
+from kerasft.cli.startup import quiet_start
+from kerasft.config import Config
+
+Action = Callable[..., None]
+
+
+class RecipeCommand(SharedOptions):
+    """One recipe under a command, with the settings of its Config as options.
+
+    Args:
+        name: What the user called the recipe.
+        module: The recipe.
+        action: Receives the module, a Config made of the given settings, and the values of
+            `options`.
+        options: The command's own options.
+    """
+
+    def __init__(
+        self, name: str, module: ModuleType, action: Action, options: list[click.Option]
+    ) -> None:
+        self.config: type[Config] = module.Config
+        self.module, self.action = module, action
+        self.own = [str(option.name) for option in options]
+        super().__init__(
+            name,
+            callback=self._run,
+            params=[*setting_options(self.config, self.own), *options],
+            help=f"\b\n{(module.__doc__ or '').strip()}",
+            context_settings={"max_content_width": 100},
+        )
+
+    def _run(self, **values: Any) -> None:
+        context = click.get_current_context()
+        config = self.config(**given_settings(context, self.config))
+        self.action(self.module, config, **{name: values[name] for name in self.own})
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the settings under the headings of their groups."""
+        write_grouped_options(ctx, formatter, self.get_params(ctx), setting_groups(self.config))
+
+
+class RecipeGroup(SharedGroup):
+    """A command whose subcommands are recipes: those of the package, and any `.py` file.
+
+    Args:
+        action: What is done with a recipe; see `RecipeCommand`.
+        make_options: Returns the command's own options.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        action: Action,
+        make_options: Callable[[], list[click.Option]],
+        **kwargs: Any,
+    ) -> None:
+        kwargs.setdefault("no_args_is_help", True)
+        kwargs.setdefault("subcommand_metavar", "RECIPE [SETTINGS]...")
+        super().__init__(*args, **kwargs)
+        self.action, self.make_options = action, make_options
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Returns the names of the package's recipes."""
+        return [recipe.name for recipe in catalog.list_recipes()]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Imports a recipe and makes its command."""
+        with quiet_start():  # a recipe of the user's own may import Keras at its top
+            module = catalog.load_recipe(cmd_name)
+        return RecipeCommand(cmd_name, module, self.action, self.make_options())
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Finds the recipe that the line names; the catalog knows near names."""
+        return args[0], self.get_command(ctx, args[0]), args[1:]
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parses what stands before the recipe, where no setting can stand."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            raise click.UsageError(
+                f"{error.format_message()} Settings stand after the recipe: "
+                f"{ctx.command_path} RECIPE {error.option_name} ...",
+                ctx,
+            ) from None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Lists the recipes with their summaries, without importing them."""
+        rows = [(recipe.name, recipe.summary) for recipe in catalog.list_recipes()]
+        if rows:
+            with formatter.section("Recipes"):
+                formatter.write_dl(rows)
+        with formatter.section("Settings of a recipe"):
+            formatter.write_text(f"{ctx.command_path} RECIPE --help")

@@ -1,0 +1,83 @@
+"""Metrics for a person: one line, a table by class, and what is taken for what."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from kerasft.cli.output import print_table, shown
+
+# The first is what a run is judged by.
+_MAIN = {
+    "classification": ("accuracy", "f1"),
+    "multilabel": ("f1", "accuracy"),
+    "regression": ("rmse", "r2"),
+}
+_WIDEST_MATRIX = 15
+_SHOWN_CONFUSIONS = 10
+
+
+def main_metrics(task: str) -> tuple[str, ...]:
+    """Returns the metrics that tell most of a task, the most telling first."""
+    return _MAIN.get(task, ("loss",))
+
+
+def score_line(task: str, metrics: Mapping[str, Any]) -> str:
+    """Returns the important metrics of one split as a line."""
+    names = dict.fromkeys((*main_metrics(task), "mae", "loss"))
+    found = [f"{name} {shown(metrics[name])}" for name in names if name in metrics]
+    examples = f"  ({metrics['examples']} examples)" if "examples" in metrics else ""
+    return ", ".join(found) + examples
+
+
+def print_scores(task: str, metrics: Mapping[str, Any]) -> None:
+    """Prints all metrics of one split."""
+    numbers = {k: v for k, v in metrics.items() if isinstance(v, (int, float)) or v is None}
+    names = [name for name in (*main_metrics(task), *numbers) if name in numbers]
+    print_table(("metric", "value"), [(name, numbers[name]) for name in dict.fromkeys(names)])
+    classes = metrics.get("per_class")
+    if classes:
+        click.echo()
+        columns = ("precision", "recall", "f1", "support")
+        rows = [[row["name"], *(row[column] for column in columns)] for row in classes]
+        print_table(("class", *columns), rows)
+    if classes and metrics.get("confusion_matrix"):
+        click.echo()
+        _print_confusions([row["name"] for row in classes], metrics["confusion_matrix"])
+
+
+def _print_confusions(names: Sequence[str], matrix: Sequence[Sequence[int]]) -> None:
+    if len(names) <= _WIDEST_MATRIX:
+        click.echo("Confusion matrix (rows: truth, columns: predicted)")
+        columns = _short_names(names)
+        print_table(("", *columns), [[n, *row] for n, row in zip(names, matrix, strict=True)])
+        return
+    pairs = sorted(
+        (-count, names[truth], names[predicted])
+        for truth, row in enumerate(matrix)
+        for predicted, count in enumerate(row)
+        if truth != predicted and count
+    )
+    if pairs:
+        click.echo(f"Most frequent confusions ({len(pairs)} pairs in all; --json has the matrix)")
+        rows = [(truth, predicted, -count) for count, truth, predicted in pairs[:_SHOWN_CONFUSIONS]]
+        print_table(("truth", "predicted", "count"), rows)
+
+
+def _short_names(names: Sequence[str]) -> list[str]:
+    """Returns names cut to the length that keeps them apart, 6 letters at least."""
+    longest = max(map(len, names))
+    for length in range(6, longest):
+        cut = [name[:length] for name in names]
+        if len(set(cut)) == len(names):
+            return cut
+    return list(names)
+
+
+def judged_by(task: str, metrics: Mapping[str, Any]) -> float:
+    """Returns the one number that a run is judged by, NaN where it was not measured."""
+    value = metrics.get(main_metrics(task)[0])
+    return math.nan if value is None else float(value)

@@ -1,0 +1,73 @@
+"""Rows of predictions as CSV, JSON Lines, JSON or Parquet."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from kerasft.errors import SettingError
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def csv_text(rows: Rows) -> str:
+    """Returns rows as CSV with a heading; no rows give no text."""
+    text = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return text.getvalue()
+
+
+def _write_csv(path: Path, rows: Rows) -> None:
+    path.write_text(csv_text(rows), encoding="utf-8")
+
+
+def _write_jsonl(path: Path, rows: Rows) -> None:
+    lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
+    path.write_text("".join(lines), encoding="utf-8")
+
+
+def _write_json(path: Path, rows: Rows) -> None:
+    path.write_text(json.dumps(rows, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _write_parquet(path: Path, rows: Rows) -> None:
+    import pandas
+
+    pandas.DataFrame(list(rows)).to_parquet(path, index=False)
+
+
+_WRITERS: dict[str, Callable[[Path, Rows], None]] = {
+    ".csv": _write_csv,
+    ".jsonl": _write_jsonl,
+    ".json": _write_json,
+    ".parquet": _write_parquet,
+}
+
+
+def check_table_path(path: Path) -> None:
+    """Raises SettingError when a table cannot be written to `path`, before anything is computed."""
+    if path.suffix.lower() not in _WRITERS:
+        raise SettingError(f"--output must end in {', '.join(_WRITERS)}. Received: {path}.")
+    if not path.parent.is_dir():
+        raise SettingError(f"There is no folder {path.parent} for --output {path}.")
+
+
+def write_table(path: Path, rows: Rows) -> None:
+    """Writes rows in the format that the path's ending names, atomically.
+
+    Raises:
+        SettingError: The ending is not known.
+        ResourceError: The disk is full.
+    """
+    from kerasft.runs import atomic_path
+
+    check_table_path(path)
+    with atomic_path(path) as temporary:
+        _WRITERS[path.suffix.lower()](temporary, rows)

@@ -1,0 +1,40 @@
+"""Sources to examples to splits to arrays to batches.
+
+    sources       what `config.dataset` names: builtin, folders, tables (tables, columns), tfds
+    splits        given ones kept, missing ones made
+    labels        classes and targets
+    images, texts preparation, once
+    preparation   all of it in order: `load_data`
+    audit         notes and a summary
+    inputs        what `predict` is given
+    batches       the order of an epoch
+"""
+
+from kerasft.data.audit import summarize
+from kerasft.data.batches import Batches, class_weights
+from kerasft.data.examples import Data, Examples, Labels, Split
+from kerasft.data.inputs import read_inputs
+from kerasft.data.labels import encode
+from kerasft.data.preparation import load_data, prepare_data, prepare_inputs, prepare_split
+from kerasft.data.rendered import load_glyphs
+from kerasft.data.sources import read_dataset
+from kerasft.data.splits import make_splits
+
+__all__ = [
+    "Batches",
+    "Data",
+    "Examples",
+    "Labels",
+    "Split",
+    "class_weights",
+    "encode",
+    "load_data",
+    "load_glyphs",
+    "make_splits",
+    "prepare_data",
+    "prepare_inputs",
+    "prepare_split",
+    "read_dataset",
+    "read_inputs",
+    "summarize",
+]

@@ -1,0 +1,55 @@
+"""Small data sets that come with the packages and need no network."""
+
+from __future__ import annotations
+
+import importlib.resources
+
+import numpy as np
+from kerasft.data.tables import Table, read_table
+
+from kerasft.config import Config, ImageConfig, TextConfig
+from kerasft.data.examples import Examples
+from kerasft.errors import DataError, did_you_mean
+
+BUILTIN = {
+    "digits": "scikit-learn's 1,797 handwritten digits, 8 by 8 pixels",
+    "tickets": "short messages to a support desk with their intent and urgency",
+}
+
+
+def read_digits(config: Config) -> Examples:
+    """Returns scikit-learn's handwritten digits: uint8 arrays of shape (8, 8), labels 0 to 9."""
+    from sklearn.datasets import load_digits
+
+    if not isinstance(config, ImageConfig) or config.task == "multilabel":
+        raise DataError(
+            "builtin:digits are images of one digit each: use a recipe for images with "
+            "task=classification or regression."
+        )
+    loaded = load_digits()
+    images = np.round(loaded.images * (255 / 16)).astype(np.uint8)
+    # Regression of a digit makes little sense and a quick test.
+    labels = [
+        float(digit) if config.task == "regression" else str(digit) for digit in loaded.target
+    ]
+    return Examples(list(images), labels, [f"digit {index}" for index in range(len(images))])
+
+
+def read_tickets(config: Config) -> Table:
+    """Returns the support messages as the table that they are."""
+    if not isinstance(config, TextConfig):
+        raise DataError(
+            "builtin:tickets are texts: use a recipe for texts, such as minilm_tickets."
+        )
+    resource = importlib.resources.files("kerasft.data") / "builtin" / "tickets.csv"
+    with importlib.resources.as_file(resource) as path:
+        return read_table(path)
+
+
+def check_builtin(name: str) -> None:
+    """Raises DataError where there is no built-in data set of that name."""
+    if name not in BUILTIN:
+        known = ", ".join(f"builtin:{known}" for known in BUILTIN)
+        raise DataError(
+            f"There is no built-in data set {name!r}.{did_you_mean(name, BUILTIN)} Known: {known}."
+        )

@@ -1,0 +1,248 @@
+"""From the columns of a table to examples: which column is what, and what its cells mean."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from kerasft.config import Config, ImageConfig
+from kerasft.data.examples import Examples
+from kerasft.data.images import image_extensions
+from kerasft.data.names import own_setting
+from kerasft.data.tables import Table, is_empty
+from kerasft.errors import DataError, SettingError, did_you_mean
+
+TEXT_NAMES = (
+    "text", "sentence", "content", "message", "review", "question", "title", "document", "body",
+)  # fmt: skip
+IMAGE_NAMES = ("image", "path", "file", "filename", "filepath", "image_path", "photo")
+LABEL_NAMES = (
+    "label", "labels", "class", "category", "target", "intent", "topic", "sentiment", "y",
+    "score", "rating", "price",
+)  # fmt: skip
+
+
+def table_examples(config: Config, table: Table) -> Examples:
+    """Returns the rows of a table as examples with labels.
+
+    Args:
+        config: Names of the columns and the task; columns without a setting are found by name.
+        table: The rows.
+
+    Raises:
+        DataError: A column is missing, or a cell is empty or has no meaning for the task.
+    """
+    labels = read_labels(config, table)
+    return Examples(read_inputs_of(config, table), labels, origins(table))
+
+
+def origins(table: Table) -> list[str]:
+    """Returns what messages call the rows."""
+    return [table.origin(row) for row in range(table.num_rows)]
+
+
+def read_inputs_of(config: Config, table: Table) -> list[Any]:
+    """Returns the texts, pairs of texts or images of a table's rows."""
+    if isinstance(config, ImageConfig):
+        column = find_column(config, table, "image_column", IMAGE_NAMES)
+        return _images(table, column)
+    pair = own_setting(config, "text_pair_column", table.columns)
+    column = find_column(config, table, "text_column", TEXT_NAMES)
+    texts = _texts(table, column)
+    if pair is None:
+        return texts
+    second = _texts(table, find_column(config, table, "text_pair_column", ()))
+    return list(zip(texts, second, strict=True))
+
+
+def find_column(config: Config, table: Table, setting: str, known: Sequence[str]) -> str:
+    """Returns the column that a setting names, or the first one with a usual name.
+
+    Raises:
+        DataError: There is no such column.
+    """
+    named = own_setting(config, setting, table.columns)
+    option = f"--{setting.replace('_', '-')}"
+    present = ", ".join(table.columns)
+    if named is not None:
+        if named in table.columns:
+            return named
+        raise DataError(
+            f"{table.path} has no column {named!r}.{did_you_mean(named, table.columns)} Its columns "
+            f"are: {present}. Name the right one with {option}."
+        )
+    lower = {name.lower(): name for name in reversed(table.columns)}
+    for name in known:
+        if name in lower:
+            return lower[name]
+    kind = setting.removesuffix("_column").replace("_", " ")
+    raise DataError(
+        f"{table.path} has no column that is known to hold the {kind}. Its columns are: {present}. "
+        f"Name it with {option}."
+    )
+
+
+def _texts(table: Table, column: str) -> list[str]:
+    texts = table.columns[column]
+    for row, text in enumerate(texts):
+        if is_empty(text):
+            raise DataError(
+                f"{_capital(table, row)} has no text in column {column!r}: fill it in or delete "
+                "the row."
+            )
+        if not isinstance(text, str):
+            raise DataError(
+                f"{_capital(table, row)} must have text in column {column!r}. Received: "
+                f"{text!r:.80}. Name the column of the texts with --text-column."
+            )
+    return texts
+
+
+def _capital(table: Table, row: int) -> str:
+    origin = table.origin(row)
+    return origin[0].upper() + origin[1:]
+
+
+def _images(table: Table, column: str) -> list[Any]:
+    stems: dict[Path, dict[str, list[Path]]] = {}
+    return [_image(table, column, row, stems) for row in range(table.num_rows)]
+
+
+def _image(table: Table, column: str, row: int, stems: dict[Path, dict[str, list[Path]]]) -> Any:
+    value = table.columns[column][row]
+    if isinstance(value, dict):  # as Hugging Face writes images into Parquet
+        value = value.get("bytes") or value.get("path")
+    if isinstance(value, bytes) and value:
+        return value
+    if is_empty(value) or not isinstance(value, str):
+        raise DataError(
+            f"{_capital(table, row)} has no image in column {column!r}: fill it in or delete the "
+            "row."
+        )
+    path = table.path.parent / Path(value.strip()).expanduser()
+    if path.is_file():
+        return path
+    found = _with_extension(path, stems)
+    if len(found) == 1:
+        return found[0]
+    why = f"{len(found)} images have that name" if found else "there is no such file"
+    raise DataError(
+        f"{_capital(table, row)} names the image {value!r}, but {why}. Paths are relative to the "
+        f"table's folder {table.path.parent}."
+    )
+
+
+def _with_extension(path: Path, stems: dict[Path, dict[str, list[Path]]]) -> list[Path]:
+    """Returns the images in the path's folder with its name and an ending; lists a folder once."""
+    if path.parent not in stems:
+        by_name: dict[str, list[Path]] = {}
+        for other in path.parent.iterdir() if path.parent.is_dir() else ():
+            if other.suffix.lower() in image_extensions() and other.is_file():
+                by_name.setdefault(other.stem, []).append(other)
+        stems[path.parent] = by_name
+    return stems[path.parent].get(path.name, [])
+
+
+def read_labels(config: Config, table: Table) -> list[Any]:
+    """Returns the labels of all rows in the form of the task.
+
+    Strings for classification, sorted tuples of strings for multi-label, floats for regression.
+    """
+    columns = _label_columns(config, table)
+    separator = own_setting(config, "label_separator")
+    if config.task == "multilabel":
+        if len(columns) > 1:
+            return _flags(table, columns)
+        return [_several(table, columns[0], row, separator) for row in range(table.num_rows)]
+    if len(columns) > 1 or separator:
+        raise SettingError(
+            f"Several labels a row need task=multilabel. Received: task={config.task}."
+        )
+    read = _number if config.task == "regression" else _class
+    return [read(table, columns[0], row) for row in range(table.num_rows)]
+
+
+def _label_columns(config: Config, table: Table) -> list[str]:
+    named = own_setting(config, "label_column", table.columns)
+    parts = [part.strip() for part in named.split(",")] if named else []
+    if len(parts) < 2 or named in table.columns:
+        return [find_column(config, table, "label_column", LABEL_NAMES)]
+    for part in parts:
+        if part not in table.columns:
+            raise DataError(
+                f"{table.path} has no column {part!r}.{did_you_mean(part, table.columns)} Its "
+                f"columns are: {', '.join(table.columns)}. Name the labels with --label-column."
+            )
+    return parts
+
+
+def _cell(table: Table, column: str, row: int) -> Any:
+    value = table.columns[column][row]
+    if is_empty(value):
+        raise DataError(
+            f"{_capital(table, row)} has no label in column {column!r}: fill it in or delete the "
+            "row."
+        )
+    return value
+
+
+def class_name(value: Any) -> str:
+    """Returns a label as a string; 1.0 is the class `1`, as a column with gaps keeps integers."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value).strip()
+
+
+def _class(table: Table, column: str, row: int) -> str:
+    value = _cell(table, column, row)
+    if isinstance(value, (list, dict)):
+        raise DataError(
+            f"{_capital(table, row)} has several labels in column {column!r} ({value!r:.60}): use "
+            "task=multilabel."
+        )
+    return class_name(value)
+
+
+def _number(table: Table, column: str, row: int) -> float:
+    value = _cell(table, column, row)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if isinstance(value, bool) or not math.isfinite(number):
+        raise DataError(
+            f"{_capital(table, row)} must have a number in column {column!r}. Received: "
+            f"{value!r:.60}. Correct it, or use task=classification."
+        )
+    return number
+
+
+def _flags(table: Table, columns: list[str]) -> list[tuple[str, ...]]:
+    def flag(column: str, row: int) -> bool:
+        value = table.columns[column][row]
+        text = str(value).strip().lower()
+        if text not in ("0", "1", "0.0", "1.0", "false", "true"):
+            raise DataError(
+                f"{_capital(table, row)} must have 0 or 1 in the label column {column!r}. "
+                f"Received: {value!r:.60}."
+            )
+        return text in ("1", "1.0", "true")
+
+    rows = range(table.num_rows)
+    return [tuple(sorted(c for c in columns if flag(c, row))) for row in rows]
+
+
+def _several(table: Table, column: str, row: int, separator: str | None) -> tuple[str, ...]:
+    value = table.columns[column][row]
+    if isinstance(value, list):
+        return tuple(sorted({class_name(part) for part in value if not is_empty(part)}))
+    if separator is None:
+        raise SettingError(
+            f"task=multilabel needs to know how the labels stand in column {column!r} of "
+            f"{table.path}: set label_separator, or name several columns of 0 and 1 as label_column."
+        )
+    if is_empty(value):
+        return ()
+    return tuple(sorted({part.strip() for part in str(value).split(separator) if part.strip()}))

@@ -1,0 +1,209 @@
+"""Images of every kind brought to RGB of one size."""
+
+from __future__ import annotations
+
+import functools
+import io
+import os
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+
+from kerasft.config import ImageConfig
+from kerasft.data.examples import Examples
+from kerasft.errors import DataError, ResourceError
+
+# Formats that Pillow names but cannot decode by itself, or that are no pictures.
+_NOT_DECODED = ("MPEG", "EPS", "WMF")
+
+
+@functools.cache
+def image_extensions() -> frozenset[str]:
+    """Returns the endings, in lower case with their dot, of the formats that Pillow decodes."""
+    known = Image.registered_extensions()
+
+    def decodes(name: str) -> bool:
+        factory = Image.OPEN[name][0] if name in Image.OPEN else None
+        stub = isinstance(factory, type) and issubclass(factory, ImageFile.StubImageFile)
+        return factory is not None and not stub and name not in _NOT_DECODED
+
+    return frozenset(extension for extension, name in known.items() if decodes(name))
+
+
+def decode_image(source: Path | bytes | np.ndarray, origin: str) -> np.ndarray:
+    """Returns an image as RGB.
+
+    The EXIF orientation is applied, alpha is dropped (as TensorFlow's decoder does for three
+    channels), of 16-bit values the top byte is kept, of an animation the first frame.
+
+    Args:
+        source: A path, the bytes of an image file, or an array of shape (height, width) or
+            (height, width, 1, 3 or 4) with values from 0 to 255.
+        origin: What the message calls it.
+
+    Returns:
+        uint8 of shape (height, width, 3).
+
+    Raises:
+        DataError: It is not an image, or a damaged one.
+    """
+    if isinstance(source, np.ndarray):
+        return _array_to_rgb(source, origin)
+    try:
+        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
+            image.load()
+            return np.array(_to_rgb(ImageOps.exif_transpose(image)), dtype=np.uint8)
+    except Image.DecompressionBombError as error:
+        raise DataError(f"{origin} has too many pixels: {error} Scale it down.") from error
+    except UnidentifiedImageError as error:
+        raise DataError(
+            f"{origin} is not an image that Pillow can read: replace it or take it out of the data."
+        ) from error
+    except MemoryError as error:
+        raise ResourceError(f"No memory is left to decode {origin}. Scale it down.") from error
+    # Pillow's decoders raise many kinds on damaged content: OSError, SyntaxError, ValueError,
+    # struct.error, zlib.error and others; each means that this file cannot be used.
+    except Exception as error:
+        raise DataError(
+            f"{origin} cannot be decoded ({error}): replace it or take it out of the data."
+        ) from error
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return Image.fromarray(_to_bytes(np.asarray(image), image.mode)).convert("RGB")
+    if image.mode in ("P", "PA"):  # a transparent colour of a palette keeps its colour
+        image = image.convert("RGBA")
+    if image.mode in ("LA", "La"):
+        return image.convert("LA").getchannel("L").convert("RGB")
+    if image.mode in ("RGBA", "RGBa"):
+        return Image.merge("RGB", image.convert("RGBA").split()[:3])
+    return image.convert("RGB")
+
+
+def _to_bytes(values: np.ndarray, mode: str) -> np.ndarray:
+    """Scales gray values of more than 8 bits: 16 bits, 32 bits, or floats (0 to 1, or to 255)."""
+    if mode == "F":
+        highest = float(values.max(initial=0))
+        scaled = values * 255 if highest <= 1 else values
+        return np.clip(np.round(np.nan_to_num(scaled)), 0, 255).astype(np.uint8)
+    values = np.clip(values.astype(np.int64), 0, None)
+    shift = 8 if values.max(initial=0) < 1 << 16 else 24
+    return np.minimum(values >> shift, 255).astype(np.uint8)
+
+
+def _array_to_rgb(array: np.ndarray, origin: str) -> np.ndarray:
+    if array.ndim == 2:
+        array = array[..., np.newaxis]
+    if array.ndim != 3 or array.shape[2] not in (1, 3, 4) or array.dtype != np.uint8:
+        raise DataError(
+            f"{origin} must be a uint8 array of shape (height, width) or (height, width, 1, 3 or "
+            f"4). Received: {array.dtype} of shape {array.shape}."
+        )
+    return np.repeat(array, 3, axis=2) if array.shape[2] == 1 else array[..., :3]
+
+
+def resize_image(image: Any, size: int, how: str) -> Any:
+    """Brings one image to size by size pixels: bilinear, antialiased.
+
+    The same function prepares training images and stands in an exported graph.
+
+    Args:
+        image: Tensor or array of shape (height, width, 3), values from 0 to 255.
+        size: Height and width in pixels.
+        how: `crop` the middle, `stretch`, or `pad` with black.
+
+    Returns:
+        uint8 tensor of shape (size, size, 3).
+    """
+    image = keras.ops.cast(image, "float32")
+    resized = keras.ops.image.resize(
+        image,
+        (size, size),
+        interpolation="bilinear",
+        antialias=True,
+        crop_to_aspect_ratio=how == "crop",
+        pad_to_aspect_ratio=how == "pad",
+        data_format="channels_last",
+    )
+    return keras.ops.cast(keras.ops.clip(keras.ops.round(resized), 0, 255), "uint8")
+
+
+@functools.cache
+def _resize_graph(size: int, how: str) -> Any:
+    import tensorflow as tf
+
+    # One graph for all sizes: eager calls take several times as long.
+    signature = [tf.TensorSpec([None, None, 3], tf.uint8)]
+    return tf.function(lambda image: resize_image(image, size, how), input_signature=signature)
+
+
+def decode_in_graph(content: Any) -> Any:
+    """Decodes one image file inside TensorFlow's graph, for serving.
+
+    JPEG is decoded as Pillow does, bit for bit (the default of `tf.io.decode_image` is a faster,
+    coarser transform that differs by up to 15 of 255). The EXIF orientation is not applied.
+
+    Args:
+        content: Scalar string tensor: a JPEG, PNG, GIF (its first frame) or BMP file.
+
+    Returns:
+        uint8 tensor of shape (height, width, 3).
+    """
+    import tensorflow as tf
+
+    image = tf.cond(
+        tf.io.is_jpeg(content),
+        lambda: tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE"),
+        lambda: tf.io.decode_image(content, channels=3, expand_animations=False),
+    )
+    return tf.ensure_shape(image, [None, None, 3])
+
+
+def prepare_images(config: ImageConfig, examples: Examples) -> np.ndarray:
+    """Decodes and resizes all images, several at a time, in order.
+
+    Args:
+        config: Its `image_size` and `resize` are used.
+        examples: Images.
+
+    Returns:
+        uint8 of shape (n, image_size, image_size, 3).
+
+    Raises:
+        DataError: An image cannot be decoded.
+        ResourceError: The array does not fit into memory.
+    """
+    import tensorflow as tf
+
+    size = config.image_size
+    shape = (len(examples), size, size, 3)
+    try:
+        prepared = np.empty(shape, np.uint8)
+    except MemoryError as error:
+        raise ResourceError(
+            f"{len(examples):,} images of {size} by {size} pixels need {np.prod(shape) / 1e9:,.1f} "
+            "GB of memory. Use a smaller image_size or fewer examples."
+        ) from error
+    resize = _resize_graph(size, config.resize)
+
+    def prepare(index: int) -> None:
+        image = decode_image(examples.inputs[index], examples.origins[index])
+        if image.shape[:2] != (size, size):
+            with tf.device("CPU:0"):
+                image = resize(image).numpy()
+        prepared[index] = image
+
+    with warnings.catch_warnings():  # around all threads: the filters are shared by them
+        # Pillow warns of odd metadata and of very large pictures; what it decodes is used.
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+            for _ in pool.map(prepare, range(len(examples))):
+                pass
+    return prepared

@@ -1,0 +1,94 @@
+"""What `predict` is given: files, folders, tables or texts, brought to examples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from kerasft.config import Config, ImageConfig
+from kerasft.data.columns import origins, read_inputs_of
+from kerasft.data.examples import Examples
+from kerasft.data.folders import scan_images
+from kerasft.data.tables import TABLE_EXTENSIONS, read_table
+from kerasft.errors import DataError
+
+
+def read_inputs(config: Config, inputs: Sequence[str]) -> Examples:
+    """Reads what is to be predicted.
+
+    Args:
+        config: The settings of the run: its columns, and whether it takes images or texts.
+        inputs: For images files, folders (all images below, sorted) and tables with an image
+            column; for texts the texts themselves, tables, and .txt files with one text a line.
+            Where texts are pairs, a tab stands between the two.
+
+    Returns:
+        Examples without labels. The origin of a text is the text itself.
+
+    Raises:
+        DataError: An input does not exist or holds nothing.
+    """
+    read = _image_inputs if isinstance(config, ImageConfig) else _text_inputs
+    pairs = [pair for item in inputs for pair in read(config, str(item))]
+    if not pairs:
+        raise DataError("There is nothing to predict: give at least one input.")
+    return Examples([item for item, _ in pairs], None, [origin for _, origin in pairs])
+
+
+def _image_inputs(config: Config, item: str) -> Iterator[tuple[Any, str]]:
+    path = Path(item).expanduser()
+    if path.is_dir():
+        images = scan_images(path)
+        if not images:
+            raise DataError(f"The folder {item} has no images.")
+        yield from ((image, str(image)) for image in images)
+    elif not path.is_file():
+        raise DataError(
+            f"There is no file or folder {item!r}. Give images, folders of images, or a table with "
+            "an image column."
+        )
+    elif path.suffix.lower() in TABLE_EXTENSIONS:
+        yield from _table_inputs(config, path)
+    else:
+        yield path, item
+
+
+def _text_inputs(config: Config, item: str) -> Iterator[tuple[Any, str]]:
+    suffix = Path(item).suffix.lower() if len(item) < 1000 and "\n" not in item else ""
+    if suffix not in (*TABLE_EXTENSIONS, ".txt") or len(item.split()) > 1 and not _is_file(item):
+        yield _text(config, item, "The input"), item
+        return
+    path = Path(item).expanduser()
+    if not path.is_file():
+        raise DataError(f"There is no file {item!r}. Texts, tables and .txt files can be predicted.")
+    if suffix != ".txt":
+        yield from _table_inputs(config, path)
+        return
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{item} is not UTF-8 text. Save it as UTF-8.") from error
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            yield _text(config, line.rstrip("\r"), f"Line {number} of {item}"), line.rstrip("\r")
+
+
+def _is_file(item: str) -> bool:
+    return Path(item).expanduser().is_file()
+
+
+def _text(config: Config, text: str, origin: str) -> str | tuple[str, str]:
+    if not text.strip():
+        raise DataError(f"{origin} is empty: give a text.")
+    if getattr(config, "text_pair_column", None) is None:
+        return text
+    first, tab, second = text.partition("\t")
+    if not tab or not first.strip() or not second.strip():
+        raise DataError(f"{origin} must be two texts with a tab between them. Received: {text!r:.80}.")
+    return first, second
+
+
+def _table_inputs(config: Config, path: Path) -> Iterator[tuple[Any, str]]:
+    table = read_table(path)
+    yield from zip(read_inputs_of(config, table), origins(table), strict=True)

@@ -1,0 +1,119 @@
+"""From the labels of examples to the outputs of a model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from kerasft.config import Config
+from kerasft.data.examples import Examples, Labels
+from kerasft.errors import DataError, did_you_mean
+
+_INTEGER = re.compile(r"[+-]?\d+")
+
+
+def sort_names(names: Iterable[str]) -> tuple[str, ...]:
+    """Returns class names in order: by number where all are whole numbers, else by letter."""
+    unique = set(names)
+    if all(_INTEGER.fullmatch(name) for name in unique):
+        return tuple(sorted(unique, key=lambda name: (int(name), name)))
+    return tuple(sorted(unique))
+
+
+def make_labels(config: Config, train: Examples) -> Labels:
+    """Finds the classes, or the mean and spread of the target, in the training examples.
+
+    Args:
+        config: Its `task` is used.
+        train: The training split.
+
+    Raises:
+        DataError: There is one class only, the target is constant, or labels are missing.
+    """
+    values = known_labels(train)
+    if not values:
+        raise DataError(f"The training split of {_name(config)} has no examples.")
+    if config.task == "regression":
+        return _regression(config, np.asarray(values, np.float64))
+    names: tuple[str, ...]
+    if config.task == "multilabel":
+        names = sort_names(name for row in values for name in row)
+    else:
+        names = sort_names(values)
+    if len(names) < 2:
+        found = f"Only one class ({names[0]!r})" if names else "No label at all"
+        raise DataError(
+            f"{found} is in the training split of {_name(config)}: a model needs at least two to "
+            "tell apart."
+        )
+    return Labels(config.task, names)
+
+
+def _regression(config: Config, values: np.ndarray) -> Labels:
+    mean, std = float(values.mean()), float(values.std())
+    # Of equal floats the computed deviation may be a rounding error instead of 0.
+    if std <= 1e-9 * max(abs(mean), float(np.finfo(np.float32).tiny)):
+        raise DataError(
+            f"The target of {_name(config)} is constant in the training split ({values[0]:g}): "
+            "there is nothing to learn."
+        )
+    return Labels("regression", (), mean, std)
+
+
+def _name(config: Config) -> str:
+    return config.dataset or "the data"
+
+
+def known_labels(examples: Examples) -> list[Any]:
+    """Returns the labels of examples, all of which must have one."""
+    if examples.labels is None:
+        origin = examples.origins[0] if examples.origins else "The examples"
+        raise DataError(f"{origin} has no label: only prediction works without labels.")
+    return examples.labels
+
+
+def encode(
+    labels: Labels, values: Sequence[Any], origins: Sequence[str] | None = None
+) -> np.ndarray:
+    """Turns labels into the array that a model is trained on.
+
+    Args:
+        labels: The known classes.
+        values: Strings, tuples of strings, or numbers, by task.
+        origins: Where each value comes from, for the message.
+
+    Returns:
+        int32 of shape (n,) for classification, float32 of shape (n, classes) of 0 and 1 for
+        multi-label, float32 of shape (n,) for regression.
+
+    Raises:
+        DataError: A label is not among the classes.
+
+    Example:
+        >>> encode(Labels("classification", ("cat", "dog")), ["dog", "cat"])
+        array([1, 0], dtype=int32)
+    """
+    if labels.task == "regression":
+        return np.asarray(values, np.float32).reshape(len(values))
+    index = {name: position for position, name in enumerate(labels.names)}
+
+    def position(name: str, row: int) -> int:
+        if name not in index:
+            origin = origins[row] if origins else f"Example {row + 1}"
+            raise DataError(
+                f"{origin} has the label {name!r}, which is not among the {len(index)} classes of "
+                f"the training split.{did_you_mean(str(name), index)} Correct it, or add training "
+                "examples of it."
+            )
+        return index[name]
+
+    if labels.task == "classification":
+        return np.array([position(name, row) for row, name in enumerate(values)], np.int32)
+    encoded = np.zeros((len(values), len(index)), np.float32)
+    for row, names in enumerate(values):
+        for name in names:
+            encoded[row, position(name, row)] = 1.0
+    return encoded

@@ -1,0 +1,64 @@
+"""Training images that are rendered when they are asked for, never twice the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from kerasft.config import ImageConfig
+from kerasft.data.examples import Data, Examples, Labels, Split
+from kerasft.data.glyphs import glyph_names, render_glyphs
+
+# Far from the seeds of training batches, which begin at 0 and step by one.
+_VALIDATION_SEED, _TEST_SEED = 2**40, 2**41
+
+
+class RenderedGlyphs(keras.utils.PyDataset):
+    """Batches of fresh glyphs: batch `index` of epoch `epoch` has a seed of its own.
+
+    Args:
+        batch_size: Images in a batch.
+        batches: Batches in an epoch.
+        image_size: Side of an image in pixels.
+        seed: Seed of the whole series.
+    """
+
+    def __init__(self, *, batch_size: int, batches: int, image_size: int, seed: int) -> None:
+        super().__init__(workers=2, max_queue_size=16)
+        self.batch_size, self.batches, self.image_size = batch_size, batches, image_size
+        self.seed, self.epoch = seed, 0
+
+    def __len__(self) -> int:
+        return self.batches
+
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        seed = (self.seed * 1000 + self.epoch) * self.batches + index
+        return render_glyphs(self.batch_size, seed=seed, image_size=self.image_size)
+
+    def on_epoch_end(self) -> None:
+        """Moves on to images that were never shown."""
+        self.epoch += 1
+
+
+def load_glyphs(config: ImageConfig, *, images_per_epoch: int, held_out: int = 4096) -> Data:
+    """Returns rendered glyphs: training images without end, fixed validation and test images.
+
+    Args:
+        config: Its image_size, batch_size and seed are used.
+        images_per_epoch: How many training images make an epoch.
+        held_out: Number of validation images, and of test images.
+    """
+    names = tuple(glyph_names())
+    train = RenderedGlyphs(
+        batch_size=config.batch_size,
+        batches=max(images_per_epoch // config.batch_size, 1),
+        image_size=config.image_size,
+        seed=config.seed,
+    )
+    splits = []
+    for seed in (_VALIDATION_SEED, _TEST_SEED):
+        x, y = render_glyphs(held_out, seed=seed + config.seed, image_size=config.image_size)
+        origins = [f"rendered glyph {i}" for i in range(held_out)]
+        splits.append(Split(x, y, Examples(list(x), [names[i] for i in y], origins)))
+    return Data(train, splits[0], splits[1], Labels("classification", names), (), "rendered")  # type: ignore[arg-type]

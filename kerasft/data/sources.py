@@ -1,0 +1,155 @@
+"""Where the examples come from: `config.dataset` read into raw examples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kerasft.config import Config
+from kerasft.data.builtin import BUILTIN, check_builtin, read_digits, read_tickets
+from kerasft.data.columns import table_examples
+from kerasft.data.examples import SPLITS, Examples
+from kerasft.data.folders import read_folder, scan_images, split_folders, visible_folders
+from kerasft.data.names import ALIASES, match_splits, named_splits
+from kerasft.data.tables import TABLE_EXTENSIONS, Table, read_table
+from kerasft.errors import DataError
+
+POSSIBLE = (
+    "Give a folder of class folders, a table (.csv, .tsv, .jsonl, .parquet), tfds:NAME, or "
+    + " or ".join(f"builtin:{name}" for name in BUILTIN)
+    + "."
+)
+
+
+def read_dataset(config: Config) -> dict[str, Examples]:
+    """Reads the data set of a config into raw examples, without dividing or decoding them.
+
+    Args:
+        config: Its `dataset` and the settings about columns and splits are used.
+
+    Returns:
+        `train`, `validation` and `test` as far as they are given; `train` alone where nothing is
+        divided.
+
+    Raises:
+        DataError: There is no such data set, or it cannot be used.
+        NetworkError: It must be downloaded and there is no network.
+
+    Example:
+        >>> read_dataset(ImageConfig(dataset="builtin:digits"))["train"].labels[0]
+        '0'
+    """
+    return read_source(config)[0]
+
+
+def read_source(config: Config) -> tuple[dict[str, Examples], list[str]]:
+    """Reads as `read_dataset`, and returns also notes about what was found."""
+    dataset = config.dataset
+    if dataset.startswith("tfds:"):
+        from kerasft.data.tfds import read_tfds
+
+        return read_tfds(config)
+    if dataset.startswith("builtin:"):
+        name = dataset.removeprefix("builtin:")
+        check_builtin(name)
+        if name == "digits":
+            return {"train": read_digits(config)}, []
+        return _from_table(config, read_tickets(config))
+    path = Path(dataset).expanduser()
+    if not dataset or not path.exists():
+        raise DataError(f"There is no data set {dataset!r}. {POSSIBLE}")
+    if path.is_dir():
+        return _from_folder(config, path)
+    if path.suffix.lower() not in TABLE_EXTENSIONS:
+        raise DataError(f"{path} is not a table that can be read. {POSSIBLE}")
+    siblings = _siblings(path)
+    if siblings:
+        return _from_files(config, {path.stem: path, **siblings}, [path.name])
+    return _from_table(config, read_table(path))
+
+
+def _from_table(config: Config, table: Table) -> tuple[dict[str, Examples], list[str]]:
+    """Reads one table, divided by its column `split` where it has one."""
+    examples = table_examples(config, table)
+    column = next((name for name in table.columns if name.lower() == "split"), None)
+    values = [] if column is None else [str(value).strip() for value in table.columns[column]]
+    found = match_splits(config, set(values))
+    missing = set(named_splits(config)) - set(found)
+    if missing:
+        split = sorted(missing)[0]
+        where = f"value {named_splits(config)[split]!r} in its column 'split'"
+        raise DataError(
+            f"{table.path} has no {where} for the {split} split. Add it, or leave out "
+            f"--{split}-split."
+        )
+    if not found:
+        return {"train": examples}, []
+    splits = {
+        split: examples.select(row for row, value in enumerate(values) if value == name)
+        for split, name in found.items()
+    }
+    left = len(examples) - sum(map(len, splits.values()))
+    notes = [f"{left} rows with another value in column 'split' were left out."] if left else []
+    return splits, notes
+
+
+def _siblings(path: Path) -> dict[str, Path]:
+    """Returns validation.csv, test.csv and the like beside a train.csv."""
+    if path.stem.lower() not in ALIASES["train"]:
+        return {}
+    usual = ALIASES["validation"] + ALIASES["test"]
+    return {
+        other.stem: other
+        for other in sorted(path.parent.iterdir())
+        if other.stem.lower() in usual and other.suffix == path.suffix and other.is_file()
+    }
+
+
+def _from_files(
+    config: Config, files: dict[str, Path], given: list[str]
+) -> tuple[dict[str, Examples], list[str]]:
+    """Reads one table a split."""
+    found = match_splits(config, files)
+    for split, name in named_splits(config).items():
+        if split not in found:
+            present = ", ".join(path.name for path in files.values())
+            raise DataError(
+                f"There is no table {name!r} for the {split} split. Found: {present}. Name it with "
+                f"--{split}-split."
+            )
+    splits = {split: table_examples(config, read_table(files[n])) for split, n in found.items()}
+    more = [f"{files[name].name} ({split})" for split, name in found.items()]
+    more = [name for name in more if name.split(" (")[0] not in given]
+    notes = [f"Splits were taken from files beside it: {', '.join(more)}."] if more else []
+    return splits, notes if given else []
+
+
+def _from_folder(config: Config, root: Path) -> tuple[dict[str, Examples], list[str]]:
+    """Reads a folder: class folders, or tables where it has none."""
+    tables = sorted(
+        p
+        for p in root.iterdir()
+        if p.suffix.lower() in TABLE_EXTENSIONS and p.is_file() and not p.name.startswith(".")
+    )
+    stems = {path.stem: path for path in tables}
+    by_split = set(match_splits(config, stems).values()) if "train" in stems else set()
+    if by_split and not _has_classes(config, root):
+        return _from_files(config, {name: stems[name] for name in by_split}, [])
+    if len(tables) == 1 and not _has_classes(config, root):
+        return _from_table(config, read_table(tables[0]))
+    if not any(_holds_images(folder) for folder in visible_folders(root)):
+        found = ", ".join(path.name for path in tables) or "no table and no folder of images"
+        raise DataError(f"{root} holds {found}. {POSSIBLE}")
+    return read_folder(config, root)
+
+
+def _has_classes(config: Config, root: Path) -> bool:
+    """Whether there are at least two folders of images: one beside a table holds its images."""
+    folders = [folder for folder in visible_folders(root) if _holds_images(folder)]
+    return len(folders) > 1
+
+
+def _holds_images(folder: Path) -> bool:
+    return bool(scan_images(folder))
+
+
+__all__ = ["SPLITS", "read_dataset", "read_source", "split_folders"]

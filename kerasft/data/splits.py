@@ -1,0 +1,153 @@
+"""Splits that are missing, made out of the training examples.
+
+Everything is decided by the content of the examples and the seed: neither the order of the files
+nor the computer changes a split, and examples that are added later move no other ones by much.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from kerasft.config import Config
+from kerasft.data.examples import Examples
+from kerasft.data.labels import known_labels
+from kerasft.errors import DataError
+
+_BINS = 10  # quantiles by which a numeric target is stratified
+
+
+def make_splits(splits: Mapping[str, Examples], config: Config) -> dict[str, Examples]:
+    """Keeps the given splits and takes the missing ones out of the training examples.
+
+    Stratified by class, by set of labels, or by tenths of a numeric target. Exact duplicates stay
+    on one side. Every label keeps at least one example in the training split.
+
+    Args:
+        splits: `train`, and `validation` and `test` where they are given.
+        config: `seed`, `test_fraction`, `validation_fraction` and `task` are used.
+
+    Returns:
+        All three splits.
+
+    Raises:
+        DataError: There are no training examples, or too few to divide.
+    """
+    if not splits.get("train"):
+        received = ", ".join(splits) or "none"
+        raise DataError(
+            f"{config.dataset or 'The data'} must have a training split. Received: {received}. "
+            "Name it with --train-split."
+        )
+    made = dict(splits)
+    total = len(splits["train"])
+    for name, fraction in (
+        ("test", config.test_fraction),
+        ("validation", config.validation_fraction),
+    ):
+        if name in made:
+            continue
+        taken = _draw(made["train"], fraction * total, config, name)
+        if not taken:
+            raise DataError(
+                f"Too few training examples ({total}) to make a {name} split of "
+                f"{fraction:.0%} that leaves every class one example for training. Add examples, "
+                f"raise {name}_fraction, or give a {name} split."
+            )
+        rest = sorted(set(range(len(made["train"]))) - taken)
+        made[name] = made["train"].select(sorted(taken))
+        made["train"] = made["train"].select(rest)
+    return {name: made[name] for name in ("train", "validation", "test")}
+
+
+def _draw(examples: Examples, wanted: float, config: Config, name: str) -> set[int]:
+    """Returns the positions of about `wanted` examples, drawn stratum by stratum."""
+    groups = _groups(examples, f"{config.seed}:{name}")
+    values = known_labels(examples)
+    reserved = set() if config.task == "regression" else _reserve(groups, values)
+    strata = _strata(groups, values, config.task)
+    quotas = _quotas({key: sum(map(len, part)) for key, part in strata.items()}, wanted)
+    taken: set[int] = set()
+    missing = 0
+    for key, part in strata.items():
+        left = quotas[key]
+        for group in part:
+            if group[0] not in reserved and len(group) <= left:
+                taken.update(group)
+                left -= len(group)
+        missing += left
+    # What duplicates or rare classes kept a stratum from giving comes from the others.
+    for group in groups if missing else []:
+        fits = len(group) <= missing and len(taken) + len(group) < len(examples)
+        if fits and group[0] not in reserved and group[0] not in taken:
+            taken.update(group)
+            missing -= len(group)
+    return taken
+
+
+def _groups(examples: Examples, salt: str) -> list[tuple[int, ...]]:
+    """Returns the positions of equal examples together, in an order that the salt decides."""
+    by_hash: dict[str, list[int]] = defaultdict(list)
+    for index, content in enumerate(examples.content_hashes):
+        by_hash[content].append(index)
+
+    def order(content: str) -> bytes:
+        return hashlib.sha256(f"{salt}:{content}".encode()).digest()
+
+    return [tuple(by_hash[content]) for content in sorted(by_hash, key=order)]
+
+
+def _names(value: Any) -> Iterable[Any]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _reserve(groups: list[tuple[int, ...]], values: list[Any]) -> set[int]:
+    """Returns the first positions of groups that keep every label in the training split."""
+    counts = Counter(name for group in groups for i in group for name in _names(values[i]))
+    first: dict[Any, tuple[int, ...]] = {}
+    for group in groups:
+        for name in {name for i in group for name in _names(values[i])}:
+            first.setdefault(name, group)
+    reserved: set[int] = set()
+    kept: set[Any] = set()
+    for name in sorted(counts, key=lambda name: (counts[name], str(name))):
+        if name not in kept:
+            group = first[name]
+            reserved.add(group[0])
+            kept |= {other for i in group for other in _names(values[i])}
+    return reserved
+
+
+def _strata(
+    groups: list[tuple[int, ...]], values: list[Any], task: str
+) -> dict[Any, list[tuple[int, ...]]]:
+    strata: dict[Any, list[tuple[int, ...]]] = defaultdict(list)
+    if task == "regression":
+        order = sorted(range(len(groups)), key=lambda g: min(values[i] for i in groups[g]))
+        bins = {g: rank * _BINS // len(groups) for rank, g in enumerate(order)}
+        for g, group in enumerate(groups):
+            strata[bins[g]].append(group)
+        return dict(sorted(strata.items()))
+    # Equal examples with different labels: the first label by name stands for all.
+    keys = [min((values[i] for i in group), key=str) for group in groups]
+    sizes = Counter(keys)
+    for group, key in zip(groups, keys, strict=True):
+        # Sets of labels that occur once or twice are divided together.
+        rare = task == "multilabel" and sizes[key] < 3
+        strata["" if rare else key].append(group)
+    return {key: strata[key] for key in sorted(strata, key=str)}
+
+
+def _quotas(sizes: dict[Any, int], wanted: float) -> dict[Any, int]:
+    """Divides round(wanted) over strata in proportion to their sizes (largest remainder)."""
+    total = sum(sizes.values())
+    exact = {key: wanted * size / total for key, size in sizes.items()}
+    quotas = {key: math.floor(value) for key, value in exact.items()}
+    left = max(round(wanted), 1) - sum(quotas.values())
+    by_remainder = sorted(exact, key=lambda key: (quotas[key] - exact[key], -sizes[key], str(key)))
+    for key in by_remainder[:left]:
+        quotas[key] += 1
+    return quotas

@@ -1,0 +1,154 @@
+"""Tables as files: CSV, TSV, JSON lines and Parquet, read without guessing at their values."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kerasft.errors import DataError
+
+TABLE_EXTENSIONS = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table in memory.
+
+    Attributes:
+        path: Its file.
+        columns: Values by name of the column, all of one length; None and "" are empty cells.
+        num_rows: Number of rows.
+    """
+
+    path: Path
+    columns: dict[str, list[Any]]
+    num_rows: int
+
+    def origin(self, row: int) -> str:
+        """Returns how messages call a row: counted from 1, the header of a CSV not included."""
+        return f"row {row + 1} of {self.path.name}"
+
+
+def is_empty(value: Any) -> bool:
+    """Whether a cell holds nothing."""
+    return value is None or (isinstance(value, str) and not value.strip()) or value != value
+
+
+def read_table(path: Path) -> Table:
+    """Reads a table. The values of CSV are text: `001` and `NA` stay what they are.
+
+    Args:
+        path: A file that ends in .csv, .tsv, .jsonl, .ndjson, .json or .parquet.
+
+    Raises:
+        DataError: The file is damaged, empty, or not UTF-8.
+    """
+    readers = {".csv": _read_csv, ".tsv": _read_csv, ".parquet": _read_parquet}
+    try:
+        columns = readers.get(path.suffix.lower(), _read_json)(path)
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path} is not UTF-8 text (byte {error.object[error.start]:#04x} at position "
+            f"{error.start}). Save it as UTF-8."
+        ) from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
+    num_rows = len(next(iter(columns.values()), []))
+    if not num_rows:
+        raise DataError(f"{path} has no rows.")
+    return Table(path, columns, num_rows)
+
+
+def _read_csv(path: Path) -> dict[str, list[Any]]:
+    import pandas as pd
+
+    separator = _separator(path)
+    try:
+        with warnings.catch_warnings():
+            # pandas only warns when it cuts rows that are longer than the header.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            frame = pd.read_csv(
+                path,
+                sep=separator,
+                dtype=str,
+                keep_default_na=False,
+                index_col=False,
+                encoding="utf-8-sig",
+            )
+    except pd.errors.EmptyDataError as error:
+        raise DataError(f"{path} is empty.") from error
+    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
+        reason = str(error).strip().removeprefix("Error tokenizing data. C error: ")
+        raise DataError(
+            f"{path} is not a regular table: {reason.rstrip('.')}. Texts with commas, quotes or "
+            "line breaks must stand in double quotes."
+        ) from error
+    # Cells that a short row lacks come as NaN in spite of keep_default_na.
+    frame = frame.astype(object).where(frame.notna(), "")
+    return {str(name).strip(): frame[name].tolist() for name in frame.columns}
+
+
+def _separator(path: Path) -> str:
+    if path.suffix.lower() == ".tsv":
+        return "\t"
+    with path.open(encoding="utf-8-sig") as file:
+        header = file.readline()
+    # Spreadsheets of many countries write semicolons into files that they call .csv.
+    return next((mark for mark in ";\t" if mark in header and "," not in header), ",")
+
+
+def _read_json(path: Path) -> dict[str, list[Any]]:
+    text = path.read_text(encoding="utf-8-sig")
+    if text.lstrip().startswith("["):
+        rows = list(enumerate(_parse(text, f"{path}"), start=1))
+    else:
+        # Not splitlines(): JSON lets other line separators of Unicode stand inside a string.
+        lines = enumerate(text.split("\n"), start=1)
+        rows = [(n, _parse(line, f"Line {n} of {path}")) for n, line in lines if line.strip()]
+    names: dict[str, None] = {}
+    for number, row in rows:
+        if not isinstance(row, dict):
+            raise DataError(f"Line {number} of {path} must be a JSON object. Received: {row!r:.80}.")
+        names.update(dict.fromkeys(row))
+    return {name: [row.get(name) for _, row in rows] for name in names}
+
+
+def _parse(text: str, name: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise DataError(f"{name} is not valid JSON: {error}.") from error
+
+
+def _read_parquet(path: Path) -> dict[str, list[Any]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise DataError(f"{path} is not a readable Parquet file: {error}.") from error
+    columns: dict[str, list[Any]] = table.to_pydict()
+    for name, classes in _class_names(table.schema.metadata or {}).items():
+        if name in columns:
+            columns[name] = [
+                classes[value] if isinstance(value, int) and 0 <= value < len(classes) else value
+                for value in columns[name]
+            ]
+    return columns
+
+
+def _class_names(metadata: dict[bytes, bytes]) -> dict[str, list[str]]:
+    """Returns the names of classes that Hugging Face keeps as numbers, by column."""
+    try:
+        features = json.loads(metadata[b"huggingface"])["info"]["features"]
+    except (KeyError, ValueError, TypeError):
+        return {}
+    return {
+        name: feature["names"]
+        for name, feature in features.items()
+        if isinstance(feature, dict) and feature.get("names")
+    }

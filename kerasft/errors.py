@@ -1,0 +1,65 @@
+"""What can go wrong, each with the exit code that the command line returns for it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class KerasftError(Exception):
+    """An error that a user can act on: one sentence with what was received and the way out.
+
+    The command line prints the sentence and leaves with `exit_code`; from Python it is an
+    ordinary exception.
+    """
+
+    exit_code = 1
+
+
+class SettingError(KerasftError, ValueError):
+    """A setting, name or option that is not valid (exit code 2)."""
+
+    exit_code = 2
+
+
+class DataError(KerasftError, ValueError):
+    """Data that cannot be used: missing, empty, corrupt or mislabelled (exit code 3)."""
+
+    exit_code = 3
+
+
+class ResumeError(KerasftError):
+    """A run that cannot be continued with these settings or this preset (exit code 4)."""
+
+    exit_code = 4
+
+
+class DamagedFileError(KerasftError):
+    """A file of a run that does not have the content it was written with (exit code 5)."""
+
+    exit_code = 5
+
+
+class ResourceError(KerasftError):
+    """No disk space or memory left (exit code 6)."""
+
+    exit_code = 6
+
+
+class DivergedError(KerasftError):
+    """A training whose loss became NaN or infinite (exit code 1)."""
+
+
+class NetworkError(KerasftError):
+    """Something must be downloaded and its host cannot be reached (exit code 1)."""
+
+
+def did_you_mean(received: str, known: Iterable[str]) -> str:
+    """Returns `" Did you mean 'x'?"` for the nearest known name, or an empty string.
+
+    Example:
+        >>> did_you_mean("dropuot", ["dropout", "epochs"])
+        " Did you mean 'dropout'?"
+    """
+    near = difflib.get_close_matches(received, list(known), n=1, cutoff=0.6)
+    return f" Did you mean '{near[0]}'?" if near else ""

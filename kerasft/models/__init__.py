@@ -1,0 +1,37 @@
+"""Backbones, their blocks, heads and objectives."""
+
+from kerasft.models.augmentation import augment
+from kerasft.models.backbones import load_backbone, pixel_scaling
+from kerasft.models.blocks import Block, block_rows, block_table, find_blocks, freeze
+from kerasft.models.heads import head, image_features, pool_tokens, text_features
+from kerasft.models.objective import (
+    DIRECTIONS,
+    MacroScore,
+    Penalty,
+    default_monitor,
+    make_loss,
+    make_metrics,
+    regularize_backbone,
+)
+
+__all__ = [
+    "DIRECTIONS",
+    "Block",
+    "MacroScore",
+    "Penalty",
+    "augment",
+    "block_rows",
+    "block_table",
+    "default_monitor",
+    "find_blocks",
+    "freeze",
+    "head",
+    "image_features",
+    "load_backbone",
+    "make_loss",
+    "make_metrics",
+    "pixel_scaling",
+    "pool_tokens",
+    "regularize_backbone",
+    "text_features",
+]

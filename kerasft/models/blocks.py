@@ -1,0 +1,213 @@
+"""Blocks by depth: one meaning of `trainable_blocks` for every backbone.
+
+A backbone is cut at the outputs of its blocks: stacks of residual blocks, pyramid levels,
+transformer layers. A block is every layer that its output needs and no lower block has, so the
+blocks share out the layers exactly and a residual block is never split. The stem or the
+embeddings belong to the lowest block, a final norm or pooler to the top one.
+
+A family takes part by being found in `block_outputs`; nothing else knows families.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from kerasft.errors import SettingError
+
+
+@dataclass(frozen=True)
+class Block:
+    """Layers of a backbone that are frozen or trained together.
+
+    Attributes:
+        name: `P2`, `transformer_layer_0`, ...
+        layers: The layers, in the order of the graph.
+    """
+
+    name: str
+    layers: tuple[keras.layers.Layer, ...]
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights' elements."""
+        return sum(layer.count_params() for layer in self.layers)
+
+    @property
+    def trained_parameters(self) -> int:
+        """Number of elements that training changes by gradient."""
+        return sum(_size(v) for layer in self.layers for v in layer.trainable_variables)
+
+
+def _size(variable: Any) -> int:
+    size = 1
+    for dimension in variable.shape:
+        size *= int(dimension)
+    return size
+
+
+def block_outputs(backbone: keras.Model) -> dict[str, Any]:
+    """Returns the output of every block by name, the lowest first.
+
+    Raises:
+        SettingError: The family's blocks are not known.
+    """
+    if getattr(backbone, "pyramid_outputs", None):
+        return dict(backbone.pyramid_outputs)
+    layers = getattr(backbone, "transformer_layers", None)
+    if layers:
+        return {layer.name: layer.output for layer in layers}
+    raise SettingError(
+        f"The blocks of {type(backbone).__name__} are not known: it has neither "
+        "`pyramid_outputs` nor `transformer_layers`."
+    )
+
+
+def find_blocks(model: keras.Model) -> tuple[Block, ...]:
+    """Returns the blocks of a backbone, or of the backbone inside a model, the lowest first.
+
+    Args:
+        model: A KerasHub backbone, or a model that was built with `image_features` or
+            `text_features`.
+
+    Raises:
+        SettingError: No backbone is found, or its blocks are not known.
+    """
+    known = getattr(model, "blocks", None)
+    if known:
+        return tuple(known)
+    for layer in model.layers:
+        if getattr(layer, "blocks", None):
+            return tuple(layer.blocks)
+    return _cut(model, block_outputs(model))
+
+
+def _cut(backbone: keras.Model, outputs: dict[str, Any]) -> tuple[Block, ...]:
+    taken: set[int] = set()
+    blocks = []
+    for name, output in outputs.items():
+        needed = keras.Model(backbone.inputs, output).layers
+        blocks.append((name, [layer for layer in needed if id(layer) not in taken]))
+        taken |= {id(layer) for layer in needed}
+    blocks[-1][1].extend(layer for layer in backbone.layers if id(layer) not in taken)
+    return tuple(Block(name, tuple(layers)) for name, layers in blocks)
+
+
+def body(backbone: keras.Model, output: Any) -> keras.Model:
+    """Returns the part of a backbone that computes `output`, with its blocks in `.blocks`.
+
+    What the output does not need (BERT's pooler under mean pooling) is left out: it would count
+    as trained without ever getting a gradient.
+    """
+    part = keras.Model(backbone.input, output, name="backbone")
+    needed = {id(layer) for layer in part.layers}
+    part.blocks = tuple(
+        Block(block.name, tuple(layer for layer in block.layers if id(layer) in needed))
+        for block in find_blocks(backbone)
+    )
+    # Past Keras' tracking: as a tracked attribute its unused layers would count as the part's.
+    object.__setattr__(part, "source", backbone)
+    return part
+
+
+def find_backbone(model: keras.Model) -> keras.Model:
+    """Returns the KerasHub backbone that a model was built on, sharing its weights.
+
+    Args:
+        model: A model that was built with `image_features` or `text_features`.
+    """
+    for layer in model.layers:
+        if getattr(layer, "blocks", None):
+            return layer.source
+    raise SettingError(
+        "The model has no backbone that `image_features` or `text_features` took in."
+    )
+
+
+def freeze(
+    backbone: keras.Model, trainable_blocks: int, *, freeze_batch_norm: bool = False
+) -> None:
+    """Freezes a backbone by depth; call it before compiling.
+
+    Frozen BatchNormalization runs in inference mode, with its pretrained statistics.
+
+    Args:
+        backbone: A KerasHub backbone, or a model with one inside.
+        trainable_blocks: 0 trains nothing of it, n the last n blocks, -1 all.
+        freeze_batch_norm: Keeps BatchNormalization frozen in trained blocks too, which is
+            safer with small batches and little data.
+
+    Raises:
+        SettingError: There are fewer blocks than asked for.
+
+    Example:
+        >>> backbone = load_backbone("package:kerasft/assets/resnet_glyphs")
+        >>> freeze(backbone, 1)
+        >>> [block.trained_parameters > 0 for block in find_blocks(backbone)]
+        [False, False, True]
+    """
+    blocks = find_blocks(backbone)
+    if not -1 <= trainable_blocks <= len(blocks):
+        raise SettingError(
+            f"`trainable_blocks` must be at most {len(blocks)} for {type(backbone).__name__} "
+            f"({', '.join(block.name for block in blocks)}). "
+            f"Received: trainable_blocks={trainable_blocks}. Use -1 to train all."
+        )
+    first = 0 if trainable_blocks == -1 else len(blocks) - trainable_blocks
+    backbone.trainable = True  # a frozen parent would hide the flags of its layers
+    for index, block in enumerate(blocks):
+        for layer in block.layers:
+            layer.trainable = index >= first
+            if freeze_batch_norm:
+                for inner in flatten_layers(layer):
+                    if isinstance(inner, keras.layers.BatchNormalization):
+                        inner.trainable = False
+
+
+def flatten_layers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
+    """Returns a layer and all layers inside it (composite blocks hold their own)."""
+    # Keras has no public walk over sublayers that are not in a Model; KerasHub uses this one.
+    return list(layer._flatten_layers(include_self=True, recursive=True))
+
+
+def block_table(model: keras.Model) -> str:
+    """Returns a printable table of the blocks, the top first: parameters and what trains."""
+    rows = [("head", *_head_counts(model))] if getattr(model, "blocks", None) is None else []
+    rows += [
+        (block.name, block.parameters, block.trained_parameters)
+        for block in reversed(find_blocks(model))
+    ]
+    total = ("total", sum(row[1] for row in rows), sum(row[2] for row in rows))
+    return format_blocks([*rows, total])
+
+
+def block_rows(model: keras.Model) -> list[dict[str, Any]]:
+    """Returns the same as records for a run's manifest, the lowest block first, the head last."""
+    rows = [
+        {"name": b.name, "parameters": b.parameters, "trained_parameters": b.trained_parameters}
+        for b in find_blocks(model)
+    ]
+    parameters, trained = _head_counts(model)
+    return [*rows, {"name": "head", "parameters": parameters, "trained_parameters": trained}]
+
+
+def format_blocks(rows: Sequence[tuple[str, int, int]]) -> str:
+    """Lays out (name, parameters, trained parameters) as a table."""
+    width = max(len("block"), *(len(row[0]) for row in rows))
+    lines = [f"{'block':<{width}}  {'parameters':>12}  {'trained':>12}"]
+    for name, parameters, trained in rows:
+        shown = f"{trained:,}" if trained else "frozen"
+        lines.append(f"{name:<{width}}  {parameters:>12,}  {shown:>12}")
+    return "\n".join(lines)
+
+
+def _head_counts(model: keras.Model) -> tuple[int, int]:
+    """Parameters of the model that are not in a block, all and trained."""
+    inside = {id(v) for b in find_blocks(model) for layer in b.layers for v in layer.weights}
+    outside = [v for v in model.weights if id(v) not in inside]
+    trained = {id(v) for v in model.trainable_variables}
+    counted = [v for v in outside if "seed_generator" not in v.path]
+    return sum(map(_size, counted)), sum(_size(v) for v in counted if id(v) in trained)

@@ -1,0 +1,130 @@
+"""From a backbone to a model: inputs, pooling, Dropout, and the output layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from kerasft.config import Config, ImageConfig, TextConfig
+from kerasft.data import Labels
+from kerasft.errors import SettingError
+from kerasft.models.augmentation import augment
+from kerasft.models.backbones import DEFAULT_SCALING, pixel_scaling
+from kerasft.models.blocks import body
+
+# Families whose last real token has seen the whole text; the others are encoders.
+_DECODERS = ("GPT2", "GPTNeoX", "Gemma", "Llama", "Mistral", "Qwen", "SmolLM", "Phi", "OPT")
+
+
+def image_features(backbone: keras.Model, config: ImageConfig) -> tuple[Any, Any]:
+    """Connects an image backbone to its input: augmentation, scaling, backbone, pooling.
+
+    Args:
+        backbone: As `load_backbone` gives it.
+        config: Its image_size, augmentation, horizontal_flip, preset and pooling are used.
+
+    Returns:
+        (inputs, features): pixels 0 to 255 of shape (batch, image_size, image_size, 3), and one
+        float32 vector an image.
+    """
+    size = config.image_size
+    inputs = keras.Input((size, size, 3), dtype="uint8", name="image")
+    x = augment(inputs, strength=config.augmentation, horizontal_flip=config.horizontal_flip)
+    scale, offset = pixel_scaling(config.preset) if config.preset else DEFAULT_SCALING
+    x = keras.layers.Rescaling(scale, offset, name="scaling")(x)
+    x = body(backbone, backbone.output)(x)
+    pool = (
+        keras.layers.GlobalAveragePooling2D
+        if config.pooling == "average"
+        else keras.layers.GlobalMaxPooling2D
+    )
+    return inputs, pool(name="pooling", dtype="float32")(x)
+
+
+def text_features(backbone: keras.Model, config: TextConfig) -> tuple[Any, Any]:
+    """Connects a text backbone to its inputs and pools its tokens.
+
+    Args:
+        backbone: As `load_backbone` gives it.
+        config: Its pooling is used: `mean` over the real tokens, `first` token (through the
+            family's pooler where it has one), `last` real token; `auto` is `last` for decoders
+            (GPT) and `mean` for encoders, whose mean is the better frozen feature
+            (Reimers and Gurevych 2019, arXiv 1908.10084).
+
+    Returns:
+        (inputs, features): a dict of integer inputs of shape (batch, length), named as the
+        preset's preprocessor names them, and one float32 vector a text.
+    """
+    inputs = {
+        name: keras.Input((None,), dtype=tensor.dtype, name=name)
+        for name, tensor in backbone.input.items()
+    }
+    pooling = config.pooling
+    if pooling == "auto":
+        decoder = type(backbone).__name__.startswith(_DECODERS)
+        pooling = "last" if decoder else "mean"
+    output = backbone.output
+    if isinstance(output, dict):
+        output = output["pooled_output" if pooling == "first" else "sequence_output"]
+    states = body(backbone, output)(inputs)
+    if len(states.shape) == 2:  # the family's own pooler has pooled already
+        return inputs, keras.ops.cast(states, "float32")
+    return inputs, pool_tokens(states, inputs["padding_mask"], pooling)
+
+
+def pool_tokens(states: Any, padding_mask: Any, pooling: str) -> Any:
+    """Pools token states to one vector a text.
+
+    Args:
+        states: Shape (batch, length, width).
+        padding_mask: Shape (batch, length), nonzero for real tokens, at least one a row.
+        pooling: `mean`, `first` or `last`.
+
+    Returns:
+        Shape (batch, width), float32.
+    """
+    states = keras.ops.cast(states, "float32")
+    mask = keras.ops.cast(padding_mask, "float32")
+    if pooling == "first":
+        return states[:, 0]
+    if pooling == "last":
+        # Marks the last real token, on whichever side the padding stands.
+        length = keras.ops.cumsum(mask, axis=1)
+        mask = mask * keras.ops.cast(
+            length == keras.ops.max(length, axis=1, keepdims=True), "float32"
+        )
+    mask = keras.ops.expand_dims(mask, -1)
+    return keras.ops.sum(states * mask, axis=1) / keras.ops.maximum(
+        keras.ops.sum(mask, axis=1), 1.0
+    )
+
+
+def head(features: Any, config: Config, labels: Labels) -> Any:
+    """Adds Dropout and the output layer, with its L1 and L2 penalty.
+
+    The output is what a user expects to read: probabilities of the classes (softmax, or one
+    sigmoid a label), or a number in its own unit.
+
+    Args:
+        features: One vector an example, shape (batch, width).
+        config: Its dropout, kernel_l1 and kernel_l2 are used.
+        labels: What the outputs mean.
+
+    Returns:
+        Shape (batch, classes), or (batch, 1) for regression; always float32.
+    """
+    x = keras.layers.Dropout(config.dropout, name="dropout", dtype="float32")(features)
+    penalty = None
+    if config.kernel_l1 or config.kernel_l2:
+        penalty = keras.regularizers.L1L2(l1=config.kernel_l1, l2=config.kernel_l2)
+    x = keras.layers.Dense(
+        labels.num_outputs, kernel_regularizer=penalty, name="head", dtype="float32"
+    )(x)
+    activation = {"classification": "softmax", "multilabel": "sigmoid", "regression": None}
+    if labels.task not in activation:
+        raise SettingError(f"`task` is not known. Received: task={labels.task!r}.")
+    if labels.task == "regression":
+        # Standardised inside, so that rates and penalties mean the same for any unit.
+        return keras.layers.Rescaling(labels.std, labels.mean, name="unit", dtype="float32")(x)
+    return keras.layers.Activation(activation[labels.task], name="probability", dtype="float32")(x)

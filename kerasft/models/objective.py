@@ -1,0 +1,175 @@
+"""What is minimised and what is measured, by task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import ops
+
+from kerasft.config import Config
+from kerasft.data import Labels
+from kerasft.models.blocks import find_blocks, flatten_layers
+
+_KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
+# Whether more is better; every metric that can be monitored is listed.
+DIRECTIONS = {
+    "loss": "min", "accuracy": "max", "precision": "max", "recall": "max", "f1": "max",
+    "mse": "min", "rmse": "min", "mae": "min", "r2": "max",
+}  # fmt: skip
+
+
+def default_monitor(task: str) -> str:
+    """Returns the validation metric that picks the best epoch where the user names none."""
+    return {
+        "classification": "val_accuracy",
+        "multilabel": "val_f1",
+        "regression": "val_rmse",
+    }[task]
+
+
+def make_loss(config: Config, labels: Labels) -> Callable[[Any, Any], Any]:
+    """Returns the data loss: cross-entropy, or the squared error in standard deviations.
+
+    Args:
+        config: Its label_smoothing is used.
+        labels: Task and, for regression, the standard deviation of the training targets: the
+            model speaks in their unit, the loss in standard deviations, so that learning rates
+            and penalties do not depend on the unit.
+    """
+    if labels.task == "regression":
+        return _standardized_squared_error(labels.std)
+    if labels.task == "multilabel":
+        return keras.losses.BinaryCrossentropy(label_smoothing=config.label_smoothing)
+    if config.label_smoothing == 0:
+        return keras.losses.SparseCategoricalCrossentropy()
+    return _smoothed_cross_entropy(labels.num_outputs, config.label_smoothing)
+
+
+def _standardized_squared_error(std: float) -> Callable[[Any, Any], Any]:
+    def standardized_squared_error(y_true: Any, y_pred: Any) -> Any:
+        y_true = ops.reshape(ops.cast(y_true, y_pred.dtype), ops.shape(y_pred))
+        return ops.mean(ops.square((y_true - y_pred) / std), axis=-1)
+
+    return standardized_squared_error
+
+
+def _smoothed_cross_entropy(classes: int, smoothing: float) -> Callable[[Any, Any], Any]:
+    def smoothed_cross_entropy(y_true: Any, y_pred: Any) -> Any:
+        one_hot = ops.one_hot(ops.reshape(ops.cast(y_true, "int32"), (-1,)), classes)
+        return keras.losses.categorical_crossentropy(one_hot, y_pred, label_smoothing=smoothing)
+
+    return smoothed_cross_entropy
+
+
+def make_metrics(labels: Labels) -> list[keras.metrics.Metric]:
+    """Returns what is watched every epoch, on training and validation."""
+    if labels.task == "regression":
+        return [
+            keras.metrics.RootMeanSquaredError(name="rmse"),
+            keras.metrics.MeanAbsoluteError(name="mae"),
+            _R2(name="r2"),
+        ]
+    multilabel = labels.task == "multilabel"
+    accuracy = (
+        keras.metrics.BinaryAccuracy(name="accuracy")
+        if multilabel
+        else keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+    )
+    macro = [
+        MacroScore(kind, labels.num_outputs, multilabel=multilabel, name=kind)
+        for kind in ("precision", "recall", "f1")
+    ]
+    return [accuracy, *macro]
+
+
+class _R2(keras.metrics.R2Score):
+    """Keras' R2Score for targets of shape (batch,) as well as (batch, 1)."""
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        super().update_state(ops.reshape(y_true, (-1, 1)), y_pred, sample_weight)
+
+
+class MacroScore(keras.metrics.Metric):
+    """Precision, recall or F1, averaged over the classes that occur (as scikit-learn's macro).
+
+    Keras' own Precision, Recall and F1Score refuse integer labels of several classes.
+
+    Args:
+        kind: `precision`, `recall` or `f1`.
+        classes: Number of classes or labels.
+        multilabel: Whether labels are 0/1 rows and predictions are cut at 0.5, instead of
+            integers and the largest probability.
+    """
+
+    def __init__(self, kind: str, classes: int, *, multilabel: bool = False, name: str) -> None:
+        super().__init__(name=name)
+        self.kind, self.classes, self.multilabel = kind, classes, multilabel
+        self.hits = self.add_weight(shape=(classes,), initializer="zeros", name="hits")
+        self.predicted = self.add_weight(shape=(classes,), initializer="zeros", name="predicted")
+        self.actual = self.add_weight(shape=(classes,), initializer="zeros", name="actual")
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Counts a batch; weights are ignored, as the score speaks of examples."""
+        if self.multilabel:
+            actual = ops.cast(y_true, "float32")
+            predicted = ops.cast(y_pred >= 0.5, "float32")
+        else:
+            indices = ops.reshape(ops.cast(y_true, "int32"), (-1,))
+            actual = ops.one_hot(indices, self.classes, dtype="float32")
+            predicted = ops.one_hot(ops.argmax(y_pred, axis=-1), self.classes, dtype="float32")
+        self.hits.assign_add(ops.sum(actual * predicted, axis=0))
+        self.predicted.assign_add(ops.sum(predicted, axis=0))
+        self.actual.assign_add(ops.sum(actual, axis=0))
+
+    def result(self) -> Any:
+        """Returns the mean over classes that were seen or predicted."""
+        below = {
+            "precision": self.predicted,
+            "recall": self.actual,
+            "f1": (self.predicted + self.actual) / 2,
+        }[self.kind]
+        scores = ops.where(below > 0, self.hits / ops.maximum(below, 1e-9), 0.0)
+        occurs = ops.cast(self.predicted + self.actual > 0, "float32")
+        return ops.sum(scores * occurs) / ops.maximum(ops.sum(occurs), 1.0)
+
+
+class Penalty(keras.metrics.Mean):
+    """The L1 and L2 penalties in the loss, weighted as Keras weights the loss of an epoch.
+
+    Subtracting it from `loss` gives the data loss, which is what must steer decisions.
+
+    Args:
+        model: The model that will be compiled with this metric, after freezing.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        super().__init__(name="penalty")
+        # A tuple: Keras would track a list of variables as this metric's own and reset them.
+        self._regularized = tuple(
+            (v, v.regularizer) for v in model.trainable_variables if v.regularizer is not None
+        )
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Adds the penalty of the present weights for a batch."""
+        total = sum(
+            (ops.cast(regularizer(v), "float32") for v, regularizer in self._regularized),
+            start=ops.zeros(()),
+        )
+        super().update_state(total, sample_weight=ops.cast(ops.shape(y_pred)[0], "float32"))
+
+
+def regularize_backbone(model: keras.Model, *, l1: float, l2: float) -> None:
+    """Puts an L1 and L2 penalty on the kernels of the backbone inside `model`.
+
+    Keras counts it only while a kernel is trainable, and does not save it: call this after
+    every build, before compiling.
+    """
+    penalty = keras.regularizers.L1L2(l1=l1, l2=l2) if l1 or l2 else None
+    for block in find_blocks(model):
+        for layer in block.layers:
+            for inner in flatten_layers(layer):
+                for variable in inner.weights:
+                    if variable.name in _KERNELS:
+                        variable.regularizer = penalty

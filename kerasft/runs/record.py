@@ -1,0 +1,164 @@
+"""The run: the folder that a fit leaves behind, and how it is read back."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kerasft.errors import DamagedFileError, SettingError, did_you_mean
+from kerasft.runs.files import read_json, sha256, write_json, write_text
+
+WEIGHTS = "weights.safetensors"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder, read when asked.
+
+    Attributes:
+        path: `runs/<recipe>/<run>/`.
+
+    Example:
+        >>> run = load_run("runs/resnet_digits/2026-01-31_12-00-00")
+        >>> run.metrics["test"]["accuracy"]
+    """
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.path.name
+
+    @property
+    def recipe(self) -> str:
+        """Name of the recipe."""
+        return str(self.manifest["recipe"]["name"])
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The settings."""
+        return dict(read_json(self.path / "config.json"))
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """Versions, seed, preset, blocks, data, state, and hashes of files."""
+        return dict(read_json(self.path / "manifest.json"))
+
+    @property
+    def labels(self) -> dict[str, Any]:
+        """Task, class names, and the unit of regression targets."""
+        return dict(read_json(self.path / "labels.json"))
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """One record an epoch."""
+        return list(read_json(self.path / "history.json"))
+
+    @property
+    def metrics(self) -> dict[str, dict[str, Any]]:
+        """Metrics by split, as far as they were measured."""
+        path = self.path / "metrics.json"
+        return dict(read_json(path)) if path.exists() else {}
+
+    @property
+    def weights(self) -> Path:
+        """Path of the trained weights, after checking them against the manifest.
+
+        Raises:
+            DamagedFileError: They are missing or changed.
+        """
+        path = self.path / WEIGHTS
+        if not path.exists():
+            state = self.manifest.get("state", "unknown")
+            raise DamagedFileError(f"{self.path} has no {WEIGHTS} (its fit {state}).")
+        if sha256(path) != self.manifest["files"][WEIGHTS]:
+            raise DamagedFileError(
+                f"{path} is damaged: it has not the hash with which it was written."
+            )
+        return path
+
+
+def create_run(runs_dir: str | Path, recipe: str, name: str | None = None) -> Run:
+    """Makes a new run folder `runs_dir/recipe/name`.
+
+    Args:
+        runs_dir: Where runs are kept.
+        recipe: Name of the recipe.
+        name: Name of the run; the present time by default.
+
+    Raises:
+        SettingError: The name is no plain folder name, or is taken.
+    """
+    if name is not None and (not name or Path(name).name != name or name.startswith(".")):
+        raise SettingError(f"`name` must be a plain folder name. Received: name={name!r}.")
+    parent = Path(runs_dir) / recipe
+    stem = name or datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    for count in range(1, 1000):
+        path = parent / (stem if count == 1 else f"{stem}-{count}")
+        try:
+            path.mkdir(parents=True)
+            return Run(path)
+        except FileExistsError:
+            if name is not None:
+                raise SettingError(
+                    f"There is already a run {path}. Give another --name, or delete it."
+                ) from None
+    raise SettingError(f"Too many runs named {stem} in {parent}.")
+
+
+def load_run(path: str | Path) -> Run:
+    """Opens a run folder.
+
+    Raises:
+        SettingError: There is no such folder, or it is no run.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        names = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise SettingError(f"There is no run {path}.{did_you_mean(path.name, names)}")
+    if not (path / "manifest.json").exists():
+        raise SettingError(f"{path} is no run: it has no manifest.json.")
+    return Run(path)
+
+
+def list_runs(runs_dir: str | Path = "runs", recipe: str | None = None) -> list[Run]:
+    """Returns the runs below `runs_dir`, the oldest first.
+
+    Args:
+        runs_dir: Where runs are kept; one that does not exist holds none.
+        recipe: Only runs of this recipe.
+    """
+    manifests = Path(runs_dir).glob(f"{recipe or '*'}/*/manifest.json")
+    runs = [Run(path.parent) for path in manifests]
+    return sorted(runs, key=lambda run: (_created(run), run.name))
+
+
+def _created(run: Run) -> str:
+    """A damaged run comes first: it must not hide the others."""
+    try:
+        return str(run.manifest.get("created", ""))
+    except DamagedFileError:
+        return ""
+
+
+def write_history(run: Run, history: list[dict[str, Any]]) -> None:
+    """Writes the epochs so far as history.json and history.csv."""
+    write_json(run.path / "history.json", history)
+    columns = list(dict.fromkeys(name for row in history for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    write_text(run.path / "history.csv", text.getvalue())
+
+
+def write_manifest(run: Run, **changes: Any) -> None:
+    """Adds to the manifest, or changes what it says."""
+    path = run.path / "manifest.json"
+    known = read_json(path) if path.exists() else {}
+    write_json(path, {**known, **changes})

@@ -1,0 +1,59 @@
+"""Trained weights in a safetensors file: no code in it, and a hash guards it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from kerasft.errors import DamagedFileError
+from kerasft.runs.files import atomic_path, sha256
+from kerasft.runs.record import WEIGHTS, Run, write_manifest
+
+
+def weight_names(variables: Sequence[Any]) -> list[str]:
+    """Returns a name for each variable: its position and its own name.
+
+    Positions tell apart what Keras names alike, and do not change from process to process as
+    Keras' counters in automatic names do.
+    """
+    return [f"{index:04d}.{variable.name}" for index, variable in enumerate(variables)]
+
+
+def save_weights(run: Run, variables: Sequence[Any]) -> None:
+    """Writes the values of `variables` into the run, atomically, with their hash."""
+    names = weight_names(variables)
+    values = {
+        name: np.ascontiguousarray(variable.numpy())
+        for name, variable in zip(names, variables, strict=True)
+    }
+    path = run.path / WEIGHTS
+    with atomic_path(path) as temporary:
+        save_file(values, temporary)
+    files = {**run.manifest.get("files", {}), WEIGHTS: sha256(path)}
+    write_manifest(run, files=files)
+
+
+def restore_weights(run: Run, variables: Sequence[Any]) -> None:
+    """Sets `variables` to the values that were saved from the same variables of the same model.
+
+    Raises:
+        DamagedFileError: The file is missing, changed, or of another model.
+    """
+    path = run.weights
+    try:
+        values = load_file(path)
+    except SafetensorError as error:
+        raise DamagedFileError(f"{path} is damaged: {error}.") from error
+    names = weight_names(variables)
+    shapes = {name: tuple(v.shape) for name, v in zip(names, variables, strict=True)}
+    if shapes != {name: value.shape for name, value in values.items()}:
+        raise DamagedFileError(
+            f"{path} holds the weights of another model: the recipe's build_model has changed "
+            "since the run was made."
+        )
+    for name, variable in zip(names, variables, strict=True):
+        variable.assign(values[name])

@@ -1,0 +1,179 @@
+"""A run as something to ship: a SavedModel that takes raw inputs, or a KerasHub preset."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from kerasft.config import ImageConfig, TextConfig
+from kerasft.data import Labels
+from kerasft.errors import SettingError
+from kerasft.runs import Run, load_run, write_json
+from kerasft.serving.preset import write_preset
+from kerasft.training import Loaded, load_model
+
+FORMATS = ("saved_model", "preset")
+
+
+def export(
+    run: Run | str | Path,
+    *,
+    models_dir: str | Path = "saved_models",
+    name: str | None = None,
+    format: str = "saved_model",
+) -> Path:
+    """Exports a run.
+
+    A `saved_model` has its preprocessing inside. Its signature `serve` (also
+    `serving_default`) takes `bytes`, image files as strings of shape (n,) (JPEG, PNG, GIF, BMP;
+    the EXIF orientation is not applied), or `text`, UTF-8 strings of shape (n,), and `text_pair`
+    for pairs. It returns `prediction` (class names, shape (n,)), `probability` and `classes`
+    (shape (n, classes)), or for regression `prediction` as numbers in the unit of the target.
+    A text model needs `import tensorflow_text` in the process that loads it.
+
+    A `preset` is the tuned backbone, for `load_backbone` and KerasHub's `from_preset`.
+
+    Args:
+        run: A run or the path of its folder.
+        models_dir: Where exported models are kept.
+        name: Name of the model; the recipe's by default.
+        format: `saved_model` or `preset`.
+
+    Returns:
+        `models_dir/name/VERSION`, with the next free version number, or
+        `models_dir/name-preset` for a preset.
+
+    Raises:
+        SettingError: A name is no plain folder name, or the format is not known.
+        DamagedFileError: A file of the run is missing or changed.
+
+    Example:
+        >>> path = kerasft.export("runs/resnet_digits/2026-01-31_12-00-00")
+        >>> tf.saved_model.load(path).serve(tf.constant([image_bytes]))["prediction"]
+    """
+    run = run if isinstance(run, Run) else load_run(run)
+    name = name or run.recipe
+    if Path(name).name != name or name.startswith("."):
+        raise SettingError(f"`name` must be a plain folder name. Received: name={name!r}.")
+    if format not in FORMATS:
+        raise SettingError(f"`format` must be one of {', '.join(FORMATS)}. Received: {format!r}.")
+    loaded = load_model(run)
+    if format == "preset":
+        return _install(
+            Path(models_dir), f"{name}-preset", lambda folder: write_preset(loaded, folder)
+        )
+    parent = Path(models_dir) / name
+    version = 1 + max((int(p.name) for p in parent.glob("*") if p.name.isdigit()), default=0)
+    return _install(parent, str(version), lambda folder: _write_saved_model(run, loaded, folder))
+
+
+def _install(parent: Path, name: str, write: Any) -> Path:
+    """Writes beside the final place and renames: a server never sees half a version."""
+    parent.mkdir(parents=True, exist_ok=True)
+    target = parent / name
+    if target.exists():
+        raise SettingError(f"There is already {target}. Give another --name, or delete it.")
+    temporary = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=parent))
+    try:
+        write(temporary / "content")
+        (temporary / "content").rename(target)
+    finally:
+        shutil.rmtree(temporary)
+    return target
+
+
+def _write_saved_model(run: Run, loaded: Loaded, folder: Path) -> None:
+    import keras
+
+    serve, signature, tracked = serving_function(loaded)
+    archive = keras.export.ExportArchive()
+    for layer in tracked:
+        archive.track(layer)
+    archive.add_endpoint("serve", serve, input_signature=signature)
+    archive.write_out(str(folder), verbose=False)
+    # TensorFlow Serving passes over files that it does not know.
+    about = {
+        "recipe": run.recipe,
+        "run": run.name,
+        "preset": run.manifest["weights"]["preset"],
+        "labels": loaded.labels.to_dict(),
+        "versions": run.manifest["versions"],
+    }
+    write_json(folder / "kerasft.json", about)
+
+
+def serving_function(loaded: Loaded) -> tuple[Any, list[Any], list[Any]]:
+    """Returns what serves a run from raw inputs.
+
+    Args:
+        loaded: A run in memory.
+
+    Returns:
+        (function, input signature, layers that it uses): the function maps string tensors to a
+        dict of output tensors, in TensorFlow's graph.
+    """
+    import tensorflow as tf
+
+    model, labels = loaded.model, loaded.labels
+    if isinstance(loaded.config, ImageConfig):
+        decode = _image_decoder(loaded.config)
+
+        def serve_images(bytes: Any) -> dict[str, Any]:
+            return _outputs(labels, model(decode(bytes), training=False))
+
+        return serve_images, [tf.TensorSpec([None], tf.string, "bytes")], [model]
+    if not isinstance(loaded.config, TextConfig):
+        raise SettingError("Only recipes with an ImageConfig or a TextConfig can be exported.")
+    from kerasft.data.texts import load_preprocessor
+
+    preprocessor = load_preprocessor(loaded.config)
+
+    def serve_texts(text: Any) -> dict[str, Any]:
+        return _outputs(labels, model(preprocessor(text), training=False))
+
+    def serve_pairs(text: Any, text_pair: Any) -> dict[str, Any]:
+        return _outputs(labels, model(preprocessor((text, text_pair)), training=False))
+
+    text = tf.TensorSpec([None], tf.string, "text")
+    if loaded.config.text_pair_column:
+        pair = tf.TensorSpec([None], tf.string, "text_pair")
+        return serve_pairs, [text, pair], [model, preprocessor]
+    return serve_texts, [text], [model, preprocessor]
+
+
+def _image_decoder(config: ImageConfig) -> Any:
+    import tensorflow as tf
+
+    from kerasft.data.images import decode_in_graph, resize_image
+
+    size = config.image_size
+
+    def decode_one(content: Any) -> Any:
+        image = decode_in_graph(content)
+        return tf.ensure_shape(resize_image(image, size, config.resize), [size, size, 3])
+
+    def decode(contents: Any) -> Any:
+        return tf.map_fn(decode_one, contents, fn_output_signature=tf.uint8)
+
+    return decode
+
+
+def _outputs(labels: Labels, predicted: Any) -> dict[str, Any]:
+    import tensorflow as tf
+
+    if labels.task == "regression":
+        return {"prediction": predicted[:, 0]}
+    names = tf.constant(labels.names)
+    count = tf.shape(predicted)[0]
+    classes = tf.tile(names[tf.newaxis], [count, 1])
+    if labels.task == "multilabel":
+        chosen = tf.where(predicted >= 0.5, names[tf.newaxis], "")
+        joined = tf.strings.reduce_join(chosen, axis=1, separator="|")
+        # Empty names leave separators behind: runs of them become one, outer ones go.
+        joined = tf.strings.regex_replace(joined, r"\|+", "|")
+        prediction = tf.strings.regex_replace(joined, r"^\||\|$", "")
+    else:
+        prediction = tf.gather(names, tf.argmax(predicted, axis=1))
+    return {"prediction": prediction, "probability": predicted, "classes": classes}

@@ -1,0 +1,57 @@
+"""The tuned backbone of a run as a KerasHub preset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+
+from kerasft.config import ImageConfig
+from kerasft.errors import SettingError
+from kerasft.models.blocks import find_backbone
+from kerasft.training import Loaded
+
+
+def write_preset(loaded: Loaded, folder: Path) -> None:
+    """Writes backbone, and its image converter or tokenizer, as `from_preset` reads them.
+
+    Args:
+        loaded: A run in memory.
+        folder: A folder that does not exist yet.
+
+    Raises:
+        SettingError: The backbone is not one of KerasHub's.
+    """
+    import keras_hub
+
+    backbone = find_backbone(loaded.model)
+    if not isinstance(backbone, keras_hub.models.Backbone):
+        raise SettingError(
+            "Only KerasHub backbones can be saved as a preset. "
+            f"Received: {type(backbone).__name__}."
+        )
+    backbone.trainable = True  # the freezing belongs to the run, not to the preset
+    backbone.save_to_preset(str(folder))
+    if isinstance(loaded.config, ImageConfig):
+        _image_converter(loaded.model, backbone, loaded.config).save_to_preset(str(folder))
+    else:
+        from kerasft.data.texts import load_preprocessor
+
+        load_preprocessor(loaded.config).save_to_preset(str(folder))
+
+
+def _image_converter(model: keras.Model, backbone: keras.Model, config: ImageConfig) -> keras.Layer:
+    """Returns the family's image converter with the scaling that the model has."""
+    import keras_hub
+
+    kinds = [
+        kind
+        for name in dir(keras_hub.layers)
+        if name.endswith("ImageConverter")
+        and getattr(kind := getattr(keras_hub.layers, name), "backbone_cls", None) is type(backbone)
+    ]
+    if not kinds:
+        raise SettingError(f"KerasHub has no image converter for {type(backbone).__name__}.")
+    scaling = model.get_layer("scaling")
+    size = (config.image_size, config.image_size)
+    return kinds[0](image_size=size, scale=scaling.scale, offset=scaling.offset)

@@ -1,0 +1,159 @@
+"""What happens at the end of an epoch, as Keras callbacks, in this order."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerasft.errors import DivergedError, SettingError, did_you_mean
+
+
+class SeparatePenalty(keras.callbacks.Callback):
+    """Takes the L1 and L2 penalties out of `loss` and `val_loss`; adds the learning rate.
+
+    After it `loss` is the data loss and `penalty` stands beside it, so that no callback that
+    follows is steered by a penalty. It changes the logs and must come first. The learning rate
+    is the one in the middle of the epoch.
+
+    Args:
+        schedule: A function of the step, or a number where a callback sets the rate.
+    """
+
+    def __init__(self, schedule: Any) -> None:
+        super().__init__()
+        self.schedule = schedule
+        self.first_step = 0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Notes the step with which the epoch begins."""
+        self.first_step = int(self.model.optimizer.iterations)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Rewrites the logs of the epoch."""
+        if logs is None:
+            return
+        for prefix in ("", "val_"):
+            if f"{prefix}loss" in logs and f"{prefix}penalty" in logs:
+                logs[f"{prefix}loss"] -= logs[f"{prefix}penalty"]
+        logs.pop("val_penalty", None)
+        if callable(self.schedule):
+            middle = (self.first_step + int(self.model.optimizer.iterations)) // 2
+            logs["learning_rate"] = float(keras.ops.convert_to_numpy(self.schedule(middle)))
+        else:
+            logs["learning_rate"] = _learning_rate(self.model)
+
+
+def _learning_rate(model: keras.Model) -> float:
+    return float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
+
+
+class NanGuard(keras.callbacks.Callback):
+    """Stops a training whose loss is no number any more.
+
+    Looks every 20 steps and at the end of an epoch: reading the loss in every step would make
+    the device wait for Python.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.epoch = 0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Notes the epoch for the message."""
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Looks at the loss so far now and then."""
+        if batch % 20 == 0:
+            self._look(logs)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Looks at the loss of the epoch."""
+        self._look(logs)
+
+    def _look(self, logs: dict[str, Any] | None) -> None:
+        loss = float((logs or {}).get("loss", 0.0))
+        if not math.isfinite(loss):
+            rate = _learning_rate(self.model)
+            raise DivergedError(
+                f"The training loss became {loss} in epoch {self.epoch + 1}, at a learning rate "
+                f"of {rate:.3g}. Lower it first: try --learning-rate {rate / 10:.1g}."
+            )
+
+
+class KeepBest(keras.callbacks.Callback):
+    """Early stopping that keeps the best weights over several phases.
+
+    Keras' EarlyStopping forgets at every `fit`, keeps copies of frozen weights too, and takes a
+    first epoch without a number as the best. Ties are decided by the smaller val_loss.
+
+    Args:
+        variables: What training changes; only these are kept.
+        monitor: Name in the logs.
+        direction: `max` or `min`.
+        patience: Epochs without a better value before a phase is stopped; 0 never stops.
+    """
+
+    def __init__(self, variables: list[Any], monitor: str, direction: str, patience: int) -> None:
+        super().__init__()
+        self.variables, self.monitor, self.patience = variables, monitor, patience
+        self.sign = 1 if direction == "max" else -1
+        self.best: tuple[float, float] | None = None
+        self.best_epoch: int | None = None
+        self.best_values: list[np.ndarray] = []
+        self.waited = 0
+        self.stopped_epoch: int | None = None
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Gives a new phase its full patience."""
+        self.waited = 0
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Keeps the weights of a better epoch, or counts towards patience."""
+        logs = logs or {}
+        if self.monitor not in logs:
+            known = [name for name in logs if name.startswith("val_")]
+            raise SettingError(
+                f"`monitor` must be one of {', '.join(known)}. Received: "
+                f"monitor={self.monitor!r}.{did_you_mean(self.monitor, known)}"
+            )
+        value = (self.sign * float(logs[self.monitor]), -float(logs.get("val_loss", 0.0)))
+        if math.isfinite(value[0]) and (self.best is None or value > self.best):
+            self.best, self.best_epoch, self.waited = value, epoch, 0
+            self.best_values = [variable.numpy().copy() for variable in self.variables]
+            return
+        self.waited += 1
+        if self.patience and self.waited >= self.patience:
+            self.stopped_epoch = epoch
+            self.model.stop_training = True
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Restores the best weights so far."""
+        self.restore()
+
+    def restore(self) -> None:
+        """Sets the variables to their best values, where an epoch gave some."""
+        for variable, value in zip(self.variables, self.best_values, strict=False):
+            variable.assign(value)
+
+
+class PlateauWarmUp(keras.callbacks.Callback):
+    """The warm-up of `plateau`: Keras' ReduceLROnPlateau needs a plain number as the rate.
+
+    Args:
+        peak: The rate at the end of the warm-up.
+        warmup_steps: Steps of the rise.
+    """
+
+    def __init__(self, peak: float, warmup_steps: int) -> None:
+        super().__init__()
+        self.peak, self.warmup_steps, self.step = peak, warmup_steps, 0
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Sets the rate of the step."""
+        self.step += 1
+        if self.step <= self.warmup_steps:
+            self.model.optimizer.learning_rate = self.peak * self.step / self.warmup_steps

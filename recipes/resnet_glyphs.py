@@ -1,0 +1,57 @@
+"""Pretrain the embedded backbone: a small ResNet on letters and strokes that it never sees twice.
+
+1.2 million parameters, images of 32 by 32 pixels, rendered fresh for every step from the fonts
+that Matplotlib carries and from random strokes, and never a digit. The tuned backbone, exported
+as a preset, is the one that resnet_digits starts from:
+
+    kerasft fit resnet_glyphs && kerasft export resnet_glyphs --format preset
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import kerasft
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(kerasft.ImageConfig):
+    """Settings that differ from the common defaults, and one of its own."""
+
+    dataset: str = "rendered glyphs"
+    images_per_epoch: int = kerasft.setting(100_000, "Images rendered for an epoch", minimum=1)
+    image_size: int = 32
+    augmentation: str = "none"
+    pretrained: bool = False
+    freeze_batch_norm: bool = False
+    epochs: int = 20
+    batch_size: int = 128
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.02
+    warmup_fraction: float = 0.03
+    label_smoothing: float = 0.1
+    dropout: float = 0.1
+    patience: int = 0
+
+
+def load_data(config: Config) -> kerasft.Data:
+    """Renders validation and test; the training images are rendered while they are needed."""
+    return kerasft.load_glyphs(config, images_per_epoch=config.images_per_epoch)
+
+
+def build_model(config: Config, data: kerasft.Data) -> Any:
+    """Returns a keras.Model: a new backbone and its head."""
+    import keras
+    import keras_hub
+
+    backbone = keras_hub.models.ResNetBackbone(
+        input_conv_filters=[64],
+        input_conv_kernel_sizes=[7],
+        stackwise_num_filters=[64, 128, 256],
+        stackwise_num_blocks=[1, 1, 1],
+        stackwise_num_strides=[1, 2, 2],
+        block_type="basic_block",
+    )
+    inputs, features = kerasft.image_features(backbone, config)
+    return keras.Model(inputs, kerasft.head(features, config, data.labels))

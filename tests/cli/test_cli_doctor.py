@@ -1,0 +1,94 @@
+"""doctor: facts, and each known conflict with the command that mends it."""
+
+import json
+
+import pytest
+
+from kerasft.cli import health, startup
+
+
+@pytest.fixture
+def machine(monkeypatch, tmp_path):
+    """A machine without conflicts whose packages and variables a test may change."""
+    monkeypatch.setattr(startup, "start_keras", lambda: None)
+    monkeypatch.setattr(health, "devices", lambda: ["CPU:0"])
+    versions = dict.fromkeys(
+        ("keras", "keras-hub", "tensorflow", "tensorflow-text", "tensorboard", "safetensors"),
+        "3.15.1",
+    )
+    versions["importlib_resources"] = "6.5"
+    monkeypatch.setattr(health, "version", versions.get)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    for name in ("KERAS_BACKEND", "TF_USE_LEGACY_KERAS"):
+        monkeypatch.delenv(name, raising=False)
+    return versions
+
+
+def test_a_sound_machine_has_facts_and_no_conflicts(machine, kerasft_line):
+    result = kerasft_line("doctor")
+    assert result.exit_code == 0, result.output
+    for text in ("python", "keras", "backend", "tensorflow", "devices", "processors", "memory"):
+        assert text in result.stdout
+    assert "No known conflicts." in result.stdout
+    found = json.loads(kerasft_line("doctor", "--json").stdout)
+    assert (found["devices"], found["conflicts"]) == (["CPU:0"], [])
+
+
+@pytest.mark.parametrize(
+    ("package", "version", "mend"),
+    [
+        ("tensorflow-cpu", "2.21.0", "pip uninstall -y tensorflow tensorflow-cpu"),
+        ("keras", "3.9.0", "pip install --upgrade 'keras>=3.15'"),
+        ("tensorflow-text", None, "pip install tensorflow-text"),
+        ("tensorboard", None, "pip install tensorboard"),
+        ("tensorflow", None, "pip install 'tensorflow>="),
+    ],
+)
+def test_conflicts_of_packages(machine, kerasft_line, package, version, mend):
+    machine[package] = version
+    result = kerasft_line("doctor")
+    assert result.exit_code == 1
+    assert f"mend it: {mend}" in result.stdout
+    assert len(json.loads(kerasft_line("doctor", "--json").stdout)["conflicts"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("KERAS_BACKEND", "jax"), ("TF_USE_LEGACY_KERAS", "1")]
+)
+def test_conflicts_of_the_environment(machine, kerasft_line, monkeypatch, variable, value):
+    monkeypatch.setenv(variable, value)
+    result = kerasft_line("doctor", "-q")
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[1] == f"  mend it: unset {variable}"
+
+
+def test_a_backend_named_in_the_settings_of_keras(machine, kerasft_line, tmp_path):
+    (tmp_path / "keras").mkdir()
+    (tmp_path / "keras" / "keras.json").write_text('{"backend": "torch"}')
+    result = kerasft_line("doctor")
+    assert result.exit_code == 1
+    assert "asks for the backend 'torch'" in result.stdout
+
+
+def test_python_outside_of_its_range(machine, kerasft_line, monkeypatch):
+    monkeypatch.setattr(health.sys, "version_info", (3, 14, 0))
+    assert kerasft_line("doctor").exit_code == 1
+
+
+def test_a_tensorflow_that_does_not_start_is_a_conflict(machine, kerasft_line, monkeypatch):
+    def fail():
+        raise ImportError("libcudart.so.12 is missing\nmore")
+
+    monkeypatch.setattr(health, "devices", fail)
+    result = kerasft_line("doctor")
+    assert result.exit_code == 1
+    assert "cannot be started: ImportError: libcudart.so.12 is missing.\n" in result.stdout
+
+
+def test_sizes_of_caches_stop_at_a_limit(machine, monkeypatch, tmp_path):
+    (tmp_path / "keras").mkdir()
+    for count in range(5):
+        (tmp_path / "keras" / str(count)).write_bytes(b"x" * 1000)
+    assert health.caches()["cache of Keras"].endswith("keras (4.9 KiB)")
+    monkeypatch.setattr(health, "_COUNTED_FILES", 2)
+    assert "(more than 2.9 KiB)" in health.caches()["cache of Keras"]

@@ -1,0 +1,135 @@
+"""Every failure is one sentence and a documented exit code."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import kerasft
+from kerasft import errors
+
+
+class ResourceExhaustedError(Exception):
+    """Named like TensorFlow's."""
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (errors.KerasftError("Failed."), 1, "Failed."),
+        (errors.DivergedError("Diverged."), 1, "Diverged."),
+        (errors.SettingError("Usage."), 2, "Usage."),
+        (errors.DataError("Data."), 3, "Data."),
+        (errors.ResumeError("Resume."), 4, "Resume."),
+        (errors.DamagedFileError("Damaged."), 5, "Damaged."),
+        (errors.ResourceError("Full."), 6, "Full."),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "x"),
+            6,
+            "Out of disk space: [Errno 28] No space left on device: 'x'.",
+        ),
+        (MemoryError(), 6, "Out of memory: no text. A smaller --batch-size needs less."),
+        (
+            ResourceExhaustedError("OOM when allocating tensor\n\t[[node]]"),
+            6,
+            "Out of memory: OOM when allocating tensor. A smaller --batch-size needs less.",
+        ),
+        (
+            ImportError("No module named 'keras'"),
+            1,
+            "ImportError: No module named 'keras' "
+            "(kerasft doctor tells what is missing; use --debug for the traceback)",
+        ),
+        (
+            RuntimeError("Broken thing.\nmore"),
+            1,
+            "RuntimeError: Broken thing (use --debug for the traceback)",
+        ),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_errors_have_their_exit_code_and_one_sentence(
+    kerasft_line, recipe_file, api, error, code, message
+):
+    api("fit", error)
+    result = kerasft_line("fit", recipe_file)
+    assert (result.exit_code, result.stdout, result.stderr) == (code, "", f"Error: {message}\n")
+
+
+@pytest.mark.parametrize("place", [0, 2])
+def test_debug_shows_the_traceback(kerasft_line, recipe_file, api, place):
+    api("fit", errors.DataError("Row 17."))
+    words = ["fit", str(recipe_file)]
+    words.insert(place, "--debug")
+    result = kerasft_line(*words)
+    assert result.exit_code == 3
+    assert result.stderr.startswith("Traceback (most recent call last):")
+    assert result.stderr.endswith("Error: Row 17.\n")
+
+
+def test_errors_of_json_lines_are_on_stderr_too(kerasft_line, recipe_file, api):
+    api("fit", errors.DataError("Row 17."))
+    result = kerasft_line("fit", recipe_file, "--json")
+    assert (result.stdout, result.stderr) == ("", "Error: Row 17.\n")
+
+
+def test_ctrl_c_leaves_with_130(kerasft_line, recipe_file, api):
+    api("fit", KeyboardInterrupt())
+    result = kerasft_line("fit", recipe_file)
+    assert (result.exit_code, result.stderr) == (130, "\nInterrupted.\n")
+
+
+def test_sigterm_unwinds_and_leaves_with_143(tmp_path):
+    recipe = tmp_path / "slow.py"
+    recipe.write_text(
+        "import os, signal, time\n"
+        "try:\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    time.sleep(30)\n"
+        "finally:\n"
+        "    print('unwound')\n",
+        encoding="utf-8",
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "kerasft", "fit", str(recipe)],
+        env={**os.environ, "PYTHONPATH": str(Path(kerasft.__file__).parent.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (143, "unwound\n", "")
+
+
+def test_the_handler_of_sigterm_is_given_back(kerasft_line):
+    before = signal.getsignal(signal.SIGTERM)
+    kerasft_line("list")
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_closed_pipe_is_no_traceback(tmp_path):
+    program = f"'{sys.executable}' -m kerasft show resnet_digits | true"
+    done = subprocess.run(
+        ["bash", "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(kerasft.__file__).parent.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == ""
+
+
+def test_no_color_is_respected(kerasft_line, monkeypatch):
+    assert "\x1b[" in kerasft_line("fit", "nothing", color=True).stderr
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[" not in kerasft_line("fit", "nothing", color=True).stderr
+    assert "\x1b[" not in kerasft_line("list", color=True).stdout
+
+
+def test_no_colour_without_a_terminal(kerasft_line):
+    assert "\x1b[" not in kerasft_line("list").stdout + kerasft_line("fit", "nothing").stderr

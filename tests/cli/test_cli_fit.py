@@ -1,0 +1,168 @@
+"""fit: options from the Config, what reaches the Python API, and what is printed."""
+
+import dataclasses
+import json
+import shlex
+
+import pytest
+
+from kerasft import catalog
+from kerasft.config import settings
+from kerasft.errors import DataError
+
+RECIPES = [recipe.name for recipe in catalog.list_recipes()]
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_help_shows_every_setting_with_its_default_and_range(kerasft_line, recipe):
+    result = kerasft_line("fit", recipe, "--help")
+    assert result.exit_code == 0
+    text = " ".join(result.stdout.split())
+    for item in settings(catalog.load_recipe(recipe).Config).values():
+        assert f"--{item.name.replace('_', '-')} " in text
+        assert "".join(item.help.split()) in text.replace(" ", "")  # words break at hyphens
+    assert "[default: 1; 0 <= x < 1]" not in text
+    assert "0 <= x < 1]" in text and "one of adam, adamw, sgd, rmsprop, lion]" in text
+
+
+def test_help_groups_settings_under_headings(kerasft_line, recipe_file):
+    lines = kerasft_line("fit", recipe_file, "--help").stdout.splitlines()
+    headings = [line for line in lines if line.endswith("settings:") or line == "Options:"]
+    assert headings == [
+        "Data settings:",
+        "Model settings:",
+        "Training settings:",
+        "Recipe settings:",
+        "Options:",
+    ]
+    stamps = next(number for number, line in enumerate(lines) if "--stamps" in line)
+    assert lines.index("Recipe settings:") < stamps < lines.index("Options:")
+
+
+def test_only_given_settings_are_set_and_in_their_types(kerasft_line, recipe_file, api, make_run):
+    api("fit", lambda *args, **kwargs: make_run())
+    line = "--stamps 3 --epochs 1e1 --learning-rate 1e-3 --no-pretrained --text-column body"
+    result = kerasft_line("fit", recipe_file, *line.split())
+    assert result.exit_code == 0, result.output
+    module, config = api.calls[0][1]
+    given = {"stamps": 3, "epochs": 10, "learning_rate": 1e-3, "pretrained": False}
+    assert config == module.Config(**given, text_column="body")
+    assert isinstance(config.epochs, int)
+
+
+def test_an_optional_setting_is_unset_by_an_empty_text(kerasft_line, recipe_file, api, make_run):
+    api("fit", lambda *args, **kwargs: make_run())
+    kerasft_line("fit", recipe_file, "--train-split", "")
+    assert api.calls[0][1][1].train_split is None
+
+
+def test_run_folder_name_and_progress_reach_the_api(kerasft_line, recipe_file, api, make_run):
+    api("fit", lambda *args, **kwargs: make_run())
+    kerasft_line("fit", recipe_file, "--runs-dir", "elsewhere", "--name", "mine")
+    kerasft_line("-q", "fit", recipe_file)
+    assert api.calls[0][2] == {"runs_dir": "elsewhere", "name": "mine", "progress": True}
+    assert api.calls[1][2] == {"runs_dir": "runs", "name": None, "progress": False}
+
+
+def test_a_person_reads_scores_folder_and_next_commands(kerasft_line, recipe_file, api, make_run):
+    api("fit", lambda *args, **kwargs: make_run("my run"))
+    lines = kerasft_line("fit", recipe_file).stdout.splitlines()
+    assert lines[0] == "test  accuracy 0.9, f1 0.85, loss 0.25  (10 examples)"
+    assert lines[2] == "run   runs/mail/my run"
+    assert shlex.split(lines[3]) == ["next", "kerasft", "evaluate", "runs/mail/my run"]
+    assert shlex.split(lines[4]) == ["kerasft", "predict", "runs/mail/my run", "a text"]
+    assert shlex.split(lines[5]) == ["kerasft", "export", "runs/mail/my run"]
+
+
+@pytest.mark.parametrize("order", ["before", "after"])
+def test_a_program_reads_json_or_the_path(kerasft_line, recipe_file, api, order, make_run, metrics):
+    names = iter(("one", "two"))
+    api("fit", lambda *args, **kwargs: make_run(next(names)))
+
+    def line(flag):
+        words = ["fit", recipe_file]
+        return [flag, *words] if order == "before" else [*words, flag]
+
+    found = json.loads(kerasft_line(*line("--json")).stdout)
+    assert sorted(found) == ["config", "metrics", "path", "recipe", "run", "seconds"]
+    assert found["path"] == "runs/mail/one" and found["metrics"] == {"test": metrics}
+    assert kerasft_line(*line("--quiet")).stdout == "runs/mail/two\n"
+
+
+def test_what_libraries_print_does_not_reach_stdout(kerasft_line, recipe_file, api, make_run):
+    def chatty(*args, **kwargs):
+        print("Downloading ...")
+        return make_run()
+
+    api("fit", chatty)
+    result = kerasft_line("fit", recipe_file, "--json")
+    json.loads(result.stdout)
+    assert result.stderr == "Downloading ...\n"
+
+
+def test_a_mistyped_option_is_answered_with_the_near_one(kerasft_line):
+    result = kerasft_line("fit", "resnet_digits", "--dropuot", "1")
+    assert result.exit_code == 2
+    assert "No such option" in result.stderr and "--dropout" in result.stderr
+
+
+def test_a_mistyped_recipe_or_command_is_answered_with_the_near_one(kerasft_line):
+    result = kerasft_line("fit", "resnet_digts")
+    assert result.exit_code == 2 and "Did you mean 'resnet_digits'?" in result.stderr
+    result = kerasft_line("evalute", "latest")
+    assert result.exit_code == 2 and "Did you mean 'evaluate'?" in result.stderr
+
+
+def test_a_setting_before_the_recipe_is_answered_with_the_right_order(kerasft_line):
+    result = kerasft_line("fit", "--epochs", "3", "resnet_digits")
+    assert result.exit_code == 2
+    assert "Settings stand after the recipe: kerasft fit RECIPE --epochs" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "typed"),
+    [
+        ("epochs", "abc", "abc"),
+        ("epochs", "2.5", 2.5),
+        ("epochs", "0", 0),
+        ("epochs", "", ""),
+        ("dropout", "1.5", 1.5),
+        ("dropout", "nan", float("nan")),
+        ("optimizer", "adma", "adma"),
+        ("task", "clasification", "clasification"),
+    ],
+)
+def test_a_bad_value_has_the_message_that_python_gives(kerasft_line, option, value, typed):
+    recipe = catalog.load_recipe("resnet_digits")
+    with pytest.raises(ValueError) as raised:
+        recipe.Config(**{option: typed})
+    result = kerasft_line("fit", "resnet_digits", f"--{option}", value)
+    assert result.exit_code == 2
+    assert result.stderr == f"Error: {raised.value}\n"
+
+
+def test_a_setting_that_is_an_option_of_the_command_is_refused(kerasft_line, recipe_file):
+    text = recipe_file.read_text(encoding="utf-8")
+    recipe_file.write_text(text.replace("stamps", "name"), encoding="utf-8")
+    result = kerasft_line("fit", recipe_file)
+    assert result.exit_code == 2
+    assert "`name` cannot be a setting" in result.stderr
+
+
+def test_fit_alone_lists_the_recipes(kerasft_line):
+    result = kerasft_line("fit", "--help")
+    assert all(name in result.stdout for name in RECIPES)
+    assert kerasft_line("fit").exit_code == 2
+
+
+def test_bad_data_is_one_sentence(kerasft_line, recipe_file, api):
+    api("fit", DataError("Row 17 of mail.csv has no label."))
+    result = kerasft_line("fit", recipe_file)
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert result.stderr == "Error: Row 17 of mail.csv has no label.\n"
+
+
+def test_every_config_field_has_an_option(kerasft_line, recipe_file):
+    text = kerasft_line("fit", recipe_file, "--help").stdout
+    for field in dataclasses.fields(catalog.load_recipe(recipe_file).Config):
+        assert f"--{field.name.replace('_', '-')}" in text

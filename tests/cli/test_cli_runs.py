@@ -1,0 +1,99 @@
+"""RUN on the command line, and the table of runs."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kerasft.cli.find_runs import find_run
+from kerasft.errors import SettingError
+
+
+@pytest.fixture
+def runs(make_run):
+    make_run("first", created="2026-01-31T12:00:00+00:00")
+    make_run("second", created="2026-02-01T12:00:00+00:00")
+    make_run("third", created="2026-02-02T12:00:00+00:00", state="failed")
+    make_run("other", "post", created="2026-01-01T12:00:00+00:00")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("runs/mail/first", "runs/mail/first"),
+        ("runs/mail/first/", "runs/mail/first"),
+        ("mail/first", "runs/mail/first"),
+        ("mail/third", "runs/mail/third"),
+        ("mail", "runs/mail/second"),
+        ("post", "runs/post/other"),
+        ("latest", "runs/mail/second"),
+    ],
+)
+def test_a_run_is_found_by_path_name_recipe_or_as_the_latest(runs, text, found):
+    assert find_run(text, "runs") == Path(found)
+
+
+def test_the_latest_is_an_unfinished_run_where_no_other_is(make_run):
+    make_run(state="interrupted")
+    assert find_run("latest", "runs") == Path("runs/mail/first")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("mail/frist", "There is no run mail/frist, and none of that name in runs. Did you mean"),
+        ("second", "Did you mean 'mail/second'?"),
+        ("mial", "Did you mean 'mail'?"),
+        ("runs", "runs is no run: it has no manifest.json."),
+    ],
+)
+def test_an_unknown_run_is_refused_with_the_near_one(runs, text, message):
+    with pytest.raises(SettingError) as raised:
+        find_run(text, "runs")
+    assert message in str(raised.value)
+
+
+@pytest.mark.parametrize("text", ["latest", "mail/first"])
+def test_without_runs_the_way_to_one_is_told(kerasft_line, text):
+    result = kerasft_line("evaluate", text)
+    assert result.exit_code == 2
+    assert "Make one: kerasft fit RECIPE." in result.stderr
+
+
+def test_runs_is_a_table_with_the_newest_last(runs, kerasft_line):
+    lines = kerasft_line("runs").stdout.splitlines()
+    headings = ["RUN", "DATASET", "STATE", "TEST", "EPOCHS", "SECONDS", "CREATED", "(UTC)"]
+    assert lines[0].split() == headings
+    names = [line.split()[0] for line in lines[1:]]
+    assert names == ["post/other", "mail/first", "mail/second", "mail/third"]
+    assert "accuracy 0.9, f1 0.85       2       12  2026-01-31 12:00" in lines[2]
+    assert "failed" in lines[4]
+
+
+def test_runs_of_one_recipe(runs, kerasft_line):
+    assert kerasft_line("runs", "post", "-q").stdout == "runs/post/other\n"
+    result = kerasft_line("runs", "pots")
+    assert result.exit_code == 2 and "Did you mean 'post'?" in result.stderr
+
+
+def test_runs_for_programs(runs, kerasft_line):
+    rows = json.loads(kerasft_line("runs", "mail", "--json").stdout)
+    assert [row["run"] for row in rows] == ["first", "second", "third"]
+    assert rows[0]["metrics"]["test"]["accuracy"] == 0.9
+    assert "per_class" not in rows[0]["metrics"]["test"]
+    assert (rows[0]["epochs"], rows[0]["seconds"], rows[0]["state"]) == (2, 12.3, "done")
+
+
+def test_a_damaged_run_does_not_hide_the_others(runs, kerasft_line):
+    Path("runs/mail/first/history.json").write_text("{")
+    rows = json.loads(kerasft_line("runs", "mail", "--json").stdout)
+    assert [row["state"] for row in rows] == ["damaged", "done", "failed"]
+    assert "history.json" in rows[0]["reason"]
+    assert "damaged" in kerasft_line("runs").stdout
+
+
+def test_no_runs_is_no_error(kerasft_line):
+    result = kerasft_line("runs")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "There is no run in runs yet." in result.stderr
+    assert json.loads(kerasft_line("runs", "--json").stdout) == []

@@ -1,0 +1,136 @@
+"""evaluate, predict and export: what reaches the Python API, and what is printed."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROWS = [
+    {"input": "a, b", "prediction": "letter", "probability": 0.75, "p(letter)": 0.75},
+    {"input": "straße", "prediction": "parcel", "probability": np.float32(0.5), "p(letter)": 0.5},
+]
+
+
+@pytest.fixture
+def run(make_run):
+    return make_run()
+
+
+def test_evaluate_prints_metrics_classes_and_confusions(run, kerasft_line, api, metrics):
+    api("evaluate", metrics)
+    result = kerasft_line("evaluate", "latest")
+    assert result.exit_code == 0, result.output
+    lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert lines[0] == "runs/mail/first on its test split"
+    assert lines[3] == "accuracy 0.9"  # the main metric stands first
+    assert "letter 1 0.8 0.9 6" in lines
+    at = lines.index("Confusion matrix (rows: truth, columns: predicted)")
+    assert lines[at + 1 :] == ["LETTER PARCEL", "letter 5 1", "parcel 0 4"]
+    assert api.calls == [
+        ("evaluate", (Path("runs/mail/first"),), {"dataset": None, "split": "test"})
+    ]
+
+
+def test_many_classes_are_shown_by_their_most_frequent_confusions(run, kerasft_line, api, metrics):
+    names = [f"kind {index}" for index in range(30)]
+    matrix = [[50 if i == j else 0 for j in range(30)] for i in range(30)]
+    matrix[3][7], matrix[7][3] = 9, 4
+    table = [{"name": n, "precision": 1.0, "recall": 1.0, "f1": 1.0, "support": 50} for n in names]
+    api("evaluate", {**metrics, "per_class": table, "confusion_matrix": matrix})
+    lines = kerasft_line("evaluate", "latest").stdout.splitlines()
+    at = next(number for number, line in enumerate(lines) if "Most frequent" in line)
+    assert lines[at + 2].split() == ["kind", "3", "kind", "7", "9"]
+    assert lines[at + 3].split() == ["kind", "7", "kind", "3", "4"]
+
+
+def test_evaluate_on_another_split_or_other_data(run, kerasft_line, api, metrics):
+    api("evaluate", metrics)
+    kerasft_line("evaluate", "latest", "--split", "validation")
+    result = kerasft_line("evaluate", "latest", "--dataset", "new.csv")
+    assert result.stdout.startswith("runs/mail/first on new.csv\n")
+    assert [call[2] for call in api.calls] == [
+        {"dataset": None, "split": "validation"},
+        {"dataset": "new.csv", "split": "test"},
+    ]
+
+
+def test_evaluate_for_programs(run, kerasft_line, api, metrics):
+    api("evaluate", {**metrics, "loss": float("nan")})
+    found = json.loads(kerasft_line("evaluate", "latest", "--json").stdout)
+    assert (found["run"], found["split"]) == ("runs/mail/first", "test")
+    assert found["metrics"] == {**metrics, "loss": None}
+    assert kerasft_line("evaluate", "latest", "-q").stdout == "0.9\n"
+
+
+def test_predict_prints_csv(run, kerasft_line, api):
+    api("predict", ROWS)
+    result = kerasft_line("predict", "latest", "a, b", "straße")
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    assert [row["input"] for row in rows] == ["a, b", "straße"]
+    assert list(rows[0]) == ["input", "prediction", "probability", "p(letter)"]
+    assert api.calls == [("predict", (Path("runs/mail/first"), ["a, b", "straße"]), {})]
+
+
+def test_predict_prints_json(run, kerasft_line, api):
+    api("predict", ROWS)
+    assert json.loads(kerasft_line("predict", "latest", "x", "--json").stdout) == ROWS
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "json", "parquet"])
+def test_predict_writes_a_table_by_its_ending(run, kerasft_line, api, ending):
+    import pandas
+
+    api("predict", ROWS)
+    path = f"table.{ending}"
+    result = kerasft_line("predict", "latest", "x", "-o", path)
+    assert result.stdout == f"2 predictions in {path}\n"
+    read = {
+        "csv": pandas.read_csv,
+        "json": pandas.read_json,
+        "jsonl": lambda name: pandas.read_json(name, lines=True),
+        "parquet": pandas.read_parquet,
+    }[ending]
+    table = read(path)
+    assert list(table.columns) == list(ROWS[0])
+    assert table["input"].tolist() == ["a, b", "straße"]
+    assert table["probability"].tolist() == [0.75, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("table.xlsx", "--output must end in .csv, .jsonl, .json, .parquet. Received: table.xlsx."),
+        ("none/table.csv", "There is no folder none for --output none/table.csv."),
+    ],
+)
+def test_a_table_that_cannot_be_written_is_refused_before_work(
+    run, kerasft_line, api, path, message
+):
+    api("predict", ROWS)
+    result = kerasft_line("predict", "latest", "x", "-o", path)
+    assert (result.exit_code, result.stderr) == (2, f"Error: {message}\n")
+    assert not api.calls
+
+
+def test_export_prints_the_folder_and_how_to_load_it(run, kerasft_line, api):
+    api("export", Path("saved_models/mail/1"))
+    result = kerasft_line("export", "latest")
+    assert "exported  saved_models/mail/1" in result.stdout
+    assert "tf.saved_model.load('saved_models/mail/1')" in result.stdout
+    assert "tensorflow_text" in result.stdout
+    wanted = {"models_dir": "saved_models", "name": None, "format": "saved_model"}
+    assert api.calls == [("export", (Path("runs/mail/first"),), wanted)]
+
+
+def test_export_a_preset_elsewhere(run, kerasft_line, api):
+    api("export", Path("models/mine-preset"))
+    line = "export latest --models-dir models --name mine --format preset"
+    assert "Backbone.from_preset('models/mine-preset')" in kerasft_line(*line.split()).stdout
+    assert kerasft_line(*line.split(), "-q").stdout == "models/mine-preset\n"
+    found = json.loads(kerasft_line(*line.split(), "--json").stdout)
+    assert found == {"run": "runs/mail/first", "path": "models/mine-preset", "format": "preset"}
+    wanted = {"models_dir": "models", "name": "mine", "format": "preset"}
+    assert api.calls[0] == ("export", (Path("runs/mail/first"),), wanted)

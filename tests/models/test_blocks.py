@@ -1,0 +1,84 @@
+"""Blocks by depth: one meaning for every family."""
+
+import pytest
+
+import kerasft
+from kerasft.errors import SettingError
+from kerasft.models import find_blocks
+from kerasft.models.blocks import flatten_layers
+
+
+def weight_ids(layers):
+    return [id(v) for layer in layers for v in layer.weights]
+
+
+def test_blocks_share_out_all_weights_exactly(family, preset):
+    backbone = kerasft.load_backbone(preset(family))
+    inside = [i for block in find_blocks(backbone) for i in weight_ids(block.layers)]
+    assert len(inside) == len(set(inside))
+    assert set(inside) == {id(v) for v in backbone.weights}
+    assert len(find_blocks(backbone)) >= 2
+
+
+def test_freezing_n_blocks_trains_exactly_those(family, preset):
+    backbone = kerasft.load_backbone(preset(family))
+    blocks = find_blocks(backbone)
+    for count in range(len(blocks) + 1):
+        kerasft.freeze(backbone, count)
+        trained = {id(v) for v in backbone.trainable_weights}
+        top = blocks[len(blocks) - count :]
+        assert trained <= set(weight_ids([x for block in top for x in block.layers]))
+        assert [block.trained_parameters > 0 for block in blocks] == [
+            index >= len(blocks) - count for index in range(len(blocks))
+        ]
+    kerasft.freeze(backbone, -1)
+    everything = {id(v) for v in backbone.trainable_weights}
+    kerasft.freeze(backbone, len(blocks))
+    assert everything == {id(v) for v in backbone.trainable_weights}
+
+
+def test_freezing_again_forgets_the_freezing_before(preset):
+    backbone = kerasft.load_backbone(preset("resnet"))
+    before = len(backbone.trainable_weights)
+    kerasft.freeze(backbone, 0)
+    assert backbone.trainable_weights == []
+    kerasft.freeze(backbone, -1)
+    assert len(backbone.trainable_weights) == before
+
+
+@pytest.mark.parametrize("family", ["resnet", "efficientnet"])
+def test_freeze_batch_norm_holds_in_trained_blocks(family, preset):
+    import keras
+
+    backbone = kerasft.load_backbone(preset(family))
+    kerasft.freeze(backbone, -1, freeze_batch_norm=True)
+    norms = [x for x in flatten_layers(backbone) if isinstance(x, keras.layers.BatchNormalization)]
+    assert norms
+    assert not any(norm.trainable for norm in norms)
+    assert backbone.trainable_weights
+
+
+def test_too_many_blocks_are_refused_with_their_names(preset):
+    backbone = kerasft.load_backbone(preset("resnet"))
+    with pytest.raises(SettingError, match=r"at most 3 for ResNetBackbone \(P2, P3, P4\).*-1"):
+        kerasft.freeze(backbone, 9)
+
+
+def test_a_model_without_known_blocks_is_refused():
+    import keras
+
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, keras.layers.Dense(2)(inputs))
+    with pytest.raises(SettingError, match="blocks of Functional are not known"):
+        find_blocks(model)
+
+
+def test_table_announces_what_trains(preset):
+    backbone = kerasft.load_backbone(preset("bert"))
+    kerasft.freeze(backbone, 1)
+    lines = kerasft.block_table(backbone).splitlines()
+    assert lines[0].split() == ["block", "parameters", "trained"]
+    assert lines[1].startswith("transformer_layer_1")
+    assert lines[2].split()[-1] == "frozen"
+    trained = sum(int(v.numpy().size) for v in backbone.trainable_weights)
+    assert lines[-1].split() == ["total", f"{backbone.count_params():,}", f"{trained:,}"]

@@ -1,0 +1,83 @@
+"""Losses, metrics and penalties."""
+
+import keras
+import numpy as np
+import pytest
+from sklearn import metrics
+
+from kerasft.config import ImageConfig
+from kerasft.data import Labels
+from kerasft.models import MacroScore, Penalty, make_loss, make_metrics, pool_tokens
+
+CLASSES = Labels("classification", ("a", "b", "c"))
+
+
+@pytest.mark.parametrize("kind", ["precision", "recall", "f1"])
+def test_macro_score_is_that_of_scikit_learn(kind):
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 4, 200)
+    predictions = rng.random((200, 5)).astype("float32")  # class 4 never occurs in the truth
+    score = MacroScore(kind, 5, name=kind)
+    for part in range(0, 200, 32):  # in batches, as training counts them
+        score.update_state(truth[part : part + 32], predictions[part : part + 32])
+    expected = metrics.precision_recall_fscore_support(
+        truth, predictions.argmax(1), average="macro", zero_division=0.0
+    )
+    index = ["precision", "recall", "f1"].index(kind)
+    assert float(score.result()) == pytest.approx(expected[index], abs=1e-5)
+
+
+def test_macro_score_of_several_labels_is_that_of_scikit_learn():
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 2, (50, 4))
+    predictions = rng.random((50, 4)).astype("float32")
+    score = MacroScore("f1", 4, multilabel=True, name="f1")
+    score.update_state(truth, predictions)
+    expected = metrics.f1_score(truth, predictions >= 0.5, average="macro")
+    assert float(score.result()) == pytest.approx(expected, abs=1e-5)
+
+
+def test_smoothed_loss_is_that_of_the_definition():
+    config = ImageConfig(label_smoothing=0.3)
+    y, p = np.array([0, 2]), np.array([[0.7, 0.2, 0.1], [0.3, 0.3, 0.4]], "float32")
+    loss = np.mean(make_loss(config, CLASSES)(y, p))
+    target = np.eye(3)[y] * 0.7 + 0.1
+    assert loss == pytest.approx(-(target * np.log(p)).sum(1).mean(), abs=1e-5)
+
+
+def test_regression_loss_is_in_standard_deviations_and_metrics_in_the_unit():
+    labels = Labels("regression", (), mean=100.0, std=10.0)
+    y, p = np.array([100.0, 120.0], "float32"), np.array([[110.0], [120.0]], "float32")
+    assert np.mean(make_loss(ImageConfig(task="regression"), labels)(y, p)) == pytest.approx(0.5)
+    found = {}
+    for metric in make_metrics(labels):
+        metric.update_state(y, p)
+        found[metric.name] = float(metric.result())
+    assert found["mae"] == pytest.approx(5.0)
+    assert found["rmse"] == pytest.approx(50**0.5)
+    assert found["r2"] == pytest.approx(metrics.r2_score(y, p[:, 0]))
+
+
+def test_penalty_is_exactly_what_keras_adds_to_the_loss():
+    inputs = keras.Input((3,))
+    outputs = keras.layers.Dense(2, kernel_regularizer=keras.regularizers.L1L2(0.1, 0.2))(inputs)
+    model = keras.Model(inputs, outputs)
+    model.compile("sgd", "mse", metrics=["mse", Penalty(model)])
+    x, y = np.ones((10, 3), "float32"), np.ones((10, 2), "float32")
+    history = model.fit(x, y, batch_size=4, epochs=2, verbose=0).history  # a last batch of 2
+    for loss, data_loss, penalty in zip(
+        history["loss"], history["mse"], history["penalty"], strict=True
+    ):
+        assert penalty > 0
+        assert loss - penalty == pytest.approx(data_loss, abs=1e-5)
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_pooling_reads_real_tokens_only(side):
+    states = np.arange(24, dtype="float32").reshape(1, 6, 4)
+    real = slice(0, 3) if side == "right" else slice(3, 6)
+    mask = np.zeros((1, 6), "int32")
+    mask[:, real] = 1
+    assert np.allclose(pool_tokens(states, mask, "mean"), states[:, real].mean(1))
+    assert np.allclose(pool_tokens(states, mask, "last"), states[:, real][:, -1])
+    assert np.allclose(pool_tokens(states, mask, "first"), states[:, 0])

@@ -1,0 +1,131 @@
+"""Exports, loaded in a fresh process as a server would."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from kerasft.recipes import minilm_tickets as text_recipe
+from kerasft.recipes import resnet_digits as image_recipe
+
+import kerasft
+from kerasft.errors import SettingError
+from tests.training.conftest import photos, prices, reviews, write_table  # noqa: F401
+
+SERVE = """
+import json, sys
+import tensorflow as tf
+import tensorflow_text
+model = tf.saved_model.load(sys.argv[1])
+inputs = json.load(open(sys.argv[2]))
+if "paths" in inputs:
+    inputs = {"bytes": [open(path, "rb").read() for path in inputs["paths"]]}
+outputs = model.signatures["serving_default"](**{k: tf.constant(v) for k, v in inputs.items()})
+def plain(value):
+    return [plain(v) for v in value] if isinstance(value, list) else (
+        value.decode() if isinstance(value, bytes) else value)
+print(json.dumps({name: plain(value.numpy().tolist()) for name, value in outputs.items()}))
+"""
+
+
+def serve(path, tmp_path, **inputs):
+    """Answers of an exported model in a process of its own."""
+    (tmp_path / "inputs.json").write_text(json.dumps(inputs))
+    command = [sys.executable, "-c", SERVE, str(path), str(tmp_path / "inputs.json")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def quick(recipe, preset, dataset, tmp_path, **settings):
+    config = recipe.Config(
+        preset=preset, dataset=dataset, epochs=1, head_epochs=0, batch_size=8, **settings
+    )
+    return kerasft.fit(recipe, config, runs_dir=tmp_path / "runs", progress=False)
+
+
+@pytest.fixture(scope="module")
+def image_run(preset, photos, tmp_path_factory):  # noqa: F811
+    folder = tmp_path_factory.mktemp("image")
+    return quick(image_recipe, preset("resnet"), photos, folder, image_size=40)
+
+
+def test_images_as_bytes_are_served_as_python_predicts_them(image_run, photos, tmp_path):  # noqa: F811
+    path = kerasft.export(image_run, models_dir=tmp_path / "models")
+    assert path == tmp_path / "models" / "resnet_digits" / "1"
+    files = [f"{photos}/blue/{i}.png" for i in range(3)] + [f"{photos}/red/1.png"]
+    served = serve(path, tmp_path, paths=files)
+    rows = kerasft.predict(image_run, files)
+    assert served["prediction"] == [row["prediction"] for row in rows]
+    assert served["classes"][0] == ["blue", "green", "red"]
+    expected = [[row[f"p({name})"] for name in served["classes"][0]] for row in rows]
+    assert np.allclose(served["probability"], expected, atol=1e-5)
+
+
+def test_the_next_export_is_the_next_version(image_run, tmp_path):
+    paths = [kerasft.export(image_run, models_dir=tmp_path, name="m") for _ in range(2)]
+    assert [path.name for path in paths] == ["1", "2"]
+    assert sorted(p.name for p in (tmp_path / "m").iterdir()) == ["1", "2"]
+
+
+def test_texts_are_served_as_python_predicts_them(preset, reviews, tmp_path):  # noqa: F811
+    run = quick(text_recipe, preset("bert"), reviews, tmp_path)
+    path = kerasft.export(run, models_dir=tmp_path / "models")
+    texts = ["good film", "the awful movie is bad, not good!", "unknown Wörds 123"]
+    served = serve(path, tmp_path, text=texts)
+    rows = kerasft.predict(run, texts)
+    assert served["prediction"] == [row["prediction"] for row in rows]
+    expected = [[row["p(bad)"], row["p(good)"]] for row in rows]
+    assert np.allclose(served["probability"], expected, atol=1e-5)
+
+
+def test_pairs_of_texts_are_served(preset, tmp_path):
+    rows = [
+        {"first": f"a {a} cat", "second": f"the {b} dog", "label": "same" if a == b else "other"}
+        for a in ("red", "green", "blue", "old")
+        for b in ("red", "green", "blue", "old")
+        for _ in range(2)
+    ]
+    table = write_table(tmp_path / "pairs.csv", rows)
+    run = quick(
+        text_recipe, preset("bert"), table, tmp_path, text_column="first", text_pair_column="second"
+    )
+    path = kerasft.export(run, models_dir=tmp_path / "models")
+    served = serve(path, tmp_path, text=["a red cat"], text_pair=["the old dog"])
+    expected = kerasft.predict(run, [write_table(tmp_path / "one.csv", rows[6:7])])
+    assert len(served["prediction"]) == 1
+    assert rows[6]["first"] == "a red cat"
+    assert rows[6]["second"] == "the old dog"
+    assert served["prediction"][0] == expected[0]["prediction"]
+
+
+def test_regression_is_served_in_the_unit_of_the_target(preset, prices, tmp_path):  # noqa: F811
+    run = quick(image_recipe, preset("resnet"), prices, tmp_path, task="regression", image_size=24)
+    path = kerasft.export(run, models_dir=tmp_path / "models")
+    files = [prices.replace("prices.csv", f"{i}.png") for i in range(3)]
+    served = serve(path, tmp_path, paths=files)
+    expected = [row["prediction"] for row in kerasft.predict(run, files)]
+    assert np.allclose(served["prediction"], expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("recipe", "name"), [(image_recipe, "resnet"), (text_recipe, "bert")])
+def test_a_tuned_backbone_is_saved_as_a_preset(recipe, name, preset, photos, reviews, tmp_path):  # noqa: F811
+    dataset = photos if name == "resnet" else reviews
+    extra = {"image_size": 24} if name == "resnet" else {}
+    run = quick(recipe, preset(name), dataset, tmp_path, trainable_blocks=1, **extra)
+    path = kerasft.export(run, models_dir=tmp_path / "models", format="preset")
+    tuned, original = (kerasft.load_backbone(str(p)) for p in (path, preset(name)))
+    same = [
+        np.array_equal(a.numpy(), b.numpy())
+        for a, b in zip(tuned.weights, original.weights, strict=True)
+    ]
+    assert any(same)
+    assert not all(same)
+    again = quick(recipe, str(path), dataset, tmp_path, **extra)  # with its own preprocessing
+    assert again.metrics["test"]["examples"] > 0
+
+
+def test_a_name_that_leaves_the_folder_is_refused(image_run, tmp_path):
+    with pytest.raises(SettingError, match="plain folder name"):
+        kerasft.export(image_run, models_dir=tmp_path, name="../elsewhere")

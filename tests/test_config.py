@@ -1,0 +1,106 @@
+"""Settings meet the same check and the same message everywhere."""
+
+import dataclasses
+
+import pytest
+
+import kerasft
+from kerasft.config import Config, ImageConfig, TextConfig, from_dict, settings, to_dict
+from kerasft.errors import SettingError
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Custom(ImageConfig):
+    epochs: int = 3
+    zoom: float = kerasft.setting(0.1, "Largest zoom", group="data", minimum=0, below=1)
+    plain: bool = False
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "message"),
+    [
+        ("dropout", 1.5, "`dropout` must be below 1. Received: dropout=1.5."),
+        ("dropout", -0.1, "`dropout` must be at least 0. Received: dropout=-0.1."),
+        ("epochs", 0, "`epochs` must be at least 1. Received: epochs=0."),
+        ("epochs", 2.5, "`epochs` must be a whole number. Received: epochs=2.5."),
+        ("epochs", True, "`epochs` must be a whole number. Received: epochs=True."),
+        ("learning_rate", float("nan"), "`learning_rate` must be a number"),
+        ("learning_rate", "high", "`learning_rate` must be a number. Received"),
+        ("optimizer", "adamm", "Received: optimizer='adamm'. Did you mean 'adam'?"),
+        ("trainable_blocks", -2, "`trainable_blocks` must be at least -1"),
+        ("pretrained", "yes", "`pretrained` must be true or false. Received: pretrained='yes'."),
+        ("preset", 7, "`preset` must be text. Received: preset=7."),
+        ("zoom", 1, "`zoom` must be below 1"),
+    ],
+)
+def test_a_bad_value_is_one_sentence_on_construction_and_replacement(setting, value, message):
+    for make in (
+        lambda: Custom(**{setting: value}),
+        lambda: dataclasses.replace(Custom(), **{setting: value}),
+        lambda: from_dict(Custom, {setting: value}),
+    ):
+        with pytest.raises(SettingError) as caught:
+            make()
+        assert message in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"validation_fraction": 0.5, "test_fraction": 0.4}, "must leave at least 0.2"),
+        ({"class_weight": "balanced", "task": "regression"}, "only for task=classification"),
+        ({"label_smoothing": 0.1, "task": "regression"}, "must be 0 for task=regression"),
+        ({"pretrained": False, "trainable_blocks": 1}, "`freeze_batch_norm` must be off"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(values, message):
+    with pytest.raises(SettingError, match=message):
+        Custom(**values)
+
+
+def test_an_overridden_default_keeps_help_and_range():
+    found = settings(Custom)
+    assert found["epochs"].default == 3
+    assert found["epochs"].help == settings(Config)["epochs"].help
+    assert found["epochs"].minimum == 1
+    assert found["zoom"].help == "Largest zoom"
+    assert found["plain"].group == "recipe"
+
+
+@pytest.mark.parametrize("kind", [ImageConfig, TextConfig])
+def test_every_common_setting_has_help(kind):
+    for name, setting in settings(kind).items():
+        assert setting.help, name
+        assert not setting.help.endswith("."), name
+
+
+def test_settings_survive_a_dictionary():
+    config = Custom(epochs=7, label_column="a,b")
+    assert from_dict(Custom, to_dict(config)) == config
+
+
+def test_an_unknown_name_is_refused_with_the_nearest():
+    with pytest.raises(SettingError, match=r"no setting `dropuot`\. Did you mean 'dropout'\?"):
+        from_dict(Custom, {"dropuot": 0.1})
+
+
+def test_numbers_of_numpy_are_welcome():
+    import numpy as np
+
+    config = Custom(epochs=np.int64(4), learning_rate=np.float32(0.5))
+    assert type(config.epochs) is int
+    assert type(config.learning_rate) is float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OfGlue(TextConfig):
+    dataset: str = "tfds:glue/sst2"
+    train_split: str | None = "train"
+    test_split: str | None = "validation"
+
+
+def test_the_splits_of_a_recipe_do_not_carry_over_to_another_data_set():
+    assert OfGlue().test_split == "validation"
+    other = OfGlue(dataset="mine.csv", train_split="part1")
+    assert (other.train_split, other.test_split) == ("part1", None)

@@ -1,0 +1,300 @@
+"""What a fit trains, keeps and records, on tiny real models."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from kerasft.recipes import minilm_tickets as text_recipe
+from kerasft.recipes import resnet_digits as image_recipe
+
+import kerasft
+from kerasft.errors import DamagedFileError, DivergedError, ResumeError, SettingError
+from kerasft.training.evaluation import predict_arrays
+from kerasft.training.phases import changing_weights, frozen_backbone
+
+
+def image_config(preset, photos, **settings):
+    quick = {
+        "preset": preset("resnet"), "dataset": photos, "image_size": 24, "epochs": 2,
+        "head_epochs": 1, "batch_size": 8, "augmentation": "none", "trainable_blocks": 1,
+    }  # fmt: skip
+    return image_recipe.Config(**{**quick, **settings})
+
+
+def text_config(preset, reviews, **settings):
+    quick = {
+        "preset": preset("bert"), "dataset": reviews, "epochs": 2, "head_epochs": 1,
+        "batch_size": 8, "trainable_blocks": 1,
+    }  # fmt: skip
+    return text_recipe.Config(**{**quick, **settings})
+
+
+def fit(recipe, config, tmp_path, **options):
+    return kerasft.fit(recipe, config, runs_dir=tmp_path / "runs", progress=False, **options)
+
+
+@pytest.fixture(scope="module")
+def run(preset, photos, tmp_path_factory):
+    """A finished run on pictures, for tests that only read it."""
+    return fit(image_recipe, image_config(preset, photos), tmp_path_factory.mktemp("fit"))
+
+
+def test_a_partial_freeze_trains_exactly_what_the_table_announced(preset, photos, run):
+    before = image_recipe.build_model(
+        image_config(preset, photos), image_recipe.load_data(image_config(preset, photos))
+    )
+    after = kerasft.load_model(run).model
+    changed = {
+        b.path for b, a in zip(before.weights, after.weights, strict=True)
+        if not np.array_equal(b.numpy(), a.numpy())
+    }  # fmt: skip
+    announced = {v.path for v in before.trainable_weights}
+    assert changed == announced
+    blocks = {row["name"]: row["trained_parameters"] for row in run.manifest["blocks"]}
+    assert blocks["P2"] == blocks["P3"] == 0
+    assert sum(blocks.values()) == sum(int(v.numpy().size) for v in before.trainable_weights)
+
+
+def test_frozen_weights_are_bit_identical_after_training(preset, reviews, tmp_path):
+    config = text_config(preset, reviews)
+    before = text_recipe.build_model(config, text_recipe.load_data(config))
+    run = fit(text_recipe, config, tmp_path)
+    after = kerasft.load_model(run).model
+    frozen = set(map(id, before.weights)) - set(map(id, changing_weights(before)))
+    assert frozen
+    for b, a in zip(before.weights, after.weights, strict=True):
+        if id(b) in frozen:
+            assert b.numpy().tobytes() == a.numpy().tobytes(), b.path
+
+
+def test_a_run_loaded_again_has_its_freezing_and_predictions(preset, photos, run):
+    config = image_config(preset, photos)
+    data = image_recipe.load_data(config)
+    loaded = kerasft.load_model(run)
+    built = image_recipe.build_model(config, data)
+    assert [v.path for v in loaded.model.trainable_weights] == [
+        v.path for v in built.trainable_weights
+    ]
+    again = kerasft.load_model(run)
+    first, second = (predict_arrays(m.model, data.test.x) for m in (loaded, again))
+    assert np.array_equal(first, second)
+    assert kerasft.evaluate(run)["accuracy"] == run.metrics["test"]["accuracy"]
+    assert kerasft.evaluate(run)["loss"] == pytest.approx(run.metrics["test"]["loss"], abs=1e-6)
+
+
+def test_only_trained_weights_are_stored_beside_the_hash_of_the_preset(preset, photos, run):
+    from safetensors.numpy import load_file
+
+    assert run.manifest["weights"]["stored"] == "trained"
+    assert run.manifest["weights"]["fingerprint"].startswith("sha256:")
+    stored = load_file(run.path / "weights.safetensors")
+    model = kerasft.load_model(run).model
+    assert len(stored) == len(changing_weights(model)) < len(model.weights)
+
+
+def test_all_weights_are_stored_of_a_random_backbone(preset, photos, tmp_path):
+    config = image_config(
+        preset, photos, pretrained=False, freeze_batch_norm=False, epochs=1, head_epochs=0
+    )
+    run = fit(image_recipe, config, tmp_path)
+    assert run.manifest["weights"]["stored"] == "all"
+    assert kerasft.evaluate(run)["accuracy"] == run.metrics["test"]["accuracy"]
+
+
+def test_phases_stand_in_one_continuous_history(run):
+    history = run.history
+    assert [row["epoch"] for row in history] == [1, 2, 3]
+    assert [row["phase"] for row in history] == ["head", "main", "main"]
+    assert {"loss", "penalty", "val_loss", "val_accuracy", "val_precision", "val_recall", "val_f1",
+            "learning_rate", "seconds"} <= set(history[0])  # fmt: skip
+    assert history[0]["learning_rate"] > history[1]["learning_rate"] * 2
+
+
+def test_the_head_phase_leaves_the_backbone_alone(preset, photos):
+    config = image_config(preset, photos)
+    model = image_recipe.build_model(config, image_recipe.load_data(config))
+    flags = [v.path for v in model.trainable_weights]
+    with frozen_backbone(model, True):
+        assert {v.path.split("/")[0] for v in model.trainable_weights} == {"head"}
+    assert [v.path for v in model.trainable_weights] == flags
+
+
+def test_the_run_folder_holds_the_whole_record(run):
+    manifest = run.manifest
+    assert manifest["state"] == "done"
+    assert manifest["recipe"]["source"] == "resnet_digits"
+    assert {"python", "keras", "tensorflow", "keras-hub"} <= set(manifest["versions"])
+    assert manifest["seed"] == 0
+    assert manifest["data"]["fingerprint"]
+    assert run.labels["names"] == ["blue", "green", "red"]
+    assert (run.path / "curves.png").read_bytes()[:4] == b"\x89PNG"
+    assert list((run.path / "tensorboard").rglob("events*"))
+    assert json.loads((run.path / "history.json").read_text()) == run.history
+    with open(run.path / "history.csv", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["val_loss"]) for row in rows] == [row["val_loss"] for row in run.history]
+    assert "epoch 3/3 main" in (run.path / "run.log").read_text()
+
+
+def test_metrics_have_each_class_and_the_confusion_matrix(run):
+    test = run.metrics["test"]
+    assert [row["name"] for row in test["per_class"]] == ["blue", "green", "red"]
+    matrix = np.array(test["confusion_matrix"])
+    assert matrix.shape == (3, 3)
+    assert matrix.sum() == test["examples"]
+    assert np.trace(matrix) / matrix.sum() == pytest.approx(test["accuracy"])
+
+
+def test_colours_are_learned(preset, photos, tmp_path):
+    config = image_config(preset, photos, epochs=6, learning_rate=3e-3, trainable_blocks=-1,
+                          freeze_batch_norm=False)  # fmt: skip
+    assert fit(image_recipe, config, tmp_path).metrics["test"]["accuracy"] >= 0.8
+
+
+@pytest.mark.parametrize("family", ["bert", "distil_bert", "roberta"])
+def test_every_text_family_learns_a_separable_task(family, preset, reviews, tmp_path):
+    config = text_config(
+        preset, reviews, preset=preset(family), trainable_blocks=-1, epochs=12, learning_rate=5e-3,
+        head_epochs=0, patience=0, dropout=0.0,
+    )  # fmt: skip
+    assert fit(text_recipe, config, tmp_path).metrics["test"]["accuracy"] >= 0.8
+
+
+@pytest.mark.parametrize("family", ["resnet_v2", "efficientnet"])
+def test_every_image_family_fits_and_reloads(family, preset, photos, tmp_path):
+    config = image_config(preset, photos, preset=preset(family), augmentation="strong", epochs=1)
+    run = fit(image_recipe, config, tmp_path)
+    assert kerasft.evaluate(run)["loss"] == pytest.approx(run.metrics["test"]["loss"], abs=1e-5)
+
+
+def test_regression_speaks_in_the_unit_of_the_target(preset, prices, tmp_path):
+    config = image_config(
+        preset, prices, task="regression", epochs=25, learning_rate=3e-3, trainable_blocks=-1,
+        freeze_batch_norm=False, patience=0,
+    )  # fmt: skip
+    run = fit(image_recipe, config, tmp_path)
+    test = run.metrics["test"]
+    assert test["rmse"] > 10  # in the unit, not in standard deviations
+    assert test["mse"] == pytest.approx(test["rmse"] ** 2)
+    assert test["r2"] > 0.3
+    assert run.history[0]["loss"] < 10  # in standard deviations, whatever the unit
+    assert 5000 < kerasft.load_model(run).labels.mean < 15000
+
+
+def test_the_same_seed_gives_the_same_run(preset, photos, tmp_path):
+    runs = [fit(image_recipe, image_config(preset, photos), tmp_path) for _ in range(2)]
+    assert runs[0].metrics == runs[1].metrics
+
+
+def test_a_penalty_stands_apart_and_does_not_steer_early_stopping(preset, photos, tmp_path):
+    config = image_config(preset, photos, kernel_l2=100.0, monitor="val_loss", epochs=3)
+    run = fit(image_recipe, config, tmp_path)
+    for row in run.history:
+        assert row["penalty"] > row["loss"]
+        assert row["val_loss"] < 5  # the data loss alone
+    losses = [row["val_loss"] for row in run.history]
+    assert run.manifest["best_epoch"] == 1 + int(np.argmin(losses))
+
+
+def test_l1_on_the_head_makes_more_zeros_than_l2_at_the_same_loss(preset, reviews, tmp_path):
+    def head_kernel(**penalty):
+        config = text_config(
+            preset, reviews, trainable_blocks=0, epochs=60, head_epochs=0, learning_rate=2e-2,
+            dropout=0.0, patience=0, weight_decay=0.0, monitor="val_loss", **penalty,
+        )  # fmt: skip
+        run = fit(text_recipe, config, tmp_path)
+        kernel = kerasft.load_model(run).model.get_layer("head").kernel.numpy()
+        return float((np.abs(kernel) < 1e-3).mean()), run.history[-1]["loss"]
+
+    zeros_l1, loss_l1 = head_kernel(kernel_l1=3e-3)
+    candidates = [head_kernel(kernel_l2=l2) for l2 in (1e-3, 3e-3, 1e-2)]
+    zeros_l2, loss_l2 = min(candidates, key=lambda found: abs(found[1] - loss_l1))
+    assert loss_l2 == pytest.approx(loss_l1, abs=0.1)
+    assert zeros_l1 > zeros_l2
+
+
+def test_backbone_penalty_counts_trained_kernels_only(preset, photos):
+    from kerasft.training import compile_model
+
+    config = image_config(preset, photos, backbone_l2=0.5)
+    data = image_recipe.load_data(config)
+    model = image_recipe.build_model(config, data)
+    compile_model(model, config, data)
+    kernels = [v for v in model.trainable_variables if v.name == "kernel" and "head" not in v.path]
+    assert kernels
+    assert len(model.losses) == len(kernels)
+    expected = sum(0.5 * float((v.numpy() ** 2).sum()) for v in kernels)
+    assert float(sum(model.losses)) == pytest.approx(expected, rel=1e-4)
+
+
+def test_early_stopping_restores_the_best_epoch(preset, photos, tmp_path):
+    config = image_config(preset, photos, epochs=30, patience=2, learning_rate=1e-6,
+                          head_epochs=0, monitor="val_accuracy")  # fmt: skip
+    run = fit(image_recipe, config, tmp_path)
+    assert len(run.history) < 30
+    best = run.history[run.manifest["best_epoch"] - 1]
+    assert run.metrics["validation"]["accuracy"] == pytest.approx(best["val_accuracy"], abs=1e-6)
+    assert run.metrics["validation"]["loss"] == pytest.approx(best["val_loss"], abs=1e-4)
+
+
+def test_a_loss_that_is_no_number_is_told_with_the_way_out(preset, photos, tmp_path):
+    config = image_config(
+        preset, photos, learning_rate=100.0, optimizer="sgd", gradient_clip=0.0, head_epochs=0,
+        epochs=30, patience=0, trainable_blocks=-1, freeze_batch_norm=True,
+    )  # fmt: skip
+    with pytest.raises(DivergedError, match=r"in epoch \d+.*try --learning-rate"):
+        fit(image_recipe, config, tmp_path)
+    (failed,) = kerasft.list_runs(tmp_path / "runs")
+    assert failed.manifest["state"] == "failed"
+    assert "DivergedError" in (failed.path / "run.log").read_text()
+
+
+@pytest.mark.parametrize("schedule", ["constant", "linear", "exponential", "step", "plateau"])
+def test_every_schedule_fits(schedule, preset, photos, tmp_path):
+    config = image_config(preset, photos, learning_rate_schedule=schedule, epochs=3)
+    rates = [row["learning_rate"] for row in fit(image_recipe, config, tmp_path).history[1:]]
+    assert rates[0] >= rates[-1] > 0 or schedule == "plateau"
+
+
+def test_balanced_weights_and_smoothing_fit(preset, photos, tmp_path):
+    config = image_config(preset, photos, class_weight="balanced", label_smoothing=0.1, epochs=1)
+    assert fit(image_recipe, config, tmp_path).metrics["test"]["loss"] > 0
+
+
+def test_an_unknown_monitor_is_refused_before_anything_is_loaded(preset, photos, tmp_path):
+    config = image_config(preset, photos, monitor="val_acuracy")
+    with pytest.raises(SettingError, match="`monitor` must be val_ and one of loss, accuracy"):
+        fit(image_recipe, config, tmp_path)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_changed_weights_file_is_refused(preset, photos, tmp_path):
+    run = fit(image_recipe, image_config(preset, photos, epochs=1), tmp_path)
+    path = run.path / "weights.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DamagedFileError, match="is damaged"):
+        kerasft.load_model(run)
+
+
+def test_a_changed_preset_is_refused(preset, photos, tmp_path):
+    import shutil
+
+    copy = str(tmp_path / "preset")
+    shutil.copytree(preset("resnet"), copy)
+    run = fit(image_recipe, image_config(preset, photos, preset=copy, epochs=1), tmp_path)
+    with open(f"{copy}/config.json", "a", encoding="utf-8") as file:
+        file.write("\n")
+    with pytest.raises(ResumeError, match=r"not the one that .* was trained from"):
+        kerasft.load_model(run)
+
+
+def test_predict_names_classes_with_their_probabilities(photos, run):
+    rows = kerasft.predict(run, [photos])
+    assert len(rows) == 36
+    assert rows[0]["prediction"] in ("blue", "green", "red")
+    each = [rows[0][f"p({name})"] for name in ("blue", "green", "red")]
+    assert sum(each) == pytest.approx(1.0, abs=1e-5)
+    assert rows[0]["probability"] == max(each)
