@@ -206,7 +206,6 @@ class Config:
     def __post_init__(self) -> None:
         for name, item in settings(self).items():
             object.__setattr__(self, name, item.check(getattr(self, name)))
-        self._forget_splits_of_another_dataset()
         if self.validation_fraction + self.test_fraction > 0.8:
             raise SettingError(
                 "`validation_fraction` and `test_fraction` must leave at least 0.2 for training. "
@@ -219,15 +218,6 @@ class Config:
             )
         if self.label_smoothing and self.task == "regression":
             raise SettingError("`label_smoothing` must be 0 for task=regression.")
-
-    def _forget_splits_of_another_dataset(self) -> None:
-        """A recipe's own choice of splits speaks of its data set, not of one that replaces it."""
-        own = type(self).__dataclass_fields__
-        if self.dataset == own["dataset"].default:
-            return
-        for name in ("train_split", "validation_split", "test_split"):
-            if getattr(self, name) == own[name].default:
-                object.__setattr__(self, name, None)
 
 
 @dataclass(frozen=True, kw_only=True)

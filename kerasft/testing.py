@@ -98,7 +98,7 @@ _TRANSFORMER = {
     "num_heads": 2,
     "hidden_dim": 16,
     "intermediate_dim": 32,
-    "max_sequence_length": 64,
+    "max_sequence_length": 128,
     "dropout": 0.1,
 }
 
@@ -129,7 +129,7 @@ def _roberta(folder: Path) -> None:
     import keras_hub
 
     letters = [chr(code) for code in range(ord("!"), ord("~") + 1)]
-    tokens = ["<s>", "<pad>", "</s>", "<unk>", "<mask>", "Ġ", *letters]
+    tokens = ["<s>", "<pad>", "</s>", "<unk>", "<mask>", "Ġ", "Ġa", *letters]
     vocabulary = {token: index for index, token in enumerate(tokens)}
     models = keras_hub.models
     backbone = models.RobertaBackbone(vocabulary_size=len(vocabulary), **_TRANSFORMER)

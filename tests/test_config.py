@@ -91,16 +91,3 @@ def test_numbers_of_numpy_are_welcome():
     config = Custom(epochs=np.int64(4), learning_rate=np.float32(0.5))
     assert type(config.epochs) is int
     assert type(config.learning_rate) is float
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class OfGlue(TextConfig):
-    dataset: str = "tfds:glue/sst2"
-    train_split: str | None = "train"
-    test_split: str | None = "validation"
-
-
-def test_the_splits_of_a_recipe_do_not_carry_over_to_another_data_set():
-    assert OfGlue().test_split == "validation"
-    other = OfGlue(dataset="mine.csv", train_split="part1")
-    assert (other.train_split, other.test_split) == ("part1", None)

@@ -1,13 +1,13 @@
 """Sources to examples to splits to arrays to batches.
 
-    sources       what `config.dataset` names: builtin, folders, tables (tables, columns), tfds
-    splits        given ones kept, missing ones made
-    labels        classes and targets
-    images, texts preparation, once
-    preparation   all of it in order: `load_data`
-    audit         notes and a summary
-    inputs        what `predict` is given
-    batches       the order of an epoch
+sources       what `config.dataset` names: builtin, folders, tables (tables, columns), tfds
+splits        given ones kept, missing ones made
+labels        classes and targets
+images, texts preparation, once
+preparation   all of it in order: `load_data`
+audit         notes and a summary
+inputs        what `predict` is given
+batches       the order of an epoch
 """
 
 from kerasft.data.audit import summarize

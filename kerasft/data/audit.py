@@ -53,9 +53,7 @@ def _note_duplicates(parts: Mapping[str, Examples]) -> list[str]:
         origins = dict(zip(parts[other].content_hashes, parts[other].origins, strict=True))
         double = [
             (origin, origins[content])
-            for content, origin in zip(
-                parts[name].content_hashes, parts[name].origins, strict=True
-            )
+            for content, origin in zip(parts[name].content_hashes, parts[name].origins, strict=True)
             if content in origins
         ]
         if double:
@@ -63,8 +61,8 @@ def _note_duplicates(parts: Mapping[str, Examples]) -> list[str]:
             count = f"{len(double)} {'example' if len(double) == 1 else 'examples'}"
             verb = "stands" if len(double) == 1 else "stand"
             notes.append(
-                f"{count} of the {name} split {verb} also in the {other} split, for example {first} "
-                f"= {second}; scores may be too good."
+                f"{count} of the {name} split {verb} also in the {other} split, for example "
+                f"{first} = {second}; scores may be too good."
             )
     return notes
 
@@ -87,9 +85,7 @@ def _note_conflicts(parts: Mapping[str, Examples]) -> list[str]:
 
 def _count(examples: Examples) -> Counter[str]:
     rows = examples.labels or ()
-    return Counter(
-        name for row in rows for name in (row if isinstance(row, tuple) else (row,))
-    )
+    return Counter(name for row in rows for name in (row if isinstance(row, tuple) else (row,)))
 
 
 def _note_classes(parts: Mapping[str, Examples], labels: Labels) -> list[str]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib.resources
 
 import numpy as np
-from kerasft.data.tables import Table, read_table
 
 from kerasft.config import Config, ImageConfig, TextConfig
 from kerasft.data.examples import Examples
+from kerasft.data.tables import Table, read_table
 from kerasft.errors import DataError, did_you_mean
 
 BUILTIN = {

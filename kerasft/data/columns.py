@@ -10,6 +10,7 @@ from typing import Any
 from kerasft.config import Config, ImageConfig
 from kerasft.data.examples import Examples
 from kerasft.data.images import image_extensions
+from kerasft.data.labels import class_name
 from kerasft.data.names import own_setting
 from kerasft.data.tables import Table, is_empty
 from kerasft.errors import DataError, SettingError, did_you_mean
@@ -70,18 +71,45 @@ def find_column(config: Config, table: Table, setting: str, known: Sequence[str]
         if named in table.columns:
             return named
         raise DataError(
-            f"{table.path} has no column {named!r}.{did_you_mean(named, table.columns)} Its columns "
-            f"are: {present}. Name the right one with {option}."
+            f"{table.path} has no column {named!r}.{did_you_mean(named, table.columns)} Its "
+            f"columns are: {present}. Name the right one with {option}."
         )
     lower = {name.lower(): name for name in reversed(table.columns)}
     for name in known:
         if name in lower:
             return lower[name]
+    pictures = [name for name in table.columns if _names_images(table.columns[name])]
+    if setting == "image_column" and len(pictures) == 1:
+        return pictures[0]
     kind = setting.removesuffix("_column").replace("_", " ")
     raise DataError(
         f"{table.path} has no column that is known to hold the {kind}. Its columns are: {present}. "
         f"Name it with {option}."
     )
+
+
+def _names_images(cells: list[Any]) -> bool:
+    return all(
+        isinstance(cell, str) and Path(cell).suffix.lower() in image_extensions() for cell in cells
+    )
+
+
+def describe_columns(config: Config, table: Table) -> list[str]:
+    """Returns a note about the columns that were chosen by their name, where others were left."""
+    image = isinstance(config, ImageConfig)
+    setting, known = ("image_column", IMAGE_NAMES) if image else ("text_column", TEXT_NAMES)
+    chosen = {setting: find_column(config, table, setting, known)}
+    labels = _label_columns(config, table)
+    if len(labels) == 1:
+        chosen["label_column"] = labels[0]
+    found = [
+        f"{name.removesuffix('_column')} from column {column!r}"
+        for name, column in chosen.items()
+        if own_setting(config, name, table.columns) is None
+    ]
+    if not found or len(table.columns) <= 2:
+        return []
+    return [f"Found by name in {table.path.name}: {', '.join(found)}."]
 
 
 def _texts(table: Table, column: str) -> list[str]:
@@ -188,13 +216,6 @@ def _cell(table: Table, column: str, row: int) -> Any:
     return value
 
 
-def class_name(value: Any) -> str:
-    """Returns a label as a string; 1.0 is the class `1`, as a column with gaps keeps integers."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return str(value).strip()
-
-
 def _class(table: Table, column: str, row: int) -> str:
     value = _cell(table, column, row)
     if isinstance(value, (list, dict)):
@@ -241,7 +262,8 @@ def _several(table: Table, column: str, row: int, separator: str | None) -> tupl
     if separator is None:
         raise SettingError(
             f"task=multilabel needs to know how the labels stand in column {column!r} of "
-            f"{table.path}: set label_separator, or name several columns of 0 and 1 as label_column."
+            f"{table.path}: set label_separator, or name several columns of 0 and 1 as "
+            "label_column."
         )
     if is_empty(value):
         return ()

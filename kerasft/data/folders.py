@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 from kerasft.config import Config, ImageConfig
 from kerasft.data.examples import Examples
 from kerasft.data.images import image_extensions
-from kerasft.data.names import match_splits, named_splits
+from kerasft.data.names import is_split_name, match_splits, named_splits
 from kerasft.errors import DataError, SettingError
 
 _NOT_DATA = ("__MACOSX",)
@@ -34,7 +35,16 @@ def scan_images(folder: Path, others: Counter[str] | None = None) -> list[Path]:
         folder: Where to look.
         others: Counts the endings of files that are no images.
     """
-    found: list[Path] = []
+    paths = _iterate_images(folder, Counter() if others is None else others)
+    return sorted(paths, key=lambda path: path.relative_to(folder).as_posix())
+
+
+def holds_images(folder: Path) -> bool:
+    """Whether there is any image below a folder."""
+    return next(_iterate_images(folder, Counter()), None) is not None
+
+
+def _iterate_images(folder: Path, others: Counter[str]) -> Iterator[Path]:
     seen: set[tuple[int, int]] = set()
     for parent, folders, files in os.walk(folder, followlinks=True):
         status = Path(parent).stat()
@@ -48,10 +58,9 @@ def scan_images(folder: Path, others: Counter[str] | None = None) -> list[Path]:
             if not _counts(name) or not path.is_file():
                 continue
             if path.suffix.lower() in image_extensions():
-                found.append(path)
-            elif others is not None:
+                yield path
+            else:
                 others[path.suffix.lower() or path.name] += 1
-    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
 
 
 def split_folders(config: Config, root: Path) -> dict[str, Path]:
@@ -74,11 +83,12 @@ def split_folders(config: Config, root: Path) -> dict[str, Path]:
     found = {split: folders[name] for split, name in match_splits(config, folders).items()}
     if named_splits(config):
         return found
-    found = {split: path for split, path in found.items() if _holds_folders_only(path)}
+    found = {split: path for split, path in found.items() if holds_folders_only(path)}
     return found if "train" in found or len(found) == len(folders) else {}
 
 
-def _holds_folders_only(folder: Path) -> bool:
+def holds_folders_only(folder: Path) -> bool:
+    """Whether a folder has subfolders and no images of its own."""
     has_images = any(
         _counts(p.name) and p.suffix.lower() in image_extensions() for p in folder.iterdir()
     )
@@ -122,7 +132,7 @@ def read_folder(config: Config, root: Path) -> tuple[dict[str, Examples], list[s
 
 def _read_classes(folder: Path, root: Path, others: Counter[str]) -> Examples:
     classes = visible_folders(folder)
-    if not classes:
+    if not classes or all(is_split_name(path.name) for path in classes):
         raise DataError(
             f"{folder} has no class folders. Expected: one folder a class with its images, such as "
             f"{folder.name}/cat/1.jpg."

@@ -1,81 +1,69 @@
-"""Rendered characters of many scripts, none of them a digit, to pretrain a small network on.
+"""Rendered letters of many scripts, and no digit, to pretrain a small network on.
 
-Nothing is downloaded: the letters come from the font files that Matplotlib carries (DejaVu, STIX,
-Computer Modern), and pen scribbles ("doodles") are drawn from random curves. Every call draws
-fresh images, so a network that trains on them cannot learn a fixed set by heart.
+The letters come from the font files that Matplotlib carries (DejaVu, STIX, Computer Modern). Every
+call draws fresh images, so a network cannot learn a fixed set by heart.
 
-Each drawing is kept in an atlas as a signed distance field (after Green, "Improved Alpha-Tested
-Magnification for Vector Textures and Special Effects", SIGGRAPH 2007): thick or thin, sharp or
-soft strokes are then one offset and one slope away, without morphology for each image.
+A drawing is kept as a signed distance field (after Green, "Improved Alpha-Tested Magnification
+for Vector Textures and Special Effects", SIGGRAPH 2007): thick or thin, sharp or soft strokes are
+then one offset and one slope away, without morphology for each image. Each letter has its outline
+in every font, and the same again as a pen would draw it: a line of even width along its middle.
 
-No class is a digit. A character stays out where Unicode calls it a number (categories Nd, No, Nl,
-or a numeric value of any kind), where its name speaks of one, where it is a usual stand-in for an
-ASCII digit (``LOOK_ALIKES``), and where its drawing, or a doodle's, nearly matches a digit's or a
-stand-in's. The digits are drawn for that last comparison only; no image is made of them. Letters
-that share strokes with digits (such as C, P, h or y) remain.
+No class is a digit. A character stays out where Unicode gives it a numeric value or where its name
+speaks of a number, where it is a usual stand-in for an ASCII digit (``LOOK_ALIKES``) or a twin of
+one, and where it nearly matches a digit in any font. Digits are drawn for that comparison only; no
+image is made of them. Letters that merely share strokes with digits (P, h, y, Cyrillic Ya) remain.
 """
 
 import functools
 import unicodedata
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from PIL import ImageFont
+    from PIL.ImageFont import FreeTypeFont
 
 Floats = NDArray[np.float32]
-
 FONTS = (
     "DejaVuSans", "DejaVuSerif", "DejaVuSansMono", "DejaVuSerif-Italic", "DejaVuSans-Bold",
     "STIXGeneral", "STIXGeneralItalic", "cmr10", "cmtt10", "cmti10", "cmmi10", "cmss10",
 )  # fmt: skip
-LOOK_ALIKES = "OoQDIl|ZzSsBbgq"
-DIGITS = "0123456789"
-NUMBER_WORDS = frozenset({
-    "ZERO", "ONE", "TWO", "THREE", "FOUR", "FIVE", "SIX", "SEVEN", "EIGHT", "NINE", "TEN",
-    "DIGIT", "NUMBER", "NUMERAL", "NUMERIC", "FRACTION", "HUNDRED", "THOUSAND",
-})  # fmt: skip
-LETTERS = 900  # at most; the fonts yield fewer once look-alikes and twins are gone
-DOODLES = 200
-DOODLE_VARIANTS = 12
-
+DIGITS, LOOK_ALIKES = "0123456789", "OoQDIl|ZzSsBbgq"
+NUMBER_WORDS = {"ONE", "TWO", "THREE", "FOUR", "FIVE", "SIX", "SEVEN", "EIGHT", "NINE", "DIGIT"}
+CLASSES = 900  # at most
 CELL = 48  # side of an atlas cell, in cell pixels
 INK = 36  # the longer side of a drawing inside its cell, in cell pixels
 STEP = 8.0  # field units per cell pixel: int8 then reaches almost 16 pixels to either side
-# Cosines of two blurred drawings from which a class is dropped: of a letter and a digit; of a
-# scribble and a digit, lower as scribbles have no other meaning; of two classes, or of one and
-# one of LOOK_ALIKES.
-DIGIT_LIKE, SCRIBBLE_LIKE, TWIN_LIKE = 0.88, 0.68, 0.94
+# Cosines of two blurred drawings from which a class is dropped: of a letter and a digit; and of two
+# letters, the second of which is an earlier class or one of LOOK_ALIKES.
+DIGIT_LIKE, TWIN_LIKE = 0.82, 0.92
 KNOTS = 6  # control points of the elastic field along each axis
 CHUNK = 256  # images drawn at once: their arrays then stay inside the processor's cache
 
 
-@dataclass(frozen=True)
-class Atlas:
+class Atlas(NamedTuple):
     """Every drawing as a distance field, sorted by class.
 
     Attributes:
-        names: One name per class: "U+0416" for a letter, "doodle-017" for a scribble.
+        names: One name per class, such as "U+0416".
         fields: int8 (drawings, CELL, CELL), signed distance to the outline in 1/STEP cell
-            pixels, positive inside; for a pen line, minus the distance to its centre.
+            pixels, positive inside; for a pen line, minus the distance to its middle.
         pen: bool (drawings,), whether the field is a pen line's.
-        first: int (classes,), index of a class's first drawing.
-        count: int (classes,), number of a class's drawings.
+        firsts: int (classes,), index of each class's first drawing.
+        counts: int (classes,), number of each class's drawings.
     """
 
-    names: tuple[str, ...]
+    names: list[str]
     fields: NDArray[np.int8]
     pen: NDArray[np.bool_]
-    first: NDArray[np.int64]
-    count: NDArray[np.int64]
+    firsts: NDArray[np.int64]
+    counts: NDArray[np.int64]
 
 
 def glyph_names() -> list[str]:
-    """Returns the class names in label order: letters as "U+0416", then "doodle-000" and on."""
+    """Returns the class names in label order, each its letter's code point, such as "U+0416"."""
     return list(_atlas().names)
 
 
@@ -96,7 +84,7 @@ def render_glyphs(
     atlas = _atlas()
     rng = np.random.default_rng(seed)
     labels = rng.integers(len(atlas.names), size=count).astype(np.int32)
-    rows = atlas.first[labels] + rng.integers(atlas.count[labels])
+    rows = atlas.firsts[labels] + rng.integers(atlas.counts[labels])
     images = np.empty((count, image_size, image_size, 3), np.uint8)
     for start in range(0, count, CHUNK):
         part = slice(start, start + CHUNK)
@@ -110,21 +98,22 @@ def _draw(
     """Draws the atlas's ``rows`` as uint8 images (n, size, size)."""
     n = len(rows)
     field = _sample(atlas.fields, rows, *_coordinates(n, rng, size))
-    # Widths in cell pixels. A pen of radius 1.2 to 3.2 is 1/15 to 1/6 of the drawing wide, as
-    # handwritten digits are; outlines already have a width and only gain or lose a little.
-    width = np.where(atlas.pen[rows], rng.uniform(1.0, 3.2, n), rng.uniform(-0.6, 1.2, n))
-    soft = rng.uniform(1.0, 2.5, n) * CELL / size
-    ink = field / np.float32(STEP) + width.astype(np.float32)[:, None, None]
-    ink = np.clip(ink / soft.astype(np.float32)[:, None, None] + 0.5, 0.0, 1.0)
-    ink = _degrade(ink, rng)
-    strength = rng.uniform(0.6, 1.0, (n, 1, 1)).astype(np.float32)
-    ground = (rng.uniform(0, 0.25, (n, 1, 1)) * (rng.random((n, 1, 1)) < 0.4)).astype(np.float32)
-    noise = rng.uniform(0, 0.08, (n, 1, 1)).astype(np.float32)
-    noise[rng.random(n) < 0.5] = 0.0  # half the images stay clean, as scans with a threshold are
-    grey = ground + ink * (strength - ground)
+
+    def each(low: float, high: float) -> Floats:
+        return rng.uniform(low, high, (n, 1, 1)).astype(np.float32)
+
+    # Cell pixels. A pen of radius 1 to 3.2 is 1/18 to 1/6 of the drawing wide, as in handwriting;
+    # outlines already have a width and only gain or lose a little.
+    width = np.where(atlas.pen[rows, None, None], each(1.0, 3.2), each(-0.6, 1.2))
+    ink = np.clip((field / np.float32(STEP) + width) / (each(1.0, 2.5) * CELL / size) + 0.5, 0, 1)
+    ways = _degradations(size)
+    for way, at in enumerate(np.array_split(rng.permutation(n), len(ways))):
+        ink[at] = ways[way] @ ink[at] @ ways[way].T
+    # A part of the images has a black ground and no noise, as scans with a threshold do.
+    ground, noise = each(0, 0.25) * (each(0, 1) < 0.4), each(0, 0.08) * (each(0, 1) < 0.5)
+    grey = ground + ink * (each(0.6, 1.0) - ground)
     grey += noise * rng.standard_normal(ink.shape, dtype=np.float32)
-    dark = rng.random(n) < 0.12
-    grey[dark] = 1.0 - grey[dark]
+    grey = np.where(each(0, 1) < 0.12, 1 - grey, grey)
     return np.clip(grey * 255.0 + 0.5, 0, 255).astype(np.uint8)
 
 
@@ -137,26 +126,25 @@ def _coordinates(n: int, rng: np.random.Generator, size: int) -> tuple[Floats, F
     a coarse grid, which two small matrix products evaluate for all images at once.
     """
     axis = (np.arange(size, dtype=np.float32) + 0.5) / size * 2 - 1  # the frame is -1 to 1
-    angle = np.deg2rad(rng.normal(0, 9, n))
-    shear = rng.normal(0, 0.2, n)
-    tall = rng.uniform(0.72, 1.06, n)  # the drawing's height as a part of the frame's
-    wide = tall * np.exp(rng.normal(-0.05, 0.17, n))
-    cos, sin = np.cos(angle), np.sin(angle)
-    # The inverse map, image to drawing: rotate back, shear back, then undo the scale.
-    matrix = np.stack([cos / tall, -sin / tall, (sin - shear * cos) / wide,
-                       (cos + shear * sin) / wide]).astype(np.float32)  # fmt: skip
-    shift = rng.normal(0, 0.06, (2, n, 1, 1)).astype(np.float32)
+
+    def normal(mean: float, deviation: float) -> Floats:
+        return rng.normal(mean, deviation, (n, 1, 1)).astype(np.float32)
+
+    angle, shear = normal(0, np.pi / 20), normal(0, 0.2)  # radians; width by height
+    tall = 1 / rng.uniform(0.94, 1.4, (n, 1, 1)).astype(np.float32)  # of the frame
+    wide = tall * np.exp(normal(-0.05, 0.17))
+    dy, dx = axis[:, None] - normal(0, 0.06), axis - normal(0, 0.06)
+    # From image to drawing: rotate back, shear back, then undo the scale.
+    dy, dx = np.cos(angle) * dy - np.sin(angle) * dx, np.sin(angle) * dy + np.cos(angle) * dx
+    dy, dx = dy / tall, (dx - shear * dy) / wide
     knots = np.linspace(-1.1, 1.1, KNOTS)
     bumps = np.exp(-0.5 * ((axis[:, None] - knots) / 0.4) ** 2).astype(np.float32)
     force = rng.normal(0, 1, (2, n, KNOTS, KNOTS)) * rng.uniform(0, 0.11, (n, 1, 1))
     bent = bumps @ force.astype(np.float32) @ bumps.T
-    dy = axis[:, None] - shift[0]
-    dx = axis[None, :] - shift[1]
-    yy, yx, xy, xx = (row[:, None, None] for row in matrix)
-    y = (yy * dy + yx * dx + bent[0]) * (INK / 2) + (CELL - 1) / 2
-    x = (xy * dy + xx * dx + bent[1]) * (INK / 2) + (CELL - 1) / 2
     # Beyond its cell a drawing goes on as the cell's border, which is all background.
-    return np.clip(y, 0, CELL - 1.001), np.clip(x, 0, CELL - 1.001)
+    bent += np.stack([dy, dx])
+    y, x = np.clip(bent * np.float32(INK / 2) + np.float32((CELL - 1) / 2), 0, CELL - 1.01)
+    return y, x
 
 
 def _sample(fields: NDArray[np.int8], rows: NDArray[np.int64], y: Floats, x: Floats) -> Floats:
@@ -170,22 +158,11 @@ def _sample(fields: NDArray[np.int8], rows: NDArray[np.int64], y: Floats, x: Flo
     return upper + y * (lower - upper)
 
 
-def _degrade(ink: Floats, rng: np.random.Generator) -> Floats:
-    """Blurs (n, s, s) images or takes them to a low resolution and back, one way for each."""
-    ways = _degradations(ink.shape[1])
-    choice = rng.integers(len(ways), size=len(ink))
-    for way in range(1, len(ways)):
-        at = np.flatnonzero(choice == way)
-        ink[at] = ways[way] @ ink[at] @ ways[way].T
-    return ink
-
-
 @functools.cache
 def _degradations(size: int) -> tuple[Floats, ...]:
-    """Matrices (size, size) that blur one axis; the first two leave it as it is.
+    """Returns matrices (size, size), each a way to spoil one axis; the first two leave it as it is.
 
-    The others go down to 8, 8, 8, 10, 12 or 16 pixels by area and back bilinearly, as small scans
-    that somebody enlarges, or blur with a Gaussian.
+    Six go down to 8 to 16 pixels by area and back bilinearly, as an enlarged small scan would.
     """
     eye = np.eye(size, dtype=np.float32)
     ways = [eye, eye]
@@ -194,153 +171,101 @@ def _degradations(size: int) -> tuple[Floats, ...]:
         centre = np.clip((np.arange(size) + 0.5) * low / size - 0.5, 0, low - 1)
         up = np.maximum(0, 1 - np.abs(centre[:, None] - np.arange(low)))  # a tent: bilinear
         ways.append((up @ fine).astype(np.float32))
-    offset = np.arange(size)[:, None] - np.arange(size)
-    blur = np.exp(-0.5 * (offset / (size / 32)) ** 2)
-    ways.append((blur / blur.sum(1, keepdims=True)).astype(np.float32))
-    return tuple(ways)
+    offset = np.arange(size, dtype=np.float32)[:, None] - np.arange(size, dtype=np.float32)
+    blur = np.exp(-0.5 * (offset * 32 / size) ** 2)  # a Gaussian
+    return (*ways, blur / blur.sum(1, keepdims=True))
 
 
 @functools.cache
 def _atlas() -> Atlas:
-    """Builds the atlas, once a process: some ten seconds, and some 30 MB held."""
-    codes = _letter_codes()
-    solids = _letter_drawings([*DIGITS, *LOOK_ALIKES, *map(chr, codes)])
-    pens = np.split(
-        _pen_fields(_thin(np.concatenate([*solids.values()]))),
-        np.cumsum([len(solid) for solid in solids.values()])[:-1],
-    )
-    drawings = [(name, _outline_fields(solids[name]), pen) for name, pen in zip(solids, pens)]
-    digits, alike = len(DIGITS), len(DIGITS + LOOK_ALIKES)
-    barred = _looks(np.concatenate([pen for _, _, pen in drawings[:digits]]))
-    stand_ins = _looks(np.concatenate([pen for _, _, pen in drawings[digits:alike]]))
-    letters = _select(drawings[alike:], ((barred, DIGIT_LIKE), (stand_ins, TWIN_LIKE)), LETTERS)
-    scribbles = [("doodle", field[:0], field) for field in _doodle_fields(3 * DOODLES)]
-    barred = np.concatenate([barred, stand_ins])
-    doodles = _select(scribbles, ((barred, SCRIBBLE_LIKE),), DOODLES)
-    names = [f"U+{ord(name):04X}" for name, _, _ in letters]
-    names += [f"doodle-{number:03d}" for number in range(len(doodles))]
-    chosen = letters + doodles
-    fields = np.concatenate([part for _, outline, pen in chosen for part in (outline, pen)])
-    pen = np.concatenate([np.arange(len(o) + len(p)) >= len(o) for _, o, p in chosen])
-    count = np.array([len(outline) + len(pen) for _, outline, pen in chosen])
-    return Atlas(tuple(names), fields, pen, np.cumsum(count) - count, count)
+    """Builds the atlas, once a process: some ten seconds, and some 20 MB held."""
+    chars = [*DIGITS, *LOOK_ALIKES, *_plain_letters()]
+    solids = [_draw_fonts(char) for char in chars]
+    ends = np.cumsum([len(solid) for solid in solids])[:-1]
+    lines = np.split(_fields(_thin(np.concatenate(solids)), pen=True), ends)
+    letters = len(DIGITS + LOOK_ALIKES)
+    barred = _looks(np.concatenate(lines[: len(DIGITS)]))
+    taken = _looks(np.concatenate(lines[len(DIGITS) : letters]))
+    kept = []
+    for char, solid, pen in list(zip(chars, solids, lines, strict=True))[letters:]:
+        looks = _looks(pen)
+        # A twin, such as Greek Alpha after Latin A, would only blur the labels.
+        if (looks @ barred.T).max() < DIGIT_LIKE and (looks @ taken.T).max() < TWIN_LIKE:
+            kept.append((char, _fields(solid, pen=False), pen))
+            taken = np.concatenate([taken, looks[:1]])
+    # An even choice takes something from every script.
+    chosen = [kept[i] for i in np.linspace(0, len(kept) - 1, min(CLASSES, len(kept))).astype(int)]
+    names = [f"U+{ord(char):04X}" for char, _, _ in chosen]
+    fields = np.concatenate([field for _, *both in chosen for field in both])
+    count = np.array([2 * len(pen) for _, _, pen in chosen])
+    pens = np.concatenate([np.repeat([False, True], half) for half in count // 2])
+    return Atlas(names, fields, pens, np.cumsum(count) - count, count)
 
 
-def _select(
-    drawings: list[tuple[str, NDArray[np.int8], NDArray[np.int8]]],
-    barred: tuple[tuple[Floats, float], ...],
-    limit: int,
-) -> list[tuple[str, NDArray[np.int8], NDArray[np.int8]]]:
-    """Keeps up to ``limit`` classes (name, outlines, pen lines) that differ from each other.
-
-    Args:
-        drawings: Candidates, the preferred ones first.
-        barred: Looks (m, features) with the cosine up to which a class may come near them.
-        limit: Most classes to keep.
-
-    Returns:
-        The kept candidates, in their order.
-    """
-    kept, looks = [], np.empty((0, 256), np.float32)
-    for drawing in drawings:
-        look = _looks(drawing[2])
-        if any((look @ others.T).max() > nearest for others, nearest in barred):
-            continue
-        if len(looks) and (look[:1] @ looks.T).max() > TWIN_LIKE:
-            continue  # a twin, such as Greek Alpha after Latin A, would only blur the labels
-        looks = np.concatenate([looks, look[:1]])
-        kept.append(drawing)
-    stride = max(1.0, len(kept) / limit)  # an even choice takes something from every script
-    return [kept[int(i * stride)] for i in range(min(limit, len(kept)))]
-
-
-def _letter_codes() -> list[int]:
-    """Returns the code points of DejaVu Sans that are plain letters and no kind of number.
-
-    Letters that Unicode composes (an accent on a base) are left out, as their differences are too
-    small for an image of 32 pixels.
-    """
-    from matplotlib.ft2font import FT2Font
-
-    codes = []
-    for code in sorted(FT2Font(str(_font_path(FONTS[0]))).get_charmap()):
-        char = chr(code)
-        words = set(unicodedata.name(char, "").replace("-", " ").split())
-        plain = unicodedata.category(char) in ("Lu", "Ll", "Lo") and not (
-            unicodedata.decomposition(char) or words & {"WITH", "TONE", "MODIFIER", "LIGATURE"}
-        )
-        number = unicodedata.numeric(char, None) is not None or words & NUMBER_WORDS
-        if plain and not number and char not in LOOK_ALIKES:
-            codes.append(code)
-    return codes
-
-
-def _font_path(name: str) -> Path:
-    """Returns the path of a font file that Matplotlib carries."""
+@functools.cache
+def _font(name: str) -> tuple["FreeTypeFont", set[str]]:
+    """Opens a font file that Matplotlib carries; also says which characters it really has."""
     import matplotlib
-
-    return Path(matplotlib.get_data_path()) / "fonts" / "ttf" / f"{name}.ttf"
-
-
-def _letter_drawings(chars: list[str]) -> dict[str, NDArray[np.bool_]]:
-    """Draws each character in every font that has it: bool (fonts, CELL, CELL), true on ink."""
     from matplotlib.ft2font import FT2Font
     from PIL import ImageFont
 
-    drawings: dict[str, list[NDArray[np.bool_]]] = {char: [] for char in chars}
-    for name in FONTS:
-        font = ImageFont.truetype(str(_font_path(name)), 2 * INK)
-        # Asking the character map keeps the box that stands for a missing glyph out.
-        charmap = FT2Font(str(_font_path(name))).get_charmap()
-        for char in chars:
-            if ord(char) in charmap and (name[:2] != "cm" or char.isascii()):
-                drawing = _fit(font, char)
-                if drawing is not None:
-                    drawings[char].append(drawing)
-    return {char: np.stack(some) for char, some in drawings.items() if some}
+    path = str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / f"{name}.ttf")
+    chars = set(map(chr, FT2Font(path).get_charmap()))
+    if name[:2] == "cm":  # beyond ASCII, Computer Modern's code points are TeX's, not Unicode's
+        chars = set(filter(str.isascii, chars))
+    return ImageFont.truetype(path, 2 * INK), chars
 
 
-def _fit(font: "ImageFont.FreeTypeFont", char: str) -> NDArray[np.bool_] | None:
-    """Draws one character, its longer side INK, centred: bool (CELL, CELL); None if blank."""
+def _plain_letters() -> list[str]:
+    """Returns DejaVu Sans's plain letters that are no kind of number.
+
+    Accented letters are left out: their differences are too small for an image of 32 pixels.
+    """
+    kept = []
+    for char in sorted(_font(FONTS[0])[1] - set(LOOK_ALIKES)):
+        words = set(unicodedata.name(char, "").replace("-", " ").split())
+        varied = unicodedata.decomposition(char) or words & {"WITH", "TONE", "LIGATURE"}
+        number = unicodedata.numeric(char, None) is not None or words & NUMBER_WORDS
+        if unicodedata.category(char) in ("Lu", "Ll", "Lo") and not varied and not number:
+            kept.append(char)
+    return kept
+
+
+def _draw_fonts(char: str) -> NDArray[np.bool_]:
+    """Draws one character in every font that has it: bool (fonts, CELL, CELL), true on ink.
+
+    Each drawing is centred, and its longer side is INK.
+    """
     from PIL import Image, ImageDraw
 
-    canvas = Image.new("L", (6 * INK, 6 * INK))
-    ImageDraw.Draw(canvas).text((2 * INK, INK), char, fill=255, font=font)
-    box = canvas.getbbox()
-    if box is None:
-        return None
-    wide, tall = box[2] - box[0], box[3] - box[1]
-    scale = INK / max(wide, tall)
-    size = (max(2, round(wide * scale)), max(2, round(tall * scale)))
-    small = canvas.crop(box).resize(size, Image.Resampling.BOX)
-    cell = Image.new("L", (CELL, CELL))
-    cell.paste(small, ((CELL - size[0]) // 2, (CELL - size[1]) // 2))
-    return np.asarray(cell) > 100
+    cells = []
+    for font in [font for font, chars in map(_font, FONTS) if char in chars]:
+        canvas = Image.new("L", (6 * INK, 6 * INK))
+        ImageDraw.Draw(canvas).text((2 * INK, INK), char, fill=255, font=font)
+        drawing = canvas.crop(canvas.getbbox())
+        scale = INK / max(drawing.size)
+        wide, tall = (max(2, round(side * scale)) for side in drawing.size)
+        cell = Image.new("L", (CELL, CELL))
+        small = drawing.resize((wide, tall), Image.Resampling.BOX)
+        cell.paste(small, ((CELL - wide) // 2, (CELL - tall) // 2))
+        cells.append(np.asarray(cell) > 100)
+    return np.stack(cells)
 
 
-def _distance(background: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Returns each true pixel's distance to the nearest false one in its own drawing, in pixels."""
-    from scipy.ndimage import distance_transform_edt
+def _fields(ink: NDArray[np.bool_], *, pen: bool) -> NDArray[np.int8]:
+    """Turns ink (n, CELL, CELL) into distance fields, as ``Atlas`` has them."""
+    from scipy.ndimage import distance_transform_edt, gaussian_filter
 
-    # Drawings lie 1000 pixels apart, so that none finds its nearest pixel in another.
-    parts = np.array_split(background, -(-len(background) // CHUNK))
-    return np.concatenate([distance_transform_edt(part, (1000, 1, 1)) for part in parts])
+    def distance(inside: NDArray[np.bool_]) -> NDArray[np.float64]:
+        # Drawings lie 1000 pixels apart, so that none finds its nearest pixel in another.
+        parts = np.array_split(inside, -(-len(inside) // CHUNK))
+        return np.concatenate([distance_transform_edt(part, (1000, 1, 1)) for part in parts])
 
-
-def _outline_fields(solid: NDArray[np.bool_]) -> NDArray[np.int8]:
-    """Turns ink, bool (n, CELL, CELL), into signed distances to its outline, in 1/STEP pixels."""
-    # Distances are to pixel centres; half a pixel less on each side meets in the outline.
-    signed = np.where(solid, _distance(solid) - 0.5, 0.5 - _distance(~solid))
-    return np.clip(np.rint(signed * STEP), -127, 127).astype(np.int8)
-
-
-def _pen_fields(line: NDArray[np.bool_]) -> NDArray[np.int8]:
-    """Turns thin lines, bool (n, CELL, CELL), into minus the distance to them, in 1/STEP pixels."""
-    from scipy.ndimage import gaussian_filter
-
-    # A little smoothing rounds off the stairs that lines of whole pixels have.
-    smooth = gaussian_filter(_distance(~line), (0, 0.8, 0.8))
-    return np.clip(np.rint(-smooth * STEP), -127, 0).astype(np.int8)
+    if pen:  # a little smoothing rounds off the stairs that lines of whole pixels have
+        field = -gaussian_filter(distance(~ink), (0, 0.8, 0.8))
+    else:  # half a pixel less on each side: distances between centres then meet in the outline
+        field = np.where(ink, distance(ink) - 0.5, 0.5 - distance(~ink))
+    return np.clip(np.rint(field * STEP), -127, 127).astype(np.int8)
 
 
 def _thin(solid: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -349,56 +274,26 @@ def _thin(solid: NDArray[np.bool_]) -> NDArray[np.bool_]:
     Zhang and Suen, "A fast parallel algorithm for thinning digital patterns", CACM 27(3), 1984.
     """
     ink = solid.astype(np.int8)
-    for part in range(0, len(ink), CHUNK):
-        view = ink[part : part + CHUNK]
-        changed = True
-        while changed:
-            changed = False
+    # Clockwise from the pixel above.
+    around = ((-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1))
+    for part in (ink[start : start + CHUNK] for start in range(0, len(ink), CHUNK)):
+        before = -1
+        while before != (before := int(part.sum())):
             for odd in (True, False):
-                pad = np.pad(view, ((0, 0), (1, 1), (1, 1)))
-                # The eight neighbours, clockwise from the one above.
-                ring = [pad[:, 1 + y : 1 + y + CELL, 1 + x : 1 + x + CELL] for y, x in
-                        ((-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1))]  # fmt: skip
-                total = sum(ring)
-                rises = sum((1 - a) * b for a, b in zip(ring, ring[1:] + ring[:1]))
-                n, e, s, w = ring[0], ring[2], ring[4], ring[6]
+                pad = np.pad(part, ((0, 0), (1, 1), (1, 1)))
+                ring = [pad[:, 1 + y : 1 + y + CELL, 1 + x : 1 + x + CELL] for y, x in around]
+                total = np.sum(ring, axis=0, dtype=np.int8)
+                rises = sum((1 - a) * b for a, b in zip(ring, ring[1:] + ring[:1], strict=True))
+                n, e, s, w = ring[::2]
                 corner = n * e * s + e * s * w if odd else n * e * w + n * s * w
-                gone = (view == 1) & (total >= 2) & (total <= 6) & (rises == 1) & (corner == 0)
-                view[gone] = 0
-                changed |= bool(gone.any())
+                gone = (part == 1) & (total >= 2) & (total <= 6) & (rises == 1) & (corner == 0)
+                part[gone] = 0
     return ink.astype(bool)
 
 
 def _looks(pen: NDArray[np.int8]) -> Floats:
-    """Describes pen lines (n, CELL, CELL) by unit vectors whose products compare their shapes.
-
-    Thick soft lines on a grid of 16 x 16, without their mean: lines that run close to each other
-    match, whatever their font.
-    """
+    """Describes pen lines (n, CELL, CELL) by unit vectors (n, 256): close lines, large products."""
     ink = np.exp(-0.5 * (pen.astype(np.float32) / (STEP * 2.5)) ** 2)
     small = ink.reshape(len(pen), 16, CELL // 16, 16, CELL // 16).mean((2, 4)).reshape(len(pen), -1)
     small -= small.mean(1, keepdims=True)
     return small / np.linalg.norm(small, axis=1, keepdims=True)
-
-
-def _doodle_fields(count: int) -> list[NDArray[np.int8]]:
-    """Draws ``count`` scribbles, each several times by an unsteady hand, as pen fields.
-
-    A scribble is one or two Catmull-Rom splines through three to five random points each.
-    """
-    rng = np.random.default_rng(7)
-    time = np.linspace(0, 1, 40)[:, None]
-    basis = np.concatenate([time**0, time, time**2, time**3], 1) @ np.array(
-        [[0, 2, 0, 0], [-1, 0, 1, 0], [2, -5, 4, -1], [-1, 3, -3, 1]]) / 2  # fmt: skip
-    lines = np.zeros((count * DOODLE_VARIANTS, CELL, CELL), bool)
-    for doodle in range(count):
-        strokes = [rng.uniform(0, 1, (rng.integers(3, 6), 2)) for _ in range(rng.integers(1, 3))]
-        for variant in range(DOODLE_VARIANTS):
-            shaken = [stroke + rng.normal(0, 0.05, stroke.shape) for stroke in strokes]
-            ends = [np.concatenate([s[:1], s, s[-1:]]) for s in shaken]
-            dots = np.concatenate([basis @ e[i : i + 4] for e in ends for i in range(len(e) - 3)])
-            dots -= (dots.max(0) + dots.min(0)) / 2
-            dots *= (INK - 1) / np.ptp(dots, axis=0).max()
-            y, x = np.rint(dots + (CELL - 1) / 2).astype(int).T
-            lines[doodle * DOODLE_VARIANTS + variant, y, x] = True
-    return np.split(_pen_fields(lines), count)

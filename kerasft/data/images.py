@@ -89,9 +89,9 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 def _to_bytes(values: np.ndarray, mode: str) -> np.ndarray:
     """Scales gray values of more than 8 bits: 16 bits, 32 bits, or floats (0 to 1, or to 255)."""
     if mode == "F":
-        highest = float(values.max(initial=0))
-        scaled = values * 255 if highest <= 1 else values
-        return np.clip(np.round(np.nan_to_num(scaled)), 0, 255).astype(np.uint8)
+        values = np.nan_to_num(values)
+        scaled = values * 255 if values.max(initial=0) <= 1 else values
+        return np.clip(np.round(scaled), 0, 255).astype(np.uint8)
     values = np.clip(values.astype(np.int64), 0, None)
     shift = 8 if values.max(initial=0) < 1 << 16 else 24
     return np.minimum(values >> shift, 255).astype(np.uint8)

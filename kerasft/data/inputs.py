@@ -10,6 +10,7 @@ from kerasft.config import Config, ImageConfig
 from kerasft.data.columns import origins, read_inputs_of
 from kerasft.data.examples import Examples
 from kerasft.data.folders import scan_images
+from kerasft.data.names import own_setting
 from kerasft.data.tables import TABLE_EXTENSIONS, read_table
 from kerasft.errors import DataError
 
@@ -56,12 +57,14 @@ def _image_inputs(config: Config, item: str) -> Iterator[tuple[Any, str]]:
 
 def _text_inputs(config: Config, item: str) -> Iterator[tuple[Any, str]]:
     suffix = Path(item).suffix.lower() if len(item) < 1000 and "\n" not in item else ""
-    if suffix not in (*TABLE_EXTENSIONS, ".txt") or len(item.split()) > 1 and not _is_file(item):
+    if suffix not in (*TABLE_EXTENSIONS, ".txt") or (len(item.split()) > 1 and not _is_file(item)):
         yield _text(config, item, "The input"), item
         return
     path = Path(item).expanduser()
-    if not path.is_file():
-        raise DataError(f"There is no file {item!r}. Texts, tables and .txt files can be predicted.")
+    if not _is_file(item):
+        raise DataError(
+            f"There is no file {item!r}. Texts, tables and .txt files can be predicted."
+        )
     if suffix != ".txt":
         yield from _table_inputs(config, path)
         return
@@ -75,17 +78,22 @@ def _text_inputs(config: Config, item: str) -> Iterator[tuple[Any, str]]:
 
 
 def _is_file(item: str) -> bool:
-    return Path(item).expanduser().is_file()
+    try:
+        return Path(item).expanduser().is_file()
+    except OSError:  # too long for a path
+        return False
 
 
 def _text(config: Config, text: str, origin: str) -> str | tuple[str, str]:
     if not text.strip():
         raise DataError(f"{origin} is empty: give a text.")
-    if getattr(config, "text_pair_column", None) is None:
+    if own_setting(config, "text_pair_column") is None:
         return text
     first, tab, second = text.partition("\t")
     if not tab or not first.strip() or not second.strip():
-        raise DataError(f"{origin} must be two texts with a tab between them. Received: {text!r:.80}.")
+        raise DataError(
+            f"{origin} must be two texts with a tab between them. Received: {text!r:.80}."
+        )
     return first, second
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,48 @@ def sort_names(names: Iterable[str]) -> tuple[str, ...]:
     if all(_INTEGER.fullmatch(name) for name in unique):
         return tuple(sorted(unique, key=lambda name: (int(name), name)))
     return tuple(sorted(unique))
+
+
+def class_name(value: Any) -> str:
+    """Returns a label as a string; 1.0 is the class `1`, as a column with gaps keeps integers."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value).strip()
+
+
+def normalize_labels(config: Config, examples: Examples) -> Examples:
+    """Brings labels to the form of the task: integers become strings, lists become tuples.
+
+    Raises:
+        DataError: A label cannot have that form.
+    """
+    if examples.labels is None:
+        return examples
+    values = [
+        _normalize(config.task, value, origin)
+        for value, origin in zip(examples.labels, examples.origins, strict=True)
+    ]
+    return replace(examples, labels=values)
+
+
+def _normalize(task: str, value: Any, origin: str) -> Any:
+    several = isinstance(value, (tuple, list, set, frozenset))
+    if (
+        value is None
+        or (several and task != "multilabel")
+        or (task == "multilabel" and not several)
+    ):
+        raise DataError(f"The label of {origin} does not fit task={task}. Received: {value!r:.60}.")
+    if task == "classification":
+        return class_name(value)
+    if several:
+        return tuple(sorted({class_name(part) for part in value}))
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"The label of {origin} must be a number. Received: {value!r:.60}."
+        ) from error
 
 
 def make_labels(config: Config, train: Examples) -> Labels:

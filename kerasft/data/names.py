@@ -16,6 +16,11 @@ ALIASES = {
 }
 
 
+def is_split_name(name: str) -> bool:
+    """Whether a folder or file of that name is usually a split."""
+    return any(name.strip().lower() in aliases for aliases in ALIASES.values())
+
+
 def own_setting(config: Config, name: str, present: Container[str] = ()) -> Any:
     """Returns a setting that describes the data set, or None where it describes another one.
 
@@ -32,7 +37,8 @@ def own_setting(config: Config, name: str, present: Container[str] = ()) -> Any:
     if value is None or value in present:
         return value
     defaults = {field.name: field.default for field in dataclasses.fields(config)}
-    foreign = config.dataset != defaults["dataset"] and value == defaults[name]
+    another = bool(defaults["dataset"]) and config.dataset != defaults["dataset"]
+    foreign = another and value == defaults[name]
     return None if foreign else value
 
 

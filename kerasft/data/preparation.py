@@ -10,7 +10,7 @@ from kerasft.config import Config, ImageConfig, TextConfig
 from kerasft.data.audit import audit_examples, note_truncated
 from kerasft.data.examples import SPLITS, Data, Examples, Labels, Split
 from kerasft.data.images import prepare_images
-from kerasft.data.labels import encode, known_labels, make_labels
+from kerasft.data.labels import encode, known_labels, make_labels, normalize_labels
 from kerasft.data.sources import read_source
 from kerasft.data.splits import make_splits
 from kerasft.data.texts import prepare_texts
@@ -60,6 +60,7 @@ def prepare_data(config: Config, examples_by_split: Mapping[str, Examples]) -> D
 
 
 def _prepare(config: Config, given: Mapping[str, Examples], notes: list[str]) -> Data:
+    given = {name: normalize_labels(config, part) for name, part in given.items()}
     parts = make_splits(given, config)
     labels = make_labels(config, parts["train"])
     # All labels are checked before the first image is decoded.
@@ -79,6 +80,7 @@ def _encode(labels: Labels, examples: Examples) -> Any:
 
 def prepare_split(config: Config, examples: Examples, labels: Labels) -> Split:
     """Prepares examples with the labels of a model that exists already, to measure it."""
+    examples = normalize_labels(config, examples)
     return Split(prepare_inputs(config, examples), _encode(labels, examples), examples)
 
 

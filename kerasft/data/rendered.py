@@ -61,4 +61,4 @@ def load_glyphs(config: ImageConfig, *, images_per_epoch: int, held_out: int = 4
         x, y = render_glyphs(held_out, seed=seed + config.seed, image_size=config.image_size)
         origins = [f"rendered glyph {i}" for i in range(held_out)]
         splits.append(Split(x, y, Examples(list(x), [names[i] for i in y], origins)))
-    return Data(train, splits[0], splits[1], Labels("classification", names), (), "rendered")  # type: ignore[arg-type]
+    return Data(train, splits[0], splits[1], Labels("classification", names), (), "rendered")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from kerasft.config import Config
 from kerasft.data.builtin import BUILTIN, check_builtin, read_digits, read_tickets
-from kerasft.data.columns import table_examples
-from kerasft.data.examples import SPLITS, Examples
-from kerasft.data.folders import read_folder, scan_images, split_folders, visible_folders
-from kerasft.data.names import ALIASES, match_splits, named_splits
+from kerasft.data.columns import describe_columns, table_examples
+from kerasft.data.examples import Examples
+from kerasft.data.folders import holds_folders_only, holds_images, read_folder, visible_folders
+from kerasft.data.names import ALIASES, is_split_name, match_splits, named_splits
 from kerasft.data.tables import TABLE_EXTENSIONS, Table, read_table
 from kerasft.errors import DataError
 
@@ -55,7 +55,7 @@ def read_source(config: Config) -> tuple[dict[str, Examples], list[str]]:
             return {"train": read_digits(config)}, []
         return _from_table(config, read_tickets(config))
     path = Path(dataset).expanduser()
-    if not dataset or not path.exists():
+    if not dataset or not _exists(path):
         raise DataError(f"There is no data set {dataset!r}. {POSSIBLE}")
     if path.is_dir():
         return _from_folder(config, path)
@@ -67,9 +67,17 @@ def read_source(config: Config) -> tuple[dict[str, Examples], list[str]]:
     return _from_table(config, read_table(path))
 
 
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # too long for a path
+        return False
+
+
 def _from_table(config: Config, table: Table) -> tuple[dict[str, Examples], list[str]]:
     """Reads one table, divided by its column `split` where it has one."""
     examples = table_examples(config, table)
+    notes = describe_columns(config, table)
     column = next((name for name in table.columns if name.lower() == "split"), None)
     values = [] if column is None else [str(value).strip() for value in table.columns[column]]
     found = match_splits(config, set(values))
@@ -82,13 +90,14 @@ def _from_table(config: Config, table: Table) -> tuple[dict[str, Examples], list
             f"--{split}-split."
         )
     if not found:
-        return {"train": examples}, []
+        return {"train": examples}, notes
     splits = {
         split: examples.select(row for row, value in enumerate(values) if value == name)
         for split, name in found.items()
     }
     left = len(examples) - sum(map(len, splits.values()))
-    notes = [f"{left} rows with another value in column 'split' were left out."] if left else []
+    if left:
+        notes.append(f"{left} rows with another value in column 'split' were left out.")
     return splits, notes
 
 
@@ -116,11 +125,13 @@ def _from_files(
                 f"There is no table {name!r} for the {split} split. Found: {present}. Name it with "
                 f"--{split}-split."
             )
-    splits = {split: table_examples(config, read_table(files[n])) for split, n in found.items()}
+    tables = {split: read_table(files[name]) for split, name in found.items()}
+    splits = {split: table_examples(config, table) for split, table in tables.items()}
+    columns = describe_columns(config, next(iter(tables.values()))) if tables else []
     more = [f"{files[name].name} ({split})" for split, name in found.items()]
     more = [name for name in more if name.split(" (")[0] not in given]
     notes = [f"Splits were taken from files beside it: {', '.join(more)}."] if more else []
-    return splits, notes if given else []
+    return splits, columns + (notes if given else [])
 
 
 def _from_folder(config: Config, root: Path) -> tuple[dict[str, Examples], list[str]]:
@@ -132,24 +143,19 @@ def _from_folder(config: Config, root: Path) -> tuple[dict[str, Examples], list[
     )
     stems = {path.stem: path for path in tables}
     by_split = set(match_splits(config, stems).values()) if "train" in stems else set()
-    if by_split and not _has_classes(config, root):
+    if by_split and not _has_classes(root):
         return _from_files(config, {name: stems[name] for name in by_split}, [])
-    if len(tables) == 1 and not _has_classes(config, root):
+    if len(tables) == 1 and not _has_classes(root):
         return _from_table(config, read_table(tables[0]))
-    if not any(_holds_images(folder) for folder in visible_folders(root)):
+    if not any(holds_images(folder) for folder in visible_folders(root)):
         found = ", ".join(path.name for path in tables) or "no table and no folder of images"
         raise DataError(f"{root} holds {found}. {POSSIBLE}")
     return read_folder(config, root)
 
 
-def _has_classes(config: Config, root: Path) -> bool:
-    """Whether there are at least two folders of images: one beside a table holds its images."""
-    folders = [folder for folder in visible_folders(root) if _holds_images(folder)]
+def _has_classes(root: Path) -> bool:
+    """Whether the folders are classes, or splits with classes, and not just a table's images."""
+    folders = [folder for folder in visible_folders(root) if holds_images(folder)]
+    if all(is_split_name(folder.name) for folder in folders):
+        return any(holds_folders_only(folder) for folder in folders)
     return len(folders) > 1
-
-
-def _holds_images(folder: Path) -> bool:
-    return bool(scan_images(folder))
-
-
-__all__ = ["SPLITS", "read_dataset", "read_source", "split_folders"]

@@ -42,6 +42,9 @@ def make_splits(splits: Mapping[str, Examples], config: Config) -> dict[str, Exa
             f"{config.dataset or 'The data'} must have a training split. Received: {received}. "
             "Name it with --train-split."
         )
+    empty = [name for name, part in splits.items() if not part]
+    if empty:
+        raise DataError(f"The {empty[0]} split of {config.dataset or 'the data'} has no examples.")
     made = dict(splits)
     total = len(splits["train"])
     for name, fraction in (

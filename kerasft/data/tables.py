@@ -111,7 +111,9 @@ def _read_json(path: Path) -> dict[str, list[Any]]:
     names: dict[str, None] = {}
     for number, row in rows:
         if not isinstance(row, dict):
-            raise DataError(f"Line {number} of {path} must be a JSON object. Received: {row!r:.80}.")
+            raise DataError(
+                f"Line {number} of {path} must be a JSON object. Received: {row!r:.80}."
+            )
         names.update(dict.fromkeys(row))
     return {name: [row.get(name) for _, row in rows] for name in names}
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -58,15 +60,12 @@ def prepare_texts(config: TextConfig, examples: Examples) -> dict[str, np.ndarra
     Raises:
         DataError: An input is not text.
     """
-    preprocessor = load_preprocessor(config)
     segments = _segments(examples)
-    rows = [
-        {name: np.asarray(values, np.int32) for name, values in batch.items()}
-        for batch in _in_graph(segments, preprocessor)
-    ]
-    if not rows:
+    batches = _in_graph(segments, _token_graph(load_preprocessor(config), len(segments)))
+    if not batches:
         raise DataError("There are no texts to prepare.")
-    return trim_texts({name: np.concatenate([row[name] for row in rows]) for name in rows[0]})
+    x = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+    return trim_texts({name: values.astype(np.int32) for name, values in x.items()})
 
 
 def _segments(examples: Examples) -> tuple[np.ndarray, ...]:
@@ -93,17 +92,52 @@ def _to_bytes(text: str, origin: str) -> bytes:
         ) from error
 
 
-def _in_graph(segments: tuple[np.ndarray, ...], function: Any) -> Any:
-    """Yields what `function` makes of batches of strings, as dictionaries of arrays."""
+def _in_graph(segments: tuple[np.ndarray, ...], graph: Any) -> list[dict[str, np.ndarray]]:
+    """Returns what a graph makes of batches of strings, several batches at a time, in order."""
+    starts = range(0, len(segments[0]), _ROWS)
+
+    def run(start: int) -> dict[str, np.ndarray]:
+        import tensorflow as tf
+
+        batch = [tf.constant(column[start : start + _ROWS]) for column in segments]
+        return {name: values.numpy() for name, values in graph(*batch).items()}
+
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        return list(pool.map(run, starts))
+
+
+@functools.lru_cache(maxsize=16)
+def _token_graph(preprocessor: Any, count: int) -> Any:
+    """Returns the graph from `count` columns of strings to the arrays of the model.
+
+    Outside a graph KerasHub takes its Python path, which is slower and not what is served.
+    """
+
+    def tokens(*texts: Any) -> Any:
+        # By keyword: two positional texts would be taken for inputs and labels.
+        return preprocessor(x=texts if len(texts) > 1 else texts[0])
+
+    return _function(tokens, count)
+
+
+@functools.lru_cache(maxsize=16)
+def _length_graph(tokenizer: Any, count: int) -> Any:
+    """Returns the graph from `count` columns of strings to their numbers of tokens."""
+
+    def lengths(*texts: Any) -> Any:
+        import tensorflow as tf
+
+        return {"length": tf.add_n([tokenizer(text).row_lengths() for text in texts])}
+
+    return _function(lengths, count)
+
+
+def _function(function: Any, count: int) -> Any:
     import tensorflow as tf
 
-    # Outside tf.data KerasHub takes its Python path, which is slower and not what is served.
-    dataset = tf.data.Dataset.from_tensor_slices(segments).batch(_ROWS)
-    dataset = dataset.map(
-        lambda *texts: function(texts if len(texts) > 1 else texts[0]),
-        num_parallel_calls=tf.data.AUTOTUNE,
-    )
-    return dataset.prefetch(1).as_numpy_iterator()
+    signature = [tf.TensorSpec([None], tf.string)] * count
+    graph = tf.function(function, input_signature=signature, autograph=False)
+    return graph.get_concrete_function()
 
 
 def count_truncated(config: TextConfig, examples: Examples, x: dict[str, np.ndarray]) -> int:
@@ -125,20 +159,10 @@ def count_truncated(config: TextConfig, examples: Examples, x: dict[str, np.ndar
         return 0
     preprocessor = load_preprocessor(config)
     segments = _segments(examples.select(full))
-    special = _special_tokens(preprocessor, len(segments))
-
-    def lengths(texts: Any) -> dict[str, Any]:
-        import tensorflow as tf
-
-        texts = texts if isinstance(texts, tuple) else (texts,)
-        tokens = [preprocessor.tokenizer(text) for text in texts]
-        return {"length": tf.add_n([token.row_lengths() for token in tokens])}
-
-    counted = np.concatenate([batch["length"] for batch in _in_graph(segments, lengths)])
-    return int(np.count_nonzero(counted + special > config.sequence_length))
-
-
-def _special_tokens(preprocessor: Any, count: int) -> int:
+    count = len(segments)
     empty = tuple(np.array([b""], dtype=object) for _ in range(count))
-    (row,) = list(_in_graph(empty, preprocessor))
-    return int(np.count_nonzero(row.get("padding_mask", row["token_ids"])))
+    (row,) = _in_graph(empty, _token_graph(preprocessor, count))
+    special = np.count_nonzero(row.get("padding_mask", row["token_ids"]))
+    batches = _in_graph(segments, _length_graph(preprocessor.tokenizer, count))
+    lengths = np.concatenate([batch["length"] for batch in batches])
+    return int(np.count_nonzero(lengths + special > config.sequence_length))

@@ -6,8 +6,8 @@ from kerasft.models.blocks import Block, block_rows, block_table, find_blocks, f
 from kerasft.models.heads import head, image_features, pool_tokens, text_features
 from kerasft.models.objective import (
     DIRECTIONS,
+    DataLoss,
     MacroScore,
-    Penalty,
     default_monitor,
     make_loss,
     make_metrics,
@@ -17,8 +17,8 @@ from kerasft.models.objective import (
 __all__ = [
     "DIRECTIONS",
     "Block",
+    "DataLoss",
     "MacroScore",
-    "Penalty",
     "augment",
     "block_rows",
     "block_table",

@@ -175,7 +175,8 @@ def flatten_layers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
 
 def block_table(model: keras.Model) -> str:
     """Returns a printable table of the blocks, the top first: parameters and what trains."""
-    rows = [("head", *_head_counts(model))] if getattr(model, "blocks", None) is None else []
+    head = _head_counts(model)  # a backbone by itself has none
+    rows = [("head", *head)] if head[0] else []
     rows += [
         (block.name, block.parameters, block.trained_parameters)
         for block in reversed(find_blocks(model))

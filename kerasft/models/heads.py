@@ -56,6 +56,12 @@ def text_features(backbone: keras.Model, config: TextConfig) -> tuple[Any, Any]:
         (inputs, features): a dict of integer inputs of shape (batch, length), named as the
         preset's preprocessor names them, and one float32 vector a text.
     """
+    longest = getattr(backbone, "max_sequence_length", None)
+    if longest is not None and config.sequence_length > longest:
+        raise SettingError(
+            f"`sequence_length` must be at most {longest} for {type(backbone).__name__} of "
+            f"{config.preset}. Received: sequence_length={config.sequence_length}."
+        )
     inputs = {
         name: keras.Input((None,), dtype=tensor.dtype, name=name)
         for name, tensor in backbone.input.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -30,20 +31,25 @@ def default_monitor(task: str) -> str:
 
 
 def make_loss(config: Config, labels: Labels) -> Callable[[Any, Any], Any]:
-    """Returns the data loss: cross-entropy, or the squared error in standard deviations.
+    """Returns the data loss of each example: cross-entropy, or the squared error.
 
     Args:
         config: Its label_smoothing is used.
         labels: Task and, for regression, the standard deviation of the training targets: the
             model speaks in their unit, the loss in standard deviations, so that learning rates
             and penalties do not depend on the unit.
+
+    Returns:
+        A function of truth and predictions that gives one loss an example, shape (batch,).
     """
     if labels.task == "regression":
         return _standardized_squared_error(labels.std)
     if labels.task == "multilabel":
-        return keras.losses.BinaryCrossentropy(label_smoothing=config.label_smoothing)
+        return functools.partial(
+            keras.losses.binary_crossentropy, label_smoothing=config.label_smoothing
+        )
     if config.label_smoothing == 0:
-        return keras.losses.SparseCategoricalCrossentropy()
+        return keras.losses.sparse_categorical_crossentropy
     return _smoothed_cross_entropy(labels.num_outputs, config.label_smoothing)
 
 
@@ -135,29 +141,27 @@ class MacroScore(keras.metrics.Metric):
         return ops.sum(scores * occurs) / ops.maximum(ops.sum(occurs), 1.0)
 
 
-class Penalty(keras.metrics.Mean):
-    """The L1 and L2 penalties in the loss, weighted as Keras weights the loss of an epoch.
+class DataLoss(keras.metrics.Mean):
+    """The loss without L1 and L2 penalties, weighted as Keras weights the loss of an epoch.
 
-    Subtracting it from `loss` gives the data loss, which is what must steer decisions.
+    What Keras calls `loss` minus this is the penalty, to the last bit of the sums: both are taken
+    with the weights before the step.
 
     Args:
-        model: The model that will be compiled with this metric, after freezing.
+        loss: As `make_loss` gives it.
     """
 
-    def __init__(self, model: keras.Model) -> None:
-        super().__init__(name="penalty")
-        # A tuple: Keras would track a list of variables as this metric's own and reset them.
-        self._regularized = tuple(
-            (v, v.regularizer) for v in model.trainable_variables if v.regularizer is not None
-        )
+    def __init__(self, loss: Callable[[Any, Any], Any]) -> None:
+        super().__init__(name="data_loss")
+        self._loss = loss
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Adds the penalty of the present weights for a batch."""
-        total = sum(
-            (ops.cast(regularizer(v), "float32") for v, regularizer in self._regularized),
-            start=ops.zeros(()),
-        )
-        super().update_state(total, sample_weight=ops.cast(ops.shape(y_pred)[0], "float32"))
+        """Adds the loss of a batch."""
+        each = self._loss(y_true, y_pred)
+        if sample_weight is not None:
+            each = each * ops.cast(ops.reshape(sample_weight, ops.shape(each)), each.dtype)
+        batch_size = ops.cast(ops.shape(y_pred)[0], "float32")
+        super().update_state(ops.mean(each), sample_weight=batch_size)
 
 
 def regularize_backbone(model: keras.Model, *, l1: float, l2: float) -> None:

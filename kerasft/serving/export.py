@@ -131,10 +131,10 @@ def serving_function(loaded: Loaded) -> tuple[Any, list[Any], list[Any]]:
     preprocessor = load_preprocessor(loaded.config)
 
     def serve_texts(text: Any) -> dict[str, Any]:
-        return _outputs(labels, model(preprocessor(text), training=False))
+        return _outputs(labels, model(preprocessor(x=text), training=False))
 
     def serve_pairs(text: Any, text_pair: Any) -> dict[str, Any]:
-        return _outputs(labels, model(preprocessor((text, text_pair)), training=False))
+        return _outputs(labels, model(preprocessor(x=(text, text_pair)), training=False))
 
     text = tf.TensorSpec([None], tf.string, "text")
     if loaded.config.text_pair_column:

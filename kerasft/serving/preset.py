@@ -6,7 +6,7 @@ from pathlib import Path
 
 import keras
 
-from kerasft.config import ImageConfig
+from kerasft.config import ImageConfig, TextConfig
 from kerasft.errors import SettingError
 from kerasft.models.blocks import find_backbone
 from kerasft.training import Loaded
@@ -34,7 +34,7 @@ def write_preset(loaded: Loaded, folder: Path) -> None:
     backbone.save_to_preset(str(folder))
     if isinstance(loaded.config, ImageConfig):
         _image_converter(loaded.model, backbone, loaded.config).save_to_preset(str(folder))
-    else:
+    elif isinstance(loaded.config, TextConfig):
         from kerasft.data.texts import load_preprocessor
 
         load_preprocessor(loaded.config).save_to_preset(str(folder))

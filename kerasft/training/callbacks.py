@@ -36,9 +36,13 @@ class SeparatePenalty(keras.callbacks.Callback):
         if logs is None:
             return
         for prefix in ("", "val_"):
-            if f"{prefix}loss" in logs and f"{prefix}penalty" in logs:
-                logs[f"{prefix}loss"] -= logs[f"{prefix}penalty"]
-        logs.pop("val_penalty", None)
+            if f"{prefix}data_loss" in logs:
+                data_loss = logs.pop(f"{prefix}data_loss")
+                if not prefix:  # nothing is penalised where nothing is trained
+                    # Differences below the rounding of the sums are no penalty.
+                    penalty = logs["loss"] - data_loss
+                    logs["penalty"] = penalty if penalty > 1e-6 * abs(data_loss) else 0.0
+                logs[f"{prefix}loss"] = data_loss
         if callable(self.schedule):
             middle = (self.first_step + int(self.model.optimizer.iterations)) // 2
             logs["learning_rate"] = float(keras.ops.convert_to_numpy(self.schedule(middle)))

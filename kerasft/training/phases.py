@@ -13,7 +13,7 @@ import keras
 from kerasft.config import Config
 from kerasft.data import Batches, Data, Labels, Split, class_weights
 from kerasft.errors import DataError, SettingError
-from kerasft.models import Penalty, find_blocks, make_loss, make_metrics, regularize_backbone
+from kerasft.models import DataLoss, find_blocks, make_loss, make_metrics, regularize_backbone
 from kerasft.models.blocks import flatten_layers
 from kerasft.training.optimizers import make_optimizer, make_schedule
 
@@ -147,8 +147,10 @@ def compile_model(
         regularize_backbone(model, l1=config.backbone_l1, l2=config.backbone_l2)
     if not model.trainable_variables:
         raise SettingError("Nothing of the model is trainable: the recipe froze its head too.")
+    loss = make_loss(config, data.labels)
     model.compile(
         optimizer=make_optimizer(config, phase_schedule(config, data, phase)),
-        loss=make_loss(config, data.labels),
-        metrics=[*make_metrics(data.labels), Penalty(model)],
+        loss=loss,
+        metrics=make_metrics(data.labels),
+        weighted_metrics=[DataLoss(loss)],
     )

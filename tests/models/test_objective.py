@@ -7,7 +7,7 @@ from sklearn import metrics
 
 from kerasft.config import ImageConfig
 from kerasft.data import Labels
-from kerasft.models import MacroScore, Penalty, make_loss, make_metrics, pool_tokens
+from kerasft.models import DataLoss, MacroScore, make_loss, make_metrics, pool_tokens
 
 CLASSES = Labels("classification", ("a", "b", "c"))
 
@@ -58,18 +58,25 @@ def test_regression_loss_is_in_standard_deviations_and_metrics_in_the_unit():
     assert found["r2"] == pytest.approx(metrics.r2_score(y, p[:, 0]))
 
 
-def test_penalty_is_exactly_what_keras_adds_to_the_loss():
-    inputs = keras.Input((3,))
-    outputs = keras.layers.Dense(2, kernel_regularizer=keras.regularizers.L1L2(0.1, 0.2))(inputs)
-    model = keras.Model(inputs, outputs)
-    model.compile("sgd", "mse", metrics=["mse", Penalty(model)])
-    x, y = np.ones((10, 3), "float32"), np.ones((10, 2), "float32")
-    history = model.fit(x, y, batch_size=4, epochs=2, verbose=0).history  # a last batch of 2
-    for loss, data_loss, penalty in zip(
-        history["loss"], history["mse"], history["penalty"], strict=True
-    ):
-        assert penalty > 0
-        assert loss - penalty == pytest.approx(data_loss, abs=1e-5)
+def test_the_data_loss_is_the_loss_without_penalties():
+    def histories(regularizer):
+        keras.utils.set_random_seed(0)
+        inputs = keras.Input((3,))
+        x = keras.layers.Dense(2, kernel_regularizer=regularizer)(inputs)
+        model = keras.Model(inputs, keras.layers.Activation("softmax")(x))
+        loss = make_loss(ImageConfig(), CLASSES)
+        model.compile(keras.optimizers.SGD(0.5), loss, weighted_metrics=[DataLoss(loss)])
+        rng = np.random.default_rng(0)
+        x, y = rng.random((10, 3)).astype("float32"), rng.integers(0, 2, 10)
+        weights = rng.random(10).astype("float32")
+        # Batches of 4, 4 and 2, weighted.
+        return model, model.fit(x, y, sample_weight=weights, batch_size=4, epochs=2, verbose=0)
+
+    _, plain = histories(None)
+    assert plain.history["data_loss"] == pytest.approx(plain.history["loss"], rel=1e-5)
+    _, penalised = histories(keras.regularizers.L2(0.2))
+    first = penalised.history["loss"][0] - penalised.history["data_loss"][0]
+    assert first > 0.01
 
 
 @pytest.mark.parametrize("side", ["left", "right"])

@@ -14,17 +14,17 @@ from kerasft.training.evaluation import predict_arrays
 from kerasft.training.phases import changing_weights, frozen_backbone
 
 
-def image_config(preset, photos, **settings):
+def image_config(get_preset, photos, **settings):
     quick = {
-        "preset": preset("resnet"), "dataset": photos, "image_size": 24, "epochs": 2,
+        "preset": get_preset("resnet"), "dataset": photos, "image_size": 24, "epochs": 2,
         "head_epochs": 1, "batch_size": 8, "augmentation": "none", "trainable_blocks": 1,
     }  # fmt: skip
     return image_recipe.Config(**{**quick, **settings})
 
 
-def text_config(preset, reviews, **settings):
+def text_config(get_preset, reviews, **settings):
     quick = {
-        "preset": preset("bert"), "dataset": reviews, "epochs": 2, "head_epochs": 1,
+        "preset": get_preset("bert"), "dataset": reviews, "epochs": 2, "head_epochs": 1,
         "batch_size": 8, "trainable_blocks": 1,
     }  # fmt: skip
     return text_recipe.Config(**{**quick, **settings})

@@ -1,0 +1,105 @@
+"""Notes about the data, and the summary."""
+
+import pytest
+
+from kerasft.config import ImageConfig, TextConfig
+from kerasft.data import Examples, load_data, prepare_data, summarize
+
+
+@pytest.fixture
+def prepared(preset):
+    def prepare(parts, **settings):
+        examples = {
+            name: Examples(
+                [text for text, _ in rows], [label for _, label in rows],
+                [f"{name} {i}" for i in range(len(rows))],
+            )
+            for name, rows in parts.items()
+        }  # fmt: skip
+        return prepare_data(TextConfig(preset=preset("bert"), **settings), examples)
+
+    return prepare
+
+
+def many(name, count, classes="ab"):
+    return [(f"{name} {i}", classes[i % len(classes)]) for i in range(count)]
+
+
+def notes(data, word):
+    return [note for note in data.notes if word in note]
+
+
+def test_clean_data_have_no_notes(prepared):
+    data = prepared({n: many(n, 200) for n in ("train", "validation", "test")})
+    assert data.notes == ()
+
+
+def test_made_splits_are_told(prepared):
+    data = prepared({"train": many("train", 400), "test": many("test", 200)}, seed=4)
+    assert data.notes == (
+        "Validation (60) was made out of the training examples, stratified by class, seed 4.",
+    )
+
+
+def test_duplicates_across_given_splits_are_told(prepared):
+    parts = {n: many(n, 200) for n in ("train", "validation", "test")}
+    parts["test"][3] = parts["train"][7]
+    parts["test"][4] = parts["train"][8]
+    data = prepared(parts)
+    assert data.notes == (
+        "2 examples of the test split stand also in the train split, for example "
+        "test 3 = train 7; scores may be too good.",
+    )
+
+
+def test_equal_inputs_with_different_labels_are_told(prepared):
+    parts = {n: many(n, 200) for n in ("train", "validation", "test")}
+    parts["train"][1] = (parts["train"][0][0], "b")
+    assert notes(prepared(parts), "different labels") == [
+        "1 input stands there with different labels, for example train 0 (a) and train 1 (b)."
+    ]
+
+
+def test_imbalance_is_told(prepared):
+    parts = {n: many(n, 200) for n in ("train", "validation", "test")}
+    parts["train"] += [(f"more {i}", "a") for i in range(1000)]
+    (note,) = notes(prepared(parts), "imbalanced")
+    assert "'a' has 1,100 training examples, 'b' 100" in note
+
+
+def test_classes_missing_in_a_split_are_told(prepared):
+    parts = {n: many(n, 200) for n in ("train", "validation", "test")}
+    parts["test"] = many("test", 200, "a")
+    assert prepared(parts).notes == ("1 class has no example in the test split: 'b'.",)
+
+
+def test_a_small_test_split_is_told(prepared):
+    parts = {n: many(n, 200) for n in ("train", "validation", "test")}
+    parts["test"] = parts["test"][:50]
+    (note,) = prepared(parts).notes
+    assert "only 50 examples" in note
+    assert "about 8 points" in note
+
+
+def test_cut_texts_are_told(prepared):
+    parts = {n: many(n, 200) for n in ("train", "validation", "test")}
+    parts["train"][:3] = [(f"cat {i} " + "cat " * 20, "a") for i in range(3)]
+    data = prepared(parts, sequence_length=16)
+    assert "3 of 600 texts (0.5%) were cut at 16 tokens (sequence_length)." in data.notes
+
+
+def test_summary_shows_sizes_classes_and_notes(pets):
+    text = summarize(load_data(ImageConfig(dataset=str(pets), image_size=8)))
+    assert text.splitlines()[:4] == [
+        "train 14  validation 3  test 3",
+        "2 classes",
+        "class       train  validation        test",
+        "cat             7           1           2",
+    ]
+    assert "- Validation (3) and test (3) were made" in text
+
+
+def test_summary_of_regression_shows_the_target(prepared):
+    parts = {"train": [(f"text {i}", float(i % 2)) for i in range(40)]}
+    text = summarize(prepared(parts, task="regression"))
+    assert "target  mean 0." in text

@@ -1,0 +1,115 @@
+"""Batches: the order of an epoch, text lengths, weights."""
+
+import keras
+import numpy as np
+import pytest
+
+from kerasft.data import Batches, class_weights
+
+
+def texts(lengths, width=40, left=False):
+    mask = np.zeros((len(lengths), width), "int32")
+    for row, length in enumerate(lengths):
+        mask[row, width - length :] = left
+        mask[row, :length] |= not left
+    return {"token_ids": mask * 7 + (1 - mask) * 3, "padding_mask": mask}
+
+
+def test_every_example_comes_once_an_epoch():
+    batches = Batches(np.arange(10), np.arange(10) * 2, batch_size=4, shuffle=True)
+    assert [len(x) for x, _ in batches] == [4, 4, 2]
+    assert sorted(np.concatenate([x for x, _ in batches])) == list(range(10))
+    assert all((y == 2 * x).all() for x, y in batches)
+
+
+def test_order_is_decided_by_seed_and_epoch():
+    def order(seed, epoch):
+        batches = Batches(np.arange(50), batch_size=50, seed=seed, shuffle=True)
+        batches.epoch = epoch
+        return batches[0][0].tolist()
+
+    expected = np.random.default_rng([3, 5]).permutation(50).tolist()
+    assert order(3, 5) == expected
+    assert order(3, 6) != expected
+    assert order(4, 5) != expected
+
+
+def test_an_epoch_that_ends_brings_the_order_of_the_next():
+    batches = Batches(np.arange(50), batch_size=50, shuffle=True)
+    batches.on_epoch_end()
+    assert batches.epoch == 1
+    assert batches[0][0].tolist() == np.random.default_rng([0, 1]).permutation(50).tolist()
+
+
+def test_without_shuffle_the_order_stays():
+    batches = Batches(np.arange(5), batch_size=2)
+    batches.on_epoch_end()
+    assert [x.tolist() for (x,) in batches] == [[0, 1], [2, 3], [4]]
+
+
+def test_texts_are_cut_to_a_multiple_of_8_tokens():
+    batches = Batches(texts([3, 9, 17, 2, 40, 1]), batch_size=2)
+    batches.on_epoch_begin()
+    assert [x["token_ids"].shape for (x,) in batches] == [(2, 16), (2, 24), (2, 40)]
+    assert batches[0][0]["padding_mask"].sum() == 12
+
+
+def test_texts_padded_on_the_left_are_cut_on_the_left():
+    batches = Batches(texts([3, 9], left=True), batch_size=2)
+    assert batches[0][0]["padding_mask"].shape == (2, 16)
+    assert batches[0][0]["padding_mask"].sum() == 12
+
+
+def test_keras_trains_on_texts_whose_first_batches_have_one_length():
+    # Keras fixes the shape of a batch by the first two.
+    tokens = keras.Input((None,), name="token_ids", dtype="int32")
+    mask = keras.Input((None,), name="padding_mask", dtype="int32")
+    x = keras.ops.sum(keras.ops.cast(tokens * mask, "float32"), axis=1, keepdims=True)
+    model = keras.Model({"token_ids": tokens, "padding_mask": mask}, keras.layers.Dense(1)(x))
+    model.compile("sgd", "mse")
+    y = np.zeros(8, "float32")
+    for lengths in ([40, 1, 40, 1, 3, 2, 20, 1], [3, 1, 4, 1, 3, 2, 40, 1]):
+        batches = Batches(texts(lengths), y, batch_size=2)
+        model.fit(batches, epochs=2, verbose=0, validation_data=batches, shuffle=False)
+        assert model.predict(batches, verbose=0).shape == (8, 1)
+
+
+def test_widened_batch_adds_only_padding():
+    batches = Batches(texts([5, 5, 5, 5]), batch_size=2)
+    (wide,) = batches[1]
+    assert wide["token_ids"].shape == (2, 16)
+    assert wide["padding_mask"].sum() == 10
+    assert (wide["token_ids"][wide["padding_mask"] == 0] == 3).all()
+    batches.on_epoch_begin()
+    assert batches[1][0]["token_ids"].shape == (2, 8)
+
+
+def test_sample_weights_follow_their_examples():
+    batches = Batches(
+        np.arange(9), np.arange(9), batch_size=4, shuffle=True, sample_weight=np.arange(9) / 10
+    )
+    assert all(np.allclose(w, x / 10) for x, _, w in batches)
+
+
+def test_balanced_class_weights_are_those_of_scikit_learn():
+    from sklearn.utils.class_weight import compute_class_weight
+
+    y = np.array([0, 0, 0, 1, 2, 2], "int32")
+    expected = compute_class_weight("balanced", classes=np.arange(3), y=y)
+    assert class_weights(y, 3) == pytest.approx(expected)
+
+
+def test_a_class_without_examples_has_no_weight():
+    assert class_weights(np.array([0, 0, 1]), 3).tolist() == pytest.approx([0.75, 1.5, 0.0])
+
+
+def test_an_index_outside_is_refused():
+    batches = Batches(np.arange(5), batch_size=2)
+    assert batches[-1][0].tolist() == [4]
+    with pytest.raises(IndexError, match="There are 3 batches"):
+        batches[3]
+
+
+def test_texts_without_a_mask_are_not_cut():
+    batches = Batches({"token_ids": np.zeros((4, 40), "int32")}, batch_size=4)
+    assert batches[0][0]["token_ids"].shape == (4, 40)

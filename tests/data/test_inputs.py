@@ -1,0 +1,78 @@
+"""What predict is given."""
+
+import numpy as np
+import pytest
+
+from kerasft.config import ImageConfig, TextConfig
+from kerasft.data import prepare_inputs, read_inputs
+from kerasft.errors import DataError
+
+
+def test_images_folders_and_tables(tmp_path, make_images, write):
+    make_images(tmp_path / "a", ["2.png", "1.png", ".hidden.png"])
+    make_images(tmp_path / "a" / "below", ["3.png"])
+    table = write("t.csv", "image\na/1.png\na/2.png\n")
+    single = str(tmp_path / "a" / "2.png")
+    found = read_inputs(ImageConfig(image_size=8), [single, str(tmp_path / "a"), table])
+    assert found.labels is None
+    names = [origin.removeprefix(f"{tmp_path}/") for origin in found.origins]
+    assert names[:4] == ["a/2.png", "a/1.png", "a/2.png", "a/below/3.png"]
+    assert names[4:] == ["row 1 of t.csv", "row 2 of t.csv"]
+    assert prepare_inputs(ImageConfig(image_size=8), found).shape == (6, 8, 8, 3)
+
+
+@pytest.mark.parametrize("folder", ["", "empty"])
+def test_missing_images_are_named(tmp_path, folder):
+    (tmp_path / "empty").mkdir()
+    path = str(tmp_path / (folder or "gone.png"))
+    with pytest.raises(DataError, match=r"gone\.png|has no images"):
+        read_inputs(ImageConfig(), [path])
+
+
+def test_texts_files_and_tables(write):
+    lines = write("lines.txt", "first line\r\n\r\nsecond line\r\n")
+    table = write("t.jsonl", '{"text": "from a table"}\n')
+    found = read_inputs(TextConfig(), ["where is it?", "see v1.txt or notes.txt", lines, table])
+    assert found.inputs == [
+        "where is it?",
+        "see v1.txt or notes.txt",
+        "first line",
+        "second line",
+        "from a table",
+    ]
+    assert found.origins[0] == "where is it?"
+    assert found.origins[4] == "row 1 of t.jsonl"
+
+
+@pytest.mark.parametrize("wrong", ["gone.csv", "gone.txt", "x" * 300 + ".txt"])
+def test_a_missing_file_is_not_taken_for_a_text(wrong):
+    with pytest.raises(DataError, match="There is no file"):
+        read_inputs(TextConfig(), [wrong])
+
+
+@pytest.mark.parametrize("wrong", [[], [" "]])
+def test_nothing_cannot_be_predicted(wrong):
+    with pytest.raises(DataError, match=r"give (a text|at least one)"):
+        read_inputs(TextConfig(), wrong)
+
+
+def test_pairs_stand_with_a_tab_between():
+    config = TextConfig(text_pair_column="answer")
+    assert read_inputs(config, ["is it?\tit is"]).inputs == [("is it?", "it is")]
+    with pytest.raises(DataError, match="two texts with a tab"):
+        read_inputs(config, ["is it?"])
+
+
+def test_pairs_of_a_table(write):
+    path = write("t.csv", "text,answer\nis it?,it is\n")
+    assert read_inputs(TextConfig(text_pair_column="answer"), [path]).inputs == [
+        ("is it?", "it is")
+    ]
+
+
+def test_the_columns_are_those_of_the_run(tmp_path, make_images, write):
+    make_images(tmp_path, ["1.png", "2.png"])
+    path = write("t.csv", "left,right\n1.png,2.png\n")
+    found = read_inputs(ImageConfig(image_column="right"), [path])
+    assert found.inputs[0].name == "2.png"
+    assert np.shape(prepare_inputs(ImageConfig(image_size=8), found)) == (1, 8, 8, 3)

@@ -1,0 +1,341 @@
+"""Tables of texts and of image paths."""
+
+import io
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from PIL import Image
+
+from kerasft.config import ImageConfig, TextConfig, setting
+from kerasft.data import load_data, read_dataset
+from kerasft.errors import DataError, SettingError
+
+
+def rows(count, classes=("a", "b")):
+    lines = [f"text number {i},{classes[i % len(classes)]}" for i in range(count)]
+    return "text,label\n" + "\n".join(lines) + "\n"
+
+
+def read(path, kind=TextConfig, **settings):
+    return read_dataset(kind(dataset=str(path), **settings))
+
+
+def train(path, kind=TextConfig, **settings):
+    return read(path, kind, **settings)["train"]
+
+
+def test_columns_with_usual_names_are_found(write):
+    examples = train(write("a.csv", "id,Title,Sentiment\n7,good,pos\n8,bad,neg\n"))
+    assert examples.inputs == ["good", "bad"]
+    assert examples.labels == ["pos", "neg"]
+    assert examples.origins == ["row 1 of a.csv", "row 2 of a.csv"]
+
+
+def test_columns_can_be_named(write):
+    path = write("a.csv", "text,one,label,two\nx,good,l,pos\ny,bad,m,neg\n")
+    examples = train(path, text_column="one", label_column="two")
+    assert (examples.inputs, examples.labels) == (["good", "bad"], ["pos", "neg"])
+
+
+def test_a_missing_label_column_lists_the_columns(write):
+    path = write("a.csv", "text,kind\nx,y\n")
+    with pytest.raises(
+        DataError, match=r"Its columns are: text, kind\. Name it with --label-column"
+    ):
+        read(path)
+    with pytest.raises(DataError, match=r"no column 'kin'\. Did you mean 'kind'\?.*--label-column"):
+        read(path, label_column="kin")
+
+
+def test_a_label_missing_in_row_17_is_named(write):
+    lines = rows(20).splitlines()
+    lines[17] = "text number 16,"
+    with pytest.raises(DataError, match=r"Row 17 of a\.csv has no label in column 'label'"):
+        read(write("a.csv", "\n".join(lines)))
+
+
+def test_an_empty_text_is_named(write):
+    with pytest.raises(DataError, match=r"Row 2 of a\.csv has no text in column 'text'"):
+        read(write("a.csv", 'text,label\nx,a\n" ",b\n'))
+
+
+def test_csv_values_stay_what_they_are(write):
+    labels = train(write("a.csv", "text,label\nNA,001\nnull,NA\n1e5,nan\n"))
+    assert labels.inputs == ["NA", "null", "1e5"]
+    assert labels.labels == ["001", "NA", "nan"]
+
+
+def test_quotes_line_breaks_byte_order_mark_and_windows_line_ends(write):
+    text = 'text,label\r\n"one, two\n""three""",a\r\nвосемь,b\r\n'
+    examples = train(write("a.csv", text, encoding="utf-8-sig"))
+    assert examples.inputs == ['one, two\n"three"', "восемь"]
+
+
+@pytest.mark.parametrize(("name", "mark"), [("a.tsv", "\t"), ("a.csv", ";"), ("a.csv", "\t")])
+def test_other_separators(write, name, mark):
+    path = write(name, rows(4).replace(",", mark))
+    assert train(path).labels == ["a", "b", "a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("text,label\nx,a\ny,b,c,d\n", "not a regular table.*line 3"),
+        ("text,label\ny,b,c,d\n", "not a regular table"),
+        ('text,label\n"x,a\n', "not a regular table.*double quotes"),
+        ("text,label\n", "has no rows"),
+        ("", "is empty"),
+    ],
+)
+def test_a_malformed_csv_is_told_in_a_sentence(write, text, message):
+    with pytest.raises(DataError, match=rf"(?s)a\.csv.*{message}"):
+        read(write("a.csv", text))
+
+
+def test_another_encoding_is_told(write):
+    with pytest.raises(DataError, match=r"a\.csv is not UTF-8 text \(byte 0xe9"):
+        read(write("a.csv", "text,label\ncafé,a\n", encoding="latin-1"))
+
+
+def test_json_lines(write):
+    lines = [{"text": "x\u2028y", "label": 10}, {"text": "z", "label": 2}]
+    examples = train(write("a.jsonl", "\n".join(json.dumps(x, ensure_ascii=False) for x in lines)))
+    assert examples.inputs == ["x\u2028y", "z"]
+    assert examples.labels == ["10", "2"]
+
+
+def test_a_list_of_objects_is_read_too(write):
+    assert train(write("a.json", '[{"text": "x", "label": "a"}]')).inputs == ["x"]
+
+
+def test_a_broken_line_of_json_is_named(write):
+    with pytest.raises(DataError, match=r"Line 2 of .*a\.jsonl is not valid JSON"):
+        read(write("a.jsonl", '{"text": "x", "label": "a"}\n{"text": \n'))
+    with pytest.raises(DataError, match=r"Line 1 of .*a\.jsonl must be a JSON object"):
+        read(write("a.jsonl", "3\n"))
+
+
+def test_whole_numbers_are_classes_in_numeric_order(write, tmp_path, preset):
+    pd.DataFrame({"text": list("abcdefghij" * 4), "label": [10, 9] * 20}).assign(
+        text=lambda d: d.text + d.index.astype(str)
+    ).to_parquet(tmp_path / "a.parquet")
+    data = load_data(TextConfig(dataset=str(tmp_path / "a.parquet"), preset=preset("bert")))
+    assert data.labels.names == ("9", "10")
+
+
+def test_a_number_of_a_column_with_gaps_stays_a_whole_number(tmp_path):
+    frame = pd.DataFrame({"text": ["x", "y", "z"], "label": [1.0, 2.0, None]})
+    frame.to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(DataError, match=r"Row 3 of a\.parquet has no label"):
+        read(tmp_path / "a.parquet")
+    frame[:2].to_parquet(tmp_path / "b.parquet")
+    assert train(tmp_path / "b.parquet").labels == ["1", "2"]
+
+
+def test_a_broken_parquet_file_is_told(write):
+    with pytest.raises(DataError, match=r"a\.parquet is not a readable Parquet file"):
+        read(write("a.parquet", "no"))
+
+
+def test_images_and_class_names_of_hugging_face_parquet(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    file = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(file, "PNG")
+    images = [{"bytes": file.getvalue(), "path": None}] * 2
+    names = {"info": {"features": {"label": {"names": ["cat", "dog"], "_type": "ClassLabel"}}}}
+    table = pa.table({"image": images, "label": [1, 0]})
+    table = table.replace_schema_metadata({"huggingface": json.dumps(names)})
+    pq.write_table(table, tmp_path / "a.parquet")
+    examples = train(tmp_path / "a.parquet", ImageConfig)
+    assert examples.labels == ["dog", "cat"]
+    assert examples.inputs == [file.getvalue()] * 2
+
+
+def test_image_paths_are_relative_to_the_table(tmp_path, make_images, write):
+    make_images(tmp_path / "t" / "photos", ["1.png", "2_front.png"])
+    path = write("t/a.csv", "path,label\nphotos/1.png,a\nphotos/2_front,b\n")
+    examples = train(path, ImageConfig)
+    assert [item.name for item in examples.inputs] == ["1.png", "2_front.png"]
+
+
+def test_a_column_of_image_names_is_found(tmp_path, make_images, write):
+    make_images(tmp_path, ["1.png", "2.png"])
+    path = write("a.csv", "id,front,price\n1,1.png,3\n2,2.png,4\n")
+    assert train(path, ImageConfig, task="regression").labels == [3.0, 4.0]
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ("3.png", r"Row 2 of a\.csv names the image '3\.png', but there is no such file"),
+        ("2", "2 images have that name"),
+        ("", r"Row 2 of a\.csv has no image in column 'image'"),
+    ],
+)
+def test_a_missing_image_is_named(tmp_path, make_images, write, cell, message):
+    make_images(tmp_path, ["1.png", "2.png", "2.bmp"])
+    path = write("a.csv", f"image,label\n1.png,a\n{cell},b\n")
+    with pytest.raises(DataError, match=message):
+        read(path, ImageConfig)
+
+
+def test_regression_takes_numbers_only(write):
+    path = write("a.csv", "text,score\nx,1.5\ny,-2e1\n")
+    assert train(path, task="regression").labels == [1.5, -20.0]
+    for cell in ("high", "nan", "inf", '"1,000"'):
+        path = write("b.csv", f"text,score\nx,1.5\ny,{cell}\n")
+        with pytest.raises(
+            DataError, match=r"Row 2 of b\.csv must have a number in column 'score'"
+        ):
+            read(path, task="regression")
+
+
+def test_several_label_columns_are_labels(write):
+    path = write("a.csv", "text,spam,rude\nx,1,0\ny,0,0\nz,1,1\n")
+    examples = train(path, task="multilabel", label_column="spam,rude")
+    assert examples.labels == [("spam",), (), ("rude", "spam")]
+    path = write("b.csv", "text,spam,rude\nx,1,maybe\n")
+    with pytest.raises(DataError, match=r"Row 1 of b\.csv must have 0 or 1 .*'rude'.*'maybe'"):
+        read(path, task="multilabel", label_column="spam, rude")
+    with pytest.raises(DataError, match=r"no column 'rud'\. Did you mean 'rude'"):
+        read(path, task="multilabel", label_column="spam,rud")
+
+
+def test_a_separator_divides_labels(write):
+    path = write("a.csv", "text,labels\nx,b|a\ny,\nz,a| c\n")
+    examples = train(path, task="multilabel", label_separator="|")
+    assert examples.labels == [("a", "b"), (), ("a", "c")]
+
+
+def test_lists_of_labels_need_no_separator(write):
+    path = write("a.jsonl", '{"text": "x", "labels": ["b", "a"]}\n{"text": "y", "labels": []}')
+    assert train(path, task="multilabel").labels == [("a", "b"), ()]
+    with pytest.raises(DataError, match=r"several labels .* use task=multilabel"):
+        read(path)
+
+
+def test_multilabel_needs_to_know_how_labels_stand(write):
+    path = write("a.csv", "text,labels\nx,a\n")
+    with pytest.raises(SettingError, match="label_separator"):
+        read(path, task="multilabel")
+    with pytest.raises(SettingError, match="need task=multilabel"):
+        read(path, label_separator="|")
+
+
+def test_two_text_columns_are_pairs(write):
+    path = write("a.csv", "question,answer,label\nq1,a1,x\nq2,a2,y\n")
+    assert train(path, text_pair_column="answer").inputs == [("q1", "a1"), ("q2", "a2")]
+    path = write("b.csv", "question,answer,label\nq1,,x\n")
+    with pytest.raises(DataError, match=r"Row 1 of b\.csv has no text in column 'answer'"):
+        read(path, text_pair_column="answer")
+
+
+def test_a_number_where_a_text_should_be_is_named(write):
+    with pytest.raises(DataError, match=r"Row 1 of a\.jsonl must have text in column 'text'"):
+        read(write("a.jsonl", '{"text": 3, "label": "a"}'))
+
+
+def test_the_column_split_divides(write):
+    path = write("a.csv", "text,label,split\nx,a,train\ny,b,val\nz,a,Test\nw,b,extra\n")
+    splits = read(path)
+    assert {name: part.inputs for name, part in splits.items()} == {
+        "train": ["x"],
+        "validation": ["y"],
+        "test": ["z"],
+    }
+    splits = read(path, train_split="extra", test_split="train")
+    assert {name: part.inputs for name, part in splits.items()} == {
+        "train": ["w"],
+        "validation": ["y"],
+        "test": ["x"],
+    }
+    with pytest.raises(DataError, match="no value 'dev' in its column 'split'"):
+        read(path, validation_split="dev")
+
+
+def test_a_column_split_with_other_values_does_not_divide(write):
+    assert len(train(write("a.csv", "text,label,split\nx,a,banana\ny,b,7/10\n"))) == 2
+
+
+def test_files_beside_train_csv_are_its_splits(write, preset):
+    for name, count in (("train", 20), ("dev", 4), ("test", 6)):
+        path = write(f"d/{name}.csv", rows(count).replace("text number", name))
+    write("d/other.csv", "x")
+    folder = Path(path).parent
+    config = TextConfig(dataset=str(folder / "train.csv"), preset=preset("bert"))
+    data = load_data(config)
+    assert (len(data.train), len(data.validation), len(data.test)) == (20, 4, 6)
+    assert any("dev.csv (validation), test.csv (test)" in note for note in data.notes)
+    assert set(read(folder)) == {"train", "validation", "test"}
+    assert set(read(folder / "test.csv")) == {"train"}  # asked for alone, it is all there is
+
+
+def test_a_folder_with_one_table_is_that_table(tmp_path, make_images, write):
+    make_images(tmp_path / "h", ["1.png", "2.png"])
+    write("h/houses.csv", "image,price\n1.png,3\n2.png,4\n")
+    assert train(tmp_path / "h", ImageConfig, task="regression").labels == [3.0, 4.0]
+    make_images(tmp_path / "k" / "images", ["1.png", "2.png"])
+    write("k/labels.csv", "image,label\nimages/1.png,a\nimages/2.png,b\n")
+    assert train(tmp_path / "k", ImageConfig).labels == ["a", "b"]
+
+
+def test_tables_beside_flat_split_folders_win(tmp_path, make_images, write):
+    for split in ("train", "test"):
+        make_images(tmp_path / split, ["1.png"])
+        write(f"{split}.csv", f"image,label\n{split}/1.png,a\n")
+    assert {k: v.labels for k, v in read(tmp_path, ImageConfig).items()} == {
+        "train": ["a"],
+        "test": ["a"],
+    }
+
+
+def test_defaults_of_a_recipe_speak_of_its_own_data_set(write):
+    from dataclasses import dataclass
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config(TextConfig):
+        dataset: str = "tfds:glue/sst2"
+        train_split: str | None = "train"
+        test_split: str | None = "validation"
+        label_column: str | None = "urgency"
+        extra: int = setting(1, "More")
+
+    assert train(write("a.csv", rows(4)), Config).labels == ["a", "b", "a", "b"]
+    path = write("b.csv", "text,label,urgency\nx,a,3\n")
+    assert train(path, Config).labels == ["3"]
+    with pytest.raises(DataError, match="no column 'level'"):
+        train(path, Config, label_column="level")
+
+
+@pytest.mark.parametrize("dataset", ["nowhere", "nowhere/data.csv", "", "x" * 400])
+def test_a_missing_data_set_says_what_is_possible(dataset):
+    with pytest.raises(DataError, match=r"There is no data set .*tfds:NAME.*builtin:digits"):
+        read(dataset)
+
+
+def test_a_file_of_another_kind_is_refused(write):
+    with pytest.raises(DataError, match=r"a\.xlsx is not a table that can be read"):
+        read(write("a.xlsx", "x"))
+
+
+def test_a_setting_names_the_table_of_a_split(write):
+    for name, count in (("train", 6), ("extra", 4), ("test", 2)):
+        path = write(f"d/{name}.csv", rows(count))
+    folder = Path(path).parent
+    assert len(read(folder / "train.csv", test_split="test")["test"]) == 2
+    with pytest.raises(DataError, match=r"no table 'tets' for the test split.*--test-split"):
+        read(folder / "train.csv", test_split="tets")
+
+
+def test_a_table_that_cannot_be_opened_is_named(write):
+    path = Path(write("a.csv", rows(2)))
+    folder = path.with_name("b.csv")
+    folder.mkdir()
+    from kerasft.data.tables import read_table
+
+    with pytest.raises(DataError, match=r"b\.csv cannot be read: Is a directory"):
+        read_table(folder)
