@@ -35,7 +35,9 @@ class RunCommand(SharedOptions):
     show_default=True,
     help="Which of the run's own splits is measured",
 )
-@click.option("--dataset", help="Other data with the same classes; all of them are measured")
+@click.option(
+    "--dataset", help="Other data with the same classes: their test split, or all without one"
+)
 @with_runs_dir
 def evaluate_command(run: str, split: str, dataset: str | None, runs_dir: str) -> None:
     """Measure a RUN on its test split or on other data."""

@@ -13,7 +13,16 @@ import numpy as np
 
 from kerasft.catalog import load_recipe
 from kerasft.config import Config, from_dict
-from kerasft.data import Batches, Data, Labels, prepare_inputs, read_inputs
+from kerasft.data import (
+    Batches,
+    Data,
+    Examples,
+    Labels,
+    prepare_inputs,
+    prepare_split,
+    read_dataset,
+    read_inputs,
+)
 from kerasft.errors import DataError, ResumeError, SettingError
 from kerasft.models import make_loss
 from kerasft.presets import resolve
@@ -163,8 +172,8 @@ def evaluate(
 
     Args:
         run: A run or the path of its folder.
-        dataset: Another data set with the same classes; all of it is measured. The run's own by
-            default.
+        dataset: Another data set with the same classes: its test split where it has one, else
+            all of it. The run's own by default.
         split: `validation` or `test` of the run's own data.
 
     Returns:
@@ -198,15 +207,18 @@ def _own_split(run: Run, loaded: Loaded, split: str) -> Any:
 
 
 def _other_data(loaded: Loaded, dataset: str) -> Any:
-    from kerasft.data import read_dataset
-    from kerasft.data.preparation import prepare_split
-
     config = dataclasses.replace(
         loaded.config, dataset=dataset, train_split=None, validation_split=None, test_split=None
     )
     parts = read_dataset(config)
-    part = parts.get("test") or next(iter(parts.values()))
-    return prepare_split(config, part, loaded.labels)
+    if "test" in parts:
+        return prepare_split(config, parts["test"], loaded.labels)
+    everything = Examples(
+        [item for part in parts.values() for item in part.inputs],
+        [label for part in parts.values() for label in part.labels or []],
+        [origin for part in parts.values() for origin in part.origins],
+    )
+    return prepare_split(config, everything, loaded.labels)
 
 
 def predict(run: Run | str | Path, inputs: Sequence[str]) -> list[dict[str, Any]]:
@@ -239,6 +251,8 @@ def predict(run: Run | str | Path, inputs: Sequence[str]) -> list[dict[str, Any]
 def _row(labels: Labels, name: str, output: np.ndarray) -> dict[str, Any]:
     if labels.task == "regression":
         return {"input": name, "prediction": float(output[0])}
+    # Six decimals are what float32 holds of a probability.
+    output = np.round(output.astype("float64"), 6)
     each = {f"p({label})": float(p) for label, p in zip(labels.names, output, strict=True)}
     if labels.task == "multilabel":
         chosen = [label for label, p in zip(labels.names, output, strict=True) if p >= 0.5]

@@ -6,11 +6,11 @@ import sys
 
 import numpy as np
 import pytest
-from kerasft.recipes import minilm_tickets as text_recipe
-from kerasft.recipes import resnet_digits as image_recipe
 
 import kerasft
 from kerasft.errors import SettingError
+from kerasft.recipes import minilm_tickets as text_recipe
+from kerasft.recipes import resnet_digits as image_recipe
 from tests.training.conftest import photos, prices, reviews, write_table  # noqa: F401
 
 SERVE = """

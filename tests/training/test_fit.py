@@ -5,11 +5,11 @@ import json
 
 import numpy as np
 import pytest
-from kerasft.recipes import minilm_tickets as text_recipe
-from kerasft.recipes import resnet_digits as image_recipe
 
 import kerasft
 from kerasft.errors import DamagedFileError, DivergedError, ResumeError, SettingError
+from kerasft.recipes import minilm_tickets as text_recipe
+from kerasft.recipes import resnet_digits as image_recipe
 from kerasft.training.evaluation import predict_arrays
 from kerasft.training.phases import changing_weights, frozen_backbone
 
@@ -298,3 +298,10 @@ def test_predict_names_classes_with_their_probabilities(photos, run):
     each = [rows[0][f"p({name})"] for name in ("blue", "green", "red")]
     assert sum(each) == pytest.approx(1.0, abs=1e-5)
     assert rows[0]["probability"] == max(each)
+
+
+def test_a_run_is_measured_on_other_data(photos, run):
+    found = kerasft.evaluate(run, dataset=photos)
+    assert found["examples"] == 36  # all of it, as it has no test split
+    with pytest.raises(SettingError, match="`split` must be train, validation or test"):
+        kerasft.evaluate(run, split="holdout")

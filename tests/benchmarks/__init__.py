@@ -1,0 +1,1 @@
+"""Benchmarks of what the package promises; run by hand, not by pytest."""
