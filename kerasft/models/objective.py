@@ -11,23 +11,39 @@ from keras import ops
 
 from kerasft.config import Config
 from kerasft.data import Labels
+from kerasft.errors import SettingError, did_you_mean
 from kerasft.models.blocks import find_blocks, flatten_layers
 
 _KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
-# Whether more is better; every metric that can be monitored is listed.
+_SCORES = {"loss": "min", "accuracy": "max", "precision": "max", "recall": "max", "f1": "max"}
+# What can be monitored by task, and whether more is better.
 DIRECTIONS = {
-    "loss": "min", "accuracy": "max", "precision": "max", "recall": "max", "f1": "max",
-    "mse": "min", "rmse": "min", "mae": "min", "r2": "max",
-}  # fmt: skip
+    "classification": _SCORES,
+    "multilabel": _SCORES,
+    "regression": {"loss": "min", "rmse": "min", "mae": "min", "r2": "max"},
+}
+_MONITORS = {"classification": "accuracy", "multilabel": "f1", "regression": "rmse"}
 
 
-def default_monitor(task: str) -> str:
-    """Returns the validation metric that picks the best epoch where the user names none."""
-    return {
-        "classification": "val_accuracy",
-        "multilabel": "val_f1",
-        "regression": "val_rmse",
-    }[task]
+def choose_monitor(config: Config) -> tuple[str, str]:
+    """Returns the validation metric that picks the best epoch, and `min` or `max`.
+
+    Args:
+        config: Its monitor is used; without one val_accuracy, val_f1 (multi-label) or val_rmse
+            (regression).
+
+    Raises:
+        SettingError: The metric is not one of the task.
+    """
+    known = DIRECTIONS[config.task]
+    name = config.monitor or f"val_{_MONITORS[config.task]}"
+    if name.removeprefix("val_") not in known or not name.startswith("val_"):
+        raise SettingError(
+            f"`monitor` must be one of {', '.join(f'val_{n}' for n in known)} for "
+            f"task={config.task}. Received: monitor={name!r}."
+            f"{did_you_mean(name, [f'val_{n}' for n in known])}"
+        )
+    return name, known[name.removeprefix("val_")]
 
 
 def make_loss(config: Config, labels: Labels) -> Callable[[Any, Any], Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasft.errors import DivergedError, SettingError, did_you_mean
+from kerasft.errors import DivergedError
 
 
 class SeparatePenalty(keras.callbacks.Callback):
@@ -104,6 +104,7 @@ class KeepBest(keras.callbacks.Callback):
     def __init__(self, variables: list[Any], monitor: str, direction: str, patience: int) -> None:
         super().__init__()
         self.variables, self.monitor, self.patience = variables, monitor, patience
+        self.direction = direction
         self.sign = 1 if direction == "max" else -1
         self.best: tuple[float, float] | None = None
         self.best_epoch: int | None = None
@@ -113,21 +114,19 @@ class KeepBest(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Gives a new phase its full patience."""
-        self.waited = 0
+        self.waited, self.stopped_epoch = 0, None
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keeps the weights of a better epoch, or counts towards patience."""
         logs = logs or {}
-        if self.monitor not in logs:
-            known = [name for name in logs if name.startswith("val_")]
-            raise SettingError(
-                f"`monitor` must be one of {', '.join(known)}. Received: "
-                f"monitor={self.monitor!r}.{did_you_mean(self.monitor, known)}"
-            )
         value = (self.sign * float(logs[self.monitor]), -float(logs.get("val_loss", 0.0)))
+        # A tie with a smaller loss is kept, but only a better monitor buys more patience.
+        better = self.best is None or value[0] > self.best[0]
         if math.isfinite(value[0]) and (self.best is None or value > self.best):
-            self.best, self.best_epoch, self.waited = value, epoch, 0
+            self.best, self.best_epoch = value, epoch
             self.best_values = [variable.numpy().copy() for variable in self.variables]
+        if better:
+            self.waited = 0
             return
         self.waited += 1
         if self.patience and self.waited >= self.patience:
@@ -137,6 +136,13 @@ class KeepBest(keras.callbacks.Callback):
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Restores the best weights so far."""
         self.restore()
+
+    def why_stopped(self, phase: str) -> str:
+        """Returns a line that tells why a phase ended early."""
+        return (
+            f"phase  {phase} stopped after epoch {(self.stopped_epoch or 0) + 1}: "
+            f"{self.patience} epochs without a better {self.monitor}"
+        )
 
     def restore(self) -> None:
         """Sets the variables to their best values, where an epoch gave some."""

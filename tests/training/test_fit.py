@@ -200,7 +200,7 @@ def test_a_penalty_stands_apart_and_does_not_steer_early_stopping(preset, photos
 def test_l1_on_the_head_makes_more_zeros_than_l2_at_the_same_loss(preset, reviews, tmp_path):
     def head_kernel(**penalty):
         config = text_config(
-            preset, reviews, trainable_blocks=0, epochs=60, head_epochs=0, learning_rate=2e-2,
+            preset, reviews, trainable_blocks=0, epochs=25, head_epochs=0, learning_rate=5e-2,
             dropout=0.0, patience=0, weight_decay=0.0, monitor="val_loss", **penalty,
         )  # fmt: skip
         run = fit(text_recipe, config, tmp_path)
@@ -208,7 +208,7 @@ def test_l1_on_the_head_makes_more_zeros_than_l2_at_the_same_loss(preset, review
         return float((np.abs(kernel) < 1e-3).mean()), run.history[-1]["loss"]
 
     zeros_l1, loss_l1 = head_kernel(kernel_l1=3e-3)
-    candidates = [head_kernel(kernel_l2=l2) for l2 in (1e-3, 3e-3, 1e-2)]
+    candidates = [head_kernel(kernel_l2=l2) for l2 in (1e-3, 4e-3)]
     zeros_l2, loss_l2 = min(candidates, key=lambda found: abs(found[1] - loss_l1))
     assert loss_l2 == pytest.approx(loss_l1, abs=0.1)
     assert zeros_l1 > zeros_l2
@@ -264,7 +264,7 @@ def test_balanced_weights_and_smoothing_fit(preset, photos, tmp_path):
 
 def test_an_unknown_monitor_is_refused_before_anything_is_loaded(preset, photos, tmp_path):
     config = image_config(preset, photos, monitor="val_acuracy")
-    with pytest.raises(SettingError, match="`monitor` must be val_ and one of loss, accuracy"):
+    with pytest.raises(SettingError, match=r"must be one of val_loss, val_accuracy.*Did you mean"):
         fit(image_recipe, config, tmp_path)
     assert not (tmp_path / "runs").exists()
 
@@ -305,3 +305,42 @@ def test_a_run_is_measured_on_other_data(photos, run):
     assert found["examples"] == 36  # all of it, as it has no test split
     with pytest.raises(SettingError, match="`split` must be train, validation or test"):
         kerasft.evaluate(run, split="holdout")
+
+
+def test_an_interrupted_fit_keeps_its_best_epoch(preset, photos, tmp_path, monkeypatch):
+    from kerasft.training.progress import Progress
+
+    def interrupt(self, epoch, logs=None):
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Progress, "on_epoch_end", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        fit(image_recipe, image_config(preset, photos), tmp_path)
+    (run,) = kerasft.list_runs(tmp_path / "runs")
+    assert run.manifest["state"] == "interrupted"
+    assert len(run.history) == 2
+    assert kerasft.evaluate(run)["examples"] > 0
+
+
+def test_several_labels_fit_predict_and_reload(preset, tmp_path):
+    from tests.training.conftest import write_table
+
+    words = ("red", "green", "blue")
+    rows = []
+    for code in range(8):
+        present = [word for index, word in enumerate(words) if code >> index & 1]
+        for end in ("", " cat", " dog", " rose", " flower", " card"):
+            rows.append({"text": " ".join(["the", *present]) + end, "label": "|".join(present)})
+    config = text_config(
+        preset, write_table(tmp_path / "colours.csv", rows), task="multilabel",
+        label_separator="|", trainable_blocks=-1, head_epochs=0, epochs=20, learning_rate=5e-3,
+        dropout=0.0, patience=0,
+    )  # fmt: skip
+    run = fit(text_recipe, config, tmp_path)
+    assert run.labels["names"] == ["blue", "green", "red"]
+    assert run.metrics["test"]["f1"] > 0.8
+    assert kerasft.evaluate(run)["f1"] == run.metrics["test"]["f1"]
+    row = kerasft.predict(run, ["the red blue cat"])[0]
+    assert set(row["prediction"].split("|")) <= {"blue", "green", "red", ""}
+    assert {"p(blue)", "p(green)", "p(red)"} <= set(row)

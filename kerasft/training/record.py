@@ -1,0 +1,153 @@
+"""What a fit writes into its run folder, from the first line to the last."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any, TextIO
+
+import keras
+
+from kerasft.config import Config, to_dict
+from kerasft.data import Data
+from kerasft.insight import plot_curves
+from kerasft.models import block_rows, block_table
+from kerasft.runs import Run, write_history, write_json, write_manifest
+from kerasft.training.callbacks import KeepBest
+from kerasft.training.evaluation import measure, predict_arrays
+from kerasft.training.phases import plan_phases
+from kerasft.training.progress import number
+from kerasft.training.provenance import describe_recipe, describe_weights, versions
+
+
+def log_writer(run: Run, stream: TextIO | None) -> Callable[..., None]:
+    """Returns a function that writes a line to the run's log and to `stream`."""
+
+    def write(line: str, *, log_only: bool = False) -> None:
+        with open(run.path / "run.log", "a", encoding="utf-8") as log:
+            log.write(line + "\n")
+        if stream is not None and not log_only:
+            print(line, file=stream, flush=True)
+
+    return write
+
+
+def open_record(
+    run: Run, module: ModuleType, config: Config, data: Data, model: keras.Model
+) -> None:
+    """Writes what is known before training: settings, labels, versions, data, blocks."""
+    write_json(run.path / "config.json", to_dict(config))
+    write_json(run.path / "labels.json", data.labels.to_dict())
+    write_manifest(
+        run,
+        recipe=describe_recipe(module),
+        state="running",
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        seed=config.seed,
+        versions=versions(),
+        data={
+            "dataset": config.dataset,
+            "fingerprint": data.fingerprint,
+            "examples": {
+                split: len(part.y)
+                for split in ("train", "validation", "test")
+                if (part := getattr(data, split)) is not None and hasattr(part, "y")
+            },
+            "notes": list(data.notes),
+        },
+        weights=describe_weights(config),
+        blocks=block_rows(model),
+    )
+    write_history(run, [])
+
+
+def announce(
+    write: Callable[..., None], run: Run, config: Config, data: Data, model: keras.Model
+) -> None:
+    """Says what will be trained on what."""
+    counts = ", ".join(f"{n:,} {s}" for s, n in run.manifest["data"]["examples"].items())
+    kinds = f" in {len(data.labels.names)} classes" if data.labels.names else ""
+    write(f"data   {config.dataset}: {counts}{kinds}")
+    for note in data.notes:
+        write(f"note   {note}")
+    source = config.preset or "built by the recipe"
+    write(f"model  {source}{'' if config.pretrained else ' (random weights)'}")
+    for line in block_table(model).splitlines():
+        write(f"       {line}")
+    for phase in plan_phases(config):
+        write(
+            f"phase  {phase.name}: {phase.epochs} epochs, {config.optimizer} at "
+            f"{number(phase.learning_rate)} ({config.learning_rate_schedule}), "
+            f"batches of {config.batch_size}"
+        )
+
+
+@contextlib.contextmanager
+def record_failure(run: Run) -> Iterator[None]:
+    """Leaves the reason in the run, whatever ends the training; the error goes on."""
+    try:
+        yield
+    except BaseException as error:  # KeyboardInterrupt and SystemExit are reasons too
+        stopped = isinstance(error, (KeyboardInterrupt, SystemExit))
+        with open(run.path / "run.log", "a", encoding="utf-8") as log:
+            log.write(traceback.format_exc())
+        write_manifest(
+            run, state="interrupted" if stopped else "failed", reason=str(error) or repr(error)
+        )
+        raise
+
+
+class Recorder(keras.callbacks.Callback):
+    """Adds each epoch to the run's history.
+
+    Args:
+        run: Where to write. `phase` names the present phase and is set from outside.
+    """
+
+    def __init__(self, run: Run) -> None:
+        super().__init__()
+        self.run, self.phase, self.began = run, "", 0.0
+        self.history: list[dict[str, Any]] = []
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Starts the clock of the epoch."""
+        self.began = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Writes the history with this epoch."""
+        values = {name: float(value) for name, value in (logs or {}).items()}
+        seconds = round(time.monotonic() - self.began, 3)
+        self.history.append(
+            {"epoch": len(self.history) + 1, "phase": self.phase, **values, "seconds": seconds}
+        )
+        write_history(self.run, self.history)
+
+
+def close_record(
+    run: Run,
+    config: Config,
+    data: Data,
+    model: keras.Model,
+    keeper: KeepBest,
+    began: float,
+) -> None:
+    """Measures validation and test with the best weights, and closes the record."""
+    metrics = {}
+    for split in ("validation", "test"):
+        part = getattr(data, split)
+        if part is not None:
+            predictions = predict_arrays(model, part.x, config.batch_size)
+            metrics[split] = measure(config, data.labels, part.y, predictions)
+    write_json(run.path / "metrics.json", metrics)
+    write_manifest(
+        run,
+        state="done",
+        monitor=keeper.monitor,
+        best_epoch=None if keeper.best_epoch is None else keeper.best_epoch + 1,
+        seconds=round(time.monotonic() - began, 1),
+    )
+    plot_curves(run)
