@@ -25,7 +25,7 @@ class Config(kerasft.TextConfig):
     validation_fraction: float = 0.05
     trainable_blocks: int = -1
     epochs: int = 3
-    learning_rate: float = 0.0001
+    learning_rate: float = 1e-4
     learning_rate_schedule: str = "linear"
     dropout: float = 0.1
 

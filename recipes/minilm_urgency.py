@@ -21,11 +21,11 @@ class Config(kerasft.TextConfig):
     dataset: str = "builtin:tickets"
     task: str = "regression"
     label_column: str | None = "urgency"
-    trainable_blocks: int = -1
+    trainable_blocks: int = 4
     head_epochs: int = 1
-    epochs: int = 8
-    learning_rate: float = 0.0002
-    head_learning_rate: float = 0.01
+    epochs: int = 4
+    learning_rate: float = 3e-4
+    head_learning_rate: float = 1e-2
     learning_rate_schedule: str = "linear"
 
 
@@ -47,5 +47,5 @@ def build_model(config: Config, data: kerasft.Data) -> Any:
 def search_space(hp: Any) -> None:
     """Declares what a search may change; the names are those of Config."""
     hp.Float("learning_rate", 4e-5, 1e-3, sampling="log")
-    hp.Choice("trainable_blocks", [-1, 4, 2])
+    hp.Choice("trainable_blocks", [4, -1, 2])
     hp.Choice("dropout", [0.1, 0.2, 0.4])

@@ -21,8 +21,8 @@ class Config(kerasft.ImageConfig):
     trainable_blocks: int = 2
     head_epochs: int = 2
     epochs: int = 8
-    learning_rate: float = 0.0001
-    kernel_l2: float = 0.0001
+    learning_rate: float = 1e-4
+    kernel_l2: float = 1e-4
 
 
 def load_data(config: Config) -> kerasft.Data:

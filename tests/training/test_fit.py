@@ -200,7 +200,7 @@ def test_a_penalty_stands_apart_and_does_not_steer_early_stopping(preset, photos
 def test_l1_on_the_head_makes_more_zeros_than_l2_at_the_same_loss(preset, reviews, tmp_path):
     def head_kernel(**penalty):
         config = text_config(
-            preset, reviews, trainable_blocks=0, epochs=25, head_epochs=0, learning_rate=5e-2,
+            preset, reviews, trainable_blocks=0, epochs=45, head_epochs=0, learning_rate=3e-2,
             dropout=0.0, patience=0, weight_decay=0.0, monitor="val_loss", **penalty,
         )  # fmt: skip
         run = fit(text_recipe, config, tmp_path)
