@@ -57,7 +57,7 @@ def _latest(runs_dir: str, recipe: str | None) -> Path:
     import kerasft
 
     runs = [run for run in kerasft.list_runs(runs_dir) if recipe in (None, run.path.parent.name)]
-    done = [run for run in runs if run.manifest.get("state", "done") == "done"]
+    done = [run for run in runs if run.state == "done"]
     return Path((done or runs)[-1].path)
 
 

@@ -50,6 +50,14 @@ class Run:
         return dict(read_json(self.path / "manifest.json"))
 
     @property
+    def state(self) -> str:
+        """`running`, `done`, `failed`, `interrupted`, or `damaged` where it cannot be told."""
+        try:
+            return str(self.manifest.get("state", "damaged"))
+        except DamagedFileError:
+            return "damaged"
+
+    @property
     def labels(self) -> dict[str, Any]:
         """Task, class names, and the unit of regression targets."""
         return dict(read_json(self.path / "labels.json"))

@@ -73,3 +73,13 @@ def test_runs_are_listed_the_oldest_first(tmp_path):
         write_manifest(create_run(tmp_path, "r", name), created=created)
     assert [run.name for run in kerasft.list_runs(tmp_path)] == ["b", "a"]
     assert kerasft.list_runs(tmp_path / "nowhere") == []
+
+
+def test_a_damaged_run_does_not_hide_the_others(tmp_path):
+    write_manifest(create_run(tmp_path, "r", "good"), created="1", state="done")
+    damaged = create_run(tmp_path, "r", "bad")
+    (damaged.path / "manifest.json").write_text("{")
+    assert [(run.name, run.state) for run in kerasft.list_runs(tmp_path)] == [
+        ("bad", "damaged"),
+        ("good", "done"),
+    ]

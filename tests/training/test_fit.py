@@ -344,3 +344,15 @@ def test_several_labels_fit_predict_and_reload(preset, tmp_path):
     row = kerasft.predict(run, ["the red blue cat"])[0]
     assert set(row["prediction"].split("|")) <= {"blue", "green", "red", ""}
     assert {"p(blue)", "p(green)", "p(red)"} <= set(row)
+
+
+def test_mixed_precision_keeps_weights_and_head_in_float32(preset, photos, tmp_path):
+    import keras
+
+    run = fit(image_recipe, image_config(preset, photos, precision="mixed_bfloat16"), tmp_path)
+    model = kerasft.load_model(run).model
+    assert {v.dtype for v in model.weights} == {"float32"}
+    assert model.output.dtype == "float32"
+    assert model.get_layer("backbone").output.dtype == "bfloat16"
+    assert keras.config.dtype_policy().name == "float32"  # the caller's policy is as it was
+    assert run.metrics["test"]["loss"] < 5
