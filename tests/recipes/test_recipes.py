@@ -20,8 +20,8 @@ SMALL = {
     "efficientnet_pets": {"image_size": 24},
     "bert_imdb": {"sequence_length": 32},
     "bert_sst2": {"sequence_length": 32},
-    "minilm_tickets": {"sequence_length": 32},
-    "minilm_urgency": {"sequence_length": 32},
+    "minilm_tickets": {"sequence_length": 32, "trainable_blocks": 1},
+    "minilm_urgency": {"sequence_length": 32, "trainable_blocks": 1},
 }
 FAMILY = {"resnet": "resnet", "efficientnet": "efficientnet", "bert": "bert", "minilm": "bert"}
 
