@@ -195,7 +195,7 @@ class Config:
     weight_decay: float = setting(0.01, "Decay of the weights per step and rate, never of bias and norm", minimum=0)
     momentum: float = setting(0.9, "Momentum of sgd", minimum=0, below=1)
     gradient_clip: float = setting(1.0, "Largest global norm of the gradient (0: no limit)", minimum=0)
-    label_smoothing: float = setting(0.0, "Share of each label spread over all classes", minimum=0, below=1)
+    label_smoothing: float = setting(0.0, "Share of each label spread over all classes (regression has none)", minimum=0, below=1)
     class_weight: str = setting("none", "balanced: examples of rare classes weigh more", choices=("none", "balanced"))
     patience: int = setting(3, "Epochs without a better monitor before a phase stops (0: never)", minimum=0)
     monitor: str | None = setting(None, "Metric of the validation split that picks the best epoch: val_accuracy, val_f1, val_loss, val_rmse, val_r2, ... (default: by task)")
@@ -216,8 +216,6 @@ class Config:
                 "`class_weight` can be balanced only for task=classification. "
                 f"Received: task={self.task!r}."
             )
-        if self.label_smoothing and self.task == "regression":
-            raise SettingError("`label_smoothing` must be 0 for task=regression.")
 
 
 @dataclass(frozen=True, kw_only=True)

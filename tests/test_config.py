@@ -50,7 +50,6 @@ def test_a_bad_value_is_one_sentence_on_construction_and_replacement(setting, va
     [
         ({"validation_fraction": 0.5, "test_fraction": 0.4}, "must leave at least 0.2"),
         ({"class_weight": "balanced", "task": "regression"}, "only for task=classification"),
-        ({"label_smoothing": 0.1, "task": "regression"}, "must be 0 for task=regression"),
         ({"pretrained": False, "trainable_blocks": 1}, "`freeze_batch_norm` must be off"),
     ],
 )

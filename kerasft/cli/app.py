@@ -37,8 +37,8 @@ def main() -> None:
 
     \b
     kerasft fit resnet_digits                      the first run, without a network
-    kerasft fit resnet_flowers --dataset photos/   your own pictures, one folder a class
-    kerasft fit bert_sst2 --dataset texts.csv      your own texts, columns text and label
+    kerasft fit resnet_digits --dataset photos/    your own pictures, one folder a class
+    kerasft fit minilm_tickets --dataset texts.csv your own texts, columns text and label
 
     Results go to standard output, progress to standard error. Exit codes: 0 done, 1 failed,
     2 usage, 3 bad data, 4 a run that cannot be continued, 5 damaged file, 6 out of disk or

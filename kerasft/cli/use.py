@@ -97,7 +97,9 @@ def predict_command(run: str, inputs: tuple[str, ...], output: Path | None, runs
 
 @click.command("export", cls=RunCommand)
 @click.argument("run")
-@click.option("--name", help="Name of the model  [default: the recipe's]")
+@click.option(
+    "--name", help="Name of the model  [default: the recipe's, and the data set's if it is another]"
+)
 @click.option(
     "--models-dir",
     type=click.Path(file_okay=False),

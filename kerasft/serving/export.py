@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from kerasft.catalog import load_recipe
 from kerasft.config import ImageConfig, TextConfig
 from kerasft.data import Labels
 from kerasft.errors import SettingError
@@ -38,7 +41,8 @@ def export(
     Args:
         run: A run or the path of its folder.
         models_dir: Where exported models are kept.
-        name: Name of the model; the recipe's by default.
+        name: Name of the model. By default the recipe's, or the data set's where the recipe was
+            fitted to another one: a server takes the highest version of a name.
         format: `saved_model` or `preset`.
 
     Returns:
@@ -54,7 +58,7 @@ def export(
         >>> tf.saved_model.load(path).serve(tf.constant([image_bytes]))["prediction"]
     """
     run = run if isinstance(run, Run) else load_run(run)
-    name = name or run.recipe
+    name = name or _default_name(run)
     if Path(name).name != name or name.startswith("."):
         raise SettingError(f"`name` must be a plain folder name. Received: name={name!r}.")
     if format not in FORMATS:
@@ -67,6 +71,14 @@ def export(
     parent = Path(models_dir) / name
     version = 1 + max((int(p.name) for p in parent.glob("*") if p.name.isdigit()), default=0)
     return _install(parent, str(version), lambda folder: _write_saved_model(run, loaded, folder))
+
+
+def _default_name(run: Run) -> str:
+    """The recipe's name belongs to its own data set."""
+    recipe, dataset = load_recipe(run.manifest["recipe"]["source"]), run.config["dataset"]
+    own = next(f.default for f in dataclasses.fields(recipe.Config) if f.name == "dataset")
+    words = re.sub(r"[^A-Za-z0-9]+", "_", Path(dataset).stem).strip("_")
+    return run.recipe if dataset == own or not words else f"{run.recipe}_{words}"
 
 
 def _install(parent: Path, name: str, write: Any) -> Path:
@@ -129,6 +141,8 @@ def serving_function(loaded: Loaded) -> tuple[Any, list[Any], list[Any]]:
     from kerasft.data.texts import load_preprocessor
 
     preprocessor = load_preprocessor(loaded.config)
+    # It has no weights to build, but the archive must own its vocabulary tables.
+    preprocessor.built = True
 
     def serve_texts(text: Any) -> dict[str, Any]:
         return _outputs(labels, model(preprocessor(x=text), training=False))

@@ -89,7 +89,7 @@ def fit(
         announce(write, run, config, data, model)
         with record_failure(run):
             keeper = _train(run, config, data, model, monitor, write, progress)
-        close_record(run, config, data, model, keeper, began)
+        close_record(run, config, data, model, keeper, write, began)
     return run
 
 

@@ -79,11 +79,13 @@ def announce(
     for line in block_table(model).splitlines():
         write(f"       {line}")
     for phase in plan_phases(config):
+        plural = "" if phase.epochs == 1 else "s"
         write(
-            f"phase  {phase.name}: {phase.epochs} epochs, {config.optimizer} at "
+            f"phase  {phase.name}: {phase.epochs} epoch{plural}, {config.optimizer} at "
             f"{number(phase.learning_rate)} ({config.learning_rate_schedule}), "
             f"batches of {config.batch_size}"
         )
+    write("       each line below: training/validation")
 
 
 @contextlib.contextmanager
@@ -133,9 +135,11 @@ def close_record(
     data: Data,
     model: keras.Model,
     keeper: KeepBest,
+    write: Callable[..., None],
     began: float,
 ) -> None:
     """Measures validation and test with the best weights, and closes the record."""
+    write(f"best   epoch {(keeper.best_epoch or 0) + 1} by {keeper.monitor}: its weights are kept")
     metrics = {}
     for split in ("validation", "test"):
         part = getattr(data, split)

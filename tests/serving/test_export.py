@@ -39,9 +39,8 @@ def serve(path, tmp_path, **inputs):
 
 
 def quick(recipe, preset, dataset, tmp_path, **settings):
-    config = recipe.Config(
-        preset=preset, dataset=dataset, epochs=1, head_epochs=0, batch_size=8, **settings
-    )
+    small = {"epochs": 1, "head_epochs": 0, "batch_size": 8, "trainable_blocks": 2}
+    config = recipe.Config(preset=preset, dataset=dataset, **{**small, **settings})
     return kerasft.fit(recipe, config, runs_dir=tmp_path / "runs", progress=False)
 
 
@@ -53,7 +52,7 @@ def image_run(preset, photos, tmp_path_factory):  # noqa: F811
 
 def test_images_as_bytes_are_served_as_python_predicts_them(image_run, photos, tmp_path):  # noqa: F811
     path = kerasft.export(image_run, models_dir=tmp_path / "models")
-    assert path == tmp_path / "models" / "resnet_digits" / "1"
+    assert path == tmp_path / "models" / f"resnet_digits_{photos.rsplit('/')[-1]}" / "1"
     files = [f"{photos}/blue/{i}.png" for i in range(3)] + [f"{photos}/red/1.png"]
     served = serve(path, tmp_path, paths=files)
     rows = kerasft.predict(image_run, files)
