@@ -186,7 +186,7 @@ def read_labels(config: Config, table: Table) -> list[Any]:
         return [_several(table, columns[0], row, separator) for row in range(table.num_rows)]
     if len(columns) > 1 or separator:
         raise SettingError(
-            f"Several labels a row need task=multilabel. Received: task={config.task}."
+            f"Several labels a row need --task multilabel. Received: task={config.task}."
         )
     read = _number if config.task == "regression" else _class
     return [read(table, columns[0], row) for row in range(table.num_rows)]

@@ -58,7 +58,7 @@ def make_splits(splits: Mapping[str, Examples], config: Config) -> dict[str, Exa
             raise DataError(
                 f"Too few training examples ({total}) to make a {name} split of "
                 f"{fraction:.0%} that leaves every class one example for training. Add examples, "
-                f"raise {name}_fraction, or give a {name} split."
+                f"raise {name}_fraction, or give a {name} split.{_maybe_regression(config, made)}"
             )
         rest = sorted(set(range(len(made["train"]))) - taken)
         made[name] = made["train"].select(sorted(taken))
@@ -154,3 +154,15 @@ def _quotas(sizes: dict[Any, int], wanted: float) -> dict[Any, int]:
     for key in by_remainder[:left]:
         quotas[key] += 1
     return quotas
+
+
+def _maybe_regression(config: Config, splits: Mapping[str, Examples]) -> str:
+    """Numbers that hardly repeat are mostly meant to be predicted as numbers."""
+    labels = splits["train"].labels or []
+    try:
+        numbers = {float(label) for label in labels}
+    except (TypeError, ValueError):
+        return ""
+    if config.task != "classification" or len(numbers) < len(labels) / 4:
+        return ""
+    return " The labels are numbers: to predict a number, use --task regression."

@@ -32,7 +32,7 @@ def load_backbone(preset: str, *, pretrained: bool = True) -> keras.Model:
     Example:
         >>> backbone = load_backbone("package:kerasft/assets/resnet_glyphs")
         >>> backbone.count_params()
-        1233856
+        1230784
     """
     import keras_hub
 

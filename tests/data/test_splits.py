@@ -145,3 +145,10 @@ def test_large_groups_of_duplicates_do_not_empty_a_split():
     parts = split(["a"] * 60 + ["b"] * 40, texts)
     assert parts["train"].inputs.count("same") == 60
     assert len(parts["test"]) == 15
+
+
+def test_numbers_as_classes_get_the_hint_of_regression():
+    labels = [f"{i / 7:.3f}" for i in range(30)]
+    examples = Examples([f"text {i}" for i in range(30)], labels, [f"row {i}" for i in range(30)])
+    with pytest.raises(DataError, match="use --task regression"):
+        make_splits({"train": examples}, TextConfig(dataset="x"))

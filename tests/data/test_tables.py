@@ -222,7 +222,7 @@ def test_multilabel_needs_to_know_how_labels_stand(write):
     path = write("a.csv", "text,labels\nx,a\n")
     with pytest.raises(SettingError, match="label_separator"):
         read(path, task="multilabel")
-    with pytest.raises(SettingError, match="need task=multilabel"):
+    with pytest.raises(SettingError, match="need --task multilabel"):
         read(path, label_separator="|")
 
 
