@@ -168,6 +168,7 @@ class Config:
     data_dir: str | None = setting(None, "Folder in which TFDS keeps its data sets", group="data")
     task: str = setting("classification", "What is predicted: one class, several labels, or a number", group="data", choices=TASKS)
     label_column: str | None = setting(None, "Column of a table with the label (several with commas: multi-label)", group="data")
+    target_transform: str = setting("none", "Scale on which a regression learns: log suits prices, sizes and counts, whose errors are relative", group="data", choices=("none", "log"))
     label_separator: str | None = setting(None, "What stands between the labels of one cell (multi-label)", group="data")
     train_split: str | None = setting(None, "Name of the training split, with TFDS slicing such as train[:80%]", group="data")
     validation_split: str | None = setting(None, "Name of the validation split", group="data")
@@ -214,6 +215,11 @@ class Config:
         if self.class_weight == "balanced" and self.task != "classification":
             raise SettingError(
                 "`class_weight` can be balanced only for task=classification. "
+                f"Received: task={self.task!r}."
+            )
+        if self.target_transform != "none" and self.task != "regression":
+            raise SettingError(
+                "`target_transform` can be log only for task=regression. "
                 f"Received: task={self.task!r}."
             )
 

@@ -31,9 +31,9 @@ def find_run(text: str, runs_dir: str) -> Path:
     """Returns the folder of the run that the user means.
 
     Args:
-        text: Path of a run; RECIPE/NAME below `runs_dir`; RECIPE for its latest run; `latest`
-            for the latest of all. The latest is the last one that was finished, where there is
-            one.
+        text: Path of a run; RECIPE/NAME below `runs_dir`; NAME, where one run alone is called
+            so; RECIPE for its latest run; `latest` for the latest of all. The latest is
+            the last one that was finished, where there is one.
         runs_dir: Where runs are kept.
 
     Raises:
@@ -44,8 +44,12 @@ def find_run(text: str, runs_dir: str) -> Path:
             return path
     if text == "latest":
         return _latest(runs_dir, None)
-    if Path(text).name == text and (Path(runs_dir) / text).is_dir():
-        return _latest(runs_dir, text)
+    if Path(text).name == text:
+        if (Path(runs_dir) / text).is_dir():
+            return _latest(runs_dir, text)
+        named = [path for path in _known(runs_dir) if path.name == text]
+        if len(named) == 1:
+            return named[0]
     raise SettingError(_unknown(text, runs_dir))
 
 
@@ -64,12 +68,16 @@ def _latest(runs_dir: str, recipe: str | None) -> Path:
 def _unknown(text: str, runs_dir: str) -> str:
     if Path(text).is_dir():
         return f"{text} is no run: it has no {_RECORD}."
-    known = [path.parent for path in Path(runs_dir).glob(f"*/*/{_RECORD}")]
+    known = _known(runs_dir)
     if not known:
         return f"There is no run {text}, and none in {runs_dir}. Make one: kerasft fit RECIPE."
     names = {path.relative_to(runs_dir).as_posix() for path in known}
-    by_name = {path.name: path.relative_to(runs_dir).as_posix() for path in known}
+    same = sorted(path.relative_to(runs_dir).as_posix() for path in known if path.name == text)
     hint = did_you_mean(text, names | {path.parent.name for path in known})
-    if text in by_name:
-        hint = f" Did you mean '{by_name[text]}'?"
+    if same:
+        return f"Several runs are called {text}: {', '.join(same)}."
     return f"There is no run {text}, and none of that name in {runs_dir}.{hint} All: kerasft runs."
+
+
+def _known(runs_dir: str) -> list[Path]:
+    return [path.parent for path in Path(runs_dir).glob(f"*/*/{_RECORD}")]

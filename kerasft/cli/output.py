@@ -34,7 +34,13 @@ def plain(value: Any) -> Any:
     return value
 
 
-def print_table(headings: Sequence[str], rows: Sequence[Sequence[Any]], indent: str = "") -> None:
+def print_table(
+    headings: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    indent: str = "",
+    *,
+    capitals: bool = True,
+) -> None:
     """Prints columns: numbers to the right, text to the left.
 
     On a terminal what goes beyond its width is cut, so that a row stays a line.
@@ -43,6 +49,7 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[Any]], indent: 
         headings: One a column.
         rows: Cells, in the order of the headings.
         indent: What every line begins with.
+        capitals: Whether headings are printed in capitals (not where they are names).
     """
     cells = [[shown(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(headings, *cells, strict=True)]
@@ -58,7 +65,7 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[Any]], indent: 
         ]
         return _fit(indent + "  ".join(padded).rstrip())
 
-    click.secho(line([heading.upper() for heading in headings]), bold=True)
+    click.secho(line([text.upper() if capitals else text for text in headings]), bold=True)
     for row in cells:
         click.echo(line(row))
 

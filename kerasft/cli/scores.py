@@ -27,7 +27,7 @@ def main_metrics(task: str) -> tuple[str, ...]:
 
 def score_line(task: str, metrics: Mapping[str, Any]) -> str:
     """Returns the important metrics of one split as a line."""
-    names = dict.fromkeys((*main_metrics(task), "mae", "loss"))
+    names = dict.fromkeys((*main_metrics(task), "r2_log", "mae", "loss"))
     found = [f"{name} {shown(metrics[name])}" for name in names if name in metrics]
     examples = f"  ({metrics['examples']} examples)" if "examples" in metrics else ""
     return ", ".join(found) + examples
@@ -53,7 +53,8 @@ def _print_confusions(names: Sequence[str], matrix: Sequence[Sequence[int]]) -> 
     if len(names) <= _WIDEST_MATRIX:
         click.echo("Confusion matrix (rows: truth, columns: predicted)")
         columns = _short_names(names)
-        print_table(("", *columns), [[n, *row] for n, row in zip(names, matrix, strict=True)])
+        lines = [[name, *row] for name, row in zip(names, matrix, strict=True)]
+        print_table(("", *columns), lines, capitals=False)
         return
     pairs = sorted(
         (-count, names[truth], names[predicted])

@@ -21,8 +21,8 @@ class RunCommand(SharedOptions):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.epilog = (
-            "RUN is a run's folder, RECIPE/NAME below --runs-dir, RECIPE for its latest run, or "
-            "`latest`."
+            "RUN is a run's folder, its NAME or RECIPE/NAME below --runs-dir, RECIPE for its "
+            "latest run, or `latest`."
         )
 
 

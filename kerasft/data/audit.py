@@ -148,7 +148,9 @@ def summarize(data: Data) -> str:
     splits = {name: split for name in SPLITS if (split := getattr(data, name)) is not None}
     lines = ["  ".join(f"{name} {len(split):,}" for name, split in splits.items())]
     if data.labels.task == "regression":
-        lines.append(f"target  mean {data.labels.mean:,.6g}, deviation {data.labels.std:,.6g}")
+        scale = " of the logarithm" if data.labels.transform == "log" else ""
+        mean, deviation = f"{data.labels.mean:,.6g}", f"{data.labels.std:,.6g}"
+        lines.append(f"target  mean{scale} {mean}, deviation {deviation}")
     else:
         lines += _class_table(splits, data.labels)
     return "\n".join([*lines, *(f"- {note}" for note in data.notes)])

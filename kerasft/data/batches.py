@@ -8,16 +8,21 @@ from typing import Any
 import keras
 import numpy as np
 
-MULTIPLE = 8  # lengths of text batches; few different ones, so that XLA compiles a few times
+# Text batches have the length of their longest text. Where every new shape is compiled (XLA, on
+# accelerators) lengths are multiples of this, so that few are.
+MULTIPLE = 8
+CHUNK = 50  # batches whose texts are sorted by length together, as Hugging Face's group_by_length
 
 
 class Batches(keras.utils.PyDataset):
     """Batches for `fit`, `evaluate` and `predict`.
 
     The order of an epoch is a permutation made from (seed, epoch): a continued training sees what
-    an uninterrupted one would have seen. Texts are cut to the longest of their batch, rounded up
-    to a multiple of 8. No example is dropped; the last batch may be smaller. `fit` shuffles the
-    batches of a PyDataset once more unless it is told `shuffle=False`.
+    an uninterrupted one would have seen. Texts are cut to the longest of their batch, and texts
+    of similar length come together: stretches of the permutation (50 batches, or a quarter of
+    the epoch where that is less) are sorted by length, cut into batches, and the batches
+    shuffled. No example is dropped; the last batch may be smaller. `fit` shuffles the batches of
+    a PyDataset once more unless it is told `shuffle=False`.
 
     Args:
         x: As in `Split.x`.
@@ -25,6 +30,8 @@ class Batches(keras.utils.PyDataset):
         batch_size: Examples in a batch, at least 1.
         seed: Decides the order together with the epoch.
         shuffle: False keeps the order of the arrays.
+        by_length: Without `shuffle`: texts from the shortest to the longest, which evaluates and
+            predicts them faster. `order` tells where each example stood in the arrays.
         sample_weight: Weight of each example, shape (n,).
 
     Example:
@@ -40,6 +47,7 @@ class Batches(keras.utils.PyDataset):
         batch_size: int,
         seed: int = 0,
         shuffle: bool = False,
+        by_length: bool = False,
         sample_weight: np.ndarray | None = None,
     ) -> None:
         super().__init__()
@@ -48,7 +56,10 @@ class Batches(keras.utils.PyDataset):
         self.batch_size = batch_size
         self.seed = seed
         self.shuffle = shuffle
+        self.by_length = by_length
         self.sample_weight = sample_weight
+        self._lengths = text_lengths(x) if shuffle or by_length else None
+        self._multiple = MULTIPLE if compiles_shapes() else 1
         self._within_epoch = False
         self.epoch = 0
 
@@ -65,9 +76,28 @@ class Batches(keras.utils.PyDataset):
     @epoch.setter
     def epoch(self, epoch: int) -> None:
         self._epoch = epoch
-        count = self.num_examples
-        rng = np.random.default_rng([self.seed, epoch])
-        self._order = rng.permutation(count) if self.shuffle else np.arange(count)
+        if self.shuffle:
+            self.order = self._random_order(np.random.default_rng([self.seed, epoch]))
+        elif self.by_length and self._lengths is not None:
+            self.order = np.argsort(self._lengths, kind="stable")
+        else:
+            self.order = np.arange(self.num_examples)
+
+    def _random_order(self, rng: np.random.Generator) -> np.ndarray:
+        """Returns the order of an epoch: a permutation, its stretches grouped by length."""
+        order = rng.permutation(self.num_examples)
+        if self._lengths is None:
+            return order
+        full = len(order) // self.batch_size
+        chunk = max(min(CHUNK, full // 4), 1) * self.batch_size
+        batches = []
+        for first in range(0, full * self.batch_size, chunk):
+            part = order[first : min(first + chunk, full * self.batch_size)]
+            part = part[np.argsort(self._lengths[part], kind="stable")]
+            batches.append(part.reshape(-1, self.batch_size))
+        if batches:
+            order[: full * self.batch_size] = rng.permutation(np.concatenate(batches)).ravel()
+        return order
 
     def on_epoch_begin(self) -> None:
         """Keras calls this before it draws the batches of an epoch."""
@@ -85,10 +115,11 @@ class Batches(keras.utils.PyDataset):
         if not -len(self) <= index < len(self):
             raise IndexError(f"There are {len(self)} batches. Received: index {index}.")
         index %= len(self)
-        chosen = self._order[index * self.batch_size : (index + 1) * self.batch_size]
+        chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
         x: Any
         if isinstance(self.x, dict):
-            x = trim_texts({name: values[chosen] for name, values in self.x.items()})
+            x = {name: values[chosen] for name, values in self.x.items()}
+            x = trim_texts(x, self._multiple)
             x = self._widen_for_signature(x) if index == 1 and not self._within_epoch else x
         else:
             x = self.x[chosen]
@@ -109,22 +140,32 @@ class Batches(keras.utils.PyDataset):
         first = next(iter(self[0][0].values())).shape[1]
         if width != first:
             return x
-        extra = ((0, 0), (0, MULTIPLE))
-        mask = x.get("padding_mask")
-        wide = {}
-        for name, values in x.items():
-            empty = values[mask == 0] if mask is not None else values[:0]
-            fill = empty[0] if len(empty) else 0
-            wide[name] = np.pad(values, extra, constant_values=fill)
-        return wide
+        # Zeros in the mask too: what stands there is not read.
+        return {name: np.pad(values, ((0, 0), (0, MULTIPLE))) for name, values in x.items()}
 
 
-def trim_texts(x: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Cuts the padding that all texts have in common, down to a multiple of 8 tokens.
+def compiles_shapes() -> bool:
+    """Whether every new shape of a batch costs a compilation: not in TensorFlow on a CPU."""
+    if keras.backend.backend() != "tensorflow":
+        return True
+    import tensorflow
+
+    return bool(tensorflow.config.list_physical_devices("GPU"))
+
+
+def text_lengths(x: Any) -> np.ndarray | None:
+    """Returns the number of real tokens of every text, or None where x holds no texts."""
+    mask = x.get("padding_mask") if isinstance(x, dict) else None
+    return None if mask is None else np.count_nonzero(mask, axis=1)
+
+
+def trim_texts(x: dict[str, np.ndarray], multiple: int = MULTIPLE) -> dict[str, np.ndarray]:
+    """Cuts the padding that all texts have in common.
 
     Args:
         x: Arrays of shape (n, length); `padding_mask` says which tokens are real. Without it
             nothing is cut.
+        multiple: The length that stays is a multiple of it, or all of the length.
     """
     mask = x.get("padding_mask")
     if mask is None or not mask.size:
@@ -132,11 +173,11 @@ def trim_texts(x: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     used = np.flatnonzero(mask.any(axis=0))
     total = mask.shape[1]
     if not len(used):
-        return {name: values[:, :MULTIPLE] for name, values in x.items()}
+        return {name: values[:, :multiple] for name, values in x.items()}
     # Some families pad on the left: the real tokens then end with the array.
     left = used[0] > 0
     longest = total - used[0] if left else used[-1] + 1
-    width = min(total, math.ceil(longest / MULTIPLE) * MULTIPLE)
+    width = min(total, math.ceil(longest / multiple) * multiple)
     part = slice(total - width, total) if left else slice(0, width)
     return {name: values[:, part] for name, values in x.items()}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import unicodedata
@@ -97,14 +98,16 @@ class Labels:
     Attributes:
         task: `classification`, `multilabel` or `regression`.
         names: The classes in the order of the outputs; empty for regression.
-        mean: Mean of the training targets (regression).
-        std: Standard deviation of the training targets (regression), never 0.
+        mean: Mean of the training targets (regression), after `transform`.
+        std: Their standard deviation (regression), never 0.
+        transform: `none`, or `log`: a regression learns on the logarithm of its targets.
     """
 
     task: str
     names: tuple[str, ...]
     mean: float = 0.0
     std: float = 1.0
+    transform: str = "none"
 
     @property
     def num_outputs(self) -> int:
@@ -113,7 +116,7 @@ class Labels:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain values, fit for JSON."""
-        return {"task": self.task, "names": list(self.names), "mean": self.mean, "std": self.std}
+        return {**dataclasses.asdict(self), "names": list(self.names)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Labels:
@@ -123,6 +126,7 @@ class Labels:
             tuple(values["names"]),
             float(values.get("mean", 0.0)),
             float(values.get("std", 1.0)),
+            str(values.get("transform", "none")),
         )
 
 

@@ -57,14 +57,14 @@ def _image_inputs(config: Config, item: str) -> Iterator[tuple[Any, str]]:
 
 def _text_inputs(config: Config, item: str) -> Iterator[tuple[Any, str]]:
     suffix = Path(item).suffix.lower() if len(item) < 1000 and "\n" not in item else ""
-    if suffix not in (*TABLE_EXTENSIONS, ".txt") or (len(item.split()) > 1 and not _is_file(item)):
+    readable = suffix in (*TABLE_EXTENSIONS, ".txt")
+    if not _is_file(item) and (not readable or len(item.split()) > 1):
         yield _text(config, item, "The input"), item
         return
     path = Path(item).expanduser()
-    if not _is_file(item):
-        raise DataError(
-            f"There is no file {item!r}. Texts, tables and .txt files can be predicted."
-        )
+    if not readable or not _is_file(item):
+        what = "The run reads texts, not the file" if _is_file(item) else "There is no file"
+        raise DataError(f"{what} {item!r}. Texts, tables and .txt files can be predicted.")
     if suffix != ".txt":
         yield from _table_inputs(config, path)
         return

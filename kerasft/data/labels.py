@@ -80,7 +80,7 @@ def make_labels(config: Config, train: Examples) -> Labels:
     if not values:
         raise DataError(f"The training split of {_name(config)} has no examples.")
     if config.task == "regression":
-        return _regression(config, np.asarray(values, np.float64))
+        return _regression(config, values, train.origins)
     names: tuple[str, ...]
     if config.task == "multilabel":
         names = sort_names(name for row in values for name in row)
@@ -95,15 +95,28 @@ def make_labels(config: Config, train: Examples) -> Labels:
     return Labels(config.task, names)
 
 
-def _regression(config: Config, values: np.ndarray) -> Labels:
+def _regression(config: Config, targets: Sequence[float], origins: Sequence[str]) -> Labels:
+    values = np.asarray(targets, np.float64)
+    if config.target_transform == "log":
+        _check_positive(values, origins)
+        values = np.log(values)
     mean, std = float(values.mean()), float(values.std())
     # Of equal floats the computed deviation may be a rounding error instead of 0.
     if std <= 1e-9 * max(abs(mean), float(np.finfo(np.float32).tiny)):
         raise DataError(
-            f"The target of {_name(config)} is constant in the training split ({values[0]:g}): "
+            f"The target of {_name(config)} is constant in the training split ({targets[0]:g}): "
             "there is nothing to learn."
         )
-    return Labels("regression", (), mean, std)
+    return Labels("regression", (), mean, std, config.target_transform)
+
+
+def _check_positive(values: np.ndarray, origins: Sequence[str]) -> None:
+    wrong = np.flatnonzero(values <= 0)
+    if len(wrong):
+        raise DataError(
+            f"The target of {origins[wrong[0]]} must be above 0 for target_transform=log. "
+            f"Received: {values[wrong[0]]:g}. Use --target-transform none."
+        )
 
 
 def _name(config: Config) -> str:
@@ -140,7 +153,11 @@ def encode(
         array([1, 0], dtype=int32)
     """
     if labels.task == "regression":
-        return np.asarray(values, np.float32).reshape(len(values))
+        targets = np.asarray(values, np.float32).reshape(len(values))
+        if labels.transform == "log":
+            names = origins or [f"example {row + 1}" for row in range(len(targets))]
+            _check_positive(targets, names)
+        return targets
     index = {name: position for position, name in enumerate(labels.names)}
 
     def position(name: str, row: int) -> int:

@@ -132,5 +132,6 @@ def head(features: Any, config: Config, labels: Labels) -> Any:
         raise SettingError(f"`task` is not known. Received: task={labels.task!r}.")
     if labels.task == "regression":
         # Standardised inside, so that rates and penalties mean the same for any unit.
-        return keras.layers.Rescaling(labels.std, labels.mean, name="unit", dtype="float32")(x)
+        x = keras.layers.Rescaling(labels.std, labels.mean, name="unit", dtype="float32")(x)
+        return keras.ops.exp(x) if labels.transform == "log" else x
     return keras.layers.Activation(activation[labels.task], name="probability", dtype="float32")(x)

@@ -29,14 +29,15 @@ def choose_monitor(config: Config) -> tuple[str, str]:
     """Returns the validation metric that picks the best epoch, and `min` or `max`.
 
     Args:
-        config: Its monitor is used; without one val_accuracy, val_f1 (multi-label) or val_rmse
-            (regression).
+        config: Its monitor is used; without one val_accuracy, val_f1 (multi-label), val_rmse
+            (regression), or val_loss (regression on a logarithm, whose loss is the error there).
 
     Raises:
         SettingError: The metric is not one of the task.
     """
     known = DIRECTIONS[config.task]
-    name = config.monitor or f"val_{_MONITORS[config.task]}"
+    usual = "loss" if config.target_transform == "log" else _MONITORS[config.task]
+    name = config.monitor or f"val_{usual}"
     if name.removeprefix("val_") not in known or not name.startswith("val_"):
         raise SettingError(
             f"`monitor` must be one of {', '.join(f'val_{n}' for n in known)} for "
@@ -51,15 +52,16 @@ def make_loss(config: Config, labels: Labels) -> Callable[[Any, Any], Any]:
 
     Args:
         config: Its label_smoothing is used.
-        labels: Task and, for regression, the standard deviation of the training targets: the
-            model speaks in their unit, the loss in standard deviations, so that learning rates
-            and penalties do not depend on the unit.
+        labels: Task and, for regression, transform and standard deviation of the training
+            targets: the model speaks in their unit, the loss in standard deviations (of their
+            logarithm for transform `log`), so that learning rates and penalties do not depend
+            on the unit.
 
     Returns:
         A function of truth and predictions that gives one loss an example, shape (batch,).
     """
     if labels.task == "regression":
-        return _standardized_squared_error(labels.std)
+        return _standardized_squared_error(labels.std, logarithm=labels.transform == "log")
     if labels.task == "multilabel":
         return functools.partial(
             keras.losses.binary_crossentropy, label_smoothing=config.label_smoothing
@@ -69,9 +71,11 @@ def make_loss(config: Config, labels: Labels) -> Callable[[Any, Any], Any]:
     return _smoothed_cross_entropy(labels.num_outputs, config.label_smoothing)
 
 
-def _standardized_squared_error(std: float) -> Callable[[Any, Any], Any]:
+def _standardized_squared_error(std: float, *, logarithm: bool) -> Callable[[Any, Any], Any]:
     def standardized_squared_error(y_true: Any, y_pred: Any) -> Any:
         y_true = ops.reshape(ops.cast(y_true, y_pred.dtype), ops.shape(y_pred))
+        if logarithm:
+            y_true, y_pred = ops.log(y_true), ops.log(y_pred)
         return ops.mean(ops.square((y_true - y_pred) / std), axis=-1)
 
     return standardized_squared_error

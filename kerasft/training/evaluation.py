@@ -88,8 +88,11 @@ def load_model(run: Run | str | Path) -> Loaded:
 
 def predict_arrays(model: keras.Model, x: Any, batch_size: int = 32) -> np.ndarray:
     """Returns the model's outputs for prepared inputs, shape (n, outputs)."""
-    batches = Batches(x, batch_size=batch_size)
-    return np.asarray(model.predict(batches, verbose=0))
+    batches = Batches(x, batch_size=batch_size, by_length=True)
+    predicted = np.asarray(model.predict(batches, verbose=0))
+    outputs = np.empty_like(predicted)
+    outputs[batches.order] = predicted
+    return outputs
 
 
 def measure(
@@ -105,25 +108,30 @@ def measure(
 
     Returns:
         For regression loss (in standard deviations squared), mse, rmse, mae, r2 in the unit of
-        the target; otherwise loss, accuracy, macro precision, recall and f1, `per_class`, and
-        for one class an example `confusion_matrix` (rows: truth, columns: predicted).
+        the target, and r2_log where it was learnt on its logarithm; otherwise loss, accuracy,
+        macro precision, recall and f1, `per_class`, and for one class an example
+        `confusion_matrix` (rows: truth, columns: predicted).
     """
     loss = make_loss(config, labels)(
         keras.ops.convert_to_tensor(y), keras.ops.convert_to_tensor(predictions)
     )
     found = {"loss": float(np.mean(keras.ops.convert_to_numpy(loss))), "examples": len(y)}
     if labels.task == "regression":
-        return {**found, **_regression(y, predictions[:, 0])}
+        return {**found, **_regression(labels, y, predictions[:, 0])}
     return {**found, **_classes(labels, y, predictions)}
 
 
-def _regression(y: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
+def _regression(labels: Labels, y: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
     from sklearn import metrics
 
     mse = float(metrics.mean_squared_error(y, predicted))
     # R2 of fewer than two examples is not defined; NaN becomes null in the file.
     r2 = float(metrics.r2_score(y, predicted)) if len(y) > 1 else float("nan")
+    scale = {}
+    if labels.transform == "log" and len(y) > 1:
+        scale["r2_log"] = float(metrics.r2_score(np.log(y), np.log(predicted)))
     return {
+        **scale,
         "mse": mse,
         "rmse": mse**0.5,
         "mae": float(metrics.mean_absolute_error(y, predicted)),
@@ -244,8 +252,16 @@ def predict(run: Run | str | Path, inputs: Sequence[str]) -> list[dict[str, Any]
     examples = read_inputs(loaded.config, inputs)
     x = prepare_inputs(loaded.config, examples)
     outputs = predict_arrays(loaded.model, x, loaded.config.batch_size)
-    names = [str(i) if not isinstance(i, (str, bytes)) else i for i in examples.origins]
+    pairs = zip(examples.inputs, examples.origins, strict=True)
+    names = [_input_name(item, origin) for item, origin in pairs]
     return [_row(loaded.labels, name, row) for name, row in zip(names, outputs, strict=True)]
+
+
+def _input_name(item: Any, origin: str) -> str:
+    """Returns a text as it is and an image by its path; else where the input came from."""
+    if isinstance(item, tuple):
+        return "\t".join(item)
+    return str(item) if isinstance(item, (str, Path)) else origin
 
 
 def _row(labels: Labels, name: str, output: np.ndarray) -> dict[str, Any]:

@@ -87,7 +87,7 @@ def changing_weights(model: keras.Model) -> list[Any]:
 
 
 def make_batches(split: Any, config: Config, labels: Labels, *, training: bool) -> Any:
-    """Returns the batches of a split: shuffled and weighted for training, in order otherwise.
+    """Returns the batches of a split: shuffled and weighted for training.
 
     A split that is a `keras.utils.PyDataset` already (a recipe that renders its images) is
     returned as it is.
@@ -103,6 +103,7 @@ def make_batches(split: Any, config: Config, labels: Labels, *, training: bool) 
         batch_size=config.batch_size,
         seed=config.seed,
         shuffle=training,
+        by_length=not training,
         sample_weight=weights,
     )
 

@@ -33,6 +33,13 @@ def test_a_run_is_found_by_path_name_recipe_or_as_the_latest(runs, text, found):
     assert find_run(text, "runs") == Path(found)
 
 
+def test_a_run_is_found_by_its_name_where_one_alone_has_it(runs, make_run):
+    assert find_run("second", "runs") == Path("runs/mail/second")
+    make_run("second", recipe="post")
+    with pytest.raises(SettingError, match="called second: mail/second, post/second"):
+        find_run("second", "runs")
+
+
 def test_the_latest_is_an_unfinished_run_where_no_other_is(make_run):
     make_run(state="interrupted")
     assert find_run("latest", "runs") == Path("runs/mail/first")
@@ -42,7 +49,7 @@ def test_the_latest_is_an_unfinished_run_where_no_other_is(make_run):
     ("text", "message"),
     [
         ("mail/frist", "There is no run mail/frist, and none of that name in runs. Did you mean"),
-        ("second", "Did you mean 'mail/second'?"),
+        ("secnod", "Did you mean 'mail/second'?"),
         ("mial", "Did you mean 'mail'?"),
         ("runs", "runs is no run: it has no manifest.json."),
     ],

@@ -47,17 +47,62 @@ def test_without_shuffle_the_order_stays():
     assert [x.tolist() for (x,) in batches] == [[0, 1], [2, 3], [4]]
 
 
-def test_texts_are_cut_to_a_multiple_of_8_tokens():
+def test_texts_are_cut_to_the_longest_of_their_batch():
+    batches = Batches(texts([3, 9, 17, 2, 40, 1]), batch_size=2)
+    batches.on_epoch_begin()
+    assert [x["token_ids"].shape for (x,) in batches] == [(2, 9), (2, 17), (2, 40)]
+    assert batches[0][0]["padding_mask"].sum() == 12
+
+
+def test_where_shapes_are_compiled_lengths_are_multiples_of_8(monkeypatch):
+    monkeypatch.setattr("kerasft.data.batches.compiles_shapes", lambda: True)
     batches = Batches(texts([3, 9, 17, 2, 40, 1]), batch_size=2)
     batches.on_epoch_begin()
     assert [x["token_ids"].shape for (x,) in batches] == [(2, 16), (2, 24), (2, 40)]
-    assert batches[0][0]["padding_mask"].sum() == 12
 
 
 def test_texts_padded_on_the_left_are_cut_on_the_left():
     batches = Batches(texts([3, 9], left=True), batch_size=2)
-    assert batches[0][0]["padding_mask"].shape == (2, 16)
+    assert batches[0][0]["padding_mask"].shape == (2, 9)
     assert batches[0][0]["padding_mask"].sum() == 12
+
+
+def grouped(epoch=0, count=1003):
+    lengths = np.random.default_rng(0).integers(1, 40, count)
+    x = {**texts(lengths), "number": np.arange(count)[:, None]}
+    batches = Batches(x, batch_size=10, shuffle=True)
+    batches.epoch = epoch
+    batches.on_epoch_begin()
+    return lengths, [batches[i][0] for i in range(len(batches))]
+
+
+def test_texts_of_similar_length_come_together():
+    lengths, drawn = grouped()
+    processed = sum(x["token_ids"].size for x in drawn)
+    assert lengths.sum() / processed > 0.93
+
+
+def test_grouping_loses_no_text_and_keeps_the_small_batch_last():
+    _, drawn = grouped()
+    assert [len(x["number"]) for x in drawn] == [10] * 100 + [3]
+    assert sorted(np.concatenate([x["number"][:, 0] for x in drawn])) == list(range(1003))
+
+
+def test_grouping_leaves_the_order_random():
+    _, first = grouped(0)
+    _, second = grouped(1)
+    assert {frozenset(x["number"][:, 0]) for x in first}.isdisjoint(
+        {frozenset(x["number"][:, 0]) for x in second}
+    )
+    widths = [x["token_ids"].shape[1] for x in first]
+    assert abs(np.corrcoef(widths, np.arange(len(widths)))[0, 1]) < 0.3
+
+
+def test_by_length_tells_where_each_text_stood():
+    batches = Batches(texts([9, 3, 17, 2]), np.arange(4), batch_size=2, by_length=True)
+    batches.on_epoch_begin()
+    assert [x["token_ids"].shape[1] for x, _ in batches] == [3, 17]
+    assert np.concatenate([y for _, y in batches]).tolist() == batches.order.tolist()
 
 
 def test_keras_trains_on_texts_whose_first_batches_have_one_length():
@@ -77,11 +122,11 @@ def test_keras_trains_on_texts_whose_first_batches_have_one_length():
 def test_widened_batch_adds_only_padding():
     batches = Batches(texts([5, 5, 5, 5]), batch_size=2)
     (wide,) = batches[1]
-    assert wide["token_ids"].shape == (2, 16)
+    assert wide["token_ids"].shape == (2, 13)
     assert wide["padding_mask"].sum() == 10
-    assert (wide["token_ids"][wide["padding_mask"] == 0] == 3).all()
+    assert (wide["token_ids"][wide["padding_mask"] == 1] == 7).all()
     batches.on_epoch_begin()
-    assert batches[1][0]["token_ids"].shape == (2, 8)
+    assert batches[1][0]["token_ids"].shape == (2, 5)
 
 
 def test_sample_weights_follow_their_examples():

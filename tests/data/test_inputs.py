@@ -50,6 +50,12 @@ def test_a_missing_file_is_not_taken_for_a_text(wrong):
         read_inputs(TextConfig(), [wrong])
 
 
+def test_a_picture_is_not_taken_for_a_text(tmp_path, make_images):
+    make_images(tmp_path, ["1.png"])
+    with pytest.raises(DataError, match="reads texts, not the file"):
+        read_inputs(TextConfig(), [str(tmp_path / "1.png")])
+
+
 @pytest.mark.parametrize("wrong", [[], [" "]])
 def test_nothing_cannot_be_predicted(wrong):
     with pytest.raises(DataError, match=r"give (a text|at least one)"):

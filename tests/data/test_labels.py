@@ -11,8 +11,8 @@ from kerasft.data.labels import make_labels, normalize_labels, sort_names
 from kerasft.errors import DataError
 
 
-def made(labels, task="classification"):
-    config = TextConfig(task=task, dataset="x.csv")
+def made(labels, task="classification", **settings):
+    config = TextConfig(task=task, dataset="x.csv", **settings)
     examples = Examples(["t"] * len(labels), labels, [f"row {i}" for i in range(len(labels))])
     return make_labels(config, normalize_labels(config, examples))
 
@@ -47,6 +47,20 @@ def test_one_class_is_refused():
 def test_mean_and_deviation_are_those_of_the_target():
     labels = made([1, 2, 6], "regression")
     assert (labels.mean, labels.std) == pytest.approx((3.0, np.std([1, 2, 6])))
+
+
+def test_a_logarithm_is_standardised_and_survives_json():
+    labels = made([1.0, np.e, np.e**5], "regression", target_transform="log")
+    assert (labels.mean, labels.std) == pytest.approx((2.0, np.std([0, 1, 5])))
+    assert Labels.from_dict(json.loads(json.dumps(labels.to_dict()))) == labels
+    assert encode(labels, [3.0]).tolist() == [3.0]
+
+
+def test_a_target_without_a_logarithm_is_named():
+    with pytest.raises(DataError, match="row 1 must be above 0"):
+        made([1.0, 0.0, 2.0], "regression", target_transform="log")
+    with pytest.raises(DataError, match="row 9 must be above 0"):
+        encode(Labels("regression", (), 0.0, 1.0, "log"), [-1.0], ["row 9"])
 
 
 @pytest.mark.parametrize("value", [0.0, 0.1, 1e9])

@@ -7,7 +7,15 @@ from sklearn import metrics
 
 from kerasft.config import ImageConfig
 from kerasft.data import Labels
-from kerasft.models import DataLoss, MacroScore, make_loss, make_metrics, pool_tokens
+from kerasft.models import (
+    DataLoss,
+    MacroScore,
+    choose_monitor,
+    head,
+    make_loss,
+    make_metrics,
+    pool_tokens,
+)
 
 CLASSES = Labels("classification", ("a", "b", "c"))
 
@@ -56,6 +64,20 @@ def test_regression_loss_is_in_standard_deviations_and_metrics_in_the_unit():
     assert found["mae"] == pytest.approx(5.0)
     assert found["rmse"] == pytest.approx(50**0.5)
     assert found["r2"] == pytest.approx(metrics.r2_score(y, p[:, 0]))
+
+
+def test_a_logarithm_is_learnt_from_but_measured_in_the_unit():
+    labels = Labels("regression", (), mean=5.0, std=0.5, transform="log")
+    config = ImageConfig(task="regression", target_transform="log")
+    y, p = np.array([100.0, 200.0], "float32"), np.array([[100.0], [100.0]], "float32")
+    expected = (np.log(2) / 0.5) ** 2 / 2
+    assert np.mean(make_loss(config, labels)(y, p)) == pytest.approx(expected, rel=1e-5)
+    assert choose_monitor(config) == ("val_loss", "min")
+    features = keras.Input((3,))
+    model = keras.Model(features, head(features, config, labels))
+    inside = keras.Model(features, model.get_layer("unit").output)
+    x = np.random.default_rng(0).random((4, 3)).astype("float32")
+    assert model.predict(x, verbose=0) == pytest.approx(np.exp(inside.predict(x, verbose=0)))
 
 
 def test_the_data_loss_is_the_loss_without_penalties():

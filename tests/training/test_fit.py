@@ -182,6 +182,18 @@ def test_regression_speaks_in_the_unit_of_the_target(preset, prices, tmp_path):
     assert 5000 < kerasft.load_model(run).labels.mean < 15000
 
 
+def test_regression_on_a_logarithm_is_recorded_and_reloaded(preset, prices, tmp_path):
+    config = image_config(
+        preset, prices, task="regression", target_transform="log", epochs=25, learning_rate=3e-3,
+        trainable_blocks=-1, freeze_batch_norm=False, patience=0,
+    )  # fmt: skip
+    run = fit(image_recipe, config, tmp_path)
+    assert run.metrics["test"]["r2_log"] > 0.3
+    assert run.manifest["monitor"] == "val_loss"
+    again = kerasft.evaluate(run)
+    assert again["r2_log"] == pytest.approx(run.metrics["test"]["r2_log"], abs=1e-5)
+
+
 def test_the_same_seed_gives_the_same_run(preset, photos, tmp_path):
     runs = [fit(image_recipe, image_config(preset, photos), tmp_path) for _ in range(2)]
     assert runs[0].metrics == runs[1].metrics
