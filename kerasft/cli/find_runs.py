@@ -73,7 +73,7 @@ def _unknown(text: str, runs_dir: str) -> str:
         return f"There is no run {text}, and none in {runs_dir}. Make one: kerasft fit RECIPE."
     names = {path.relative_to(runs_dir).as_posix() for path in known}
     same = sorted(path.relative_to(runs_dir).as_posix() for path in known if path.name == text)
-    hint = did_you_mean(text, names | {path.parent.name for path in known})
+    hint = did_you_mean(text, names | {part for name in names for part in name.split("/")})
     if same:
         return f"Several runs are called {text}: {', '.join(same)}."
     return f"There is no run {text}, and none of that name in {runs_dir}.{hint} All: kerasft runs."

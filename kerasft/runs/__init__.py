@@ -1,6 +1,6 @@
 """The run folder: what a fit leaves behind."""
 
-from kerasft.runs.files import atomic_path, read_json, sha256, write_json, write_text
+from kerasft.runs.files import atomic_path, plain_json, read_json, sha256, write_json, write_text
 from kerasft.runs.record import (
     Run,
     create_run,
@@ -17,6 +17,7 @@ __all__ = [
     "create_run",
     "list_runs",
     "load_run",
+    "plain_json",
     "read_json",
     "restore_weights",
     "save_weights",

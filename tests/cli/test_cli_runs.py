@@ -49,7 +49,7 @@ def test_the_latest_is_an_unfinished_run_where_no_other_is(make_run):
     ("text", "message"),
     [
         ("mail/frist", "There is no run mail/frist, and none of that name in runs. Did you mean"),
-        ("secnod", "Did you mean 'mail/second'?"),
+        ("secnod", "Did you mean 'second'?"),
         ("mial", "Did you mean 'mail'?"),
         ("runs", "runs is no run: it has no manifest.json."),
     ],

@@ -28,7 +28,7 @@ def test_evaluate_prints_metrics_classes_and_confusions(run, kerasft_line, api, 
     assert lines[3] == "accuracy 0.9"  # the main metric stands first
     assert "letter 1 0.8 0.9 6" in lines
     at = lines.index("Confusion matrix (rows: truth, columns: predicted)")
-    assert lines[at + 1 :] == ["LETTER PARCEL", "letter 5 1", "parcel 0 4"]
+    assert lines[at + 1 :] == ["letter parcel", "letter 5 1", "parcel 0 4"]
     assert api.calls == [
         ("evaluate", (Path("runs/mail/first"),), {"dataset": None, "split": "test"})
     ]

@@ -209,21 +209,32 @@ def test_a_penalty_stands_apart_and_does_not_steer_early_stopping(preset, photos
     assert run.manifest["best_epoch"] == 1 + int(np.argmin(losses))
 
 
-def test_l1_on_the_head_makes_more_zeros_than_l2_at_the_same_loss(preset, reviews, tmp_path):
+def test_l1_on_the_head_makes_more_zeros_than_l2_at_the_same_loss(preset, reviews):
+    import keras
+
+    from kerasft.training import compile_model
+
     def head_kernel(**penalty):
         config = text_config(
-            preset, reviews, trainable_blocks=0, epochs=45, head_epochs=0, learning_rate=3e-2,
-            dropout=0.0, patience=0, weight_decay=0.0, monitor="val_loss", **penalty,
+            preset, reviews, trainable_blocks=0, epochs=40, learning_rate=3e-2, dropout=0.0,
+            learning_rate_schedule="exponential", weight_decay=0.0, **penalty,
         )  # fmt: skip
-        run = fit(text_recipe, config, tmp_path)
-        kernel = kerasft.load_model(run).model.get_layer("head").kernel.numpy()
-        return float((np.abs(kernel) < 1e-3).mean()), run.history[-1]["loss"]
+        keras.utils.set_random_seed(0)
+        data = text_recipe.load_data(config)
+        model = text_recipe.build_model(config, data)
+        compile_model(model, config, data)
+        # The weights of the last epoch: the best one may lie where the rate is still high.
+        history = model.fit(
+            data.train.x, data.train.y, batch_size=config.batch_size, epochs=40, verbose=0
+        ).history
+        kernel = model.get_layer("head").kernel.numpy()
+        return float((np.abs(kernel) < 1e-3).mean()), history["data_loss"][-1]
 
-    zeros_l1, loss_l1 = head_kernel(kernel_l1=3e-3)
-    candidates = [head_kernel(kernel_l2=l2) for l2 in (1e-3, 4e-3)]
+    zeros_l1, loss_l1 = head_kernel(kernel_l1=1.5e-2)
+    candidates = [head_kernel(kernel_l2=l2) for l2 in (1e-2, 3e-2)]
     zeros_l2, loss_l2 = min(candidates, key=lambda found: abs(found[1] - loss_l1))
     assert loss_l2 == pytest.approx(loss_l1, abs=0.1)
-    assert zeros_l1 > zeros_l2
+    assert zeros_l1 > zeros_l2 + 0.1
 
 
 def test_backbone_penalty_counts_trained_kernels_only(preset, photos):
