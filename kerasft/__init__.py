@@ -8,6 +8,7 @@ The rooms, from the lowest; each imports only from those above it (a test reads 
     runs          the folder that a fit leaves behind
     insight       plots and words, from records alone
     training      phases, schedules, callbacks, fit, evaluate, predict
+    tuning        search space, KerasTuner's oracles, trials that survive a kill
     serving       export with preprocessing in the graph
     cli           click commands over this API
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         DivergedError,
         KerasftError,
         NetworkError,
+        NoTrialError,
         ResourceError,
         ResumeError,
         SettingError,
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from kerasft.runs import Run, list_runs, load_run
     from kerasft.serving import export
     from kerasft.training import compile_model, evaluate, fit, load_model, predict
+    from kerasft.tuning import Search, Trial, load_search, tune
 
 __version__ = "0.1.0"
 
@@ -71,6 +74,7 @@ _HOMES = {
         "DivergedError",
         "KerasftError",
         "NetworkError",
+        "NoTrialError",
         "ResourceError",
         "ResumeError",
         "SettingError",
@@ -87,6 +91,7 @@ _HOMES = {
     "kerasft.runs": ("Run", "list_runs", "load_run"),
     "kerasft.serving": ("export",),
     "kerasft.training": ("compile_model", "evaluate", "fit", "load_model", "predict"),
+    "kerasft.tuning": ("Search", "Trial", "load_search", "tune"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = sorted(["__version__", *_HOME_OF])

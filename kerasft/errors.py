@@ -46,6 +46,12 @@ class ResourceError(KerasftError):
     exit_code = 6
 
 
+class NoTrialError(KerasftError):
+    """A search in which no trial was completed (exit code 7)."""
+
+    exit_code = 7
+
+
 class DivergedError(KerasftError):
     """A training whose loss became NaN or infinite (exit code 1)."""
 

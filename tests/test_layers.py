@@ -20,8 +20,9 @@ ALLOWED = {
     "insight": {"config", "errors", "runs"},
     "training": LOWEST | {"data", "models", "runs", "insight"},
     "serving": LOWEST | {"data", "models", "runs", "training"},
+    "tuning": LOWEST | {"data", "models", "runs", "insight", "training"},
     "testing": LOWEST | {"data", "models", "runs", "training", "serving"},
-    "cli": LOWEST | {"data", "models", "runs", "insight", "training", "serving"},
+    "cli": LOWEST | {"data", "models", "runs", "insight", "training", "tuning", "serving"},
     "__main__": {"cli"},
 }
 PACKAGE = Path(kerasft.__file__).parent

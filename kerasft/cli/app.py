@@ -13,6 +13,7 @@ from kerasft.cli.fit import fit_command
 from kerasft.cli.options import SharedGroup
 from kerasft.cli.recipes import copy_command, list_command, show_command
 from kerasft.cli.runs import runs_command
+from kerasft.cli.tune import tune_command
 from kerasft.cli.use import evaluate_command, export_command, predict_command
 
 
@@ -41,8 +42,8 @@ def main() -> None:
     kerasft fit minilm_tickets --dataset texts.csv your own texts, columns text and label
 
     Results go to standard output, progress to standard error. Exit codes: 0 done, 1 failed,
-    2 usage, 3 bad data, 4 a run that cannot be continued, 5 damaged file, 6 out of disk or
-    memory, 130 and 143 for signals.
+    2 usage, 3 bad data, 4 a run or search that cannot be continued, 5 damaged file, 6 out of disk
+    or memory, 7 no trial completed, 130 and 143 for signals.
     """  # noqa: D301 (click takes the character for "do not wrap")
 
 
@@ -51,6 +52,7 @@ for command in (
     show_command,
     copy_command,
     fit_command,
+    tune_command,
     evaluate_command,
     predict_command,
     runs_command,

@@ -1,8 +1,9 @@
 """Backbones, their blocks, heads and objectives."""
 
 from kerasft.models.augmentation import augment
-from kerasft.models.backbones import load_backbone, pixel_scaling
+from kerasft.models.backbones import kept_backbones, load_backbone, pixel_scaling
 from kerasft.models.blocks import Block, block_rows, block_table, find_blocks, freeze
+from kerasft.models.dials import Dial, DialedDropout, DialedL1L2
 from kerasft.models.heads import head, image_features, pool_tokens, text_features
 from kerasft.models.objective import (
     DIRECTIONS,
@@ -18,6 +19,9 @@ __all__ = [
     "DIRECTIONS",
     "Block",
     "DataLoss",
+    "Dial",
+    "DialedDropout",
+    "DialedL1L2",
     "MacroScore",
     "augment",
     "block_rows",
@@ -27,6 +31,7 @@ __all__ = [
     "freeze",
     "head",
     "image_features",
+    "kept_backbones",
     "load_backbone",
     "make_loss",
     "make_metrics",

@@ -3,15 +3,55 @@
 from __future__ import annotations
 
 import functools
+import random
 from typing import Any
 
 import keras
 
 from kerasft.errors import SettingError
+from kerasft.models.blocks import flatten_layers
 from kerasft.presets import Preset, resolve
 
 # ImageNet weights without a stated scaling are mostly of the -1..1 kind (Keras' "tf" mode).
 DEFAULT_SCALING = (1 / 127.5, -1.0)
+
+
+Kept = dict[tuple[str, str], tuple[keras.Model, list[Any]]]
+_kept: Kept | None = None
+
+
+class kept_backbones:  # noqa: N801 (used as a function is)
+    """Inside it a pretrained backbone is loaded once and then given again, as it was loaded.
+
+    The same object comes back: only one of its models can be trained at a time.
+
+    Example:
+        >>> kept = kept_backbones()
+        >>> with kept:
+        ...     first = load_backbone(preset)
+        >>> with kept:
+        ...     assert load_backbone(preset) is first
+    """
+
+    def __init__(self) -> None:
+        self._own: Kept = {}
+
+    def __enter__(self) -> None:
+        global _kept
+        self._before, _kept = _kept, self._own
+
+    def __exit__(self, *error: object) -> None:
+        global _kept
+        _kept = self._before
+
+
+def _as_loaded(backbone: keras.Model, values: list[Any]) -> keras.Model:
+    """Gives a kept backbone its pretrained weights back, everything trainable."""
+    for variable, value in zip(backbone.weights, values, strict=True):
+        variable.assign(value)
+    for layer in flatten_layers(backbone):
+        layer.trainable = True
+    return backbone
 
 
 def load_backbone(preset: str, *, pretrained: bool = True) -> keras.Model:
@@ -41,10 +81,22 @@ def load_backbone(preset: str, *, pretrained: bool = True) -> keras.Model:
     policy = keras.config.dtype_policy().name
     if policy != "float32":  # a saved preset names float32, which would win over the policy
         options["dtype"] = policy
+    key = (found.location, policy)
+    if _kept is not None and pretrained and key in _kept:
+        return _as_loaded(*_kept[key])
+    before = random.getstate()
     try:
-        return keras_hub.models.Backbone.from_preset(found.location, **options)
+        backbone = keras_hub.models.Backbone.from_preset(found.location, **options)
     except (ValueError, KeyError, TypeError, ImportError, OSError) as error:
         raise _unreadable(found, error) from error
+    finally:
+        # Initializers draw seeds for weights that the preset replaces: the head after them
+        # must get the same ones whatever the backbone is, and whether it was loaded just now.
+        if pretrained:
+            random.setstate(before)
+    if _kept is not None and pretrained:
+        _kept[key] = backbone, [variable.numpy() for variable in backbone.weights]
+    return backbone
 
 
 def _unreadable(preset: Preset, error: Exception) -> SettingError:

@@ -12,6 +12,7 @@ from kerasft.errors import SettingError
 from kerasft.models.augmentation import augment
 from kerasft.models.backbones import DEFAULT_SCALING, pixel_scaling
 from kerasft.models.blocks import body
+from kerasft.models.dials import DialedDropout, DialedL1L2
 
 # Families whose last real token has seen the whole text; the others are encoders.
 _DECODERS = ("GPT2", "GPTNeoX", "Gemma", "Llama", "Mistral", "Qwen", "SmolLM", "Phi", "OPT")
@@ -120,10 +121,10 @@ def head(features: Any, config: Config, labels: Labels) -> Any:
     Returns:
         Shape (batch, classes), or (batch, 1) for regression; always float32.
     """
-    x = keras.layers.Dropout(config.dropout, name="dropout", dtype="float32")(features)
+    x = DialedDropout(config.dropout, name="dropout", dtype="float32")(features)
     penalty = None
     if config.kernel_l1 or config.kernel_l2:
-        penalty = keras.regularizers.L1L2(l1=config.kernel_l1, l2=config.kernel_l2)
+        penalty = DialedL1L2(config.kernel_l1, config.kernel_l2)
     x = keras.layers.Dense(
         labels.num_outputs, kernel_regularizer=penalty, name="head", dtype="float32"
     )(x)

@@ -13,6 +13,7 @@ from kerasft.config import Config
 from kerasft.data import Labels
 from kerasft.errors import SettingError, did_you_mean
 from kerasft.models.blocks import find_blocks, flatten_layers
+from kerasft.models.dials import DialedL1L2
 
 _KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
 _SCORES = {"loss": "min", "accuracy": "max", "precision": "max", "recall": "max", "f1": "max"}
@@ -190,7 +191,7 @@ def regularize_backbone(model: keras.Model, *, l1: float, l2: float) -> None:
     Keras counts it only while a kernel is trainable, and does not save it: call this after
     every build, before compiling.
     """
-    penalty = keras.regularizers.L1L2(l1=l1, l2=l2) if l1 or l2 else None
+    penalty = DialedL1L2(l1, l2) if l1 or l2 else None
     for block in find_blocks(model):
         for layer in block.layers:
             for inner in flatten_layers(layer):

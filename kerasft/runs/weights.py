@@ -27,7 +27,7 @@ def save_weights(run: Run, variables: Sequence[Any]) -> None:
     """Writes the values of `variables` into the run, atomically, with their hash."""
     names = weight_names(variables)
     values = {
-        name: np.ascontiguousarray(variable.numpy())
+        name: np.asarray(variable.numpy(), order="C")
         for name, variable in zip(names, variables, strict=True)
     }
     path = run.path / WEIGHTS

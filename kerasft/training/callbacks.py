@@ -11,6 +11,26 @@ import numpy as np
 from kerasft.errors import DivergedError
 
 
+class EpochOrder(keras.callbacks.Callback):
+    """Tells the batches which epoch begins: their order depends on it.
+
+    Keras tells them of ends only, and of one too many when a `fit` begins.
+
+    Args:
+        batches: Its `epoch` is set, where it has one.
+        history: The epochs so far.
+    """
+
+    def __init__(self, batches: Any, history: list[Any]) -> None:
+        super().__init__()
+        self.batches, self.history = batches, history
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Sets the epoch."""
+        if hasattr(self.batches, "epoch"):
+            self.batches.epoch = len(self.history)
+
+
 class SeparatePenalty(keras.callbacks.Callback):
     """Takes the L1 and L2 penalties out of `loss` and `val_loss`; adds the learning rate.
 
@@ -112,7 +132,7 @@ class KeepBest(keras.callbacks.Callback):
         self.waited = 0
         self.stopped_epoch: int | None = None
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+    def begin_phase(self) -> None:
         """Gives a new phase its full patience."""
         self.waited, self.stopped_epoch = 0, None
 
@@ -150,17 +170,36 @@ class KeepBest(keras.callbacks.Callback):
             variable.assign(value)
 
 
-class PlateauWarmUp(keras.callbacks.Callback):
-    """The warm-up of `plateau`: Keras' ReduceLROnPlateau needs a plain number as the rate.
+class PlateauWarmUp(keras.callbacks.ReduceLROnPlateau):
+    """The schedule `plateau`: a linear warm-up, then a fifth of the rate where nothing gets better.
+
+    Keras' ReduceLROnPlateau needs a plain number as the rate, so the warm-up is set here.
 
     Args:
         peak: The rate at the end of the warm-up.
         warmup_steps: Steps of the rise.
+        options: As Keras has them: monitor, mode, patience.
     """
 
-    def __init__(self, peak: float, warmup_steps: int) -> None:
-        super().__init__()
+    def __init__(self, peak: float, warmup_steps: int, **options: Any) -> None:
+        super().__init__(factor=0.2, **options)
         self.peak, self.warmup_steps, self.step = peak, warmup_steps, 0
+        self._before: dict[str, float] = {}
+
+    def known(self) -> dict[str, float]:
+        """Returns what must be known to go on."""
+        return {"best": float(self.best), "wait": self.wait, "step": self.step}
+
+    def goes_on_from(self, known: dict[str, float]) -> None:
+        """Takes up what `known` gave; Keras forgets it when a training begins."""
+        self._before = known
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Begins anew, or goes on."""
+        super().on_train_begin(logs)
+        if self._before:
+            self.best, self.wait = self._before["best"], int(self._before["wait"])
+            self.step = int(self._before["step"])
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Sets the rate of the step."""

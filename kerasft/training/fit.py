@@ -16,17 +16,9 @@ from kerasft.data import Data
 from kerasft.errors import DataError
 from kerasft.models import choose_monitor
 from kerasft.runs import Run, create_run, save_weights
-from kerasft.training.callbacks import KeepBest, NanGuard, PlateauWarmUp, SeparatePenalty
-from kerasft.training.phases import (
-    Phase,
-    changing_weights,
-    compile_model,
-    frozen_backbone,
-    make_batches,
-    phase_schedule,
-    plan_phases,
-    steps_per_epoch,
-)
+from kerasft.training.callbacks import KeepBest
+from kerasft.training.loop import train
+from kerasft.training.phases import Phase, changing_weights
 from kerasft.training.progress import Progress
 from kerasft.training.provenance import describe_recipe, precision
 from kerasft.training.record import (
@@ -103,46 +95,21 @@ def _train(
     progress: bool,
 ) -> KeepBest:
     """Trains all phases; the model has the best weights at the end."""
-    train = make_batches(data.train, config, data.labels, training=True)
-    validation = make_batches(data.validation, config, data.labels, training=False)
     keeper = KeepBest(changing_weights(model), *monitor, config.patience)
-    recorder = Recorder(run)
-    phases = plan_phases(config)
-    total, first = sum(phase.epochs for phase in phases), 0
+
+    def watchers(phase: Phase, epochs: int) -> list[keras.callbacks.Callback]:
+        line = Progress(
+            phase.name,
+            epochs,
+            lambda text: write(text, log_only=True),
+            lambda epoch: keeper.best_epoch == epoch,
+            sys.stderr if progress else None,
+        )
+        return [*tensorboard(run), line]
+
     try:
-        for phase in phases:
-            recorder.phase = phase.name
-            line = Progress(
-                phase.name,
-                total,
-                lambda text: write(text, log_only=True),
-                lambda epoch: keeper.best_epoch == epoch,
-                sys.stderr if progress else None,
-            )
-            with frozen_backbone(model, not phase.backbone):
-                compile_model(model, config, data, phase=phase)
-                model.fit(
-                    train,
-                    validation_data=validation,
-                    initial_epoch=first,
-                    epochs=first + phase.epochs,
-                    shuffle=False,  # the batches are in a random order of their own
-                    verbose=0,
-                    callbacks=[
-                        SeparatePenalty(phase_schedule(config, data, phase)),
-                        NanGuard(),
-                        *_plateau(config, data, phase, keeper),
-                        keeper,
-                        recorder,
-                        *_tensorboard(run),
-                        line,
-                    ],
-                )
-            if keeper.stopped_epoch is not None:
-                write(keeper.why_stopped(phase.name))
-            first += phase.epochs
+        train(model, config, data, keeper, Recorder(run), watchers=watchers, stopped=write)
     finally:
-        keeper.restore()
         if keeper.best_epoch is not None:
             _save(run, model)
     return keeper
@@ -153,23 +120,8 @@ def _save(run: Run, model: keras.Model) -> None:
     save_weights(run, changing_weights(model) if stored == "trained" else model.weights)
 
 
-def _plateau(
-    config: Config, data: Data, phase: Phase, keeper: KeepBest
-) -> list[keras.callbacks.Callback]:
-    if config.learning_rate_schedule != "plateau":
-        return []
-    steps = steps_per_epoch(data.train, config.batch_size) * phase.epochs
-    warmup_steps = round(steps * config.warmup_fraction)
-    waits = max(config.patience // 2, 1) if config.patience else 2
-    return [
-        PlateauWarmUp(phase.learning_rate, warmup_steps),
-        keras.callbacks.ReduceLROnPlateau(
-            monitor=keeper.monitor, mode=keeper.direction, factor=0.2, patience=waits
-        ),
-    ]
-
-
-def _tensorboard(run: Run) -> list[keras.callbacks.Callback]:
+def tensorboard(run: Run) -> list[keras.callbacks.Callback]:
+    """Returns the callback that writes TensorBoard's event files, where TensorFlow is there."""
     if keras.backend.backend() != "tensorflow":  # the event files are TensorFlow's
         return []
     return [keras.callbacks.TensorBoard(str(run.path / "tensorboard"), write_graph=False)]

@@ -2,76 +2,82 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
 from keras import ops
 
 from kerasft.config import Config
+from kerasft.models import Dial
 
 # Biases, and the scales and shifts of normalization: decaying them pulls towards nothing useful.
 UNDECAYED = ["bias", "gamma", "beta"]
 
 
 @keras.saving.register_keras_serializable(package="kerasft")
-class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
-    """Rises linearly to a peak and hands over to another schedule.
+class Schedule(keras.optimizers.schedules.LearningRateSchedule):
+    """A learning rate that rises linearly to its peak and then falls over the rest of a phase.
 
-    Keras has warm-up in `CosineDecay` alone.
+    Keras' own schedules have their numbers fixed in the graph, and warm-up in `CosineDecay`
+    alone; here they are dials, so that a search changes them without compiling anew.
 
     Args:
-        after: The schedule that follows; its step 0 is the end of the warm-up.
-        peak: The rate at the end of the warm-up.
-        warmup_steps: Steps of the rise, at least 1. Step 0 already has peak / warmup_steps.
+        kind: `constant`; `cosine` and `linear` fall to 0; `exponential` falls to 1 % of the
+            peak; `step` is divided by 10 at half and again at three quarters of the fall.
+        peak: The highest rate.
+        warmup_steps: Steps of the rise, 0 for none. Step 0 already has peak / warmup_steps.
+        fall_steps: Steps of the fall, at least 1.
     """
 
-    def __init__(self, after: Any, peak: float, warmup_steps: int) -> None:
-        self.after, self.peak, self.warmup_steps = after, peak, warmup_steps
+    def __init__(self, kind: str, peak: float, warmup_steps: int, fall_steps: int) -> None:
+        self.kind = kind
+        self.peak, self.warmup_steps = Dial(peak), Dial(warmup_steps)
+        self.fall_steps = Dial(fall_steps)
+
+    def set(self, peak: float, warmup_steps: int, fall_steps: int) -> None:
+        """Changes the numbers."""
+        self.peak.set(peak)
+        self.warmup_steps.set(warmup_steps)
+        self.fall_steps.set(fall_steps)
 
     def __call__(self, step: Any) -> Any:
         """Returns the rate of a step."""
         step = ops.cast(step, "float32")
-        rising = self.peak * (step + 1) / self.warmup_steps
-        following = self.after(ops.maximum(step - self.warmup_steps, 0.0))
-        return ops.where(step < self.warmup_steps, rising, following)
+        warmup = self.warmup_steps.read()
+        rising = (step + 1) / ops.maximum(warmup, 1.0)
+        done = ops.clip((step - warmup) / self.fall_steps.read(), 0.0, 1.0)
+        return self.peak.read() * ops.where(step < warmup, rising, _fall(self.kind, done))
 
     def get_config(self) -> dict[str, Any]:
         """Returns what rebuilds the schedule."""
-        after = keras.saving.serialize_keras_object(self.after)
-        return {"after": after, "peak": self.peak, "warmup_steps": self.warmup_steps}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> WarmUp:
-        """Rebuilds the schedule."""
-        after = keras.saving.deserialize_keras_object(config["after"])
-        return cls(after, config["peak"], config["warmup_steps"])
+        return {
+            "kind": self.kind,
+            "peak": float(self.peak),
+            "warmup_steps": int(float(self.warmup_steps)),
+            "fall_steps": int(float(self.fall_steps)),
+        }
 
 
-class Constant(keras.optimizers.schedules.LearningRateSchedule):
-    """The same rate at every step."""
-
-    def __init__(self, rate: float) -> None:
-        self.rate = rate
-
-    def __call__(self, step: Any) -> Any:
-        """Returns the rate of a step."""
-        return ops.full(ops.shape(step), self.rate, dtype="float32")
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns what rebuilds the schedule."""
-        return {"rate": self.rate}
-
-
-keras.saving.register_keras_serializable(package="kerasft")(Constant)
+def _fall(kind: str, done: Any) -> Any:
+    """Returns the share of the peak that is left when the share `done` of the fall is over."""
+    if kind == "cosine":
+        return (1 + ops.cos(math.pi * done)) / 2
+    if kind == "linear":
+        return 1 - done
+    if kind == "exponential":
+        return ops.power(0.01, done)
+    if kind == "step":
+        return ops.where(done < 0.5, 1.0, ops.where(done < 0.75, 0.1, 0.01))
+    return ops.ones_like(done)
 
 
 def make_schedule(kind: str, peak: float, total_steps: int, warmup_fraction: float) -> Any:
     """Returns a learning-rate schedule over a phase.
 
     Args:
-        kind: `constant`; `cosine` and `linear` fall to 0; `exponential` falls to 1 % of the
-            peak; `step` is divided by 10 at half and again at three quarters of the phase;
-            `plateau` stays, as a callback will lower it (see `PlateauWarmUp`).
+        kind: As `Schedule` has them; `plateau` stays, as a callback will lower it (see
+            `PlateauWarmUp`).
         peak: The highest rate.
         total_steps: Steps of the phase, warm-up included.
         warmup_fraction: Share of them in which the rate rises from 0, in [0, 1).
@@ -82,18 +88,7 @@ def make_schedule(kind: str, peak: float, total_steps: int, warmup_fraction: flo
     if kind == "plateau":
         return peak
     warmup_steps = round(total_steps * warmup_fraction)
-    rest = max(total_steps - warmup_steps, 1)
-    schedules = keras.optimizers.schedules
-    after = {
-        "constant": lambda: Constant(peak),
-        "cosine": lambda: schedules.CosineDecay(peak, rest),
-        "linear": lambda: schedules.PolynomialDecay(peak, rest, end_learning_rate=0.0),
-        "exponential": lambda: schedules.ExponentialDecay(peak, rest, decay_rate=0.01),
-        "step": lambda: schedules.PiecewiseConstantDecay(
-            [rest // 2, rest * 3 // 4], [peak, peak / 10, peak / 100]
-        ),
-    }[kind]()
-    return WarmUp(after, peak, warmup_steps) if warmup_steps else after
+    return Schedule(kind, peak, warmup_steps, max(total_steps - warmup_steps, 1))
 
 
 def make_optimizer(config: Config, learning_rate: Any) -> Any:

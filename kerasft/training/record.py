@@ -107,10 +107,11 @@ class Recorder(keras.callbacks.Callback):
     """Adds each epoch to the run's history.
 
     Args:
-        run: Where to write. `phase` names the present phase and is set from outside.
+        run: Where to write; None keeps the history in memory. `phase` names the present phase
+            and is set from outside.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run | None) -> None:
         super().__init__()
         self.run, self.phase, self.began = run, "", 0.0
         self.history: list[dict[str, Any]] = []
@@ -126,7 +127,8 @@ class Recorder(keras.callbacks.Callback):
         self.history.append(
             {"epoch": len(self.history) + 1, "phase": self.phase, **values, "seconds": seconds}
         )
-        write_history(self.run, self.history)
+        if self.run is not None:
+            write_history(self.run, self.history)
 
 
 def close_record(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kerasft.config import OPTIMIZERS, SCHEDULES, ImageConfig
-from kerasft.training.optimizers import Constant, WarmUp, make_optimizer, make_schedule
+from kerasft.training.optimizers import make_optimizer, make_schedule
 
 
 def rates(kind, steps=100, warmup=0.1):
@@ -36,10 +36,22 @@ def test_schedule_without_warm_up_begins_at_its_peak():
     assert rates("cosine", warmup=0.0)[0] == pytest.approx(1.0)
 
 
-def test_schedules_survive_serialization():
-    schedule = WarmUp(Constant(0.5), 0.5, 4)
+@pytest.mark.parametrize("kind", [k for k in SCHEDULES if k != "plateau"])
+def test_schedules_survive_serialization(kind):
+    schedule = make_schedule(kind, 0.3, 20, 0.25)
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(schedule))
-    assert [float(again(s)) for s in range(6)] == [float(schedule(s)) for s in range(6)]
+    assert [float(again(s)) for s in range(20)] == [float(schedule(s)) for s in range(20)]
+
+
+def test_cosine_and_linear_are_those_of_keras():
+    schedules = keras.optimizers.schedules
+    cosine = schedules.CosineDecay(0.3, 20)
+    linear = schedules.PolynomialDecay(0.3, 20, end_learning_rate=0.0)
+    for theirs, kind in ((cosine, "cosine"), (linear, "linear")):
+        ours = make_schedule(kind, 0.3, 20, 0.0)
+        assert [float(ours(s)) for s in range(21)] == pytest.approx(
+            [float(theirs(s)) for s in range(21)], abs=1e-7
+        )
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

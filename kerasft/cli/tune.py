@@ -1,0 +1,172 @@
+"""`kerasft tune`."""
+
+from __future__ import annotations
+
+import re
+from types import ModuleType
+from typing import Any
+
+import click
+
+from kerasft.cli.options import given_settings, wants
+from kerasft.cli.output import print_facts, print_json
+from kerasft.cli.recipe_group import RecipeGroup
+from kerasft.cli.startup import working
+from kerasft.config import Config
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+class Duration(click.ParamType):
+    """A time such as 90s, 30m, 2h or 1h30m; a plain number is seconds."""
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Returns seconds."""
+        text = str(value).strip()
+        if re.fullmatch(r"\d+(\.\d+)?", text):
+            return float(text)
+        parts = re.findall(r"(\d+(?:\.\d+)?)([smhd])", text)
+        if not parts or "".join(number + unit for number, unit in parts) != text:
+            self.fail(f"{text!r} is no time: 90s, 30m, 2h or 1h30m.", param, ctx)
+        return sum(float(number) * _SECONDS[unit] for number, unit in parts)
+
+
+def tune(module: ModuleType, config: Config, **options: Any) -> None:
+    """Searches, and tells the winner and the line that fits it."""
+    held = given_settings(click.get_current_context(), type(config))
+    space, warm_start = options.pop("space"), options.pop("from_")
+    fit_best = options.pop("fit_best")
+    with working():
+        import kerasft
+
+        search = kerasft.tune(
+            module,
+            config,
+            held=list(held),
+            space=list(space),
+            warm_start=warm_start,
+            progress=not wants("quiet"),
+            **options,
+        )
+        report = describe(search)
+        if fit_best:
+            best = type(config)(**search.best_settings)
+            run = kerasft.fit(module, best, progress=not wants("quiet"))
+            report["run"], report["metrics"] = run.path, run.metrics
+    if wants("json"):
+        print_json(report)
+    elif wants("quiet"):
+        click.echo(search.path)
+    else:
+        print_facts(_facts(report))
+
+
+def describe(search: Any) -> dict[str, Any]:
+    """Returns what `--json` tells of a search."""
+    from kerasft.insight import importance
+
+    header, best, trials = search.header, search.best, search.trials
+    records = [{"values": trial.values, "score": trial.score} for trial in trials]
+    states = [trial.state for trial in trials]
+    return {
+        "search": search.path,
+        "recipe": header["recipe"]["name"],
+        "tuner": header["tuner"],
+        "objective": header["objective"],
+        "trials": {state: states.count(state) for state in dict.fromkeys(states)},
+        "best": {"trial": best.number, "score": best.score, "values": best.values},
+        "defaults": {"score": search.defaults.score, "values": search.defaults.values},
+        "importance": importance(header["space"], records),
+        "fit": search.fit_command,
+    }
+
+
+def _facts(report: dict[str, Any]) -> dict[str, Any]:
+    objective, best = report["objective"]["name"], report["best"]
+    changed = {
+        name: value
+        for name, value in best["values"].items()
+        if value != report["defaults"]["values"].get(name)
+    }
+    values = ", ".join(f"{name} {_shown(value)}" for name, value in changed.items())
+    facts: dict[str, Any] = {
+        "trials": ", ".join(f"{count} {state}" for state, count in report["trials"].items()),
+        "best": f"trial {best['trial']}: {objective} {best['score']:.4g}"
+        f" ({values or 'the defaults'})",
+    }
+    if report["defaults"]["score"] is not None:
+        gain = best["score"] - report["defaults"]["score"]
+        facts["defaults"] = f"{objective} {report['defaults']['score']:.4g} (gain {gain:+.2g})"
+    shares = report["importance"]
+    if shares:
+        told = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
+        facts["matters"] = told
+    facts["search"] = f"{report['search']} (trials.csv, objective.png, settings.png)"
+    if "run" in report:
+        facts["run"] = str(report["run"])
+    else:
+        facts["next"] = report["fit"]
+    return facts
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _make_options() -> list[click.Option]:
+    whole = click.IntRange(min=1)
+    return [
+        click.Option(
+            ["--tuner"], type=click.Choice(["random", "hyperband", "bayesian", "grid"]),
+            help="Who proposes settings  [default: random]",
+        ),
+        click.Option(
+            ["--max-trials"], type=whole,
+            help="Trials altogether  [default: 20; the whole plan for hyperband and grid]",
+        ),
+        click.Option(
+            ["--max-epochs"], type=whole,
+            help="Epochs of a trial's main phase  [default: --epochs]",
+        ),
+        click.Option(
+            ["--budget"], type=Duration(), metavar="TIME",
+            help="Begin no epoch after this time: 90s, 30m, 2h; --resume goes on",
+        ),
+        click.Option(
+            ["--space"], multiple=True, metavar="NAME=VALUES",
+            help="What to search: learning_rate=1e-5..1e-2:log, dropout=0,0.1,0.3, epochs=4..12:4"
+            " (again for more)",
+        ),
+        click.Option(["--executions"], type=whole, help="Trainings of each trial  [default: 1]"),
+        click.Option(
+            ["--workers"], type=whole, default=1, show_default=True,
+            help="Trials at the same time, each in a process; with GPUs each on its own",
+        ),
+        click.Option(
+            ["--from", "from_"], metavar="FOLDER",
+            help="A search or run: narrow the space around its best settings",
+        ),
+        click.Option(["--resume"], is_flag=True, help="Go on with --name, or the latest search"),
+        click.Option(["--fit-best"], is_flag=True, help="Fit the winner at the end, as a run"),
+        click.Option(
+            ["--searches-dir"], type=click.Path(file_okay=False), default="searches",
+            show_default=True, metavar="DIR", help="Folder in which searches are kept",
+        ),
+        click.Option(["--name"], help="Name of the search's folder  [default: the present time]"),
+    ]  # fmt: skip
+
+
+tune_command = RecipeGroup(
+    "tune",
+    action=tune,
+    make_options=_make_options,
+    help="""Look for better settings of a RECIPE: many short fits, the best one told at the end.
+
+    A setting that is given is held; the recipe's search_space and --space tell what is searched.
+    Trial 0 is the recipe's defaults. The validation split judges; the test split is not looked at.
+    """,
+)

@@ -1,0 +1,93 @@
+"""Numbers that a compiled graph reads when it runs, so that changing one compiles nothing.
+
+Tracing a training step takes TensorFlow longer than training a small set for an epoch. Trials of
+a search that differ in such numbers alone run the same graph.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+
+class Dial:
+    """A number in a variable that Keras does not count among a layer's weights.
+
+    Args:
+        value: At the beginning.
+
+    Attributes:
+        variable: What a graph reads.
+
+    Example:
+        >>> rate = Dial(0.2)
+        >>> rate.set(0.4)
+        >>> float(rate)
+        0.4
+    """
+
+    def __init__(self, value: float) -> None:
+        self.variable = keras.Variable(value, dtype="float32", trainable=False)
+
+    def set(self, value: float) -> None:
+        """Changes the number."""
+        self.variable.assign(value)
+
+    def read(self, dtype: str = "float32") -> Any:
+        """Returns the number as a tensor."""
+        return ops.cast(self.variable, dtype)
+
+    def __float__(self) -> float:
+        # What was 0.1 must be 0.1 again, not 0.10000000149.
+        return float(f"{float(ops.convert_to_numpy(self.variable.value)):.7g}")
+
+
+@keras.saving.register_keras_serializable(package="kerasft")
+class DialedDropout(keras.layers.Dropout):
+    """Keras' Dropout with its rate in a dial.
+
+    Args:
+        rate: Share of the inputs that is dropped in training, in [0, 1).
+    """
+
+    def __init__(self, rate: float, **options: Any) -> None:
+        super().__init__(rate or 0.5, **options)  # for a rate of 0 Keras makes no seeds
+        self.rate, self.dial = rate, Dial(rate)
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """Drops in training, and scales what is left."""
+        if not training:
+            return inputs
+        rate = self.dial.read(self.compute_dtype)
+        noise = keras.random.uniform(
+            ops.shape(inputs), dtype=self.compute_dtype, seed=self.seed_generator
+        )
+        return inputs * ops.cast(noise >= rate, self.compute_dtype) / (1 - rate)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns what rebuilds the layer."""
+        return {**super().get_config(), "rate": float(self.dial)}
+
+
+@keras.saving.register_keras_serializable(package="kerasft")
+class DialedL1L2(keras.regularizers.Regularizer):
+    """An L1 and L2 penalty with its factors in dials.
+
+    Args:
+        l1: Factor of the sum of absolute values.
+        l2: Factor of the sum of squares.
+    """
+
+    def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
+        self.l1, self.l2 = Dial(l1), Dial(l2)
+
+    def __call__(self, x: Any) -> Any:
+        """Returns the penalty of a kernel."""
+        absolute = self.l1.read(x.dtype) * ops.sum(ops.abs(x))
+        return absolute + self.l2.read(x.dtype) * ops.sum(ops.square(x))
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns what rebuilds the regularizer."""
+        return {"l1": float(self.l1), "l2": float(self.l2)}

@@ -1,0 +1,182 @@
+"""What a training needs to go on as if it had never stopped, saved after every epoch.
+
+Keras' BackupAndRestore begins the epoch anew with other seeds and forgets early stopping; here
+are the weights, the optimizer, every seed generator, the best epoch so far with its weights, and
+the history. One file, replaced atomically: a process killed at any moment leaves the old or
+the new one.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from kerasft.errors import DamagedFileError
+from kerasft.models.blocks import flatten_layers
+from kerasft.runs import atomic_path
+from kerasft.training.callbacks import KeepBest
+
+
+def seed_states(model: keras.Model) -> list[Any]:
+    """Returns the state of every seed generator in a model: dropout, augmentation."""
+    found = {}
+    for layer in flatten_layers(model):
+        for variable in layer.variables:
+            if variable.name == "seed_generator_state":
+                found[id(variable)] = variable
+    return list(found.values())
+
+
+def reseed(model: keras.Model, seed: int) -> None:
+    """Gives every seed generator of a model a state that depends on `seed` and its place alone.
+
+    Generators draw their first state from Python's global one, in the order in which layers
+    happen to be made.
+    """
+    for index, state in enumerate(seed_states(model)):
+        first = np.random.SeedSequence([seed, index]).generate_state(1)[0]
+        state.assign(np.array([first % (2**31), 0], dtype=state.dtype))
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """A training after a finished epoch.
+
+    Attributes:
+        phase: Index of its phase.
+        epoch: Number of the next epoch, as phases number them.
+        history: One record an epoch.
+        keeper: What early stopping knows.
+        plateau: What `ReduceLROnPlateau` knows.
+        arrays: Values of variables by group and position.
+    """
+
+    phase: int
+    epoch: int
+    history: list[dict[str, Any]]
+    keeper: dict[str, Any]
+    plateau: dict[str, float]
+    arrays: dict[str, np.ndarray]
+
+    def group(self, name: str) -> list[np.ndarray]:
+        """Returns the arrays of `weights`, `seeds`, `optimizer` or `best`, in order."""
+        return [self.arrays[key] for key in sorted(self.arrays) if key.startswith(f"{name}.")]
+
+    def restore(self, group: str, variables: list[Any]) -> None:
+        """Sets variables to the values of a group.
+
+        Raises:
+            DamagedFileError: The state is of another model.
+        """
+        values = self.group(group)
+        shapes = [tuple(value.shape) for value in values]
+        if shapes != [tuple(variable.shape) for variable in variables]:
+            raise DamagedFileError(
+                f"The saved state of epoch {self.epoch} is of another model: its {group} do not "
+                "fit."
+            )
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+
+    def restore_keeper(self, keeper: KeepBest) -> None:
+        """Gives early stopping back what it knew."""
+        known = self.keeper
+        keeper.best = None if known["best"] is None else (known["best"][0], known["best"][1])
+        keeper.best_epoch, keeper.waited = known["best_epoch"], known["waited"]
+        keeper.stopped_epoch = known["stopped_epoch"]
+        is_now = keeper.best_epoch is not None and keeper.best_epoch == self.epoch - 1
+        keeper.best_values = self.group("weights" if is_now else "best")
+
+
+def save_state(
+    path: Path,
+    *,
+    phase: int,
+    epoch: int,
+    model: keras.Model,
+    keeper: KeepBest,
+    history: list[dict[str, Any]],
+    plateau: dict[str, float],
+) -> None:
+    """Writes the state after an epoch."""
+    best = [] if keeper.best_epoch == epoch - 1 else keeper.best_values
+    groups = {
+        "weights": [variable.numpy() for variable in keeper.variables],
+        "seeds": [state.numpy() for state in seed_states(model)],
+        "optimizer": [variable.numpy() for variable in model.optimizer.variables],
+        "best": best,
+    }
+    arrays = {
+        f"{group}.{index:05d}": np.asarray(value, order="C")
+        for group, values in groups.items()
+        for index, value in enumerate(values)
+    }
+    facts = {
+        "phase": phase,
+        "epoch": epoch,
+        "history": history,
+        "keeper": {
+            "best": keeper.best,
+            "best_epoch": keeper.best_epoch,
+            "waited": keeper.waited,
+            "stopped_epoch": keeper.stopped_epoch,
+        },
+        "plateau": plateau,
+    }
+    with atomic_path(path) as temporary:
+        save_file(arrays, temporary, metadata={"state": json.dumps(facts)})
+
+
+def load_state(path: Path) -> TrainingState | None:
+    """Reads the state of a training, or None where it has not finished an epoch.
+
+    Raises:
+        DamagedFileError: The file is damaged.
+    """
+    if not path.exists():
+        return None
+    try:
+        with safe_open(path, framework="numpy") as file:
+            facts = json.loads(file.metadata()["state"])
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise DamagedFileError(f"{path} is damaged: {error}.") from error
+    return TrainingState(arrays=arrays, **facts)
+
+
+class SaveState(keras.callbacks.Callback):
+    """Saves the state at the end of every epoch; it must come last.
+
+    Args:
+        path: Where to.
+        phase: Index of the phase.
+        keeper: Early stopping.
+        history: The list to which the recorder adds.
+        plateau: The callback that lowers the rate, where there is one.
+    """
+
+    def __init__(
+        self, path: Path, phase: int, keeper: KeepBest, history: list[Any], plateau: Any
+    ) -> None:
+        super().__init__()
+        self.path, self.phase, self.keeper = path, phase, keeper
+        self.history, self.plateau = history, plateau
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Writes the state."""
+        save_state(
+            self.path,
+            phase=self.phase,
+            epoch=epoch + 1,
+            model=self.model,
+            keeper=self.keeper,
+            history=self.history,
+            plateau=self.plateau.known() if self.plateau is not None else {},
+        )

@@ -1,0 +1,6 @@
+"""Search over settings: space, oracles of KerasTuner, trials that survive a kill."""
+
+from kerasft.tuning.results import Search, Trial, load_search
+from kerasft.tuning.tune import tune
+
+__all__ = ["Search", "Trial", "load_search", "tune"]

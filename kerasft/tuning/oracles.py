@@ -1,0 +1,172 @@
+"""KerasTuner's oracles, asked and told directly: they propose, we run the trials.
+
+KerasTuner's own tuners lose results when they are killed, hide failures, and build everything
+anew for every trial; its oracles know nothing of that and are used as they are.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras_tuner
+from sklearn.exceptions import ConvergenceWarning
+
+from kerasft.tuning.space import contains, rounded
+
+TUNERS = ("random", "hyperband", "bayesian", "grid")
+FACTOR = 3  # of Hyperband: one of three trials goes on, for three times the epochs
+_NEVER = 1_000_000  # failed trials are counted by the search, not by the oracle
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What an oracle wants to know.
+
+    Attributes:
+        key: The oracle's name of the trial.
+        values: Settings.
+        epochs: Epochs of the main phase, where the oracle decides them (Hyperband).
+        continues: `key` of the trial that goes on with these epochs, where one does.
+    """
+
+    key: str
+    values: dict[str, Any]
+    epochs: int | None = None
+    continues: str | None = None
+
+
+class Oracle:
+    """One of KerasTuner's oracles behind two calls, `ask` and `tell`.
+
+    The same calls in the same order give the same proposals: a search is continued by calling
+    them again as its journal tells.
+
+    Args:
+        tuner: `random`, `hyperband`, `bayesian` or `grid`.
+        space: What may be changed.
+        direction: `max` or `min`, given to KerasTuner explicitly, as it guesses wrong.
+        folder: An empty folder, for files that KerasTuner writes and nobody reads.
+        seed: KerasTuner takes 0 for "any"; here every seed is a seed.
+        max_epochs: Of Hyperband's highest rung.
+    """
+
+    def __init__(
+        self,
+        tuner: str,
+        space: keras_tuner.HyperParameters,
+        direction: str,
+        folder: Path,
+        *,
+        seed: int = 0,
+        max_epochs: int = 1,
+    ) -> None:
+        self.tuner, self.space = tuner, space
+        options: dict[str, Any] = {
+            "objective": keras_tuner.Objective("score", direction),
+            "hyperparameters": space,
+            "allow_new_entries": False,
+            "tune_new_entries": True,
+            "seed": seed + 1,
+            "max_consecutive_failed_trials": _NEVER,
+        }
+        oracles = keras_tuner.oracles
+        kinds = {
+            "random": oracles.RandomSearchOracle,
+            "hyperband": oracles.HyperbandOracle,
+            "bayesian": oracles.BayesianOptimizationOracle,
+            "grid": oracles.GridSearchOracle,
+        }
+        if tuner == "bayesian":
+            # KerasTuner's 3 points a dimension would leave nothing but chance in a short search.
+            options["num_initial_points"] = len(space.space) + 2
+        if tuner == "hyperband":
+            options |= {"max_epochs": max_epochs, "factor": FACTOR}
+        else:
+            options["max_trials"] = None  # the search counts, and its trial 0 is its own
+        self._oracle = kinds[tuner](**options)
+        self._oracle.verbose = 0
+        self._oracle._set_project_dir(str(folder), tuner)
+        self._asked = 0
+
+    def ask(self) -> Proposal | None:
+        """Returns the next proposal, or None where there is none before another trial has ended.
+
+        None with no trial under way means that the space or the plan is exhausted.
+        """
+        self._asked += 1
+        with warnings.catch_warnings():
+            # Of the Gaussian process: a kernel at the end of its range still proposes.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            trial = self._oracle.create_trial(f"tuner{self._asked}")
+        if trial.status != "RUNNING":
+            return None
+        if self.tuner == "grid":
+            # Its order does not depend on results. KerasTuner goes on from an ended trial only,
+            # which would keep all workers but one waiting.
+            self._end(trial, None)
+        values = trial.hyperparameters.values
+        return Proposal(
+            trial.trial_id,
+            rounded(self.space, values),
+            values.get("tuner/epochs"),
+            values.get("tuner/trial_id"),
+        )
+
+    def tell(self, key: str, score: float | None) -> None:
+        """Tells the result of a proposal: its score, or None where the trial failed."""
+        if self.tuner != "grid":
+            self._end(self._oracle.trials[key], score)
+
+    def _end(self, trial: Any, score: float | None) -> None:
+        if score is not None:
+            self._oracle.update_trial(trial.trial_id, {"score": score})
+        trial.status = "COMPLETED" if score is not None else "FAILED"
+        self._oracle.end_trial(trial)
+
+    def tell_defaults(self, values: dict[str, Any], score: float) -> None:
+        """Tells of trial 0, which the oracle did not propose: Bayesian optimisation learns from it.
+
+        Values outside the space are of no use to it.
+        """
+        if self.tuner != "bayesian":
+            return
+        if not all(contains(hp, values[hp.name]) for hp in self.space.space):
+            return
+        hyperparameters = self.space.copy()
+        hyperparameters.values = dict(values)
+        trial = keras_tuner.engine.trial.Trial(hyperparameters, "defaults", "RUNNING")
+        self._oracle.trials[trial.trial_id] = trial
+        self._oracle.ongoing_trials["defaults"] = trial
+        self._end(trial, score)
+
+
+def hyperband_plan(max_epochs: int) -> list[list[tuple[int, int, int]]]:
+    """Returns Hyperband's brackets, each a list of rungs (trials, from epoch, to epoch).
+
+    The numbers are those of KerasTuner's oracle for one iteration (a test compares them):
+    Li and Jamieson 2018, JMLR 18, 1-52.
+
+    Example:
+        >>> hyperband_plan(4)
+        [[(5, 0, 2), (2, 2, 4)], [(3, 0, 4)]]
+    """
+    brackets = 0
+    epochs = float(max_epochs)
+    while epochs >= 1:
+        epochs /= FACTOR
+        brackets += 1
+    last_size = math.ceil(1 + math.log(max_epochs, FACTOR))
+    plan = []
+    for bracket in reversed(range(brackets)):
+        rungs, before = [], 0
+        for rung in range(bracket + 1):
+            size = math.ceil(last_size / (bracket + 1) * FACTOR ** (bracket - rung))
+            until = math.ceil(max_epochs / FACTOR ** (bracket - rung))
+            rungs.append((size, before, until))
+            before = until
+        plan.append(rungs)
+    return plan

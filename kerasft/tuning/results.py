@@ -1,0 +1,151 @@
+"""What a search leaves behind, read from its journal."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shlex
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kerasft.errors import SettingError, did_you_mean
+from kerasft.tuning.journal import JOURNAL, read_journal
+
+
+@dataclass
+class Trial:
+    """One trial of a search.
+
+    Attributes:
+        number: 0 is the recipe's defaults.
+        values: Settings that the search chose.
+        state: `running`, `completed` or `failed`.
+        score: The objective at the best epoch, mean over executions.
+        epochs: Epochs of the main phase that it was given.
+        continues: Number of the trial that it continues (Hyperband).
+        outcome: All that the journal tells of its end.
+    """
+
+    number: int
+    values: dict[str, Any]
+    epochs: int
+    key: str | None = None
+    continues: int | None = None
+    state: str = "running"
+    score: float | None = None
+    outcome: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search folder, read when asked.
+
+    Attributes:
+        path: `searches/<recipe>/<name>/`.
+
+    Example:
+        >>> search = load_search("searches/resnet_digits/first")
+        >>> search.best.values, search.best.score
+    """
+
+    path: Path
+
+    @property
+    def header(self) -> dict[str, Any]:
+        """Recipe, settings, space, objective, tuner, seed."""
+        return read_journal(self.path)[0]
+
+    @property
+    def trials(self) -> list[Trial]:
+        """All trials, by number."""
+        return trials_of(read_journal(self.path))
+
+    @property
+    def best(self) -> Trial:
+        """The completed trial with the best objective; ties by the smaller val_loss."""
+        found = ranked(self.trials, self.header["objective"]["direction"])
+        if not found:
+            raise SettingError(f"No trial of {self.path} was completed.")
+        return found[0]
+
+    @property
+    def defaults(self) -> Trial:
+        """Trial 0."""
+        return self.trials[0]
+
+    @property
+    def best_settings(self) -> dict[str, Any]:
+        """All settings of the best trial."""
+        best = self.best
+        return {**self.header["config"], **best.values, "epochs": best.epochs}
+
+    @property
+    def fit_command(self) -> str:
+        """The line that fits the winner and measures its test split."""
+        header = self.header
+        recipe = header["recipe"]["source"] or header["recipe"]["name"]
+        values = {**header["given"], **self.best.values}
+        if self.best.epochs != header["config"]["epochs"] or "epochs" in values:
+            values["epochs"] = self.best.epochs
+        return " ".join(["kerasft fit", shlex.quote(recipe), *map(_option, values.items())])
+
+
+def _option(item: tuple[str, Any]) -> str:
+    name, value = item[0].replace("_", "-"), item[1]
+    if isinstance(value, bool):
+        return f"--{name}" if value else f"--no-{name}"
+    return f"--{name} {shlex.quote(str(value))}"
+
+
+def load_search(path: str | Path) -> Search:
+    """Opens a search folder.
+
+    Raises:
+        SettingError: There is no such folder, or it is no search.
+    """
+    path = Path(path)
+    if not (path / JOURNAL).is_file():
+        names = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise SettingError(f"There is no search {path}.{did_you_mean(path.name, names)}")
+    return Search(path)
+
+
+def trials_of(events: list[dict[str, Any]]) -> list[Trial]:
+    """Returns the trials that a journal tells of, by number."""
+    found: dict[int, Trial] = {}
+    for event in events:
+        if event["event"] == "trial":
+            trial = Trial(
+                event["trial"], event["values"], event["epochs"], event["key"], event["continues"]
+            )
+            found[trial.number] = trial
+        elif event["event"] == "end":
+            trial = found[event["trial"]]
+            trial.state, trial.score = event["state"], event.get("score")
+            trial.outcome = event
+    return [found[number] for number in sorted(found)]
+
+
+def ranked(trials: list[Trial], direction: str) -> list[Trial]:
+    """Returns the completed trials, the best first; ties by val_loss, then by number."""
+    sign = 1 if direction == "max" else -1
+    done = [trial for trial in trials if trial.state == "completed"]
+    return sorted(
+        done, key=lambda t: (-sign * (t.score or 0.0), t.outcome.get("val_loss", 0.0), t.number)
+    )
+
+
+def trials_csv(trials: list[Trial]) -> str:
+    """Returns the trials as a table."""
+    names = list(dict.fromkeys(name for trial in trials for name in trial.values))
+    columns = ["trial", "state", "score", "val_loss", "best_epoch", "epochs", "continues"]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*columns, "seconds", "reason", *names])
+    for trial in trials:
+        end = trial.outcome
+        row = [trial.number, trial.state, trial.score, end.get("val_loss"), end.get("best_epoch")]
+        row += [trial.epochs, trial.continues, end.get("seconds"), end.get("reason")]
+        writer.writerow([*row, *(trial.values.get(name) for name in names)])
+    return text.getvalue()

@@ -1,0 +1,243 @@
+"""The search: asks an oracle, runs trials, and writes every event down before it goes on."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from pathlib import Path
+from typing import Any
+
+from kerasft.errors import ResumeError
+from kerasft.runs import write_text
+from kerasft.tuning.display import Display
+from kerasft.tuning.journal import Journal
+from kerasft.tuning.oracles import Oracle, Proposal
+from kerasft.tuning.results import Trial, ranked, trials_csv
+from kerasft.tuning.trial import Task
+from kerasft.tuning.workers import Workers
+from kerasft.tuning.workshop import Workshop
+
+KEPT = 3  # best trials whose weights are kept
+
+
+def trial_folder(search: Path, number: int) -> Path:
+    """Returns the folder of a trial."""
+    return search / "trials" / f"{number:04d}"
+
+
+class Searcher:
+    """The state of a search that is under way.
+
+    Args:
+        folder: The search's folder, locked by this process.
+        header: What the search is; the first line of its journal.
+        workshop: Loads data and models.
+        space: What may be changed.
+        max_trials: When to stop asking.
+        deadline: Time after which no epoch is begun.
+        display: Shows what happens.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        header: dict[str, Any],
+        workshop: Workshop,
+        space: Any,
+        *,
+        max_trials: int | None,
+        deadline: float | None,
+        display: Display,
+    ) -> None:
+        self.folder, self.header, self.workshop = folder, header, workshop
+        self.space, self.max_trials, self.deadline = space, max_trials, deadline
+        self.display = display
+        self.direction = header["objective"]["direction"]
+        self.sign = 1 if self.direction == "max" else -1
+        self.trials: dict[int, Trial] = {}
+        self.numbers: dict[str, int] = {}  # the oracle's keys
+        self.repeats: dict[int, list[str]] = {}  # keys that wait for a trial of the same values
+        self.waiting: list[Trial] = []  # begun before, not ended
+        self.exhausted = False
+        self._scratch = tempfile.TemporaryDirectory(prefix="kerasft-oracle-")
+        self.oracle = Oracle(
+            header["tuner"],
+            space,
+            self.direction,
+            Path(self._scratch.name),
+            seed=header["seed"],
+            max_epochs=header["max_epochs"],
+        )
+        self.journal = Journal(folder)
+
+    def replay(self, events: Sequence[dict[str, Any]]) -> None:
+        """Brings the oracle and the trials to where the journal ends."""
+        for event in events:
+            kind = event["event"]
+            if kind in ("trial", "repeat") and event["key"] is not None:
+                proposal = self.oracle.ask()
+                now = None if proposal is None else (proposal.key, proposal.values)
+                if now != (event["key"], event["values"]):
+                    raise ResumeError(
+                        f"{self.folder} cannot be continued: KerasTuner proposes {now} where the "
+                        f"journal has {event['values']} (another version made it?). Begin a new "
+                        "search."
+                    )
+            if kind == "trial":
+                self._take(event)
+            elif kind == "repeat":
+                self._note_repeat(event["key"], event["of"])
+            elif kind == "end":
+                self._finish(event)
+        self.waiting = [trial for trial in self.trials.values() if trial.state == "running"]
+
+    def run(self, workers: Workers) -> str:
+        """Runs trials until there is no more to do, and returns why it ended."""
+        running: dict[Future[dict[str, Any]], Trial] = {}
+        reason = "done"
+        while True:
+            while len(running) < workers.count:
+                trial = self.next_trial()
+                if trial is None:
+                    break
+                if not self._can_finish(trial):
+                    self.waiting.insert(0, trial)
+                    reason = "budget"
+                    break
+                running[workers.submit(self._task(trial))] = trial
+                self.display.began(trial)
+            if not running:
+                return reason
+            ended, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
+            self.display.tick([trial.number for trial in running.values()])
+            for future in ended:
+                trial = running.pop(future)
+                outcome = future.result()
+                if outcome["state"] == "stopped":
+                    reason = "budget"
+                    self.waiting.insert(0, trial)
+                else:
+                    self._end(trial, outcome)
+
+    def next_trial(self) -> Trial | None:
+        """Returns a trial to run: one that was interrupted, the defaults, or a proposal."""
+        if self.waiting:
+            return self.waiting.pop(0)
+        if self.max_trials is not None and len(self.trials) >= self.max_trials:
+            return None
+        if not self.trials:
+            values = {hp.name: self.header["config"][hp.name] for hp in self.space.space}
+            return self._begin(values, self.header["max_epochs"], None, None)
+        while not self.exhausted:
+            proposal = self.oracle.ask()
+            if proposal is None:
+                # Nothing to run now; nothing at all where no trial is under way.
+                self.exhausted = all(t.state != "running" for t in self.trials.values())
+                return None
+            same = self._same(proposal)
+            if same is None:
+                continued = None if proposal.continues is None else self.numbers[proposal.continues]
+                epochs = proposal.epochs or proposal.values.get("epochs", self.header["max_epochs"])
+                return self._begin(proposal.values, epochs, proposal.key, continued)
+            self.journal.write("repeat", key=proposal.key, values=proposal.values, of=same.number)
+            self._note_repeat(proposal.key, same.number)
+        return None
+
+    def _begin(
+        self, values: dict[str, Any], epochs: int, key: str | None, continues: int | None
+    ) -> Trial:
+        event = {
+            "trial": len(self.trials), "key": key, "values": values, "epochs": epochs,
+            "continues": continues,
+        }  # fmt: skip
+        self.journal.write("trial", **event)
+        return self._take(event)
+
+    def _take(self, event: dict[str, Any]) -> Trial:
+        trial = Trial(
+            event["trial"], event["values"], event["epochs"], event["key"], event["continues"]
+        )
+        self.trials[trial.number] = trial
+        if trial.key is not None:
+            self.numbers[trial.key] = trial.number
+        return trial
+
+    def _same(self, proposal: Proposal) -> Trial | None:
+        """Returns a trial that has answered, or will answer, the same question."""
+        if self.header["tuner"] == "hyperband":
+            return None  # its trials go on from one another
+        for trial in self.trials.values():
+            if trial.values == proposal.values and trial.state != "failed":
+                return trial
+        return None
+
+    def _note_repeat(self, key: str, of: int) -> None:
+        if self.trials[of].state == "completed":
+            self.oracle.tell(key, self.trials[of].score)
+        else:
+            self.repeats.setdefault(of, []).append(key)
+
+    def _task(self, trial: Trial) -> Task:
+        best = ranked(list(self.trials.values()), self.direction)
+        worst_kept = best[KEPT - 1].score if len(best) >= KEPT else None
+        hyperband = self.header["tuner"] == "hyperband"
+        folder = trial_folder(self.folder, trial.number)
+        folder.mkdir(parents=True, exist_ok=True)
+        return Task(
+            trial.number,
+            folder,
+            {**self.header["config"], **trial.values, "epochs": trial.epochs},
+            executions=self.header["executions"],
+            continues=None
+            if trial.continues is None
+            else trial_folder(self.folder, trial.continues),
+            deadline=self.deadline,
+            keep_above=-math.inf if worst_kept is None else self.sign * worst_kept,
+            keep_state=hyperband and trial.epochs < self.header["max_epochs"],
+        )
+
+    def _can_finish(self, trial: Trial) -> bool:
+        if self.deadline is None:
+            return True
+        estimate = self.display.estimate(trial)
+        return time.time() + (estimate or 0.0) < self.deadline
+
+    def _end(self, trial: Trial, outcome: dict[str, Any]) -> None:
+        event = {"trial": trial.number, **outcome}
+        self.journal.write("end", **event)
+        self._finish(event)
+        if trial.continues is not None:
+            self._drop_states(trial.continues)
+        self._keep_best_weights()
+        self.display.ended(trial, list(self.trials.values()))
+
+    def _finish(self, event: dict[str, Any]) -> None:
+        trial = self.trials[event["trial"]]
+        trial.state, trial.score, trial.outcome = event["state"], event.get("score"), dict(event)
+        if trial.key is not None:
+            self.oracle.tell(trial.key, trial.score)
+        elif trial.score is not None:
+            self.oracle.tell_defaults(trial.values, trial.score)
+        for key in self.repeats.pop(trial.number, []):
+            self.oracle.tell(key, trial.score)
+
+    def _keep_best_weights(self) -> None:
+        for trial in ranked(list(self.trials.values()), self.direction)[KEPT:]:
+            (trial_folder(self.folder, trial.number) / "weights.safetensors").unlink(True)
+
+    def _drop_states(self, number: int) -> None:
+        for path in trial_folder(self.folder, number).glob("state-*.safetensors"):
+            path.unlink()
+
+    def close(self, reason: str | None) -> None:
+        """Writes the table, and drops what only an unfinished search needs."""
+        trials = list(self.trials.values())
+        write_text(self.folder / "trials.csv", trials_csv(trials))
+        if reason == "done":
+            for trial in trials:
+                self._drop_states(trial.number)
+        self.journal.close()
+        self._scratch.cleanup()

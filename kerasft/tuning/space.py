@@ -1,0 +1,230 @@
+"""The search space: which settings a search may change, in KerasTuner's words.
+
+A recipe declares it (`hp.Float("learning_rate", 1e-4, 1e-2, sampling="log")`), the command line
+changes it (`--space learning_rate=1e-5..1e-2:log`), and every name and bound is checked against
+the recipe's Config before the first trial.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from types import ModuleType
+from typing import Any
+
+import keras_tuner
+
+from kerasft.config import Config, Setting, settings
+from kerasft.errors import SettingError, did_you_mean
+
+_SYNTAX = "NAME=LOW..HIGH, NAME=LOW..HIGH:log, NAME=LOW..HIGH:STEP or NAME=A,B,C"
+_FIGURES = 4
+# A change of these would be a change of the question, not of the answer.
+_FIXED = (
+    *("dataset", "data_dir", "task", "label_column", "target_transform", "label_separator"),
+    *("train_split", "validation_split", "test_split", "validation_fraction", "test_fraction"),
+    *("monitor", "seed", "text_column", "text_pair_column", "image_column"),
+)
+
+
+def make_space(
+    recipe: ModuleType,
+    config: Config,
+    *,
+    held: Sequence[str] = (),
+    changes: Sequence[str] = (),
+) -> keras_tuner.HyperParameters:
+    """Returns what a search may change.
+
+    Args:
+        recipe: Its `search_space(hp)` is used; without one the learning rate is searched from a
+            tenth to ten times its default.
+        config: The settings of trial 0. They are the defaults of the space where they lie in it.
+        held: Settings that were given and are not searched.
+        changes: Dimensions as the command line writes them, which replace the recipe's or add to
+            them: `learning_rate=1e-5..1e-2:log`, `dropout=0,0.1,0.3`, `trainable_blocks=1..4`,
+            `epochs=4..12:4` (a step).
+
+    Raises:
+        SettingError: A name is no setting, a bound is out of its range, or nothing is left.
+
+    Example:
+        >>> make_space(resnet_digits, resnet_digits.Config(), changes=["dropout=0,0.1,0.3"])
+    """
+    declared = _declared(recipe, config)
+    dimensions = {hp.name: hp for hp in declared.space if hp.name not in held}
+    for text in changes:
+        changed = _parse(text, config)
+        if changed.name in held:
+            raise SettingError(
+                f"`{changed.name}` is given as a setting, which holds it, and as --space {text}: "
+                "leave one of them out."
+            )
+        dimensions[changed.name] = changed
+    if not dimensions:
+        raise SettingError(
+            "Nothing is left to search: every setting of the space is given. Give fewer, or name "
+            f"a dimension by --space {_SYNTAX}."
+        )
+    known = settings(config)
+    for hp in dimensions.values():
+        _check(hp, known)
+    space = keras_tuner.HyperParameters()
+    space.merge([_with_default(hp, getattr(config, hp.name)) for hp in dimensions.values()])
+    return space
+
+
+def _declared(recipe: ModuleType, config: Config) -> keras_tuner.HyperParameters:
+    space = keras_tuner.HyperParameters()
+    declare = getattr(recipe, "search_space", None)
+    if declare is None:
+        rate = config.learning_rate
+        space.Float("learning_rate", rate / 10, rate * 10, sampling="log")
+        return space
+    try:
+        declare(space)
+    except (TypeError, ValueError) as error:
+        raise SettingError(
+            f"`search_space` of the recipe {recipe.__name__.rpartition('.')[2]} is not accepted by "
+            f"KerasTuner: {error}"
+        ) from error
+    return space
+
+
+def _parse(text: str, config: Config) -> Any:
+    """Returns the dimension that one --space describes."""
+    name, equals, values = text.partition("=")
+    name = name.strip().replace("-", "_")
+    known = settings(config)
+    if not equals or not values.strip():
+        raise SettingError(f"--space must be {_SYNTAX}. Received: {text!r}.")
+    if name not in known:
+        raise SettingError(
+            f"--space {text}: there is no setting `{name}`.{did_you_mean(name, known)}"
+        )
+    setting = known[name]
+    one = keras_tuner.HyperParameters()
+    try:
+        if ".." in values:
+            _add_range(one, setting, values)
+        else:
+            choices = [setting.check(_read(setting, value)) for value in values.split(",")]
+            if set(choices) == {True, False} and setting.type is bool:
+                one.Boolean(name)
+            else:
+                one.Choice(name, list(dict.fromkeys(choices)))
+    except (ValueError, TypeError) as error:
+        raise SettingError(f"--space {text}: {error}") from error
+    return one.space[0]
+
+
+def _add_range(space: keras_tuner.HyperParameters, setting: Setting, text: str) -> None:
+    bounds, _, rule = text.partition(":")
+    low, high = (setting.check(_read(setting, part)) for part in bounds.split("..", 1))
+    if setting.type not in (int, float):
+        raise ValueError(f"`{setting.name}` has no range: name its values with commas")
+    if not low < high:
+        raise ValueError("the lower end of the range must be below the upper one")
+    options: dict[str, Any] = {"sampling": "log"} if rule == "log" else {}
+    if rule and rule != "log":
+        options["step"] = _read(setting, rule)
+    add = space.Int if setting.type is int else space.Float
+    add(setting.name, low, high, **options)
+
+
+def _read(setting: Setting, text: str) -> Any:
+    text = text.strip()
+    if setting.type is str:
+        return text
+    if setting.type is bool:
+        words = {"true": True, "yes": True, "false": False, "no": False}
+        if text.lower() not in words:
+            raise ValueError(f"`{setting.name}` is true or false, not {text!r}")
+        return words[text.lower()]
+    try:
+        number = float(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no number") from None
+    return setting.type(number) if number == int(number) or setting.type is float else number
+
+
+def _check(hp: Any, known: Mapping[str, Setting]) -> None:
+    """Refuses a dimension that its setting would refuse in some trial."""
+    if hp.name not in known:
+        raise SettingError(
+            f"The search space names `{hp.name}`, which is no setting."
+            f"{did_you_mean(hp.name, known)}"
+        )
+    if hp.name in _FIXED:
+        raise SettingError(
+            f"`{hp.name}` cannot be searched: trials that differ in it cannot be compared."
+        )
+    for value in possible_values(hp):
+        known[hp.name].check(value)
+
+
+def possible_values(hp: Any) -> list[Any]:
+    """Returns the choices of a dimension, or both ends of its range."""
+    if isinstance(hp, keras_tuner.engine.hyperparameters.Boolean):
+        return [True, False]
+    if hasattr(hp, "min_value"):
+        return [hp.min_value, hp.max_value]
+    return list(hp.values)
+
+
+def contains(hp: Any, value: Any) -> bool:
+    """Tells whether a dimension can take a value."""
+    possible = possible_values(hp)
+    if hasattr(hp, "min_value"):
+        if getattr(hp, "step", None) is not None:
+            return any(math.isclose(value, other) for other in hp.values)
+        return bool(possible[0] <= value <= possible[1])
+    return value in possible
+
+
+def _with_default(hp: Any, default: Any) -> Any:
+    """Returns the dimension with the setting's own value as default, where it can be one."""
+    config = hp.get_config()
+    config["default"] = default if contains(hp, default) else None
+    return type(hp).from_config(config)
+
+
+def rounded(space: keras_tuner.HyperParameters, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns proposed values with numbers of four significant digits, inside their ranges.
+
+    What a table shows is then what a trial used, and what a printed command repeats.
+    KerasTuner's own entries (`tuner/...`) are left out.
+    """
+    found = {}
+    for hp in space.space:
+        if hp.name not in values:
+            continue
+        value = values[hp.name]
+        if isinstance(value, float):
+            value = float(f"{value:.{_FIGURES}g}")
+            if hasattr(hp, "min_value"):
+                value = min(max(value, hp.min_value), hp.max_value)
+        found[hp.name] = value
+    return found
+
+
+def describe_space(space: keras_tuner.HyperParameters) -> list[dict[str, Any]]:
+    """Returns the dimensions as plain values, for the journal and for messages."""
+    return [
+        {
+            "kind": type(hp).__name__,
+            **{k: v for k, v in hp.get_config().items() if k != "conditions"},
+        }
+        for hp in space.space
+    ]
+
+
+def space_line(hp: Any) -> str:
+    """Returns a dimension as --space would write it."""
+    if hasattr(hp, "min_value"):
+        step = getattr(hp, "step", None)
+        whole = type(hp).__name__ == "Int"
+        rule = f":{step:g}" if step is not None and not (whole and step == 1) else ""
+        rule = ":log" if hp.sampling == "log" else rule
+        return f"{hp.name}={hp.min_value:g}..{hp.max_value:g}{rule}"
+    return f"{hp.name}={','.join(str(value) for value in possible_values(hp))}"

@@ -1,0 +1,34 @@
+"""Trials as TensorBoard's HParams show them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+
+from kerasft.tuning.results import Trial
+
+
+def write_hparams(folder: Path, objective: str, trials: Sequence[Trial]) -> None:
+    """Writes the settings and the score of every completed trial, once each.
+
+    Args:
+        folder: The search's folder; the files lie in its `tensorboard/`.
+        objective: Name of the score.
+        trials: Of the search.
+    """
+    if keras.backend.backend() != "tensorflow":  # the event files are TensorFlow's
+        return
+    import tensorflow
+    from tensorboard.plugins.hparams import api
+
+    for trial in trials:
+        target = folder / "tensorboard" / f"{trial.number:04d}"
+        if trial.state != "completed" or trial.score is None or target.exists():
+            continue
+        writer = tensorflow.summary.create_file_writer(str(target))
+        with writer.as_default():
+            api.hparams(trial.values, trial_id=f"{trial.number:04d}")
+            tensorflow.summary.scalar(objective, trial.score, step=trial.epochs)
+        writer.close()

@@ -1,0 +1,78 @@
+"""A search on a small model warms up one on a large model."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import keras_tuner
+
+from kerasft.errors import SettingError
+from kerasft.runs import load_run
+from kerasft.tuning.journal import JOURNAL
+from kerasft.tuning.results import load_search, ranked
+
+_SHARE = 1 / 3  # of a range is left
+
+
+def narrowed(space: keras_tuner.HyperParameters, source: str | Path) -> keras_tuner.HyperParameters:
+    """Narrows a space around the best settings of an earlier search or run.
+
+    A range keeps a third of its width (on its own scale) around the best value; choices keep
+    those of the best quarter of the trials, or the run's own. The best values become the
+    defaults of the space. A setting that the earlier search did not have, or whose best value
+    lies outside, keeps its dimension.
+
+    Args:
+        space: What may be changed.
+        source: Folder of a search or a run.
+
+    Raises:
+        SettingError: It is neither.
+    """
+    good = _good_settings(Path(source))
+    result = keras_tuner.HyperParameters()
+    result.merge([_narrow(hp, [g[hp.name] for g in good if hp.name in g]) for hp in space.space])
+    return result
+
+
+def _good_settings(path: Path) -> list[dict[str, Any]]:
+    """Returns the settings of the best quarter of the trials, the best first, or of a run."""
+    if (path / JOURNAL).is_file():
+        search = load_search(path)
+        best = ranked(search.trials, search.header["objective"]["direction"])
+        if not best:
+            raise SettingError(f"No trial of {path} was completed: there is nothing to go by.")
+        quarter = best[: max(math.ceil(len(best) / 4), 1)]
+        return [{**search.header["config"], **trial.values} for trial in quarter]
+    return [load_run(path).config]
+
+
+def _narrow(hp: Any, values: list[Any]) -> Any:
+    config = hp.get_config()
+    if not values:
+        return hp
+    if hasattr(hp, "min_value"):
+        if not hp.min_value <= values[0] <= hp.max_value:
+            return hp
+        scale = math.log if hp.sampling == "log" else float
+        back = math.exp if hp.sampling == "log" else float
+        low, high = scale(hp.min_value), scale(hp.max_value)
+        half = (high - low) * _SHARE / 2
+        ends = [
+            back(max(scale(values[0]) - half, low)),
+            back(min(scale(values[0]) + half, high)),
+        ]
+        if isinstance(values[0], int):
+            ends = [math.floor(ends[0]), math.ceil(ends[1])]
+        else:
+            ends = [float(f"{end:.3g}") for end in ends]
+        config |= {"min_value": max(ends[0], hp.min_value), "max_value": min(ends[1], hp.max_value)}
+    elif hasattr(hp, "ordered"):
+        kept = [value for value in hp.values if value in values]
+        if not kept:
+            return hp
+        config["values"] = kept
+    config["default"] = values[0]
+    return type(hp).from_config(config)

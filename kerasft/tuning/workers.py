@@ -1,0 +1,88 @@
+"""Who runs the trials: a thread of this process, or processes, one GPU each.
+
+Both are `concurrent.futures.Executor`s, so that another engine can take their place.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+_workshop: Any = None
+
+
+class Workers:
+    """Runs trials with one thread here, or with `count` processes.
+
+    Args:
+        recipe: What `load_recipe` takes, for processes.
+        workshop: Of this process, for the thread.
+        seed: Of the splits.
+        count: Trials at the same time.
+    """
+
+    def __init__(self, recipe: str, workshop: Any, seed: int, count: int) -> None:
+        self.count, self._workshop = count, workshop
+        self._cancelled = threading.Event()
+        self._executor: Executor
+        if count == 1:
+            self._executor = ThreadPoolExecutor(1)
+            return
+        context = multiprocessing.get_context("spawn")
+        places = context.Queue()
+        for place in range(count):
+            places.put(place)
+        self._executor = ProcessPoolExecutor(
+            count, context, _start_worker, (recipe, seed, places, count)
+        )
+
+    def submit(self, task: Any) -> Future[dict[str, Any]]:
+        """Starts a trial."""
+        if self.count == 1:
+            from kerasft.tuning.trial import run_trial
+
+            return self._executor.submit(run_trial, self._workshop, task, self._cancelled)
+        return self._executor.submit(_run_in_worker, task)
+
+    def end(self, *, now: bool) -> None:
+        """Waits for what is running, or (`now`) cuts it off; its states stay on the disk."""
+        self._cancelled.set()
+        if now and self.count > 1:
+            for process in multiprocessing.active_children():
+                process.kill()
+        self._executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _start_worker(recipe: str, seed: int, places: Any, count: int) -> None:
+    """Prepares a worker process before it imports TensorFlow."""
+    global _workshop
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the search decides what is stopped
+    place = places.get()
+    devices = os.environ.get("CUDA_VISIBLE_DEVICES")
+    known = devices.split(",") if devices else [str(i) for i in range(_count_gpus())]
+    if known:
+        os.environ["CUDA_VISIBLE_DEVICES"] = known[place % len(known)]
+    threads = max((os.cpu_count() or 1) // count, 1)
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(threads))
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+    from kerasft.catalog import load_recipe
+    from kerasft.tuning.workshop import Workshop
+
+    _workshop = Workshop(load_recipe(recipe), seed)
+
+
+def _count_gpus() -> int:
+    """Counts NVIDIA's devices without starting TensorFlow, which would take them all."""
+    return sum(path.name[6:].isdigit() for path in Path("/dev").glob("nvidia*"))
+
+
+def _run_in_worker(task: Any) -> dict[str, Any]:
+    from kerasft.tuning.trial import run_trial
+
+    return run_trial(_workshop, task)
