@@ -1,13 +1,27 @@
-"""Tiny real presets, made once a test session and loaded through the real path."""
+"""Tiny real presets and data sets, made once a test session and loaded through the real path."""
 
+import csv
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from kerasft.testing import FAMILIES, tiny_preset
+
+TEXTS = {
+    "good": [
+        "good film",
+        "a great movie",
+        "the movie is good",
+        "great and good",
+        "my good old film",
+    ],
+    "bad": ["bad film", "awful movie", "the movie is bad", "awful and bad", "my bad old film"],
+}
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +40,52 @@ def preset(tmp_path_factory):
 @pytest.fixture(params=sorted(FAMILIES))
 def family(request):
     return request.param
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory):
+    """A folder of three classes that differ in colour, 12 pictures each."""
+    root = tmp_path_factory.mktemp("photos")
+    rng = np.random.default_rng(0)
+    for index, name in enumerate(("blue", "green", "red")):
+        (root / name).mkdir()
+        for count in range(12):
+            pixels = rng.integers(0, 90, (24, 24, 3), dtype=np.uint8)
+            pixels[..., 2 - index] += 150
+            Image.fromarray(pixels).save(root / name / f"{count}.png")
+    return str(root)
+
+
+@pytest.fixture(scope="session")
+def prices(tmp_path_factory):
+    """A table of pictures with a number: 1000 plus 100 times their brightness."""
+    root = tmp_path_factory.mktemp("prices")
+    rng = np.random.default_rng(1)
+    rows = []
+    for count in range(48):
+        level = int(rng.integers(0, 200))
+        pixels = rng.integers(level, level + 50, (24, 24, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(root / f"{count}.png")
+        rows.append({"image": f"{count}.png", "price": 1000 + 100 * level})
+    return write_table(root / "prices.csv", rows)
+
+
+@pytest.fixture(scope="session")
+def reviews(tmp_path_factory):
+    """A table of short texts in two classes."""
+    ends = ["", " .", " !", " to me", " of it", " in red", " in blue", " and cat"]
+    rows = [
+        {"text": text + end, "label": label}
+        for label, texts in TEXTS.items()
+        for text in texts
+        for end in ends
+    ]
+    return write_table(tmp_path_factory.mktemp("reviews") / "reviews.csv", rows)
+
+
+def write_table(path, rows):
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    return str(path)

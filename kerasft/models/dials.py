@@ -29,10 +29,12 @@ class Dial:
     """
 
     def __init__(self, value: float) -> None:
+        self._value = float(value)
         self.variable = keras.Variable(value, dtype="float32", trainable=False)
 
     def set(self, value: float) -> None:
         """Changes the number."""
+        self._value = float(value)
         self.variable.assign(value)
 
     def read(self, dtype: str = "float32") -> Any:
@@ -40,8 +42,7 @@ class Dial:
         return ops.cast(self.variable, dtype)
 
     def __float__(self) -> float:
-        # What was 0.1 must be 0.1 again, not 0.10000000149.
-        return float(f"{float(ops.convert_to_numpy(self.variable.value)):.7g}")
+        return self._value  # as it was given, not as float32 has it
 
 
 @keras.saving.register_keras_serializable(package="kerasft")

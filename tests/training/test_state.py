@@ -70,8 +70,7 @@ def config(preset, reviews):
     return make
 
 
-@pytest.mark.parametrize("schedule", ["cosine", "plateau"])
-@pytest.mark.parametrize("kill", [1, 2, 4])
+@pytest.mark.parametrize(("schedule", "kill"), [("cosine", 1), ("plateau", 4)])
 def test_a_killed_training_goes_on_as_if_nothing_had_been(config, tmp_path, kill, schedule):
     config = config(learning_rate_schedule=schedule)
     expected, history = run_training(minilm_tickets, config)

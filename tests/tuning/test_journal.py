@@ -1,0 +1,109 @@
+"""The journal: on the disk before the search goes on, whatever happens."""
+
+import json
+import multiprocessing
+import resource
+
+import pytest
+
+from kerasft.errors import DamagedFileError, ResourceError, SettingError
+from kerasft.tuning.journal import JOURNAL, Journal, differences, locked, read_journal
+
+
+@pytest.fixture
+def folder(tmp_path):
+    journal = Journal(tmp_path)
+    journal.write("search", seed=0)
+    journal.write("trial", trial=0, values={"dropout": 0.1})
+    journal.close()
+    return tmp_path
+
+
+def test_events_come_back_in_their_order(folder):
+    assert [event["event"] for event in read_journal(folder)] == ["search", "trial"]
+    assert read_journal(folder)[1]["values"] == {"dropout": 0.1}
+
+
+@pytest.mark.parametrize("torn", ['{"event": "end", "tri', "{", "\x00\x00"])
+def test_a_torn_last_line_is_left_out_and_cut_off(folder, torn):
+    with open(folder / JOURNAL, "a") as file:
+        file.write(torn)
+    assert len(read_journal(folder)) == 2
+    journal = Journal(folder)
+    journal.write("end", trial=0, score=0.5)
+    journal.close()
+    lines = (folder / JOURNAL).read_text().splitlines()
+    assert [json.loads(line)["event"] for line in lines] == ["search", "trial", "end"]
+
+
+def test_a_damaged_line_is_named(folder):
+    path = folder / JOURNAL
+    path.write_text(path.read_text().replace('{"event": "trial"', '{"event: "trial"'))
+    with pytest.raises(DamagedFileError, match=r"Line 2 of .*journal\.jsonl is damaged"):
+        read_journal(folder)
+
+
+def test_what_is_no_number_is_null(folder):
+    journal = Journal(folder)
+    journal.write("end", score=float("nan"))
+    journal.close()
+    assert read_journal(folder)[-1]["score"] is None
+
+
+def test_no_search_is_told(tmp_path):
+    with pytest.raises(SettingError, match="is no search"):
+        read_journal(tmp_path)
+
+
+def _fill(folder, limit, answers):
+    journal = Journal(folder)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    import signal
+
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        for number in range(100):
+            journal.write("end", trial=number, text="x" * 40)
+    except ResourceError as error:
+        answers.put(str(error))
+
+
+def test_a_full_disk_loses_nothing_that_was_written(folder):
+    context = multiprocessing.get_context("spawn")
+    answers = context.Queue()
+    process = context.Process(target=_fill, args=(folder, 1000, answers))
+    process.start()
+    assert "journal.jsonl cannot be written" in answers.get(timeout=120)
+    process.join()
+    events = read_journal(folder)
+    assert [event["trial"] for event in events[2:]] == list(range(len(events) - 2))
+    assert (folder / JOURNAL).read_bytes().endswith(b"}\n")
+
+
+def _hold(folder, ready, done):
+    with locked(folder):
+        ready.set()
+        done.wait(60)
+
+
+def test_a_second_process_is_refused_and_a_dead_one_is_forgotten(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    ready, done = context.Event(), context.Event()
+    process = context.Process(target=_hold, args=(tmp_path, ready, done))
+    process.start()
+    assert ready.wait(120)
+    with pytest.raises(SettingError, match=f"process {process.pid}"), locked(tmp_path):
+        pass
+    process.kill()
+    process.join()
+    with locked(tmp_path):
+        pass
+
+
+def test_differences_name_what_and_how():
+    before = {"config": {"epochs": 3, "dropout": 0.1}, "seed": 0, "gone": 1}
+    now = {"config": {"epochs": 4, "dropout": 0.1}, "seed": 0}
+    assert differences(before, now) == [
+        "config.epochs: 3 before, 4 now",
+        "gone: 1 before, null now",
+    ]

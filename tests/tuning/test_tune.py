@@ -1,0 +1,208 @@
+"""Searches: whole, interrupted, refused."""
+
+import json
+import random
+import subprocess
+import sys
+import time
+
+import pytest
+
+import kerasft
+from kerasft.errors import DataError, NoTrialError, ResumeError, SettingError
+from kerasft.recipes import resnet_digits
+from kerasft.tuning.journal import JOURNAL
+from kerasft.tuning.search import Searcher, trial_folder
+
+
+class KilledError(BaseException):
+    """Ends a search between two events."""
+
+
+def told(search):
+    """Returns what the trials of a search are, without their times."""
+    return [(t.number, t.values, t.epochs, t.continues, t.state, t.score) for t in search.trials]
+
+
+@pytest.fixture
+def kill(monkeypatch):
+    """Returns a function that makes the next search die after so many ended trials."""
+
+    def after(ended):
+        finish = Searcher._end
+
+        def end(self, trial, outcome):
+            finish(self, trial, outcome)
+            if sum(t.state != "running" for t in self.trials.values()) == ended:
+                monkeypatch.setattr(Searcher, "_end", finish)
+                raise KilledError
+
+        monkeypatch.setattr(Searcher, "_end", end)
+
+    return after
+
+
+@pytest.mark.parametrize("tuner", ["random", "hyperband", "bayesian", "grid"])
+def test_each_tuner_finds_at_least_the_defaults_and_goes_on_after_a_kill(
+    tune, kill, tmp_path, tuner
+):
+    options = {"tuner": tuner, "max_trials": 6, "max_epochs": 3}
+    whole = tune(**options, name="whole")
+    assert [trial.number for trial in whole.trials] == list(range(6))
+    assert whole.best.score >= whole.defaults.score
+    assert whole.defaults.values == {"learning_rate": 1e-3, "dropout": 0.2}
+    if tuner == "hyperband":
+        assert any(trial.continues is not None for trial in whole.trials)
+    for name in ("trials.csv", "objective.png", "settings.png"):
+        assert (whole.path / name).stat().st_size > 0
+    assert not list(whole.path.rglob("state-*"))
+    kept = {path.parent.name for path in whole.path.glob("trials/*/weights.safetensors")}
+    assert f"{whole.best.number:04d}" in kept
+    assert len(kept) <= 3
+
+    kill(4)
+    with pytest.raises(KilledError):
+        tune(**options, name="killed")
+    assert told(tune(**options, name="killed", resume=True)) == told(whole)
+
+
+def test_the_winner_is_fitted_evaluated_and_exported(tune, tmp_path):
+    search = tune()
+    trial = trial_folder(search.path, search.best.number)
+    found = kerasft.evaluate(trial, split="validation")
+    assert found["accuracy"] == pytest.approx(search.best.score, abs=1e-6)
+    assert not (trial / "metrics.json").exists()  # the test split was not looked at
+    best = resnet_digits.Config(**search.best_settings)
+    run = kerasft.fit(resnet_digits, best, runs_dir=tmp_path / "runs", progress=False)
+    assert run.metrics["validation"]["accuracy"] == pytest.approx(search.best.score, abs=1e-6)
+    assert (kerasft.export(run, models_dir=tmp_path / "saved") / "saved_model.pb").exists()
+    assert search.fit_command.startswith("kerasft fit resnet_digits --")
+    assert f"--learning-rate {search.best.values['learning_rate']}" in search.fit_command
+
+
+def test_a_search_that_was_another_is_refused_with_what_differs(tune, photos, tmp_path):
+    tune(max_trials=1)
+    for options, message in (
+        ({"space": ["dropout=0,0.2"]}, "space: "),
+        ({"tuner": "grid"}, 'tuner: "random" before, "grid" now'),
+        ({"changes": {"batch_size": 7}}, "config.batch_size: 12 before, 7 now"),
+        ({"changes": {"monitor": "val_f1"}}, 'objective.name: "val_accuracy" before'),
+        ({"changes": {"validation_fraction": 0.3}}, "data: "),
+    ):
+        with pytest.raises(ResumeError) as raised:
+            tune(resume=True, **options)
+        assert message in str(raised.value)
+        assert raised.value.exit_code == 4
+    with pytest.raises(SettingError, match="already a search"):
+        tune()
+    # What was given before need not be given again; more trials may be asked for.
+    search = kerasft.tune(
+        "resnet_digits", searches_dir=tmp_path / "searches", resume=True, max_trials=2,
+        progress=False,
+    )  # fmt: skip
+    assert len(search.trials) == 2
+
+
+def test_a_grid_does_not_repeat_the_defaults(tune):
+    search = tune(
+        {"learning_rate": 1e-3, "dropout": 0.2}, tuner="grid", max_trials=None,
+        space=["learning_rate=1e-3,1e-2", "dropout=0,0.2"],
+    )  # fmt: skip
+    values = [tuple(trial.values.values()) for trial in search.trials]
+    assert len(values) == len(set(values)) == 4
+
+
+def test_a_failed_trial_is_shown_and_a_search_without_a_good_one_is_an_error(tune):
+    search = tune(
+        {"patience": 0}, tuner="grid", max_trials=None, space=["trainable_blocks=0,9"],
+        held=["learning_rate", "dropout"],
+    )  # fmt: skip
+    assert [trial.state for trial in search.trials] == ["completed", "failed"]
+    assert "`trainable_blocks` must be at most" in search.trials[1].outcome["reason"]
+    with pytest.raises(NoTrialError, match="loss became (nan|inf)") as raised:
+        tune({"learning_rate": 100.0, "optimizer": "sgd", "gradient_clip": 0.0, "momentum": 0.99,
+              "epochs": 30, "kernel_l2": 100.0, "patience": 0}, name="nan", max_trials=1)  # fmt: skip
+    assert raised.value.exit_code == 7
+
+
+def test_data_errors_stop_the_search_at_once(tune, tmp_path):
+    with pytest.raises(DataError):
+        tune({"dataset": str(tmp_path / "nothing")})
+    assert not (tmp_path / "searches").exists()
+
+
+def test_the_budget_stops_at_the_end_of_an_epoch_and_resume_finishes(tune):
+    with pytest.raises(NoTrialError):
+        tune({"epochs": 30, "patience": 0}, budget=0.5, max_trials=2)
+    search = tune({"epochs": 30, "patience": 0}, resume=True, max_trials=2)
+    assert [trial.state for trial in search.trials] == ["completed", "completed"]
+    history = json.loads((trial_folder(search.path, 0) / "history.json").read_text())
+    assert len(history) == 30
+
+
+def test_executions_have_seeds_of_their_own_and_are_averaged(tune):
+    search = tune(executions=2, max_trials=1)
+    scores = search.defaults.outcome["scores"]
+    assert len(scores) == 2
+    assert search.defaults.score == pytest.approx(sum(scores) / 2)
+
+
+def test_a_search_is_narrowed_around_an_earlier_one(tune):
+    first = tune(max_trials=5)
+    second = tune(name="second", warm_start=first.path, max_trials=2, tuner="grid")
+    low, high = (second.header["space"][0][key] for key in ("min_value", "max_value"))
+    assert low < first.best.values["learning_rate"] < high
+    assert high / low == pytest.approx(10, rel=0.1) or low == 1e-4 or high == 1e-1
+    assert second.trials[1].values == first.best.values  # the best of the first comes first
+
+
+def test_a_torn_journal_goes_on(tune):
+    whole = told(tune())
+    search = tune(name="torn", max_trials=3)
+    with open(search.path / JOURNAL, "a") as file:
+        file.write('{"event": "tri')
+    assert told(tune(name="torn", resume=True)) == whole
+
+
+@pytest.mark.slow
+def test_a_search_killed_at_random_moments_ends_as_one_that_was_not(tune, config, tmp_path):
+    expected = told(tune(max_trials=5))
+    held = [
+        f"--no-{name}".replace("_", "-") if value is False
+        else f"--{name}={value}".replace("_", "-", name.count("_"))
+        for name, value in vars(config()).items()
+        if name not in ("learning_rate", "dropout") and value is not None and value is not True
+    ]  # fmt: skip
+    line = [sys.executable, "-m", "kerasft", "tune", "resnet_digits", *held, "--max-trials", "5"]
+    line += ["--space", "learning_rate=1e-4..1e-1:log", "--space", "dropout=0,0.2,0.5"]
+    line += ["--name", "k", "--searches-dir", str(tmp_path / "killed")]
+    journal = tmp_path / "killed" / "resnet_digits" / "k" / JOURNAL
+    rng = random.Random(0)
+    for _ in range(20):
+        process = subprocess.Popen(
+            [*line, *(["--resume"] if journal.exists() else [])],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        # From the first event on: the start alone would be killed again and again.
+        size = journal.stat().st_size if journal.exists() else 0
+        while process.poll() is None and (not journal.exists() or journal.stat().st_size == size):
+            time.sleep(0.05)
+        try:
+            process.wait(rng.uniform(0, 8))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            continue
+        output = process.communicate()[0]
+        assert process.returncode == 0, output
+        break
+    search = kerasft.load_search(journal.parent)
+    assert told(search) == expected
+
+
+@pytest.mark.slow
+def test_two_workers_make_the_trials_of_one(tune):
+    for tuner in ("random", "grid"):
+        one = tune(tuner=tuner, name=f"{tuner}1")
+        two = tune(tuner=tuner, name=f"{tuner}2", workers=2)
+        assert told(two) == told(one)

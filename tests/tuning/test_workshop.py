@@ -1,0 +1,98 @@
+"""What trials share does not change what comes out of them."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+
+import kerasft
+from kerasft.models import choose_monitor
+from kerasft.recipes import resnet_digits
+from kerasft.training.callbacks import KeepBest
+from kerasft.training.loop import train
+from kerasft.training.phases import changing_weights
+from kerasft.training.record import Recorder
+from kerasft.tuning.workshop import Workshop
+
+
+def run(model, compiled, config, data):
+    keeper = KeepBest(changing_weights(model), *choose_monitor(config), config.patience)
+    recorder = Recorder(None)
+    train(model, config, data, keeper, recorder, compiled=compiled)
+    rows = [{k: v for k, v in row.items() if k != "seconds"} for row in recorder.history]
+    return rows, [v.numpy() for v in model.weights]
+
+
+def test_trials_that_share_a_graph_are_the_fits_of_their_settings(config):
+    base = config(
+        trainable_blocks=1, head_epochs=1, epochs=2, kernel_l2=1e-3, backbone_l2=1e-4, patience=0
+    )
+    workshop = Workshop(resnet_digits, base.seed)
+    changed = {
+        "learning_rate": 3e-3, "head_learning_rate": 0.1, "dropout": 0.5, "batch_size": 9,
+        "weight_decay": 0.3, "kernel_l2": 0.5, "backbone_l2": 0.1, "warmup_fraction": 0.4,
+        "epochs": 3, "seed": 4,
+    }  # fmt: skip
+    configs = [base, dataclasses.replace(base, **changed), base]
+    results = []
+    for one in configs:
+        data = workshop.data(dataclasses.replace(one, seed=base.seed))
+        results.append(run(*workshop.model(one, data), one, data))
+    assert len(workshop._benches) == 1  # all in one graph
+    for one, (rows, weights) in zip(configs[:2], results[:2], strict=True):
+        keras.utils.set_random_seed(one.seed)
+        data = workshop.data(dataclasses.replace(one, seed=base.seed))
+        expected, expected_weights = run(resnet_digits.build_model(one, data), None, one, data)
+        assert rows == expected
+        # A decay that is read is added in another order than one that is fixed: the last bit.
+        assert all(
+            np.allclose(a, b, rtol=0, atol=1e-7)
+            for a, b in zip(weights, expected_weights, strict=True)
+        )
+    assert all(map(np.array_equal, results[0][1], results[2][1]))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"optimizer": "sgd"}, {"trainable_blocks": 1}, {"learning_rate_schedule": "constant"},
+     {"kernel_l1": 0.1}, {"augmentation": "light"}, {"pooling": "max"}],
+)  # fmt: skip
+def test_another_structure_gets_a_graph_of_its_own(config, changes):
+    workshop = Workshop(resnet_digits, 0)
+    for one in (config(), config(**changes), config(learning_rate=0.5)):
+        workshop.model(one, workshop.data(one))
+    assert len(workshop._benches) == 2
+
+
+def test_a_recipe_that_uses_a_number_elsewhere_is_not_mistaken(config):
+    """Its own Dropout has the rate in the graph: another rate must be another graph."""
+
+    class Own:
+        Config = resnet_digits.Config
+        load_data = staticmethod(resnet_digits.load_data)
+
+        @staticmethod
+        def build_model(config, data):
+            backbone = kerasft.load_backbone(config.preset)
+            kerasft.freeze(backbone, 0)
+            inputs, features = kerasft.image_features(backbone, config)
+            features = keras.layers.Dropout(config.dropout, name="own")(features) * (
+                1 + config.dropout
+            )
+            plain = dataclasses.replace(config, dropout=0.0)
+            return keras.Model(inputs, kerasft.head(features, plain, data.labels))
+
+    workshop = Workshop(Own, 0)
+    for dropout in (0.1, 0.3, 0.1):
+        one = config(dropout=dropout)
+        workshop.model(one, workshop.data(one))
+    assert len(workshop._benches) == 2
+
+
+def test_data_are_loaded_once_and_anew_for_other_preparation(config):
+    workshop = Workshop(resnet_digits, 0)
+    first = workshop.data(config())
+    assert workshop.data(config(learning_rate=0.5, dropout=0.5, batch_size=3)) is first
+    other = workshop.data(config(image_size=24))
+    assert other.train.x.shape[1] == 24
