@@ -99,16 +99,29 @@ def _plot_settings(
     for axes, dimension in zip(grid.flat, space, strict=False):
         setting = dimension["name"]
         values = [trial["values"].get(setting) for trial in done]
-        ranged = "min_value" in dimension
-        shown = values if ranged else [str(value) for value in values]
-        axes.plot(shown, [trial["score"] for trial in done], "o", color=_BLUE, ms=4, alpha=0.8)
+        choices = None if "min_value" in dimension else dimension.get("values", [False, True])
+        if choices is not None:
+            values = [choices.index(value) if value in choices else None for value in values]
+            axes.set_xticks(range(len(choices)), [str(choice) for choice in choices])
+            axes.margins(x=0.2)
+        places = [math.nan if value is None else value for value in values]
+        axes.plot(places, [trial["score"] for trial in done], "o", color=_BLUE, ms=4, alpha=0.8)
         if dimension.get("sampling") == "log":
-            axes.set_xscale("log")
+            _log_scale(axes)
         _style(axes, setting, name if axes in grid[:, 0] else "")
     for axes in grid.flat[len(space) :]:
         axes.set_visible(False)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=110)
+
+
+def _log_scale(axes: Any) -> None:
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _style(axes: Any, x: str, y: str) -> None:

@@ -276,11 +276,11 @@ def _announce(
         display.line(f"space  {space_line(hp)}")
     if header["tuner"] != "hyperband":
         return
-    epochs = header["max_epochs"] + header["config"]["head_epochs"]
+    epochs = header["max_epochs"] + display.head_epochs
     for bracket in hyperband_plan(header["max_epochs"]):
         rungs = ", then ".join(f"{n} to epoch {until}" for n, _, until in bracket)
         epochs += sum(n * (until - before) for n, before, until in bracket)
-        epochs += bracket[0][0] * header["config"]["head_epochs"]
+        epochs += bracket[0][0] * display.head_epochs
         display.line(f"plan   {rungs}")
     display.line(f"plan   {epochs} epochs altogether; one trial of {FACTOR} goes on")
 
