@@ -80,6 +80,8 @@ def describe(search: Any) -> dict[str, Any]:
         "trials": {state: states.count(state) for state in dict.fromkeys(states)},
         "best": {"trial": best.number, "score": best.score, "values": best.values},
         "defaults": {"score": search.defaults.score, "values": search.defaults.values},
+        "chance": search.chance,
+        "validation_examples": header["validation_examples"],
         "importance": importance(header["space"], records),
         "fit": search.fit_command,
     }
@@ -101,6 +103,11 @@ def _facts(report: dict[str, Any]) -> dict[str, Any]:
     if report["defaults"]["score"] is not None:
         gain = best["score"] - report["defaults"]["score"]
         facts["defaults"] = f"{objective} {report['defaults']['score']:.4g} (gain {gain:+.2g})"
+        if gain and report["chance"] is not None and abs(gain) < report["chance"]:
+            facts["chance"] = (
+                f"a gain below {report['chance']:.2g} may be chance with "
+                f"{report['validation_examples']} validation examples"
+            )
     shares = report["importance"]
     if shares:
         told = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())

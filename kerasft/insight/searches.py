@@ -107,7 +107,7 @@ def _plot_settings(
         places = [math.nan if value is None else value for value in values]
         axes.plot(places, [trial["score"] for trial in done], "o", color=_BLUE, ms=4, alpha=0.8)
         if dimension.get("sampling") == "log":
-            _log_scale(axes)
+            _log_scale(axes, dimension["max_value"] / dimension["min_value"])
         _style(axes, setting, name if axes in grid[:, 0] else "")
     for axes in grid.flat[len(space) :]:
         axes.set_visible(False)
@@ -115,11 +115,11 @@ def _plot_settings(
         figure.savefig(temporary, dpi=110)
 
 
-def _log_scale(axes: Any) -> None:
+def _log_scale(axes: Any, width: float) -> None:
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0) if width <= 100 else (1.0,)))
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
 

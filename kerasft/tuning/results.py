@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,6 +74,20 @@ class Search:
     def defaults(self) -> Trial:
         """Trial 0."""
         return self.trials[0]
+
+    @property
+    def chance(self) -> float | None:
+        """A gain in accuracy that chance alone may give: two standard errors of the defaults'.
+
+        The binomial standard error of a share; None for other objectives. The best of many
+        trials gains by chance even more.
+        """
+        header, score = self.header, self.defaults.score
+        count = header["validation_examples"]
+        if header["objective"]["name"] != "val_accuracy" or score is None or not count:
+            return None
+        share = min(max(score, 1 / count), 1 - 1 / count)  # not 0 where all were right
+        return float(2 * math.sqrt(share * (1 - share) / count))
 
     @property
     def best_settings(self) -> dict[str, Any]:

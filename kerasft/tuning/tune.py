@@ -139,6 +139,7 @@ def tune(
         "objective": {"name": monitor, "direction": direction},
         **asked,
         "data": data.fingerprint,
+        "validation_examples": len(getattr(data.validation, "y", ())),
         "preset": describe_weights(config)["fingerprint"],
         "versions": versions() | {"keras-tuner": keras_tuner.__version__},
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

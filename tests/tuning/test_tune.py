@@ -159,6 +159,15 @@ def test_a_search_is_narrowed_around_an_earlier_one(tune):
     assert second.trials[1].values == first.best.values  # the best of the first comes first
 
 
+def test_what_chance_may_give_is_told(tune):
+    search = tune(max_trials=1)
+    count, share = search.header["validation_examples"], search.defaults.score
+    assert count == 5
+    share = min(max(share, 0.2), 0.8)
+    assert search.chance == pytest.approx(2 * (share * (1 - share) / 5) ** 0.5)
+    assert tune({"monitor": "val_f1"}, name="f1", max_trials=1).chance is None
+
+
 def test_a_torn_journal_goes_on(tune):
     whole = told(tune())
     search = tune(name="torn", max_trials=3)
