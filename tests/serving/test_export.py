@@ -11,7 +11,7 @@ import kerasft
 from kerasft.errors import SettingError
 from kerasft.recipes import minilm_tickets as text_recipe
 from kerasft.recipes import resnet_digits as image_recipe
-from tests.training.conftest import photos, prices, reviews, write_table  # noqa: F401
+from tests.conftest import write_table
 
 SERVE = """
 import json, sys

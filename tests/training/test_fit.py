@@ -347,7 +347,7 @@ def test_an_interrupted_fit_keeps_its_best_epoch(preset, photos, tmp_path, monke
 
 
 def test_several_labels_fit_predict_and_reload(preset, tmp_path):
-    from tests.training.conftest import write_table
+    from tests.conftest import write_table
 
     words = ("red", "green", "blue")
     rows = []
