@@ -45,12 +45,12 @@ def quick(recipe, preset, dataset, tmp_path, **settings):
 
 
 @pytest.fixture(scope="module")
-def image_run(preset, photos, tmp_path_factory):  # noqa: F811
+def image_run(preset, photos, tmp_path_factory):
     folder = tmp_path_factory.mktemp("image")
     return quick(image_recipe, preset("resnet"), photos, folder, image_size=40)
 
 
-def test_images_as_bytes_are_served_as_python_predicts_them(image_run, photos, tmp_path):  # noqa: F811
+def test_images_as_bytes_are_served_as_python_predicts_them(image_run, photos, tmp_path):
     path = kerasft.export(image_run, models_dir=tmp_path / "models")
     assert path == tmp_path / "models" / f"resnet_digits_{photos.rsplit('/')[-1]}" / "1"
     files = [f"{photos}/blue/{i}.png" for i in range(3)] + [f"{photos}/red/1.png"]
@@ -68,7 +68,7 @@ def test_the_next_export_is_the_next_version(image_run, tmp_path):
     assert sorted(p.name for p in (tmp_path / "m").iterdir()) == ["1", "2"]
 
 
-def test_texts_are_served_as_python_predicts_them(preset, reviews, tmp_path):  # noqa: F811
+def test_texts_are_served_as_python_predicts_them(preset, reviews, tmp_path):
     run = quick(text_recipe, preset("bert"), reviews, tmp_path)
     path = kerasft.export(run, models_dir=tmp_path / "models")
     texts = ["good film", "the awful movie is bad, not good!", "unknown Wörds 123"]
@@ -99,7 +99,7 @@ def test_pairs_of_texts_are_served(preset, tmp_path):
     assert served["prediction"][0] == expected[0]["prediction"]
 
 
-def test_regression_is_served_in_the_unit_of_the_target(preset, prices, tmp_path):  # noqa: F811
+def test_regression_is_served_in_the_unit_of_the_target(preset, prices, tmp_path):
     run = quick(image_recipe, preset("resnet"), prices, tmp_path, task="regression", image_size=24)
     path = kerasft.export(run, models_dir=tmp_path / "models")
     files = [prices.replace("prices.csv", f"{i}.png") for i in range(3)]
@@ -109,7 +109,7 @@ def test_regression_is_served_in_the_unit_of_the_target(preset, prices, tmp_path
 
 
 @pytest.mark.parametrize(("recipe", "name"), [(image_recipe, "resnet"), (text_recipe, "bert")])
-def test_a_tuned_backbone_is_saved_as_a_preset(recipe, name, preset, photos, reviews, tmp_path):  # noqa: F811
+def test_a_tuned_backbone_is_saved_as_a_preset(recipe, name, preset, photos, reviews, tmp_path):
     dataset = photos if name == "resnet" else reviews
     extra = {"image_size": 24} if name == "resnet" else {}
     run = quick(recipe, preset(name), dataset, tmp_path, trainable_blocks=1, **extra)
