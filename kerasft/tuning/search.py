@@ -15,10 +15,10 @@ from kerasft.runs import write_text
 from kerasft.tuning.display import Display
 from kerasft.tuning.journal import Journal
 from kerasft.tuning.oracles import Oracle, Proposal
+from kerasft.tuning.plan import Plan
 from kerasft.tuning.results import Trial, ranked, trials_csv
 from kerasft.tuning.trial import Task
 from kerasft.tuning.workers import Workers
-from kerasft.tuning.workshop import Workshop
 
 KEPT = 3  # best trials whose weights are kept
 
@@ -33,9 +33,7 @@ class Searcher:
 
     Args:
         folder: The search's folder, locked by this process.
-        header: What the search is; the first line of its journal.
-        workshop: Loads data and models.
-        space: What may be changed.
+        plan: What the search is.
         max_trials: When to stop asking.
         deadline: Time after which no epoch is begun.
         display: Shows what happens.
@@ -44,18 +42,16 @@ class Searcher:
     def __init__(
         self,
         folder: Path,
-        header: dict[str, Any],
-        workshop: Workshop,
-        space: Any,
+        plan: Plan,
         *,
         max_trials: int | None,
         deadline: float | None,
         display: Display,
     ) -> None:
-        self.folder, self.header, self.workshop = folder, header, workshop
-        self.space, self.max_trials, self.deadline = space, max_trials, deadline
+        self.folder, self.header, self.space = folder, plan.header, plan.space
+        self.max_trials, self.deadline = max_trials, deadline
         self.display = display
-        self.direction = header["objective"]["direction"]
+        self.direction = plan.header["objective"]["direction"]
         self.sign = 1 if self.direction == "max" else -1
         self.trials: dict[int, Trial] = {}
         self.numbers: dict[str, int] = {}  # the oracle's keys
@@ -64,12 +60,12 @@ class Searcher:
         self.exhausted = False
         self._scratch = tempfile.TemporaryDirectory(prefix="kerasft-oracle-")
         self.oracle = Oracle(
-            header["tuner"],
-            space,
+            plan.tuner,
+            plan.space,
             self.direction,
             Path(self._scratch.name),
-            seed=header["seed"],
-            max_epochs=header["max_epochs"],
+            seed=plan.header["seed"],
+            max_epochs=plan.header["max_epochs"],
         )
         self.journal = Journal(folder)
 

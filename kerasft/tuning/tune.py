@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
-import datetime
+import contextlib
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
-
-import keras_tuner
+from typing import TextIO
 
 from kerasft.catalog import load_recipe
-from kerasft.config import Config, from_dict, to_dict
-from kerasft.errors import NoTrialError, ResumeError, SettingError
+from kerasft.config import Config
+from kerasft.errors import NoTrialError
 from kerasft.insight import plot_search
-from kerasft.models import choose_monitor
-from kerasft.training.provenance import describe_recipe, describe_weights, precision, versions
+from kerasft.training.provenance import describe_recipe
 from kerasft.tuning.display import Display
-from kerasft.tuning.journal import JOURNAL, Journal, differences, locked, read_journal
-from kerasft.tuning.oracles import FACTOR, TUNERS, hyperband_plan
-from kerasft.tuning.results import Search, load_search
+from kerasft.tuning.journal import Journal, locked, read_journal
+from kerasft.tuning.oracles import FACTOR, hyperband_plan
+from kerasft.tuning.plan import (
+    Plan,
+    check_numbers,
+    compare,
+    count_trials,
+    find_folder,
+    make_plan,
+)
+from kerasft.tuning.results import Search, Trial, load_search
 from kerasft.tuning.search import Searcher, trial_folder
-from kerasft.tuning.space import describe_space, make_space, possible_values, space_line
+from kerasft.tuning.space import space_line
 from kerasft.tuning.tensorboard import write_hparams
-from kerasft.tuning.warm_start import narrowed
 from kerasft.tuning.workers import Workers
-from kerasft.tuning.workshop import Workshop
-
-MAX_TRIALS = 20  # of random and bayesian, where none is given
-# What may be given anew when a search goes on; all else must be as it was.
-_FREE = ("versions", "created")
 
 
 def tune(
@@ -106,83 +105,57 @@ def tune(
     asked = {
         "tuner": tuner, "max_epochs": max_epochs, "executions": executions, "seed": seed,
     }  # fmt: skip
-    folder = _folder(Path(searches_dir) / described["name"], name, resume)
+    check_numbers({**asked, "max_trials": max_trials, "workers": workers, "budget": budget})
+    folder = find_folder(Path(searches_dir) / described["name"], name, resume)
     before = read_journal(folder) if resume else []
-    old = before[0] if before else None
-    config = config if config is not None else module.Config()
-    given = _given(config, module, held)
-    if old is not None:
-        asked = {key: old[key] if value is None else value for key, value in asked.items()}
-        config = from_dict(module.Config, {**old["config"], **given})
-        given = {**old["given"], **given}
-        space = space or old["changes"]
-    usual = {"tuner": "random", "max_epochs": config.epochs, "executions": 1, "seed": config.seed}
-    asked = usual | {key: value for key, value in asked.items() if value is not None}
-    _check(asked, max_trials, workers, budget)
-    searched = make_space(module, config, held=list(given), changes=space)
-    if warm_start is not None:
-        searched = narrowed(searched, warm_start)
-    elif old is not None and old["warm_start"] is not None:
-        searched = narrowed(searched, old["warm_start"])
-    monitor, direction = choose_monitor(config)
-    workshop = Workshop(module, config.seed)
-    with precision(config.precision):
-        data = workshop.data(config)
-        workshop.model(config, data)  # what no trial could do is told before the first
-    header = {
-        "recipe": described,
-        "config": to_dict(config),
-        "given": given,
-        "changes": list(space),
-        "warm_start": str(warm_start) if warm_start else (old or {}).get("warm_start"),
-        "space": describe_space(searched),
-        "objective": {"name": monitor, "direction": direction},
-        **asked,
-        "data": data.fingerprint,
-        "validation_examples": len(getattr(data.validation, "y", ())),
-        "preset": describe_weights(config)["fingerprint"],
-        "versions": versions() | {"keras-tuner": keras_tuner.__version__},
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-    }
-    if old is not None:
-        _compare(folder, old, header)
+    plan = make_plan(
+        module, config, described, asked,
+        old=before[0] if before else None, space=space, held=held, warm_start=warm_start,
+    )  # fmt: skip
+    if before:
+        compare(folder, before[0], plan.header)
     folder.mkdir(parents=True, exist_ok=True)
-    planned = _planned(asked, searched, max_trials)
-    display = Display(
-        lambda trial: trial_folder(folder, trial),
-        {hp.name: getattr(config, hp.name) for hp in searched.space},
-        header["objective"],
-        planned,
-        config.head_epochs if config.trainable_blocks else 0,
-        sys.stderr if progress else None,
-    )
+    planned = count_trials(plan, max_trials)
+    display = _display(plan, folder, planned, sys.stderr if progress else None)
     with locked(folder):
-        if old is None:
-            first = Journal(folder)
-            first.write("search", **header)
-            first.close()
-        _announce(display, header, searched, folder, planned)
+        if not before:
+            with contextlib.closing(Journal(folder)) as journal:
+                journal.write("search", **plan.header)
+        _announce(display, plan, folder, planned)
         searcher = Searcher(
             folder,
-            header,
-            workshop,
-            searched,
-            max_trials=planned if asked["tuner"] in ("random", "bayesian") else max_trials,
+            plan,
+            max_trials=planned if plan.tuner in ("random", "bayesian") else max_trials,
             deadline=None if budget is None else time.time() + budget,
             display=display,
         )
         searcher.replay(before[1:])
         source = described["source"] or described["name"]
-        _run(searcher, Workers(source, workshop, config.seed, workers), display)
-    search = load_search(folder)
-    if all(trial.state != "completed" for trial in search.trials):
+        _run(searcher, Workers(source, plan.workshop, plan.config.seed, workers), display)
+    return _finish(load_search(folder))
+
+
+def _finish(search: Search) -> Search:
+    """Draws the pictures of a search that has a completed trial."""
+    trials, name = search.trials, search.header["objective"]["name"]
+    if all(trial.state != "completed" for trial in trials):
         raise NoTrialError(
-            f"No trial of {folder} was completed{_why(search)}. trials.csv in it tells of all."
+            f"No trial of {search.path} was completed{_why(trials)}. trials.csv in it tells of all."
         )
-    trials = search.trials
     plot_search(search.path, search.header, [vars(trial) for trial in trials])
-    write_hparams(search.path, monitor, trials)
+    write_hparams(search.path, name, trials)
     return search
+
+
+def _display(plan: Plan, folder: Path, planned: int | None, stream: TextIO | None) -> Display:
+    return Display(
+        lambda trial: trial_folder(folder, trial),
+        {hp.name: getattr(plan.config, hp.name) for hp in plan.space.space},
+        plan.header["objective"],
+        planned,
+        plan.config.head_epochs if plan.config.trainable_blocks else 0,
+        stream,
+    )
 
 
 def _run(searcher: Searcher, workers: Workers, display: Display) -> None:
@@ -196,84 +169,13 @@ def _run(searcher: Searcher, workers: Workers, display: Display) -> None:
         searcher.close(reason)
 
 
-def _given(config: Config, module: ModuleType, held: Sequence[str] | None) -> dict[str, Any]:
-    """Returns the settings that are held, with their values."""
-    defaults = to_dict(module.Config())
-    values = to_dict(config)
-    names = [n for n in values if values[n] != defaults[n]] if held is None else held
-    return {name: values[name] for name in names}
-
-
-def _check(
-    asked: dict[str, Any], max_trials: int | None, workers: int, budget: float | None
-) -> None:
-    if asked["tuner"] not in TUNERS:
-        raise SettingError(
-            f"`tuner` must be one of {', '.join(TUNERS)}. Received: tuner={asked['tuner']!r}."
-        )
-    numbers = {**asked, "max_trials": max_trials, "workers": workers, "budget": budget}
-    for name, least in (("max_trials", 1), ("max_epochs", 1), ("executions", 1), ("workers", 1),
-                        ("seed", 0), ("budget", 0)):  # fmt: skip
-        value = numbers[name]
-        if value is not None and value < least:
-            raise SettingError(f"`{name}` must be at least {least}. Received: {name}={value}.")
-
-
-def _folder(parent: Path, name: str | None, resume: bool) -> Path:
-    if name is not None and (Path(name).name != name or name.startswith(".") or not name):
-        raise SettingError(f"`name` must be a plain folder name. Received: name={name!r}.")
-    if not resume:
-        folder = parent / (name or datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S"))
-        if (folder / JOURNAL).exists():
-            raise SettingError(
-                f"There is already a search {folder}. Go on with it (--resume), or give another "
-                "--name."
-            )
-        return folder
-    if name is not None:
-        return load_search(parent / name).path
-    known = sorted(parent.glob(f"*/{JOURNAL}"), key=lambda path: path.stat().st_mtime)
-    if not known:
-        raise SettingError(f"There is no search in {parent} that could go on.")
-    return known[-1].parent
-
-
-def _compare(folder: Path, old: dict[str, Any], header: dict[str, Any]) -> None:
-    def kept(values: dict[str, Any]) -> dict[str, Any]:
-        free = (*_FREE, "event", "given", "changes", "warm_start")
-        return {key: value for key, value in values.items() if key not in free}
-
-    found = differences(kept(old), kept(header))
-    if found:
-        raise ResumeError(
-            f"{folder} cannot go on: it was another search. {'; '.join(found)}. Give what it had, "
-            "or begin a new one under another --name."
-        )
-
-
-def _planned(asked: dict[str, Any], space: Any, max_trials: int | None) -> int | None:
-    """Returns how many trials will run, as far as that can be known."""
-    if asked["tuner"] in ("random", "bayesian"):
-        return max_trials or MAX_TRIALS
-    if asked["tuner"] == "hyperband":
-        plan = hyperband_plan(asked["max_epochs"])
-        total = 1 + sum(trials for bracket in plan for trials, _, _ in bracket)
-    else:
-        total = 1
-        for hp in space.space:
-            values = {*hp.values, hp.default} if hasattr(hp, "min_value") else possible_values(hp)
-            total *= len(set(values))
-    return min(total, max_trials) if max_trials else total
-
-
-def _announce(
-    display: Display, header: dict[str, Any], space: Any, folder: Path, planned: int | None
-) -> None:
+def _announce(display: Display, plan: Plan, folder: Path, planned: int | None) -> None:
+    header = plan.header
     objective = header["objective"]
     more = "more is better" if objective["direction"] == "max" else "less is better"
     display.line(f"search {folder}: {header['tuner']}, {planned} trials, seed {header['seed']}")
     display.line(f"goal   {objective['name']} of the best epoch ({more})")
-    for hp in space.space:
+    for hp in plan.space.space:
         display.line(f"space  {space_line(hp)}")
     if header["tuner"] != "hyperband":
         return
@@ -286,6 +188,6 @@ def _announce(
     display.line(f"plan   {epochs} epochs altogether; one trial of {FACTOR} goes on")
 
 
-def _why(search: Search) -> str:
-    reasons = [t.outcome.get("reason") for t in search.trials if t.state == "failed"]
+def _why(trials: Sequence[Trial]) -> str:
+    reasons = [t.outcome.get("reason") for t in trials if t.state == "failed"]
     return f": {reasons[-1]}" if reasons else ""

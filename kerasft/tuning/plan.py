@@ -1,0 +1,188 @@
+"""What a search is before its first trial: settings, space, objective, and where it is kept."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import keras_tuner
+
+from kerasft.config import Config, from_dict, to_dict
+from kerasft.errors import ResumeError, SettingError
+from kerasft.models import choose_monitor
+from kerasft.training.provenance import describe_weights, precision, versions
+from kerasft.tuning.journal import JOURNAL, differences
+from kerasft.tuning.oracles import TUNERS, hyperband_plan
+from kerasft.tuning.results import load_search
+from kerasft.tuning.space import describe_space, make_space, possible_values
+from kerasft.tuning.warm_start import narrowed
+from kerasft.tuning.workshop import Workshop
+
+MAX_TRIALS = 20  # of random and bayesian, where none is given
+# Not compared when a search goes on: they do not decide what it is, or are in other entries.
+_FREE = ("versions", "created", "event", "given", "changes", "warm_start")
+_LEAST = {"max_trials": 1, "max_epochs": 1, "executions": 1, "workers": 1, "seed": 0, "budget": 0}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A search before its first trial.
+
+    Attributes:
+        header: All that decides what it is; the first line of its journal.
+        config: The settings of trial 0.
+        space: What may be changed.
+        workshop: With the data loaded and the first model built.
+    """
+
+    header: dict[str, Any]
+    config: Config
+    space: keras_tuner.HyperParameters
+    workshop: Workshop
+
+    @property
+    def tuner(self) -> str:
+        """Whose oracle proposes."""
+        return str(self.header["tuner"])
+
+
+def make_plan(
+    module: ModuleType,
+    config: Config | None,
+    described: Mapping[str, Any],
+    asked: Mapping[str, Any],
+    *,
+    old: Mapping[str, Any] | None,
+    space: Sequence[str],
+    held: Sequence[str] | None,
+    warm_start: str | Path | None,
+) -> Plan:
+    """Puts a search together; what no trial could do is refused here, before the first.
+
+    Args:
+        module: The recipe.
+        config: The settings of trial 0, or None for the recipe's.
+        described: The recipe as a record has it.
+        asked: `tuner`, `max_epochs`, `executions` and `seed`, None where not given.
+        old: The header of the search that goes on: what is not given is taken from it.
+        space: As `tune` takes them, and so are `held` and `warm_start`.
+        held: Names.
+        warm_start: A folder.
+    """
+    config = config if config is not None else module.Config()
+    given = _given(config, module, held)
+    if old is not None:
+        asked = {key: old[key] if value is None else value for key, value in asked.items()}
+        config = from_dict(module.Config, {**old["config"], **given})
+        given = {**old["given"], **given}
+        space, warm_start = space or old["changes"], warm_start or old["warm_start"]
+    usual = {"tuner": "random", "max_epochs": config.epochs, "executions": 1, "seed": config.seed}
+    searched = make_space(module, config, held=list(given), changes=space)
+    if warm_start is not None:
+        searched = narrowed(searched, warm_start)
+    monitor, direction = choose_monitor(config)
+    workshop = Workshop(module, config.seed)
+    with precision(config.precision):
+        data = workshop.data(config)
+        workshop.model(config, data)
+    header = {
+        "recipe": described,
+        "config": to_dict(config),
+        "given": given,
+        "changes": list(space),
+        "warm_start": None if warm_start is None else str(warm_start),
+        "space": describe_space(searched),
+        "objective": {"name": monitor, "direction": direction},
+        **usual,
+        **{key: value for key, value in asked.items() if value is not None},
+        "data": data.fingerprint,
+        "validation_examples": len(getattr(data.validation, "y", ())),
+        "preset": describe_weights(config)["fingerprint"],
+        "versions": versions() | {"keras-tuner": keras_tuner.__version__},
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+    return Plan(header, config, searched, workshop)
+
+
+def _given(config: Config, module: ModuleType, held: Sequence[str] | None) -> dict[str, Any]:
+    """Returns the settings that are held, with their values."""
+    defaults = to_dict(module.Config())
+    values = to_dict(config)
+    names = [n for n in values if values[n] != defaults[n]] if held is None else held
+    return {name: values[name] for name in names}
+
+
+def check_numbers(numbers: Mapping[str, Any]) -> None:
+    """Refuses a tuner that is not known, and counts and times that are too small.
+
+    Raises:
+        SettingError: One of them is not valid.
+    """
+    if numbers["tuner"] not in (None, *TUNERS):
+        raise SettingError(
+            f"`tuner` must be one of {', '.join(TUNERS)}. Received: tuner={numbers['tuner']!r}."
+        )
+    for name, least in _LEAST.items():
+        if numbers[name] is not None and numbers[name] < least:
+            raise SettingError(
+                f"`{name}` must be at least {least}. Received: {name}={numbers[name]}."
+            )
+
+
+def find_folder(parent: Path, name: str | None, resume: bool) -> Path:
+    """Returns the folder of a new search, or of the one that goes on.
+
+    Raises:
+        SettingError: The name is taken, or there is no such search.
+    """
+    if name is not None and (Path(name).name != name or name.startswith(".") or not name):
+        raise SettingError(f"`name` must be a plain folder name. Received: name={name!r}.")
+    if not resume:
+        folder = parent / (name or datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S"))
+        if (folder / JOURNAL).exists():
+            raise SettingError(
+                f"There is already a search {folder}. Go on with it (--resume), or give another "
+                "--name."
+            )
+        return folder
+    if name is not None:
+        return load_search(parent / name).path
+    known = sorted(parent.glob(f"*/{JOURNAL}"), key=lambda path: path.stat().st_mtime)
+    if not known:
+        raise SettingError(f"There is no search in {parent} that could go on.")
+    return known[-1].parent
+
+
+def compare(folder: Path, old: Mapping[str, Any], header: Mapping[str, Any]) -> None:
+    """Refuses to go on with a search that was another.
+
+    Raises:
+        ResumeError: With the list of what differs.
+    """
+    before = {key: value for key, value in old.items() if key not in _FREE}
+    now = {key: value for key, value in header.items() if key not in _FREE}
+    found = differences(before, now)
+    if found:
+        raise ResumeError(
+            f"{folder} cannot go on: it was another search. {'; '.join(found)}. Give what it had, "
+            "or begin a new one under another --name."
+        )
+
+
+def count_trials(plan: Plan, max_trials: int | None) -> int:
+    """Returns how many trials will run at most."""
+    if plan.tuner in ("random", "bayesian"):
+        return max_trials or MAX_TRIALS
+    total = 1
+    if plan.tuner == "hyperband":
+        brackets = hyperband_plan(plan.header["max_epochs"])
+        total += sum(trials for bracket in brackets for trials, _, _ in bracket)
+    else:
+        for hp in plan.space.space:
+            values = {*hp.values, hp.default} if hasattr(hp, "min_value") else possible_values(hp)
+            total *= len(set(values))
+    return min(total, max_trials) if max_trials else total
