@@ -84,6 +84,11 @@ class DialedL1L2(keras.regularizers.Regularizer):
     def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
         self.l1, self.l2 = Dial(l1), Dial(l2)
 
+    def set(self, l1: float, l2: float) -> None:
+        """Changes both factors."""
+        self.l1.set(l1)
+        self.l2.set(l2)
+
     def __call__(self, x: Any) -> Any:
         """Returns the penalty of a kernel."""
         absolute = self.l1.read(x.dtype) * ops.sum(ops.abs(x))

@@ -189,12 +189,17 @@ def regularize_backbone(model: keras.Model, *, l1: float, l2: float) -> None:
     """Puts an L1 and L2 penalty on the kernels of the backbone inside `model`.
 
     Keras counts it only while a kernel is trainable, and does not save it: call this after
-    every build, before compiling.
+    every build, before compiling. A penalty that is there already gets the new factors: a graph
+    that was compiled with it follows.
     """
     penalty = DialedL1L2(l1, l2) if l1 or l2 else None
     for block in find_blocks(model):
         for layer in block.layers:
             for inner in flatten_layers(layer):
                 for variable in inner.weights:
-                    if variable.name in _KERNELS:
+                    if variable.name not in _KERNELS:
+                        continue
+                    if penalty is not None and isinstance(variable.regularizer, DialedL1L2):
+                        variable.regularizer.set(l1, l2)
+                    else:
                         variable.regularizer = penalty

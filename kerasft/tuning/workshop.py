@@ -66,8 +66,8 @@ class Bench:
         """Sets weights, dropout and penalties to those of a fresh model of the same structure."""
         for index, penalty in self._penalties:
             given = fresh.weights[index].regularizer
-            penalty.l1.set(float(given.l1))
-            penalty.l2.set(float(given.l2))
+            penalty.set(float(given.l1), float(given.l2))
+            self.model.weights[index].regularizer = penalty  # a kept backbone has the fresh one
         for own, new in zip(self.model.weights, fresh.weights, strict=True):
             if own is not new:  # a kept backbone is the same one in both
                 own.assign(new)
