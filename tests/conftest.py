@@ -2,6 +2,8 @@
 
 import csv
 import os
+import resource
+import signal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
@@ -89,3 +91,20 @@ def write_table(path, rows):
         writer.writeheader()
         writer.writerows(rows)
     return str(path)
+
+
+@pytest.fixture
+def file_size_limit():
+    """Returns a function after which no file can grow beyond so many bytes, or with None again.
+
+    Stands for a full disk: the operating system refuses the write in the same way.
+    """
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    def limit(size):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size or before[0], before[1]))
+
+    yield limit
+    limit(None)
+    signal.signal(signal.SIGXFSZ, handler)

@@ -9,7 +9,7 @@ from kerasft.runs.record import (
     write_history,
     write_manifest,
 )
-from kerasft.runs.weights import restore_weights, save_weights
+from kerasft.runs.weights import restore_weights, save_weights, write_tensors
 
 __all__ = [
     "Run",
@@ -25,5 +25,6 @@ __all__ = [
     "write_history",
     "write_json",
     "write_manifest",
+    "write_tensors",
     "write_text",
 ]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +26,26 @@ def weight_names(variables: Sequence[Any]) -> list[str]:
     return [f"{index:04d}.{variable.name}" for index, variable in enumerate(variables)]
 
 
+def write_tensors(
+    path: Path, values: Mapping[str, np.ndarray], metadata: dict[str, str] | None = None
+) -> None:
+    """Writes a safetensors file atomically.
+
+    Raises:
+        ResourceError: The disk is full.
+    """
+    with atomic_path(path) as temporary:
+        try:
+            save_file(dict(values), temporary, metadata=metadata)
+        except SafetensorError as error:
+            # It hides the operating system's error, which says what to do, in a text.
+            number = re.search(r"os error (\d+)", str(error))
+            if number is None:
+                raise
+            code = int(number[1])
+            raise OSError(code, os.strerror(code), str(path)) from error
+
+
 def save_weights(run: Run, variables: Sequence[Any]) -> None:
     """Writes the values of `variables` into the run, atomically, with their hash."""
     names = weight_names(variables)
@@ -31,8 +54,7 @@ def save_weights(run: Run, variables: Sequence[Any]) -> None:
         for name, variable in zip(names, variables, strict=True)
     }
     path = run.path / WEIGHTS
-    with atomic_path(path) as temporary:
-        save_file(values, temporary)
+    write_tensors(path, values)
     files = {**run.manifest.get("files", {}), WEIGHTS: sha256(path)}
     write_manifest(run, files=files)
 

@@ -16,11 +16,10 @@ from typing import Any
 import keras
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from kerasft.errors import DamagedFileError
 from kerasft.models.blocks import flatten_layers
-from kerasft.runs import atomic_path
+from kerasft.runs import write_tensors
 from kerasft.training.callbacks import KeepBest
 
 
@@ -130,8 +129,7 @@ def save_state(
         },
         "plateau": plateau,
     }
-    with atomic_path(path) as temporary:
-        save_file(arrays, temporary, metadata={"state": json.dumps(facts)})
+    write_tensors(path, arrays, {"state": json.dumps(facts)})
 
 
 def load_state(path: Path) -> TrainingState | None:
@@ -147,7 +145,9 @@ def load_state(path: Path) -> TrainingState | None:
             facts = json.loads(file.metadata()["state"])
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise DamagedFileError(f"{path} is damaged: {error}.") from error
+        raise DamagedFileError(
+            f"{path} is damaged: {error}. Delete it, and the training begins anew."
+        ) from error
     return TrainingState(arrays=arrays, **facts)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import tempfile
 import time
@@ -14,7 +15,7 @@ from kerasft.errors import ResumeError
 from kerasft.runs import write_text
 from kerasft.tuning.display import Display
 from kerasft.tuning.journal import Journal
-from kerasft.tuning.oracles import Oracle, Proposal
+from kerasft.tuning.oracles import Oracle, Proposal, hyperband_plan
 from kerasft.tuning.plan import Plan
 from kerasft.tuning.results import Trial, ranked, trials_csv
 from kerasft.tuning.trial import Task
@@ -207,6 +208,7 @@ class Searcher:
         self._finish(event)
         if trial.continues is not None:
             self._drop_states(trial.continues)
+        self._drop_outranked()
         self._keep_best_weights()
         self.display.ended(trial, list(self.trials.values()))
 
@@ -223,6 +225,24 @@ class Searcher:
     def _keep_best_weights(self) -> None:
         for trial in ranked(list(self.trials.values()), self.direction)[KEPT:]:
             (trial_folder(self.folder, trial.number) / "weights.safetensors").unlink(True)
+
+    def _drop_outranked(self) -> None:
+        """Drops the states of Hyperband's trials that will not go on: enough others are better."""
+        if self.header["tuner"] != "hyperband":
+            return
+        for bracket in hyperband_plan(self.header["max_epochs"]):
+            for (_, _, until), (places, _, _) in itertools.pairwise(bracket):
+                rung = [t for t in self.trials.values() if t.epochs == until]
+                rung = [t for t in rung if self._first(t).epochs == bracket[0][2]]
+                rung = ranked(rung, self.direction)
+                for trial in rung[places:]:
+                    if trial.score != rung[places - 1].score:  # KerasTuner may go on with either
+                        self._drop_states(trial.number)
+
+    def _first(self, trial: Trial) -> Trial:
+        while trial.continues is not None:
+            trial = self.trials[trial.continues]
+        return trial
 
     def _drop_states(self, number: int) -> None:
         for path in trial_folder(self.folder, number).glob("state-*.safetensors"):

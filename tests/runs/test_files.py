@@ -2,11 +2,20 @@
 
 import json
 
+import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 import kerasft
 from kerasft.errors import DamagedFileError, ResourceError, SettingError
-from kerasft.runs import atomic_path, create_run, read_json, write_json, write_manifest
+from kerasft.runs import (
+    atomic_path,
+    create_run,
+    read_json,
+    write_json,
+    write_manifest,
+    write_tensors,
+)
 
 
 def test_a_write_that_fails_leaves_the_old_file(tmp_path):
@@ -31,6 +40,17 @@ def test_a_full_disk_is_told(tmp_path):
 
     with pytest.raises(ResourceError, match=r"a\.json cannot be written: No space left"):
         fill()
+
+
+def test_a_disk_that_is_full_of_weights_is_told(tmp_path, file_size_limit):
+    path = tmp_path / "weights.safetensors"
+    write_tensors(path, {"a": np.ones(10)})
+    file_size_limit(4000)
+    with pytest.raises(ResourceError, match=r"weights\.safetensors cannot be written: File too"):
+        write_tensors(path, {"a": np.zeros(1000)})
+    file_size_limit(None)
+    assert load_file(path)["a"].tolist() == [1.0] * 10
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_number_that_json_has_not_becomes_null(tmp_path):

@@ -5,12 +5,22 @@ import random
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 import kerasft
-from kerasft.errors import DataError, NoTrialError, ResumeError, SettingError
+from kerasft.errors import (
+    DamagedFileError,
+    DataError,
+    NoTrialError,
+    ResourceError,
+    ResumeError,
+    SettingError,
+)
 from kerasft.recipes import resnet_digits
+from kerasft.training.record import Recorder
+from kerasft.tuning import load_search
 from kerasft.tuning.journal import JOURNAL
 from kerasft.tuning.search import Searcher, trial_folder
 
@@ -63,6 +73,9 @@ def test_each_tuner_finds_at_least_the_defaults_and_goes_on_after_a_kill(
     kill(4)
     with pytest.raises(KilledError):
         tune(**options, name="killed")
+    # Of the first rung of Hyperband, one of three trials will go on, and needs its state.
+    states = list((tmp_path / "searches").rglob("killed/trials/*/state-*"))
+    assert len(states) == (1 if tuner == "hyperband" else 0)
     assert told(tune(**options, name="killed", resume=True)) == told(whole)
 
 
@@ -174,6 +187,33 @@ def test_a_torn_journal_goes_on(tune):
     with open(search.path / JOURNAL, "a") as file:
         file.write('{"event": "tri')
     assert told(tune(name="torn", resume=True)) == whole
+
+
+def test_a_full_disk_and_a_damaged_state_lose_nothing(tune, monkeypatch, file_size_limit):
+    whole = told(tune(max_trials=2))
+    began = Recorder.on_epoch_end
+
+    def fill_in_the_second_trial(self, epoch, logs=None):
+        began(self, epoch, logs)
+        if "0001" in str(self.run.path) and epoch == 1:
+            file_size_limit(1000)
+
+    monkeypatch.setattr(Recorder, "on_epoch_end", fill_in_the_second_trial)
+    with pytest.raises(ResourceError, match=r"state-0\.safetensors cannot be written") as raised:
+        tune(name="full", max_trials=2)
+    assert raised.value.exit_code == 6
+    file_size_limit(None)
+    monkeypatch.undo()
+
+    search = load_search(folder := Path(str(raised.value).split("/trials/")[0]))
+    assert [trial.state for trial in search.trials] == ["completed", "running"]
+    state = trial_folder(folder, 1) / "state-0.safetensors"
+    good = state.read_bytes()
+    state.write_bytes(good[:-40])
+    with pytest.raises(DamagedFileError, match=r"state-0\.safetensors is damaged.*begins anew"):
+        tune(name="full", max_trials=2, resume=True)
+    state.write_bytes(good)
+    assert told(tune(name="full", max_trials=2, resume=True)) == whole
 
 
 @pytest.mark.slow

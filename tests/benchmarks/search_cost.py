@@ -1,0 +1,209 @@
+"""What a search costs beside its training: `kerasft tune` and stock KerasTuner side by side.
+
+Both walk the same grid of trainable_blocks and learning_rate: same model, same batches of the
+same examples, same epochs, no early stopping, each side in a process of its own, one after the
+other. KerasTuner is used as its documentation shows it: a function that builds and compiles, and
+`GridSearch.search`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+# TensorFlow reads both at its import, which comes later.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+SIDES = ("kerasft", "keras_tuner")
+RATES = (3e-4, 1e-3, 1e-4, 3e-3, 2e-4, 5e-4, 2e-3, 5e-3, 1.5e-3, 7e-4)
+
+
+def settings(recipe: Any, trials: int, blocks: list[int], epochs: int) -> tuple[Any, list[float]]:
+    """Returns the settings common to all trials, and the learning rates of the grid."""
+    rates = sorted(RATES[: trials // len(blocks)])
+    config = recipe.Config(
+        epochs=epochs, head_epochs=0, patience=0, trainable_blocks=blocks[0], learning_rate=rates[0]
+    )
+    return config, rates
+
+
+def resident() -> float:
+    """Returns the resident memory of this process in MB."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def watch(ended: Callable[[], int], rows: list[tuple[int, float, float]], began: float) -> None:
+    """Notes time and memory whenever another trial has ended."""
+    while True:
+        count = ended()
+        if not rows or count > rows[-1][0]:
+            rows.append((count, time.monotonic() - began, resident()))
+        time.sleep(0.1)
+
+
+def search_kerasft(
+    recipe: Any, config: Any, blocks: list[int], rates: list[float], folder: Path, begin: Any
+) -> list[float]:
+    """Runs the grid by `kerasft.tune`, and returns the scores."""
+    import kerasft
+
+    journal = folder / recipe.__name__.rpartition(".")[2] / "grid" / "journal.jsonl"
+
+    def ended() -> int:
+        return journal.read_text().count('"event": "end"') if journal.exists() else 0
+
+    begin(ended)
+    grid = {"trainable_blocks": blocks, "learning_rate": rates}
+    search = kerasft.tune(
+        recipe,
+        config,
+        tuner="grid",
+        space=[f"{name}={','.join(map(str, values))}" for name, values in grid.items()],
+        held=[field.name for field in dataclasses.fields(config) if field.name not in grid],
+        searches_dir=folder,
+        name="grid",
+        progress=False,
+    )
+    return [trial.score for trial in search.trials]
+
+
+def search_keras_tuner(
+    recipe: Any, config: Any, blocks: list[int], rates: list[float], folder: Path, begin: Any
+) -> list[float]:
+    """Runs the grid by `keras_tuner.GridSearch`, and returns the scores."""
+    import keras
+    import keras_tuner
+
+    from kerasft.models import choose_monitor
+    from kerasft.training.phases import compile_model, make_batches
+
+    data = recipe.load_data(config)
+
+    def build(hp: Any) -> Any:
+        keras.utils.set_random_seed(config.seed)
+        values = {
+            "trainable_blocks": hp.Choice("trainable_blocks", blocks),
+            "learning_rate": hp.Choice("learning_rate", rates),
+        }
+        chosen = dataclasses.replace(config, **values)
+        model = recipe.build_model(chosen, data)
+        compile_model(model, chosen, data)
+        return model
+
+    tuner = keras_tuner.GridSearch(
+        build,
+        objective=keras_tuner.Objective(*choose_monitor(config)),
+        max_trials=len(blocks) * len(rates),
+        directory=folder,
+        project_name="grid",
+        overwrite=True,
+    )
+    begin(lambda: len(tuner.oracle.end_order))
+    tuner.search(
+        make_batches(data.train, config, data.labels, training=True),
+        validation_data=make_batches(data.validation, config, data.labels, training=False),
+        epochs=config.epochs,
+        shuffle=False,
+        verbose=0,
+    )
+    return [tuner.oracle.trials[key].score for key in tuner.oracle.end_order]
+
+
+def run_side(side: str, name: str, trials: int, blocks: list[int], epochs: int) -> dict[str, Any]:
+    """Runs one side in this process and measures it."""
+    from kerasft.catalog import load_recipe
+
+    recipe = load_recipe(name)
+    config, rates = settings(recipe, trials, blocks, epochs)
+    rows: list[tuple[int, float, float]] = []
+
+    def begin(ended: Callable[[], int]) -> None:
+        arguments = (ended, rows, time.monotonic())
+        threading.Thread(target=watch, args=arguments, daemon=True).start()
+
+    function = {"kerasft": search_kerasft, "keras_tuner": search_keras_tuner}[side]
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.monotonic()
+        scores = function(recipe, config, blocks, rates, Path(folder), begin)
+        seconds = time.monotonic() - began
+        time.sleep(0.3)
+        disk = sum(p.stat().st_size for p in Path(folder).rglob("*") if p.is_file()) / 2**20
+    peak = next(
+        int(line.split()[1]) / 1024
+        for line in Path("/proc/self/status").read_text().splitlines()
+        if line.startswith("VmHWM")
+    )
+    return {"seconds": seconds, "peak": peak, "disk": disk, "rows": rows, "scores": scores}
+
+
+def growth(rows: list[tuple[int, float, float]], structures: int) -> float:
+    """Returns the MB a trial that memory grew by, after every kind of model was built once."""
+    late = [row for row in rows if row[0] >= max(len(rows) // 2, structures)]
+    (first, _, low), (last, _, high) = late[0], late[-1]
+    return (high - low) / max(last - first, 1)
+
+
+def main() -> None:
+    """Measures both sides and prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--recipe", default="resnet_digits")
+    parser.add_argument("--trials", type=int, default=12, help="altogether, a multiple of blocks")
+    parser.add_argument("--blocks", default="0,1,2", help="values of trainable_blocks")
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--only", choices=SIDES, help="measure one side alone")
+    parser.add_argument("--json", type=Path, help="where to write all numbers")
+    parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    blocks = [int(part) for part in arguments.blocks.split(",")]
+    if arguments.side:
+        print(
+            json.dumps(
+                run_side(
+                    arguments.side, arguments.recipe, arguments.trials, blocks, arguments.epochs
+                )
+            )
+        )
+        return
+    results = {}
+    for side in [arguments.only] if arguments.only else SIDES:
+        command = [sys.executable, "-m", "tests.benchmarks.search_cost", "--side", side]
+        command += ["--recipe", arguments.recipe, "--trials", str(arguments.trials)]
+        command += [f"--blocks={arguments.blocks}", "--epochs", str(arguments.epochs)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            sys.exit(done.stderr)
+        results[side] = json.loads(done.stdout.splitlines()[-1])
+    print(f"{arguments.recipe}, {arguments.trials} trials of {arguments.epochs} epochs, ", end="")
+    print(f"trainable_blocks {arguments.blocks}, {platform.machine()}, {os.cpu_count()} cores")
+    print("side         seconds  peak MB  MB a trial  disk MB  best")
+    for side, row in results.items():
+        print(
+            f"{side:<12} {row['seconds']:7.0f}  {row['peak']:7.0f}  "
+            f"{growth(row['rows'], len(blocks)):10.1f}  {row['disk']:7.1f}  "
+            f"{max(row['scores']):.4f}"
+        )
+    if len(results) == len(SIDES):
+        apart = max(
+            abs(a - b)
+            for a, b in zip(*(sorted(row["scores"]) for row in results.values()), strict=True)
+        )
+        print(f"largest difference between the sides' scores, in order of size: {apart:.4f}")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(results, indent=1))
+
+
+if __name__ == "__main__":
+    main()
