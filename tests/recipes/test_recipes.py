@@ -70,7 +70,9 @@ def test_real_minilm_sorts_tickets(tmp_path):
     import kerasft
     from kerasft.recipes import minilm_tickets as recipe
 
-    config = recipe.Config(trainable_blocks=0, epochs=4, learning_rate=1e-2, sequence_length=48)
+    config = recipe.Config(
+        trainable_blocks=0, epochs=1, learning_rate=2e-2, sequence_length=32, batch_size=16
+    )
     run = kerasft.fit(recipe, config, runs_dir=tmp_path, progress=False)
     assert run.metrics["test"]["accuracy"] > 0.7
     rows = kerasft.predict(run, ["Where is my parcel? It should have come on Monday."])

@@ -76,6 +76,8 @@ def test_each_tuner_finds_at_least_the_defaults_and_goes_on_after_a_kill(
     # Of the first rung of Hyperband, one of three trials will go on, and needs its state.
     states = list((tmp_path / "searches").rglob("killed/trials/*/state-*"))
     assert len(states) == (1 if tuner == "hyperband" else 0)
+    with open(tmp_path / "searches" / "resnet_digits" / "killed" / JOURNAL, "a") as file:
+        file.write('{"event": "tri')  # the line that was being written
     assert told(tune(**options, name="killed", resume=True)) == told(whole)
 
 
@@ -181,14 +183,6 @@ def test_what_chance_may_give_is_told(tune):
     assert tune({"monitor": "val_f1"}, name="f1", max_trials=1).chance is None
 
 
-def test_a_torn_journal_goes_on(tune):
-    whole = told(tune())
-    search = tune(name="torn", max_trials=3)
-    with open(search.path / JOURNAL, "a") as file:
-        file.write('{"event": "tri')
-    assert told(tune(name="torn", resume=True)) == whole
-
-
 def test_a_full_disk_and_a_damaged_state_lose_nothing(tune, monkeypatch, file_size_limit):
     whole = told(tune(max_trials=2))
     began = Recorder.on_epoch_end
@@ -255,6 +249,6 @@ def test_a_search_killed_at_random_moments_ends_as_one_that_was_not(tune, config
 @pytest.mark.slow
 def test_two_workers_make_the_trials_of_one(tune):
     for tuner in ("random", "grid"):
-        one = tune(tuner=tuner, name=f"{tuner}1")
-        two = tune(tuner=tuner, name=f"{tuner}2", workers=2)
+        one = tune(tuner=tuner, name=f"{tuner}1", max_epochs=1)
+        two = tune(tuner=tuner, name=f"{tuner}2", max_epochs=1, workers=2)
         assert told(two) == told(one)
