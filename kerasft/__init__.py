@@ -2,7 +2,7 @@
 
 The rooms, from the lowest; each imports only from those above it (a test reads the imports):
 
-    config, errors, network, presets, catalog    settings and names; standard library only
+    config, errors, network, presets, catalog, quiet    settings and names; standard library only
     data          sources -> splits -> arrays, prepared once -> batches
     models        backbones, blocks by depth, heads, objectives
     runs          the folder that a fit leaves behind

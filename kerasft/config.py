@@ -201,6 +201,9 @@ class Config:
     patience: int = setting(3, "Epochs without a better monitor before a phase stops (0: never)", minimum=0)
     monitor: str | None = setting(None, "Metric of the validation split that picks the best epoch: val_accuracy, val_f1, val_loss, val_rmse, val_r2, ... (default: by task)")
     precision: str = setting("float32", "Number format of the computation", choices=("float32", "mixed_bfloat16", "mixed_float16"))
+    cache: bool = setting(True, "Compute what frozen layers give once and keep it, where that saves work")
+    cache_gigabytes: float = setting(8.0, "The most that it may keep, in memory or in temporary files", minimum=0)
+    cache_precision: str = setting("float32", "Number format in which it is kept: bfloat16 needs half", choices=("float32", "bfloat16"))
     seed: int = setting(0, "Seed of splits, order, initial weights and dropout", minimum=0)
     # fmt: on
 

@@ -7,10 +7,11 @@ import pytest
 
 import kerasft
 
-LOWEST = {"config", "errors", "network", "presets", "catalog"}
+LOWEST = {"config", "errors", "network", "presets", "catalog", "quiet"}
 ALLOWED = {
     "config": {"errors"},
     "errors": set(),
+    "quiet": set(),
     "network": {"errors"},
     "presets": {"errors", "network"},
     "catalog": {"config", "errors"},

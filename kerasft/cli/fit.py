@@ -29,7 +29,7 @@ def fit(module: ModuleType, config: Config, runs_dir: str, name: str | None) -> 
     elif wants("quiet"):
         click.echo(run.path)
     else:
-        print_facts(_report(run, config))
+        print_facts(report(run, config))
 
 
 def describe(run: Any) -> dict[str, Any]:
@@ -44,7 +44,8 @@ def describe(run: Any) -> dict[str, Any]:
     }
 
 
-def _report(run: Any, config: Config) -> dict[str, Any]:
+def report(run: Any, config: Config) -> dict[str, Any]:
+    """Returns what a person is told of a run that was made."""
     path = shlex.quote(str(run.path))
     example = "'a text'" if isinstance(config, TextConfig) else "picture.png"
     seconds = run.manifest.get("seconds")

@@ -17,8 +17,8 @@ from kerasft.cli.options import (
     setting_options,
     write_grouped_options,
 )
-from kerasft.cli.startup import quiet_start
 from kerasft.config import Config
+from kerasft.quiet import quiet_start
 
 Action = Callable[..., None]
 

@@ -3,38 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import re
 import sys
-import tempfile
 from collections.abc import Iterator
 
-import click
-
-# What the C++ side writes: `I0000 00:00:1795468996.27 5259 file.cc:31] text`, and its heading.
-_CHATTER = re.compile(r"^([IWEF]\d{4} \S+ +\d+ \S+\]|WARNING: All log messages before absl)")
-_USER_DECIDES = "TF_CPP_MIN_LOG_LEVEL" in os.environ
+from kerasft.quiet import quiet_start
 
 
 def start_keras() -> None:
     """Imports Keras and its backend; their start-up notices are kept from the user."""
     with quiet_start():
         import keras  # noqa: F401
-
-
-@contextlib.contextmanager
-def quiet_start() -> Iterator[None]:
-    """Surrounds what may import TensorFlow, and holds back the notices of its start.
-
-    A user who set TF_CPP_MIN_LOG_LEVEL decides alone what is shown.
-    """
-    if _USER_DECIDES or "tensorflow" in sys.modules:
-        yield
-        return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    # TensorFlow 2.21 writes some notices before it reads its level: they are filtered.
-    with _filtered_stderr():
-        yield
 
 
 @contextlib.contextmanager
@@ -47,26 +25,3 @@ def working() -> Iterator[None]:
     start_keras()
     with contextlib.redirect_stdout(sys.stderr):
         yield
-
-
-@contextlib.contextmanager
-def _filtered_stderr() -> Iterator[None]:
-    """Holds back what is written to file descriptor 2, then passes on what is no chatter."""
-    sys.stderr.flush()
-    with tempfile.TemporaryFile() as held:
-        terminal = os.dup(2)
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        finally:
-            sys.stderr.flush()
-            os.dup2(terminal, 2)
-            os.close(terminal)
-            held.seek(0)
-            _pass_on(held.read().decode(errors="replace"))
-
-
-def _pass_on(text: str) -> None:
-    for line in text.splitlines():
-        if not _CHATTER.match(line):
-            click.echo(line, err=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from kerasft.cli.fit import report as fit_report
 from kerasft.cli.options import given_settings, wants
 from kerasft.cli.output import print_facts, print_json
 from kerasft.cli.recipe_group import RecipeGroup
@@ -38,6 +39,8 @@ class Duration(click.ParamType):
 def tune(module: ModuleType, config: Config, **options: Any) -> None:
     """Searches, and tells the winner and the line that fits it."""
     held = given_settings(click.get_current_context(), type(config))
+    if "epochs" in held and options["max_epochs"] not in (None, config.epochs):
+        raise click.UsageError("--epochs and --max-epochs say the same of a trial: give one.")
     space, warm_start = options.pop("space"), options.pop("from_")
     fit_best = options.pop("fit_best")
     with working():
@@ -57,12 +60,14 @@ def tune(module: ModuleType, config: Config, **options: Any) -> None:
             best = type(config)(**search.best_settings)
             run = kerasft.fit(module, best, progress=not wants("quiet"))
             report["run"], report["metrics"] = run.path, run.metrics
+            fitted = fit_report(run, best)
     if wants("json"):
         print_json(report)
     elif wants("quiet"):
         click.echo(search.path)
     else:
-        print_facts(_facts(report))
+        facts = _facts(report)
+        print_facts({**facts, **fitted} if fit_best else facts)
 
 
 def describe(search: Any) -> dict[str, Any]:
@@ -71,7 +76,9 @@ def describe(search: Any) -> dict[str, Any]:
 
     header, best, trials = search.header, search.best, search.trials
     records = [{"values": trial.values, "score": trial.score} for trial in trials]
-    states = [trial.state for trial in trials]
+    scores = [trial.score for trial in trials if trial.score is not None]
+    by_chance = search.chance is not None and max(scores) - min(scores) < search.chance
+    states = ["interrupted" if t.state == "running" else t.state for t in trials]
     return {
         "search": search.path,
         "recipe": header["recipe"]["name"],
@@ -82,7 +89,7 @@ def describe(search: Any) -> dict[str, Any]:
         "defaults": {"score": search.defaults.score, "values": search.defaults.values},
         "chance": search.chance,
         "validation_examples": header["validation_examples"],
-        "importance": importance(header["space"], records),
+        "importance": {} if by_chance else importance(header["space"], records),
         "fit": search.fit_command,
     }
 
@@ -102,7 +109,8 @@ def _facts(report: dict[str, Any]) -> dict[str, Any]:
     }
     if report["defaults"]["score"] is not None:
         gain = best["score"] - report["defaults"]["score"]
-        facts["defaults"] = f"{objective} {report['defaults']['score']:.4g} (gain {gain:+.2g})"
+        tie = ", best by its smaller val_loss" if not gain and best["trial"] else ""
+        facts["defaults"] = f"{objective} {report['defaults']['score']:.4g} (gain {gain:+.2g}{tie})"
         if gain and report["chance"] is not None and abs(gain) < report["chance"]:
             facts["chance"] = (
                 f"a gain below {report['chance']:.2g} may be chance with "
@@ -113,10 +121,7 @@ def _facts(report: dict[str, Any]) -> dict[str, Any]:
         told = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
         facts["matters"] = told
     facts["search"] = f"{report['search']} (trials.csv, objective.png, settings.png)"
-    if "run" in report:
-        facts["run"] = str(report["run"])
-    else:
-        facts["next"] = report["fit"]
+    facts["next"] = report["fit"]
     return facts
 
 

@@ -7,24 +7,28 @@ images, texts preparation, once
 preparation   all of it in order: `load_data`
 audit         notes and a summary
 inputs        what `predict` is given
-batches       the order of an epoch
+batches       the order of an epoch (ragged: rows of different length)
+streams       batches on their way into TensorFlow
 """
 
 from kerasft.data.audit import summarize
-from kerasft.data.batches import Batches, class_weights
+from kerasft.data.batches import Batches, class_weights, text_lengths
 from kerasft.data.examples import Data, Examples, Labels, Split
 from kerasft.data.inputs import read_inputs
 from kerasft.data.labels import encode
 from kerasft.data.preparation import load_data, prepare_data, prepare_inputs, prepare_split
+from kerasft.data.ragged import Ragged
 from kerasft.data.rendered import load_glyphs
 from kerasft.data.sources import read_dataset
 from kerasft.data.splits import make_splits
+from kerasft.data.streams import stream
 
 __all__ = [
     "Batches",
     "Data",
     "Examples",
     "Labels",
+    "Ragged",
     "Split",
     "class_weights",
     "encode",
@@ -36,5 +40,7 @@ __all__ = [
     "prepare_split",
     "read_dataset",
     "read_inputs",
+    "stream",
     "summarize",
+    "text_lengths",
 ]

@@ -8,6 +8,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerasft.data.ragged import Ragged
+
 # Text batches have the length of their longest text. Where every new shape is compiled (XLA, on
 # accelerators) lengths are multiples of this, so that few are.
 MULTIPLE = 8
@@ -25,7 +27,7 @@ class Batches(keras.utils.PyDataset):
     a PyDataset once more unless it is told `shuffle=False`.
 
     Args:
-        x: As in `Split.x`.
+        x: As in `Split.x`; a dict may hold `Ragged` arrays too, and features of floats.
         y: As in `Split.y`, or None for prediction.
         batch_size: Examples in a batch, at least 1.
         seed: Decides the order together with the epoch.
@@ -33,6 +35,7 @@ class Batches(keras.utils.PyDataset):
         by_length: Without `shuffle`: texts from the shortest to the longest, which evaluates and
             predicts them faster. `order` tells where each example stood in the arrays.
         sample_weight: Weight of each example, shape (n,).
+        lengths: Of the texts, shape (n,); by default what the `padding_mask` of x tells.
 
     Example:
         >>> batches = Batches(data.train.x, data.train.y, batch_size=32, shuffle=True)
@@ -49,6 +52,7 @@ class Batches(keras.utils.PyDataset):
         shuffle: bool = False,
         by_length: bool = False,
         sample_weight: np.ndarray | None = None,
+        lengths: np.ndarray | None = None,
     ) -> None:
         super().__init__()
         self.x = x
@@ -58,7 +62,9 @@ class Batches(keras.utils.PyDataset):
         self.shuffle = shuffle
         self.by_length = by_length
         self.sample_weight = sample_weight
-        self._lengths = text_lengths(x) if shuffle or by_length else None
+        self._lengths = None
+        if shuffle or by_length:
+            self._lengths = text_lengths(x) if lengths is None else lengths
         self._multiple = MULTIPLE if compiles_shapes() else 1
         self._within_epoch = False
         self.epoch = 0
@@ -112,22 +118,29 @@ class Batches(keras.utils.PyDataset):
         return math.ceil(self.num_examples / self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[Any, ...]:
+        batch = self.batch(index)
+        if index == 1 and not self._within_epoch and isinstance(batch[0], dict):
+            return self._widen_for_signature(batch[0]), *batch[1:]
+        return batch
+
+    def batch(self, index: int) -> tuple[Any, ...]:
+        """Returns a batch: x, y and weights, as far as there are any."""
         if not -len(self) <= index < len(self):
             raise IndexError(f"There are {len(self)} batches. Received: index {index}.")
         index %= len(self)
         chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        x: Any
-        if isinstance(self.x, dict):
-            x = {name: values[chosen] for name, values in self.x.items()}
-            x = trim_texts(x, self._multiple)
-            x = self._widen_for_signature(x) if index == 1 and not self._within_epoch else x
-        else:
-            x = self.x[chosen]
-        if self.y is None:
-            return (x,)
-        if self.sample_weight is None:
-            return x, self.y[chosen]
-        return x, self.y[chosen], self.sample_weight[chosen]
+        x = self._take(self.x, chosen) if isinstance(self.x, dict) else self.x[chosen]
+        rest = (part[chosen] for part in (self.y, self.sample_weight) if part is not None)
+        return x, *rest
+
+    def _take(self, x: dict[str, Any], chosen: np.ndarray) -> dict[str, np.ndarray]:
+        """Returns examples, texts cut to the longest of them."""
+        plain = {name: v[chosen] for name, v in x.items() if not isinstance(v, Ragged)}
+        tokens = {name: v for name, v in plain.items() if np.issubdtype(v.dtype, np.integer)}
+        ragged = {
+            name: v.take(chosen, self._multiple) for name, v in x.items() if isinstance(v, Ragged)
+        }
+        return {**plain, **trim_texts(tokens, self._multiple), **ragged}
 
     def _widen_for_signature(self, x: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Makes the second batch longer than the first, outside an epoch only.
@@ -136,6 +149,8 @@ class Batches(keras.utils.PyDataset):
         length may change (`get_tensor_spec`). Were they of one length by chance, a later batch of
         another length would stop the training.
         """
+        if any(values.dtype.kind not in "iu" for values in x.values()):
+            return x  # features are fed by `stream`, which tells the signature itself
         width = next(iter(x.values())).shape[1]
         first = next(iter(self[0][0].values())).shape[1]
         if width != first:

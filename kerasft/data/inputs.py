@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,14 +56,20 @@ def _image_inputs(config: Config, item: str) -> Iterator[tuple[Any, str]]:
 
 
 def _text_inputs(config: Config, item: str) -> Iterator[tuple[Any, str]]:
+    if _is(item, Path.is_dir):
+        raise DataError(
+            f"The run reads texts, not the folder {item!r}. Texts, tables and .txt files can be "
+            "predicted."
+        )
     suffix = Path(item).suffix.lower() if len(item) < 1000 and "\n" not in item else ""
     readable = suffix in (*TABLE_EXTENSIONS, ".txt")
-    if not _is_file(item) and (not readable or len(item.split()) > 1):
+    is_file = _is(item, Path.is_file)
+    if not is_file and (not readable or len(item.split()) > 1):
         yield _text(config, item, "The input"), item
         return
     path = Path(item).expanduser()
-    if not readable or not _is_file(item):
-        what = "The run reads texts, not the file" if _is_file(item) else "There is no file"
+    if not readable or not is_file:
+        what = "The run reads texts, not the file" if is_file else "There is no file"
         raise DataError(f"{what} {item!r}. Texts, tables and .txt files can be predicted.")
     if suffix != ".txt":
         yield from _table_inputs(config, path)
@@ -77,9 +83,9 @@ def _text_inputs(config: Config, item: str) -> Iterator[tuple[Any, str]]:
             yield _text(config, line.rstrip("\r"), f"Line {number} of {item}"), line.rstrip("\r")
 
 
-def _is_file(item: str) -> bool:
+def _is(item: str, kind: Callable[[Path], bool]) -> bool:
     try:
-        return Path(item).expanduser().is_file()
+        return kind(Path(item).expanduser())
     except OSError:  # too long for a path
         return False
 

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from kerasft.errors import SettingError
-from kerasft.models.blocks import flatten_layers
+from kerasft.models.blocks import flatten_layers, hold_still
 from kerasft.presets import Preset, resolve
 
 # ImageNet weights without a stated scaling are mostly of the -1..1 kind (Keras' "tf" mode).
@@ -51,6 +51,7 @@ def _as_loaded(backbone: keras.Model, values: list[Any]) -> keras.Model:
         variable.assign(value)
     for layer in flatten_layers(backbone):
         layer.trainable = True
+    hold_still(backbone, False)
     return backbone
 
 

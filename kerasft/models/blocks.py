@@ -132,7 +132,8 @@ def freeze(
 ) -> None:
     """Freezes a backbone by depth; call it before compiling.
 
-    Frozen BatchNormalization runs in inference mode, with its pretrained statistics.
+    Frozen BatchNormalization runs in inference mode, with its pretrained statistics, and Dropout in
+    frozen blocks is off.
 
     Args:
         backbone: A KerasHub backbone, or a model with one inside.
@@ -161,10 +162,25 @@ def freeze(
     for index, block in enumerate(blocks):
         for layer in block.layers:
             layer.trainable = index >= first
+            hold_still(layer, index < first)
             if freeze_batch_norm:
                 for inner in flatten_layers(layer):
                     if isinstance(inner, keras.layers.BatchNormalization):
                         inner.trainable = False
+
+
+def hold_still(layer: keras.layers.Layer, still: bool) -> None:
+    """Switches the Dropout inside a layer off while it is frozen, or on again.
+
+    Keras leaves Dropout and StochasticDepth of frozen layers on in training: noise on features
+    that nothing can adapt to, and that must be computed anew in every epoch. Switch before
+    compiling: a traced graph goes on as it was.
+    """
+    for inner in flatten_layers(layer):
+        if still and isinstance(getattr(inner, "rate", None), float) and inner.rate:
+            inner.rate_when_trained, inner.rate = inner.rate, 0.0
+        elif not still and hasattr(inner, "rate_when_trained"):
+            inner.rate = inner.rate_when_trained
 
 
 def flatten_layers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:

@@ -93,6 +93,8 @@ def _install(parent: Path, name: str, write: Any) -> Path:
         (temporary / "content").rename(target)
     finally:
         shutil.rmtree(temporary)
+        if not target.exists() and not any(parent.iterdir()):
+            parent.rmdir()
     return target
 
 
@@ -141,8 +143,9 @@ def serving_function(loaded: Loaded) -> tuple[Any, list[Any], list[Any]]:
     from kerasft.data.texts import load_preprocessor
 
     preprocessor = load_preprocessor(loaded.config)
-    # It has no weights to build, but the archive must own its vocabulary tables.
-    preprocessor.built = True
+    # The archive must own its vocabulary tables; in the graph it would be built too late.
+    if not preprocessor.built:
+        preprocessor.build(None)
 
     def serve_texts(text: Any) -> dict[str, Any]:
         return _outputs(labels, model(preprocessor(x=text), training=False))

@@ -159,9 +159,10 @@ class KeepBest(keras.callbacks.Callback):
 
     def why_stopped(self, phase: str) -> str:
         """Returns a line that tells why a phase ended early."""
+        better = "higher" if self.sign > 0 else "lower"
         return (
             f"phase  {phase} stopped after epoch {(self.stopped_epoch or 0) + 1}: "
-            f"{self.patience} epochs without a better {self.monitor}"
+            f"{self.patience} epochs without a {better} {self.monitor}"
         )
 
     def restore(self) -> None:

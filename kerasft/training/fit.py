@@ -16,6 +16,7 @@ from kerasft.data import Data
 from kerasft.errors import DataError
 from kerasft.models import choose_monitor
 from kerasft.runs import Run, create_run, save_weights
+from kerasft.training.bench import Bench
 from kerasft.training.callbacks import KeepBest
 from kerasft.training.loop import train
 from kerasft.training.phases import Phase, changing_weights
@@ -108,7 +109,7 @@ def _train(
         return [*tensorboard(run), line]
 
     try:
-        train(model, config, data, keeper, Recorder(run), watchers=watchers, stopped=write)
+        train(Bench(model), config, data, keeper, Recorder(run), watchers=watchers, say=write)
     finally:
         if keeper.best_epoch is not None:
             _save(run, model)

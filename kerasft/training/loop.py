@@ -9,7 +9,8 @@ from typing import Any
 import keras
 
 from kerasft.config import Config
-from kerasft.data import Data
+from kerasft.data import Data, stream
+from kerasft.training.bench import Bench
 from kerasft.training.callbacks import (
     EpochOrder,
     KeepBest,
@@ -17,9 +18,9 @@ from kerasft.training.callbacks import (
     PlateauWarmUp,
     SeparatePenalty,
 )
+from kerasft.training.features import Features, View
 from kerasft.training.phases import (
     Phase,
-    compile_model,
     frozen_backbone,
     make_batches,
     phase_schedule,
@@ -29,40 +30,40 @@ from kerasft.training.phases import (
 from kerasft.training.record import Recorder
 from kerasft.training.state import SaveState, TrainingState, load_state, reseed, seed_states
 
+_SHORT_STEP = 5e8  # multiplications: ten times what a call from Python costs
+_AT_ONCE = 32
 Watchers = Callable[[Phase, int], Sequence[keras.callbacks.Callback]]
 
 
 def train(
-    model: keras.Model,
+    bench: Bench,
     config: Config,
     data: Data,
     keeper: KeepBest,
     recorder: Recorder,
     *,
     watchers: Watchers = lambda phase, epochs: (),
-    compiled: Callable[[Phase], keras.Model] | None = None,
+    features: Features | None = None,
     state: Path | None = None,
-    stopped: Callable[[str], None] = lambda line: None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> None:
     """Trains all phases of a config; the model has its best weights at the end.
 
     Args:
-        model: As the recipe's `build_model` gives it.
+        bench: With the model as the recipe's `build_model` gives it.
         config: The settings.
         data: As the recipe's `load_data` gives it.
         keeper: Early stopping; it knows the best epoch afterwards.
         recorder: Gets every epoch.
         watchers: Returns further callbacks for a phase and the number of epochs of all phases.
-        compiled: Returns the model compiled for a phase; compiles it by default.
+        features: Those of other trainings that this one may share; its own by default.
         state: A file in which the state is kept after every epoch. Where it is there already,
             the training goes on from it: its weights, optimizer, seeds, early stopping and
             order of examples are those of a training that never stopped. Schedules are laid
             out for `config.epochs`, whatever they were laid out for before.
-        stopped: Gets a line when a phase ends early.
+        say: Gets a line about what is kept of frozen layers, and when a phase ends early.
     """
-    batches = make_batches(data.train, config, data.labels, training=True)
-    validation = make_batches(data.validation, config, data.labels, training=False)
-    compiled = compiled or (lambda phase: _compile(model, config, data, phase))
+    model = bench.model
     begun = load_state(state) if state is not None else None
     reseed(model, config.seed)
     if begun is not None:
@@ -71,6 +72,7 @@ def train(
         begun.restore_keeper(keeper)
         recorder.history[:] = begun.history
     phases = plan_phases(config)
+    views = (features or Features()).views(bench, phases, config, data, say)
     total, first = sum(phase.epochs for phase in phases), 0
     try:
         for index, phase in enumerate(phases):
@@ -78,14 +80,22 @@ def train(
             going_on = begun if begun is not None and begun.phase == index else None
             if begun is None or begun.phase <= index:
                 recorder.phase = phase.name
+                view = views[phase.name]
+                batches = make_batches(data.train, config, data.labels, training=True, x=view.train)
+                validation = make_batches(
+                    data.validation, config, data.labels, training=False, x=view.validation
+                )
                 with frozen_backbone(model, not phase.backbone):
-                    part = compiled(phase)
+                    part = bench.compiled(
+                        config, data, phase, view.model,
+                        steps_per_execution=_steps_at_once(view, config, batches),
+                    )  # fmt: skip
                     plateau = _plateau(config, data, phase, keeper)
                     _begin_phase(part, keeper, going_on, plateau)
                     if keeper.stopped_epoch is None:
                         part.fit(
-                            batches,
-                            validation_data=validation,
+                            stream(batches),
+                            validation_data=stream(validation),
                             initial_epoch=first if going_on is None else going_on.epoch,
                             epochs=last,
                             shuffle=False,  # the batches are in a random order of their own
@@ -102,16 +112,23 @@ def train(
                             ],
                         )
                 keeper.restore()
-                if keeper.stopped_epoch is not None:
-                    stopped(keeper.why_stopped(phase.name))
+                if keeper.stopped_epoch is not None and keeper.stopped_epoch + 1 < last:
+                    say(keeper.why_stopped(phase.name))
             first = last
     finally:
         keeper.restore()
 
 
-def _compile(model: keras.Model, config: Config, data: Data, phase: Phase) -> keras.Model:
-    compile_model(model, config, data, phase=phase)
-    return model
+def _steps_at_once(view: View, config: Config, batches: Any) -> int:
+    """Returns how many steps run without Python in between: several where a step is short.
+
+    A call from Python takes about a millisecond, in which two cores multiply some 50 million
+    numbers.
+    """
+    if config.learning_rate_schedule == "plateau":  # its warm-up sets the rate of every step
+        return 1
+    step = 3 * config.batch_size * max(view.work, 1.0)
+    return max(1, min(int(_SHORT_STEP // step), _AT_ONCE, len(batches)))
 
 
 def _begin_phase(

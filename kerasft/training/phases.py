@@ -11,10 +11,10 @@ from typing import Any
 import keras
 
 from kerasft.config import Config
-from kerasft.data import Batches, Data, Labels, Split, class_weights
+from kerasft.data import Batches, Data, Labels, Split, class_weights, text_lengths
 from kerasft.errors import DataError, SettingError
 from kerasft.models import DataLoss, find_blocks, make_loss, make_metrics, regularize_backbone
-from kerasft.models.blocks import flatten_layers
+from kerasft.models.blocks import flatten_layers, hold_still
 from kerasft.training.optimizers import make_optimizer, make_schedule
 
 
@@ -63,12 +63,14 @@ def frozen_backbone(model: keras.Model, frozen: bool) -> Iterator[None]:
         if frozen:
             for layer in layers:
                 layer.trainable = False
+                hold_still(layer, True)
         yield
     finally:
         # Parents stand before their children, whose flags they would overwrite.
         for layer, flag in zip(layers, before, strict=True):
             if layer.trainable != flag:
                 layer.trainable = flag
+                hold_still(layer, False)
 
 
 def changing_weights(model: keras.Model) -> list[Any]:
@@ -86,11 +88,20 @@ def changing_weights(model: keras.Model) -> list[Any]:
     return [variable for variable in model.weights if id(variable) not in frozen]
 
 
-def make_batches(split: Any, config: Config, labels: Labels, *, training: bool) -> Any:
+def make_batches(
+    split: Any, config: Config, labels: Labels, *, training: bool, x: Any = None
+) -> Any:
     """Returns the batches of a split: shuffled and weighted for training.
 
     A split that is a `keras.utils.PyDataset` already (a recipe that renders its images) is
     returned as it is.
+
+    Args:
+        split: Examples.
+        config: Its batch_size, class_weight and seed are used.
+        labels: For the weights of classes.
+        training: Whether to shuffle and to weigh.
+        x: What stands for `split.x`, example by example; the order stays that of `split.x`.
     """
     if isinstance(split, keras.utils.PyDataset):
         return split
@@ -98,13 +109,14 @@ def make_batches(split: Any, config: Config, labels: Labels, *, training: bool) 
     if training and config.class_weight == "balanced":
         weights = class_weights(split.y, labels.num_outputs)[split.y].astype("float32")
     return Batches(
-        split.x,
+        split.x if x is None else x,
         split.y,
         batch_size=config.batch_size,
         seed=config.seed,
         shuffle=training,
         by_length=not training,
         sample_weight=weights,
+        lengths=text_lengths(split.x),
     )
 
 
@@ -128,8 +140,8 @@ def compile_model(
 ) -> None:
     """Compiles a model with the optimizer, schedule, loss and metrics of its settings.
 
-    Use it before plain Keras `fit`; `kerasft.fit` calls it for every phase. Whatever is to be
-    frozen must be frozen before.
+    Use it before plain Keras `fit`; `kerasft.fit` does the same for every phase. Whatever is to
+    be frozen must be frozen before.
 
     Args:
         model: As the recipe's `build_model` gives it.
@@ -141,11 +153,25 @@ def compile_model(
         >>> compile_model(model, config, data)
         >>> model.fit(data.train.x, data.train.y, batch_size=config.batch_size, epochs=3)
     """
-    phase = phase or plan_phases(config)[-1]
     if data.train is None:
         raise DataError("There are no training examples to compile the model for.")
     if config.backbone_l1 or config.backbone_l2:
         regularize_backbone(model, l1=config.backbone_l1, l2=config.backbone_l2)
+    compile_part(model, config, data, phase or plan_phases(config)[-1])
+
+
+def compile_part(
+    model: keras.Model, config: Config, data: Data, phase: Phase, *, steps_per_execution: int = 1
+) -> None:
+    """Compiles a model, or a part of one whose backbone is regularized already, for a phase.
+
+    Args:
+        model: With the output of the whole.
+        config: The settings.
+        data: For the number of steps and the labels.
+        phase: Whose rate and schedule are used.
+        steps_per_execution: As Keras has it: steps that run without Python in between.
+    """
     if not model.trainable_variables:
         raise SettingError("Nothing of the model is trainable: the recipe froze its head too.")
     loss = make_loss(config, data.labels)
@@ -154,4 +180,5 @@ def compile_model(
         loss=loss,
         metrics=make_metrics(data.labels),
         weighted_metrics=[DataLoss(loss)],
+        steps_per_execution=steps_per_execution,
     )

@@ -52,11 +52,7 @@ def open_record(
         data={
             "dataset": config.dataset,
             "fingerprint": data.fingerprint,
-            "examples": {
-                split: len(part.y)
-                for split in ("train", "validation", "test")
-                if (part := getattr(data, split)) is not None and hasattr(part, "y")
-            },
+            "examples": _examples(data),
             "notes": list(data.notes),
         },
         weights=describe_weights(config),
@@ -65,15 +61,26 @@ def open_record(
     write_history(run, [])
 
 
+def _examples(data: Data) -> dict[str, int]:
+    """Returns the number of examples of every split that has a fixed one."""
+    parts = {split: getattr(data, split) for split in ("train", "validation", "test")}
+    return {split: len(part.y) for split, part in parts.items() if hasattr(part, "y")}
+
+
+def data_lines(config: Config, data: Data) -> list[str]:
+    """Returns what a person should know of the data before a training."""
+    counts = ", ".join(f"{count:,} {split}" for split, count in _examples(data).items())
+    kinds = f" in {len(data.labels.names)} classes" if data.labels.names else ""
+    lines = [f"data   {config.dataset}: {counts}{kinds}"]
+    return lines + [f"note   {note}" for note in data.notes]
+
+
 def announce(
     write: Callable[..., None], run: Run, config: Config, data: Data, model: keras.Model
 ) -> None:
     """Says what will be trained on what."""
-    counts = ", ".join(f"{n:,} {s}" for s, n in run.manifest["data"]["examples"].items())
-    kinds = f" in {len(data.labels.names)} classes" if data.labels.names else ""
-    write(f"data   {config.dataset}: {counts}{kinds}")
-    for note in data.notes:
-        write(f"note   {note}")
+    for line in data_lines(config, data):
+        write(line)
     source = config.preset or "built by the recipe"
     write(f"model  {source}{'' if config.pretrained else ' (random weights)'}")
     for line in block_table(model).splitlines():

@@ -48,8 +48,12 @@ class Display:
             self.stream.flush()
 
     def began(self, trial: Trial) -> None:
-        """Starts the clock of a trial."""
+        """Starts the clock of a trial, and tells of one that was interrupted."""
         self.began_at[trial.number] = time.monotonic()
+        folder = self.folder(trial.number)
+        if any(folder.glob("state-*")):
+            epochs = len(Run(folder).history)
+            self.line(f"trial {trial.number:>{self.width}}  goes on after its epoch {epochs}")
 
     def tick(self, running: list[int]) -> None:
         """Redraws the living line: what each running trial has reached."""

@@ -120,12 +120,23 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str =
     """
     found = []
     for name in dict.fromkeys([*before, *now]):
-        old, new = before.get(name), now.get(name)
+        old, new = _by_name(before.get(name)), _by_name(now.get(name))
         if isinstance(old, dict) and isinstance(new, dict):
             found += differences(old, new, f"{prefix}{name}.")
         elif old != new:
             found.append(f"{prefix}{name}: {_short(old)} before, {_short(new)} now")
     return found
+
+
+def _by_name(value: Any) -> Any:
+    """Returns a list of named things as a dictionary."""
+    if (
+        isinstance(value, list)
+        and value
+        and all(isinstance(x, dict) and "name" in x for x in value)
+    ):
+        return {item["name"]: item for item in value}
+    return value
 
 
 def _short(value: Any) -> str:

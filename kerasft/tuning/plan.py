@@ -24,7 +24,7 @@ from kerasft.tuning.workshop import Workshop
 
 MAX_TRIALS = 20  # of random and bayesian, where none is given
 # Not compared when a search goes on: they do not decide what it is, or are in other entries.
-_FREE = ("versions", "created", "event", "given", "changes", "warm_start")
+_FREE = ("versions", "created", "event", "given", "changes", "warm_start", "max_trials")
 _LEAST = {"max_trials": 1, "max_epochs": 1, "executions": 1, "workers": 1, "seed": 0, "budget": 0}
 
 
@@ -67,7 +67,7 @@ def make_plan(
         module: The recipe.
         config: The settings of trial 0, or None for the recipe's.
         described: The recipe as a record has it.
-        asked: `tuner`, `max_epochs`, `executions` and `seed`, None where not given.
+        asked: `tuner`, `max_trials`, `max_epochs`, `executions` and `seed`, None where not given.
         old: The header of the search that goes on: what is not given is taken from it.
         space: As `tune` takes them, and so are `held` and `warm_start`.
         held: Names.
@@ -76,11 +76,14 @@ def make_plan(
     config = config if config is not None else module.Config()
     given = _given(config, module, held)
     if old is not None:
-        asked = {key: old[key] if value is None else value for key, value in asked.items()}
+        asked = {key: old.get(key) if value is None else value for key, value in asked.items()}
         config = from_dict(module.Config, {**old["config"], **given})
         given = {**old["given"], **given}
         space, warm_start = space or old["changes"], warm_start or old["warm_start"]
-    usual = {"tuner": "random", "max_epochs": config.epochs, "executions": 1, "seed": config.seed}
+    usual = {
+        "tuner": "random", "max_trials": None, "max_epochs": config.epochs, "executions": 1,
+        "seed": config.seed,
+    }  # fmt: skip
     searched = make_space(module, config, held=list(given), changes=space)
     if warm_start is not None:
         searched = narrowed(searched, warm_start)
@@ -88,7 +91,7 @@ def make_plan(
     workshop = Workshop(module, config.seed)
     with precision(config.precision):
         data = workshop.data(config)
-        workshop.model(config, data)
+        workshop.bench(config, data)
     header = {
         "recipe": described,
         "config": to_dict(config),
@@ -173,8 +176,9 @@ def compare(folder: Path, old: Mapping[str, Any], header: Mapping[str, Any]) -> 
         )
 
 
-def count_trials(plan: Plan, max_trials: int | None) -> int:
+def count_trials(plan: Plan) -> int:
     """Returns how many trials will run at most."""
+    max_trials = plan.header["max_trials"]
     if plan.tuner in ("random", "bayesian"):
         return max_trials or MAX_TRIALS
     total = 1

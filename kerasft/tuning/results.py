@@ -154,6 +154,7 @@ def ranked(trials: list[Trial], direction: str) -> list[Trial]:
 def trials_csv(trials: list[Trial]) -> str:
     """Returns the trials as a table."""
     names = list(dict.fromkeys(name for trial in trials for name in trial.values))
+    # Epochs are counted as in a history, those of the head included.
     columns = ["trial", "state", "score", "val_loss", "best_epoch", "epochs", "continues"]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -161,6 +162,6 @@ def trials_csv(trials: list[Trial]) -> str:
     for trial in trials:
         end = trial.outcome
         row = [trial.number, trial.state, trial.score, end.get("val_loss"), end.get("best_epoch")]
-        row += [trial.epochs, trial.continues, end.get("seconds"), end.get("reason")]
+        row += [end.get("epochs"), trial.continues, end.get("seconds"), end.get("reason")]
         writer.writerow([*row, *(trial.values.get(name) for name in names)])
     return text.getvalue()

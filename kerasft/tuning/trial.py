@@ -138,7 +138,8 @@ def _execute(
     monitor, direction = choose_monitor(config)
     with precision(config.precision):
         data = workshop.data(config)
-        model, compiled = workshop.model(config, data)
+        bench = workshop.bench(config, data)
+        model = bench.model
         run = Run(task.folder) if index == 0 else None
         state = state_path(task.folder, index)
         if run is not None:
@@ -152,8 +153,8 @@ def _execute(
             return [Stop(task.deadline, cancelled)]
 
         train(
-            model, config, data, keeper, recorder,
-            watchers=watchers, compiled=compiled, state=state,
+            bench, config, data, keeper, recorder,
+            watchers=watchers, features=workshop.features, state=state,
         )  # fmt: skip
         if run is not None:
             _close(run, model, keeper, task)

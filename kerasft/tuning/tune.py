@@ -15,6 +15,7 @@ from kerasft.config import Config
 from kerasft.errors import NoTrialError
 from kerasft.insight import plot_search
 from kerasft.training.provenance import describe_recipe
+from kerasft.training.record import data_lines
 from kerasft.tuning.display import Display
 from kerasft.tuning.journal import Journal, locked, read_journal
 from kerasft.tuning.oracles import FACTOR, hyperband_plan
@@ -68,7 +69,7 @@ def tune(
             three times the epochs, with weights, optimizer and early stopping as they were; the
             learning-rate schedule is laid out for the epochs of the rung a trial runs to.
         max_trials: Trials altogether, trial 0 included; 20 for random and bayesian, the whole
-            plan for hyperband and grid.
+            plan for hyperband and grid. A search that goes on keeps the number it had.
         max_epochs: Epochs of a trial's main phase, config.epochs by default.
         budget: Seconds after which no epoch is begun; no trial is begun that would not end.
         space: Dimensions that replace those of the recipe or add to them, as `make_space` reads
@@ -103,9 +104,10 @@ def tune(
     module = load_recipe(recipe) if isinstance(recipe, str) else recipe
     described = describe_recipe(module)
     asked = {
-        "tuner": tuner, "max_epochs": max_epochs, "executions": executions, "seed": seed,
+        "tuner": tuner, "max_trials": max_trials, "max_epochs": max_epochs,
+        "executions": executions, "seed": seed,
     }  # fmt: skip
-    check_numbers({**asked, "max_trials": max_trials, "workers": workers, "budget": budget})
+    check_numbers({**asked, "workers": workers, "budget": budget})
     folder = find_folder(Path(searches_dir) / described["name"], name, resume)
     before = read_journal(folder) if resume else []
     plan = make_plan(
@@ -115,7 +117,7 @@ def tune(
     if before:
         compare(folder, before[0], plan.header)
     folder.mkdir(parents=True, exist_ok=True)
-    planned = count_trials(plan, max_trials)
+    planned = count_trials(plan)
     display = _display(plan, folder, planned, sys.stderr if progress else None)
     with locked(folder):
         if not before:
@@ -125,7 +127,9 @@ def tune(
         searcher = Searcher(
             folder,
             plan,
-            max_trials=planned if plan.tuner in ("random", "bayesian") else max_trials,
+            max_trials=planned
+            if plan.tuner in ("random", "bayesian")
+            else plan.header["max_trials"],
             deadline=None if budget is None else time.time() + budget,
             display=display,
         )
@@ -173,7 +177,10 @@ def _announce(display: Display, plan: Plan, folder: Path, planned: int | None) -
     header = plan.header
     objective = header["objective"]
     more = "more is better" if objective["direction"] == "max" else "less is better"
-    display.line(f"search {folder}: {header['tuner']}, {planned} trials, seed {header['seed']}")
+    trials = "1 trial" if planned == 1 else f"{planned} trials"
+    display.line(f"search {folder}: {header['tuner']}, {trials}, seed {header['seed']}")
+    for line in data_lines(plan.config, plan.workshop.data(plan.config)):
+        display.line(line)
     display.line(f"goal   {objective['name']} of the best epoch ({more})")
     for hp in plan.space.space:
         display.line(f"space  {space_line(hp)}")
@@ -185,7 +192,10 @@ def _announce(display: Display, plan: Plan, folder: Path, planned: int | None) -
         epochs += sum(n * (until - before) for n, before, until in bracket)
         epochs += bracket[0][0] * display.head_epochs
         display.line(f"plan   {rungs}")
-    display.line(f"plan   {epochs} epochs altogether; one trial of {FACTOR} goes on")
+    heads = f", {display.head_epochs} of each trial for its head" if display.head_epochs else ""
+    display.line(f"plan   {epochs} epochs altogether{heads}; one trial of {FACTOR} goes on")
+    if header["max_trials"]:
+        display.line(f"plan   ends after {trials} (max_trials)")
 
 
 def _why(trials: Sequence[Trial]) -> str:

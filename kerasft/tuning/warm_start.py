@@ -46,6 +46,8 @@ def _good_settings(path: Path) -> list[dict[str, Any]]:
             raise SettingError(f"No trial of {path} was completed: there is nothing to go by.")
         quarter = best[: max(math.ceil(len(best) / 4), 1)]
         return [{**search.header["config"], **trial.values} for trial in quarter]
+    if not path.is_dir():
+        raise SettingError(f"There is no search or run {path} to start from.")
     return [load_run(path).config]
 
 

@@ -13,6 +13,8 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPool
 from pathlib import Path
 from typing import Any
 
+from kerasft.quiet import quiet_start
+
 _workshop: Any = None
 
 
@@ -69,10 +71,9 @@ def _start_worker(recipe: str, seed: int, places: Any, count: int) -> None:
         os.environ["CUDA_VISIBLE_DEVICES"] = known[place % len(known)]
     threads = max((os.cpu_count() or 1) // count, 1)
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(threads))
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-    from kerasft.catalog import load_recipe
-    from kerasft.tuning.workshop import Workshop
+    with quiet_start():
+        from kerasft.catalog import load_recipe
+        from kerasft.tuning.workshop import Workshop
 
     _workshop = Workshop(load_recipe(recipe), seed)
 

@@ -10,20 +10,19 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
 import keras
-import numpy as np
 
 from kerasft.config import Config, settings, to_dict
 from kerasft.data import Data
 from kerasft.errors import DataError
-from kerasft.models import Dial, DialedDropout, DialedL1L2, kept_backbones, regularize_backbone
+from kerasft.models import DialedDropout, DialedL1L2, kept_backbones, regularize_backbone
 from kerasft.models.blocks import flatten_layers
-from kerasft.training.phases import Phase, compile_model, phase_schedule
+from kerasft.training.bench import Bench
+from kerasft.training.features import Features
 
 # What a training graph depends on, apart from the model in it.
 _STRUCTURE = (
@@ -38,77 +37,7 @@ _STRUCTURE = (
     "target_transform",
 )
 _LARGEST_SHOP = 8  # kinds of model; each holds its graphs
-
-
-@dataclass
-class Bench:
-    """A model with its compiled phases, for all trials of one structure.
-
-    Attributes:
-        model: The model of the first such trial; later ones put their numbers into it.
-        parts: The model compiled for each phase, by its name.
-    """
-
-    model: keras.Model
-    parts: dict[str, keras.Model] = field(default_factory=dict)
-    _penalties: list[tuple[int, DialedL1L2]] = field(default_factory=list)
-    _decays: dict[str, Dial] = field(default_factory=dict)
-    _scalars: dict[str, list[Any]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self._penalties = [
-            (index, variable.regularizer)
-            for index, variable in enumerate(self.model.weights)
-            if isinstance(variable.regularizer, DialedL1L2)
-        ]
-
-    def take_over(self, fresh: keras.Model) -> None:
-        """Sets weights, dropout and penalties to those of a fresh model of the same structure."""
-        for index, penalty in self._penalties:
-            given = fresh.weights[index].regularizer
-            penalty.set(float(given.l1), float(given.l2))
-            self.model.weights[index].regularizer = penalty  # a kept backbone has the fresh one
-        for own, new in zip(self.model.weights, fresh.weights, strict=True):
-            if own is not new:  # a kept backbone is the same one in both
-                own.assign(new)
-        for own, new in zip(_dropouts(self.model), _dropouts(fresh), strict=True):
-            own.dial.set(float(new.dial))
-
-    def compiled(self, config: Config, data: Data, phase: Phase) -> keras.Model:
-        """Returns the model compiled for a phase, its optimizer as new."""
-        part = self.parts.get(phase.name)
-        if part is None:
-            part = keras.Model(self.model.input, self.model.output)
-            compile_model(part, config, data, phase=phase)
-            part.optimizer.build(part.trainable_variables)
-            self._scalars[phase.name] = [
-                (variable, variable.numpy())
-                for variable in part.optimizer.variables
-                if not variable.shape
-            ]
-            if config.weight_decay:
-                self._decays[phase.name] = Dial(config.weight_decay)
-                part.optimizer.weight_decay = self._decays[phase.name].variable
-            self.parts[phase.name] = part
-            return part
-        for variable in part.optimizer.variables:
-            if variable.shape:
-                variable.assign(np.zeros(variable.shape, variable.dtype))
-        for variable, value in self._scalars[phase.name]:
-            variable.assign(value)
-        if config.weight_decay:
-            self._decays[phase.name].set(config.weight_decay)
-        self._set_rate(part, phase_schedule(config, data, phase))
-        return part
-
-    @staticmethod
-    def _set_rate(part: keras.Model, schedule: Any) -> None:
-        if not callable(schedule):
-            part.optimizer.learning_rate = schedule
-            return
-        part.optimizer._learning_rate.set(
-            float(schedule.peak), float(schedule.warmup_steps), float(schedule.fall_steps)
-        )
+_TRAININGS = 5  # that share what a frozen layer gives; more only make it pay more
 
 
 class Workshop:
@@ -117,6 +46,9 @@ class Workshop:
     Args:
         recipe: The recipe's module.
         seed: Of the splits: the same for all trials and executions.
+
+    Attributes:
+        features: What frozen layers gave, for all trials.
     """
 
     def __init__(self, recipe: ModuleType, seed: int) -> None:
@@ -124,6 +56,7 @@ class Workshop:
         self._backbones = kept_backbones()
         self._data: tuple[str, Data] | None = None
         self._benches: dict[str, Bench] = {}
+        self.features = Features(trainings=_TRAININGS)
 
     def data(self, config: Config) -> Data:
         """Returns the data of a config, loaded once for settings that prepare the same."""
@@ -140,20 +73,18 @@ class Workshop:
             self._data = key, data
         return self._data[1]
 
-    def model(
-        self, config: Config, data: Data
-    ) -> tuple[keras.Model, Callable[[Phase], keras.Model] | None]:
-        """Returns a model as `build_model` gives it, and what compiles it for a phase."""
+    def bench(self, config: Config, data: Data) -> Bench:
+        """Returns a model as `build_model` gives it, on the bench of its structure."""
         keras.utils.set_random_seed(config.seed)
         with self._backbones:
             fresh = self.recipe.build_model(config, data)
         regularize_backbone(fresh, l1=config.backbone_l1, l2=config.backbone_l2)
         key = structure(fresh, config)
         if key is None:
-            return fresh, None
+            return Bench(fresh)
         bench = self._benches.pop(key, None)
         if bench is None:
-            bench = Bench(fresh)
+            bench = Bench(fresh, reused=True)
             while len(self._benches) >= _LARGEST_SHOP:
                 del self._benches[next(iter(self._benches))]
         else:
@@ -161,7 +92,7 @@ class Workshop:
             del fresh
             gc.collect()  # Keras' graphs are full of cycles
         self._benches[key] = bench  # the one used last stands last
-        return bench.model, lambda phase: bench.compiled(config, data, phase)
+        return bench
 
 
 def structure(model: keras.Model, config: Config) -> str | None:
@@ -202,7 +133,3 @@ def _describe(operation: Any) -> list[Any]:
     ]
     trainable = getattr(operation, "trainable", None)
     return [type(operation).__name__, config, constants, trainable]
-
-
-def _dropouts(model: keras.Model) -> list[DialedDropout]:
-    return [layer for layer in flatten_layers(model) if isinstance(layer, DialedDropout)]

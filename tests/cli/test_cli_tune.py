@@ -101,3 +101,17 @@ def test_what_is_no_time_is_refused(kerasft_line, recipe_file, text):
     result = kerasft_line("tune", recipe_file, "--budget", text)
     assert result.exit_code == 2
     assert "is no time: 90s, 30m, 2h or 1h30m" in result.stderr
+
+
+def test_epochs_of_a_trial_are_given_once(kerasft_line, recipe_file):
+    result = kerasft_line("tune", recipe_file, "--epochs", 4, "--max-epochs", 3)
+    assert result.exit_code == 2
+    assert "give one" in result.stderr
+
+
+def test_trials_that_were_interrupted_are_called_so(kerasft_line, api, recipe_file, search):
+    journal = Journal(search.path)
+    journal.write("trial", trial=3, key=None, values={"dropout": 0.3}, epochs=10, continues=None)
+    journal.close()
+    api("tune", search)
+    assert "2 completed, 1 failed, 1 interrupted" in kerasft_line("tune", recipe_file).stdout

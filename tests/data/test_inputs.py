@@ -56,6 +56,11 @@ def test_a_picture_is_not_taken_for_a_text(tmp_path, make_images):
         read_inputs(TextConfig(), [str(tmp_path / "1.png")])
 
 
+def test_a_folder_is_not_taken_for_a_text(tmp_path):
+    with pytest.raises(DataError, match="reads texts, not the folder"):
+        read_inputs(TextConfig(), [str(tmp_path)])
+
+
 @pytest.mark.parametrize("wrong", [[], [" "]])
 def test_nothing_cannot_be_predicted(wrong):
     with pytest.raises(DataError, match=r"give (a text|at least one)"):

@@ -70,7 +70,13 @@ def test_the_next_export_is_the_next_version(image_run, tmp_path):
 
 def test_texts_are_served_as_python_predicts_them(preset, reviews, tmp_path):
     run = quick(text_recipe, preset("bert"), reviews, tmp_path)
-    path = kerasft.export(run, models_dir=tmp_path / "models")
+    # In a process that has not tokenised anything before: the tokenizer must be built there.
+    line = ["export", str(run.path), "--models-dir", str(tmp_path / "models"), "-q"]
+    done = subprocess.run(
+        [sys.executable, "-m", "kerasft", *line], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    path = done.stdout.strip()
     texts = ["good film", "the awful movie is bad, not good!", "unknown Wörds 123"]
     served = serve(path, tmp_path, text=texts)
     rows = kerasft.predict(run, texts)
@@ -128,3 +134,13 @@ def test_a_tuned_backbone_is_saved_as_a_preset(recipe, name, preset, photos, rev
 def test_a_name_that_leaves_the_folder_is_refused(image_run, tmp_path):
     with pytest.raises(SettingError, match="plain folder name"):
         kerasft.export(image_run, models_dir=tmp_path, name="../elsewhere")
+
+
+def test_a_failed_export_leaves_nothing(image_run, tmp_path, monkeypatch):
+    def fail(*args):
+        raise OSError("no")
+
+    monkeypatch.setattr("kerasft.serving.export._write_saved_model", fail)
+    with pytest.raises(OSError, match="no"):
+        kerasft.export(image_run, models_dir=tmp_path / "models", name="gone")
+    assert list((tmp_path / "models").iterdir()) == []

@@ -7,6 +7,7 @@ import pytest
 from kerasft.errors import DamagedFileError
 from kerasft.models import choose_monitor
 from kerasft.recipes import minilm_tickets, resnet_digits
+from kerasft.training.bench import Bench
 from kerasft.training.callbacks import KeepBest
 from kerasft.training.loop import train
 from kerasft.training.phases import changing_weights
@@ -44,7 +45,7 @@ def run_training(recipe, config, *, state=None, kill=None):
     watchers = (lambda phase, epochs: [KillAfter(kill)]) if kill is not None else None
     options = {"watchers": watchers} if watchers else {}
     try:
-        train(model, config, data, keeper, recorder, state=state, **options)
+        train(Bench(model), config, data, keeper, recorder, state=state, **options)
     except KilledError:
         return None, recorder.history
     return [v.numpy() for v in model.weights], recorder.history

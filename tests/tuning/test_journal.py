@@ -107,3 +107,12 @@ def test_differences_name_what_and_how():
         "config.epochs: 3 before, 4 now",
         "gone: 1 before, null now",
     ]
+
+
+def test_differences_of_a_space_name_the_dimension():
+    before = {"space": [{"name": "a", "min": 1, "max": 2}, {"name": "b", "values": [0]}]}
+    now = {"space": [{"name": "a", "min": 1, "max": 3}]}
+    assert differences(before, now) == [
+        "space.a.max: 2 before, 3 now",
+        'space.b: {"name": "b", "values": [0]} before, null now',
+    ]

@@ -98,7 +98,7 @@ def test_the_winner_is_fitted_evaluated_and_exported(tune, tmp_path):
 def test_a_search_that_was_another_is_refused_with_what_differs(tune, photos, tmp_path):
     tune(max_trials=1)
     for options, message in (
-        ({"space": ["dropout=0,0.2"]}, "space: "),
+        ({"space": ["dropout=0,0.2"]}, "space.learning_rate: "),
         ({"tuner": "grid"}, 'tuner: "random" before, "grid" now'),
         ({"changes": {"batch_size": 7}}, "config.batch_size: 12 before, 7 now"),
         ({"changes": {"monitor": "val_f1"}}, 'objective.name: "val_accuracy" before'),
@@ -111,11 +111,9 @@ def test_a_search_that_was_another_is_refused_with_what_differs(tune, photos, tm
     with pytest.raises(SettingError, match="already a search"):
         tune()
     # What was given before need not be given again; more trials may be asked for.
-    search = kerasft.tune(
-        "resnet_digits", searches_dir=tmp_path / "searches", resume=True, max_trials=2,
-        progress=False,
-    )  # fmt: skip
-    assert len(search.trials) == 2
+    goes_on = {"searches_dir": tmp_path / "searches", "resume": True, "progress": False}
+    assert len(kerasft.tune("resnet_digits", **goes_on).trials) == 1
+    assert len(kerasft.tune("resnet_digits", **goes_on, max_trials=2).trials) == 2
 
 
 def test_a_grid_does_not_repeat_the_defaults(tune):

@@ -9,6 +9,7 @@ import pytest
 import kerasft
 from kerasft.models import choose_monitor
 from kerasft.recipes import resnet_digits
+from kerasft.training.bench import Bench
 from kerasft.training.callbacks import KeepBest
 from kerasft.training.loop import train
 from kerasft.training.phases import changing_weights
@@ -16,10 +17,11 @@ from kerasft.training.record import Recorder
 from kerasft.tuning.workshop import Workshop
 
 
-def run(model, compiled, config, data):
+def run(bench, config, data, features=None):
+    model = bench.model
     keeper = KeepBest(changing_weights(model), *choose_monitor(config), config.patience)
     recorder = Recorder(None)
-    train(model, config, data, keeper, recorder, compiled=compiled)
+    train(bench, config, data, keeper, recorder, features=features)
     rows = [{k: v for k, v in row.items() if k != "seconds"} for row in recorder.history]
     return rows, [v.numpy() for v in model.weights]
 
@@ -38,12 +40,12 @@ def test_trials_that_share_a_graph_are_the_fits_of_their_settings(config):
     results = []
     for one in configs:
         data = workshop.data(dataclasses.replace(one, seed=base.seed))
-        results.append(run(*workshop.model(one, data), one, data))
+        results.append(run(workshop.bench(one, data), one, data, workshop.features))
     assert len(workshop._benches) == 1  # all in one graph
     for one, (rows, weights) in zip(configs[:2], results[:2], strict=True):
         keras.utils.set_random_seed(one.seed)
         data = workshop.data(dataclasses.replace(one, seed=base.seed))
-        expected, expected_weights = run(resnet_digits.build_model(one, data), None, one, data)
+        expected, expected_weights = run(Bench(resnet_digits.build_model(one, data)), one, data)
         assert rows == expected
         # A decay that is read is added in another order than one that is fixed: the last bit.
         assert all(
@@ -61,7 +63,7 @@ def test_trials_that_share_a_graph_are_the_fits_of_their_settings(config):
 def test_another_structure_gets_a_graph_of_its_own(config, changes):
     workshop = Workshop(resnet_digits, 0)
     for one in (config(), config(**changes), config(learning_rate=0.5)):
-        workshop.model(one, workshop.data(one))
+        workshop.bench(one, workshop.data(one))
     assert len(workshop._benches) == 2
 
 
@@ -86,7 +88,7 @@ def test_a_recipe_that_uses_a_number_elsewhere_is_not_mistaken(config):
     workshop = Workshop(Own, 0)
     for dropout in (0.1, 0.3, 0.1):
         one = config(dropout=dropout)
-        workshop.model(one, workshop.data(one))
+        workshop.bench(one, workshop.data(one))
     assert len(workshop._benches) == 2
 
 

@@ -1,0 +1,63 @@
+"""Rows of different length, kept end to end."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+
+class Ragged:
+    """One array of shape (length, ...) an example, without the padding between them.
+
+    Args:
+        values: All rows end to end, shape (sum of lengths, ...).
+        lengths: Of each example, shape (n,).
+        longest: Width to which batches are rounded up at most.
+        left: Whether the padding of a batch stands before the rows instead of after them.
+
+    Example:
+        >>> ragged = Ragged(np.arange(5.0), np.array([2, 3]), longest=8)
+        >>> ragged.take(np.array([0, 1]))
+        array([[0., 1., 0.],
+               [2., 3., 4.]])
+    """
+
+    def __init__(
+        self, values: np.ndarray, lengths: np.ndarray, *, longest: int, left: bool = False
+    ) -> None:
+        self.values, self.lengths, self.longest, self.left = values, lengths, longest, left
+        self.starts = np.concatenate([[0], np.cumsum(lengths)])
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    @property
+    def dtype(self) -> Any:
+        """The type of the values."""
+        return self.values.dtype
+
+    def take(self, chosen: np.ndarray, multiple: int = 1) -> np.ndarray:
+        """Returns examples as one array, padded with zeros to the longest of them.
+
+        Args:
+            chosen: Which examples.
+            multiple: The width is rounded up to a multiple of it, or to `longest`.
+        """
+        width = math.ceil(max(int(self.lengths[chosen].max(initial=0)), 1) / multiple) * multiple
+        width = min(width, self.longest)
+        batch = np.zeros((len(chosen), width, *self.values.shape[1:]), self.values.dtype)
+        for row, index in enumerate(chosen):
+            part = self.values[self.starts[index] : self.starts[index + 1]]
+            batch[row, width - len(part) if self.left else 0 :][: len(part)] = part
+        return batch
+
+    def put(self, chosen: np.ndarray, batch: np.ndarray) -> None:
+        """Sets examples from one array, leaving its padding out."""
+        for row, index in enumerate(chosen):
+            length = self.lengths[index]
+            first = batch.shape[1] - length if self.left else 0
+            self.values[self.starts[index] : self.starts[index + 1]] = batch[
+                row, first : first + length
+            ]

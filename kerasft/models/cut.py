@@ -1,0 +1,248 @@
+"""Cuts a model where its frozen layers end: what stands below need be computed once only.
+
+The cut is found in the graph of any Functional model, nested backbones included: the tensors that
+frozen, deterministic layers alone compute and that something else uses. Below the cut is the
+prefix, above it the tail, an ordinary Keras model that shares the layers of the whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from kerasft.models.blocks import flatten_layers
+
+_UPDATED = (keras.layers.BatchNormalization, keras.layers.SpectralNormalization)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of a model's graph as a model of its own.
+
+    Attributes:
+        model: It takes a dict by the names below.
+        inputs: The inputs of the whole model that it reads: their names here and there.
+        features: The kept tensors that it reads, by their names here.
+        work: Multiplications forward for one example, by unit of length where that varies.
+    """
+
+    model: keras.Model
+    inputs: dict[str, str]
+    features: dict[str, Any]
+    work: float
+
+
+class Cut:
+    """A model in two parts, as it is frozen now.
+
+    Args:
+        model: Any Keras model; one that is not Functional is not cut.
+
+    Attributes:
+        edge: The tensors between prefix and tail, which can be kept.
+        tail: From the edge, and inputs where it reads any, to the outputs of the whole; its
+            weights are those of the whole. There is none where `reason` tells why.
+        work: Of the whole, as `Part.work`.
+        reason: Why nothing can be kept, where nothing can.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        self.edge: list[Any] = []
+        self.tail: Part
+        self.work, self.reason = 0.0, "the model is not a Functional one"
+        if not _is_functional(model):
+            return
+        flat = _flat(model)
+        self._nodes = _nodes(flat)
+        self._made_by = {id(tensor): node for node in self._nodes for tensor in node.outputs}
+        self._inputs = dict(zip(map(id, flat.inputs), _input_names(model), strict=True))
+        self._still: list[Any] = []
+        self.work = sum(map(_work, self._nodes))
+        self.reason = "every layer is trained"
+        still = self._find_still()
+        edge = {
+            id(tensor): tensor
+            for node in self._nodes
+            if not all(id(output) in still for output in node.outputs)
+            for tensor in node.input_tensors
+            if id(tensor) in still
+        }
+        self.edge = list(edge.values())
+        if self.edge:
+            self.tail, self.reason = self._part(flat.output, self.edge), ""
+
+    def sign(self) -> dict[int, str]:
+        """Returns a signature for the id of every tensor of the edge and below it.
+
+        It is a hash of all that decides the tensor's values but the examples: the same in two
+        models that compute the same. Weights are hashed as they are now. A tensor made by an
+        operation that does not tell its settings has none.
+        """
+        found = dict(self._inputs)
+        for node in self._still:
+            below = [found.get(id(tensor)) for tensor in node.input_tensors]
+            signature = None if None in below else _sign_call(node, below)
+            if signature is not None:
+                for index, output in enumerate(node.outputs):
+                    found[id(output)] = f"{signature}.{index}"
+        return found
+
+    def prefix(self, wanted: list[Any], known: list[Any]) -> Part:
+        """Returns what computes tensors.
+
+        Args:
+            wanted: Tensors of the edge; the outputs of the part, in this order.
+            known: Tensors below that need not be computed; those that are needed become
+                features of the part.
+        """
+        return self._part(wanted, known)
+
+    def below(self, tensors: list[Any]) -> list[Any]:
+        """Returns these tensors and all that they are computed from, but the inputs."""
+        nodes = self._below(tensors, set())
+        return [output for node in nodes for output in node.outputs]
+
+    def _find_still(self) -> set[int]:
+        """Finds the calls of frozen, deterministic layers; returns what those with weights compute.
+
+        What needs no weights (a mask made of the inputs, the scaling of pixels) is left out: the
+        tail computes it again, which costs less than keeping it.
+        """
+        still, weighty = set(self._inputs), set[int]()
+        for node in self._nodes:
+            if not all(id(tensor) in still for tensor in node.input_tensors):
+                continue
+            why = _moves(node.operation)
+            if why:
+                if not weighty:
+                    self.reason = why
+                continue
+            outputs = {id(tensor) for tensor in node.outputs}
+            still |= outputs
+            self._still.append(node)
+            weights: Sequence[Any] = getattr(node.operation, "weights", [])
+            if weights or any(id(tensor) in weighty for tensor in node.input_tensors):
+                weighty |= outputs
+        return weighty
+
+    def _below(self, tensors: Iterable[Any], ends: Collection[int]) -> list[Any]:
+        """Returns the calls that compute tensors, down to the inputs or to the ends."""
+        found: dict[int, Any] = {}
+        waiting = list(tensors)
+        while waiting:
+            tensor = waiting.pop()
+            node = self._made_by.get(id(tensor))
+            if node is None or id(node) in found or id(tensor) in ends:
+                continue
+            found[id(node)] = node
+            waiting.extend(node.input_tensors)
+        return list(found.values())
+
+    def _part(self, outputs: Any, known: list[Any]) -> Part:
+        ends = {id(tensor): tensor for tensor in known}
+        nodes = self._below(keras.tree.flatten(outputs), ends)
+        read = {id(tensor): tensor for node in nodes for tensor in node.input_tensors}
+        inputs = [tensor for key, tensor in read.items() if key in self._inputs]
+        features = [tensor for key, tensor in read.items() if key in ends]
+        model = keras.Model([*inputs, *features], outputs)
+        names = [tensor.name for tensor in model.inputs]
+        return Part(
+            model,
+            {name: self._inputs[id(t)] for name, t in zip(names, inputs, strict=False)},
+            dict(zip(names[len(inputs) :], features, strict=True)),
+            sum(map(_work, nodes)),
+        )
+
+
+def _sign_call(node: Any, below: list[str | None]) -> str | None:
+    operation = node.operation
+    try:
+        config = dict(operation.get_config())
+    except NotImplementedError:
+        return None
+    for name in ("name", "trainable"):
+        config.pop(name, None)
+    constants = [
+        repr(value)
+        for value in keras.tree.flatten([node.arguments.args, node.arguments.kwargs])
+        if not isinstance(value, keras.KerasTensor)
+    ]
+    facts = [type(operation).__qualname__, config, below, constants]
+    total = hashlib.sha256(json.dumps(facts, sort_keys=True, default=repr).encode())
+    for variable in getattr(operation, "weights", ()):
+        total.update(keras.ops.convert_to_numpy(variable).tobytes())
+    return total.hexdigest()
+
+
+def _is_functional(operation: Any) -> bool:
+    return isinstance(operation, keras.Model) and hasattr(operation, "_nodes_by_depth")
+
+
+def _input_names(model: keras.Model) -> list[str]:
+    """Returns the names by which the model's inputs are given, in their order."""
+    if isinstance(model.input, dict):
+        return sorted(model.input)
+    return [tensor.name for tensor in model.inputs]
+
+
+def _nodes(model: keras.Model) -> list[Any]:
+    """Returns the calls of a graph, from the inputs to the outputs."""
+    # Keras has no public order of calls; `operations` has each shared layer once only.
+    depths = sorted(model._nodes_by_depth, reverse=True)
+    return [n for depth in depths for n in model._nodes_by_depth[depth] if not n.is_input]
+
+
+def _flat(model: keras.Model) -> keras.Model:
+    """Returns the same model without nested models: their layers stand in its own graph."""
+    if not any(_is_functional(node.operation) for node in _nodes(model)):
+        return model
+    return keras.Model(model.inputs, _replay(model, model.inputs))
+
+
+def _replay(model: keras.Model, inputs: list[Any]) -> Any:
+    values = {id(old): new for old, new in zip(model.inputs, inputs, strict=True)}
+    for node in _nodes(model):
+        args, kwargs = node.arguments.fill_in(values)
+        if _is_functional(node.operation):
+            outputs = _replay(node.operation, keras.tree.flatten(args[0]))
+        else:
+            outputs = node.operation(*args, **kwargs)
+        for old, new in zip(node.outputs, keras.tree.flatten(outputs), strict=True):
+            values[id(old)] = new
+    return keras.tree.map_structure(lambda tensor: values[id(tensor)], model.output)
+
+
+def _moves(operation: Any) -> str:
+    """Returns why an operation may give something else for the same input, or nothing."""
+    if not isinstance(operation, keras.layers.Layer):
+        return ""
+    if operation.trainable_variables:
+        return f"`{operation.name}`, the lowest layer with weights, is trained"
+    for layer in flatten_layers(operation):
+        if isinstance(layer, _UPDATED) and layer.trainable:
+            return f"`{layer.name}` updates its statistics"
+        draws = any(isinstance(v, keras.random.SeedGenerator) for v in vars(layer).values())
+        if draws and getattr(layer, "rate", 1) != 0:
+            return f"`{layer.name}` changes its inputs at random"
+    return ""
+
+
+def _work(node: Any) -> float:
+    """Returns the multiplications of a call for one example, by unit of a length that varies.
+
+    Kernels times the positions of the output: exact for dense layers and convolutions, near
+    enough for blocks of them. Tables of embeddings are read, not multiplied; products of tokens
+    with tokens are left out.
+    """
+    operation = node.operation
+    if not isinstance(operation, keras.layers.Layer):
+        return 0.0
+    positions = math.prod(size or 1 for size in node.outputs[0].shape[1:-1])
+    kernels = [v for v in operation.weights if len(v.shape) > 1 and "embedding" not in v.path]
+    return float(positions * sum(math.prod(kernel.shape) for kernel in kernels))

@@ -1,0 +1,118 @@
+"""A model with what is made of it once: its cuts, and its compiled graph for every phase."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerasft.config import Config
+from kerasft.data import Data
+from kerasft.models import Cut, Dial, DialedDropout, DialedL1L2, regularize_backbone
+from kerasft.models.blocks import flatten_layers
+from kerasft.training.phases import Phase, compile_part, frozen_backbone, phase_schedule
+
+
+class Bench:
+    """A model, for one training or for all those that differ from it in numbers alone.
+
+    Args:
+        model: As the recipe's `build_model` gives it.
+        reused: Whether trainings follow that put their numbers into the same graphs.
+
+    Attributes:
+        model: It holds the weights that are trained.
+    """
+
+    def __init__(self, model: keras.Model, *, reused: bool = False) -> None:
+        self.model, self.reused = model, reused
+        self._cuts: dict[bool, Cut] = {}
+        self._parts: dict[tuple[str, int], keras.Model] = {}
+        self._decays: dict[int, Dial] = {}
+        self._scalars: dict[int, list[Any]] = {}
+        self._penalties: list[tuple[int, DialedL1L2]] = [
+            (index, variable.regularizer)
+            for index, variable in enumerate(model.weights)
+            if isinstance(variable.regularizer, DialedL1L2)
+        ]
+
+    def take_over(self, fresh: keras.Model) -> None:
+        """Sets weights, dropout and penalties to those of a fresh model of the same structure."""
+        for index, penalty in self._penalties:
+            given = fresh.weights[index].regularizer
+            penalty.set(float(given.l1), float(given.l2))
+            self.model.weights[index].regularizer = penalty  # a kept backbone has the fresh one
+        for own, new in zip(self.model.weights, fresh.weights, strict=True):
+            if own is not new:  # a kept backbone is the same one in both
+                own.assign(new)
+        for own, new in zip(_dropouts(self.model), _dropouts(fresh), strict=True):
+            own.dial.set(float(new.dial))
+
+    def cut(self, phase: Phase) -> Cut:
+        """Returns the cut of the model as it is frozen in a phase."""
+        if phase.backbone not in self._cuts:
+            with frozen_backbone(self.model, not phase.backbone):
+                self._cuts[phase.backbone] = Cut(self.model)
+        return self._cuts[phase.backbone]
+
+    def compiled(
+        self,
+        config: Config,
+        data: Data,
+        phase: Phase,
+        model: keras.Model,
+        *,
+        steps_per_execution: int = 1,
+    ) -> keras.Model:
+        """Returns a model compiled for a phase, its optimizer as new.
+
+        Args:
+            config: The settings.
+            data: As `compile_model` needs it.
+            phase: Which the model is frozen for now.
+            model: The whole, or the tail of its cut.
+            steps_per_execution: As Keras has it.
+        """
+        part = self._parts.get((phase.name, id(model)))
+        if part is not None:
+            self._renew(part, config, phase_schedule(config, data, phase))
+            return part
+        part = model
+        if self.reused and model is self.model:
+            part = keras.Model(model.input, model.output)  # each phase has a graph of its own
+        if config.backbone_l1 or config.backbone_l2:
+            regularize_backbone(self.model, l1=config.backbone_l1, l2=config.backbone_l2)
+        compile_part(part, config, data, phase, steps_per_execution=steps_per_execution)
+        if self.reused:
+            part.optimizer.build(part.trainable_variables)
+            self._scalars[id(part)] = [
+                (variable, variable.numpy())
+                for variable in part.optimizer.variables
+                if not variable.shape
+            ]
+            if config.weight_decay:
+                self._decays[id(part)] = Dial(config.weight_decay)
+                part.optimizer.weight_decay = self._decays[id(part)].variable
+            self._parts[phase.name, id(model)] = part
+        return part
+
+    def _renew(self, part: keras.Model, config: Config, schedule: Any) -> None:
+        """Sets an optimizer to its beginning, with the numbers of a config."""
+        for variable in part.optimizer.variables:
+            if variable.shape:
+                variable.assign(np.zeros(variable.shape, variable.dtype))
+        for variable, value in self._scalars[id(part)]:
+            variable.assign(value)
+        if config.weight_decay:
+            self._decays[id(part)].set(config.weight_decay)
+        if not callable(schedule):
+            part.optimizer.learning_rate = schedule
+            return
+        part.optimizer._learning_rate.set(
+            float(schedule.peak), float(schedule.warmup_steps), float(schedule.fall_steps)
+        )
+
+
+def _dropouts(model: keras.Model) -> list[DialedDropout]:
+    return [layer for layer in flatten_layers(model) if isinstance(layer, DialedDropout)]

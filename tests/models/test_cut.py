@@ -1,0 +1,129 @@
+"""The cut: prefix and tail together are the model."""
+
+import keras
+import numpy as np
+import pytest
+
+import kerasft
+from kerasft.data import Labels
+from kerasft.models import Cut
+from kerasft.models.blocks import find_blocks, flatten_layers
+from kerasft.testing import FAMILIES
+
+LABELS = Labels("classification", ("a", "b", "c"))
+IMAGES = ("resnet", "resnet_v2", "efficientnet")
+
+
+def build(path, family, trainable_blocks, **changes):
+    kind = kerasft.ImageConfig if family in IMAGES else kerasft.TextConfig
+    changes = {"image_size": 32, "augmentation": "none", **changes} if family in IMAGES else changes
+    config = kind(preset=path, sequence_length=16) if family not in IMAGES else None
+    config = config or kind(preset=path, **changes)
+    backbone = kerasft.load_backbone(path)
+    kerasft.freeze(backbone, trainable_blocks)
+    features = kerasft.image_features if family in IMAGES else kerasft.text_features
+    inputs, x = features(backbone, config)
+    return keras.Model(inputs, kerasft.head(x, config, LABELS))
+
+
+def examples(model, count=3):
+    rng = np.random.default_rng(0)
+    if not isinstance(model.input, dict):
+        return rng.integers(0, 256, (count, 32, 32, 3), dtype=np.uint8)
+    mask = np.arange(8) < np.array([[8], [3], [5]])
+    x = {name: np.zeros((count, 8), "int32") for name in model.input}
+    x["token_ids"] = rng.integers(5, 15, (count, 8)).astype("int32") * mask
+    x["padding_mask"] = mask.astype("int32")
+    return x
+
+
+def through(cut, x):
+    """Runs the prefix, then the tail."""
+    part = cut.prefix(cut.edge, [])
+    read = {name: x[n] if isinstance(x, dict) else x for name, n in part.inputs.items()}
+    made = keras.tree.flatten(part.model.predict(read, verbose=0))
+    values = {id(tensor): value for tensor, value in zip(cut.edge, made, strict=True)}
+    kept = {name: values[id(tensor)] for name, tensor in cut.tail.features.items()}
+    read = {name: x[n] if isinstance(x, dict) else x for name, n in cut.tail.inputs.items()}
+    return cut.tail.model.predict({**read, **kept}, verbose=0)
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+@pytest.mark.parametrize("trainable_blocks", [0, 1])
+def test_prefix_and_tail_are_the_model(preset, family, trainable_blocks):
+    model = build(preset(family), family, trainable_blocks)
+    cut = Cut(model)
+    assert not cut.reason
+    x = examples(model)
+    np.testing.assert_array_equal(through(cut, x), model.predict(x, verbose=0))
+    ours = {id(variable) for variable in cut.tail.model.trainable_variables}
+    assert ours == {id(variable) for variable in model.trainable_variables}
+    assert cut.tail.work < cut.work
+
+
+def test_a_trained_layer_is_never_below_the_cut(preset):
+    model = build(preset("bert"), "bert", 1)
+    cut = Cut(model)
+    below = {id(v) for v in cut.prefix(cut.edge, []).model.weights}
+    assert below
+    assert not below & {id(v) for v in model.trainable_variables}
+
+
+@pytest.mark.parametrize(
+    ("family", "changes", "trainable_blocks", "reason"),
+    [("resnet", {"augmentation": "light"}, 0, "changes its inputs at random"),
+     ("resnet", {}, -1, "is trained"),
+     ("bert", {}, -1, "is trained")],
+)  # fmt: skip
+def test_why_nothing_can_be_kept(preset, family, changes, trainable_blocks, reason):
+    assert reason in Cut(build(preset(family), family, trainable_blocks, **changes)).reason
+
+
+def test_dropout_that_stays_on_and_statistics_that_move_end_the_prefix():
+    inputs = keras.Input((4,), name="x")
+    first = keras.layers.Dense(3)(inputs)
+    second = keras.layers.Dropout(0.5, name="noise")(first)
+    third = keras.layers.BatchNormalization(name="norm")(second)
+    model = keras.Model(inputs, keras.layers.Dense(2, name="top")(third))
+    for layer in model.layers[:-1]:
+        layer.trainable = False
+    assert [tensor is first for tensor in Cut(model).edge] == [True]
+    model.get_layer("noise").rate = 0.0
+    assert [tensor is third for tensor in Cut(model).edge] == [True]
+    model.get_layer("norm").trainable = True
+    assert [tensor is second for tensor in Cut(model).edge] == [True]
+
+
+def test_signatures_tell_the_computation_not_the_object(preset):
+    def signed(path, trainable_blocks, seed=0):
+        keras.utils.set_random_seed(seed)
+        cut = Cut(build(path, "bert", trainable_blocks))
+        signatures = cut.sign()
+        return {signatures[id(tensor)] for tensor in cut.edge}, set(signatures.values())
+
+    one, _ = signed(preset("bert"), 1)
+    assert signed(preset("bert"), 1, seed=5)[0] == one  # another model that computes the same
+    frozen, below = signed(preset("bert"), 0)
+    assert frozen != one
+    assert one <= below  # the lower cut lies below the higher one
+    model = build(preset("bert"), "bert", 1)
+    cut = Cut(model)
+    model.weights[0].assign(model.weights[0] + 1)
+    changed = cut.sign()
+    assert not one & {changed[id(tensor)] for tensor in cut.edge}  # other weights, other values
+
+
+def test_dropout_of_frozen_blocks_is_off_and_of_trained_ones_on(preset):
+    backbone = kerasft.load_backbone(preset("bert"))
+    kerasft.freeze(backbone, 1)
+    rates = [
+        {inner.rate > 0 for x in block.layers for inner in flatten_layers(x) if has_rate(inner)}
+        for block in find_blocks(backbone)
+    ]
+    assert rates == [{False}, {True}]
+    kerasft.freeze(backbone, -1)
+    assert all(inner.rate > 0 for inner in flatten_layers(backbone) if has_rate(inner))
+
+
+def has_rate(layer):
+    return isinstance(layer, keras.layers.Dropout)
