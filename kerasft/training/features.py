@@ -265,7 +265,7 @@ def _outputs(model: keras.Model, batches: Batches) -> Iterator[list[np.ndarray]]
         lambda x: keras.tree.flatten(model(x, training=False)),
         input_signature=[fed.element_spec[0]],
         autograph=False,
-    )
+    ).get_concrete_function()
     for (x,) in fed:
         yield [output.numpy() for output in forward(x)]
 

@@ -108,7 +108,7 @@ def train(
                                 keeper,
                                 recorder,
                                 *watchers(phase, total),
-                                *_save(state, index, keeper, recorder, plateau),
+                                *_save(state, index, seed_states(model), keeper, recorder, plateau),
                             ],
                         )
                 keeper.restore()
@@ -155,6 +155,13 @@ def _plateau(config: Config, data: Data, phase: Phase, keeper: KeepBest) -> Any:
 
 
 def _save(
-    state: Path | None, phase: int, keeper: KeepBest, recorder: Recorder, plateau: Any
+    state: Path | None,
+    phase: int,
+    seeds: list[Any],
+    keeper: KeepBest,
+    recorder: Recorder,
+    plateau: Any,
 ) -> list[keras.callbacks.Callback]:
-    return [] if state is None else [SaveState(state, phase, keeper, recorder.history, plateau)]
+    return (
+        [] if state is None else [SaveState(state, phase, seeds, keeper, recorder.history, plateau)]
+    )

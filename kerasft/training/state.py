@@ -99,17 +99,29 @@ def save_state(
     *,
     phase: int,
     epoch: int,
-    model: keras.Model,
+    optimizer: Any,
+    seeds: list[Any],
     keeper: KeepBest,
     history: list[dict[str, Any]],
     plateau: dict[str, float],
 ) -> None:
-    """Writes the state after an epoch."""
+    """Writes the state after an epoch.
+
+    Args:
+        path: Where to.
+        phase: Index of the phase.
+        epoch: Number of the next epoch.
+        optimizer: Of the phase.
+        seeds: As `seed_states` gives them for the whole model.
+        keeper: Early stopping.
+        history: All epochs so far.
+        plateau: What `ReduceLROnPlateau` knows.
+    """
     best = [] if keeper.best_epoch == epoch - 1 else keeper.best_values
     groups = {
         "weights": [variable.numpy() for variable in keeper.variables],
-        "seeds": [state.numpy() for state in seed_states(model)],
-        "optimizer": [variable.numpy() for variable in model.optimizer.variables],
+        "seeds": [state.numpy() for state in seeds],
+        "optimizer": [variable.numpy() for variable in optimizer.variables],
         "best": best,
     }
     arrays = {
@@ -157,16 +169,23 @@ class SaveState(keras.callbacks.Callback):
     Args:
         path: Where to.
         phase: Index of the phase.
+        seeds: As `seed_states` gives them for the whole model, of which a tail may be trained.
         keeper: Early stopping.
         history: The list to which the recorder adds.
         plateau: The callback that lowers the rate, where there is one.
     """
 
     def __init__(
-        self, path: Path, phase: int, keeper: KeepBest, history: list[Any], plateau: Any
+        self,
+        path: Path,
+        phase: int,
+        seeds: list[Any],
+        keeper: KeepBest,
+        history: list[Any],
+        plateau: Any,
     ) -> None:
         super().__init__()
-        self.path, self.phase, self.keeper = path, phase, keeper
+        self.path, self.phase, self.seeds, self.keeper = path, phase, seeds, keeper
         self.history, self.plateau = history, plateau
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -175,7 +194,8 @@ class SaveState(keras.callbacks.Callback):
             self.path,
             phase=self.phase,
             epoch=epoch + 1,
-            model=self.model,
+            optimizer=self.model.optimizer,
+            seeds=self.seeds,
             keeper=self.keeper,
             history=self.history,
             plateau=self.plateau.known() if self.plateau is not None else {},

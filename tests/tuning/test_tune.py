@@ -98,7 +98,10 @@ def test_the_winner_is_fitted_evaluated_and_exported(tune, tmp_path):
 def test_a_search_that_was_another_is_refused_with_what_differs(tune, photos, tmp_path):
     tune(max_trials=1)
     for options, message in (
-        ({"space": ["dropout=0,0.2"]}, "space.learning_rate: "),
+        (
+            {"space": ["dropout=0,0.2"]},
+            "space.dropout.values: [0.0, 0.2, 0.5] before, [0.0, 0.2] now",
+        ),
         ({"tuner": "grid"}, 'tuner: "random" before, "grid" now'),
         ({"changes": {"batch_size": 7}}, "config.batch_size: 12 before, 7 now"),
         ({"changes": {"monitor": "val_f1"}}, 'objective.name: "val_accuracy" before'),
