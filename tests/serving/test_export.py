@@ -1,5 +1,6 @@
 """Exports, loaded in a fresh process as a server would."""
 
+import importlib
 import json
 import subprocess
 import sys
@@ -140,7 +141,9 @@ def test_a_failed_export_leaves_nothing(image_run, tmp_path, monkeypatch):
     def fail(*args):
         raise OSError("no")
 
-    monkeypatch.setattr(sys.modules["kerasft.serving.export"], "_write_saved_model", fail)
+    monkeypatch.setattr(
+        importlib.import_module("kerasft.serving.export"), "_write_saved_model", fail
+    )
     with pytest.raises(OSError, match="no"):
         kerasft.export(image_run, models_dir=tmp_path / "models", name="gone")
     assert list((tmp_path / "models").iterdir()) == []

@@ -100,7 +100,7 @@ def test_a_search_that_was_another_is_refused_with_what_differs(tune, photos, tm
     for options, message in (
         (
             {"space": ["dropout=0,0.2"]},
-            "space.dropout.values: [0.0, 0.2, 0.5] before, [0.0, 0.2] now",
+            "dropout.values: [0.0, 0.2, 0.5] before, [0.0, 0.2] now",
         ),
         ({"tuner": "grid"}, 'tuner: "random" before, "grid" now'),
         ({"changes": {"batch_size": 7}}, "config.batch_size: 12 before, 7 now"),
