@@ -9,6 +9,7 @@ that compute them, and higher ones are computed from lower ones.
 from __future__ import annotations
 
 import math
+import os
 import tempfile
 import time
 from collections import OrderedDict
@@ -22,6 +23,7 @@ import numpy as np
 
 from kerasft.config import Config
 from kerasft.data import Batches, Data, Ragged, Split, stream, text_lengths
+from kerasft.errors import ResourceError
 from kerasft.models import Cut
 from kerasft.models.cut import Part
 from kerasft.training.bench import Bench
@@ -30,7 +32,7 @@ from kerasft.training.progress import duration
 
 WORTH = 1.15  # times less work from which on features are kept
 _ROWS = 64  # examples computed at once, whatever the batch size: the same bits for every trial
-_IN_MEMORY = 1 << 31  # bytes of an array; a larger one lies in a temporary file
+_SHARE = 0.25  # of the free memory that an array may take; a larger one lies in a file
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,8 @@ class Features:
 
     def __init__(self, *, trainings: int = 1) -> None:
         self.trainings = trainings
-        # By signature and split; the split is kept too, so that its id stays its own.
-        self._kept: OrderedDict[tuple[str, int], tuple[Any, Any]] = OrderedDict()
+        # By signature, number format and split, which is kept too: its id stays its own.
+        self._kept: OrderedDict[tuple[str, str, int], tuple[Any, Any]] = OrderedDict()
 
     def views(
         self,
@@ -136,8 +138,8 @@ class Features:
     ) -> dict[str, Any]:
         """Returns what the tail reads of a split, features computed where they are not kept."""
 
-        def key(tensor: Any) -> tuple[str, int]:
-            return signatures.get(id(tensor), ""), id(split.x)
+        def key(tensor: Any) -> tuple[str, str, int]:
+            return signatures.get(id(tensor), ""), config.cache_precision, id(split.x)
 
         missing = [tensor for tensor in cut.edge if key(tensor) not in self._kept]
         if missing:
@@ -271,7 +273,25 @@ def _outputs(model: keras.Model, batches: Batches) -> Iterator[list[np.ndarray]]
 
 
 def _allocate(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    if math.prod(shape) * dtype.itemsize <= _IN_MEMORY:
+    """Returns an array in memory, or in a temporary file that goes with it."""
+    size = math.prod(shape) * dtype.itemsize
+    if size <= _SHARE * _free_memory():
         return np.empty(shape, dtype)
     with tempfile.TemporaryFile(prefix="kerasft-features-") as file:
-        return np.memmap(file, dtype, "w+", shape=shape)  # the file goes with the array
+        try:
+            # A sparse file would end the process with a signal where the disk is full.
+            if hasattr(os, "posix_fallocate"):  # not on macOS
+                os.posix_fallocate(file.fileno(), 0, size)
+            else:
+                file.truncate(size)
+        except OSError as error:
+            raise ResourceError(
+                f"There is no room for {size / 1e9:.1f} GB of features in "
+                f"{tempfile.gettempdir()} ({error.strerror}): try --no-cache, or another TMPDIR."
+            ) from error
+        return np.memmap(file, dtype, "r+", shape=shape)
+
+
+def _free_memory() -> int:
+    names = [n for n in ("SC_AVPHYS_PAGES", "SC_PHYS_PAGES") if n in os.sysconf_names]
+    return os.sysconf(names[0]) * os.sysconf("SC_PAGE_SIZE") if names else 1 << 32

@@ -61,7 +61,8 @@ def train(
             the training goes on from it: its weights, optimizer, seeds, early stopping and
             order of examples are those of a training that never stopped. Schedules are laid
             out for `config.epochs`, whatever they were laid out for before.
-        say: Gets a line about what is kept of frozen layers, and when a phase ends early.
+        say: Gets a line about what is kept of frozen layers, how the lines of epochs read, and
+            when a phase ends early.
     """
     model = bench.model
     begun = load_state(state) if state is not None else None
@@ -73,6 +74,7 @@ def train(
         recorder.history[:] = begun.history
     phases = plan_phases(config)
     views = (features or Features()).views(bench, phases, config, data, say)
+    say("       each line below: training/validation")
     total, first = sum(phase.epochs for phase in phases), 0
     try:
         for index, phase in enumerate(phases):

@@ -92,7 +92,6 @@ def announce(
             f"{number(phase.learning_rate)} ({config.learning_rate_schedule}), "
             f"batches of {config.batch_size}"
         )
-    write("       each line below: training/validation")
 
 
 @contextlib.contextmanager

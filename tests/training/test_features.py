@@ -9,6 +9,7 @@ import pytest
 import kerasft
 from kerasft.config import from_dict
 from kerasft.data import Batches, Ragged, stream
+from kerasft.errors import ResourceError
 from kerasft.models import choose_monitor
 from kerasft.recipes import minilm_tickets, resnet_digits
 from kerasft.training.bench import Bench
@@ -159,6 +160,26 @@ def test_a_run_with_kept_features_predicts_as_it_was_measured(texts, tmp_path):
 def test_runs_of_before_the_cache_still_load(texts):
     values = {k: v for k, v in dataclasses.asdict(texts()).items() if not k.startswith("cache")}
     assert from_dict(minilm_tickets.Config, values) == texts()
+
+
+def test_large_features_lie_in_a_file_and_a_full_disk_is_told(texts, monkeypatch):
+    from kerasft.training import features as room
+
+    monkeypatch.setattr(room, "_free_memory", lambda: 0)
+    config = texts(cache_precision="bfloat16")
+    in_file, _, said = run(minilm_tickets, config)
+    assert any("are kept" in line for line in said)
+    monkeypatch.undo()
+    in_memory, _, _ = run(minilm_tickets, config)
+    assert all(map(np.array_equal, in_file, in_memory))
+
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(room, "_free_memory", lambda: 0)
+    monkeypatch.setattr(room.os, "posix_fallocate", full)
+    with pytest.raises(ResourceError, match=r"No space left.*--no-cache"):
+        run(minilm_tickets, config)
 
 
 @pytest.mark.parametrize("left", [False, True])
