@@ -30,7 +30,7 @@ from kerasft.training.phases import (
 from kerasft.training.record import Recorder
 from kerasft.training.state import SaveState, TrainingState, load_state, reseed, seed_states
 
-_SHORT_STEP = 5e8  # multiplications: ten times what a call from Python costs
+_SHORT_STEP = 5e8  # multiplications of the steps that one call from Python runs
 _AT_ONCE = 32
 Watchers = Callable[[Phase, int], Sequence[keras.callbacks.Callback]]
 
@@ -79,40 +79,18 @@ def train(
     try:
         for index, phase in enumerate(phases):
             last = first + phase.epochs
-            going_on = begun if begun is not None and begun.phase == index else None
             if begun is None or begun.phase <= index:
+                going_on = begun if begun is not None and begun.phase == index else None
                 recorder.phase = phase.name
-                view = views[phase.name]
-                batches = make_batches(data.train, config, data.labels, training=True, x=view.train)
-                validation = make_batches(
-                    data.validation, config, data.labels, training=False, x=view.validation
-                )
+                more = list(watchers(phase, total))
+                if state is not None:
+                    seeds = seed_states(model)
+                    more.append(SaveState(state, index, seeds, keeper, recorder.history))
                 with frozen_backbone(model, not phase.backbone):
-                    part = bench.compiled(
-                        config, data, phase, view.model,
-                        steps_per_execution=_steps_at_once(view, config, batches),
+                    _fit_phase(
+                        bench, config, data, phase, views[phase.name], keeper, recorder,
+                        going_on, (first if going_on is None else going_on.epoch, last), more,
                     )  # fmt: skip
-                    plateau = _plateau(config, data, phase, keeper)
-                    _begin_phase(part, keeper, going_on, plateau)
-                    if keeper.stopped_epoch is None:
-                        part.fit(
-                            stream(batches),
-                            validation_data=stream(validation),
-                            initial_epoch=first if going_on is None else going_on.epoch,
-                            epochs=last,
-                            shuffle=False,  # the batches are in a random order of their own
-                            verbose=0,
-                            callbacks=[
-                                EpochOrder(batches, recorder.history),
-                                SeparatePenalty(phase_schedule(config, data, phase)),
-                                NanGuard(),
-                                *([plateau] if plateau is not None else []),
-                                keeper,
-                                recorder,
-                                *watchers(phase, total),
-                                *_save(state, index, seed_states(model), keeper, recorder, plateau),
-                            ],
-                        )
                 keeper.restore()
                 if keeper.stopped_epoch is not None and keeper.stopped_epoch + 1 < last:
                     say(keeper.why_stopped(phase.name))
@@ -121,12 +99,53 @@ def train(
         keeper.restore()
 
 
-def _steps_at_once(view: View, config: Config, batches: Any) -> int:
-    """Returns how many steps run without Python in between: several where a step is short.
+def _fit_phase(
+    bench: Bench,
+    config: Config,
+    data: Data,
+    phase: Phase,
+    view: View,
+    keeper: KeepBest,
+    recorder: Recorder,
+    going_on: TrainingState | None,
+    epochs: tuple[int, int],
+    more: list[keras.callbacks.Callback],
+) -> None:
+    """Trains one phase from its first or next epoch to its last."""
+    batches = make_batches(data.train, config, data.labels, training=True, x=view.train)
+    validation = make_batches(
+        data.validation, config, data.labels, training=False, x=view.validation
+    )
+    at_once = _steps_at_once(view, config, batches)
+    part = bench.compiled(config, data, phase, view.model, steps_per_execution=at_once)
+    plateau = _plateau(config, data, phase, keeper)
+    _begin_phase(part, keeper, going_on, plateau)
+    for callback in more:
+        if isinstance(callback, SaveState):
+            callback.plateau = plateau
+    if keeper.stopped_epoch is not None:  # before it was interrupted
+        return
+    part.fit(
+        stream(batches),
+        validation_data=stream(validation),
+        initial_epoch=epochs[0],
+        epochs=epochs[1],
+        shuffle=False,  # the batches are in a random order of their own
+        verbose=0,
+        callbacks=[
+            EpochOrder(batches, recorder.history),
+            SeparatePenalty(phase_schedule(config, data, phase)),
+            NanGuard(),
+            *([plateau] if plateau is not None else []),
+            keeper,
+            recorder,
+            *more,
+        ],
+    )
 
-    A call from Python takes about a millisecond, in which two cores multiply some 50 million
-    numbers.
-    """
+
+def _steps_at_once(view: View, config: Config, batches: Any) -> int:
+    """Returns how many steps run without Python in between: several where a step is short."""
     if config.learning_rate_schedule == "plateau":  # its warm-up sets the rate of every step
         return 1
     step = 3 * config.batch_size * max(view.work, 1.0)
@@ -154,16 +173,3 @@ def _plateau(config: Config, data: Data, phase: Phase, keeper: KeepBest) -> Any:
         phase.learning_rate, round(steps * config.warmup_fraction),
         monitor=keeper.monitor, mode=keeper.direction, patience=waits,
     )  # fmt: skip
-
-
-def _save(
-    state: Path | None,
-    phase: int,
-    seeds: list[Any],
-    keeper: KeepBest,
-    recorder: Recorder,
-    plateau: Any,
-) -> list[keras.callbacks.Callback]:
-    return (
-        [] if state is None else [SaveState(state, phase, seeds, keeper, recorder.history, plateau)]
-    )
