@@ -21,6 +21,7 @@ class Display:
         defaults: Values of trial 0: others are shown by what differs from them.
         objective: Its `name` and `direction`.
         planned: Trials that will run, as far as that is known.
+        planned_epochs: Epochs that all of them will run together, as far as that is known.
         head_epochs: Of a trial, on top of its epochs.
         stream: Where to write; None writes nothing.
     """
@@ -31,15 +32,18 @@ class Display:
         defaults: dict[str, Any],
         objective: dict[str, str],
         planned: int | None,
+        planned_epochs: int | None,
         head_epochs: int,
         stream: TextIO | None,
     ) -> None:
         self.folder, self.defaults, self.objective = folder, defaults, objective
-        self.planned, self.head_epochs, self.stream = planned, head_epochs, stream
+        self.planned, self.planned_epochs = planned, planned_epochs
+        self.head_epochs, self.stream = head_epochs, stream
         self.live = stream is not None and stream.isatty()
         self.width = len(str(planned or 99))
         self.seconds: list[tuple[float, int]] = []  # of ended trials, with their epochs
         self.began_at: dict[int, float] = {}
+        self.reached: dict[int, int] = {}  # the last epoch of ended trials
 
     def line(self, text: str) -> None:
         """Writes a line that stays."""
@@ -77,6 +81,7 @@ class Display:
         seconds = trial.outcome["seconds"]
         if trial.state == "completed":
             self.seconds.append((seconds, self._epochs(trial)))
+        self.reached[trial.number] = trial.epochs + self.head_epochs
         best = ranked(trials, self.objective["direction"])
         cells = [f"trial {trial.number:>{self.width}}", self.describe(trial)]
         if trial.state == "completed":
@@ -91,6 +96,8 @@ class Display:
         left = self._left(trials)
         cells.append(f"left {duration(left)}" if left else "")
         self.line("  ".join(cell for cell in cells if cell))
+        if trial.number == 0 and self.planned_epochs is not None and left:
+            self.line(f"plan   about {duration(left)} for the rest of the plan")
 
     def describe(self, trial: Trial) -> str:
         """Returns what is different in a trial: its settings that are not the defaults."""
@@ -110,11 +117,15 @@ class Display:
         return each * self._epochs(trial)
 
     def _epochs(self, trial: Trial) -> int:
-        return trial.epochs + self.head_epochs
+        """Returns the epochs that a trial trains itself, without those of one it continues."""
+        return trial.epochs + self.head_epochs - self.reached.get(trial.continues or -1, 0)
 
     def _left(self, trials: list[Trial]) -> float:
         if self.planned is None or not self.seconds:
             return 0.0
+        if self.planned_epochs is not None:
+            each = sum(s for s, _ in self.seconds) / max(sum(e for _, e in self.seconds), 1)
+            return each * max(self.planned_epochs - sum(e for _, e in self.seconds), 0)
         ended = sum(trial.state != "running" for trial in trials)
         each = sum(seconds for seconds, _ in self.seconds) / len(self.seconds)
         return each * max(self.planned - ended, 0)

@@ -152,13 +152,30 @@ def _finish(search: Search) -> Search:
 
 
 def _display(plan: Plan, folder: Path, planned: int | None, stream: TextIO | None) -> Display:
+    heads = plan.config.head_epochs if plan.config.trainable_blocks else 0
     return Display(
         lambda trial: trial_folder(folder, trial),
         {hp.name: getattr(plan.config, hp.name) for hp in plan.space.space},
         plan.header["objective"],
         planned,
-        plan.config.head_epochs if plan.config.trainable_blocks else 0,
+        None if plan.header["max_trials"] else _hyperband_epochs(plan, heads),
+        heads,
         stream,
+    )
+
+
+def _hyperband_epochs(plan: Plan, heads: int) -> int | None:
+    """Returns the epochs of Hyperband's whole plan and of trial 0, or None for other tuners."""
+    if plan.tuner != "hyperband":
+        return None
+    longest = plan.header["max_epochs"]
+    return (
+        longest
+        + heads
+        + sum(
+            bracket[0][0] * heads + sum(n * (until - before) for n, before, until in bracket)
+            for bracket in hyperband_plan(longest)
+        )
     )
 
 
@@ -186,11 +203,9 @@ def _announce(display: Display, plan: Plan, folder: Path, planned: int | None) -
         display.line(f"space  {space_line(hp)}")
     if header["tuner"] != "hyperband":
         return
-    epochs = header["max_epochs"] + display.head_epochs
+    epochs = _hyperband_epochs(plan, display.head_epochs)
     for bracket in hyperband_plan(header["max_epochs"]):
         rungs = ", then ".join(f"{n} to epoch {until}" for n, _, until in bracket)
-        epochs += sum(n * (until - before) for n, before, until in bracket)
-        epochs += bracket[0][0] * display.head_epochs
         display.line(f"plan   {rungs}")
     heads = f", {display.head_epochs} of each trial for its head" if display.head_epochs else ""
     display.line(f"plan   {epochs} epochs altogether{heads}; one trial of {FACTOR} goes on")

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import subprocess
 import sys
 import time
@@ -117,6 +118,15 @@ def test_a_search_that_was_another_is_refused_with_what_differs(tune, photos, tm
     goes_on = {"searches_dir": tmp_path / "searches", "resume": True, "progress": False}
     assert len(kerasft.tune("resnet_digits", **goes_on).trials) == 1
     assert len(kerasft.tune("resnet_digits", **goes_on, max_trials=2).trials) == 2
+
+
+def test_hyperband_tells_its_plan_and_then_its_time(tune, capsys):
+    tune(tuner="hyperband", max_trials=None, max_epochs=3, progress=True)
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("plan")]
+    assert lines[0] == "plan   3 to epoch 1, then 1 to epoch 3"
+    assert lines[1] == "plan   2 to epoch 3"
+    assert lines[2] == "plan   14 epochs altogether; one trial of 3 goes on"
+    assert re.fullmatch(r"plan   about \d+s for the rest of the plan", lines[3])
 
 
 def test_a_grid_does_not_repeat_the_defaults(tune):
