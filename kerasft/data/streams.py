@@ -73,7 +73,6 @@ def _generated(batches: Batches) -> Any:
         rest = [None] if text else array.shape[1:]
         return tf.TensorSpec([None, *rest], array.dtype)
 
-    # From a copy of the structure: tf.nest would take a Ragged for a leaf, as it should.
     signatures = tf.nest.map_structure(signature, _parts(batches))
     found = tf.data.Dataset.from_generator(
         lambda: map(batches.batch, range(len(batches))), output_signature=signatures

@@ -75,7 +75,7 @@ class Cut:
         }
         self.edge = list(edge.values())
         if self.edge:
-            self.tail, self.reason = self._part(flat.output, self.edge), ""
+            self.tail, self.reason = self.part(flat.output, self.edge), ""
 
     def sign(self) -> dict[int, str]:
         """Returns a signature for the id of every tensor of the edge and below it.
@@ -93,15 +93,27 @@ class Cut:
                     found[id(output)] = f"{signature}.{index}"
         return found
 
-    def prefix(self, wanted: list[Any], known: list[Any]) -> Part:
-        """Returns what computes tensors.
+    def part(self, outputs: Any, known: list[Any]) -> Part:
+        """Returns what computes tensors, the prefix where they are those of the edge.
 
         Args:
-            wanted: Tensors of the edge; the outputs of the part, in this order.
+            outputs: Tensors; the outputs of the part, in this order.
             known: Tensors below that need not be computed; those that are needed become
                 features of the part.
         """
-        return self._part(wanted, known)
+        ends = {id(tensor): tensor for tensor in known}
+        nodes = self._below(keras.tree.flatten(outputs), ends)
+        read = {id(tensor): tensor for node in nodes for tensor in node.input_tensors}
+        inputs = [tensor for key, tensor in read.items() if key in self._inputs]
+        features = [tensor for key, tensor in read.items() if key in ends]
+        model = keras.Model([*inputs, *features], outputs)
+        names = [tensor.name for tensor in model.inputs]
+        return Part(
+            model,
+            {name: self._inputs[id(t)] for name, t in zip(names, inputs, strict=False)},
+            dict(zip(names[len(inputs) :], features, strict=True)),
+            sum(map(_work, nodes)),
+        )
 
     def below(self, tensors: list[Any]) -> list[Any]:
         """Returns these tensors and all that they are computed from, but the inputs."""
@@ -143,21 +155,6 @@ class Cut:
             found[id(node)] = node
             waiting.extend(node.input_tensors)
         return list(found.values())
-
-    def _part(self, outputs: Any, known: list[Any]) -> Part:
-        ends = {id(tensor): tensor for tensor in known}
-        nodes = self._below(keras.tree.flatten(outputs), ends)
-        read = {id(tensor): tensor for node in nodes for tensor in node.input_tensors}
-        inputs = [tensor for key, tensor in read.items() if key in self._inputs]
-        features = [tensor for key, tensor in read.items() if key in ends]
-        model = keras.Model([*inputs, *features], outputs)
-        names = [tensor.name for tensor in model.inputs]
-        return Part(
-            model,
-            {name: self._inputs[id(t)] for name, t in zip(names, inputs, strict=False)},
-            dict(zip(names[len(inputs) :], features, strict=True)),
-            sum(map(_work, nodes)),
-        )
 
 
 def _sign_call(node: Any, below: list[str | None]) -> str | None:

@@ -144,7 +144,7 @@ class Features:
         missing = [tensor for tensor in cut.edge if key(tensor) not in self._kept]
         if missing:
             known = [tensor for tensor in cut.below(cut.edge) if key(tensor) in self._kept]
-            part = cut.prefix(missing, known)
+            part = cut.part(missing, known)
             made = _compute(part.model, self._read(part, split.x, key), split.x, missing, config)
             for tensor, array in zip(missing, made, strict=True):
                 self._kept[key(tensor)] = array, split.x

@@ -82,14 +82,16 @@ def train(
             if begun is None or begun.phase <= index:
                 going_on = begun if begun is not None and begun.phase == index else None
                 recorder.phase = phase.name
+                plateau = _plateau(config, data, phase, keeper)
                 more = list(watchers(phase, total))
                 if state is not None:
-                    seeds = seed_states(model)
-                    more.append(SaveState(state, index, seeds, keeper, recorder.history))
+                    seeds, history = seed_states(model), recorder.history
+                    more.append(SaveState(state, index, seeds, keeper, history, plateau))
                 with frozen_backbone(model, not phase.backbone):
                     _fit_phase(
                         bench, config, data, phase, views[phase.name], keeper, recorder,
-                        going_on, (first if going_on is None else going_on.epoch, last), more,
+                        going_on, plateau,
+                        (first if going_on is None else going_on.epoch, last), more,
                     )  # fmt: skip
                 keeper.restore()
                 if keeper.stopped_epoch is not None and keeper.stopped_epoch + 1 < last:
@@ -108,6 +110,7 @@ def _fit_phase(
     keeper: KeepBest,
     recorder: Recorder,
     going_on: TrainingState | None,
+    plateau: PlateauWarmUp | None,
     epochs: tuple[int, int],
     more: list[keras.callbacks.Callback],
 ) -> None:
@@ -118,11 +121,7 @@ def _fit_phase(
     )
     at_once = _steps_at_once(view, config, batches)
     part = bench.compiled(config, data, phase, view.model, steps_per_execution=at_once)
-    plateau = _plateau(config, data, phase, keeper)
     _begin_phase(part, keeper, going_on, plateau)
-    for callback in more:
-        if isinstance(callback, SaveState):
-            callback.plateau = plateau
     if keeper.stopped_epoch is not None:  # before it was interrupted
         return
     part.fit(
@@ -164,7 +163,7 @@ def _begin_phase(
         plateau.goes_on_from(going_on.plateau)
 
 
-def _plateau(config: Config, data: Data, phase: Phase, keeper: KeepBest) -> Any:
+def _plateau(config: Config, data: Data, phase: Phase, keeper: KeepBest) -> PlateauWarmUp | None:
     if config.learning_rate_schedule != "plateau":
         return None
     steps = steps_per_epoch(data.train, config.batch_size) * phase.epochs

@@ -172,9 +172,7 @@ class SaveState(keras.callbacks.Callback):
         seeds: As `seed_states` gives them for the whole model, of which a tail may be trained.
         keeper: Early stopping.
         history: The list to which the recorder adds.
-
-    Attributes:
-        plateau: The callback that lowers the rate, set where there is one.
+        plateau: The callback that lowers the rate, where there is one.
     """
 
     def __init__(
@@ -184,11 +182,11 @@ class SaveState(keras.callbacks.Callback):
         seeds: list[Any],
         keeper: KeepBest,
         history: list[Any],
+        plateau: Any,
     ) -> None:
         super().__init__()
         self.path, self.phase, self.seeds, self.keeper = path, phase, seeds, keeper
-        self.history = history
-        self.plateau: Any = None
+        self.history, self.plateau = history, plateau
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Writes the state."""

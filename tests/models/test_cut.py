@@ -39,7 +39,7 @@ def examples(model, count=3):
 
 def through(cut, x):
     """Runs the prefix, then the tail."""
-    part = cut.prefix(cut.edge, [])
+    part = cut.part(cut.edge, [])
     read = {name: x[n] if isinstance(x, dict) else x for name, n in part.inputs.items()}
     made = keras.tree.flatten(part.model.predict(read, verbose=0))
     values = {id(tensor): value for tensor, value in zip(cut.edge, made, strict=True)}
@@ -64,7 +64,7 @@ def test_prefix_and_tail_are_the_model(preset, family, trainable_blocks):
 def test_a_trained_layer_is_never_below_the_cut(preset):
     model = build(preset("bert"), "bert", 1)
     cut = Cut(model)
-    below = {id(v) for v in cut.prefix(cut.edge, []).model.weights}
+    below = {id(v) for v in cut.part(cut.edge, []).model.weights}
     assert below
     assert not below & {id(v) for v in model.trainable_variables}
 
