@@ -200,7 +200,7 @@ class Config:
     class_weight: str = setting("none", "balanced: examples of rare classes weigh more", choices=("none", "balanced"))
     patience: int = setting(3, "Epochs without a better monitor before a phase stops (0: never)", minimum=0)
     monitor: str | None = setting(None, "Metric of the validation split that picks the best epoch: val_accuracy, val_f1, val_loss, val_rmse, val_r2, ... (default: by task)")
-    precision: str = setting("float32", "Number format of the computation", choices=("float32", "mixed_bfloat16", "mixed_float16"))
+    precision: str = setting("float32", "Number format of the computation (auto: a few steps of each are timed, the fastest is used)", choices=("float32", "mixed_bfloat16", "mixed_float16", "auto"))
     cache: bool = setting(True, "Compute what frozen layers give once and keep it, where that saves work")
     cache_gigabytes: float = setting(8.0, "The most that it may keep, in memory or in temporary files", minimum=0)
     cache_precision: str = setting("float32", "Number format in which it is kept: bfloat16 needs half", choices=("float32", "bfloat16"))

@@ -16,6 +16,7 @@ from kerasft.data.batches import Batches, class_weights, text_lengths
 from kerasft.data.examples import Data, Examples, Labels, Split
 from kerasft.data.inputs import read_inputs
 from kerasft.data.labels import encode
+from kerasft.data.memory import allocate
 from kerasft.data.preparation import load_data, prepare_data, prepare_inputs, prepare_split
 from kerasft.data.ragged import Ragged
 from kerasft.data.rendered import load_glyphs
@@ -30,6 +31,7 @@ __all__ = [
     "Labels",
     "Ragged",
     "Split",
+    "allocate",
     "class_weights",
     "encode",
     "load_data",

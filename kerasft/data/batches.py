@@ -9,10 +9,8 @@ import keras
 import numpy as np
 
 from kerasft.data.ragged import Ragged
+from kerasft.data.widths import COUNT, MULTIPLE, plan_widths
 
-# Text batches have the length of their longest text. Where every new shape is compiled (XLA, on
-# accelerators) lengths are multiples of this, so that few are.
-MULTIPLE = 8
 CHUNK = 50  # batches whose texts are sorted by length together, as Hugging Face's group_by_length
 
 
@@ -21,10 +19,10 @@ class Batches(keras.utils.PyDataset):
 
     The order of an epoch is a permutation made from (seed, epoch): a continued training sees what
     an uninterrupted one would have seen. Texts are cut to the longest of their batch, and texts
-    of similar length come together: stretches of the permutation (50 batches, or a quarter of
-    the epoch where that is less) are sorted by length, cut into batches, and the batches
-    shuffled. No example is dropped; the last batch may be smaller. `fit` shuffles the batches of
-    a PyDataset once more unless it is told `shuffle=False`.
+    of similar length come together: stretches of the permutation (50 batches) are sorted by
+    length, cut into batches, and the batches shuffled. No example is dropped; the last batch may
+    be smaller. `fit` shuffles the batches of a PyDataset once more unless it is told
+    `shuffle=False`.
 
     Args:
         x: As in `Split.x`; a dict may hold `Ragged` arrays too, and features of floats.
@@ -62,12 +60,24 @@ class Batches(keras.utils.PyDataset):
         self.shuffle = shuffle
         self.by_length = by_length
         self.sample_weight = sample_weight
-        self._lengths = None
-        if shuffle or by_length:
-            self._lengths = text_lengths(x) if lengths is None else lengths
-        self._multiple = MULTIPLE if compiles_shapes() else 1
+        self._lengths = text_lengths(x) if lengths is None else lengths
+        self._widths = self._plan_widths() if compiles_shapes() else None
         self._within_epoch = False
         self.epoch = 0
+
+    def _plan_widths(self) -> np.ndarray | None:
+        if self._lengths is None or not len(self._lengths):
+            return None
+        # A smaller last batch is one more shape.
+        count = COUNT - bool(self.num_examples % self.batch_size)
+        return plan_widths(self._lengths, self.batch_size, self._longest(), count)
+
+    def _longest(self) -> int:
+        """Returns the width of texts before they are cut."""
+        x = self.x if isinstance(self.x, dict) else {}
+        if "padding_mask" in x:
+            return int(x["padding_mask"].shape[1])
+        return max([int(v.longest) for v in x.values() if isinstance(v, Ragged)], default=0)
 
     @property
     def num_examples(self) -> int:
@@ -95,7 +105,7 @@ class Batches(keras.utils.PyDataset):
         if self._lengths is None:
             return order
         full = len(order) // self.batch_size
-        chunk = max(min(CHUNK, full // 4), 1) * self.batch_size
+        chunk = CHUNK * self.batch_size
         batches = []
         for first in range(0, full * self.batch_size, chunk):
             part = order[first : min(first + chunk, full * self.batch_size)]
@@ -123,6 +133,21 @@ class Batches(keras.utils.PyDataset):
             return self._widen_for_signature(batch[0]), *batch[1:]
         return batch
 
+    def width(self, index: int) -> int:
+        """Returns the length to which the texts of a batch are cut, 0 where there are none."""
+        chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
+        return self._width(chosen) or 0
+
+    def _width(self, chosen: np.ndarray) -> int | None:
+        if self._lengths is None:
+            return None
+        longest = max(int(self._lengths[chosen].max()), 1)
+        if self._widths is None:
+            return longest
+        if len(chosen) < self.batch_size:
+            return int(self._widths[-1])  # one shape for a smaller batch
+        return int(self._widths[np.searchsorted(self._widths, longest)])
+
     def batch(self, index: int) -> tuple[Any, ...]:
         """Returns a batch: x, y and weights, as far as there are any."""
         if not -len(self) <= index < len(self):
@@ -135,12 +160,11 @@ class Batches(keras.utils.PyDataset):
 
     def _take(self, x: dict[str, Any], chosen: np.ndarray) -> dict[str, np.ndarray]:
         """Returns examples, texts cut to the longest of them."""
+        width = self._width(chosen)
+        ragged = {n: v.take(chosen, width) for n, v in x.items() if isinstance(v, Ragged)}
         plain = {name: v[chosen] for name, v in x.items() if not isinstance(v, Ragged)}
-        tokens = {name: v for name, v in plain.items() if np.issubdtype(v.dtype, np.integer)}
-        ragged = {
-            name: v.take(chosen, self._multiple) for name, v in x.items() if isinstance(v, Ragged)
-        }
-        return {**plain, **trim_texts(tokens, self._multiple), **ragged}
+        tokens = {name: v for name, v in plain.items() if v.dtype.kind in "iu"}
+        return {**plain, **trim_texts(tokens, width), **ragged}
 
     def _widen_for_signature(self, x: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Makes the second batch longer than the first, outside an epoch only.
@@ -174,27 +198,26 @@ def text_lengths(x: Any) -> np.ndarray | None:
     return None if mask is None else np.count_nonzero(mask, axis=1)
 
 
-def trim_texts(x: dict[str, np.ndarray], multiple: int = MULTIPLE) -> dict[str, np.ndarray]:
+def trim_texts(x: dict[str, np.ndarray], width: int | None = None) -> dict[str, np.ndarray]:
     """Cuts the padding that all texts have in common.
 
     Args:
         x: Arrays of shape (n, length); `padding_mask` says which tokens are real. Without it
             nothing is cut.
-        multiple: The length that stays is a multiple of it, or all of the length.
+        width: The length that stays, at least that of the longest text, which it is by default,
+            rounded up to a multiple of 8.
     """
     mask = x.get("padding_mask")
     if mask is None or not mask.size:
         return x
-    used = np.flatnonzero(mask.any(axis=0))
     total = mask.shape[1]
-    if not len(used):
-        return {name: values[:, :multiple] for name, values in x.items()}
+    if width is None:
+        longest = max(int(np.count_nonzero(mask, axis=1).max()), 1)
+        width = math.ceil(longest / MULTIPLE) * MULTIPLE
     # Some families pad on the left: the real tokens then end with the array.
-    left = used[0] > 0
-    longest = total - used[0] if left else used[-1] + 1
-    width = min(total, math.ceil(longest / multiple) * multiple)
-    part = slice(total - width, total) if left else slice(0, width)
-    return {name: values[:, part] for name, values in x.items()}
+    left = not mask[:, 0].any() and mask[:, -1].any()
+    part = slice(max(total - width, 0), total) if left else slice(0, width)
+    return {name: v[:, part] if v.shape[1] == total else v for name, v in x.items()}
 
 
 def class_weights(y: np.ndarray, num_classes: int) -> np.ndarray:

@@ -16,6 +16,7 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from kerasft.config import ImageConfig
 from kerasft.data.examples import Examples
+from kerasft.data.memory import allocate
 from kerasft.errors import DataError, ResourceError
 
 # Formats that Pillow names but cannot decode by itself, or that are no pictures.
@@ -173,23 +174,20 @@ def prepare_images(config: ImageConfig, examples: Examples) -> np.ndarray:
         examples: Images.
 
     Returns:
-        uint8 of shape (n, image_size, image_size, 3).
+        uint8 of shape (n, image_size, image_size, 3), mapped from a temporary file where it
+        would take much of the memory.
 
     Raises:
         DataError: An image cannot be decoded.
-        ResourceError: The array does not fit into memory.
+        ResourceError: There is room for the array neither in memory nor on disk.
     """
     import tensorflow as tf
 
     size = config.image_size
     shape = (len(examples), size, size, 3)
-    try:
-        prepared = np.empty(shape, np.uint8)
-    except MemoryError as error:
-        raise ResourceError(
-            f"{len(examples):,} images of {size} by {size} pixels need {np.prod(shape) / 1e9:,.1f} "
-            "GB of memory. Use a smaller image_size or fewer examples."
-        ) from error
+    what = f"images of {size} by {size} pixels ({len(examples):,})"
+    advice = "use a smaller image_size or fewer examples"
+    prepared = allocate(shape, np.dtype(np.uint8), what, advice)
     resize = _resize_graph(size, config.resize)
 
     def prepare(index: int) -> None:

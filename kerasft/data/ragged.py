@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ class Ragged:
     Args:
         values: All rows end to end, shape (sum of lengths, ...).
         lengths: Of each example, shape (n,).
-        longest: Width to which batches are rounded up at most.
+        longest: Width of the texts before their padding was left out.
         left: Whether the padding of a batch stands before the rows instead of after them.
 
     Example:
@@ -38,15 +37,14 @@ class Ragged:
         """The type of the values."""
         return self.values.dtype
 
-    def take(self, chosen: np.ndarray, multiple: int = 1) -> np.ndarray:
-        """Returns examples as one array, padded with zeros to the longest of them.
+    def take(self, chosen: np.ndarray, width: int | None = None) -> np.ndarray:
+        """Returns examples as one array, padded with zeros.
 
         Args:
             chosen: Which examples.
-            multiple: The width is rounded up to a multiple of it, or to `longest`.
+            width: Its length, by default that of the longest of them.
         """
-        width = math.ceil(max(int(self.lengths[chosen].max(initial=0)), 1) / multiple) * multiple
-        width = min(width, self.longest)
+        width = width or max(int(self.lengths[chosen].max(initial=0)), 1)
         batch = np.zeros((len(chosen), width, *self.values.shape[1:]), self.values.dtype)
         for row, index in enumerate(chosen):
             part = self.values[self.starts[index] : self.starts[index + 1]]

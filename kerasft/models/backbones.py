@@ -10,6 +10,7 @@ import keras
 
 from kerasft.errors import SettingError
 from kerasft.models.blocks import flatten_layers, hold_still
+from kerasft.models.contraction import contract_as_matrices
 from kerasft.presets import Preset, resolve
 
 # ImageNet weights without a stated scaling are mostly of the -1..1 kind (Keras' "tf" mode).
@@ -95,6 +96,7 @@ def load_backbone(preset: str, *, pretrained: bool = True) -> keras.Model:
         # must get the same ones whatever the backbone is, and whether it was loaded just now.
         if pretrained:
             random.setstate(before)
+    contract_as_matrices(backbone)
     if _kept is not None and pretrained:
         _kept[key] = backbone, [variable.numpy() for variable in backbone.weights]
     return backbone

@@ -38,6 +38,28 @@ class Part:
     work: float
 
 
+@dataclass(frozen=True)
+class Product:
+    """The matrix product that a layer's kernel is, for one example.
+
+    Attributes:
+        rows: Positions of the output, by unit of a length that varies.
+        inner: The summed axis.
+        columns: Features made.
+        learnt: Whether its gradients are needed in training.
+    """
+
+    rows: int
+    inner: int
+    columns: int
+    learnt: bool
+
+    @property
+    def work(self) -> float:
+        """Multiplications."""
+        return float(self.rows * self.inner * self.columns)
+
+
 class Cut:
     """A model in two parts, as it is frozen now.
 
@@ -49,6 +71,7 @@ class Cut:
         tail: From the edge, and inputs where it reads any, to the outputs of the whole; its
             weights are those of the whole. There is none where `reason` tells why.
         work: Of the whole, as `Part.work`.
+        products: Those of the whole; empty where the model is not Functional.
         reason: Why nothing can be kept, where nothing can.
     """
 
@@ -56,6 +79,7 @@ class Cut:
         self.edge: list[Any] = []
         self.tail: Part
         self.work, self.reason = 0.0, "the model is not a Functional one"
+        self.products: list[Product] = []
         if not _is_functional(model):
             return
         flat = _flat(model)
@@ -63,7 +87,8 @@ class Cut:
         self._made_by = {id(tensor): node for node in self._nodes for tensor in node.outputs}
         self._inputs = dict(zip(map(id, flat.inputs), _input_names(model), strict=True))
         self._still: list[Any] = []
-        self.work = sum(map(_work, self._nodes))
+        self.products = _products(self._nodes)
+        self.work = sum(product.work for product in self.products)
         self.reason = "every layer is trained"
         still = self._find_still()
         edge = {
@@ -112,7 +137,7 @@ class Cut:
             model,
             {name: self._inputs[id(t)] for name, t in zip(names, inputs, strict=False)},
             dict(zip(names[len(inputs) :], features, strict=True)),
-            sum(map(_work, nodes)),
+            sum(product.work for product in _products(nodes)),
         )
 
     def below(self, tensors: list[Any]) -> list[Any]:
@@ -230,16 +255,25 @@ def _moves(operation: Any) -> str:
     return ""
 
 
-def _work(node: Any) -> float:
-    """Returns the multiplications of a call for one example, by unit of a length that varies.
+def _products(nodes: list[Any]) -> list[Product]:
+    """Returns the products of kernels in calls that stand in the order of the graph.
 
     Kernels times the positions of the output: exact for dense layers and convolutions, near
     enough for blocks of them. Tables of embeddings are read, not multiplied; products of tokens
     with tokens are left out.
     """
-    operation = node.operation
-    if not isinstance(operation, keras.layers.Layer):
-        return 0.0
-    positions = math.prod(size or 1 for size in node.outputs[0].shape[1:-1])
-    kernels = [v for v in operation.weights if len(v.shape) > 1 and "embedding" not in v.path]
-    return float(positions * sum(math.prod(kernel.shape) for kernel in kernels))
+    found, learnt = [], set[int]()
+    for node in nodes:
+        operation = node.operation
+        layer = isinstance(operation, keras.layers.Layer)
+        trained = bool(layer and operation.trainable_variables)
+        trained = trained or any(id(tensor) in learnt for tensor in node.input_tensors)
+        if trained:
+            learnt.update(id(output) for output in node.outputs)
+        rows = math.prod(size or 1 for size in node.outputs[0].shape[1:-1])
+        for variable in operation.weights if layer else ():
+            if len(variable.shape) > 1 and "embedding" not in variable.path:
+                columns = variable.shape[-1]
+                inner = math.prod(variable.shape) // columns
+                found.append(Product(rows, inner, columns, trained))
+    return found

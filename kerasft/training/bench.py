@@ -84,8 +84,9 @@ class Bench:
         if config.backbone_l1 or config.backbone_l2:
             regularize_backbone(self.model, l1=config.backbone_l1, l2=config.backbone_l2)
         compile_part(part, config, data, phase, steps_per_execution=steps_per_execution)
+        # Were its variables made within the first step, that would be traced a second time.
+        part.optimizer.build(part.trainable_variables)
         if self.reused:
-            part.optimizer.build(part.trainable_variables)
             self._scalars[id(part)] = [
                 (variable, variable.numpy())
                 for variable in part.optimizer.variables

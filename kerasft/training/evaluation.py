@@ -22,13 +22,14 @@ from kerasft.data import (
     prepare_split,
     read_dataset,
     read_inputs,
+    stream,
 )
 from kerasft.errors import DataError, ResumeError, SettingError
 from kerasft.models import make_loss
 from kerasft.presets import resolve
 from kerasft.runs import Run, load_run, restore_weights
 from kerasft.training.phases import changing_weights
-from kerasft.training.provenance import precision
+from kerasft.training.precision import precision
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,10 +87,19 @@ def load_model(run: Run | str | Path) -> Loaded:
     return Loaded(recipe, config, labels, model)
 
 
-def predict_arrays(model: keras.Model, x: Any, batch_size: int = 32) -> np.ndarray:
-    """Returns the model's outputs for prepared inputs, shape (n, outputs)."""
-    batches = Batches(x, batch_size=batch_size, by_length=True)
-    predicted = np.asarray(model.predict(batches, verbose=0))
+def predict_arrays(
+    model: keras.Model, x: Any, batch_size: int = 32, *, lengths: np.ndarray | None = None
+) -> np.ndarray:
+    """Returns the model's outputs for prepared inputs, shape (n, outputs).
+
+    Args:
+        model: Any part of a model that ends with its output.
+        x: As `Split.x`, or what a tail reads.
+        batch_size: Examples in a batch.
+        lengths: Of texts, where x does not tell them.
+    """
+    batches = Batches(x, batch_size=batch_size, by_length=True, lengths=lengths)
+    predicted = np.asarray(model.predict(stream(batches), verbose=0))
     outputs = np.empty_like(predicted)
     outputs[batches.order] = predicted
     return outputs

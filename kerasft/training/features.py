@@ -9,8 +9,6 @@ that compute them, and higher ones are computed from lower ones.
 from __future__ import annotations
 
 import math
-import os
-import tempfile
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -22,8 +20,7 @@ import ml_dtypes
 import numpy as np
 
 from kerasft.config import Config
-from kerasft.data import Batches, Data, Ragged, Split, stream, text_lengths
-from kerasft.errors import ResourceError
+from kerasft.data import Batches, Data, Ragged, Split, allocate, stream, text_lengths
 from kerasft.models import Cut
 from kerasft.models.cut import Part
 from kerasft.training.bench import Bench
@@ -32,7 +29,7 @@ from kerasft.training.progress import duration
 
 WORTH = 1.15  # times less work from which on features are kept
 _ROWS = 64  # examples computed at once, whatever the batch size: the same bits for every trial
-_SHARE = 0.25  # of the free memory that an array may take; a larger one lies in a file
+_ADVICE = "try --no-cache"
 
 
 @dataclass(frozen=True)
@@ -234,10 +231,12 @@ def _compute(
     for tensor in tensors:
         each = tuple(size for size in tensor.shape[1:] if size is not None)
         if None not in tensor.shape[1:]:
-            made.append(_allocate((batches.num_examples, *each), _dtype(tensor, config)))
+            shape = batches.num_examples, *each
+            made.append(allocate(shape, _dtype(tensor, config), "features", _ADVICE))
             continue
         assert lengths is not None  # else `_against` had refused
-        values = _allocate((int(lengths.sum()), *each), _dtype(tensor, config))
+        shape = int(lengths.sum()), *each
+        values = allocate(shape, _dtype(tensor, config), "features", _ADVICE)
         mask = given["padding_mask"]
         left = not mask[:, 0].all()
         made.append(Ragged(values, lengths, longest=mask.shape[1], left=left))
@@ -270,28 +269,3 @@ def _outputs(model: keras.Model, batches: Batches) -> Iterator[list[np.ndarray]]
     ).get_concrete_function()
     for (x,) in fed:
         yield [output.numpy() for output in forward(x)]
-
-
-def _allocate(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """Returns an array in memory, or in a temporary file that goes with it."""
-    size = math.prod(shape) * dtype.itemsize
-    if size <= _SHARE * _free_memory():
-        return np.empty(shape, dtype)
-    with tempfile.TemporaryFile(prefix="kerasft-features-") as file:
-        try:
-            # A sparse file would end the process with a signal where the disk is full.
-            if hasattr(os, "posix_fallocate"):  # not on macOS
-                os.posix_fallocate(file.fileno(), 0, size)
-            else:
-                file.truncate(size)
-        except OSError as error:
-            raise ResourceError(
-                f"There is no room for {size / 1e9:.1f} GB of features in "
-                f"{tempfile.gettempdir()} ({error.strerror}): try --no-cache, or another TMPDIR."
-            ) from error
-        return np.memmap(file, dtype, "r+", shape=shape)
-
-
-def _free_memory() -> int:
-    names = [n for n in ("SC_AVPHYS_PAGES", "SC_PHYS_PAGES") if n in os.sysconf_names]
-    return os.sysconf(names[0]) * os.sysconf("SC_PAGE_SIZE") if names else 1 << 32

@@ -15,13 +15,15 @@ from kerasft.config import Config
 from kerasft.data import Data
 from kerasft.errors import DataError
 from kerasft.models import choose_monitor
-from kerasft.runs import Run, create_run, save_weights
+from kerasft.runs import Run, create_run, save_weights, write_manifest
 from kerasft.training.bench import Bench
 from kerasft.training.callbacks import KeepBest
+from kerasft.training.features import View
 from kerasft.training.loop import train
 from kerasft.training.phases import Phase, changing_weights
+from kerasft.training.precision import build_in_precision, precision
 from kerasft.training.progress import Progress
-from kerasft.training.provenance import describe_recipe, precision
+from kerasft.training.provenance import describe_recipe
 from kerasft.training.record import (
     Recorder,
     announce,
@@ -30,6 +32,7 @@ from kerasft.training.record import (
     open_record,
     record_failure,
 )
+from kerasft.training.speed import measure_speeds, speed_line
 
 
 def fit(
@@ -71,18 +74,21 @@ def fit(
     config = config if config is not None else module.Config()
     monitor = choose_monitor(config)
     keras.utils.set_random_seed(config.seed)
+    data = module.load_data(config)
+    if data.train is None or data.validation is None:
+        raise DataError("A fit needs a training and a validation split.")
+    chosen: list[str] = []
+    config, model = build_in_precision(module, config, data, chosen.append)
     with precision(config.precision):
-        data = module.load_data(config)
-        if data.train is None or data.validation is None:
-            raise DataError("A fit needs a training and a validation split.")
-        model = module.build_model(config, data)
         run = create_run(runs_dir, describe_recipe(module)["name"], name)
         write = log_writer(run, sys.stderr if progress else None)
         open_record(run, module, config, data, model)
         announce(write, run, config, data, model)
+        for line in chosen:
+            write(line)
         with record_failure(run):
-            keeper = _train(run, config, data, model, monitor, write, progress)
-        close_record(run, config, data, model, keeper, write, began)
+            keeper, view = _train(run, config, data, model, monitor, write, progress)
+        close_record(run, config, data, model, view, keeper, write, began)
     return run
 
 
@@ -94,8 +100,11 @@ def _train(
     monitor: tuple[str, str],
     write: Callable[..., None],
     progress: bool,
-) -> KeepBest:
-    """Trains all phases; the model has the best weights at the end."""
+) -> tuple[KeepBest, View]:
+    """Trains all phases; the model has the best weights at the end.
+
+    Returns what kept them, and what the last phase trained.
+    """
     keeper = KeepBest(changing_weights(model), *monitor, config.patience)
 
     def watchers(phase: Phase, epochs: int) -> list[keras.callbacks.Callback]:
@@ -108,12 +117,17 @@ def _train(
         )
         return [*tensorboard(run), line]
 
+    bench, recorder = Bench(model), Recorder(run)
     try:
-        train(Bench(model), config, data, keeper, Recorder(run), watchers=watchers, say=write)
+        views = train(bench, config, data, keeper, recorder, watchers=watchers, say=write)
     finally:
         if keeper.best_epoch is not None:
             _save(run, model)
-    return keeper
+    speeds = measure_speeds(bench, views, config, data, recorder.history)
+    for name, speed in speeds.items():
+        write(speed_line(name, speed))
+    write_manifest(run, speed=speeds)
+    return keeper, views["main"]
 
 
 def _save(run: Run, model: keras.Model) -> None:

@@ -46,7 +46,7 @@ def train(
     features: Features | None = None,
     state: Path | None = None,
     say: Callable[[str], None] = lambda line: None,
-) -> None:
+) -> dict[str, View]:
     """Trains all phases of a config; the model has its best weights at the end.
 
     Args:
@@ -63,6 +63,9 @@ def train(
             out for `config.epochs`, whatever they were laid out for before.
         say: Gets a line about what is kept of frozen layers, how the lines of epochs read, and
             when a phase ends early.
+
+    Returns:
+        What each phase trained, by its name.
     """
     model = bench.model
     begun = load_state(state) if state is not None else None
@@ -99,6 +102,7 @@ def train(
             first = last
     finally:
         keeper.restore()
+    return views
 
 
 def _fit_phase(

@@ -10,6 +10,7 @@ from keras import ops
 
 from kerasft.config import Config
 from kerasft.models import Dial
+from kerasft.training.adam import FusedAdam
 
 # Biases, and the scales and shifts of normalization: decaying them pulls towards nothing useful.
 UNDECAYED = ["bias", "gamma", "beta"]
@@ -108,8 +109,8 @@ def make_optimizer(config: Config, learning_rate: Any) -> Any:
     if config.optimizer == "sgd":
         options["momentum"] = config.momentum
     kinds = {
-        "adam": keras.optimizers.Adam,
-        "adamw": keras.optimizers.AdamW,
+        "adam": FusedAdam,
+        "adamw": FusedAdam,  # AdamW is Adam with a decay of its own by default
         "sgd": keras.optimizers.SGD,
         "rmsprop": keras.optimizers.RMSprop,
         "lion": keras.optimizers.Lion,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import platform
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,17 +16,6 @@ from kerasft.presets import resolve
 from kerasft.runs import sha256
 
 _PACKAGES = ("kerasft", "keras", "tensorflow", "keras-hub", "numpy", "tensorflow-datasets")
-
-
-@contextlib.contextmanager
-def precision(name: str) -> Iterator[None]:
-    """Sets Keras' number format while a model is built and trained."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(name)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
 
 
 def versions() -> dict[str, str]:

@@ -13,12 +13,13 @@ from typing import Any, TextIO
 import keras
 
 from kerasft.config import Config, to_dict
-from kerasft.data import Data
+from kerasft.data import Data, text_lengths
 from kerasft.insight import plot_curves
 from kerasft.models import block_rows, block_table
 from kerasft.runs import Run, write_history, write_json, write_manifest
 from kerasft.training.callbacks import KeepBest
 from kerasft.training.evaluation import measure, predict_arrays
+from kerasft.training.features import View
 from kerasft.training.phases import plan_phases
 from kerasft.training.progress import number
 from kerasft.training.provenance import describe_recipe, describe_weights, versions
@@ -142,17 +143,27 @@ def close_record(
     config: Config,
     data: Data,
     model: keras.Model,
+    view: View,
     keeper: KeepBest,
     write: Callable[..., None],
     began: float,
 ) -> None:
-    """Measures validation and test with the best weights, and closes the record."""
+    """Measures validation and test with the best weights, and closes the record.
+
+    What frozen layers gave for the validation split is not computed again.
+    """
     write(f"best   epoch {(keeper.best_epoch or 0) + 1} by {keeper.monitor}: its weights are kept")
     metrics = {}
     for split in ("validation", "test"):
         part = getattr(data, split)
         if part is not None:
-            predictions = predict_arrays(model, part.x, config.batch_size)
+            kept = split == "validation" and view.model is not model
+            predictions = predict_arrays(
+                view.model if kept else model,
+                view.validation if kept else part.x,
+                config.batch_size,
+                lengths=text_lengths(part.x) if kept else None,
+            )
             metrics[split] = measure(config, data.labels, part.y, predictions)
     write_json(run.path / "metrics.json", metrics)
     write_manifest(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,7 +14,8 @@ import keras_tuner
 from kerasft.config import Config, from_dict, to_dict
 from kerasft.errors import ResumeError, SettingError
 from kerasft.models import choose_monitor
-from kerasft.training.provenance import describe_weights, precision, versions
+from kerasft.training.precision import precision
+from kerasft.training.provenance import describe_weights, versions
 from kerasft.tuning.journal import JOURNAL, differences
 from kerasft.tuning.oracles import TUNERS, hyperband_plan
 from kerasft.tuning.results import load_search
@@ -37,12 +38,14 @@ class Plan:
         config: The settings of trial 0.
         space: What may be changed.
         workshop: With the data loaded and the first model built.
+        notes: Lines that a person should read before.
     """
 
     header: dict[str, Any]
     config: Config
     space: keras_tuner.HyperParameters
     workshop: Workshop
+    notes: list[str]
 
     @property
     def tuner(self) -> str:
@@ -80,6 +83,8 @@ def make_plan(
         config = from_dict(module.Config, {**old["config"], **given})
         given = {**old["given"], **given}
         space, warm_start = space or old["changes"], warm_start or old["warm_start"]
+        if config.precision == "auto":  # it was chosen when the search began
+            config = replace(config, precision=old["config"]["precision"])
     usual = {
         "tuner": "random", "max_trials": None, "max_epochs": config.epochs, "executions": 1,
         "seed": config.seed,
@@ -89,8 +94,12 @@ def make_plan(
         searched = narrowed(searched, warm_start)
     monitor, direction = choose_monitor(config)
     workshop = Workshop(module, config.seed)
+    data = workshop.data(config)
+    notes: list[str] = []
+    config = workshop.choose_precision(config, data, notes.append)
+    if "precision" in given:
+        given["precision"] = config.precision
     with precision(config.precision):
-        data = workshop.data(config)
         workshop.bench(config, data)
     header = {
         "recipe": described,
@@ -108,7 +117,7 @@ def make_plan(
         "versions": versions() | {"keras-tuner": keras_tuner.__version__},
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
-    return Plan(header, config, searched, workshop)
+    return Plan(header, config, searched, workshop, notes)
 
 
 def _given(config: Config, module: ModuleType, held: Sequence[str] | None) -> dict[str, Any]:

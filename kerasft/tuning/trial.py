@@ -27,7 +27,7 @@ from kerasft.runs import Run, save_weights, write_manifest
 from kerasft.training.callbacks import KeepBest
 from kerasft.training.loop import train
 from kerasft.training.phases import Phase, changing_weights
-from kerasft.training.provenance import precision
+from kerasft.training.precision import precision
 from kerasft.training.record import Recorder, open_record
 from kerasft.tuning.workshop import Workshop
 

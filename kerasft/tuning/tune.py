@@ -198,6 +198,8 @@ def _announce(display: Display, plan: Plan, folder: Path, planned: int | None) -
     display.line(f"search {folder}: {header['tuner']}, {trials}, seed {header['seed']}")
     for line in data_lines(plan.config, plan.workshop.data(plan.config)):
         display.line(line)
+    for line in plan.notes:
+        display.line(line)
     display.line(f"goal   {objective['name']} of the best epoch ({more})")
     for hp in plan.space.space:
         display.line(f"space  {space_line(hp)}")

@@ -10,19 +10,21 @@ from __future__ import annotations
 
 import gc
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
 import keras
 
-from kerasft.config import Config, settings, to_dict
+from kerasft.config import Config, ConfigType, settings, to_dict
 from kerasft.data import Data
 from kerasft.errors import DataError
 from kerasft.models import DialedDropout, DialedL1L2, kept_backbones, regularize_backbone
 from kerasft.models.blocks import flatten_layers
 from kerasft.training.bench import Bench
 from kerasft.training.features import Features
+from kerasft.training.precision import choose_precision
 
 # What a training graph depends on, apart from the model in it.
 _STRUCTURE = (
@@ -63,7 +65,7 @@ class Workshop:
         kept = {
             name: getattr(config, name)
             for name, item in settings(config).items()
-            if item.group not in ("model", "training") or name in ("preset", "precision")
+            if item.group not in ("model", "training") or name == "preset"
         }
         key = json.dumps(kept, sort_keys=True)
         if self._data is None or self._data[0] != key:
@@ -72,6 +74,13 @@ class Workshop:
                 raise DataError("A search needs a training and a validation split.")
             self._data = key, data
         return self._data[1]
+
+    def choose_precision(
+        self, config: ConfigType, data: Data, say: Callable[[str], None]
+    ) -> ConfigType:
+        """Returns the settings with precision=auto replaced by what is fastest here."""
+        with self._backbones:
+            return choose_precision(self.recipe, config, data, say)
 
     def bench(self, config: Config, data: Data) -> Bench:
         """Returns a model as `build_model` gives it, on the bench of its structure."""

@@ -30,6 +30,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 SIDES = ("kerasft", "kerasft_bfloat16", "expert", "expert_bfloat16", "stock")
+PEERS = ("trainer", "trainer_bfloat16")
 STOCK_ROWS = 64
 
 
@@ -46,7 +47,7 @@ def read_texts(dataset: str, rows: int) -> tuple[list[str], list[str]]:
     return [str(text) for text in part.inputs], [str(label) for label in part.labels or []]
 
 
-def run_kerasft(texts: list[str], labels: list[str], task: dict[str, Any]) -> list[float]:
+def run_kerasft(texts: list[str], labels: list[str], task: dict[str, Any]) -> dict[str, Any]:
     """Trains by kerasft; returns the seconds of every epoch, the first with all before it."""
     import keras
 
@@ -56,9 +57,10 @@ def run_kerasft(texts: list[str], labels: list[str], task: dict[str, Any]) -> li
     from kerasft.training.bench import Bench
     from kerasft.training.callbacks import KeepBest
     from kerasft.training.loop import train
-    from kerasft.training.phases import changing_weights
-    from kerasft.training.provenance import precision
+    from kerasft.training.phases import changing_weights, plan_phases
+    from kerasft.training.precision import precision
     from kerasft.training.record import Recorder
+    from kerasft.training.speed import measure_speed
 
     began = time.monotonic()
     config = recipe.Config(
@@ -79,10 +81,13 @@ def run_kerasft(texts: list[str], labels: list[str], task: dict[str, Any]) -> li
         model = recipe.build_model(config, data)
         keeper = KeepBest(changing_weights(model), *choose_monitor(config), 0)
         recorder = Recorder(None)
-        train(Bench(model), config, data, keeper, recorder)
+        bench = Bench(model)
+        views = train(bench, config, data, keeper, recorder)
     seconds = [row["seconds"] for row in recorder.history]
     seconds[0] = time.monotonic() - began - sum(seconds[1:])
-    return seconds
+    (phase,) = plan_phases(config)
+    speed = measure_speed(bench, phase, views[phase.name], config, data, recorder.history)
+    return {"seconds": seconds, "speed": speed}
 
 
 def make_clock() -> Any:
@@ -198,13 +203,14 @@ def run_peer(
     return list(json.loads(done.stdout.splitlines()[-1])["seconds"])
 
 
-def run_side(side: str, task: dict[str, Any]) -> list[float]:
+def run_side(side: str, task: dict[str, Any]) -> dict[str, Any]:
     """Runs one side in this process."""
     texts, labels = read_texts(task["dataset"], task["rows"])
     task = {**task, "bfloat16": side.endswith("bfloat16")}
     name = side.removesuffix("_bfloat16")
     sides = {"kerasft": run_kerasft, "expert": run_expert, "stock": run_stock}
-    return sides[name](texts, labels, task)
+    found = sides[name](texts, labels, task)
+    return found if isinstance(found, dict) else {"seconds": found}
 
 
 def main() -> None:
@@ -217,6 +223,7 @@ def main() -> None:
     parser.add_argument("--trained", type=int, default=-1, help="top blocks that are trained")
     parser.add_argument("--sides", default=",".join(SIDES))
     parser.add_argument("--peer-python", help="Python with torch, transformers and accelerate")
+    parser.add_argument("--repeats", type=int, default=1, help="of all sides, in turn")
     parser.add_argument("--json", type=Path, help="where to write all numbers")
     parser.add_argument("--side", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -235,31 +242,36 @@ def main() -> None:
         print(json.dumps(run_side(arguments.side, task)))
         return
     texts, labels = read_texts(arguments.dataset, arguments.rows)
-    results = {}
-    for side in arguments.sides.split(","):
+    results: dict[str, list[dict[str, Any]]] = {}
+    sides = arguments.sides.split(",") + (list(PEERS) if arguments.peer_python else [])
+    for side in sides * arguments.repeats:
+        if side in PEERS:
+            bfloat16 = side.endswith("bfloat16")
+            one = run_peer(arguments.peer_python, texts, labels, task, bfloat16=bfloat16)
+            results.setdefault(side, []).append({"seconds": one})
+            continue
         line = [sys.executable, "-m", "tests.benchmarks.text_speed", "--side", side]
         line += [f"--{name.replace('_', '-')}={task[name]}" for name in
                  ("dataset", "rows", "epochs", "batch_size", "trained")]  # fmt: skip
         done = subprocess.run(line, capture_output=True, text=True, check=False)
         if done.returncode:
             sys.exit(done.stderr)
-        results[side] = json.loads(done.stdout.splitlines()[-1])
-    if arguments.peer_python:
-        for bfloat16 in (False, True):
-            name = "trainer_bfloat16" if bfloat16 else "trainer"
-            results[name] = run_peer(arguments.peer_python, texts, labels, task, bfloat16=bfloat16)
+        results.setdefault(side, []).append(json.loads(done.stdout.splitlines()[-1]))
     count = len(texts)
     print(f"{arguments.dataset}, {count} texts, batches of {arguments.batch_size}, "
           f"{'all' if arguments.trained < 0 else arguments.trained} blocks trained, "
           f"{platform.machine()}, {os.cpu_count()} cores")  # fmt: skip
     print("side              examples/s  (slowest, fastest epoch)   all epochs s")
-    for side, seconds in results.items():
+    table = {}
+    for side, runs in results.items():
         rows = min(STOCK_ROWS, count) if side == "stock" else count
-        rates = [rows / one for one in seconds[1:]]
+        rates = [rows / one for run in runs for one in run["seconds"][1:]]
+        whole = statistics.median(sum(run["seconds"]) for run in runs)
+        table[side] = {"rate": statistics.median(rates), "seconds": whole, "runs": runs}
         print(f"{side:<17} {statistics.median(rates):10.1f}  ({min(rates):.1f}, {max(rates):.1f})"
-              f"{sum(seconds):25.1f}")  # fmt: skip
+              f"{whole:25.1f}")  # fmt: skip
     if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=1))
+        arguments.json.write_text(json.dumps(table, indent=1))
 
 
 if __name__ == "__main__":

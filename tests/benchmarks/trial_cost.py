@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 import os
 import tempfile
 import threading
@@ -32,6 +33,7 @@ def main() -> None:
     parser.add_argument("--recipe", default="resnet_digits")
     parser.add_argument("--trainable-blocks", type=int, default=0)
     parser.add_argument("--trials", type=int, default=30)
+    parser.add_argument("--json", type=Path, help="where to write all numbers")
     arguments = parser.parse_args()
 
     import kerasft
@@ -81,6 +83,9 @@ def main() -> None:
     print("memory after the first, middle and last trial: ", end="")
     print(", ".join(f"{rows[index][2]:.0f}" for index in (1, len(rows) // 2, -1)), "MB")
     print(f"growth, second half: {growth(rows, 1):.2f} MB a trial")
+    if arguments.json:
+        found = {"fixed": fixed, "epoch": slope, "growth": growth(rows, 1), "rows": rows}
+        arguments.json.write_text(json.dumps(found, indent=1))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
 """Batches: the order of an epoch, text lengths, weights."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
 
 from kerasft.data import Batches, class_weights
+from kerasft.data.widths import plan_widths
 
 
 def texts(lengths, width=40, left=False):
@@ -56,9 +59,37 @@ def test_texts_are_cut_to_the_longest_of_their_batch():
 
 def test_where_shapes_are_compiled_lengths_are_multiples_of_8(monkeypatch):
     monkeypatch.setattr("kerasft.data.batches.compiles_shapes", lambda: True)
-    batches = Batches(texts([3, 9, 17, 2, 40, 1]), batch_size=2)
+    batches = Batches(texts([3, 4, 17, 12, 37, 38], width=38), batch_size=2)
     batches.on_epoch_begin()
-    assert [x["token_ids"].shape for (x,) in batches] == [(2, 16), (2, 24), (2, 40)]
+    assert [x["token_ids"].shape for (x,) in batches] == [(2, 8), (2, 24), (2, 38)]
+
+
+@pytest.mark.parametrize("count", [1600, 1605])
+def test_where_shapes_are_compiled_there_are_six_at_most(monkeypatch, count):
+    monkeypatch.setattr("kerasft.data.batches.compiles_shapes", lambda: True)
+    lengths = np.random.default_rng(0).gamma(2.0, 8.0, count).astype(int).clip(1, 128)
+    batches = Batches(texts(lengths, width=128), batch_size=16, shuffle=True)
+    shapes = []
+    for epoch in range(3):
+        batches.epoch = epoch
+        batches.on_epoch_begin()
+        shapes += [x["token_ids"].shape for (x,) in batches]
+    assert len(set(shapes)) <= 6
+    assert 3 * lengths.sum() / sum(rows * width for rows, width in shapes) > 0.7
+
+
+def test_planned_widths_pad_least():
+    lengths = np.repeat([5, 9, 14, 22, 27, 39, 60], [8, 4, 6, 4, 2, 3, 1])
+    possible = np.array([8, 16, 24, 32, 40, 64])
+
+    def padded(widths):
+        return np.array(widths)[np.searchsorted(widths, lengths)].sum()
+
+    for count in (1, 2, 3, 4):
+        best = min(padded([*w, 64]) for w in itertools.combinations(possible[:-1], count - 1))
+        found = plan_widths(lengths, 1, 128, count)
+        assert padded(found) == best
+        assert len(found) <= count
 
 
 def test_texts_padded_on_the_left_are_cut_on_the_left():

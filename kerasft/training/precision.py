@@ -1,0 +1,121 @@
+"""The number format of the computation, given or chosen by timing real steps."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import random
+import time
+from collections.abc import Callable, Iterator
+from types import ModuleType
+
+import keras
+
+from kerasft.config import ConfigType
+from kerasft.data import Batches, Data
+from kerasft.data.batches import compiles_shapes
+from kerasft.models import kept_backbones
+from kerasft.training.phases import compile_model, make_batches
+
+WORTH = 1.1  # times faster than float32 from which on another format is chosen
+_ROUNDS = 5
+_SECONDS = 6.0  # after which no further round begins
+
+
+@contextlib.contextmanager
+def precision(name: str) -> Iterator[None]:
+    """Sets Keras' number format while a model is built and trained."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def choose_precision(
+    recipe: ModuleType, config: ConfigType, data: Data, say: Callable[[str], None]
+) -> ConfigType:
+    """Returns the settings with precision=auto replaced by what is fastest here.
+
+    A model is built in every number format that the device may compute fast in, and a few real
+    training steps of each are timed, in turn. Output layer and loss are float32 in all of them.
+
+    Args:
+        recipe: A recipe module.
+        config: Returned as it is where its precision is not auto.
+        data: As the recipe's `load_data` gives it.
+        say: Gets a line about what was chosen.
+    """
+    if config.precision != "auto":
+        return config
+    state = random.getstate()  # whoever names the format gets the same initial weights
+    began = time.monotonic()
+    names = ["float32", "mixed_bfloat16", *(["mixed_float16"] if compiles_shapes() else [])]
+    formats = {name: dataclasses.replace(config, precision=name) for name in names}
+    best = _time({name: _step(recipe, each, data) for name, each in formats.items()})
+    random.setstate(state)
+    fastest = min(best, key=lambda name: best[name])
+    chosen = fastest if best["float32"] >= WORTH * best[fastest] else "float32"
+    told = ", ".join(f"{name} {1000 * seconds:,.0f} ms" for name, seconds in best.items())
+    say(
+        f"speed  precision: {chosen} is used (a step: {told}; "
+        f"found in {time.monotonic() - began:.0f}s)"
+    )
+    return formats[chosen]
+
+
+def build_in_precision(
+    recipe: ModuleType, config: ConfigType, data: Data, say: Callable[[str], None]
+) -> tuple[ConfigType, keras.Model]:
+    """Builds a recipe's model in the number format of its settings, or in the fastest.
+
+    Args:
+        recipe: As `choose_precision` takes it, and so are the others.
+        config: Settings.
+        data: Prepared data.
+        say: Gets a line about what was chosen.
+
+    Returns:
+        The settings with the format that was chosen, and the model.
+    """
+    # What was loaded for the choice need not be loaded again.
+    kept = kept_backbones() if config.precision == "auto" else contextlib.nullcontext()
+    with kept:
+        config = choose_precision(recipe, config, data, say)
+        with precision(config.precision):
+            return config, recipe.build_model(config, data)
+
+
+def _time(steps: dict[str, Callable[[], object]]) -> dict[str, float]:
+    """Returns the shortest time of each step, in seconds; they are run in turn."""
+    best = dict.fromkeys(steps, float("inf"))
+    began = time.monotonic()
+    for _ in range(_ROUNDS):
+        for name, step in steps.items():
+            start = time.monotonic()
+            step()
+            best[name] = min(best[name], time.monotonic() - start)
+        if time.monotonic() - began > _SECONDS:
+            break
+    return best
+
+
+def _step(recipe: ModuleType, config: ConfigType, data: Data) -> Callable[[], object]:
+    """Returns a function that trains a batch of middle length in a model of its own."""
+    with precision(config.precision):
+        model = recipe.build_model(config, data)
+        compile_model(model, config, data)
+    model.optimizer.build(model.trainable_variables)
+    batches = make_batches(data.train, config, data.labels, training=True)
+    if isinstance(batches, Batches):
+        by_width = sorted(range(len(batches)), key=batches.width)
+        batch = batches.batch(by_width[len(batches) // 2])
+    else:
+        batch = batches[0]
+
+    def step() -> object:
+        return model.train_on_batch(*batch)
+
+    step()  # traces it
+    return step

@@ -1,0 +1,132 @@
+"""Speed: work counted by hand, the share of the ceiling, and the number format by timing."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+
+import kerasft
+from kerasft.models import Cut
+from kerasft.models.cut import Product
+from kerasft.recipes import minilm_tickets, resnet_digits
+from kerasft.training import precision as room
+from kerasft.training.precision import build_in_precision, choose_precision
+from kerasft.training.speed import epoch_work, measure_ceiling, speed_line, units
+
+
+@pytest.fixture
+def config(preset, reviews):
+    return minilm_tickets.Config(
+        preset=preset("bert"), dataset=reviews, sequence_length=16, trainable_blocks=1,
+        head_epochs=1, epochs=3, batch_size=8, patience=0,
+    )  # fmt: skip
+
+
+def layers(frozen):
+    inputs = keras.Input((8, 8, 3))
+    stack = [
+        keras.layers.Conv2D(4, 3, padding="same"),
+        keras.layers.Conv2D(5, 1, strides=2),
+        keras.layers.GlobalAveragePooling2D(),
+        keras.layers.Dense(7),
+    ]
+    x = inputs
+    for layer in stack:
+        x = layer(x)
+    for layer in stack[:frozen]:
+        layer.trainable = False
+    return keras.Model(inputs, x)
+
+
+def test_products_are_those_of_the_kernels():
+    cut = Cut(layers(1))
+    assert cut.products == [
+        Product(64, 27, 4, False), Product(16, 4, 5, True), Product(1, 5, 7, True),
+    ]  # fmt: skip
+    assert cut.work == 64 * 27 * 4 + 16 * 4 * 5 + 35
+    assert cut.tail.work == 16 * 4 * 5 + 35
+
+
+def test_an_epoch_passes_back_through_what_is_trained_alone():
+    x = np.zeros((10, 8, 8, 3), "uint8")
+    train = kerasft.Split(x, np.zeros(10), None)
+    validation = kerasft.Split(x[:4], np.zeros(4), None)
+    data = kerasft.Data(train, validation, None, None)
+    cut = Cut(layers(1))
+    learnt = 16 * 4 * 5 + 35
+    assert epoch_work(cut, cut.work, data) == 10 * (cut.work + 2 * learnt) + 4 * cut.work
+    assert epoch_work(cut, learnt, data) == 10 * 3 * learnt + 4 * learnt
+
+
+def test_texts_are_counted_by_their_real_tokens(config):
+    data = minilm_tickets.load_data(config)
+    assert units(data.train) == int((data.train.x["padding_mask"] != 0).sum())
+
+
+def test_the_ceiling_is_what_the_machine_reaches():
+    found = measure_ceiling([Product(1, 256, 256, True), Product(1, 2, 2, True)], 256, "float32")
+    began_of_orders = 1e8, 1e15  # multiplications a second of anything that runs this
+    assert began_of_orders[0] < found < began_of_orders[1]
+
+
+def test_a_fit_tells_how_fast_it_was(config, tmp_path):
+    run = kerasft.fit(minilm_tickets, config, runs_dir=tmp_path, progress=False)
+    speed = run.manifest["speed"]
+    assert set(speed) == {"head", "main"}
+    rows = [row["seconds"] for row in run.history if row["phase"] == "main"]
+    examples = run.manifest["data"]["examples"]["train"]
+    expected = examples / np.median(rows[1:])
+    assert speed["main"]["examples_per_second"] == pytest.approx(expected, rel=1e-3)
+    assert speed["main"]["tokens_per_second"] > speed["main"]["examples_per_second"]
+    assert 0 < speed["main"]["share_of_ceiling"] < 1
+    log = (run.path / "run.log").read_text()
+    assert speed_line("main", speed["main"]) in log.splitlines()
+
+
+def test_the_faster_number_format_is_chosen_and_recorded(config, tmp_path, monkeypatch):
+    auto = dataclasses.replace(config, precision="auto")
+    for fastest, chosen in ((0.5, "mixed_bfloat16"), (0.95, "float32")):
+        monkeypatch.setattr(
+            room, "_time", lambda steps, f=fastest: {"float32": 1.0, "mixed_bfloat16": f}
+        )
+        run = kerasft.fit(minilm_tickets, auto, runs_dir=tmp_path, name=chosen, progress=False)
+        assert run.config["precision"] == chosen
+        assert f"precision: {chosen} is used" in (run.path / "run.log").read_text()
+        named = dataclasses.replace(config, precision=chosen)
+        again = kerasft.fit(minilm_tickets, named, runs_dir=tmp_path, progress=False)
+        assert [row["loss"] for row in again.history] == [row["loss"] for row in run.history]
+
+
+def test_real_steps_are_timed(config):
+    data = minilm_tickets.load_data(config)
+    said = []
+    auto = dataclasses.replace(config, precision="auto")
+    chosen, model = build_in_precision(minilm_tickets, auto, data, said.append)
+    assert chosen == dataclasses.replace(auto, precision=chosen.precision)
+    assert chosen.precision in ("float32", "mixed_bfloat16")
+    assert model.get_layer("head").compute_dtype == "float32"
+    (line,) = said
+    assert "float32" in line and "mixed_bfloat16" in line and " ms" in line
+
+
+def test_pictures_and_given_formats(preset, photos):
+    config = resnet_digits.Config(
+        preset=preset("resnet"), dataset=photos, image_size=16, precision="auto", epochs=1
+    )
+    data = resnet_digits.load_data(config)
+    assert choose_precision(resnet_digits, config, data, print).precision != "auto"
+    named = dataclasses.replace(config, precision="mixed_bfloat16")
+    assert choose_precision(resnet_digits, named, data, print) is named
+
+
+def test_a_search_in_the_fastest_format_goes_on_in_it(config, tmp_path, monkeypatch):
+    monkeypatch.setattr(room, "_time", lambda steps: {"float32": 1.0, "mixed_bfloat16": 0.5})
+    auto = dataclasses.replace(config, precision="auto", epochs=1)
+    options = {"tuner": "random", "searches_dir": tmp_path, "name": "one", "progress": False}
+    kerasft.tune(minilm_tickets, auto, max_trials=1, **options)
+    monkeypatch.undo()
+    monkeypatch.setattr(room, "_time", lambda steps: pytest.fail("timed again"))
+    search = kerasft.tune(minilm_tickets, auto, max_trials=2, resume=True, **options)
+    assert [trial.state for trial in search.trials] == ["completed"] * 2
+    assert search.header["config"]["precision"] == "mixed_bfloat16"
