@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         ResumeError,
         SettingError,
     )
+    from kerasft.insight import compare, diagnose, write_report
     from kerasft.models import (
         block_table,
         find_blocks,
@@ -47,7 +48,15 @@ if TYPE_CHECKING:
     )
     from kerasft.runs import Run, list_runs, load_run
     from kerasft.serving import export
-    from kerasft.training import compile_model, evaluate, fit, load_model, predict
+    from kerasft.training import (
+        climb_ladder,
+        compile_model,
+        evaluate,
+        find_learning_rate,
+        fit,
+        load_model,
+        predict,
+    )
     from kerasft.tuning import Search, Trial, load_search, tune
 
 __version__ = "0.1.0"
@@ -79,6 +88,7 @@ _HOMES = {
         "ResumeError",
         "SettingError",
     ),
+    "kerasft.insight": ("compare", "diagnose", "write_report"),
     "kerasft.models": (
         "block_table",
         "find_blocks",
@@ -90,7 +100,14 @@ _HOMES = {
     ),
     "kerasft.runs": ("Run", "list_runs", "load_run"),
     "kerasft.serving": ("export",),
-    "kerasft.training": ("compile_model", "evaluate", "fit", "load_model", "predict"),
+    "kerasft.training": (
+        "compile_model",
+        "evaluate",
+        "find_learning_rate",
+        "fit",
+        "load_model",
+        "predict",
+    ),
     "kerasft.tuning": ("Search", "Trial", "load_search", "tune"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

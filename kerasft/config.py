@@ -36,14 +36,16 @@ class Setting:
     minimum: float | None
     maximum: float | None
     below: float | None
+    words: tuple[str, ...] = ()
 
     def check(self, value: Any) -> Any:
         """Returns `value` in the type of this setting, or raises SettingError."""
-        if value is None and self.optional:
-            return None
+        if (value is None and self.optional) or (isinstance(value, str) and value in self.words):
+            return value
         converted = _convert(value, self.type)
         if converted is None:
-            self._refuse(f"must be {_words(self.type)}", value)
+            words = "".join(f" or {word}" for word in self.words)
+            self._refuse(f"must be {_words(self.type)}{words}", value)
         if self.choices is not None and converted not in self.choices:
             near = did_you_mean(str(value), map(str, self.choices))
             self._refuse(f"must be one of {', '.join(map(str, self.choices))}", value, near)
@@ -92,6 +94,7 @@ def setting(
     minimum: float | None = None,
     maximum: float | None = None,
     below: float | None = None,
+    words: tuple[str, ...] = (),
 ) -> Any:
     """Declares one field of a Config with its help text and range.
 
@@ -103,6 +106,7 @@ def setting(
         minimum: The smallest allowed value.
         maximum: The largest allowed value.
         below: A bound that the value must stay under.
+        words: What a number may be besides, such as auto.
 
     Example:
         >>> @dataclass(frozen=True, kw_only=True)
@@ -116,6 +120,7 @@ def setting(
         "minimum": minimum,
         "maximum": maximum,
         "below": below,
+        "words": words,
     }
     return field(default=default, metadata=metadata)
 
@@ -142,7 +147,7 @@ def settings(config: type[Config] | Config) -> dict[str, Setting]:
             )
         empty = {"help": "", "group": "recipe"}
         rest = ("choices", "minimum", "maximum", "below")
-        known = {**empty, **dict.fromkeys(rest), **(metadata or {})}
+        known = {**empty, **dict.fromkeys(rest), "words": (), **(metadata or {})}
         found[item.name] = Setting(item.name, base_type, optional, item.default, **known)
     return found
 
@@ -189,7 +194,7 @@ class Config:
     head_epochs: int = setting(0, "Passes before it that train the output layer alone, on a frozen backbone", minimum=0)
     batch_size: int = setting(32, "Examples in one step", minimum=1)
     optimizer: str = setting("adamw", "How the weights are updated", choices=OPTIMIZERS)
-    learning_rate: float = setting(1e-4, "Peak learning rate of the main phase", minimum=1e-9, maximum=100)
+    learning_rate: float = setting(1e-4, "Peak learning rate of the main phase (auto: found by a ramp before the fit, for both phases)", minimum=1e-9, maximum=100, words=("auto",))
     head_learning_rate: float = setting(1e-3, "Peak learning rate of the head phase", minimum=1e-9, maximum=100)
     learning_rate_schedule: str = setting("cosine", "How the rate falls after its warm-up", choices=SCHEDULES)
     warmup_fraction: float = setting(0.1, "Share of a phase's steps in which the rate rises from 0", minimum=0, below=1)
@@ -199,6 +204,7 @@ class Config:
     label_smoothing: float = setting(0.0, "Share of each label spread over all classes (regression has none)", minimum=0, below=1)
     class_weight: str = setting("none", "balanced: examples of rare classes weigh more", choices=("none", "balanced"))
     patience: int = setting(3, "Epochs without a better monitor before a phase stops (0: never)", minimum=0)
+    stop_when_hopeless: bool = setting(False, "End a training that cannot recover any more")
     monitor: str | None = setting(None, "Metric of the validation split that picks the best epoch: val_accuracy, val_f1, val_loss, val_rmse, val_r2, ... (default: by task)")
     precision: str = setting("float32", "Number format of the computation (auto: a few steps of each are timed, the fastest is used)", choices=("float32", "mixed_bfloat16", "mixed_float16", "auto"))
     cache: bool = setting(True, "Compute what frozen layers give once and keep it, where that saves work")

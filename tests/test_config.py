@@ -25,7 +25,7 @@ class Custom(ImageConfig):
         ("epochs", 2.5, "`epochs` must be a whole number. Received: epochs=2.5."),
         ("epochs", True, "`epochs` must be a whole number. Received: epochs=True."),
         ("learning_rate", float("nan"), "`learning_rate` must be a number"),
-        ("learning_rate", "high", "`learning_rate` must be a number. Received"),
+        ("learning_rate", "high", "`learning_rate` must be a number or auto. Received"),
         ("optimizer", "adamm", "Received: optimizer='adamm'. Did you mean 'adam'?"),
         ("trainable_blocks", -2, "`trainable_blocks` must be at least -1"),
         ("pretrained", "yes", "`pretrained` must be true or false. Received: pretrained='yes'."),

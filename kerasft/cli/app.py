@@ -7,11 +7,14 @@ from typing import Any
 import click
 
 from kerasft import __version__
+from kerasft.cli.diagnose import diagnose_command
 from kerasft.cli.doctor import doctor_command
 from kerasft.cli.failures import stopping_on_sigterm, telling, use_colour
+from kerasft.cli.find_lr import find_lr_command
 from kerasft.cli.fit import fit_command
 from kerasft.cli.options import SharedGroup
 from kerasft.cli.recipes import copy_command, list_command, show_command
+from kerasft.cli.report import report_command
 from kerasft.cli.runs import runs_command
 from kerasft.cli.tune import tune_command
 from kerasft.cli.use import evaluate_command, export_command, predict_command
@@ -55,6 +58,9 @@ for command in (
     tune_command,
     evaluate_command,
     predict_command,
+    find_lr_command,
+    diagnose_command,
+    report_command,
     runs_command,
     export_command,
     doctor_command,

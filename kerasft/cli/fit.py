@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
 import click
 
+from kerasft.cli.diagnose import print_comparison
 from kerasft.cli.find_runs import runs_dir_option
 from kerasft.cli.options import wants
-from kerasft.cli.output import print_facts, print_json
+from kerasft.cli.output import print_facts, print_json, print_table
 from kerasft.cli.recipe_group import RecipeGroup
-from kerasft.cli.scores import score_line
+from kerasft.cli.scores import main_metrics, score_line
 from kerasft.cli.startup import working
 from kerasft.config import Config, TextConfig
 
 
-def fit(module: ModuleType, config: Config, runs_dir: str, name: str | None) -> None:
+def fit(
+    module: ModuleType, config: Config, runs_dir: str, name: str | None, seeds: int, ladder: bool
+) -> None:
     """Fits a recipe and tells where the run is and what can be done with it."""
+    if (seeds > 1) + ladder + (name is not None) > 1:
+        raise click.UsageError("--seeds, --ladder and --name do not go together: give one.")
+    if seeds > 1 or ladder:
+        _fit_several(module, config, runs_dir, seeds, ladder=ladder)
+        return
     with working():
         import kerasft
 
@@ -30,6 +39,50 @@ def fit(module: ModuleType, config: Config, runs_dir: str, name: str | None) -> 
         click.echo(run.path)
     else:
         print_facts(report(run, config))
+
+
+def _fit_several(
+    module: ModuleType, config: Config, runs_dir: str, seeds: int, *, ladder: bool
+) -> None:
+    """Fits with several seeds, or step by step from the simplest model."""
+    options: dict[str, Any] = {"runs_dir": runs_dir, "progress": not wants("quiet")}
+    rungs: list[Any] = []
+    with working():
+        import kerasft
+
+        if ladder:
+            rungs = kerasft.climb_ladder(module, config, **options)
+            runs = [rung.run for rung in rungs if rung.run is not None]
+        else:
+            several = [replace(config, seed=config.seed + step) for step in range(seeds)]
+            runs = [kerasft.fit(module, one, **options) for one in several]
+    if wants("quiet"):
+        for run in runs:
+            click.echo(run.path)
+    elif wants("json"):
+        compared = kerasft.compare(runs)
+        print_json({"runs": [describe(run) for run in runs], "comparison": compared,
+                    "ladder": [vars(rung) | {"run": rung.run and rung.run.path}
+                               for rung in rungs]})  # fmt: skip
+    elif ladder:
+        _print_ladder(rungs, config.task)
+    else:
+        for split in ("validation", "test"):
+            print_comparison(kerasft.compare(runs, split))
+
+
+def _print_ladder(rungs: list[Any], task: str) -> None:
+    name = main_metrics(task)[0]
+    rows = [
+        (rung.name, rung.score, rung.test, rung.parameters, rung.seconds, rung.verdict)
+        for rung in rungs
+    ]
+    heads = ("step", f"validation {name}", f"test {name}", "trained", "seconds", "")
+    print_table(heads, rows)
+    best = max((rung for rung in rungs if rung.run is not None and rung.kept),
+               key=lambda rung: rungs.index(rung), default=None)  # fmt: skip
+    if best is not None:
+        print_facts({"run": str(best.run.path), "next": fit_next(best.run)})
 
 
 def describe(run: Any) -> dict[str, Any]:
@@ -54,16 +107,33 @@ def report(run: Any, config: Config) -> dict[str, Any]:
         "time": f"{seconds:.0f} s" if seconds is not None else None,
         "run": str(run.path),
         "next": [
-            f"kerasft evaluate {path}",
+            f"kerasft diagnose {path}",
+            f"kerasft report {path}",
             f"kerasft predict {path} {example}",
             f"kerasft export {path}",
         ],
     }
 
 
+def fit_next(run: Any) -> str:
+    """Returns the line that tells what to change next."""
+    return f"kerasft diagnose {shlex.quote(str(run.path))}"
+
+
 def _make_options() -> list[click.Option]:
     return [
         runs_dir_option(),
+        click.Option(
+            ["--seeds"],
+            type=click.IntRange(1),
+            default=1,
+            help="Fit this many times, from --seed on: mean and spread",
+        ),
+        click.Option(
+            ["--ladder"],
+            is_flag=True,
+            help="Begin with the simplest model, and train more while it pays",
+        ),
         click.Option(["--name"], help="Name of the run's folder  [default: the present time]"),
     ]
 

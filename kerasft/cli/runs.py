@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
 
-from kerasft.cli.find_runs import with_runs_dir
-from kerasft.cli.options import SharedOptions, wants
+from kerasft.cli.diagnose import print_comparison
+from kerasft.cli.find_runs import find_run, with_runs_dir
+from kerasft.cli.options import SharedGroup, SharedOptions, wants
 from kerasft.cli.output import print_json, print_table, shown
 from kerasft.cli.scores import main_metrics
 from kerasft.errors import DamagedFileError, SettingError, did_you_mean
@@ -15,10 +17,46 @@ from kerasft.errors import DamagedFileError, SettingError, did_you_mean
 _TABLES = ("per_class", "confusion_matrix")
 
 
-@click.command("runs", cls=SharedOptions)
+class RunsGroup(SharedGroup):
+    """`kerasft runs [RECIPE]` lists; `compare` and `delete` are commands below it."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Takes a first word that is no command as a recipe to list."""
+        if args and args[0] not in self.commands:
+            return "list", _list_command, args
+        return super().resolve_command(ctx, args)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Lists where no command stands, with all options of the list."""
+        first = next((arg for arg in args if arg in self.commands), None)
+        if first is None and "--help" not in args:
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group("runs", cls=RunsGroup, subcommand_metavar="[RECIPE] | compare RUN... | delete RUN...")
+def runs_command() -> None:
+    """List, compare and delete runs.
+
+    \b
+    kerasft runs                          all, the newest last
+    kerasft runs resnet_digits --sort score --where batch_size=16
+    kerasft runs compare RUN RUN...       settings, differences, whether by more than chance
+    kerasft runs delete RUN...            asks first
+    """  # noqa: D301 (click takes the character for "do not wrap")
+
+
+@click.command("list", cls=SharedOptions)
 @click.argument("recipe", required=False)
+@click.option(
+    "--sort", type=click.Choice(["created", "score", "seconds"]), default="created",
+    show_default=True, help="Order; the last line is the newest, best or longest",
+)  # fmt: skip
+@click.option("--where", multiple=True, metavar="NAME=VALUE", help="Only runs with this setting, or state=done")  # fmt: skip # noqa: E501
 @with_runs_dir
-def runs_command(recipe: str | None, runs_dir: str) -> None:
+def _list_command(recipe: str | None, sort: str, where: tuple[str, ...], runs_dir: str) -> None:
     """List the runs, of a RECIPE or all, newest last."""
     import kerasft
 
@@ -29,16 +67,114 @@ def runs_command(recipe: str | None, runs_dir: str) -> None:
             f"There is no run of {recipe} in {runs_dir}.{did_you_mean(recipe, recipes)} "
             "All: kerasft runs."
         )
-    rows = [_describe(run) for run in runs if recipe in (None, run.path.parent.name)]
+    chosen = [run for run in runs if recipe in (None, run.path.parent.name) and _fits(run, where)]
+    rows = sorted((_describe(run) for run in chosen), key=lambda row: _place(row, sort))
     if wants("json"):
         print_json(rows)
     elif wants("quiet"):
         for row in rows:
             click.echo(row["path"])
     elif not rows:
-        click.echo(f"There is no run in {runs_dir} yet. Make one: kerasft fit RECIPE", err=True)
+        more = "" if not where else f" with {' and '.join(where)}"
+        line = f"There is no run in {runs_dir}{more}" + ("" if where else " yet. Make one: kerasft fit RECIPE")  # fmt: skip # noqa: E501
+        click.echo(line, err=True)
     else:
         _print_runs(rows)
+
+
+runs_command.add_command(_list_command)
+
+
+def _fits(run: Any, where: tuple[str, ...]) -> bool:
+    """Tells whether a run has the settings that are asked for."""
+    if not where:
+        return True
+    try:
+        known = {**run.config, "state": run.state}
+    except DamagedFileError:
+        return False
+    for pair in where:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise SettingError(f"--where takes NAME=VALUE. Received: {pair!r}.")
+        name = name.replace("-", "_")
+        if name not in known or not _equal(known[name], value):
+            return False
+    return True
+
+
+def _equal(known: Any, text: str) -> bool:
+    if isinstance(known, (int, float)) and not isinstance(known, bool):
+        try:
+            return float(text) == float(known)
+        except ValueError:
+            return False
+    words = {True: ("yes", "true"), False: ("no", "false")}
+    return text.lower() in words[known] if isinstance(known, bool) else text == str(known or "")
+
+
+def _place(row: dict[str, Any], sort: str) -> Any:
+    if sort == "score":
+        metrics, task = row.get("metrics") or {}, row.get("task", "")
+        name = main_metrics(task)[0]
+        value = (metrics.get("validation") or {}).get(name)
+        if value is None:
+            return float("-inf")
+        return -value if name in ("rmse", "loss") else value
+    return row.get("seconds") or 0.0 if sort == "seconds" else 0  # else as they were made
+
+
+@runs_command.command("compare")
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@click.option("--split", type=click.Choice(["validation", "test"]), default="validation", show_default=True, help="Whose score decides")  # fmt: skip # noqa: E501
+@click.option("--plot", type=click.Path(dir_okay=False), help="Write the curves over each other as a PNG")  # fmt: skip # noqa: E501
+@with_runs_dir
+def compare_command(runs: tuple[str, ...], split: str, plot: str | None, runs_dir: str) -> None:
+    """Compare runs: settings that differ, scores, and whether they differ by more than chance.
+
+    Runs that differ in their seed alone count as one, with mean and spread. The first is what
+    the others are set against.
+    """
+    from kerasft import insight
+    from kerasft.runs import load_run
+
+    chosen = [load_run(find_run(text, runs_dir)) for text in runs]
+    compared = insight.compare(chosen, split)
+    if plot:
+        insight.plot_overlaid(chosen, plot)
+    if wants("json"):
+        print_json(compared)
+    elif wants("quiet"):
+        best = insight.best_group(compared)
+        click.echo(best["runs"][0])
+    else:
+        print_comparison(compared)
+
+
+@runs_command.command("delete")
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@click.option("--yes", is_flag=True, help="Do not ask")
+@with_runs_dir
+def delete_command(runs: tuple[str, ...], yes: bool, runs_dir: str) -> None:
+    """Delete runs, all their files with them; asks first.
+
+    A RUN must be named in full (RECIPE/NAME, or its folder): `latest` and a recipe's name are
+    not taken.
+    """
+    from kerasft.runs import delete_run, load_run
+
+    paths = []
+    for text in runs:
+        path = find_run(text, runs_dir)
+        if text == "latest" or path.name != Path(text).name:
+            raise SettingError(f"{text} means {path} today: name that run in full to delete it.")
+        paths.append(path)
+    for path in paths:
+        click.echo(str(path), err=True)
+    if not yes:
+        click.confirm(f"Delete {len(paths)} run{'s' * (len(paths) != 1)}?", abort=True, err=True)
+    for path in paths:
+        delete_run(load_run(path))
 
 
 def _describe(run: Any) -> dict[str, Any]:

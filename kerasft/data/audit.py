@@ -33,6 +33,30 @@ def audit_examples(
     return notes + _note_small(parts, labels)
 
 
+def measure_examples(parts: Mapping[str, Examples], labels: Labels) -> dict[str, Any]:
+    """Returns what notes say as numbers, fit for JSON.
+
+    Args:
+        parts: All three splits.
+        labels: The classes.
+
+    Returns:
+        `class_counts` of the training split (not for regression), and `duplicates`: how many
+        examples of a split stand in another one too, by `split/other`.
+    """
+    pairs = (("test", "train"), ("validation", "train"), ("test", "validation"))
+    found: dict[str, Any] = {"duplicates": {}}
+    for name, other in pairs:
+        known = set(parts[other].content_hashes)
+        count = sum(content in known for content in parts[name].content_hashes)
+        if count:
+            found["duplicates"][f"{name}/{other}"] = count
+    if labels.task != "regression":
+        counts = _count(parts["train"])
+        found["class_counts"] = {name: counts[name] for name in labels.names}
+    return found
+
+
 def _note_made(
     config: Config, given: Mapping[str, Examples], parts: Mapping[str, Examples]
 ) -> list[str]:
@@ -122,18 +146,19 @@ def _note_small(parts: Mapping[str, Examples], labels: Labels) -> list[str]:
     ]
 
 
-def note_truncated(config: Config, splits: Mapping[str, Split]) -> list[str]:
-    """Returns a note where texts were cut at `sequence_length`."""
+def note_truncated(config: Config, splits: Mapping[str, Split]) -> tuple[list[str], float]:
+    """Returns a note where texts were cut at `sequence_length`, and the share that was."""
     if not isinstance(config, TextConfig):
-        return []
+        return [], 0.0
     total = sum(len(split) for split in splits.values())
     cut = sum(count_truncated(config, split.examples, split.x) for split in splits.values())
     if not cut:
-        return []
-    return [
+        return [], 0.0
+    note = (
         f"{cut:,} of {total:,} texts ({cut / total:.1%}) were cut at {config.sequence_length} "
         "tokens (sequence_length)."
-    ]
+    )
+    return [note], cut / total
 
 
 def summarize(data: Data) -> str:

@@ -161,6 +161,8 @@ class Data:
         labels: What the outputs mean.
         notes: What a person should know about the data, one sentence each.
         fingerprint: SHA-256 over the content and the labels of all splits.
+        audit: The same as the notes in numbers: `class_counts` of the training split,
+            `duplicates` between splits, and the share of texts that were `truncated`.
     """
 
     train: Split | None
@@ -169,3 +171,4 @@ class Data:
     labels: Labels
     notes: tuple[str, ...] = ()
     fingerprint: str = ""
+    audit: Mapping[str, Any] = dataclasses.field(default_factory=dict)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kerasft.config import Config, ImageConfig, TextConfig
-from kerasft.data.audit import audit_examples, note_truncated
+from kerasft.data.audit import audit_examples, measure_examples, note_truncated
 from kerasft.data.examples import SPLITS, Data, Examples, Labels, Split
 from kerasft.data.images import prepare_images
 from kerasft.data.labels import encode, known_labels, make_labels, normalize_labels
@@ -70,8 +70,15 @@ def _prepare(config: Config, given: Mapping[str, Examples], notes: list[str]) ->
     for name, part in parts.items():
         x = prepare_inputs(config, part)
         splits[name] = Split(x, encoded[name], part)
-    notes += note_truncated(config, splits)
-    return Data(**splits, labels=labels, notes=tuple(notes), fingerprint=_fingerprint(parts))
+    cut, share = note_truncated(config, splits)
+    audit = {**measure_examples(parts, labels), "truncated": share}
+    return Data(
+        **splits,
+        labels=labels,
+        notes=(*notes, *cut),
+        fingerprint=_fingerprint(parts),
+        audit=audit,
+    )
 
 
 def _encode(labels: Labels, examples: Examples) -> Any:

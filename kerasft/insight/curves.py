@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from kerasft.runs import Run, atomic_path
@@ -42,6 +44,28 @@ def plot_curves(run: Run) -> None:
     )
     with atomic_path(run.path / "curves.png") as temporary:
         figure.savefig(temporary, dpi=110)
+
+
+def plot_overlaid(runs: Sequence[Run], path: str | Path) -> None:
+    """Draws validation loss and score of several runs over each other as a PNG."""
+    from matplotlib.figure import Figure
+
+    name = _shown(runs[0].labels["task"])[0]
+    figure = Figure(figsize=(9.6, 3.8), layout="constrained")
+    for axes, key in zip(figure.subplots(1, 2), ("val_loss", f"val_{name}"), strict=True):
+        for run in runs:
+            history = run.history
+            values = [row.get(key) for row in history]
+            shown = [float("nan") if value is None else value for value in values]
+            epochs = [row["epoch"] for row in history]
+            axes.plot(epochs, shown, marker="o", ms=3, label=f"{run.path.parent.name}/{run.name}")
+        axes.set_title(key.replace("val_", "validation "), fontsize=10)
+        axes.set_xlabel("epoch", fontsize=9)
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(fontsize=7, frameon=False)
+    with atomic_path(Path(path)) as temporary:
+        figure.savefig(temporary, dpi=110, format="png")
 
 
 def _shown(task: str) -> tuple[str, ...]:

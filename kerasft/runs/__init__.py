@@ -4,6 +4,7 @@ from kerasft.runs.files import atomic_path, plain_json, read_json, sha256, write
 from kerasft.runs.record import (
     Run,
     create_run,
+    delete_run,
     list_runs,
     load_run,
     write_history,
@@ -15,6 +16,7 @@ __all__ = [
     "Run",
     "atomic_path",
     "create_run",
+    "delete_run",
     "list_runs",
     "load_run",
     "plain_json",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime
 import io
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,18 @@ def _created(run: Run) -> str:
         return str(run.manifest.get("created", ""))
     except DamagedFileError:
         return ""
+
+
+def delete_run(run: Run) -> None:
+    """Deletes a run with all its files.
+
+    The record goes first: a deletion that was cut short leaves a folder that is no run any more.
+
+    Args:
+        run: As `load_run` gives it.
+    """
+    (run.path / "manifest.json").unlink()
+    shutil.rmtree(run.path)
 
 
 def write_history(run: Run, history: list[dict[str, Any]]) -> None:

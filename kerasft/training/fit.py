@@ -18,7 +18,8 @@ from kerasft.models import choose_monitor
 from kerasft.runs import Run, create_run, save_weights, write_manifest
 from kerasft.training.bench import Bench
 from kerasft.training.callbacks import KeepBest
-from kerasft.training.features import View
+from kerasft.training.features import Features, View
+from kerasft.training.find_rate import find_rates, plot_rates, use_found
 from kerasft.training.loop import train
 from kerasft.training.phases import Phase, changing_weights
 from kerasft.training.precision import build_in_precision, precision
@@ -33,6 +34,7 @@ from kerasft.training.record import (
     record_failure,
 )
 from kerasft.training.speed import measure_speeds, speed_line
+from kerasft.training.watch import Watch
 
 
 def fit(
@@ -42,6 +44,7 @@ def fit(
     runs_dir: str | Path = "runs",
     name: str | None = None,
     progress: bool = True,
+    data: Data | None = None,
 ) -> Run:
     """Fine-tunes a recipe and records everything in a run folder.
 
@@ -54,6 +57,8 @@ def fit(
         runs_dir: Where runs are kept.
         name: Name of the run folder; the present time by default.
         progress: Whether to write progress to stderr.
+        data: What the recipe's `load_data` gave for these settings of the data, where it has
+            been loaded already.
 
     Returns:
         The run: its path, history and metrics.
@@ -74,12 +79,17 @@ def fit(
     config = config if config is not None else module.Config()
     monitor = choose_monitor(config)
     keras.utils.set_random_seed(config.seed)
-    data = module.load_data(config)
+    data = module.load_data(config) if data is None else data
     if data.train is None or data.validation is None:
         raise DataError("A fit needs a training and a validation split.")
     chosen: list[str] = []
     config, model = build_in_precision(module, config, data, chosen.append)
+    bench, features = Bench(model), Features()
     with precision(config.precision):
+        curves = []
+        if isinstance(config.learning_rate, str):
+            curves = find_rates(bench, config, data, features=features, say=chosen.append)
+            config = use_found(config, curves)
         run = create_run(runs_dir, describe_recipe(module)["name"], name)
         write = log_writer(run, sys.stderr if progress else None)
         open_record(run, module, config, data, model)
@@ -87,7 +97,9 @@ def fit(
         for line in chosen:
             write(line)
         with record_failure(run):
-            keeper, view = _train(run, config, data, model, monitor, write, progress)
+            if curves:
+                plot_rates(curves, run.path / "rates.png")
+            keeper, view = _train(run, config, data, bench, features, monitor, write, progress)
         close_record(run, config, data, model, view, keeper, write, began)
     return run
 
@@ -96,7 +108,8 @@ def _train(
     run: Run,
     config: Config,
     data: Data,
-    model: keras.Model,
+    bench: Bench,
+    features: Features,
     monitor: tuple[str, str],
     write: Callable[..., None],
     progress: bool,
@@ -105,7 +118,8 @@ def _train(
 
     Returns what kept them, and what the last phase trained.
     """
-    keeper = KeepBest(changing_weights(model), *monitor, config.patience)
+    keeper = KeepBest(changing_weights(bench.model), *monitor, config.patience)
+    recorder = Recorder(run)
 
     def watchers(phase: Phase, epochs: int) -> list[keras.callbacks.Callback]:
         line = Progress(
@@ -115,14 +129,16 @@ def _train(
             lambda epoch: keeper.best_epoch == epoch,
             sys.stderr if progress else None,
         )
-        return [*tensorboard(run), line]
+        return [*tensorboard(run), line, Watch(config, data, recorder, write)]
 
-    bench, recorder = Bench(model), Recorder(run)
     try:
-        views = train(bench, config, data, keeper, recorder, watchers=watchers, say=write)
+        views = train(
+            bench, config, data, keeper, recorder,
+            watchers=watchers, features=features, say=write,
+        )  # fmt: skip
     finally:
         if keeper.best_epoch is not None:
-            _save(run, model)
+            _save(run, bench.model)
     speeds = measure_speeds(bench, views, config, data, recorder.history)
     for name, speed in speeds.items():
         write(speed_line(name, speed))

@@ -29,6 +29,7 @@ from kerasft.training.phases import (
 )
 from kerasft.training.record import Recorder
 from kerasft.training.state import SaveState, TrainingState, load_state, reseed, seed_states
+from kerasft.training.watch import HopelessError
 
 _SHORT_STEP = 5e8  # multiplications of the steps that one call from Python runs
 _AT_ONCE = 32
@@ -100,6 +101,8 @@ def train(
                 if keeper.stopped_epoch is not None and keeper.stopped_epoch + 1 < last:
                     say(keeper.why_stopped(phase.name))
             first = last
+    except HopelessError as error:
+        say(f"stop   {error}")
     finally:
         keeper.restore()
     return views

@@ -41,6 +41,10 @@ def plan_phases(config: Config) -> list[Phase]:
     A head phase before a main phase that trains the head alone would be the same phase twice:
     with trainable_blocks=0 its epochs are left out.
     """
+    if isinstance(config.learning_rate, str):
+        raise SettingError(
+            "`learning_rate=auto` is found by `kerasft fit` and `kerasft.fit` alone: give a number."
+        )
     main = Phase("main", config.epochs, config.learning_rate, True)
     if config.head_epochs == 0 or config.trainable_blocks == 0:
         return [main]

@@ -21,6 +21,7 @@ from kerasft.training.callbacks import KeepBest
 from kerasft.training.evaluation import measure, predict_arrays
 from kerasft.training.features import View
 from kerasft.training.phases import plan_phases
+from kerasft.training.predictions import save_predictions
 from kerasft.training.progress import number
 from kerasft.training.provenance import describe_recipe, describe_weights, versions
 
@@ -55,11 +56,19 @@ def open_record(
             "fingerprint": data.fingerprint,
             "examples": _examples(data),
             "notes": list(data.notes),
+            "audit": dict(data.audit),
         },
+        given=differing(config, type(config)()),
         weights=describe_weights(config),
         blocks=block_rows(model),
     )
     write_history(run, [])
+
+
+def differing(config: Config, other: Config) -> dict[str, Any]:
+    """Returns the settings of a config that are not those of another of its kind."""
+    values, usual = to_dict(config), to_dict(other)
+    return {name: value for name, value in values.items() if value != usual[name]}
 
 
 def _examples(data: Data) -> dict[str, int]:
@@ -153,7 +162,7 @@ def close_record(
     What frozen layers gave for the validation split is not computed again.
     """
     write(f"best   epoch {(keeper.best_epoch or 0) + 1} by {keeper.monitor}: its weights are kept")
-    metrics = {}
+    metrics, outputs = {}, {}
     for split in ("validation", "test"):
         part = getattr(data, split)
         if part is not None:
@@ -165,7 +174,9 @@ def close_record(
                 lengths=text_lengths(part.x) if kept else None,
             )
             metrics[split] = measure(config, data.labels, part.y, predictions)
+            outputs[split] = part, predictions
     write_json(run.path / "metrics.json", metrics)
+    save_predictions(run, config, data.labels, outputs)
     write_manifest(
         run,
         state="done",

@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import math
-import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from kerasft.errors import SettingError, did_you_mean
+from kerasft.insight import fit_command, search_report
 from kerasft.tuning.journal import JOURNAL, read_journal
 
 
@@ -103,14 +103,7 @@ class Search:
         values = {**header["given"], **self.best.values}
         if self.best.epochs != header["config"]["epochs"] or "epochs" in values:
             values["epochs"] = self.best.epochs
-        return " ".join(["kerasft fit", shlex.quote(recipe), *map(_option, values.items())])
-
-
-def _option(item: tuple[str, Any]) -> str:
-    name, value = item[0].replace("_", "-"), item[1]
-    if isinstance(value, bool):
-        return f"--{name}" if value else f"--no-{name}"
-    return f"--{name} {shlex.quote(str(value))}"
+        return fit_command(recipe, values)
 
 
 def load_search(path: str | Path) -> Search:
@@ -165,3 +158,27 @@ def trials_csv(trials: list[Trial]) -> str:
         row += [end.get("epochs"), trial.continues, end.get("seconds"), end.get("reason")]
         writer.writerow([*row, *(trial.values.get(name) for name in names)])
     return text.getvalue()
+
+
+def write_search_report(search: Search, path: str | Path | None = None) -> Path:
+    """Writes one HTML page about a search; it needs nothing else.
+
+    Args:
+        search: Any search, finished or not.
+        path: The file; `report.html` in the search by default.
+
+    Returns:
+        The file.
+    """
+    header, trials = search.header, search.trials
+    done = ranked(trials, header["objective"]["direction"])
+    rows = [{**vars(trial), "seconds": trial.outcome.get("seconds")} for trial in trials]
+    return search_report(
+        search.path / "report.html" if path is None else Path(path),
+        f"{header['recipe']['name']}/{search.path.name}",
+        header,
+        rows,
+        best=done[0].number if done else None,
+        chance=search.chance if done and trials[0].score is not None else None,
+        command=search.fit_command if done else None,
+    )

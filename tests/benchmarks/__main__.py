@@ -70,7 +70,7 @@ def fastest(table: Any, side: str, key: str = "rate") -> float:
 def measure_text(a: argparse.Namespace) -> Rows:
     """P1 to P3 and the first of P10."""
     options = [f"--rows={256 if a.short else 1024}", f"--epochs={3 if a.short else 4}"]
-    options += [f"--repeats={1 if a.short else 2}", f"--dataset={a.dataset}"]
+    options += [f"--repeats={a.repeats}", f"--dataset={a.dataset}"]
     if a.peer_python:
         options += [f"--peer-python={a.peer_python}"]
     table = run("text_speed", *options)
@@ -89,7 +89,7 @@ def measure_top_blocks(a: argparse.Namespace) -> Rows:
         return {}
     table = run(
         "text_speed", "--trained=2", "--epochs=5", f"--rows={256 if a.short else 1024}",
-        f"--repeats={1 if a.short else 3}", "--sides=kerasft,kerasft_bfloat16",
+        f"--repeats={a.repeats}", "--sides=kerasft,kerasft_bfloat16",
         f"--dataset={a.dataset}", f"--peer-python={a.peer_python}",
     )  # fmt: skip
     return {"P4": fastest(table, "trainer", "seconds") / fastest(table, "kerasft", "seconds")}
@@ -98,7 +98,7 @@ def measure_top_blocks(a: argparse.Namespace) -> Rows:
 def measure_prefix(a: argparse.Namespace) -> Rows:
     """P5."""
     blocks = "0" if a.short else "0,1,2"
-    rows = run("frozen_prefix", f"--blocks={blocks}", f"--repeats={1 if a.short else 3}")
+    rows = run("frozen_prefix", f"--blocks={blocks}", f"--repeats={a.repeats}")
     found = {}
     for row in rows:
         without, kept = (statistics.median(row["times"][key]) for key in ("false", "true"))
@@ -108,7 +108,7 @@ def measure_prefix(a: argparse.Namespace) -> Rows:
 
 def measure_search(a: argparse.Namespace) -> Rows:
     """P6."""
-    sizes = ["--trials=6", "--epochs=1"] if a.short else ["--trials=12", "--epochs=3"]
+    sizes = ["--trials=6", "--epochs=1"] if a.short else ["--trials=12", "--epochs=2"]
     recipe = f"--recipe={'resnet_digits' if a.short else 'minilm_tickets'}"
     found = {}
     for name, blocks in (("P6", "0,1,2"), ("P6.heads", "0")):
@@ -124,7 +124,7 @@ def measure_best(a: argparse.Namespace) -> Rows:
         return {}
     from tests.benchmarks.search_cost import reached
 
-    table = run("search_cost", "--recipe=minilm_tickets", "--tuner=random", "--epochs=3")
+    table = run("search_cost", "--recipe=minilm_tickets", "--tuner=random", "--epochs=2")
     best = max(table["keras_tuner"]["scores"])
     return {"P7": reached(table["keras_tuner"], best) / reached(table["kerasft"], best)}
 
@@ -153,7 +153,12 @@ def measure_images(a: argparse.Namespace) -> Rows:
         dataset, _, preset = a.images.partition(",")
         options = ["--recipe=efficientnet_pets", f"--set=dataset={dataset}"]
         options += [f"--set=preset={preset}", "--set=image_size=128"]
-    options += ["--set=trainable_blocks=1", "--set=augmentation=none", "--sides=plain,kept"]
+    options += [
+        f"--repeats={a.repeats}",
+        "--set=trainable_blocks=1",
+        "--set=augmentation=none",
+        "--sides=plain,kept",
+    ]
     times = run("plain_fit", *options)["times"]
     return {"P12": statistics.median(times["plain"]) / statistics.median(times["kept"])}
 
@@ -176,7 +181,7 @@ def measure_start(a: argparse.Namespace) -> Rows:
 def measure_plain(a: argparse.Namespace) -> Rows:
     """P14."""
     options = ["--set=trainable_blocks=-1", "--set=augmentation=none", "--sides=plain,bare"]
-    times = run("plain_fit", *options, f"--repeats={1 if a.short else 5}")["times"]
+    times = run("plain_fit", *options, f"--repeats={1 if a.short else 2 * a.repeats + 1}")["times"]
     return {"P14": statistics.median(times["plain"]) / statistics.median(times["bare"])}
 
 
@@ -200,6 +205,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--short", action="store_true", help="less of everything")
+    parser.add_argument("--repeats", type=int, default=1, help="of the sides, in turn")
     parser.add_argument("--only", default="", help="rows with commas: P1,P5")
     parser.add_argument("--dataset", default="builtin:tickets", help="texts of P1 to P4")
     parser.add_argument("--images", default="", help="DATASET,PRESET of P12")
@@ -212,7 +218,8 @@ def main() -> None:
     found: Rows = {}
     began = time.monotonic()
     for names, measure in PARTS.items():
-        if not wanted or any(n.startswith(w) for n in names.split(",") for w in wanted):
+        rows = names.split(",")
+        if not wanted or any(row == w or row.startswith(f"{w}.") for row in rows for w in wanted):
             found |= measure(arguments)
     where = f"{platform.machine()}, {os.cpu_count()} cores, {datetime.date.today()}"
     print(f"\n{where}, {time.monotonic() - began:.0f} s{', short form' * arguments.short}")

@@ -32,6 +32,7 @@ class Clock(transformers.TrainerCallback):
 def main():
     """Trains and prints the times."""
     task = json.load(sys.stdin)
+    began = time.monotonic()
     torch.set_num_threads(task.get("threads", 2))
     tokenizer = transformers.AutoTokenizer.from_pretrained(task["model"])
     model = transformers.AutoModelForSequenceClassification.from_pretrained(
@@ -72,7 +73,9 @@ def main():
         callbacks=[clock],
     ).train()
     versions = {"torch": torch.__version__, "transformers": transformers.__version__}
-    print(json.dumps({"seconds": clock.seconds, "versions": versions}))
+    seconds = clock.seconds  # the first with all before it, but imports
+    seconds[0] = time.monotonic() - began - sum(seconds[1:])
+    print(json.dumps({"seconds": seconds, "versions": versions}))
 
 
 if __name__ == "__main__":

@@ -69,9 +69,10 @@ def test_a_person_reads_scores_folder_and_next_commands(kerasft_line, recipe_fil
     lines = kerasft_line("fit", recipe_file).stdout.splitlines()
     assert lines[0] == "test  accuracy 0.9, f1 0.85, loss 0.25  (10 examples)"
     assert lines[2] == "run   runs/mail/my run"
-    assert shlex.split(lines[3]) == ["next", "kerasft", "evaluate", "runs/mail/my run"]
-    assert shlex.split(lines[4]) == ["kerasft", "predict", "runs/mail/my run", "a text"]
-    assert shlex.split(lines[5]) == ["kerasft", "export", "runs/mail/my run"]
+    assert shlex.split(lines[3]) == ["next", "kerasft", "diagnose", "runs/mail/my run"]
+    assert shlex.split(lines[4]) == ["kerasft", "report", "runs/mail/my run"]
+    assert shlex.split(lines[5]) == ["kerasft", "predict", "runs/mail/my run", "a text"]
+    assert shlex.split(lines[6]) == ["kerasft", "export", "runs/mail/my run"]
 
 
 @pytest.mark.parametrize("order", ["before", "after"])

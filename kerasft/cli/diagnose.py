@@ -1,0 +1,79 @@
+"""`kerasft diagnose`."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+import click
+
+from kerasft.cli.find_runs import find_run, with_runs_dir
+from kerasft.cli.options import SharedOptions, wants
+from kerasft.cli.output import print_json, print_table, shown
+
+
+@click.command("diagnose", cls=SharedOptions)
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@with_runs_dir
+def diagnose_command(runs: tuple[str, ...], runs_dir: str) -> None:
+    """Say what to change next, and why.
+
+    Reads the record of a RUN alone and names what it shows in order of importance, each with its
+    evidence and the command to run next. Several runs are compared too: which change helped, and
+    whether by more than chance.
+    """
+    from kerasft import insight
+    from kerasft.runs import load_run
+
+    chosen = [load_run(find_run(text, runs_dir)) for text in runs]
+    found: list[dict[str, Any]] = [insight.diagnose(run) for run in chosen]
+    compared = insight.compare(chosen) if len(chosen) > 1 else None
+    if wants("json"):
+        print_json({"runs": found, "comparison": compared} if compared else found[0])
+        return
+    for diagnosis in found:
+        if wants("quiet"):
+            names = [f["name"] for f in diagnosis["findings"] if f["fault"]]
+            click.echo(" ".join(names) or "healthy")
+        else:
+            _print(diagnosis, several=len(found) > 1)
+    if compared and not wants("quiet"):
+        print_comparison(compared)
+
+
+def _print(diagnosis: dict[str, Any], *, several: bool) -> None:
+    if several:
+        click.echo(f"{diagnosis['run']}")
+    if diagnosis["healthy"]:
+        click.echo("Nothing is wrong that the record shows.")
+    for number, finding in enumerate(diagnosis["findings"], start=1):
+        mark = "" if finding["fault"] else " (good to know)"
+        click.echo(f"{number}. {finding['title']}{mark}")
+        click.echo(textwrap.indent(textwrap.fill(finding["evidence"], 92), "   "))
+        for advice in finding["advice"]:
+            what = ", ".join(f"{name} {shown(v)}" for name, v in advice["changes"].items())
+            text = f"{what}: {advice['why']}" if what else advice["why"]
+            click.echo(textwrap.indent(textwrap.fill(text, 90), "   > "))
+            if advice["command"]:
+                click.echo(f"     {advice['command']}")
+    click.echo()
+
+
+def print_comparison(compared: dict[str, Any]) -> None:
+    """Prints runs side by side."""
+    name = compared["score"]
+    rows = []
+    for group in compared["groups"]:
+        spread = "" if group["spread"] is None else f" ± {shown(group['spread'])}"
+        settings = ", ".join(f"{k} {shown(a)} -> {shown(b)}" for k, (a, b) in
+                             group["settings"].items())  # fmt: skip
+        against = ""
+        if "difference" in group:
+            noise = "" if group["noise"] is None else f" (noise {shown(group['noise'])})"
+            against = f"{group['difference']:+.4g}{noise}: {group['verdict']}"
+        rows.append(
+            (len(group["runs"]), f"{shown(group['mean'])}{spread}", settings or "-", against)
+        )
+    print_table(("runs", f"{compared['split']} {name}", "settings", "against the first"), rows)
+    if not compared["same_data"]:
+        click.echo("The runs did not have the same data: a difference may be that of the data.")

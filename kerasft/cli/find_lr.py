@@ -1,0 +1,61 @@
+"""`kerasft find-lr`."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import click
+
+from kerasft.cli.options import given_settings, wants
+from kerasft.cli.output import print_facts, print_json
+from kerasft.cli.recipe_group import RecipeGroup
+from kerasft.cli.startup import working
+from kerasft.config import Config
+
+
+def find_lr(module: ModuleType, config: Config, steps: int, output: str) -> None:
+    """Ramps the learning rate of every phase, and tells what the curves suggest."""
+    given = given_settings(click.get_current_context(), type(config))
+    with working():
+        import kerasft
+        from kerasft.training import plot_rates
+
+        say = (lambda line: None) if wants("quiet") else lambda line: click.echo(line, err=True)
+        curves = kerasft.find_learning_rate(module, config, steps=steps, say=say)
+        plot_rates(curves, output)
+    rates = {curve.phase: curve.valley for curve in curves}
+    if wants("json"):
+        print_json({"rates": rates, "plot": output, "curves": [vars(curve) for curve in curves]})
+    elif wants("quiet"):
+        click.echo(rates["main"])
+    else:
+        from kerasft.insight import fit_command
+
+        found = {"learning_rate": rates["main"]}
+        if "head" in rates:
+            found["head_learning_rate"] = rates["head"]
+        recipe = str(getattr(module, "__file__", "")) if "." not in module.__name__ else ""
+        name = recipe or module.__name__.rpartition(".")[2]
+        next_line = fit_command(name, {**given, **found})
+        print_facts({**found, "plot": output, "next": next_line})
+
+
+def _make_options() -> list[click.Option]:
+    return [
+        click.Option(["--steps"], type=click.IntRange(20), default=120, show_default=True,
+                     help="Steps of each ramp"),
+        click.Option(["-o", "--output"], type=click.Path(dir_okay=False), default="find_lr.png",
+                     show_default=True, help="The plot"),
+    ]  # fmt: skip
+
+
+find_lr_command = RecipeGroup(
+    "find-lr",
+    action=find_lr,
+    make_options=_make_options,
+    help="""Find a learning rate for a RECIPE by a short ramp, one for each phase.
+
+    Rates rise from 1e-6 until the loss blows up; the suggestion stands half the way down its
+    descent. `kerasft fit RECIPE --learning-rate auto` does the same and fits with it.
+    """,
+)

@@ -1,0 +1,36 @@
+"""`kerasft report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from kerasft.cli.find_runs import find_run, with_runs_dir
+from kerasft.cli.options import SharedOptions, wants
+from kerasft.cli.output import print_json
+
+
+@click.command("report", cls=SharedOptions)
+@click.argument("run", metavar="RUN|SEARCH")
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="The file  [default: report.html in it]")  # fmt: skip # noqa: E501
+@with_runs_dir
+def report_command(run: str, output: str | None, runs_dir: str) -> None:
+    """Write one HTML page about a RUN or a search: scores, curves, mistakes, what to change.
+
+    The page needs nothing else: no network, no other file. Open it in a browser, print it, or
+    send it.
+    """
+    if (Path(run) / "journal.jsonl").is_file():
+        from kerasft.tuning import load_search, write_search_report
+
+        path = write_search_report(load_search(run), output)
+    else:
+        from kerasft.insight import write_report
+        from kerasft.runs import load_run
+
+        path = write_report(load_run(find_run(run, runs_dir)), output)
+    if wants("json"):
+        print_json({"report": path})
+    else:
+        click.echo(path)

@@ -1,0 +1,111 @@
+"""Runs side by side: which change helped, and whether the difference is more than chance."""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+from kerasft.errors import DataError
+from kerasft.insight.facts import SCORES, Facts, read_facts
+from kerasft.runs import Run
+
+_NOT_COMPARED = ("seed",)
+
+
+def compare(runs: Sequence[Run], split: str = "validation") -> dict[str, Any]:
+    """Compares runs by their settings; runs that differ in their seed alone count as one.
+
+    Args:
+        runs: At least one finished run each of what is compared, of one task. The settings of
+            the first are what the others are set against.
+        split: Whose score decides. The test split should not: what is picked by it is measured
+            by it no more.
+
+    Returns:
+        `score` (its name), `groups` (each with `runs`, `seeds`, `settings` that differ from the
+        first group, `mean`, `spread` over seeds, and against the first `difference`, `noise`
+        and `verdict`: better, worse or `no difference that can be told`), and `same_data`.
+
+    Raises:
+        DataError: The runs have no score in common.
+
+    The noise is twice the standard error of the difference: from the spread over seeds where
+    both sides have three or more, else from the size of the split, as for two independent
+    samples (for accuracies), which is wide for the same examples.
+    """
+    read = [(run, read_facts(run)) for run in runs]
+    task = read[0][1].task
+    name, more = SCORES[task]
+    if any(facts.task != task for _, facts in read):
+        raise DataError("Runs of different tasks have no score in common.")
+    groups: dict[str, list[tuple[Run, Facts]]] = {}
+    for run, facts in read:
+        if facts.metrics.get(split, {}).get(name) is not None:
+            groups.setdefault(_key(facts), []).append((run, facts))
+    if not groups:
+        raise DataError(f"None of the runs has measured {name} on its {split} split.")
+    described = [_describe(members, name, split) for members in groups.values()]
+    first = described[0]
+    base = next(iter(groups.values()))[0][1].settings
+    for group, members in zip(described, groups.values(), strict=True):
+        group["settings"] = _differences(base, members[0][1].settings)
+        if group is not first:
+            _judge(group, first, more, task)
+    prints = {run.manifest["data"]["fingerprint"] for run, _ in read}
+    return {"score": name, "split": split, "same_data": len(prints) == 1, "groups": described}
+
+
+def best_group(compared: dict[str, Any]) -> dict[str, Any]:
+    """Returns the group with the best mean."""
+    more = dict(SCORES.values())[compared["score"]]
+    return max(compared["groups"], key=lambda g: g["mean"] if more else -g["mean"])
+
+
+def _key(facts: Facts) -> str:
+    kept = {k: v for k, v in facts.settings.items() if k not in _NOT_COMPARED}
+    return json.dumps([facts.recipe, kept], sort_keys=True)
+
+
+def _describe(members: list[tuple[Run, Facts]], name: str, split: str) -> dict[str, Any]:
+    scores = [facts.metrics[split][name] for _, facts in members]
+    return {
+        "runs": [str(run.path) for run, _ in members],
+        "seeds": [facts.settings.get("seed") for _, facts in members],
+        "scores": scores,
+        "mean": statistics.fmean(scores),
+        "spread": statistics.stdev(scores) if len(scores) > 1 else None,
+        "examples": members[0][1].counts.get(split, 0),
+    }
+
+
+def _differences(base: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    names = [n for n in other if n not in _NOT_COMPARED and other[n] != base.get(n)]
+    return {name: [base.get(name), other[name]] for name in names}
+
+
+def _judge(group: dict[str, Any], first: dict[str, Any], more: bool, task: str) -> None:
+    """Adds how a group does against the first."""
+    difference = group["mean"] - first["mean"]
+    variances = [_variance(side, task) for side in (first, group)]
+    noise = None if None in variances else 2 * math.sqrt(sum(v for v in variances if v is not None))
+    group["difference"], group["noise"] = difference, noise
+    if noise is None:
+        group["verdict"] = "one run each: give --seeds 3 to tell"
+    elif abs(difference) <= noise:
+        group["verdict"] = "no difference that can be told"
+    else:
+        group["verdict"] = "better" if (difference > 0) == more else "worse"
+
+
+def _variance(side: dict[str, Any], task: str) -> float | None:
+    """Returns the variance of a side's mean."""
+    count = len(side["scores"])
+    if count >= 3:
+        return float(side["spread"] ** 2 / count)
+    if task == "regression" or not side["examples"]:
+        return None
+    share = min(max(side["mean"], 1 / side["examples"]), 1 - 1 / side["examples"])
+    return float(share * (1 - share) / side["examples"])

@@ -1,0 +1,114 @@
+"""What to change next, from a run's record alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from kerasft.insight import rules_data, rules_fit, rules_rate
+from kerasft.insight.commands import fit_command
+from kerasft.insight.facts import Facts, read_facts
+from kerasft.insight.findings import Finding
+from kerasft.runs import Run
+
+# In order of importance: what makes every other number meaningless, then the learning rate, then
+# how well the model fits, then what the data allow.
+RULES: tuple[Callable[[Facts], Finding | None], ...] = (
+    rules_data.leakage,
+    rules_rate.diverged,
+    rules_fit.over_regularized,
+    rules_fit.batch_norm,
+    rules_rate.learning_rate_too_high,
+    rules_rate.learning_rate_too_low,
+    rules_fit.no_signal,
+    rules_data.imbalance,
+    rules_fit.collapsed,
+    rules_fit.overfitting,
+    rules_rate.stopped_too_early,
+    rules_fit.underfitting,
+    rules_data.truncated,
+    rules_data.validation_too_small,
+    rules_rate.trained_too_long,
+)
+
+
+def find(facts: Facts) -> list[Finding]:
+    """Returns what the rules find, in order of importance, consequences left out."""
+    found = [finding for rule in RULES if (finding := rule(facts)) is not None]
+    explained: set[str] = set()
+    kept = []
+    for finding in found:
+        if finding.name not in explained:
+            kept.append(finding)
+            explained |= finding.causes
+    # Stable: faults come before what is only good to know.
+    return sorted(kept, key=lambda finding: not finding.fault)
+
+
+def diagnose(run: Run) -> dict[str, Any]:
+    """Returns what a run's record shows and what to change next.
+
+    Args:
+        run: Any run, finished or not. Its record alone is read: no model, no data.
+
+    Returns:
+        `healthy`, and `findings` in order of importance, each with `name`, `title`, `evidence`,
+        `fault` and `advice`: `changes` (settings), `why`, and `command` where settings can do it.
+
+    Raises:
+        DamagedFileError: A file of the record is missing or damaged.
+
+    Example:
+        >>> kerasft.diagnose(kerasft.load_run("runs/resnet_digits/first"))["findings"][0]["name"]
+        'learning_rate_too_low'
+    """
+    facts = read_facts(run)
+    findings = find(facts)
+    return {
+        "run": str(run.path),
+        "healthy": not any(finding.fault for finding in findings),
+        "findings": [_describe(facts, finding) for finding in findings],
+    }
+
+
+def _describe(facts: Facts, finding: Finding) -> dict[str, Any]:
+    return {
+        "name": finding.name,
+        "title": finding.title,
+        "evidence": finding.evidence,
+        "fault": finding.fault,
+        "advice": [
+            {
+                "changes": advice.changes,
+                "why": advice.why,
+                "command": fit_command(facts.recipe, {**facts.given, **advice.changes})
+                if advice.changes
+                else None,
+            }
+            for advice in finding.advice[:2]
+        ],
+    }
+
+
+def clearly_wrong(facts: Facts) -> Finding | None:
+    """Returns what a training in progress shows beyond doubt, or None."""
+    for rule in (rules_rate.diverged, rules_rate.learning_rate_too_high):
+        finding = rule(facts)
+        if finding is not None:
+            return finding
+    return None
+
+
+def hopeless(facts: Facts) -> str:
+    """Returns why a training in progress cannot recover any more, or nothing.
+
+    Its loss stands far above that of a constant answer for two epochs, or has not left it in
+    five, and the learning rate is past its warm-up.
+    """
+    loss = facts.curve("loss")
+    if len(loss) >= 2 and min(loss[-2:]) > 3 * facts.chance:
+        return f"The training loss is {loss[-1]:.3g}, a constant answer has {facts.chance:.3g}"
+    stuck = len(loss) >= 5 and loss.min() > 0.97 * facts.chance
+    if stuck and loss[-1] > 0.995 * loss[0]:
+        return f"In {len(loss)} epochs the training loss did not leave that of a constant answer"
+    return ""

@@ -1,0 +1,134 @@
+"""What a run's record tells, in the form in which rules read it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kerasft.errors import DamagedFileError
+from kerasft.runs import Run
+
+# The score by which a person judges a task, and whether more of it is better.
+SCORES = {
+    "classification": ("accuracy", True),
+    "multilabel": ("f1", True),
+    "regression": ("rmse", False),
+}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A run's record, read once.
+
+    Attributes:
+        state: As `Run.state`.
+        reason: Why it failed, where it did.
+        task: classification, multilabel or regression.
+        settings: All settings.
+        given: Those that differ from the recipe's defaults.
+        recipe: The recipe as `kerasft fit` takes it.
+        rows: The epochs; `epoch` counts from 1.
+        counts: Examples by split.
+        audit: Measures of the data, as `Data.audit` has them; empty in records of before.
+        metrics: By split.
+        best_epoch: Counted from 1, None where there is none.
+    """
+
+    state: str
+    reason: str
+    task: str
+    settings: dict[str, Any]
+    given: dict[str, Any]
+    recipe: str
+    rows: list[dict[str, Any]]
+    counts: dict[str, int]
+    audit: dict[str, Any]
+    metrics: dict[str, dict[str, Any]]
+    best_epoch: int | None
+
+    @property
+    def main(self) -> list[dict[str, Any]]:
+        """The epochs of the main phase."""
+        return [row for row in self.rows if row.get("phase") == "main"]
+
+    @property
+    def head(self) -> list[dict[str, Any]]:
+        """The epochs of the head phase."""
+        return [row for row in self.rows if row.get("phase") == "head"]
+
+    def curve(self, name: str, rows: list[dict[str, Any]] | None = None) -> np.ndarray:
+        """Returns a column of the main phase, or of other epochs; NaN where it has no value."""
+        chosen = self.main if rows is None else rows
+        values = [row.get(name) for row in chosen]
+        return np.array([math.nan if v is None else float(v) for v in values])
+
+    @property
+    def score(self) -> tuple[str, bool]:
+        """The score that a person judges by, and whether more is better."""
+        return SCORES[self.task]
+
+    @property
+    def chance(self) -> float:
+        """The loss of the best constant answer on the training split."""
+        if self.task == "regression":
+            return 1.0  # the loss is in variances of the target
+        shares = self.class_shares
+        if self.task == "multilabel":
+            inside = shares[(shares > 0) & (shares < 1)]
+            return float(-np.mean(inside * np.log(inside) + (1 - inside) * np.log(1 - inside)))
+        return float(-np.sum(shares * np.log(np.maximum(shares, 1e-12))))
+
+    @property
+    def class_counts(self) -> dict[str, int]:
+        """Training examples by class; empty where the record does not tell them."""
+        return dict(self.audit.get("class_counts", {}))
+
+    @property
+    def class_shares(self) -> np.ndarray:
+        """Share of each class in the training split; equal shares where they are not known."""
+        counts = np.array(list(self.class_counts.values()), float)
+        if not counts.size:
+            classes = max(len(self.metrics.get("validation", {}).get("per_class", [])), 2)
+            return np.full(classes, 1 / classes)
+        total = max(self.counts.get("train", 0), 1) if self.task == "multilabel" else counts.sum()
+        return counts / total
+
+    def uncertainty(self, score: float, split: str = "validation") -> float:
+        """Returns half the 95 % interval of an accuracy on a split (Wilson 1927)."""
+        n = max(self.counts.get(split, 0), 1)
+        z = 1.96
+        spread = math.sqrt(score * (1 - score) / n + z * z / (4 * n * n))
+        return z * spread / (1 + z * z / n)
+
+
+def read_facts(run: Run) -> Facts:
+    """Reads the record of a run.
+
+    Args:
+        run: Any run, finished or not.
+
+    Raises:
+        DamagedFileError: A file of the record is missing or damaged.
+    """
+    manifest = run.manifest
+    try:
+        history = run.history
+    except DamagedFileError:
+        history = []
+    recipe = manifest["recipe"]
+    return Facts(
+        state=run.state,
+        reason=str(manifest.get("reason") or ""),
+        task=str(run.labels["task"]),
+        settings=run.config,
+        given=dict(manifest.get("given", {})),
+        recipe=str(recipe.get("source") or recipe["name"]),
+        rows=history,
+        counts=dict(manifest.get("data", {}).get("examples", {})),
+        audit=dict(manifest.get("data", {}).get("audit", {})),
+        metrics=run.metrics,
+        best_epoch=manifest.get("best_epoch"),
+    )

@@ -1,0 +1,240 @@
+"""One page about a run: what came out, why, and what to try next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kerasft.insight import charts
+from kerasft.insight.diagnosis import diagnose
+from kerasft.insight.facts import SCORES, Facts, read_facts
+from kerasft.insight.page import escape, figure, folded, page, paragraph, section, shown, table
+from kerasft.runs import Run, write_text
+
+_CURVES = {
+    "classification": ("loss", "accuracy", "f1", "learning_rate"),
+    "multilabel": ("loss", "f1", "accuracy", "learning_rate"),
+    "regression": ("loss", "rmse", "r2", "learning_rate"),
+}
+_PAIRS = 10
+
+
+def write_report(run: Run, path: str | Path | None = None) -> Path:
+    """Writes a report of a run: one HTML file that needs nothing else.
+
+    Args:
+        run: Any run, finished or not; what it has not is left out.
+        path: Where to; `report.html` in the run by default.
+
+    Returns:
+        The file.
+
+    Raises:
+        DamagedFileError: A file of the record is missing or damaged.
+        ResourceError: The disk is full.
+
+    Example:
+        >>> kerasft.write_report(kerasft.load_run("runs/resnet_digits/first"))
+    """
+    facts = read_facts(run)
+    path = run.path / "report.html" if path is None else Path(path)
+    arrays = _arrays(run)
+    parts = [
+        _headline(run, facts),
+        section("What to change next", _diagnosis(run)),
+        section("Curves", _curves(run, facts)),
+        section("Scores", _scores(facts), _classes(facts), _outputs(facts, arrays)),
+        section("Validation examples with the highest loss", _worst(run)),
+        section("What was trained", _blocks(run), _speed(run)),
+        section("Data", _data(run)),
+        section("Settings", _settings(run, facts)),
+    ]
+    write_text(path, page(f"{run.recipe}/{run.name}", parts))
+    return path
+
+
+def _arrays(run: Run) -> dict[str, np.ndarray]:
+    path = run.path / "predictions.npz"
+    if not path.exists():
+        return {}
+    with np.load(path, allow_pickle=False) as file:
+        return dict(file)
+
+
+def _headline(run: Run, facts: Facts) -> str:
+    name, _ = SCORES[facts.task]
+    manifest = run.manifest
+    text = f"<p class=soft>{escape(run.recipe)} on {escape(facts.settings.get('dataset', ''))}</p>"
+    text += f"<h1>{escape(run.recipe)}/{escape(run.name)}</h1>"
+    split = "test" if "test" in facts.metrics else "validation"
+    value = facts.metrics.get(split, {}).get(name)
+    if value is None:
+        reason = f": {facts.reason}" if facts.reason else ""
+        return text + paragraph(f"This fit is {facts.state}{reason}")
+    count = facts.metrics[split].get("examples", facts.counts.get(split, 0))
+    text += f"<p class=headline>{escape(name)} {escape(value)}</p>"
+    return text + paragraph(
+        f"on {count:,} {split} examples{_interval(facts, split, name, value)}; "
+        f"{manifest.get('seconds') or 0:,.0f} s, {str(manifest.get('created', ''))[:16]} UTC",
+        "soft",
+    )
+
+
+def _interval(facts: Facts, split: str, name: str, value: float) -> str:
+    """Returns the 95 % interval of a share of examples, in words."""
+    if name != "accuracy":
+        return ""
+    n = max(facts.counts.get(split, 0), 1)
+    middle = (value + 1.96**2 / (2 * n)) / (1 + 1.96**2 / n)
+    half = facts.uncertainty(value, split)
+    return f", with 95 % confidence between {middle - half:.3f} and {middle + half:.3f}"
+
+
+def _diagnosis(run: Run) -> str:
+    found = diagnose(run)
+    text = ""
+    if found["healthy"]:
+        text = "<div class='finding well'><p>Nothing is wrong that the record shows.</p></div>"
+    for finding in found["findings"]:
+        kind = "" if finding["fault"] else " note"
+        text += f"<div class='finding{kind}'><p><b>{escape(finding['title'])}</b></p>"
+        text += paragraph(finding["evidence"])
+        for advice in finding["advice"]:
+            what = ", ".join(f"{k} {shown(v)}" for k, v in advice["changes"].items())
+            text += paragraph(f"{what}: {advice['why']}" if what else advice["why"])
+            if advice["command"]:
+                text += f"<pre>{escape(advice['command'])}</pre>"
+        text += "</div>"
+    return text
+
+
+def _curves(run: Run, facts: Facts) -> str:
+    if not facts.rows:
+        return ""
+    names = [name for name in _CURVES[facts.task] if name in facts.rows[0]]
+    if any(row.get("penalty") for row in facts.rows):
+        names.insert(1, "penalty")
+    drawn = "".join(figure(charts.curve(facts.rows, name, facts.best_epoch)) for name in names)
+    dotted = " Dotted: the main phase begins." if facts.head else ""
+    best = f" Best epoch: {facts.best_epoch} by {run.manifest.get('monitor')}."
+    return f"<div class=charts>{drawn}</div>" + paragraph(
+        (best if facts.best_epoch else "") + dotted, "soft"
+    )
+
+
+def _scores(facts: Facts) -> str:
+    kept = ("loss", "accuracy", "precision", "recall", "f1", "rmse", "mae", "r2", "r2_log")
+    splits = [split for split in ("validation", "test") if split in facts.metrics]
+    rows = [
+        [name, *(facts.metrics[split].get(name) for split in splits)]
+        for name in kept
+        if any(name in facts.metrics[split] for split in splits)
+    ]
+    return table(["", *splits], rows)
+
+
+def _classes(facts: Facts) -> str:
+    found = facts.metrics.get("test") or facts.metrics.get("validation") or {}
+    rows = found.get("per_class", [])
+    if not rows:
+        return ""
+    counts = facts.class_counts
+    columns = ("precision", "recall", "f1")
+    cells = [[r["name"], *(r[c] for c in columns), r["support"], counts.get(r["name"])]
+             for r in sorted(rows, key=lambda r: r["f1"])]  # fmt: skip
+    text = paragraph("By class, the worst first:")
+    text += table(["class", *columns, "examples", "in training"], cells[:40])
+    matrix = found.get("confusion_matrix")
+    if matrix:
+        names = [row["name"] for row in rows]
+        text += figure(charts.confusion(matrix, names)) + _confused(matrix, names)
+    return text
+
+
+def _confused(matrix: list[list[int]], names: list[str]) -> str:
+    pairs = [
+        (count, names[row], names[column])
+        for row, values in enumerate(matrix)
+        for column, count in enumerate(values)
+        if count and row != column
+    ]
+    pairs.sort(key=lambda pair: -pair[0])
+    rows = [(truth, predicted, count) for count, truth, predicted in pairs[:_PAIRS]]
+    return (
+        paragraph("Most confused:") + table(("truth", "predicted", "times"), rows) if rows else ""
+    )
+
+
+def _outputs(facts: Facts, arrays: dict[str, np.ndarray]) -> str:
+    split = "test" if "y_test" in arrays else "validation"
+    if f"y_{split}" not in arrays:
+        return ""
+    outputs, y = arrays[f"outputs_{split}"], arrays[f"y_{split}"]
+    if facts.task == "regression":
+        drawn = "".join(map(figure, charts.regression(outputs, y)))
+        return f"<div class=charts>{drawn}</div>"
+    if facts.task != "classification":
+        return ""
+    chart, error = charts.calibration(outputs, y)
+    words = f"Probabilities are off by {error:.3f} on average (expected calibration error)."
+    return f"<div class=charts>{figure(chart, words)}</div>"
+
+
+def _worst(run: Run) -> str:
+    from kerasft.runs import read_json
+
+    path = run.path / "worst.json"
+    rows = read_json(path) if path.exists() else []
+    cards = []
+    for row in rows:
+        sure = "" if row["probability"] is None else f" ({row['probability']:.0%} sure)"
+        content = (
+            f"<img alt='{escape(row['origin'])}' src='data:image/png;base64,{row['picture']}'>"
+            if "picture" in row
+            else paragraph(row.get("text", ""))
+        )
+        words = f"{shown(row['truth'])}, called {shown(row['prediction'])}{sure}"
+        cards.append(
+            f"<div class=card>{content}{paragraph(words)}"
+            f"{paragraph(row['origin'] + ', loss ' + shown(row['loss']), 'soft')}</div>"
+        )
+    return f"<div class=cards>{''.join(cards)}</div>" if cards else ""
+
+
+def _blocks(run: Run) -> str:
+    rows = [
+        (b["name"], b["parameters"], b["trained_parameters"])
+        for b in run.manifest.get("blocks", [])
+    ]
+    total = sum(row[1] for row in rows), sum(row[2] for row in rows)
+    return table(("block", "parameters", "trained"), [*rows, ("total", *total)] if rows else [])
+
+
+def _speed(run: Run) -> str:
+    rows = [
+        (phase, s["examples_per_second"], s.get("tokens_per_second"), s.get("share_of_ceiling"))
+        for phase, s in run.manifest.get("speed", {}).items()
+    ]
+    columns = ("phase", "examples/s", "real tokens/s", "share of this machine's products")
+    return table(columns, rows)
+
+
+def _data(run: Run) -> str:
+    data = run.manifest.get("data", {})
+    rows: list[Any] = list(data.get("examples", {}).items())
+    notes = "".join(paragraph(f"- {note}") for note in data.get("notes", []))
+    return table(("split", "examples"), rows) + notes
+
+
+def _settings(run: Run, facts: Facts) -> str:
+    given = facts.given
+    rows = [(name, value) for name, value in facts.settings.items() if name in given]
+    rest = [(name, shown(value)) for name, value in facts.settings.items() if name not in given]
+    versions = [(name, value) for name, value in run.manifest.get("versions", {}).items()]
+    return (
+        table(("changed", ""), [(name, shown(value)) for name, value in rows])
+        + folded("All other settings", table(("setting", ""), rest))
+        + folded("Versions", table(("", ""), versions))
+    )

@@ -1,0 +1,225 @@
+"""A learning rate from a short ramp: the loss over rates that rise from step to step.
+
+The method is the learning rate range test of Smith (2015, arXiv 1506.01186) as fastai made it
+popular: rates rise geometrically, the loss is smoothed, the ramp ends where it blows up.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerasft.config import Config, ConfigType
+from kerasft.data import Data, stream
+from kerasft.training.bench import Bench
+from kerasft.training.features import Features, View
+from kerasft.training.phases import Phase, frozen_backbone, make_batches, plan_phases
+from kerasft.training.state import reseed
+
+LOWEST, HIGHEST = 1e-6, 10.0
+STEPS = 120
+_SMOOTHING = 0.9
+_BLOWN_UP = 3.0  # times the best smoothed loss
+
+
+@dataclasses.dataclass(frozen=True)
+class RateCurve:
+    """The loss of one phase over rising rates.
+
+    Attributes:
+        phase: `head` or `main`.
+        rates: Of the steps.
+        losses: Smoothed, of the same steps.
+        valley: The suggestion: half the way down; see `suggest`.
+        steepest: Where the loss falls fastest, over the logarithm of the rate.
+    """
+
+    phase: str
+    rates: list[float]
+    losses: list[float]
+    valley: float
+    steepest: float
+
+
+def find_rates(
+    bench: Bench,
+    config: Config,
+    data: Data,
+    *,
+    features: Features | None = None,
+    steps: int = STEPS,
+    say: Callable[[str], None] = lambda line: None,
+) -> list[RateCurve]:
+    """Ramps the rate of every phase of a fit; the model is afterwards what it was before.
+
+    The main phase is ramped from where a head phase with the suggested rate ends, as in a fit.
+
+    Args:
+        bench: With the model as the recipe's `build_model` gives it. Weights, and seeds of
+            dropout and augmentation, are restored; optimizers are its own.
+        config: The settings; its learning rates are not used.
+        data: As the recipe's `load_data` gives it.
+        features: Of frozen layers, to be shared with the fit that follows.
+        steps: Of each ramp, at least 20. Where an epoch has fewer, several are gone through.
+        say: Gets a line for every phase.
+
+    Example:
+        >>> curves = find_rates(Bench(recipe.build_model(config, data)), config, data)
+        >>> curves[-1].valley
+        0.00037
+    """
+    config = dataclasses.replace(config, learning_rate=1e-4, head_learning_rate=1e-3)
+    model = bench.model
+    reseed(model, config.seed)
+    before = [variable.numpy() for variable in model.weights]
+    phases, curves = plan_phases(config), []
+    views = (features or Features()).views(bench, phases, config, data, lambda line: None)
+    try:
+        for phase in phases:
+            with frozen_backbone(model, not phase.backbone):
+                curve = _ramp(bench, config, data, phase, views[phase.name], steps)
+                curves.append(curve)
+                say(
+                    f"rate   {phase.name}: {curve.valley:.2g} (steepest {curve.steepest:.2g}; "
+                    f"{len(curve.rates)} steps up to {curve.rates[-1]:.2g})"
+                )
+                if phase is not phases[-1]:
+                    _train(bench, config, data, phase, views[phase.name], curve.valley)
+    finally:
+        for variable, value in zip(model.weights, before, strict=True):
+            variable.assign(value)
+        reseed(model, config.seed)
+    return curves
+
+
+def use_found(config: ConfigType, curves: list[RateCurve]) -> ConfigType:
+    """Returns the settings with the rates that were found."""
+    found = {curve.phase: curve.valley for curve in curves}
+    return dataclasses.replace(
+        config,
+        learning_rate=found["main"],
+        head_learning_rate=found.get("head", config.head_learning_rate),
+    )
+
+
+def _ramp(
+    bench: Bench, config: Config, data: Data, phase: Phase, view: View, steps: int
+) -> RateCurve:
+    """Trains through rising rates, and gives the weights their values back."""
+    plain = dataclasses.replace(config, learning_rate_schedule="plateau", learning_rate=1e-4)
+    part = bench.compiled(plain, data, phase, view.model)
+    before = [variable.numpy() for variable in part.trainable_variables]
+    rates: list[float] = []
+    losses: list[float] = []
+    smooth = 0.0
+    for rate, batch in zip(np.geomspace(LOWEST, HIGHEST, steps), _endless(config, data, view),
+                           strict=False):  # fmt: skip
+        part.optimizer.learning_rate = float(rate)
+        part.reset_metrics()
+        found = part.train_on_batch(*batch, return_dict=True)
+        smooth = _SMOOTHING * smooth + (1 - _SMOOTHING) * float(found["data_loss"])
+        smoothed = smooth / (1 - _SMOOTHING ** (len(losses) + 1))
+        if not math.isfinite(smoothed) or (losses and smoothed > _BLOWN_UP * min(losses)):
+            break
+        rates.append(float(rate))
+        losses.append(smoothed)
+    for variable, value in zip(part.trainable_variables, before, strict=True):
+        variable.assign(value)
+    return RateCurve(phase.name, rates, losses, *suggest(rates, losses))
+
+
+def _endless(config: Config, data: Data, view: View) -> Iterator[tuple[Any, ...]]:
+    batches = make_batches(data.train, config, data.labels, training=True, x=view.train)
+    for epoch in range(1 << 30):
+        if hasattr(batches, "epoch"):
+            batches.epoch = epoch
+        for index in range(len(batches)):
+            yield batches.batch(index) if hasattr(batches, "batch") else batches[index]
+
+
+def _train(bench: Bench, config: Config, data: Data, phase: Phase, view: View, rate: float) -> None:
+    """Trains a phase with the rate that was found for it."""
+    batches = make_batches(data.train, config, data.labels, training=True, x=view.train)
+    part = bench.compiled(config, data, dataclasses.replace(phase, learning_rate=rate), view.model)
+    part.fit(stream(batches), epochs=phase.epochs, shuffle=False, verbose=0)
+
+
+def suggest(rates: list[float], losses: list[float]) -> tuple[float, float]:
+    """Returns a rate from the curve of a ramp, and where it is steepest.
+
+    The suggestion stands, on the logarithm of the rate, half the way between where the loss has
+    lost a tenth of its whole fall and its bottom: fastai's "valley" begins its descent at the
+    first value that is not exceeded later, which on a flat beginning is chance. Both are rounded
+    to two figures.
+
+    Args:
+        rates: Rising.
+        losses: Smoothed, of the same steps.
+    """
+    # The first steps are noise around the beginning.
+    first = len(losses) // 10 if len(losses) >= 30 else 0
+    y, x = np.array(losses[first:]), np.array(rates[first:])
+    bottom = int(y.argmin())
+    fall = y[: bottom + 1].max() - y[bottom]
+    high = np.flatnonzero(y[: bottom + 1] >= y[bottom] + 0.9 * fall)
+    top = int(high[-1]) if len(high) else 0
+    valley = math.sqrt(x[top] * x[bottom])
+    steepest = x[int(np.gradient(y, np.log(x)).argmin())] if len(y) > 1 else x[0]
+    return float(f"{valley:.2g}"), float(f"{steepest:.2g}")
+
+
+def plot_rates(curves: list[RateCurve], path: str | Path) -> None:
+    """Draws the ramps of all phases, with what they suggest, as a PNG."""
+    from matplotlib.figure import Figure
+
+    from kerasft.runs import atomic_path
+
+    figure = Figure(figsize=(5.2 * len(curves), 3.6), layout="constrained")
+    for axes, curve in zip(np.atleast_1d(figure.subplots(1, len(curves))), curves, strict=True):
+        axes.plot(curve.rates, curve.losses, color="#3b6fb6")
+        for rate, name, style in (
+            (curve.valley, "suggested", "--"),
+            (curve.steepest, "steepest", ":"),
+        ):
+            axes.axvline(rate, color="#d1622b", ls=style, label=f"{name} {rate:.2g}")
+        axes.set_xscale("log")
+        axes.set_title(f"{curve.phase}: smoothed loss by learning rate", fontsize=10)
+        axes.set_xlabel("learning rate", fontsize=9)
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(fontsize=8, frameon=False)
+    with atomic_path(Path(path)) as temporary:
+        figure.savefig(temporary, dpi=110, format="png")
+
+
+def find_learning_rate(
+    recipe: Any, config: Config | None = None, *, steps: int = STEPS,
+    say: Callable[[str], None] = lambda line: None,
+) -> list[RateCurve]:  # fmt: skip
+    """Finds learning rates for a recipe; see `find_rates`.
+
+    Args:
+        recipe: A recipe module, its name, or the path of its file.
+        config: The recipe's settings; its defaults where None is given.
+        steps: Of each ramp.
+        say: Gets a line for every phase.
+
+    Example:
+        >>> kerasft.find_learning_rate("resnet_digits")[-1].valley
+    """
+    from kerasft.catalog import load_recipe
+    from kerasft.training.precision import build_in_precision, precision
+
+    module = load_recipe(recipe) if isinstance(recipe, str) else recipe
+    config = config if config is not None else module.Config()
+    keras.utils.set_random_seed(config.seed)
+    data = module.load_data(config)
+    config, model = build_in_precision(module, config, data, say)
+    with precision(config.precision):
+        return find_rates(Bench(model), config, data, steps=steps, say=say)

@@ -1,0 +1,240 @@
+"""Does `kerasft diagnose` name the fault that was planted, and does its first advice help?
+
+Real fits of the recipes of this project with one fault each: a learning rate 100 times too high or
+too low, three examples a class, huge penalties, dropout 0.9, shuffled labels, one or two epochs,
+classes 50 to 1, copies of training examples in the validation split, BatchNormalization on
+batches of four, texts cut at eight tokens; and healthy ones. `--set development` are the fits on
+which thresholds were chosen, `--set held-out` others, of which there are more: other seeds, other
+numbers of trained blocks, another task. For every fault whose first advice is a setting a second
+fit follows it, and the best validation scores of both are compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import dataclasses
+import json
+import os
+import sys
+import tempfile
+import time
+import types
+from pathlib import Path
+from typing import Any
+
+# TensorFlow reads both at its import, which comes later.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+import numpy as np
+
+# What is planted: changes of settings (factors where the name ends in `*`), and of the data.
+FAULTS: dict[str, dict[str, Any]] = {
+    "learning_rate_too_high": {"learning_rate*": 100, "head_learning_rate*": 100},
+    "learning_rate_too_low": {"learning_rate*": 0.01, "head_learning_rate*": 0.01},
+    "overfitting": {"data": "few", "epochs": 12, "patience": 0, "dropout": 0.0},
+    "over_regularized": {"kernel_l2": 10.0},
+    "over_regularized (dropout)": {"dropout": 0.9},
+    "no_signal": {"data": "shuffled", "patience": 0},
+    "stopped_too_early": {"epochs": 1, "head_epochs": 0},
+    "imbalance": {"data": "imbalanced"},
+    "leakage": {"data": "leak"},
+    "batch_norm": {"freeze_batch_norm": False, "batch_size": 4, "trainable_blocks": -1},
+    "truncated": {"sequence_length": 8},
+    "healthy": {},
+}
+# The same name counts, and so do these: other words for the same fault.
+ALSO = {"learning_rate_too_high": {"diverged"}}
+BASES: dict[str, list[tuple[str, dict[str, Any], list[int]]]] = {
+    "development": [
+        ("resnet_digits", {"trainable_blocks": 1, "epochs": 6}, [0]),
+        ("minilm_tickets", {"trainable_blocks": 1, "epochs": 5}, [0]),
+    ],
+    "held-out": [
+        ("resnet_digits", {"trainable_blocks": 2, "epochs": 8}, [1, 2]),
+        ("resnet_digits", {"trainable_blocks": 0, "head_epochs": 0, "epochs": 10}, [3]),
+        ("minilm_tickets", {"trainable_blocks": 2, "epochs": 4}, [1]),
+        ("minilm_tickets", {"trainable_blocks": 0, "epochs": 12}, [2]),
+        ("minilm_urgency", {"trainable_blocks": 1, "epochs": 5}, [1]),
+    ],
+}
+# Faults that a base cannot have: no BatchNormalization, no texts, no classes, nothing to freeze.
+WITHOUT = {
+    "resnet_digits": {"truncated"},
+    "minilm_tickets": {"batch_norm"},
+    "minilm_urgency": {"batch_norm", "imbalance"},
+}
+
+
+def spoiled(recipe: Any, how: str, seed: int) -> types.ModuleType:
+    """Returns a recipe whose data have a fault."""
+    import kerasft
+    from kerasft.data import read_dataset
+
+    def load_data(config: Any) -> Any:
+        part = read_dataset(dataclasses.replace(config, seed=0))["train"]
+        rng = np.random.default_rng(seed)
+        order = rng.permutation(len(part))
+        held, rest = order[: len(order) // 4], order[len(order) // 4 :]
+        labels = list(part.labels or [])
+        if how == "shuffled":
+            labels = [labels[i] for i in rng.permutation(len(labels))]
+            part = dataclasses.replace(part, labels=labels)
+        # The digits are too easy for a fault to show, but with few examples of each.
+        usual = 15 if recipe.__name__.endswith("digits") else None
+        per_class = {"few": 3, "imbalanced": usual and 60}.get(how, usual)
+        if per_class is not None:
+            rest = _few(rest, labels, per_class)
+        if how == "imbalanced":
+            rest = _imbalanced(rest, labels)
+        if how == "leak":
+            rest = [*rest, *held[: len(held) // 2]]
+        train, validation = part.select(rest), part.select(held)
+        half = len(validation) // 2
+        return kerasft.prepare_data(config, {
+            "train": train, "validation": validation.select(range(half)),
+            "test": validation.select(range(half, len(validation))),
+        })  # fmt: skip
+
+    module = types.ModuleType(recipe.__name__)
+    module.__dict__.update(vars(recipe))
+    module.__dict__["load_data"] = load_data
+    return module
+
+
+def _few(rows: Any, labels: list[Any], count: int) -> list[int]:
+    if isinstance(labels[0], float):
+        return [int(i) for i in rows[: 8 * count]]
+    seen: collections.Counter[Any] = collections.Counter()
+    chosen = []
+    for index in rows:
+        if seen[labels[index]] < count:
+            seen[labels[index]] += 1
+            chosen.append(int(index))
+    return chosen
+
+
+def _imbalanced(rows: Any, labels: list[Any]) -> list[int]:
+    """Keeps one in 50 of every other class, at least two."""
+    rare = set(sorted(set(labels))[::2])
+    seen: collections.Counter[Any] = collections.Counter()
+    chosen = []
+    for index in rows:
+        label = labels[index]
+        seen[label] += 1
+        if label not in rare or seen[label] % 50 == 1 or seen[label] == 2:
+            chosen.append(int(index))
+    return chosen
+
+
+def changed(config: Any, changes: dict[str, Any]) -> Any:
+    """Returns a config with settings set, or multiplied where the name ends in `*`."""
+    values = {}
+    for name, value in changes.items():
+        plain = name.rstrip("*")
+        if hasattr(config, plain):
+            values[plain] = getattr(config, plain) * value if name.endswith("*") else value
+    return dataclasses.replace(config, **values)
+
+
+def best_score(run: Any) -> float:
+    """Returns the best validation score of a run, more being better."""
+    task = run.labels["task"]
+    name, sign = ("val_loss", -1) if task == "regression" else ("val_accuracy", 1)
+    if task == "classification" and run.config["monitor"] == "val_f1":
+        return max(row["val_f1"] for row in run.history)
+    return max((sign * row[name] for row in run.history if row.get(name) is not None),
+               default=-float("inf"))  # fmt: skip
+
+
+def fit(module: Any, config: Any, folder: str) -> Any:
+    """Fits and returns the run, of a training that diverged too."""
+    import kerasft
+    from kerasft.errors import DivergedError
+
+    try:
+        return kerasft.fit(module, config, runs_dir=folder, progress=False)
+    except DivergedError:
+        return kerasft.list_runs(folder)[-1]
+
+
+def examine(base: str, settings: dict[str, Any], seed: int, fault: str, folder: str) -> Any:
+    """Plants a fault, diagnoses it, and follows the first advice."""
+    from kerasft.catalog import load_recipe
+    from kerasft.insight import diagnose
+
+    recipe = load_recipe(base)
+    planted = dict(FAULTS[fault])
+    how = planted.pop("data", "")
+    module = spoiled(recipe, how, seed)
+    config = changed(recipe.Config(seed=seed), {**settings, **planted})
+    run = fit(module, config, folder)
+    found = diagnose(run)
+    names = [finding["name"] for finding in found["findings"] if finding["fault"]]
+    row = {"base": base, "settings": settings, "seed": seed, "planted": fault, "named": names,
+           "before": best_score(run)}  # fmt: skip
+    advice = found["findings"][0]["advice"] if names else []
+    if fault != "healthy" and advice and advice[0]["changes"] and how not in ("shuffled", "leak"):
+        again = fit(module, changed(config, advice[0]["changes"]), folder)
+        if config.monitor != again.config["monitor"]:  # compared by what the advice watches
+            row["before"] = max(r["val_f1"] for r in run.history)
+        row |= {"after": best_score(again), "advice": advice[0]["changes"]}
+    return row
+
+
+def main() -> None:
+    """Examines all and prints the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--set", choices=sorted(BASES), default="held-out")
+    parser.add_argument("--only", default="", help="faults or recipes, with commas")
+    parser.add_argument("--keep", type=Path, help="where to keep the runs")
+    parser.add_argument("--json", type=Path, help="where to write all numbers")
+    arguments = parser.parse_args()
+    wanted = [part for part in arguments.only.split(",") if part]
+    rows = []
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = str(arguments.keep or temporary)
+        for base, settings, seeds in BASES[arguments.set]:
+            for fault in FAULTS:
+                if fault in WITHOUT[base] or (wanted and not {base, fault} & set(wanted)):
+                    continue
+                for seed in seeds:
+                    row = examine(base, settings, seed, fault, folder)
+                    rows.append(row)
+                    print(json.dumps(row), file=sys.stderr, flush=True)
+    _print(rows, arguments.set, time.monotonic() - began)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(rows, indent=1))
+
+
+def _print(rows: list[dict[str, Any]], which: str, seconds: float) -> None:
+    print(f"{which}: {len(rows)} fits with a planted fault or none, {seconds:.0f} s")
+    print("planted                      fits  named first  named  first names")
+    right = faults = ill = 0
+    for fault in FAULTS:
+        mine = [row for row in rows if row["planted"] == fault]
+        name = fault.partition(" ")[0]
+        good = {name, *ALSO.get(name, ())}
+        first = sum(bool(row["named"]) and row["named"][0] in good for row in mine)
+        anywhere = sum(bool(good & set(row["named"])) for row in mine)
+        others = collections.Counter(row["named"][0] if row["named"] else "nothing" for row in mine)
+        told = ", ".join(f"{n} {count}" for n, count in others.most_common())
+        if fault == "healthy":
+            ill = sum(bool(row["named"]) for row in mine)
+            print(f"{fault:<28} {len(mine):>4}  {'':>11}  {'':>5}  {told}")
+            continue
+        right, faults = right + first, faults + len(mine)
+        print(f"{fault:<28} {len(mine):>4}  {first:>11}  {anywhere:>5}  {told}")
+    print(f"named first: {right} of {faults}; healthy called ill: {ill}")
+    followed = [row for row in rows if "after" in row]
+    better = sum(row["after"] > row["before"] for row in followed)
+    print(f"first advice followed: {len(followed)}; the validation score rose in {better}")
+    for row in followed:
+        print(f"  {row['base']} {row['planted']}: {row['before']:.4f} -> {row['after']:.4f}  "
+              f"{row['advice']}")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

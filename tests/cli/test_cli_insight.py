@@ -1,0 +1,118 @@
+"""The commands about finished runs and learning rates, on the shell and for real."""
+
+import dataclasses
+import json
+
+import pytest
+
+import kerasft
+from kerasft.recipes import minilm_tickets
+from kerasft.runs import write_json
+
+
+@pytest.fixture(scope="module")
+def runs_dir(tmp_path_factory, preset, reviews):
+    """Three real fits: two seeds, and another rate."""
+    folder = tmp_path_factory.mktemp("cli") / "runs"
+    config = minilm_tickets.Config(
+        preset=preset("bert"), dataset=reviews, sequence_length=16, trainable_blocks=0,
+        head_epochs=0, epochs=3, batch_size=8, patience=0, learning_rate=1e-2,
+    )  # fmt: skip
+    for name, changes in (
+        ("one", {}), ("two", {"seed": 1}), ("slow", {"learning_rate": 1e-5}),
+    ):  # fmt: skip
+        changed = dataclasses.replace(config, **changes)
+        kerasft.fit(minilm_tickets, changed, runs_dir=folder, name=name, progress=False)
+    return folder
+
+
+@pytest.fixture
+def line(kerasft_line, runs_dir):
+    def run(*words, **options):
+        return kerasft_line(*words, "--runs-dir", runs_dir, **options)
+
+    return run
+
+
+def test_diagnose_says_what_to_change_with_the_command(line):
+    done = line("diagnose", "minilm_tickets/slow")
+    assert done.exit_code == 0
+    found = json.loads(line("diagnose", "slow", "--json").output)
+    first = found["findings"][0]
+    assert done.output.startswith(f"1. {first['title']}")
+    commands = [a["command"] for f in found["findings"] for a in f["advice"] if a["command"]]
+    assert commands
+    for command in commands:
+        assert command.startswith("kerasft fit minilm_tickets ")
+        assert command in done.output
+    assert line("diagnose", "slow", "-q").output.split()[0] == first["name"]
+
+
+def test_diagnose_compares_several_runs(line):
+    done = line("diagnose", "one", "slow")
+    assert "learning_rate 0.01 -> 1e-05" in done.output
+    found = json.loads(line("diagnose", "one", "slow", "--json").output)
+    assert len(found["runs"]) == 2
+    assert found["comparison"]["groups"][1]["difference"] < 0
+
+
+def test_seeds_count_as_one_with_mean_and_spread(line, tmp_path):
+    done = line("runs", "compare", "one", "two", "slow", "--plot", tmp_path / "curves.png")
+    assert done.exit_code == 0
+    assert done.output.splitlines()[1].startswith("   2")
+    assert "±" in done.output
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+    best = line("runs", "compare", "slow", "one", "-q").output.strip()
+    assert best.endswith("one")
+
+
+def test_runs_are_filtered_and_sorted(line):
+    names = lambda *words: [row["run"] for row in json.loads(line("runs", *words, "--json").output)]  # noqa: E731
+    assert names() == ["one", "two", "slow"]
+    assert names("minilm_tickets", "--where", "seed=1") == ["two"]
+    assert names("--where", "learning-rate=1e-2", "--where", "state=done") == ["one", "two"]
+    assert names("--sort", "score")[0] == "slow"
+    done = line("runs", "--where", "seed")
+    assert done.exit_code == 2
+    assert "NAME=VALUE" in done.output
+
+
+def test_a_report_is_one_file(line, runs_dir, tmp_path):
+    done = line("report", "one")
+    assert done.output.strip() == str(runs_dir / "minilm_tickets" / "one" / "report.html")
+    other = tmp_path / "page.html"
+    assert line("report", "one", "-o", other).output.strip() == str(other)
+    assert other.read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_deleting_asks_and_takes_no_moving_names(kerasft_line, make_run):
+    run = make_run("first")
+    make_run("second")
+    assert kerasft_line("runs", "delete", "latest").exit_code == 2
+    assert kerasft_line("runs", "delete", "mail").exit_code == 2
+    refused = kerasft_line("runs", "delete", "mail/first", input="n\n")
+    assert refused.exit_code != 0
+    assert run.path.exists()
+    assert kerasft_line("runs", "delete", "mail/first", input="y\n").exit_code == 0
+    assert not run.path.exists()
+    assert kerasft_line("runs", "delete", "mail/second", "--yes").exit_code == 0
+
+
+def test_find_lr_suggests_a_rate_and_draws_the_ramp(kerasft_line, preset, reviews, tmp_path):
+    words = ["find-lr", "minilm_tickets", "--preset", preset("bert"), "--dataset", reviews,
+             "--sequence-length", "16", "--batch-size", "8", "--head-epochs", "1",
+             "--trainable-blocks", "1"]  # fmt: skip
+    done = kerasft_line(*words, "--steps", "40", "--json")
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.output[done.output.index("{") :])
+    assert set(found["rates"]) == {"head", "main"}
+    assert all(1e-6 < rate < 10 for rate in found["rates"].values())
+    assert (tmp_path / "find_lr.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_record_of_before_is_diagnosed_too(line, runs_dir):
+    run = kerasft.load_run(runs_dir / "minilm_tickets" / "two")
+    manifest = run.manifest
+    del manifest["given"], manifest["data"]["audit"]
+    write_json(run.path / "manifest.json", manifest)
+    assert line("diagnose", "two").exit_code == 0

@@ -1,0 +1,142 @@
+"""Diagnosis: real fits with planted faults, none of which was used to choose a threshold."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+import kerasft
+from kerasft.insight import diagnose
+from kerasft.insight.comparison import best_group, compare
+from kerasft.insight.diagnosis import RULES, find, hopeless
+from kerasft.insight.facts import Facts
+from kerasft.recipes import resnet_digits
+from tests.benchmarks.planted import ALSO, FAULTS, changed, fit, spoiled
+
+SEED = 7  # tests/benchmarks/planted.py has the fits that thresholds were chosen on, and more
+SETTINGS = {"trainable_blocks": 1, "epochs": 6}
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory):
+    """Returns a function from a fault to a run that has it."""
+    folder = tmp_path_factory.mktemp("planted")
+    made = {}
+
+    def get(fault):
+        if fault not in made:
+            changes = dict(FAULTS[fault])
+            how = changes.pop("data", "")
+            module = spoiled(resnet_digits, how, SEED) if how else resnet_digits
+            config = changed(resnet_digits.Config(seed=SEED), {**SETTINGS, **changes})
+            made[fault] = fit(module, config, str(folder))
+        return made[fault]
+
+    return get
+
+
+@pytest.mark.parametrize("fault", [f for f in FAULTS if f not in ("truncated", "healthy")])
+def test_a_planted_fault_is_named_first(planted, fault):
+    found = diagnose(planted(fault))
+    name = fault.partition(" ")[0]
+    assert not found["healthy"]
+    assert found["findings"][0]["name"] in {name, *ALSO.get(name, ())}
+    first = found["findings"][0]
+    assert any(character.isdigit() for character in first["evidence"])
+    assert first["advice"]
+
+
+def test_a_healthy_run_is_not_called_ill(planted):
+    assert diagnose(planted("healthy"))["healthy"]
+
+
+def test_the_next_command_keeps_what_was_given(planted):
+    first = diagnose(planted("learning_rate_too_low"))["findings"][0]
+    line = first["advice"][0]["command"]
+    assert line.startswith("kerasft fit resnet_digits ")
+    assert "--trainable-blocks 1" in line and "--epochs 6" in line and f"--seed {SEED}" in line
+    assert "--learning-rate 0.0001" in line
+
+
+def test_a_diagnosis_is_fit_for_json(planted):
+    for fault in ("healthy", "overfitting"):
+        found = diagnose(planted(fault))
+        assert json.loads(json.dumps(found)) == found
+
+
+def facts(**changes):
+    rows = [
+        {"epoch": i + 1, "phase": "main", "loss": loss, "val_loss": loss, "accuracy": 0.5,
+         "val_accuracy": 0.5, "learning_rate": 1e-3, "penalty": 0.0}
+        for i, loss in enumerate(changes.pop("loss", [1.0, 0.5, 0.3]))
+    ]  # fmt: skip
+    usual = {
+        "state": "done", "reason": "", "task": "classification", "given": {}, "recipe": "r",
+        "settings": dataclasses.asdict(resnet_digits.Config()), "rows": rows,
+        "counts": {"train": 100, "validation": 400, "test": 400}, "metrics": {},
+        "audit": {"class_counts": {"a": 50, "b": 50}}, "best_epoch": len(rows),
+    }  # fmt: skip
+    return Facts(**{**usual, **changes})
+
+
+def test_the_loss_of_a_constant_answer_is_the_entropy_of_the_classes():
+    assert facts().chance == pytest.approx(np.log(2))
+    skewed = facts(audit={"class_counts": {"a": 90, "b": 10}})
+    assert skewed.chance == pytest.approx(-0.9 * np.log(0.9) - 0.1 * np.log(0.1))
+    assert facts(task="regression").chance == 1.0
+
+
+def test_the_interval_of_an_accuracy_is_that_of_wilson():
+    from scipy.stats import binomtest
+
+    interval = binomtest(360, 400).proportion_ci(method="wilson")
+    half = (interval.high - interval.low) / 2
+    assert facts().uncertainty(0.9) == pytest.approx(half, rel=1e-3)
+
+
+def test_no_rule_breaks_on_a_run_without_epochs():
+    for state in ("failed", "interrupted", "running"):
+        for rows in ([], facts(loss=[0.5]).rows):
+            find(facts(rows=rows, state=state, best_epoch=None))
+    assert len(RULES) == len({rule.__name__ for rule in RULES})
+
+
+def test_a_loss_far_above_a_constant_answer_is_hopeless():
+    assert "constant answer" in hopeless(facts(loss=[5.0, 9.0]))
+    assert not hopeless(facts(loss=[5.0, 0.5]))
+    assert "did not leave" in hopeless(facts(loss=[0.69, 0.70, 0.69, 0.70, 0.70]))
+
+
+def test_a_training_that_cannot_recover_is_ended_where_that_is_asked_for(tmp_path, photos, preset):
+    config = resnet_digits.Config(
+        preset=preset("resnet"), dataset=photos, image_size=16, learning_rate=50.0, epochs=8,
+        head_epochs=0, patience=0, optimizer="sgd", gradient_clip=0.0, warmup_fraction=0.0,
+        stop_when_hopeless=True,
+    )  # fmt: skip
+    run = fit(resnet_digits, config, str(tmp_path))
+    assert len(run.history) < 8
+    assert run.state in ("done", "failed")
+    assert "watch  " in (run.path / "run.log").read_text() or run.state == "failed"
+
+
+def test_runs_are_compared_by_what_differs(planted, tmp_path):
+    slow, well = planted("learning_rate_too_low"), planted("healthy")
+    found = compare([slow, well])
+    assert found["same_data"] and found["score"] == "accuracy"
+    first, second = found["groups"]
+    assert first["settings"] == {}
+    assert set(second["settings"]) == {"learning_rate", "head_learning_rate"}
+    assert second["verdict"] == "better"
+    assert best_group(found)["runs"] == [str(well.path)]
+
+
+def test_runs_that_differ_by_chance_are_not_called_better(planted):
+    well = planted("healthy")
+    again = kerasft.fit(
+        resnet_digits,
+        changed(resnet_digits.Config(seed=SEED), {**SETTINGS, "dropout": 0.21}),
+        runs_dir=well.path.parent.parent,
+        progress=False,
+    )
+    assert compare([well, again])["groups"][1]["verdict"] == "no difference that can be told"
