@@ -101,6 +101,7 @@ _HOMES = {
     "kerasft.runs": ("Run", "list_runs", "load_run"),
     "kerasft.serving": ("export",),
     "kerasft.training": (
+        "climb_ladder",
         "compile_model",
         "evaluate",
         "find_learning_rate",

@@ -75,5 +75,5 @@ def print_comparison(compared: dict[str, Any]) -> None:
             (len(group["runs"]), f"{shown(group['mean'])}{spread}", settings or "-", against)
         )
     print_table(("runs", f"{compared['split']} {name}", "settings", "against the first"), rows)
-    if not compared["same_data"]:
+    if not compared["same_data"] and len(compared["groups"]) > 1:
         click.echo("The runs did not have the same data: a difference may be that of the data.")

@@ -76,6 +76,8 @@ def climb_ladder(
     data = module.load_data(config)
     rungs = [_constant(config, data, name)]
     for title, changes in _steps(config):
+        if rungs[-1].run is not None and changes["trainable_blocks"] >= _blocks(rungs[-1].run):
+            continue  # the last step trains them all
         began = time.monotonic()
         if progress:
             print(f"ladder {title}", file=sys.stderr, flush=True)
@@ -116,6 +118,10 @@ def _steps(config: Config) -> Iterator[tuple[str, dict[str, Any]]]:
     yield "the top block too", {"trainable_blocks": 1}
     yield "three top blocks", {"trainable_blocks": 3}
     yield "everything", {"trainable_blocks": -1}
+
+
+def _blocks(run: Run) -> int:
+    return sum(block["name"] != "head" for block in run.manifest["blocks"])
 
 
 def _trained(run: Run) -> int:

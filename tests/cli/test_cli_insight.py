@@ -110,6 +110,25 @@ def test_find_lr_suggests_a_rate_and_draws_the_ramp(kerasft_line, preset, review
     assert (tmp_path / "find_lr.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_ladder_begins_with_a_constant_answer_and_seeds_give_a_spread(
+    kerasft_line, preset, photos
+):
+    words = ["fit", "resnet_digits", "--preset", preset("resnet"), "--dataset", photos,
+             "--image-size", "16", "--epochs", "1", "--head-epochs", "1"]  # fmt: skip
+    done = kerasft_line(*words, "--ladder", "--json")
+    assert done.exit_code == 0, done.output
+    rungs = json.loads(done.stdout)["ladder"]
+    assert [rung["name"] for rung in rungs[:2]] == [
+        "a constant answer", "a linear head on frozen features",
+    ]  # fmt: skip
+    assert rungs[0]["run"] is None and rungs[0]["score"] == pytest.approx(1 / 3, abs=0.2)
+    assert all(rung["kept"] for rung in rungs[:-1])
+    several = kerasft_line(*words, "--trainable-blocks", "0", "--seeds", "2")
+    assert several.exit_code == 0, several.output
+    assert "±" in several.stdout
+    assert kerasft_line(*words, "--seeds", "2", "--ladder").exit_code == 2
+
+
 def test_a_record_of_before_is_diagnosed_too(line, runs_dir):
     run = kerasft.load_run(runs_dir / "minilm_tickets" / "two")
     manifest = run.manifest
