@@ -28,7 +28,7 @@ th, td { text-align: left; padding: .22rem .7rem .22rem 0; vertical-align: top;
   font-variant-numeric: tabular-nums; }
 code, pre { font: .85rem/1.45 ui-monospace, monospace; } pre { background: var(--card);
   border-radius: .4rem; padding: .6rem .8rem; white-space: pre-wrap; margin: .4rem 0; }
-svg { max-width: 100%; height: auto; display: block; color: var(--ink); }
+svg { width: 100%; max-width: 32rem; height: auto; display: block; color: var(--ink); }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(17rem, 1fr)); gap: 1rem; }
 img { image-rendering: auto; max-width: 100%; border-radius: .25rem; }
 details summary { cursor: pointer; }
