@@ -17,6 +17,13 @@ from typing import Any
 from kerasft.errors import SettingError, did_you_mean
 
 TASKS = ("classification", "multilabel", "regression")
+# What a run is judged by, the most telling first; of LESS_IS_BETTER a smaller one is better.
+MAIN_METRICS = {
+    "classification": ("accuracy", "f1"),
+    "multilabel": ("f1", "accuracy"),
+    "regression": ("rmse", "r2"),
+}
+LESS_IS_BETTER = ("loss", "rmse", "mae")
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop", "lion")
 SCHEDULES = ("constant", "cosine", "linear", "exponential", "step", "plateau")
 ConfigType = typing.TypeVar("ConfigType", bound="Config")
@@ -271,6 +278,12 @@ class TextConfig(Config):
 def to_dict(config: Config) -> dict[str, Any]:
     """Returns the settings as a dictionary of plain values, fit for JSON."""
     return dataclasses.asdict(config)
+
+
+def changed_settings(config: Config) -> dict[str, Any]:
+    """Returns the settings that differ from the defaults of their class."""
+    usual = to_dict(type(config)())
+    return {name: value for name, value in to_dict(config).items() if value != usual[name]}
 
 
 def from_dict(kind: type[ConfigType], values: dict[str, Any]) -> ConfigType:

@@ -7,10 +7,11 @@ import pytest
 
 import kerasft
 
-LOWEST = {"config", "errors", "network", "presets", "catalog", "quiet"}
+LOWEST = {"config", "errors", "network", "presets", "catalog", "quiet", "words"}
 ALLOWED = {
     "config": {"errors"},
     "errors": set(),
+    "words": set(),
     "quiet": set(),
     "network": {"errors"},
     "presets": {"errors", "network"},
@@ -18,7 +19,7 @@ ALLOWED = {
     "data": LOWEST,
     "models": LOWEST | {"data"},
     "runs": {"config", "errors"},
-    "insight": {"config", "errors", "runs"},
+    "insight": {"config", "errors", "runs", "words"},
     "training": LOWEST | {"data", "models", "runs", "insight"},
     "serving": LOWEST | {"data", "models", "runs", "training"},
     "tuning": LOWEST | {"data", "models", "runs", "insight", "training"},

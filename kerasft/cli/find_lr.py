@@ -18,7 +18,7 @@ def find_lr(module: ModuleType, config: Config, steps: int, output: str) -> None
     given = given_settings(click.get_current_context(), type(config))
     with working():
         import kerasft
-        from kerasft.training import plot_rates
+        from kerasft.insight import plot_rates
 
         say = (lambda line: None) if wants("quiet") else lambda line: click.echo(line, err=True)
         curves = kerasft.find_learning_rate(module, config, steps=steps, say=say)
@@ -30,13 +30,13 @@ def find_lr(module: ModuleType, config: Config, steps: int, output: str) -> None
         click.echo(rates["main"])
     else:
         from kerasft.insight import fit_command
+        from kerasft.training.provenance import describe_recipe
 
         found = {"learning_rate": rates["main"]}
         if "head" in rates:
             found["head_learning_rate"] = rates["head"]
-        recipe = str(getattr(module, "__file__", "")) if "." not in module.__name__ else ""
-        name = recipe or module.__name__.rpartition(".")[2]
-        next_line = fit_command(name, {**given, **found})
+        recipe = describe_recipe(module)
+        next_line = fit_command(recipe["source"] or recipe["name"], {**given, **found})
         print_facts({**found, "plot": output, "next": next_line})
 
 

@@ -79,10 +79,9 @@ def _print_ladder(rungs: list[Any], task: str) -> None:
     ]
     heads = ("step", f"validation {name}", f"test {name}", "trained", "seconds", "")
     print_table(heads, rows)
-    best = max((rung for rung in rungs if rung.run is not None and rung.kept),
-               key=lambda rung: rungs.index(rung), default=None)  # fmt: skip
-    if best is not None:
-        print_facts({"run": str(best.run.path), "next": fit_next(best.run)})
+    for rung in [rung for rung in rungs if rung.kept and rung.run is not None][-1:]:
+        path = str(rung.run.path)
+        print_facts({"run": path, "next": f"kerasft diagnose {shlex.quote(path)}"})
 
 
 def describe(run: Any) -> dict[str, Any]:
@@ -113,11 +112,6 @@ def report(run: Any, config: Config) -> dict[str, Any]:
             f"kerasft export {path}",
         ],
     }
-
-
-def fit_next(run: Any) -> str:
-    """Returns the line that tells what to change next."""
-    return f"kerasft diagnose {shlex.quote(str(run.path))}"
 
 
 def _make_options() -> list[click.Option]:

@@ -13,6 +13,8 @@ from typing import Any
 
 import click
 
+from kerasft.words import shown
+
 
 def print_json(value: Any) -> None:
     """Prints one JSON document."""
@@ -82,17 +84,6 @@ def print_facts(facts: Mapping[str, Any]) -> None:
         lines = value if isinstance(value, list) else [value]
         for index, line in enumerate(lines):
             click.echo(f"{'' if index else name:<{width}}  {shown(line)}".rstrip())
-
-
-def shown(value: Any) -> str:
-    """Returns a value for a person: numbers with four significant digits, nothing for None."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.4g}"
-    return str(value)
 
 
 def size(count: float) -> str:

@@ -12,6 +12,7 @@ from kerasft.cli.find_runs import find_run, with_runs_dir
 from kerasft.cli.options import SharedGroup, SharedOptions, wants
 from kerasft.cli.output import print_json, print_table, shown
 from kerasft.cli.scores import main_metrics
+from kerasft.config import LESS_IS_BETTER
 from kerasft.errors import DamagedFileError, SettingError, did_you_mean
 
 _TABLES = ("per_class", "confusion_matrix")
@@ -19,14 +20,6 @@ _TABLES = ("per_class", "confusion_matrix")
 
 class RunsGroup(SharedGroup):
     """`kerasft runs [RECIPE]` lists; `compare` and `delete` are commands below it."""
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Takes a first word that is no command as a recipe to list."""
-        if args and args[0] not in self.commands:
-            return "list", _list_command, args
-        return super().resolve_command(ctx, args)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Lists where no command stands, with all options of the list."""
@@ -67,7 +60,7 @@ def _list_command(recipe: str | None, sort: str, where: tuple[str, ...], runs_di
             f"There is no run of {recipe} in {runs_dir}.{did_you_mean(recipe, recipes)} "
             "All: kerasft runs."
         )
-    chosen = [run for run in runs if recipe in (None, run.path.parent.name) and _fits(run, where)]
+    chosen = _wanted([run for run in runs if recipe in (None, run.path.parent.name)], where)
     rows = sorted((_describe(run) for run in chosen), key=lambda row: _place(row, sort))
     if wants("json"):
         print_json(rows)
@@ -75,9 +68,8 @@ def _list_command(recipe: str | None, sort: str, where: tuple[str, ...], runs_di
         for row in rows:
             click.echo(row["path"])
     elif not rows:
-        more = "" if not where else f" with {' and '.join(where)}"
-        line = f"There is no run in {runs_dir}{more}" + ("" if where else " yet. Make one: kerasft fit RECIPE")  # fmt: skip # noqa: E501
-        click.echo(line, err=True)
+        end = f"with {' and '.join(where)}." if where else "yet. Make one: kerasft fit RECIPE"
+        click.echo(f"There is no run in {runs_dir} {end}", err=True)
     else:
         _print_runs(rows)
 
@@ -85,22 +77,35 @@ def _list_command(recipe: str | None, sort: str, where: tuple[str, ...], runs_di
 runs_command.add_command(_list_command)
 
 
-def _fits(run: Any, where: tuple[str, ...]) -> bool:
-    """Tells whether a run has the settings that are asked for."""
-    if not where:
-        return True
-    try:
-        known = {**run.config, "state": run.state}
-    except DamagedFileError:
-        return False
-    for pair in where:
-        name, equals, value = pair.partition("=")
+def _wanted(runs: list[Any], where: tuple[str, ...]) -> list[Any]:
+    """Returns the runs that have the settings which are asked for; a damaged one has none.
+
+    Raises:
+        SettingError: None of the runs has a setting of that name.
+    """
+    pairs = []
+    for text in where:
+        name, equals, value = text.partition("=")
         if not equals:
-            raise SettingError(f"--where takes NAME=VALUE. Received: {pair!r}.")
-        name = name.replace("-", "_")
-        if name not in known or not _equal(known[name], value):
-            return False
-    return True
+            raise SettingError(f"--where takes NAME=VALUE. Received: {text!r}.")
+        pairs.append((name.replace("-", "_"), value))
+    known = [_known(run) for run in runs] if pairs else []
+    names = {name for values in known for name in values}
+    for name, _ in pairs:
+        if names and name not in names:
+            raise SettingError(f"No run has a setting `{name}`.{did_you_mean(name, names)}")
+    return [
+        run
+        for run, values in zip(runs, known or [{}] * len(runs), strict=True)
+        if all(name in values and _equal(values[name], value) for name, value in pairs)
+    ]
+
+
+def _known(run: Any) -> dict[str, Any]:
+    try:
+        return {**run.config, "state": run.state}
+    except DamagedFileError:
+        return {}
 
 
 def _equal(known: Any, text: str) -> bool:
@@ -120,7 +125,7 @@ def _place(row: dict[str, Any], sort: str) -> Any:
         value = (metrics.get("validation") or {}).get(name)
         if value is None:
             return float("-inf")
-        return -value if name in ("rmse", "loss") else value
+        return -value if name in LESS_IS_BETTER else value
     return row.get("seconds") or 0.0 if sort == "seconds" else 0  # else as they were made
 
 

@@ -9,20 +9,15 @@ from typing import Any
 import click
 
 from kerasft.cli.output import print_table, shown
+from kerasft.config import MAIN_METRICS
 
-# The first is what a run is judged by.
-_MAIN = {
-    "classification": ("accuracy", "f1"),
-    "multilabel": ("f1", "accuracy"),
-    "regression": ("rmse", "r2"),
-}
 _WIDEST_MATRIX = 15
 _SHOWN_CONFUSIONS = 10
 
 
 def main_metrics(task: str) -> tuple[str, ...]:
     """Returns the metrics that tell most of a task, the most telling first."""
-    return _MAIN.get(task, ("loss",))
+    return MAIN_METRICS.get(task, ("loss",))
 
 
 def score_line(task: str, metrics: Mapping[str, Any]) -> str:

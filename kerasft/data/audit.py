@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kerasft.config import Config, TextConfig
@@ -44,13 +44,8 @@ def measure_examples(parts: Mapping[str, Examples], labels: Labels) -> dict[str,
         `class_counts` of the training split (not for regression), and `duplicates`: how many
         examples of a split stand in another one too, by `split/other`.
     """
-    pairs = (("test", "train"), ("validation", "train"), ("test", "validation"))
-    found: dict[str, Any] = {"duplicates": {}}
-    for name, other in pairs:
-        known = set(parts[other].content_hashes)
-        count = sum(content in known for content in parts[name].content_hashes)
-        if count:
-            found["duplicates"][f"{name}/{other}"] = count
+    double = {f"{n}/{other}": len(pairs) for n, other, pairs in _duplicates(parts)}
+    found: dict[str, Any] = {"duplicates": double}
     if labels.task != "regression":
         counts = _count(parts["train"])
         found["class_counts"] = {name: counts[name] for name in labels.names}
@@ -71,8 +66,10 @@ def _note_made(
     ]
 
 
-def _note_duplicates(parts: Mapping[str, Examples]) -> list[str]:
-    notes = []
+def _duplicates(
+    parts: Mapping[str, Examples],
+) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
+    """Yields two splits and the origins of what stands in both, where anything does."""
     for name, other in (("test", "train"), ("validation", "train"), ("test", "validation")):
         origins = dict(zip(parts[other].content_hashes, parts[other].origins, strict=True))
         double = [
@@ -81,13 +78,19 @@ def _note_duplicates(parts: Mapping[str, Examples]) -> list[str]:
             if content in origins
         ]
         if double:
-            first, second = double[0]
-            count = f"{len(double)} {'example' if len(double) == 1 else 'examples'}"
-            verb = "stands" if len(double) == 1 else "stand"
-            notes.append(
-                f"{count} of the {name} split {verb} also in the {other} split, for example "
-                f"{first} = {second}; scores may be too good."
-            )
+            yield name, other, double
+
+
+def _note_duplicates(parts: Mapping[str, Examples]) -> list[str]:
+    notes = []
+    for name, other, double in _duplicates(parts):
+        first, second = double[0]
+        count = f"{len(double)} {'example' if len(double) == 1 else 'examples'}"
+        verb = "stands" if len(double) == 1 else "stand"
+        notes.append(
+            f"{count} of the {name} split {verb} also in the {other} split, for example "
+            f"{first} = {second}; scores may be too good."
+        )
     return notes
 
 

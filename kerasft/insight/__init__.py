@@ -4,14 +4,15 @@ from kerasft.insight.commands import fit_command
 from kerasft.insight.comparison import best_group, compare
 from kerasft.insight.curves import plot_curves, plot_overlaid
 from kerasft.insight.diagnosis import clearly_wrong, diagnose, hopeless
-from kerasft.insight.facts import SCORES, Facts, read_facts
+from kerasft.insight.facts import Facts, judged_by, read_facts
+from kerasft.insight.rates import RateCurve, plot_rates, suggest
 from kerasft.insight.report import write_report
 from kerasft.insight.search_report import search_report
 from kerasft.insight.searches import importance, plot_search
 
 __all__ = [
-    "SCORES",
     "Facts",
+    "RateCurve",
     "best_group",
     "clearly_wrong",
     "compare",
@@ -19,10 +20,13 @@ __all__ = [
     "fit_command",
     "hopeless",
     "importance",
+    "judged_by",
     "plot_curves",
     "plot_overlaid",
+    "plot_rates",
     "plot_search",
     "read_facts",
     "search_report",
+    "suggest",
     "write_report",
 ]

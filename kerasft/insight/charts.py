@@ -1,48 +1,75 @@
-"""Charts of a report as SVG that takes the colours of the page."""
+"""What is drawn of runs and searches, on any axes, in one style: as PNG, or as SVG in a page."""
 
 from __future__ import annotations
 
 import io
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-_INK = "#010203"  # replaced by the colour of the page's text
-TRAIN, VALIDATION = "#3b82c4", "#e07b39"
+from kerasft.runs import atomic_path
+
+INK = "#010203"  # in a page it takes the colour of the text
+TRAIN, VALIDATION, BEST = "#3b82c4", "#e07b39", "#2e9e6b"
+Draw = Callable[[Any], None]
 
 
-def canvas(width: float = 4.6, height: float = 3.0) -> tuple[Any, Any]:
-    """Returns a figure and its axes in the report's style."""
+def grid(rows: int, columns: int, width: float, height: float) -> tuple[Any, list[Any]]:
+    """Returns a figure and its axes in one style.
+
+    Args:
+        rows: Of axes.
+        columns: Of axes.
+        width: Of each, in inches.
+        height: Of each.
+    """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained")
-    figure.patch.set_alpha(0)
-    axes = figure.subplots()
-    axes.patch.set_alpha(0)
-    axes.spines[["top", "right"]].set_visible(False)
-    for spine in axes.spines.values():
-        spine.set_color(_INK)
-    axes.tick_params(colors=_INK, labelsize=8)
-    axes.grid(alpha=0.2, color=_INK)
-    return figure, axes
+    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    found = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axes in found:
+        axes.spines[["top", "right"]].set_visible(False)
+        for spine in axes.spines.values():
+            spine.set_color(INK)
+        axes.tick_params(colors=INK, labelsize=8)
+        axes.grid(alpha=0.2, color=INK)
+    return figure, found
 
 
-def svg(figure: Any, label: str) -> str:
-    """Returns a figure as inline SVG, with a label for those who cannot see it."""
+def as_png(figure: Any, path: Path) -> None:
+    """Writes a figure, whole or not at all."""
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=110, format="png")
+
+
+def as_svg(label: str, draw: Draw, width: float = 4.6, height: float = 3.0) -> str:
+    """Returns a drawing as SVG for a page, with a label for those who cannot see it.
+
+    Args:
+        label: Unlike that of any other drawing of the page: identifiers are made of it.
+        draw: Gets the axes.
+        width: In inches.
+        height: In inches.
+    """
     import matplotlib
 
+    figure, (axes,) = grid(1, 1, width, height)
+    draw(axes)
+    figure.patch.set_alpha(0)
+    axes.patch.set_alpha(0)
     file = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": label}):
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     text = file.getvalue()
-    text = text[text.index("<svg") :].replace(_INK, "currentColor")
+    text = text[text.index("<svg") :].replace(INK, "currentColor")
     # What the page need not carry: the sizes (the style gives them) and names of vocabularies.
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r' width="[\d.]+pt" height="[\d.]+pt"', "", text, count=1)
     text = re.sub(r' xmlns(:\w+)?="[^"]*"', "", text).replace("xlink:href", "href")
-    # Identifiers are unique in a document: several charts stand in one.
     prefix = re.sub(r"\W+", "-", label)
     text = re.sub(r'id="([^"]+)"', rf'id="{prefix}-\1"', text)
     text = re.sub(r'href="#([^"]+)"', rf'href="#{prefix}-\1"', text)
@@ -52,43 +79,47 @@ def svg(figure: Any, label: str) -> str:
 
 def finish(axes: Any, title: str, x: str = "", y: str = "") -> None:
     """Gives axes their title and names, and a legend where something has a label."""
-    axes.set_title(title, fontsize=9.5, color=_INK, loc="left")
-    axes.set_xlabel(x, fontsize=8.5, color=_INK)
-    axes.set_ylabel(y, fontsize=8.5, color=_INK)
+    axes.set_title(title, fontsize=9.5, color=INK, loc="left")
+    axes.set_xlabel(x, fontsize=8.5, color=INK)
+    axes.set_ylabel(y, fontsize=8.5, color=INK)
     if axes.get_legend_handles_labels()[1]:
-        axes.legend(fontsize=8, frameon=False, labelcolor=_INK)
+        axes.legend(fontsize=8, frameon=False, labelcolor=INK)
 
 
-def curve(history: list[dict[str, Any]], name: str, best: int | None) -> str:
-    """Draws a column of the history, training and validation, by epoch."""
-    figure, axes = canvas()
+def draw_curve(axes: Any, history: list[dict[str, Any]], name: str, best: int | None) -> None:
+    """Draws a column of the history, training and validation, by epoch.
+
+    The best epoch and the start of the main phase are marked.
+    """
     epochs = [row["epoch"] for row in history]
     for label, key, colour in (
         ("training", name, TRAIN),
         ("validation", f"val_{name}", VALIDATION),
     ):
-        values = [row.get(key) for row in history]
-        if any(value is not None for value in values):
-            numbers = [float("nan") if v is None else v for v in values]
-            axes.plot(epochs, numbers, color=colour, label=label, marker="o", ms=3)
+        draw_column(axes, history, key, color=colour, label=label)
     for index in range(1, len(history)):
         if history[index]["phase"] != history[index - 1]["phase"]:
-            axes.axvline(epochs[index] - 0.5, color=_INK, lw=0.8, ls=":")
+            axes.axvline(epochs[index] - 0.5, color=INK, lw=0.8, ls=":")
     if best is not None:
-        axes.axvline(best, color="#2e9e6b", lw=1.2, ls="--", label="best epoch")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.axvline(best, color=BEST, lw=1.2, ls="--", label="best epoch")
     if name == "learning_rate" and all(row.get(name, 0) > 0 for row in history):
         axes.set_yscale("log")
     finish(axes, name.replace("_", " "), "epoch")
-    return svg(figure, f"{name} by epoch")
 
 
-def confusion(matrix: list[list[int]], names: Sequence[str]) -> str:
+def draw_column(axes: Any, history: list[dict[str, Any]], key: str, **style: Any) -> None:
+    """Draws one column of a history by epoch, where it has a value at all."""
+    values = [row.get(key) for row in history]
+    if any(value is not None for value in values):
+        numbers = [math.nan if value is None else value for value in values]
+        axes.plot([row["epoch"] for row in history], numbers, marker="o", ms=3, **style)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+
+
+def draw_confusion(axes: Any, matrix: list[list[int]], names: Sequence[str]) -> None:
     """Draws what is taken for what, rows being the truth."""
     counts = np.array(matrix, float)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    side = min(2.2 + 0.33 * len(names), 8.5)
-    figure, axes = canvas(side + 0.6, side)
     axes.grid(visible=False)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="equal")
     if len(names) <= 20:
@@ -100,48 +131,53 @@ def confusion(matrix: list[list[int]], names: Sequence[str]) -> str:
                 axes.text(column, row, f"{count:.0f}", ha="center", va="center", fontsize=7,
                           color=colour)  # fmt: skip
     finish(axes, "confusion matrix", "predicted", "truth")
-    return svg(figure, "confusion matrix")
 
 
-def calibration(outputs: np.ndarray, y: np.ndarray) -> tuple[str, float]:
-    """Draws how often a prediction of some probability is right; returns the mean gap too.
-
-    The gap is the expected calibration error with ten bins (Guo et al. 2017, arXiv 1706.04599).
-    """
+def calibration(outputs: np.ndarray, y: np.ndarray) -> list[tuple[float, float, int]]:
+    """Returns mean probability, share that is right and number of predictions, by ten bins."""
     sure, right = outputs.max(axis=1), outputs.argmax(axis=1) == y
     bins = np.minimum((sure * 10).astype(int), 9)
-    points = [(sure[bins == b].mean(), right[bins == b].mean(), int((bins == b).sum()))
-              for b in range(10) if (bins == b).any()]  # fmt: skip
-    error = sum(count * abs(mean - share) for mean, share, count in points) / len(y)
-    figure, axes = canvas()
-    axes.plot([0, 1], [0, 1], color=_INK, lw=0.8, ls=":")
+    return [
+        (float(sure[bins == b].mean()), float(right[bins == b].mean()), int((bins == b).sum()))
+        for b in range(10)
+        if (bins == b).any()
+    ]
+
+
+def calibration_error(points: list[tuple[float, float, int]]) -> float:
+    """Returns the expected calibration error (Guo et al. 2017, arXiv 1706.04599)."""
+    total = sum(count for _, _, count in points)
+    return sum(count * abs(mean - share) for mean, share, count in points) / total
+
+
+def draw_calibration(axes: Any, points: list[tuple[float, float, int]]) -> None:
+    """Draws how often a prediction of some probability is right."""
+    axes.plot([0, 1], [0, 1], color=INK, lw=0.8, ls=":")
     axes.plot([p[0] for p in points], [p[1] for p in points], color=TRAIN, marker="o", ms=4)
     for mean, share, count in points:
         axes.annotate(str(count), (mean, share), textcoords="offset points", xytext=(3, -9),
-                      fontsize=7, color=_INK)  # fmt: skip
+                      fontsize=7, color=INK)  # fmt: skip
     finish(axes, "calibration", "probability of the prediction", "share that is right")
-    return svg(figure, "calibration"), float(error)
 
 
-def regression(outputs: np.ndarray, y: np.ndarray) -> tuple[str, str]:
-    """Draws predicted against true values, and what is left over."""
-    predicted = outputs[:, 0]
-    figure, axes = canvas()
+def draw_predicted(axes: Any, predicted: np.ndarray, y: np.ndarray) -> None:
+    """Draws predicted against true values."""
     axes.scatter(y, predicted, s=10, alpha=0.55, color=TRAIN, linewidths=0)
     ends = [min(y.min(), predicted.min()), max(y.max(), predicted.max())]
-    axes.plot(ends, ends, color=_INK, lw=0.8, ls=":")
+    axes.plot(ends, ends, color=INK, lw=0.8, ls=":")
     finish(axes, "predicted by true value", "true", "predicted")
-    left, axes_left = canvas()
-    axes_left.hist(predicted - y, bins=min(30, max(8, len(y) // 10)), color=TRAIN, alpha=0.85)
-    axes_left.axvline(0, color=_INK, lw=0.8, ls=":")
-    finish(axes_left, "residuals", "predicted - true", "examples")
-    return svg(figure, "predicted by true value"), svg(left, "residuals")
 
 
-def bars(names: Sequence[str], values: Sequence[float], title: str) -> str:
+def draw_residuals(axes: Any, predicted: np.ndarray, y: np.ndarray) -> None:
+    """Draws what is left over of a regression."""
+    axes.hist(predicted - y, bins=min(30, max(8, len(y) // 10)), color=TRAIN, alpha=0.85)
+    axes.axvline(0, color=INK, lw=0.8, ls=":")
+    finish(axes, "residuals", "predicted - true", "examples")
+
+
+def draw_bars(axes: Any, values: dict[str, float], title: str) -> None:
     """Draws horizontal bars, the first on top."""
-    figure, axes = canvas(4.6, 0.9 + 0.32 * len(names))
-    axes.barh(range(len(names))[::-1], values, color=TRAIN)
-    axes.set_yticks(range(len(names))[::-1], names, fontsize=8)
+    places = range(len(values))[::-1]
+    axes.barh(places, list(values.values()), color=TRAIN)
+    axes.set_yticks(places, list(values), fontsize=8)
     finish(axes, title)
-    return svg(figure, title)

@@ -8,8 +8,9 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
+from kerasft.config import LESS_IS_BETTER
 from kerasft.errors import DataError
-from kerasft.insight.facts import SCORES, Facts, read_facts
+from kerasft.insight.facts import Facts, read_facts
 from kerasft.runs import Run
 
 _NOT_COMPARED = ("seed",)
@@ -38,7 +39,7 @@ def compare(runs: Sequence[Run], split: str = "validation") -> dict[str, Any]:
     """
     read = [(run, read_facts(run)) for run in runs]
     task = read[0][1].task
-    name, more = SCORES[task]
+    name, more = read[0][1].score
     if any(facts.task != task for _, facts in read):
         raise DataError("Runs of different tasks have no score in common.")
     groups: dict[str, list[tuple[Run, Facts]]] = {}
@@ -60,8 +61,8 @@ def compare(runs: Sequence[Run], split: str = "validation") -> dict[str, Any]:
 
 def best_group(compared: dict[str, Any]) -> dict[str, Any]:
     """Returns the group with the best mean."""
-    more = dict(SCORES.values())[compared["score"]]
-    return max(compared["groups"], key=lambda g: g["mean"] if more else -g["mean"])
+    best = min if compared["score"] in LESS_IS_BETTER else max
+    return dict(best(compared["groups"], key=lambda group: group["mean"]))
 
 
 def _key(facts: Facts) -> str:

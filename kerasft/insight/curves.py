@@ -1,15 +1,13 @@
-"""The curves of a run as one picture."""
+"""The curves of runs as pictures."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from kerasft.runs import Run, atomic_path
-
-_SCORES = ("accuracy", "f1", "precision", "recall", "r2", "rmse", "mae")
-_COLOURS = {"train": "#3b6fb6", "validation": "#d1622b"}
+from kerasft.config import MAIN_METRICS
+from kerasft.insight import charts
+from kerasft.runs import Run
 
 
 def plot_curves(run: Run) -> None:
@@ -21,71 +19,29 @@ def plot_curves(run: Run) -> None:
     Args:
         run: A run with a history.
     """
-    from matplotlib.figure import Figure
-
     history = run.history
     if not history:
         return
-    task = run.labels["task"]
-    names = ["loss", *[s for s in _shown(task) if s in history[0]], "learning_rate"]
-    figure = Figure(figsize=(3.6 * len(names), 3.2), layout="constrained")
-    best = run.manifest.get("best_epoch")
-    for axes, name in zip(figure.subplots(1, len(names)), names, strict=True):
-        _draw(axes, history, name)
-        for index in range(1, len(history)):
-            if history[index]["phase"] != history[index - 1]["phase"]:
-                axes.axvline(history[index]["epoch"] - 0.5, color="0.6", lw=1, ls=":")
-        if best is not None:
-            axes.axvline(best, color="0.35", lw=1, ls="--")
+    scores = MAIN_METRICS[run.labels["task"]]
+    names = ["loss", *[name for name in scores if name in history[0]], "learning_rate"]
+    figure, grid = charts.grid(1, len(names), 3.6, 3.2)
+    for axes, name in zip(grid, names, strict=True):
+        charts.draw_curve(axes, history, name, run.manifest.get("best_epoch"))
     test = run.metrics.get("test", {})
-    shown = [f"{s} {test[s]:.4g}" for s in _shown(task) if test.get(s) is not None]
+    shown = [f"{name} {test[name]:.4g}" for name in scores if test.get(name) is not None]
     figure.suptitle(
         f"{run.recipe}/{run.name}" + (f"   test: {', '.join(shown)}" if shown else ""), fontsize=10
     )
-    with atomic_path(run.path / "curves.png") as temporary:
-        figure.savefig(temporary, dpi=110)
+    charts.as_png(figure, run.path / "curves.png")
 
 
 def plot_overlaid(runs: Sequence[Run], path: str | Path) -> None:
     """Draws validation loss and score of several runs over each other as a PNG."""
-    from matplotlib.figure import Figure
-
-    name = _shown(runs[0].labels["task"])[0]
-    figure = Figure(figsize=(9.6, 3.8), layout="constrained")
-    for axes, key in zip(figure.subplots(1, 2), ("val_loss", f"val_{name}"), strict=True):
+    score = MAIN_METRICS[runs[0].labels["task"]][0]
+    figure, grid = charts.grid(1, 2, 4.8, 3.8)
+    for axes, name in zip(grid, ("loss", score), strict=True):
         for run in runs:
-            history = run.history
-            values = [row.get(key) for row in history]
-            shown = [float("nan") if value is None else value for value in values]
-            epochs = [row["epoch"] for row in history]
-            axes.plot(epochs, shown, marker="o", ms=3, label=f"{run.path.parent.name}/{run.name}")
-        axes.set_title(key.replace("val_", "validation "), fontsize=10)
-        axes.set_xlabel("epoch", fontsize=9)
-        axes.grid(alpha=0.25)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(fontsize=7, frameon=False)
-    with atomic_path(Path(path)) as temporary:
-        figure.savefig(temporary, dpi=110, format="png")
-
-
-def _shown(task: str) -> tuple[str, ...]:
-    return ("rmse", "r2") if task == "regression" else ("accuracy", "f1")
-
-
-def _draw(axes: Any, history: list[dict[str, Any]], name: str) -> None:
-    epochs = [row["epoch"] for row in history]
-    axes.set_title(name.replace("_", " "), fontsize=10)
-    axes.set_xlabel("epoch", fontsize=9)
-    axes.grid(alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.xaxis.get_major_locator().set_params(integer=True)
-    marker = "o" if len(epochs) < 15 else None
-    for label, key in (("train", name), ("validation", f"val_{name}")):
-        values = [row.get(key) for row in history]
-        if any(value is not None for value in values):
-            shown = [float("nan") if value is None else value for value in values]
-            axes.plot(epochs, shown, color=_COLOURS[label], label=label, marker=marker, ms=3)
-    if name == "learning_rate":
-        axes.set_yscale("log" if all(row[name] > 0 for row in history) else "linear")
-    else:
-        axes.legend(fontsize=8, frameon=False)
+            label = f"{run.path.parent.name}/{run.name}"
+            charts.draw_column(axes, run.history, f"val_{name}", label=label)
+        charts.finish(axes, f"validation {name}", "epoch")
+    charts.as_png(figure, Path(path))

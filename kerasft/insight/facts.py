@@ -8,15 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from kerasft.errors import DamagedFileError
+from kerasft.config import LESS_IS_BETTER, MAIN_METRICS
 from kerasft.runs import Run
 
-# The score by which a person judges a task, and whether more of it is better.
-SCORES = {
-    "classification": ("accuracy", True),
-    "multilabel": ("f1", True),
-    "regression": ("rmse", False),
-}
+
+def judged_by(task: str) -> tuple[str, bool]:
+    """Returns the score by which a person judges a task, and whether more of it is better."""
+    name = MAIN_METRICS[task][0]
+    return name, name not in LESS_IS_BETTER
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ class Facts:
     @property
     def score(self) -> tuple[str, bool]:
         """The score that a person judges by, and whether more is better."""
-        return SCORES[self.task]
+        return judged_by(self.task)
 
     @property
     def chance(self) -> float:
@@ -96,12 +95,18 @@ class Facts:
         total = max(self.counts.get("train", 0), 1) if self.task == "multilabel" else counts.sum()
         return counts / total
 
-    def uncertainty(self, score: float, split: str = "validation") -> float:
-        """Returns half the 95 % interval of an accuracy on a split (Wilson 1927)."""
+    def interval(self, score: float, split: str = "validation") -> tuple[float, float]:
+        """Returns the 95 % interval of an accuracy on a split (Wilson 1927)."""
+        from scipy.stats import binomtest
+
         n = max(self.counts.get(split, 0), 1)
-        z = 1.96
-        spread = math.sqrt(score * (1 - score) / n + z * z / (4 * n * n))
-        return z * spread / (1 + z * z / n)
+        found = binomtest(round(score * n), n).proportion_ci(method="wilson")
+        return float(found.low), float(found.high)
+
+    def uncertainty(self, score: float) -> float:
+        """Returns half the 95 % interval of an accuracy on the validation split."""
+        low, high = self.interval(score)
+        return (high - low) / 2
 
 
 def read_facts(run: Run) -> Facts:
@@ -114,10 +119,6 @@ def read_facts(run: Run) -> Facts:
         DamagedFileError: A file of the record is missing or damaged.
     """
     manifest = run.manifest
-    try:
-        history = run.history
-    except DamagedFileError:
-        history = []
     recipe = manifest["recipe"]
     return Facts(
         state=run.state,
@@ -126,7 +127,7 @@ def read_facts(run: Run) -> Facts:
         settings=run.config,
         given=dict(manifest.get("given", {})),
         recipe=str(recipe.get("source") or recipe["name"]),
-        rows=history,
+        rows=run.history,
         counts=dict(manifest.get("data", {}).get("examples", {})),
         audit=dict(manifest.get("data", {}).get("audit", {})),
         metrics=run.metrics,

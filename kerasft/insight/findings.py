@@ -40,16 +40,6 @@ class Finding:
     causes: frozenset[str] = field(default_factory=frozenset)
 
 
-def figures(value: float) -> str:
-    """Returns a number in three figures.
-
-    Example:
-        >>> figures(0.98321), figures(3e-5), figures(1234.5)
-        ('0.983', '3e-05', '1,234')
-    """
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
-
-
 def rounded(value: float) -> float:
     """Returns a rate in two figures, as a person would type it.
 

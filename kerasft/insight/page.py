@@ -6,6 +6,8 @@ import html
 from collections.abc import Sequence
 from typing import Any
 
+from kerasft.words import shown
+
 _STYLE = """
 :root { --ink: #1d2329; --soft: #5d6874; --line: #d9dee3; --paper: #ffffff; --card: #f5f7f9;
   --good: #1f7a4d; --bad: #b3391f; --blue: #3b6fb6; color-scheme: light dark; }
@@ -57,17 +59,6 @@ def page(title: str, parts: Sequence[str]) -> str:
 def escape(value: Any) -> str:
     """Returns a value as text that HTML shows as it is."""
     return html.escape(shown(value))
-
-
-def shown(value: Any) -> str:
-    """Returns a value for a person: numbers in four figures, nothing for None."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
-    return str(value)
 
 
 def section(title: str, *parts: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ import numpy as np
 
 from kerasft.insight import charts
 from kerasft.insight.diagnosis import diagnose
-from kerasft.insight.facts import SCORES, Facts, read_facts
-from kerasft.insight.page import escape, figure, folded, page, paragraph, section, shown, table
+from kerasft.insight.facts import Facts, read_facts
+from kerasft.insight.page import escape, figure, folded, page, paragraph, section, table
 from kerasft.runs import Run, write_text
+from kerasft.words import shown
 
 _CURVES = {
     "classification": ("loss", "accuracy", "f1", "learning_rate"),
@@ -64,7 +66,7 @@ def _arrays(run: Run) -> dict[str, np.ndarray]:
 
 
 def _headline(run: Run, facts: Facts) -> str:
-    name, _ = SCORES[facts.task]
+    name, _ = facts.score
     manifest = run.manifest
     text = f"<p class=soft>{escape(run.recipe)} on {escape(facts.settings.get('dataset', ''))}</p>"
     text += f"<h1>{escape(run.recipe)}/{escape(run.name)}</h1>"
@@ -86,10 +88,8 @@ def _interval(facts: Facts, split: str, name: str, value: float) -> str:
     """Returns the 95 % interval of a share of examples, in words."""
     if name != "accuracy":
         return ""
-    n = max(facts.counts.get(split, 0), 1)
-    middle = (value + 1.96**2 / (2 * n)) / (1 + 1.96**2 / n)
-    half = facts.uncertainty(value, split)
-    return f", with 95 % confidence between {middle - half:.3f} and {middle + half:.3f}"
+    low, high = facts.interval(value, split)
+    return f", with 95 % confidence between {low:.3f} and {high:.3f}"
 
 
 def _diagnosis(run: Run) -> str:
@@ -116,7 +116,17 @@ def _curves(run: Run, facts: Facts) -> str:
     names = [name for name in _CURVES[facts.task] if name in facts.rows[0]]
     if any(row.get("penalty") for row in facts.rows):
         names.insert(1, "penalty")
-    drawn = "".join(figure(charts.curve(facts.rows, name, facts.best_epoch)) for name in names)
+    drawn = "".join(
+        figure(
+            charts.as_svg(
+                f"{name} by epoch",
+                functools.partial(
+                    charts.draw_curve, history=facts.rows, name=name, best=facts.best_epoch
+                ),
+            )
+        )
+        for name in names
+    )
     dotted = " Dotted: the main phase begins." if facts.head else ""
     best = f" Best epoch: {facts.best_epoch} by {run.manifest.get('monitor')}."
     return f"<div class=charts>{drawn}</div>" + paragraph(
@@ -149,7 +159,14 @@ def _classes(facts: Facts) -> str:
     matrix = found.get("confusion_matrix")
     if matrix:
         names = [row["name"] for row in rows]
-        text += figure(charts.confusion(matrix, names)) + _confused(matrix, names)
+        side = min(2.2 + 0.33 * len(names), 8.5)
+        drawn = charts.as_svg(
+            "confusion matrix",
+            lambda axes: charts.draw_confusion(axes, matrix, names),
+            side + 0.6,
+            side,
+        )
+        text += figure(drawn) + _confused(matrix, names)
     return text
 
 
@@ -173,12 +190,23 @@ def _outputs(facts: Facts, arrays: dict[str, np.ndarray]) -> str:
         return ""
     outputs, y = arrays[f"outputs_{split}"], arrays[f"y_{split}"]
     if facts.task == "regression":
-        drawn = "".join(map(figure, charts.regression(outputs, y)))
+        predicted = outputs[:, 0]
+        drawn = "".join(
+            figure(charts.as_svg(label, functools.partial(draw, predicted=predicted, y=y)))
+            for label, draw in (
+                ("predicted by true value", charts.draw_predicted),
+                ("residuals", charts.draw_residuals),
+            )
+        )
         return f"<div class=charts>{drawn}</div>"
     if facts.task != "classification":
         return ""
-    chart, error = charts.calibration(outputs, y)
-    words = f"Probabilities are off by {error:.3f} on average (expected calibration error)."
+    points = charts.calibration(outputs, y)
+    words = (
+        f"Probabilities are off by {charts.calibration_error(points):.3f} on average (expected "
+        "calibration error)."
+    )
+    chart = charts.as_svg("calibration", lambda axes: charts.draw_calibration(axes, points))
     return f"<div class=charts>{figure(chart, words)}</div>"
 
 

@@ -10,7 +10,8 @@ import math
 import numpy as np
 
 from kerasft.insight.facts import Facts
-from kerasft.insight.findings import Advice, Finding, figures
+from kerasft.insight.findings import Advice, Finding
+from kerasft.words import number
 
 
 def leakage(facts: Facts) -> Finding | None:
@@ -84,7 +85,7 @@ def validation_too_small(facts: Facts) -> Finding | None:
         score = float(np.nanmax(facts.curve(f"val_{facts.score[0]}", facts.rows)))
         half = facts.uncertainty(min(max(score, 0.0), 1.0))
         wide = half > 0.07
-        text = f"{n} examples: {figures(score)} is known to {100 * half:.0f} points either way"
+        text = f"{n} examples: {number(score)} is known to {100 * half:.0f} points either way"
     if not wide:
         return None
     share = facts.settings.get("validation_fraction", 0.15)

@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from kerasft.insight.facts import Facts
-from kerasft.insight.findings import Advice, Finding, figures
+from kerasft.insight.findings import Advice, Finding
+from kerasft.words import number
 
 _PENALTIES = ("kernel_l2", "kernel_l1", "backbone_l2", "backbone_l1")
 
@@ -29,9 +30,9 @@ def over_regularized(facts: Facts) -> Finding | None:
         name = max(_PENALTIES, key=lambda n: facts.settings.get(n, 0.0))
         value = facts.settings.get(name, 0.0)
         evidence = (
-            f"The penalty was up to {figures(penalty.max())} beside a training loss that ended at "
-            f"{figures(loss[-1])} (a constant answer has {figures(facts.chance)}): "
-            f"{name}={figures(value)} decides what is learnt."
+            f"The penalty was up to {number(penalty.max())} beside a training loss that ended at "
+            f"{number(loss[-1])} (a constant answer has {number(facts.chance)}): "
+            f"{name}={number(value)} decides what is learnt."
         )
         advice: tuple[Advice, ...]
         changes: dict[str, float] = {n: 0.0 for n in _PENALTIES if facts.settings.get(n, 0) > 0}
@@ -45,8 +46,8 @@ def over_regularized(facts: Facts) -> Finding | None:
         and (poor or lead > 0.05)
     ):
         evidence = (
-            f"With dropout={figures(facts.settings['dropout'])} the training loss "
-            f"({figures(loss[-1])}) ended above the validation loss ({figures(val[-1])}), which is "
+            f"With dropout={number(facts.settings['dropout'])} the training loss "
+            f"({number(loss[-1])}) ended above the validation loss ({number(val[-1])}), which is "
             "measured without dropout."
         )
         advice = (Advice({"dropout": 0.2}, "Leaves the output layer enough of the features."),)
@@ -78,7 +79,7 @@ def collapsed(facts: Facts) -> Finding | None:
         "The model answers one class only",
         f"{answers.max():.0%} of the validation examples were called "
         f"{names[int(answers.argmax())]!r}, which {truth[answers.argmax()]:.0%} are; the training "
-        f"loss ended at {figures(loss[-1])}, a constant answer has {figures(facts.chance)}.",
+        f"loss ended at {number(loss[-1])}, a constant answer has {number(facts.chance)}.",
         (
             Advice(
                 {"learning_rate": facts.settings["learning_rate"] / 10},
@@ -105,8 +106,8 @@ def no_signal(facts: Facts) -> Finding | None:
     return Finding(
         "no_signal",
         "Nothing that was learnt holds on the validation split",
-        f"The training loss fell to {figures(loss[-1])}, but the validation loss was never below "
-        f"{figures(np.nanmin(val))}; a constant answer has {figures(facts.chance)}.",
+        f"The training loss fell to {number(loss[-1])}, but the validation loss was never below "
+        f"{number(np.nanmin(val))}; a constant answer has {number(facts.chance)}.",
         (
             Advice({}, "Look at some examples with their labels: are they right, and could a "
                        "person tell them apart from this input?"),
@@ -127,19 +128,19 @@ def overfitting(facts: Facts) -> Finding | None:
     turned = len(val) - best > 2 and val[-1] > 1.25 * val[best] and loss[-1] < loss[best]
     if facts.task == "regression":
         gap = val[-1] > 2.5 * loss[-1] and val[-1] > 0.35
-        words = f"the training loss ended at {figures(loss[-1])}, the validation loss at "
-        words += figures(val[-1])
+        words = f"the training loss ended at {number(loss[-1])}, the validation loss at "
+        words += number(val[-1])
     else:
         name = "accuracy" if facts.task == "classification" else "f1"
         train, other = facts.curve(name)[-1], np.nanmax(facts.curve(f"val_{name}"))
         few = facts.counts.get("train", 0) < 10 * max(len(facts.class_shares), 1)
         gap = train - other > (0.05 if few else max(0.12, 1.3 * facts.uncertainty(other)))
-        words = f"{name} was {figures(train)} in training and {figures(other)} in validation"
+        words = f"{name} was {number(train)} in training and {number(other)} in validation"
     if not (gap and val[best] > 0.1 * facts.chance):
         return None
     turn = (
         f" The validation loss turned at epoch {best + 1 + len(facts.head)}, from "
-        f"{figures(val[best])} up to {figures(val[-1])}."
+        f"{number(val[best])} up to {number(val[-1])}."
         if turned
         else ""
     )
@@ -184,8 +185,8 @@ def underfitting(facts: Facts) -> Finding | None:
     return Finding(
         "underfitting",
         "The model underfits",
-        f"Training ({figures(loss[-1])}) and validation ({figures(val[-1])}) both ended near the "
-        f"loss of a constant answer ({figures(facts.chance)}), and the curve is flat.",
+        f"Training ({number(loss[-1])}) and validation ({number(val[-1])}) both ended near the "
+        f"loss of a constant answer ({number(facts.chance)}), and the curve is flat.",
         tuple(_against_underfitting(facts)),
     )
 
@@ -218,8 +219,8 @@ def batch_norm(facts: Facts) -> Finding | None:
     return Finding(
         "batch_norm",
         "BatchNormalization has too few examples in a batch",
-        f"The training loss fell from {figures(loss[0])} to {figures(loss[-1])} while the "
-        f"validation loss went between {figures(val.min())} and {figures(val.max())}; "
+        f"The training loss fell from {number(loss[0])} to {number(loss[-1])} while the "
+        f"validation loss went between {number(val.min())} and {number(val.max())}; "
         f"freeze_batch_norm is off and batch_size is {settings['batch_size']}.",
         (
             Advice({"freeze_batch_norm": True}, "Keeps the statistics of the pretraining."),

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from kerasft.insight.facts import Facts
-from kerasft.insight.findings import Advice, Finding, figures, rounded
+from kerasft.insight.findings import Advice, Finding, rounded
+from kerasft.words import number
 
 LOWER, HIGHER = 0.1, 10.0  # factors of a first step towards a usable rate
 
@@ -24,14 +25,14 @@ def diverged(facts: Facts) -> Finding | None:
     """
     rate = facts.settings["learning_rate"]
     if facts.state == "failed" and "loss became" in facts.reason:
-        evidence = facts.reason.split(", at")[0] + f"; learning_rate was {figures(rate)}."
+        evidence = facts.reason.split(", at")[0] + f"; learning_rate was {number(rate)}."
     else:
         loss = facts.curve("loss")
         if not len(loss) or (np.isfinite(loss).all() and loss[-1] < 3 * facts.chance):
             return None
         evidence = (
-            f"The training loss ended at {figures(loss[-1])}; a constant answer has "
-            f"{figures(facts.chance)}."
+            f"The training loss ended at {number(loss[-1])}; a constant answer has "
+            f"{number(facts.chance)}."
         )
     return Finding(
         "diverged",
@@ -74,8 +75,8 @@ def _wild(facts: Facts, rows: list[dict[str, Any]]) -> str:
         epoch = rows[int(both.argmax())]["epoch"]
         return (
             f"In epoch {epoch} the losses of training and validation were "
-            f"{figures(loss[both.argmax()])} and {figures(val[both.argmax()])}; a constant answer "
-            f"has {figures(chance)}"
+            f"{number(loss[both.argmax()])} and {number(val[both.argmax()])}; a constant answer "
+            f"has {number(chance)}"
         )
     steps = np.diff(loss)
     rises = np.flatnonzero(steps > np.maximum(0.1 * loss[:-1], 0.03 * chance))
@@ -83,13 +84,13 @@ def _wild(facts: Facts, rows: list[dict[str, Any]]) -> str:
         jump = int(rises[np.argmax(steps[rises])])
         return (
             f"The training loss rose in {len(rises)} of {len(steps)} epochs, once from "
-            f"{figures(loss[jump])} to {figures(loss[jump + 1])}"
+            f"{number(loss[jump])} to {number(loss[jump + 1])}"
         )
     rose = bool((steps > 0.1 * loss[:-1]).any())
     if rose and loss.min() > 0.93 * chance and loss.max() > 1.05 * chance:
         return (
-            f"The training loss went from {figures(loss[0])} to {figures(loss[-1])} and never "
-            f"below the {figures(chance)} of a constant answer"
+            f"The training loss went from {number(loss[0])} to {number(loss[-1])} and never "
+            f"below the {number(chance)} of a constant answer"
         )
     return ""
 
@@ -103,15 +104,15 @@ def learning_rate_too_high(facts: Facts) -> Finding | None:
         before, after = facts.head[-1]["val_loss"], facts.curve("val_loss").min()
         if after > 1.2 * before and after - before > 0.1 * facts.chance:
             evidence = (
-                f"The head phase ended with a validation loss of {figures(before)}; the main "
-                f"phase never came below {figures(after)}"
+                f"The head phase ended with a validation loss of {number(before)}; the main "
+                f"phase never came below {number(after)}"
             )
     if not evidence:
         return None
     return Finding(
         "learning_rate_too_high",
         "The learning rate is too high",
-        f"{evidence} (learning_rate {figures(facts.settings['learning_rate'])}).",
+        f"{evidence} (learning_rate {number(facts.settings['learning_rate'])}).",
         (
             Advice(_slower(facts, LOWER), "Smaller steps do not leap over the minimum."),
             *_longer_warmup(facts),
@@ -150,10 +151,10 @@ def learning_rate_too_low(facts: Facts) -> Finding | None:
     return Finding(
         "learning_rate_too_low",
         "The learning rate is too low",
-        f"In {len(val)} epochs the validation loss fell from {figures(val[0])} to "
-        f"{figures(val[-1])} in a nearly straight line, to the end and with the training loss "
-        f"({figures(loss[-1])}): there is room for larger steps (learning_rate "
-        f"{figures(facts.settings['learning_rate'])}).",
+        f"In {len(val)} epochs the validation loss fell from {number(val[0])} to "
+        f"{number(val[-1])} in a nearly straight line, to the end and with the training loss "
+        f"({number(loss[-1])}): there is room for larger steps (learning_rate "
+        f"{number(facts.settings['learning_rate'])}).",
         (
             Advice(_faster(facts, HIGHER), "Larger steps get there in the same time."),
             Advice(
@@ -192,7 +193,7 @@ def stopped_too_early(facts: Facts) -> Finding | None:
         "stopped_too_early",
         "The training stopped too early",
         f"The last epoch still lowered the validation loss by {gained:.0%}, from "
-        f"{figures(before)} to {figures(val[-1])}.",
+        f"{number(before)} to {number(val[-1])}.",
         (Advice({"epochs": max(3 * epochs, epochs + 4)}, "The curve is not flat yet."),),
         causes=frozenset({"underfitting", "validation_too_small"}),
     )
@@ -211,7 +212,7 @@ def trained_too_long(facts: Facts) -> Finding | None:
         "trained_too_long",
         "The training went on for too long",
         f"The best of {len(val)} epochs was number {best}; the validation loss then rose from "
-        f"{figures(val.min())} to {figures(val[-1])}. The best weights were kept.",
+        f"{number(val.min())} to {number(val[-1])}. The best weights were kept.",
         (Advice({"epochs": min(2 * best, len(val)), "patience": 3}, "Saves time alone."),),
         fault=False,
     )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from kerasft.insight import charts
-from kerasft.insight.page import escape, figure, page, paragraph, section, shown, table
-from kerasft.insight.searches import importance
+from kerasft.insight.page import escape, figure, page, paragraph, section, table
+from kerasft.insight.searches import draw_objective, draw_parallel, draw_setting, importance
 from kerasft.runs import write_text
+from kerasft.words import shown
 
 
 def search_report(
@@ -88,83 +90,47 @@ def _line(command: str | None) -> str:
 def _objective(done: list[Any], objective: dict[str, Any]) -> str:
     if not done:
         return ""
-    better = max if objective["direction"] == "max" else min
-    drawing, axes = charts.canvas(7.0, 3.2)
-    numbers = [trial["number"] for trial in done]
-    scores = [trial["score"] for trial in done]
-    best = [better(scores[: i + 1]) for i in range(len(scores))]
-    axes.plot(numbers, scores, "o", color=charts.TRAIN, ms=4, label="trial")
-    axes.step(numbers, best, where="post", color=charts.VALIDATION, label="best so far")
-    axes.xaxis.get_major_locator().set_params(integer=True)
-    charts.finish(axes, objective["name"], "trial")
-    return charts.svg(drawing, "objective by trial")
+    return charts.as_svg(
+        "objective by trial", lambda axes: draw_objective(axes, objective, done), 7.0, 3.2
+    )
 
 
 def _settings(header: dict[str, Any], done: list[Any], name: str) -> str:
-    drawn = "".join(figure(_setting(dimension, done, name)) for dimension in header["space"])
+    if not done:
+        return ""
+    drawn = "".join(
+        figure(
+            charts.as_svg(
+                f"{name} by {dimension['name']}",
+                functools.partial(draw_setting, objective=name, dimension=dimension, done=done),
+            )
+        )
+        for dimension in header["space"]
+    )
     shares = importance(header["space"], done)
-    bars = figure(
-        charts.bars(list(shares), list(shares.values()), "importance"),
-        "Share of each setting in the differences between scores (random forest); with few "
-        "trials a hint, no proof.",
-    ) if shares else ""  # fmt: skip
-    return f"<div class=charts>{drawn}{bars}</div>" if done else ""
-
-
-def _places(dimension: dict[str, Any], trials: Sequence[Any]) -> tuple[list[float], list[str]]:
-    """Returns where the values of trials stand, and the names of places where they are words."""
-    values = [trial["values"].get(dimension["name"]) for trial in trials]
-    if "min_value" in dimension:
-        return [math.nan if v is None else float(v) for v in values], []
-    choices = list(dimension.get("values", [False, True]))
-    return [float(choices.index(v)) if v in choices else math.nan for v in values], [
-        shown(choice) for choice in choices
-    ]
-
-
-def _setting(dimension: dict[str, Any], done: list[Any], name: str) -> str:
-    drawing, axes = charts.canvas(3.6, 2.7)
-    places, names = _places(dimension, done)
-    axes.plot(places, [t["score"] for t in done], "o", color=charts.TRAIN, ms=4, alpha=0.8)
-    if names:
-        axes.set_xticks(range(len(names)), names)
-        axes.margins(x=0.2)
-    elif dimension.get("sampling") == "log":
-        axes.set_xscale("log")
-    charts.finish(axes, f"{name} by {dimension['name']}")
-    return charts.svg(drawing, f"{name} by {dimension['name']}")
+    if shares:
+        words = (
+            "Share of each setting in the differences between scores (random forest); with few "
+            "trials a hint, no proof."
+        )
+        bars = charts.as_svg(
+            "importance",
+            lambda axes: charts.draw_bars(axes, shares, "importance"),
+            height=0.9 + 0.32 * len(shares),
+        )
+        drawn += figure(bars, words)
+    return f"<div class=charts>{drawn}</div>"
 
 
 def _parallel(space: list[Any], done: list[Any], objective: dict[str, Any]) -> str:
-    """Draws every trial as a line through its settings to its score; the best third in colour."""
     if len(done) < 2:
         return ""
-    columns = []
-    for dimension in space:
-        places, _ = _places(dimension, done)
-        log = dimension.get("sampling") == "log"
-        columns.append([math.log(p) if log and p > 0 else p for p in places])
-    columns.append([trial["score"] for trial in done])
-    drawing, axes = charts.canvas(1.5 + 1.3 * len(columns), 3.4)
-    scaled = [_scaled(column) for column in columns]
-    order = sorted(range(len(done)), key=lambda i: done[i]["score"],
-                   reverse=objective["direction"] == "min")  # fmt: skip
-    good = set(order[-max(len(order) // 3, 1) :])
-    for index in order:
-        colour = charts.VALIDATION if index in good else charts.TRAIN
-        axes.plot([c[index] for c in scaled], color=colour, lw=1.4 if index in good else 0.8,
-                  alpha=0.9 if index in good else 0.4)  # fmt: skip
-    axes.set_xticks(range(len(columns)), [d["name"] for d in space] + [objective["name"]],
-                    fontsize=8)  # fmt: skip
-    axes.set_yticks([0, 1], ["least", "most"])
-    charts.finish(axes, "the best third in orange")
-    return charts.svg(drawing, "settings and score of every trial")
-
-
-def _scaled(column: list[float]) -> list[float]:
-    known = [value for value in column if not math.isnan(value)]
-    low, high = min(known, default=0.0), max(known, default=1.0)
-    return [(value - low) / (high - low) if high > low else 0.5 for value in column]
+    return charts.as_svg(
+        "settings and score of every trial",
+        lambda axes: draw_parallel(axes, space, done, objective),
+        2.8 + 1.3 * len(space),
+        3.4,
+    )
 
 
 def _trials(header: dict[str, Any], trials: Sequence[Any]) -> str:

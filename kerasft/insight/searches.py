@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from kerasft.runs import atomic_path
+from kerasft.insight import charts
+from kerasft.words import shown
 
 _LEAST = 5  # completed trials, below which an importance would be chance
-_BLUE, _ORANGE = "#3b6fb6", "#d1622b"
 
 
 def importance(
@@ -62,57 +62,92 @@ def plot_search(path: Path, header: dict[str, Any], trials: Sequence[dict[str, A
     done = [trial for trial in trials if trial["score"] is not None]
     if not done:
         return
-    name, sign = header["objective"]["name"], header["objective"]["direction"] == "max"
-    _plot_objective(path / "objective.png", name, sign, done)
-    _plot_settings(path / "settings.png", name, header["space"], done)
+    figure, grid = charts.grid(1, 1, 6.4, 3.6)
+    draw_objective(grid[0], header["objective"], done)
+    charts.as_png(figure, path / "objective.png")
+    space = header["space"]
+    columns = min(len(space), 4)
+    figure, grid = charts.grid(math.ceil(len(space) / columns), columns, 3.2, 3.0)
+    for axes, dimension in zip(grid, space, strict=False):
+        draw_setting(axes, header["objective"]["name"], dimension, done)
+    for axes in grid[len(space) :]:
+        axes.set_visible(False)
+    charts.as_png(figure, path / "settings.png")
 
 
-def _plot_objective(path: Path, name: str, larger: bool, done: list[dict[str, Any]]) -> None:
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
-
-    figure = Figure(figsize=(6.4, 3.6), layout="constrained")
-    axes = figure.subplots()
+def draw_objective(axes: Any, objective: dict[str, Any], done: Sequence[dict[str, Any]]) -> None:
+    """Draws the score of every trial, the best so far, and that of the defaults."""
+    better = max if objective["direction"] == "max" else min
     numbers = [trial["number"] for trial in done]
     scores = [trial["score"] for trial in done]
-    best = [(max if larger else min)(scores[: i + 1]) for i in range(len(scores))]
-    axes.plot(numbers, scores, "o", color=_BLUE, ms=4, label="trial")
-    axes.step(numbers, best, where="post", color=_ORANGE, label="best so far")
+    best = [better(scores[: i + 1]) for i in range(len(scores))]
+    axes.plot(numbers, scores, "o", color=charts.TRAIN, ms=4, label="trial")
+    axes.step(numbers, best, where="post", color=charts.VALIDATION, label="best so far")
     if numbers[0] == 0:
-        axes.axhline(scores[0], color="0.5", lw=1, ls="--", label="defaults")
-    _style(axes, "trial", name)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend(fontsize=8, frameon=False)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=110)
+        axes.axhline(scores[0], color=charts.INK, alpha=0.5, lw=1, ls="--", label="defaults")
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    charts.finish(axes, objective["name"], "trial")
 
 
-def _plot_settings(
-    path: Path, name: str, space: Sequence[dict[str, Any]], done: list[dict[str, Any]]
+def draw_setting(
+    axes: Any, objective: str, dimension: dict[str, Any], done: Sequence[dict[str, Any]]
 ) -> None:
-    from matplotlib.figure import Figure
+    """Draws the score of every trial against one of its settings."""
+    places, names = _places(dimension, done)
+    axes.plot(places, [t["score"] for t in done], "o", color=charts.TRAIN, ms=4, alpha=0.8)
+    if names:
+        axes.set_xticks(range(len(names)), names)
+        axes.margins(x=0.2)
+    elif dimension.get("sampling") == "log":
+        _log_scale(axes, dimension["max_value"] / dimension["min_value"])
+    charts.finish(axes, f"{objective} by {dimension['name']}")
 
-    columns = min(len(space), 4)
-    rows = math.ceil(len(space) / columns)
-    figure = Figure(figsize=(3.2 * columns, 3.0 * rows), layout="constrained")
-    grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
-    for axes, dimension in zip(grid.flat, space, strict=False):
-        setting = dimension["name"]
-        values = [trial["values"].get(setting) for trial in done]
-        choices = None if "min_value" in dimension else dimension.get("values", [False, True])
-        if choices is not None:
-            values = [choices.index(value) if value in choices else None for value in values]
-            axes.set_xticks(range(len(choices)), [str(choice) for choice in choices])
-            axes.margins(x=0.2)
-        places = [math.nan if value is None else value for value in values]
-        axes.plot(places, [trial["score"] for trial in done], "o", color=_BLUE, ms=4, alpha=0.8)
-        if dimension.get("sampling") == "log":
-            _log_scale(axes, dimension["max_value"] / dimension["min_value"])
-        _style(axes, setting, name if axes in grid[:, 0] else "")
-    for axes in grid.flat[len(space) :]:
-        axes.set_visible(False)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=110)
+
+def draw_parallel(
+    axes: Any,
+    space: Sequence[dict[str, Any]],
+    done: Sequence[dict[str, Any]],
+    objective: dict[str, Any],
+) -> None:
+    """Draws every trial as a line through its settings to its score; the best third in colour."""
+    columns = []
+    for dimension in space:
+        places, _ = _places(dimension, done)
+        log = dimension.get("sampling") == "log"
+        columns.append([math.log(place) if log and place > 0 else place for place in places])
+    columns.append([trial["score"] for trial in done])
+    scaled = [_scaled(column) for column in columns]
+    order = sorted(range(len(done)), key=lambda i: done[i]["score"],
+                   reverse=objective["direction"] == "min")  # fmt: skip
+    good = set(order[-max(len(order) // 3, 1) :])
+    for index in order:
+        line = [column[index] for column in scaled]
+        if index in good:
+            axes.plot(line, color=charts.VALIDATION, lw=1.4, alpha=0.9)
+        else:
+            axes.plot(line, color=charts.TRAIN, lw=0.8, alpha=0.4)
+    names = [dimension["name"] for dimension in space] + [objective["name"]]
+    axes.set_xticks(range(len(columns)), names, fontsize=8)
+    axes.set_yticks([0, 1], ["least", "most"])
+    charts.finish(axes, "the best third in orange")
+
+
+def _places(
+    dimension: dict[str, Any], trials: Sequence[dict[str, Any]]
+) -> tuple[list[float], list[str]]:
+    """Returns where the values of trials stand, and the names of places where they are words."""
+    values = [trial["values"].get(dimension["name"]) for trial in trials]
+    if "min_value" in dimension:
+        return [math.nan if v is None else float(v) for v in values], []
+    choices = list(dimension.get("values", [False, True]))
+    places = [float(choices.index(v)) if v in choices else math.nan for v in values]
+    return places, [shown(choice) for choice in choices]
+
+
+def _scaled(column: list[float]) -> list[float]:
+    known = [value for value in column if not math.isnan(value)]
+    low, high = min(known, default=0.0), max(known, default=1.0)
+    return [(value - low) / (high - low) if high > low else 0.5 for value in column]
 
 
 def _log_scale(axes: Any, width: float) -> None:
@@ -122,11 +157,3 @@ def _log_scale(axes: Any, width: float) -> None:
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0) if width <= 100 else (1.0,)))
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
-
-
-def _style(axes: Any, x: str, y: str) -> None:
-    axes.set_xlabel(x, fontsize=9)
-    axes.set_ylabel(y, fontsize=9)
-    axes.tick_params(labelsize=8)
-    axes.grid(alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)

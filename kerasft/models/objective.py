@@ -9,7 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerasft.config import Config
+from kerasft.config import MAIN_METRICS, Config
 from kerasft.data import Labels
 from kerasft.errors import SettingError, did_you_mean
 from kerasft.models.blocks import find_blocks, flatten_layers
@@ -23,7 +23,6 @@ DIRECTIONS = {
     "multilabel": _SCORES,
     "regression": {"loss": "min", "rmse": "min", "mae": "min", "r2": "max"},
 }
-_MONITORS = {"classification": "accuracy", "multilabel": "f1", "regression": "rmse"}
 
 
 def choose_monitor(config: Config) -> tuple[str, str]:
@@ -37,7 +36,7 @@ def choose_monitor(config: Config) -> tuple[str, str]:
         SettingError: The metric is not one of the task.
     """
     known = DIRECTIONS[config.task]
-    usual = "loss" if config.target_transform == "log" else _MONITORS[config.task]
+    usual = "loss" if config.target_transform == "log" else MAIN_METRICS[config.task][0]
     name = config.monitor or f"val_{usual}"
     if name.removeprefix("val_") not in known or not name.startswith("val_"):
         raise SettingError(

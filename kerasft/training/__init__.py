@@ -1,7 +1,7 @@
 """Fine-tuning, and a run brought back: phases, schedules, callbacks, fit, evaluate, predict."""
 
 from kerasft.training.evaluation import Loaded, evaluate, load_model, measure, predict
-from kerasft.training.find_rate import RateCurve, find_learning_rate, find_rates, plot_rates
+from kerasft.training.find_rate import find_learning_rate, find_rates
 from kerasft.training.fit import fit
 from kerasft.training.ladder import Rung, climb_ladder
 from kerasft.training.phases import Phase, changing_weights, compile_model, plan_phases
@@ -9,7 +9,6 @@ from kerasft.training.phases import Phase, changing_weights, compile_model, plan
 __all__ = [
     "Loaded",
     "Phase",
-    "RateCurve",
     "Rung",
     "changing_weights",
     "climb_ladder",
@@ -21,6 +20,5 @@ __all__ = [
     "load_model",
     "measure",
     "plan_phases",
-    "plot_rates",
     "predict",
 ]

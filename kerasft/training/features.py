@@ -25,7 +25,7 @@ from kerasft.models import Cut
 from kerasft.models.cut import Part
 from kerasft.training.bench import Bench
 from kerasft.training.phases import Phase
-from kerasft.training.progress import duration
+from kerasft.words import duration
 
 WORTH = 1.15  # times less work from which on features are kept
 _ROWS = 64  # examples computed at once, whatever the batch size: the same bits for every trial

@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -17,6 +16,7 @@ import numpy as np
 
 from kerasft.config import Config, ConfigType
 from kerasft.data import Data, stream
+from kerasft.insight import RateCurve, suggest
 from kerasft.training.bench import Bench
 from kerasft.training.features import Features, View
 from kerasft.training.phases import Phase, frozen_backbone, make_batches, plan_phases
@@ -26,25 +26,6 @@ LOWEST, HIGHEST = 1e-6, 10.0
 STEPS = 120
 _SMOOTHING = 0.9
 _BLOWN_UP = 3.0  # times the best smoothed loss
-
-
-@dataclasses.dataclass(frozen=True)
-class RateCurve:
-    """The loss of one phase over rising rates.
-
-    Attributes:
-        phase: `head` or `main`.
-        rates: Of the steps.
-        losses: Smoothed, of the same steps.
-        valley: The suggestion: half the way down; see `suggest`.
-        steepest: Where the loss falls fastest, over the logarithm of the rate.
-    """
-
-    phase: str
-    rates: list[float]
-    losses: list[float]
-    valley: float
-    steepest: float
 
 
 def find_rates(
@@ -148,54 +129,6 @@ def _train(bench: Bench, config: Config, data: Data, phase: Phase, view: View, r
     batches = make_batches(data.train, config, data.labels, training=True, x=view.train)
     part = bench.compiled(config, data, dataclasses.replace(phase, learning_rate=rate), view.model)
     part.fit(stream(batches), epochs=phase.epochs, shuffle=False, verbose=0)
-
-
-def suggest(rates: list[float], losses: list[float]) -> tuple[float, float]:
-    """Returns a rate from the curve of a ramp, and where it is steepest.
-
-    The suggestion stands, on the logarithm of the rate, half the way between where the loss has
-    lost a tenth of its whole fall and its bottom: fastai's "valley" begins its descent at the
-    first value that is not exceeded later, which on a flat beginning is chance. Both are rounded
-    to two figures.
-
-    Args:
-        rates: Rising.
-        losses: Smoothed, of the same steps.
-    """
-    # The first steps are noise around the beginning.
-    first = len(losses) // 10 if len(losses) >= 30 else 0
-    y, x = np.array(losses[first:]), np.array(rates[first:])
-    bottom = int(y.argmin())
-    fall = y[: bottom + 1].max() - y[bottom]
-    high = np.flatnonzero(y[: bottom + 1] >= y[bottom] + 0.9 * fall)
-    top = int(high[-1]) if len(high) else 0
-    valley = math.sqrt(x[top] * x[bottom])
-    steepest = x[int(np.gradient(y, np.log(x)).argmin())] if len(y) > 1 else x[0]
-    return float(f"{valley:.2g}"), float(f"{steepest:.2g}")
-
-
-def plot_rates(curves: list[RateCurve], path: str | Path) -> None:
-    """Draws the ramps of all phases, with what they suggest, as a PNG."""
-    from matplotlib.figure import Figure
-
-    from kerasft.runs import atomic_path
-
-    figure = Figure(figsize=(5.2 * len(curves), 3.6), layout="constrained")
-    for axes, curve in zip(np.atleast_1d(figure.subplots(1, len(curves))), curves, strict=True):
-        axes.plot(curve.rates, curve.losses, color="#3b6fb6")
-        for rate, name, style in (
-            (curve.valley, "suggested", "--"),
-            (curve.steepest, "steepest", ":"),
-        ):
-            axes.axvline(rate, color="#d1622b", ls=style, label=f"{name} {rate:.2g}")
-        axes.set_xscale("log")
-        axes.set_title(f"{curve.phase}: smoothed loss by learning rate", fontsize=10)
-        axes.set_xlabel("learning rate", fontsize=9)
-        axes.grid(alpha=0.25)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(fontsize=8, frameon=False)
-    with atomic_path(Path(path)) as temporary:
-        figure.savefig(temporary, dpi=110, format="png")
 
 
 def find_learning_rate(

@@ -14,12 +14,13 @@ from kerasft.catalog import load_recipe
 from kerasft.config import Config
 from kerasft.data import Data
 from kerasft.errors import DataError
+from kerasft.insight import plot_rates
 from kerasft.models import choose_monitor
 from kerasft.runs import Run, create_run, save_weights, write_manifest
 from kerasft.training.bench import Bench
 from kerasft.training.callbacks import KeepBest
 from kerasft.training.features import Features, View
-from kerasft.training.find_rate import find_rates, plot_rates, use_found
+from kerasft.training.find_rate import find_rates, use_found
 from kerasft.training.loop import train
 from kerasft.training.phases import Phase, changing_weights
 from kerasft.training.precision import build_in_precision, precision

@@ -15,7 +15,7 @@ import numpy as np
 from kerasft.catalog import load_recipe
 from kerasft.config import Config
 from kerasft.data import Data, Labels
-from kerasft.insight import SCORES, compare
+from kerasft.insight import compare, judged_by
 from kerasft.runs import Run
 from kerasft.training.evaluation import measure
 from kerasft.training.fit import fit
@@ -72,7 +72,7 @@ def climb_ladder(
     """
     module = load_recipe(recipe) if isinstance(recipe, str) else recipe
     config = config if config is not None else module.Config()
-    name, more = SCORES[config.task]
+    name, more = judged_by(config.task)
     data = module.load_data(config)
     rungs = [_constant(config, data, name)]
     for title, changes in _steps(config):

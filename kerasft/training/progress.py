@@ -9,34 +9,9 @@ from typing import Any, TextIO
 
 import keras
 
+from kerasft.words import duration, number
+
 _SHOWN = ("loss", "penalty", "accuracy", "f1", "rmse", "r2")
-
-
-def duration(seconds: float) -> str:
-    """Returns a time as `9s`, `1m05s` or `2h03m`.
-
-    Example:
-        >>> duration(65)
-        '1m05s'
-    """
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m{whole % 60:02d}s"
-    return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
-
-
-def number(value: float) -> str:
-    """Returns a metric or rate in about four figures.
-
-    Example:
-        >>> number(0.98321), number(0.00003), number(68412.3)
-        ('0.9832', '3e-05', '68,412')
-    """
-    if value and abs(value) < 1e-3:
-        return f"{value:.2g}"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 class Progress(keras.callbacks.Callback):

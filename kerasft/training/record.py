@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 import keras
 
-from kerasft.config import Config, to_dict
+from kerasft.config import Config, changed_settings, to_dict
 from kerasft.data import Data, text_lengths
 from kerasft.insight import plot_curves
 from kerasft.models import block_rows, block_table
@@ -22,8 +22,8 @@ from kerasft.training.evaluation import measure, predict_arrays
 from kerasft.training.features import View
 from kerasft.training.phases import plan_phases
 from kerasft.training.predictions import save_predictions
-from kerasft.training.progress import number
 from kerasft.training.provenance import describe_recipe, describe_weights, versions
+from kerasft.words import number
 
 
 def log_writer(run: Run, stream: TextIO | None) -> Callable[..., None]:
@@ -58,17 +58,11 @@ def open_record(
             "notes": list(data.notes),
             "audit": dict(data.audit),
         },
-        given=differing(config, type(config)()),
+        given=changed_settings(config),
         weights=describe_weights(config),
         blocks=block_rows(model),
     )
     write_history(run, [])
-
-
-def differing(config: Config, other: Config) -> dict[str, Any]:
-    """Returns the settings of a config that are not those of another of its kind."""
-    values, usual = to_dict(config), to_dict(other)
-    return {name: value for name, value in values.items() if value != usual[name]}
 
 
 def _examples(data: Data) -> dict[str, int]:

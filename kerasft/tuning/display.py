@@ -9,8 +9,8 @@ from typing import Any, TextIO
 
 from kerasft.errors import DamagedFileError
 from kerasft.runs import Run
-from kerasft.training.progress import duration, number
 from kerasft.tuning.results import Trial, ranked
+from kerasft.words import duration, number
 
 
 class Display:

@@ -11,7 +11,7 @@ from typing import Any
 
 import keras_tuner
 
-from kerasft.config import Config, from_dict, to_dict
+from kerasft.config import Config, changed_settings, from_dict, to_dict
 from kerasft.errors import ResumeError, SettingError
 from kerasft.models import choose_monitor
 from kerasft.training.precision import precision
@@ -77,7 +77,8 @@ def make_plan(
         warm_start: A folder.
     """
     config = config if config is not None else module.Config()
-    given = _given(config, module, held)
+    values = to_dict(config)
+    given = changed_settings(config) if held is None else {name: values[name] for name in held}
     if old is not None:
         asked = {key: old.get(key) if value is None else value for key, value in asked.items()}
         config = from_dict(module.Config, {**old["config"], **given})
@@ -118,14 +119,6 @@ def make_plan(
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
     return Plan(header, config, searched, workshop, notes)
-
-
-def _given(config: Config, module: ModuleType, held: Sequence[str] | None) -> dict[str, Any]:
-    """Returns the settings that are held, with their values."""
-    defaults = to_dict(module.Config())
-    values = to_dict(config)
-    names = [n for n in values if values[n] != defaults[n]] if held is None else held
-    return {name: values[name] for name in names}
 
 
 def check_numbers(numbers: Mapping[str, Any]) -> None:

@@ -8,9 +8,10 @@ import pytest
 
 import kerasft
 from kerasft.errors import SettingError
+from kerasft.insight import suggest
 from kerasft.recipes import resnet_digits
 from kerasft.training.bench import Bench
-from kerasft.training.find_rate import find_rates, suggest
+from kerasft.training.find_rate import find_rates
 from kerasft.training.phases import plan_phases
 
 

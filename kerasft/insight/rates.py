@@ -1,0 +1,69 @@
+"""What a ramp of the learning rate says."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from pathlib import Path
+
+import numpy as np
+
+from kerasft.insight import charts
+
+
+@dataclasses.dataclass(frozen=True)
+class RateCurve:
+    """The loss of one phase over rising rates.
+
+    Attributes:
+        phase: `head` or `main`.
+        rates: Of the steps.
+        losses: Smoothed, of the same steps.
+        valley: The suggestion: half the way down; see `suggest`.
+        steepest: Where the loss falls fastest, over the logarithm of the rate.
+    """
+
+    phase: str
+    rates: list[float]
+    losses: list[float]
+    valley: float
+    steepest: float
+
+
+def suggest(rates: list[float], losses: list[float]) -> tuple[float, float]:
+    """Returns a rate from the curve of a ramp, and where it is steepest.
+
+    The suggestion stands, on the logarithm of the rate, half the way between where the loss has
+    lost a tenth of its whole fall and its bottom: fastai's "valley" begins its descent at the
+    first value that is not exceeded later, which on a flat beginning is chance. Both are rounded
+    to two figures.
+
+    Args:
+        rates: Rising.
+        losses: Smoothed, of the same steps.
+    """
+    # The first steps are noise around the beginning.
+    first = len(losses) // 10 if len(losses) >= 30 else 0
+    y, x = np.array(losses[first:]), np.array(rates[first:])
+    bottom = int(y.argmin())
+    fall = y[: bottom + 1].max() - y[bottom]
+    high = np.flatnonzero(y[: bottom + 1] >= y[bottom] + 0.9 * fall)
+    top = int(high[-1]) if len(high) else 0
+    valley = math.sqrt(x[top] * x[bottom])
+    steepest = x[int(np.gradient(y, np.log(x)).argmin())] if len(y) > 1 else x[0]
+    return float(f"{valley:.2g}"), float(f"{steepest:.2g}")
+
+
+def plot_rates(curves: list[RateCurve], path: str | Path) -> None:
+    """Draws the ramps of all phases, with what they suggest, as a PNG."""
+    figure, grid = charts.grid(1, len(curves), 5.2, 3.6)
+    for axes, curve in zip(grid, curves, strict=True):
+        axes.plot(curve.rates, curve.losses, color=charts.TRAIN)
+        for rate, name, style in (
+            (curve.valley, "suggested", "--"),
+            (curve.steepest, "steepest", ":"),
+        ):
+            axes.axvline(rate, color=charts.VALIDATION, ls=style, label=f"{name} {rate:.2g}")
+        axes.set_xscale("log")
+        charts.finish(axes, f"{curve.phase}: smoothed loss by learning rate", "learning rate")
+    charts.as_png(figure, Path(path))
