@@ -77,8 +77,7 @@ def make_plan(
         warm_start: A folder.
     """
     config = config if config is not None else module.Config()
-    values = to_dict(config)
-    given = changed_settings(config) if held is None else {name: values[name] for name in held}
+    given = _given(config, held)
     if old is not None:
         asked = {key: old.get(key) if value is None else value for key, value in asked.items()}
         config = from_dict(module.Config, {**old["config"], **given})
@@ -94,14 +93,10 @@ def make_plan(
     if warm_start is not None:
         searched = narrowed(searched, warm_start)
     monitor, direction = choose_monitor(config)
-    workshop = Workshop(module, config.seed)
-    data = workshop.data(config)
-    notes: list[str] = []
-    config = workshop.choose_precision(config, data, notes.append)
+    workshop, config, notes = _open_workshop(module, config)
     if "precision" in given:
         given["precision"] = config.precision
-    with precision(config.precision):
-        workshop.bench(config, data)
+    data = workshop.data(config)
     header = {
         "recipe": described,
         "config": to_dict(config),
@@ -119,6 +114,25 @@ def make_plan(
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
     return Plan(header, config, searched, workshop, notes)
+
+
+def _given(config: Config, held: Sequence[str] | None) -> dict[str, Any]:
+    """Returns the settings that are held, with their values."""
+    values = to_dict(config)
+    return changed_settings(config) if held is None else {name: values[name] for name in held}
+
+
+def _open_workshop(module: ModuleType, config: Config) -> tuple[Workshop, Config, list[str]]:
+    """Loads the data and builds the first model, in the number format that is to be used.
+
+    Returns the workshop, the settings with that format, and lines about its choice.
+    """
+    workshop, notes = Workshop(module, config.seed), list[str]()
+    data = workshop.data(config)
+    config = workshop.choose_precision(config, data, notes.append)
+    with precision(config.precision):
+        workshop.bench(config, data)
+    return workshop, config, notes
 
 
 def check_numbers(numbers: Mapping[str, Any]) -> None:

@@ -124,15 +124,13 @@ def tune(
             with contextlib.closing(Journal(folder)) as journal:
                 journal.write("search", **plan.header)
         _announce(display, plan, folder, planned)
+        counted = plan.tuner in ("random", "bayesian")
         searcher = Searcher(
-            folder,
-            plan,
-            max_trials=planned
-            if plan.tuner in ("random", "bayesian")
-            else plan.header["max_trials"],
+            folder, plan,
+            max_trials=planned if counted else plan.header["max_trials"],
             deadline=None if budget is None else time.time() + budget,
             display=display,
-        )
+        )  # fmt: skip
         searcher.replay(before[1:])
         source = described["source"] or described["name"]
         _run(searcher, Workers(source, plan.workshop, plan.config.seed, workers), display)

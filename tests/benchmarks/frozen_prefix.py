@@ -22,6 +22,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks.plain import add_settings, read_settings
+
 # TensorFlow reads both at its import, which comes later.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
@@ -57,27 +59,15 @@ def ideal(blocks: int, trained: int, epochs: int, share: float) -> float:
 def main() -> None:
     """Measures every number of trained blocks and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--recipe", default="minilm_tickets")
+    add_settings(parser, "minilm_tickets", 5)
     parser.add_argument("--blocks", default="0,1,2", help="values of trainable_blocks")
-    parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--repeats", type=int, default=2, help="of both arms, in turn")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--json", type=Path, help="where to write all numbers")
     arguments = parser.parse_args()
 
-    from kerasft.catalog import load_recipe
-    from kerasft.config import settings
     from kerasft.models import find_blocks
 
-    recipe = load_recipe(arguments.recipe)
-    known = settings(recipe.Config)
-    given = dict(pair.split("=", 1) for pair in arguments.set)
-    config = recipe.Config(
-        epochs=arguments.epochs,
-        head_epochs=0,
-        patience=0,
-        **{name: known[name].type(value) for name, value in given.items()},
-    )
+    recipe, config = read_settings(arguments)
     data = recipe.load_data(config)
     share = len(data.validation) / len(data.train)
     print(

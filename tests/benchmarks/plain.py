@@ -1,7 +1,8 @@
-"""Keras as its guides use it, for the sides that kerasft is measured against."""
+"""What benchmarks share: settings on their command line, and Keras as its guides use it."""
 
 from __future__ import annotations
 
+import argparse
 from typing import Any
 
 
@@ -32,3 +33,22 @@ def longest_only(x: Any) -> Any:
         return x
     longest = int(x["padding_mask"].sum(axis=1).max())
     return {name: values[:, :longest] for name, values in x.items()}
+
+
+def add_settings(parser: argparse.ArgumentParser, recipe: str, epochs: int) -> None:
+    """Adds --recipe, --epochs and --set to a command line."""
+    parser.add_argument("--recipe", default=recipe)
+    parser.add_argument("--epochs", type=int, default=epochs)
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
+
+
+def read_settings(arguments: argparse.Namespace) -> tuple[Any, Any]:
+    """Returns the recipe and its settings: one phase, without early stopping."""
+    from kerasft.catalog import load_recipe
+    from kerasft.config import settings
+
+    recipe = load_recipe(arguments.recipe)
+    known = settings(recipe.Config)
+    given = dict(pair.split("=", 1) for pair in arguments.set)
+    values = {name: known[name].type(value) for name, value in given.items()}
+    return recipe, recipe.Config(epochs=arguments.epochs, head_epochs=0, patience=0, **values)

@@ -19,6 +19,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks.plain import add_settings, read_settings
+
 # TensorFlow reads both at its import, which comes later.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
@@ -53,26 +55,13 @@ def timed(side: str, recipe: Any, config: Any, data: Any) -> tuple[float, float]
 def main() -> None:
     """Measures all sides and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--recipe", default="resnet_digits")
-    parser.add_argument("--epochs", type=int, default=5)
+    add_settings(parser, "resnet_digits", 5)
     parser.add_argument("--repeats", type=int, default=3, help="of all sides, in turn")
     parser.add_argument("--sides", default=",".join(SIDES))
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--json", type=Path, help="where to write all numbers")
     arguments = parser.parse_args()
 
-    from kerasft.catalog import load_recipe
-    from kerasft.config import settings
-
-    recipe = load_recipe(arguments.recipe)
-    known = settings(recipe.Config)
-    given = dict(pair.split("=", 1) for pair in arguments.set)
-    config = recipe.Config(
-        epochs=arguments.epochs,
-        head_epochs=0,
-        patience=0,
-        **{name: known[name].type(value) for name, value in given.items()},
-    )
+    recipe, config = read_settings(arguments)
     data = recipe.load_data(config)
     sides = arguments.sides.split(",")
     times: dict[str, list[float]] = {side: [] for side in sides}

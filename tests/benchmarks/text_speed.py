@@ -215,6 +215,47 @@ def run_side(side: str, task: dict[str, Any]) -> dict[str, Any]:
     return found if isinstance(found, dict) else {"seconds": found}
 
 
+def run_all(
+    arguments: argparse.Namespace, task: dict[str, Any], texts: list[str], labels: list[str]
+) -> dict[str, list[Any]]:
+    """Runs all sides, in turn, each in a process of its own."""
+    results: dict[str, list[dict[str, Any]]] = {}
+    sides = arguments.sides.split(",") + (list(PEERS) if arguments.peer_python else [])
+    for side in sides * arguments.repeats:
+        if side in PEERS:
+            bfloat16 = side.endswith("bfloat16")
+            one = run_peer(arguments.peer_python, texts, labels, task, bfloat16=bfloat16)
+            results.setdefault(side, []).append({"seconds": one})
+            continue
+        line = [sys.executable, "-m", "tests.benchmarks.text_speed", "--side", side]
+        line += [f"--{name.replace('_', '-')}={task[name]}" for name in
+                 ("dataset", "rows", "epochs", "batch_size", "trained")]  # fmt: skip
+        done = subprocess.run(line, capture_output=True, text=True, check=False)
+        if done.returncode:
+            sys.exit(done.stderr)
+        results.setdefault(side, []).append(json.loads(done.stdout.splitlines()[-1]))
+    return results
+
+
+def tell(
+    arguments: argparse.Namespace, results: dict[str, list[Any]], count: int
+) -> dict[str, Any]:
+    """Prints the table of so many texts and returns its numbers."""
+    print(f"{arguments.dataset}, {count} texts, batches of {arguments.batch_size}, "
+          f"{'all' if arguments.trained < 0 else arguments.trained} blocks trained, "
+          f"{platform.machine()}, {os.cpu_count()} cores")  # fmt: skip
+    print("side              examples/s  (slowest, fastest epoch)   all epochs s")
+    table = {}
+    for side, runs in results.items():
+        rows = min(STOCK_ROWS, count) if side == "stock" else count
+        rates = [rows / one for run in runs for one in run["seconds"][1:]]
+        whole = statistics.median(sum(run["seconds"]) for run in runs)
+        table[side] = {"rate": statistics.median(rates), "seconds": whole, "runs": runs}
+        print(f"{side:<17} {statistics.median(rates):10.1f}  ({min(rates):.1f}, {max(rates):.1f})"
+              f"{whole:25.1f}")  # fmt: skip
+    return table
+
+
 def main() -> None:
     """Measures all sides and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -244,34 +285,7 @@ def main() -> None:
         print(json.dumps(run_side(arguments.side, task)))
         return
     texts, labels = read_texts(arguments.dataset, arguments.rows)
-    results: dict[str, list[dict[str, Any]]] = {}
-    sides = arguments.sides.split(",") + (list(PEERS) if arguments.peer_python else [])
-    for side in sides * arguments.repeats:
-        if side in PEERS:
-            bfloat16 = side.endswith("bfloat16")
-            one = run_peer(arguments.peer_python, texts, labels, task, bfloat16=bfloat16)
-            results.setdefault(side, []).append({"seconds": one})
-            continue
-        line = [sys.executable, "-m", "tests.benchmarks.text_speed", "--side", side]
-        line += [f"--{name.replace('_', '-')}={task[name]}" for name in
-                 ("dataset", "rows", "epochs", "batch_size", "trained")]  # fmt: skip
-        done = subprocess.run(line, capture_output=True, text=True, check=False)
-        if done.returncode:
-            sys.exit(done.stderr)
-        results.setdefault(side, []).append(json.loads(done.stdout.splitlines()[-1]))
-    count = len(texts)
-    print(f"{arguments.dataset}, {count} texts, batches of {arguments.batch_size}, "
-          f"{'all' if arguments.trained < 0 else arguments.trained} blocks trained, "
-          f"{platform.machine()}, {os.cpu_count()} cores")  # fmt: skip
-    print("side              examples/s  (slowest, fastest epoch)   all epochs s")
-    table = {}
-    for side, runs in results.items():
-        rows = min(STOCK_ROWS, count) if side == "stock" else count
-        rates = [rows / one for run in runs for one in run["seconds"][1:]]
-        whole = statistics.median(sum(run["seconds"]) for run in runs)
-        table[side] = {"rate": statistics.median(rates), "seconds": whole, "runs": runs}
-        print(f"{side:<17} {statistics.median(rates):10.1f}  ({min(rates):.1f}, {max(rates):.1f})"
-              f"{whole:25.1f}")  # fmt: skip
+    table = tell(arguments, run_all(arguments, task, texts, labels), len(texts))
     if arguments.json:
         arguments.json.write_text(json.dumps(table, indent=1))
 

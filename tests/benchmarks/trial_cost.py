@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 # TensorFlow reads both at its import, which comes later.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -25,6 +26,31 @@ import numpy as np
 from tests.benchmarks.search_cost import growth, watch
 
 EPOCHS = (1, 3)
+
+
+def tell(
+    arguments: argparse.Namespace, trials: list[Any], rows: list[tuple[int, float, float]]
+) -> None:
+    """Prints the line through the trials, and the memory."""
+    seconds = np.array([trial.outcome["seconds"] for trial in trials])
+    epochs = np.array([trial.outcome["epochs"] for trial in trials])
+    slope, fixed = np.polyfit(epochs[1:], seconds[1:], 1)
+    left = seconds[1:] - (fixed + slope * epochs[1:])
+    print(
+        f"{arguments.recipe}, trainable_blocks {arguments.trainable_blocks}, {len(trials)} trials, "
+        f"{os.cpu_count()} cores"
+    )
+    print(f"first trial        {seconds[0]:6.2f} s")
+    print(f"an epoch           {slope:6.2f} s")
+    print(
+        f"fixed cost a trial {fixed:6.2f} s (scatter of a trial around the line {left.std():.2f})"
+    )
+    print("memory after the first, middle and last trial: ", end="")
+    print(", ".join(f"{rows[index][2]:.0f}" for index in (1, len(rows) // 2, -1)), "MB")
+    print(f"growth, second half: {growth(rows, 1):.2f} MB a trial")
+    if arguments.json:
+        found = {"fixed": fixed, "epoch": slope, "growth": growth(rows, 1), "rows": rows}
+        arguments.json.write_text(json.dumps(found, indent=1))
 
 
 def main() -> None:
@@ -67,25 +93,7 @@ def main() -> None:
         )
         time.sleep(0.3)
         trials = search.trials
-    seconds = np.array([trial.outcome["seconds"] for trial in trials])
-    epochs = np.array([trial.outcome["epochs"] for trial in trials])
-    slope, fixed = np.polyfit(epochs[1:], seconds[1:], 1)
-    left = seconds[1:] - (fixed + slope * epochs[1:])
-    print(
-        f"{arguments.recipe}, trainable_blocks {arguments.trainable_blocks}, {len(trials)} trials, "
-        f"{os.cpu_count()} cores"
-    )
-    print(f"first trial        {seconds[0]:6.2f} s")
-    print(f"an epoch           {slope:6.2f} s")
-    print(
-        f"fixed cost a trial {fixed:6.2f} s (scatter of a trial around the line {left.std():.2f})"
-    )
-    print("memory after the first, middle and last trial: ", end="")
-    print(", ".join(f"{rows[index][2]:.0f}" for index in (1, len(rows) // 2, -1)), "MB")
-    print(f"growth, second half: {growth(rows, 1):.2f} MB a trial")
-    if arguments.json:
-        found = {"fixed": fixed, "epoch": slope, "growth": growth(rows, 1), "rows": rows}
-        arguments.json.write_text(json.dumps(found, indent=1))
+    tell(arguments, trials, rows)
 
 
 if __name__ == "__main__":
