@@ -11,8 +11,10 @@ import keras
 class FusedAdam(keras.optimizers.Adam):
     """Keras' Adam and AdamW (its `weight_decay` is decoupled), in fewer passes on TensorFlow.
 
-    Keras updates a weight by a dozen operations, each a pass over memory: for a small BERT on a
-    CPU a quarter of a step. Here TensorFlow's own fused kernel does the same arithmetic.
+    Keras updates a weight by a dozen operations, each a pass over memory. Here TensorFlow's own
+    fused kernel does the same arithmetic: with it, and the rows below, a step of MiniLM takes
+    166 ms instead of 244 in bfloat16 and 239 instead of 321 in float32, projections included
+    (two CPU cores, `python -m tests.benchmarks.step_parts`).
 
     Tables of embeddings get a gradient for the rows of a batch alone. Keras makes a whole table
     of zeros of it; here those rows alone are updated and decayed, as PyTorch's `SparseAdam` does:
