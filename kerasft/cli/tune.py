@@ -14,6 +14,7 @@ from kerasft.cli.output import print_facts, print_json
 from kerasft.cli.recipe_group import RecipeGroup
 from kerasft.cli.startup import working
 from kerasft.config import Config
+from kerasft.words import shown
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -101,7 +102,7 @@ def _facts(report: dict[str, Any]) -> dict[str, Any]:
         for name, value in best["values"].items()
         if value != report["defaults"]["values"].get(name)
     }
-    values = ", ".join(f"{name} {_shown(value)}" for name, value in changed.items())
+    values = ", ".join(f"{name} {shown(value)}" for name, value in changed.items())
     facts: dict[str, Any] = {
         "trials": ", ".join(f"{count} {state}" for state, count in report["trials"].items()),
         "best": f"trial {best['trial']}: {objective} {best['score']:.4g}"
@@ -123,10 +124,6 @@ def _facts(report: dict[str, Any]) -> dict[str, Any]:
     facts["search"] = f"{report['search']} (trials.csv, objective.png, settings.png)"
     facts["next"] = report["fit"]
     return facts
-
-
-def _shown(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _make_options() -> list[click.Option]:

@@ -24,10 +24,10 @@ from kerasft.data import Batches, Data, Ragged, Split, allocate, stream, text_le
 from kerasft.models import Cut
 from kerasft.models.cut import Part
 from kerasft.training.bench import Bench
+from kerasft.training.gain import worthwhile
 from kerasft.training.phases import Phase
 from kerasft.words import duration
 
-WORTH = 1.15  # times less work from which on features are kept
 _ROWS = 64  # examples computed at once, whatever the batch size: the same bits for every trial
 _ADVICE = "try --no-cache"
 
@@ -84,22 +84,11 @@ class Features:
         if not (isinstance(data.train, Split) and isinstance(data.validation, Split)):
             return found  # made while it trains
         splits = data.train, data.validation
-        paid = 0.0  # work below the features of a later phase
         # In later phases more is trained: their features lie lower, and serve the earlier ones.
-        for phase in reversed(phases):
-            if phase.backbone and config.trainable_blocks == -1:
-                continue  # nothing is frozen
-            cut = bench.cut(phase)
-            signatures = {} if cut.reason else cut.sign()
-            why = cut.reason or self._against(cut, signatures, phase, config, splits, paid)
-            if why:
-                say(f"cache  {phase.name}: not used: {why}")
-                continue
+        for phase, cut, signatures, gain in self._choose(bench, phases, config, splits, say)[::-1]:
             began = time.monotonic()
             train, validation = (self._inputs(cut, signatures, s, config) for s in splits)
             found[phase.name] = View(cut.tail.model, train, validation, cut.tail.work)
-            paid = cut.work - cut.tail.work
-            gain = _gain(cut, phase, splits, self.trainings, 0.0)
             say(
                 f"cache  {phase.name}: outputs of frozen layers are kept: {gain:.1f} times less "
                 f"work, {_size(train, validation)}, computed in "
@@ -107,16 +96,48 @@ class Features:
             )
         return found
 
+    def _choose(
+        self,
+        bench: Bench,
+        phases: list[Phase],
+        config: Config,
+        splits: tuple[Split, Split],
+        say: Callable[[str], None],
+    ) -> list[tuple[Phase, Cut, dict[int, str], float]]:
+        """Returns the phases whose features are kept: their cuts, signatures and gains.
+
+        What is not kept is told, with the reason.
+        """
+        possible, against = [], {}
+        for phase in phases:
+            if phase.backbone and config.trainable_blocks == -1:
+                continue  # nothing is frozen
+            cut = bench.cut(phase)
+            signatures = {} if cut.reason else cut.sign()
+            why = cut.reason or self._against(cut, signatures, config, splits)
+            if why:
+                against[phase.name] = why
+            else:
+                possible.append((phase, cut, signatures))
+        share = len(splits[1]) / len(splits[0])
+        planned = [(cut, phase.epochs * self.trainings) for phase, cut, _ in possible]
+        kept, gains = worthwhile(planned, share)
+        for index, (phase, _, _) in enumerate(possible):
+            if index not in kept:
+                why = f"it would save too little ({gains[index]:.2f} times less work)"
+                against[phase.name] = why
+        for name, why in against.items():
+            say(f"cache  {name}: not used: {why}")
+        return [(*possible[index], gains[index]) for index in kept]
+
     def _against(
         self,
         cut: Cut,
         signatures: dict[int, str],
-        phase: Phase,
         config: Config,
         splits: tuple[Split, Split],
-        paid: float,
     ) -> str:
-        """Returns why features of a phase are not kept, or nothing."""
+        """Returns why features of a phase cannot be kept, or nothing."""
         if not all(id(tensor) in signatures for tensor in cut.edge):
             return "a frozen layer does not tell its settings (get_config)"
         if any(None in tensor.shape[1:] for tensor in cut.edge):
@@ -127,8 +148,7 @@ class Features:
         if needed > config.cache_gigabytes * 1e9:
             limit = f"cache_gigabytes={config.cache_gigabytes:g}"
             return f"it would need {needed / 1e9:.2g} GB ({limit})"
-        gain = _gain(cut, phase, splits, self.trainings, paid)
-        return "" if gain >= WORTH else f"it would save too little ({gain:.2f} times less work)"
+        return ""
 
     def _inputs(
         self, cut: Cut, signatures: dict[int, str], split: Split, config: Config
@@ -166,21 +186,6 @@ class Features:
 
 def _x(split: Any) -> Any:
     return split.x if isinstance(split, Split) else None
-
-
-def _gain(
-    cut: Cut, phase: Phase, splits: tuple[Split, Split], trainings: int, paid: float
-) -> float:
-    """Returns how many times less work a phase is with features kept.
-
-    By unit of one pass forward over the training split: training costs three passes through what
-    is trained, and validation one; without features every epoch passes the prefix too.
-    """
-    share = len(splits[1]) / len(splits[0])
-    prefix, epochs = cut.work - cut.tail.work, phase.epochs * trainings
-    tail = epochs * (3 + share) * cut.tail.work
-    without = epochs * (1 + share) * prefix + tail
-    return without / ((1 + share) * (prefix - paid) + tail)
 
 
 def _lengths(tensor: Any, split: Split) -> Any:

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 from kerasft.errors import DamagedFileError
 from kerasft.runs import Run
 from kerasft.tuning.results import Trial, ranked
-from kerasft.words import duration, number
+from kerasft.words import duration, number, shown
 
 
 class Display:
@@ -118,7 +118,8 @@ class Display:
 
     def _epochs(self, trial: Trial) -> int:
         """Returns the epochs that a trial trains itself, without those of one it continues."""
-        return trial.epochs + self.head_epochs - self.reached.get(trial.continues or -1, 0)
+        before = 0 if trial.continues is None else self.reached.get(trial.continues, 0)
+        return trial.epochs + self.head_epochs - before
 
     def _left(self, trials: list[Trial]) -> float:
         if self.planned is None or not self.seconds:
@@ -129,8 +130,3 @@ class Display:
         ended = sum(trial.state != "running" for trial in trials)
         each = sum(seconds for seconds, _ in self.seconds) / len(self.seconds)
         return each * max(self.planned - ended, 0)
-
-
-def shown(value: Any) -> str:
-    """Returns a setting's value for a person."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,21 @@
+"""What a person sees of a search."""
+
+import io
+
+import pytest
+
+from kerasft.tuning.display import Display
+from kerasft.tuning.results import Trial
+
+
+def test_a_trial_that_continues_trial_0_counts_its_own_epochs(tmp_path):
+    objective = {"name": "val_loss", "direction": "min"}
+    display = Display(
+        lambda number: tmp_path / str(number), {}, objective, 2, None, 1, io.StringIO()
+    )
+    outcome = {"seconds": 8.0, "score": 1.0}
+    first = Trial(0, {}, 3, state="completed", outcome=outcome)
+    display.ended(first, [first])
+    again = Trial(1, {}, 9, continues=0)
+    # 8 s for 1 + 3 epochs, so 2 s each, and 6 epochs more from epoch 3 on.
+    assert display.estimate(again) == pytest.approx(12.0)
