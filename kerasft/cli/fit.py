@@ -20,19 +20,25 @@ from kerasft.config import Config, TextConfig
 
 
 def fit(
-    module: ModuleType, config: Config, runs_dir: str, name: str | None, seeds: int, ladder: bool
+    module: ModuleType,
+    config: Config,
+    runs_dir: str,
+    name: str | None,
+    seeds: int,
+    ladder: bool,
+    track: str | None,
 ) -> None:
     """Fits a recipe and tells where the run is and what can be done with it."""
     if (seeds > 1) + ladder + (name is not None) > 1:
         raise click.UsageError("--seeds, --ladder and --name do not go together: give one.")
+    options: dict[str, Any] = {"runs_dir": runs_dir, "progress": not wants("quiet"), "track": track}
     if seeds > 1 or ladder:
-        _fit_several(module, config, runs_dir, seeds, ladder=ladder)
+        _fit_several(module, config, seeds, options, ladder=ladder)
         return
     with working():
         import kerasft
 
-        progress = not wants("quiet")
-        run = kerasft.fit(module, config, runs_dir=runs_dir, name=name, progress=progress)
+        run = kerasft.fit(module, config, name=name, **options)
     if wants("json"):
         print_json(describe(run))
     elif wants("quiet"):
@@ -42,10 +48,9 @@ def fit(
 
 
 def _fit_several(
-    module: ModuleType, config: Config, runs_dir: str, seeds: int, *, ladder: bool
+    module: ModuleType, config: Config, seeds: int, options: dict[str, Any], *, ladder: bool
 ) -> None:
     """Fits with several seeds, or step by step from the simplest model."""
-    options: dict[str, Any] = {"runs_dir": runs_dir, "progress": not wants("quiet")}
     rungs: list[Any] = []
     with working():
         import kerasft
@@ -127,6 +132,11 @@ def _make_options() -> list[click.Option]:
             ["--ladder"],
             is_flag=True,
             help="Begin with the simplest model, and train more while it pays",
+        ),
+        click.Option(
+            ["--track"],
+            type=click.Choice(["mlflow"]),
+            help="Also tell this tool (MLFLOW_TRACKING_URI says where)",
         ),
         click.Option(["--name"], help="Name of the run's folder  [default: the present time]"),
     ]

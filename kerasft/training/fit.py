@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -35,6 +35,7 @@ from kerasft.training.record import (
     record_failure,
 )
 from kerasft.training.speed import measure_speeds, speed_line
+from kerasft.training.tracking import check_tracker, tracked
 from kerasft.training.watch import Watch
 
 
@@ -46,6 +47,8 @@ def fit(
     name: str | None = None,
     progress: bool = True,
     data: Data | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    track: str | None = None,
 ) -> Run:
     """Fine-tunes a recipe and records everything in a run folder.
 
@@ -60,12 +63,15 @@ def fit(
         progress: Whether to write progress to stderr.
         data: What the recipe's `load_data` gave for these settings of the data, where it has
             been loaded already.
+        callbacks: Further Keras callbacks; they see the epochs of both phases with what the record
+            has of them.
+        track: `mlflow` makes a run of MLflow too (extra `kerasft[mlflow]`).
 
     Returns:
         The run: its path, history and metrics.
 
     Raises:
-        SettingError: A setting is out of range, or the preset is not known.
+        SettingError: A setting is out of range, the preset is not known, or the tracker not there.
         DataError: The data cannot be used.
         NetworkError: Something must be downloaded and cannot be.
         DivergedError: The loss became NaN.
@@ -76,6 +82,7 @@ def fit(
         >>> run.metrics["test"]["accuracy"]
     """
     began = time.monotonic()
+    check_tracker(track)
     module = load_recipe(recipe) if isinstance(recipe, str) else recipe
     config = config if config is not None else module.Config()
     monitor = choose_monitor(config)
@@ -97,11 +104,13 @@ def fit(
         announce(write, run, config, data, model)
         for line in chosen:
             write(line)
-        with record_failure(run):
+        with record_failure(run), tracked(track, run, config) as more:
             if curves:
                 plot_rates(curves, run.path / "rates.png")
-            keeper, view = _train(run, config, data, bench, features, monitor, write, progress)
-        close_record(run, config, data, model, view, keeper, write, began)
+            keeper, view = _train(
+                run, config, data, bench, features, monitor, write, progress, [*callbacks, *more]
+            )
+            close_record(run, config, data, model, view, keeper, write, began)
     return run
 
 
@@ -114,6 +123,7 @@ def _train(
     monitor: tuple[str, str],
     write: Callable[..., None],
     progress: bool,
+    callbacks: Sequence[keras.callbacks.Callback],
 ) -> tuple[KeepBest, View]:
     """Trains all phases; the model has the best weights at the end.
 
@@ -130,7 +140,7 @@ def _train(
             lambda epoch: keeper.best_epoch == epoch,
             sys.stderr if progress else None,
         )
-        return [*tensorboard(run), line, Watch(config, data, recorder, write)]
+        return [*tensorboard(run), line, *callbacks, Watch(config, data, recorder, write)]
 
     try:
         views = train(

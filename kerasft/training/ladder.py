@@ -52,6 +52,7 @@ def climb_ladder(
     *,
     runs_dir: str | Path = "runs",
     progress: bool = True,
+    track: str | None = None,
 ) -> list[Rung]:
     """Fits from the simplest model upwards: a constant answer, a linear head, top blocks, all.
 
@@ -63,6 +64,7 @@ def climb_ladder(
         config: Its settings; trainable_blocks is not used.
         runs_dir: Where runs are kept.
         progress: Whether to write progress to stderr.
+        track: As `fit` has it.
 
     Returns:
         The steps that were taken, the simplest first.
@@ -82,7 +84,7 @@ def climb_ladder(
         if progress:
             print(f"ladder {title}", file=sys.stderr, flush=True)
         run = fit(module, dataclasses.replace(config, **changes), runs_dir=runs_dir,
-                  progress=progress, data=data)  # fmt: skip
+                  progress=progress, data=data, track=track)  # fmt: skip
         score = run.metrics["validation"][name]
         before = rungs[-1]
         better = score > before.score if more else score < before.score

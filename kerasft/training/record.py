@@ -107,9 +107,9 @@ def record_failure(run: Run) -> Iterator[None]:
         stopped = isinstance(error, (KeyboardInterrupt, SystemExit))
         with open(run.path / "run.log", "a", encoding="utf-8") as log:
             log.write(traceback.format_exc())
-        write_manifest(
-            run, state="interrupted" if stopped else "failed", reason=str(error) or repr(error)
-        )
+        if run.state != "done":  # else a tracker could not be told of it
+            state = "interrupted" if stopped else "failed"
+            write_manifest(run, state=state, reason=str(error) or repr(error))
         raise
 
 

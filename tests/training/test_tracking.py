@@ -1,0 +1,57 @@
+"""Other tools that watch a fit, through callbacks of their own."""
+
+import keras
+import pytest
+
+import kerasft
+from kerasft.errors import SettingError
+from kerasft.recipes import minilm_tickets
+
+
+@pytest.fixture
+def config(preset, reviews):
+    return minilm_tickets.Config(
+        preset=preset("bert"), dataset=reviews, sequence_length=16, trainable_blocks=1,
+        head_epochs=1, epochs=2, batch_size=8, patience=0,
+    )  # fmt: skip
+
+
+def test_mlflow_gets_settings_epochs_scores_and_files(config, tmp_path, monkeypatch):
+    import mlflow
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "tracked").as_uri())
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    run = kerasft.fit(
+        minilm_tickets, config, runs_dir=tmp_path / "runs", name="one", progress=False,
+        track="mlflow",
+    )  # fmt: skip
+    client = mlflow.MlflowClient()
+    experiment = client.get_experiment_by_name("minilm_tickets")
+    (found,) = client.search_runs([experiment.experiment_id])
+    assert found.info.run_name == "one" and found.info.status == "FINISHED"
+    assert found.data.params["head_epochs"] == "1"
+    told = {metric.step: metric.value for metric in client.get_metric_history(
+        found.info.run_id, "val_loss")}  # fmt: skip
+    assert told == {i: pytest.approx(row["val_loss"]) for i, row in enumerate(run.history)}
+    assert found.data.metrics["test_accuracy"] == run.metrics["test"]["accuracy"]
+    files = {file.path for file in client.list_artifacts(found.info.run_id)}
+    assert {"curves.png", "metrics.json", "history.csv"} <= files
+
+
+def test_callbacks_see_the_epochs_of_both_phases(config, tmp_path):
+    seen = []
+    logger = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: seen.append((epoch, logs["val_loss"], logs["loss"]))
+    )
+    run = kerasft.fit(minilm_tickets, config, runs_dir=tmp_path, progress=False, callbacks=[logger])
+    assert seen == [(i, row["val_loss"], row["loss"]) for i, row in enumerate(run.history)]
+
+
+def test_a_tracker_that_is_not_there_is_told_before_anything_else(config, tmp_path, monkeypatch):
+    with pytest.raises(SettingError, match="'other' is not known: give mlflow"):
+        kerasft.fit(minilm_tickets, config, runs_dir=tmp_path, track="other")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(SettingError, match=r"pip install 'kerasft\[mlflow\]'"):
+        kerasft.fit(minilm_tickets, config, runs_dir=tmp_path, track="mlflow")
+    assert not list(tmp_path.iterdir())
