@@ -22,11 +22,11 @@ RULES: tuple[Callable[[Facts], Finding | None], ...] = (
     rules_rate.learning_rate_too_low,
     rules_fit.no_signal,
     rules_data.imbalance,
+    rules_data.truncated,
     rules_fit.collapsed,
     rules_fit.overfitting,
     rules_rate.stopped_too_early,
     rules_fit.underfitting,
-    rules_data.truncated,
     rules_data.validation_too_small,
     rules_rate.trained_too_long,
 )

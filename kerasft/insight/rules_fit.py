@@ -24,8 +24,7 @@ def over_regularized(facts: Facts) -> Finding | None:
     poor = loss[-1] > 0.35 * facts.chance
     strong = any(facts.settings.get(name, 0) >= 0.05 for name in _PENALTIES)
     heavy = penalty[-1] > 0.5 * loss[-1] or penalty.max() > 3 * facts.chance
-    score, better = facts.score
-    lead = facts.curve(f"val_{score}")[-1] - facts.curve(score)[-1] if better else 0.0
+    above = facts.curve("loss", facts.rows) > 1.25 * facts.curve("val_loss", facts.rows)
     if (heavy and (poor or strong)) or (poor and strong):
         name = max(_PENALTIES, key=lambda n: facts.settings.get(n, 0.0))
         value = facts.settings.get(name, 0.0)
@@ -40,15 +39,11 @@ def over_regularized(facts: Facts) -> Finding | None:
             Advice(changes, "Early stopping and weight decay guard against overfitting already."),
             Advice({name: value / 1000}, "Or a much weaker penalty."),
         )
-    elif (
-        facts.settings.get("dropout", 0) >= 0.6
-        and loss[-1] > 1.25 * val[-1]
-        and (poor or lead > 0.05)
-    ):
+    elif facts.settings.get("dropout", 0) >= 0.6 and np.mean(above) > 0.5:
         evidence = (
-            f"With dropout={number(facts.settings['dropout'])} the training loss "
-            f"({number(loss[-1])}) ended above the validation loss ({number(val[-1])}), which is "
-            "measured without dropout."
+            f"With dropout={number(facts.settings['dropout'])} the training loss stood far above "
+            f"the validation loss, which is measured without dropout, in {above.sum()} of "
+            f"{len(above)} epochs (at the end {number(loss[-1])} and {number(val[-1])})."
         )
         advice = (Advice({"dropout": 0.2}, "Leaves the output layer enough of the features."),)
     else:
@@ -133,8 +128,9 @@ def overfitting(facts: Facts) -> Finding | None:
     else:
         name = "accuracy" if facts.task == "classification" else "f1"
         train, other = facts.curve(name)[-1], np.nanmax(facts.curve(f"val_{name}"))
-        few = facts.counts.get("train", 0) < 10 * max(len(facts.class_shares), 1)
-        gap = train - other > (0.05 if few else max(0.12, 1.3 * facts.uncertainty(other)))
+        # Learning the training split by heart does no harm by itself: validation must suffer.
+        least = max(0.12 if turned else 0.2, 1.3 * facts.uncertainty(other))
+        gap = train - other > (0.05 if _few(facts) else least)
         words = f"{name} was {number(train)} in training and {number(other)} in validation"
     if not (gap and val[best] > 0.1 * facts.chance):
         return None
@@ -153,11 +149,16 @@ def overfitting(facts: Facts) -> Finding | None:
     )
 
 
+def _few(facts: Facts) -> bool:
+    return facts.counts.get("train", 0) < 10 * max(len(facts.class_shares), 1)
+
+
 def _against_overfitting(facts: Facts) -> list[Advice]:
     settings, found = facts.settings, []
     if settings.get("augmentation") == "none":
         found.append(Advice({"augmentation": "light"}, "Every epoch sees other pictures."))
-    if settings.get("dropout", 0) < 0.3:
+    # With a handful of examples a class, dropout takes away what little there is to learn from.
+    if settings.get("dropout", 0) < 0.3 and not _few(facts):
         found.append(Advice({"dropout": 0.5}, "The output layer relies on no single feature."))
     blocks = settings.get("trainable_blocks", 0)
     if blocks > 2 or blocks == -1:
@@ -166,9 +167,12 @@ def _against_overfitting(facts: Facts) -> list[Advice]:
         # A head alone takes the rate of the head phase.
         changes = {"trainable_blocks": 0, "learning_rate": settings["head_learning_rate"],
                    "epochs": 3 * settings["epochs"]}  # fmt: skip
+        if _few(facts) and not settings.get("kernel_l2"):
+            changes["kernel_l2"] = 0.01
         found.append(Advice(changes, "A head on fixed features learns the least by heart."))
     if not settings.get("kernel_l2"):
-        found.append(Advice({"kernel_l2": 1e-3}, "Keeps the output layer small."))
+        weight = 0.01 if _few(facts) else 0.001
+        found.append(Advice({"kernel_l2": weight}, "Keeps the output layer small."))
     found.append(Advice({}, "More examples help most where there are few."))
     return found
 

@@ -53,9 +53,17 @@ BASES: dict[str, list[tuple[str, dict[str, Any], list[int]]]] = {
     ],
     "held-out": [
         ("resnet_digits", {"trainable_blocks": 2, "epochs": 8}, [1, 2]),
-        ("resnet_digits", {"trainable_blocks": 0, "head_epochs": 0, "epochs": 10}, [3]),
+        (
+            "resnet_digits",
+            {"trainable_blocks": 0, "head_epochs": 0, "epochs": 10, "learning_rate": 1e-2},
+            [3],
+        ),
         ("minilm_tickets", {"trainable_blocks": 2, "epochs": 4}, [1]),
-        ("minilm_tickets", {"trainable_blocks": 0, "epochs": 12}, [2]),
+        (
+            "minilm_tickets",
+            {"trainable_blocks": 0, "head_epochs": 0, "epochs": 12, "learning_rate": 1e-2},
+            [2],
+        ),
         ("minilm_urgency", {"trainable_blocks": 1, "epochs": 5}, [1]),
     ],
 }
