@@ -43,7 +43,8 @@ def diverged(facts: Facts) -> Finding | None:
             *_clip(facts),
         ),
         causes=frozenset({"learning_rate_too_high", "collapsed", "underfitting", "no_signal",
-                          "validation_too_small", "overfitting", "over_regularized"}),
+                          "validation_too_small", "overfitting", "over_regularized",
+                          "stopped_too_early"}),
     )  # fmt: skip
 
 
@@ -185,7 +186,7 @@ def stopped_too_early(facts: Facts) -> Finding | None:
         before = facts.chance
     gained = (before - val[-1]) / before
     solved = val[-1] < 0.015 * facts.chance
-    overfits = len(val) > 1 and train[-1] < 0.5 * val[-1] and gained < 0.1
+    overfits = len(val) > 1 and train[-1] < 0.5 * val[-1]  # there is nothing left to learn from
     if gained < 0.08 or val[-1] > val.min() or solved or overfits:
         return None
     epochs = facts.settings["epochs"]
