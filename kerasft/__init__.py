@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from kerasft.insight import compare, diagnose, write_report
     from kerasft.models import (
         block_table,
+        describe_blocks,
         find_blocks,
         freeze,
         head,
@@ -91,6 +92,7 @@ _HOMES = {
     "kerasft.insight": ("compare", "diagnose", "write_report"),
     "kerasft.models": (
         "block_table",
+        "describe_blocks",
         "find_blocks",
         "freeze",
         "head",

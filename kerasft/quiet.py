@@ -8,6 +8,7 @@ import os
 import re
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 
 # What the C++ side writes: `I0000 00:00:1795468996.27 5259 file.cc:31] text`, and its heading.
@@ -27,6 +28,8 @@ def quiet_start() -> Iterator[None]:
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     # Of graphs traced anew: a search traces many, and that is no fault of the user's.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    # KerasHub's T5 warns of itself; its attention gets the mask as an argument.
+    warnings.filterwarnings("ignore", message=r"Layer '\w+' \(of type T5MultiHeadAttention\)")
     # TensorFlow 2.21 writes some notices before it reads its level: they are filtered.
     with _filtered_stderr():
         yield

@@ -16,26 +16,20 @@ from typing import Any
 from kerasft.catalog import load_recipe
 from kerasft.config import Config, from_dict, to_dict
 from kerasft.errors import KerasftError
+from kerasft.tiny_presets import IMAGE_FAMILIES, TEXT_FAMILIES
 
-# fmt: off
-WORDS = [
-    "the", "a", "is", "my", "not", "and", "to", "of", "in", "it", "good", "bad",
-    "great", "awful", "movie", "film", "card", "parcel", "money", "refund", "login", "late",
-    "broken", "new",
-    "old", "red", "green", "blue", "one", "two", "cat", "dog", "flower", "rose", "daisy",
-]
-# fmt: on
+FAMILIES: dict[str, Callable[[Path], Path | None]] = {**IMAGE_FAMILIES, **TEXT_FAMILIES}
 
 
 def tiny_preset(family: str, folder: str | Path) -> str:
     """Saves a tiny backbone with random weights as a preset, as `from_preset` reads it.
 
     Args:
-        family: `resnet`, `resnet_v2`, `efficientnet`, `bert`, `distil_bert` or `roberta`.
+        family: One of `FAMILIES`: `resnet`, `vit`, `bert`, `gpt2`, ...
         folder: Where to save it.
 
     Returns:
-        The folder, for `preset=`.
+        The folder or file, for `preset=`.
 
     Example:
         >>> config = recipe.Config(preset=tiny_preset("bert", tmp_path / "bert"))
@@ -46,113 +40,7 @@ def tiny_preset(family: str, folder: str | Path) -> str:
         raise KerasftError(f"`family` must be one of {', '.join(FAMILIES)}. Received: {family!r}.")
     folder = Path(folder)
     keras.utils.set_random_seed(0)
-    FAMILIES[family](folder)
-    return str(folder)
-
-
-def _resnet(folder: Path, *, pre_activation: bool = False) -> None:
-    import keras_hub
-
-    keras_hub.models.ResNetBackbone(
-        input_conv_filters=[64],
-        input_conv_kernel_sizes=[3],
-        stackwise_num_filters=[64, 64, 64],
-        stackwise_num_blocks=[1, 1, 1],
-        stackwise_num_strides=[1, 2, 2],
-        block_type="basic_block",
-        use_pre_activation=pre_activation,
-    ).save_to_preset(str(folder))
-    keras_hub.layers.ResNetImageConverter(
-        image_size=(32, 32), scale=1 / 127.5, offset=-1.0
-    ).save_to_preset(str(folder))
-
-
-def _resnet_v2(folder: Path) -> None:
-    _resnet(folder, pre_activation=True)
-
-
-def _efficientnet(folder: Path) -> None:
-    import keras_hub
-
-    keras_hub.models.EfficientNetBackbone(
-        stackwise_width_coefficients=[1.0] * 3,
-        stackwise_depth_coefficients=[1.0] * 3,
-        stackwise_kernel_sizes=[3, 3, 3],
-        stackwise_num_repeats=[1, 1, 2],
-        stackwise_input_filters=[8, 8, 16],
-        stackwise_output_filters=[8, 16, 24],
-        stackwise_expansion_ratios=[1, 4, 4],
-        stackwise_strides=[1, 2, 2],
-        stackwise_squeeze_and_excite_ratios=[0.25] * 3,
-        stackwise_block_types=["v1"] * 3,
-        stackwise_force_input_filters=[0] * 3,
-        input_shape=(None, None, 3),
-    ).save_to_preset(str(folder))
-    keras_hub.layers.EfficientNetImageConverter(
-        image_size=(32, 32), scale=1 / 255.0
-    ).save_to_preset(str(folder))
-
-
-_TRANSFORMER = {
-    "num_layers": 2,
-    "num_heads": 2,
-    "hidden_dim": 16,
-    "intermediate_dim": 32,
-    "max_sequence_length": 128,
-    "dropout": 0.1,
-}
-
-
-def _bert(folder: Path) -> None:
-    import keras_hub
-
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *_pieces("##")]
-    models = keras_hub.models
-    models.BertBackbone(vocabulary_size=len(vocabulary), **_TRANSFORMER).save_to_preset(str(folder))
-    tokenizer = models.BertTokenizer(vocabulary=vocabulary, lowercase=True)
-    models.BertTextClassifierPreprocessor(tokenizer, sequence_length=32).save_to_preset(str(folder))
-
-
-def _distil_bert(folder: Path) -> None:
-    import keras_hub
-
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *_pieces("##")]
-    models = keras_hub.models
-    backbone = models.DistilBertBackbone(vocabulary_size=len(vocabulary), **_TRANSFORMER)
-    backbone.save_to_preset(str(folder))
-    tokenizer = models.DistilBertTokenizer(vocabulary=vocabulary, lowercase=True)
-    preprocessor = models.DistilBertTextClassifierPreprocessor(tokenizer, sequence_length=32)
-    preprocessor.save_to_preset(str(folder))
-
-
-def _roberta(folder: Path) -> None:
-    import keras_hub
-
-    letters = [chr(code) for code in range(ord("!"), ord("~") + 1)]
-    tokens = ["<s>", "<pad>", "</s>", "<unk>", "<mask>", "Ġ", "Ġa", *letters]
-    vocabulary = {token: index for index, token in enumerate(tokens)}
-    models = keras_hub.models
-    backbone = models.RobertaBackbone(vocabulary_size=len(vocabulary), **_TRANSFORMER)
-    backbone.save_to_preset(str(folder))
-    tokenizer = models.RobertaTokenizer(vocabulary=vocabulary, merges=["Ġ a"])
-    preprocessor = models.RobertaTextClassifierPreprocessor(tokenizer, sequence_length=32)
-    preprocessor.save_to_preset(str(folder))
-
-
-def _pieces(prefix: str) -> list[str]:
-    letters = "abcdefghijklmnopqrstuvwxyz0123456789"
-    signs = list(".,!?'-")
-    return [*signs, *letters, *(prefix + letter for letter in letters), *WORDS[2:]]
-
-
-FAMILIES: dict[str, Callable[[Path], None]] = {
-    "resnet": _resnet,
-    "resnet_v2": _resnet_v2,
-    "efficientnet": _efficientnet,
-    "bert": _bert,
-    "distil_bert": _distil_bert,
-    "roberta": _roberta,
-}
+    return str(FAMILIES[family](folder) or folder)
 
 
 def check_recipe(recipe: ModuleType | str, folder: str | Path, **settings: Any) -> None:

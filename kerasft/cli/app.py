@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from kerasft import __version__
+from kerasft.cli.blocks import blocks_command
 from kerasft.cli.diagnose import diagnose_command
 from kerasft.cli.doctor import doctor_command
 from kerasft.cli.failures import stopping_on_sigterm, telling, use_colour
@@ -54,6 +55,7 @@ for command in (
     list_command,
     show_command,
     copy_command,
+    blocks_command,
     fit_command,
     tune_command,
     evaluate_command,

@@ -34,10 +34,15 @@ def load_preprocessor(config: TextConfig) -> Any:
 def _load(location: str, sequence_length: int) -> Any:
     import keras_hub
 
+    kind = keras_hub.models.TextClassifierPreprocessor
     try:
-        return keras_hub.models.TextClassifierPreprocessor.from_preset(
-            location, sequence_length=sequence_length
-        )
+        return kind.from_preset(location, sequence_length=sequence_length)
+    except (ValueError, FileNotFoundError):
+        pass  # the family has none, or the preset has no tokenizer: the next line tells
+    try:
+        from kerasft.data.prompts import from_tokenizer
+
+        return from_tokenizer(location, sequence_length)
     except (ValueError, FileNotFoundError) as error:
         reason = str(error).strip().splitlines()[0]
         raise SettingError(

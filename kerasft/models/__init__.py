@@ -4,6 +4,7 @@ from kerasft.models.augmentation import augment
 from kerasft.models.backbones import kept_backbones, load_backbone, pixel_scaling
 from kerasft.models.blocks import Block, block_rows, block_table, find_blocks, freeze
 from kerasft.models.cut import Cut
+from kerasft.models.depth import describe_blocks
 from kerasft.models.dials import Dial, DialedDropout, DialedL1L2
 from kerasft.models.heads import head, image_features, pool_tokens, text_features
 from kerasft.models.objective import (
@@ -29,6 +30,7 @@ __all__ = [
     "block_rows",
     "block_table",
     "choose_monitor",
+    "describe_blocks",
     "find_blocks",
     "freeze",
     "head",

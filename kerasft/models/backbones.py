@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import json
 import random
+import zipfile
 from typing import Any
 
 import keras
@@ -61,7 +63,9 @@ def load_backbone(preset: str, *, pretrained: bool = True) -> keras.Model:
 
     Args:
         preset: A KerasHub preset name, a folder in the layout of KerasHub, Hugging Face or timm,
-            `hf://ORG/NAME`, or `package:NAME/FOLDER` for one inside an installed package.
+            `hf://ORG/NAME`, `package:NAME/FOLDER` for one inside an installed package, a `.keras`
+            file with a Functional model without its head, or `applications:NAME` for a model of
+            keras.applications that KerasHub lacks.
         pretrained: False gives the same architecture with random weights.
 
     Returns:
@@ -76,19 +80,14 @@ def load_backbone(preset: str, *, pretrained: bool = True) -> keras.Model:
         >>> backbone.count_params()
         1230784
     """
-    import keras_hub
-
     found = resolve(preset)
-    options: dict[str, Any] = {"load_weights": pretrained}
     policy = keras.config.dtype_policy().name
-    if policy != "float32":  # a saved preset names float32, which would win over the policy
-        options["dtype"] = policy
     key = (found.location, policy)
     if _kept is not None and pretrained and key in _kept:
         return _as_loaded(*_kept[key])
     before = random.getstate()
     try:
-        backbone = keras_hub.models.Backbone.from_preset(found.location, **options)
+        backbone = _read(found, policy, pretrained)
     except (ValueError, KeyError, TypeError, ImportError, OSError) as error:
         raise _unreadable(found, error) from error
     finally:
@@ -102,9 +101,28 @@ def load_backbone(preset: str, *, pretrained: bool = True) -> keras.Model:
     return backbone
 
 
+def _read(found: Preset, policy: str, pretrained: bool) -> keras.Model:
+    if found.kind == "applications":
+        build = getattr(keras.applications, found.location)
+        return build(
+            include_top=False,
+            weights="imagenet" if pretrained else None,
+            input_shape=(None, None, 3),
+        )
+    if found.kind == "file":
+        model = keras.saving.load_model(found.location, compile=False)
+        return model if pretrained else keras.models.clone_model(model)
+    import keras_hub
+
+    options: dict[str, Any] = {"load_weights": pretrained}
+    if policy != "float32":  # a saved preset names float32, which would win over the policy
+        options["dtype"] = policy
+    return keras_hub.models.Backbone.from_preset(found.location, **options)
+
+
 def _unreadable(preset: Preset, error: Exception) -> SettingError:
     first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    return SettingError(f"The preset {preset.name} cannot be loaded by KerasHub: {first}")
+    return SettingError(f"The preset {preset.name} cannot be loaded: {first}")
 
 
 @functools.lru_cache(maxsize=32)
@@ -117,15 +135,26 @@ def pixel_scaling(preset: str) -> tuple[float | tuple[float, ...], float | tuple
     Args:
         preset: As `load_backbone` takes it.
     """
+    found = resolve(preset)
+    if found.kind in ("applications", "file"):
+        return (1.0, 0.0) if _scales_itself(found) else DEFAULT_SCALING
     import keras_hub
 
-    found = resolve(preset)
     try:
         converter = keras_hub.layers.ImageConverter.from_preset(found.location)
     except (ValueError, FileNotFoundError):  # KerasHub's ways to say that there is none
         return DEFAULT_SCALING
     scale, offset = converter.scale, converter.offset
     return _plain(scale, 1.0), _plain(offset, 0.0)
+
+
+def _scales_itself(found: Preset) -> bool:
+    """Tells whether a model of Keras has the scaling of its pixels inside."""
+    if found.kind == "applications":
+        return found.location.startswith("ConvNeXt")
+    with zipfile.ZipFile(found.location) as archive:
+        layers = json.loads(archive.read("config.json"))["config"].get("layers", [])
+    return any(layer["class_name"] in ("Rescaling", "Normalization") for layer in layers)
 
 
 def _plain(value: Any, default: float) -> float | tuple[float, ...]:

@@ -5,7 +5,7 @@ transformer layers. A block is every layer that its output needs and no lower bl
 blocks share out the layers exactly and a residual block is never split. The stem or the
 embeddings belong to the lowest block, a final norm or pooler to the top one.
 
-A family takes part by being found in `block_outputs`; nothing else knows families.
+Where a family has its depth is told by `families`; nothing here knows any.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from typing import Any
 import keras
 
 from kerasft.errors import SettingError
+from kerasft.models.families import block_outputs, opened
+
+_UNUSED = ("mask_token",)  # of DINOv2's pretraining: nothing that is tuned here depends on it
 
 
 @dataclass(frozen=True)
@@ -49,23 +52,6 @@ def _size(variable: Any) -> int:
     return size
 
 
-def block_outputs(backbone: keras.Model) -> dict[str, Any]:
-    """Returns the output of every block by name, the lowest first.
-
-    Raises:
-        SettingError: The family's blocks are not known.
-    """
-    if getattr(backbone, "pyramid_outputs", None):
-        return dict(backbone.pyramid_outputs)
-    layers = getattr(backbone, "transformer_layers", None)
-    if layers:
-        return {layer.name: layer.output for layer in layers}
-    raise SettingError(
-        f"The blocks of {type(backbone).__name__} are not known: it has neither "
-        "`pyramid_outputs` nor `transformer_layers`."
-    )
-
-
 def find_blocks(model: keras.Model) -> tuple[Block, ...]:
     """Returns the blocks of a backbone, or of the backbone inside a model, the lowest first.
 
@@ -76,13 +62,13 @@ def find_blocks(model: keras.Model) -> tuple[Block, ...]:
     Raises:
         SettingError: No backbone is found, or its blocks are not known.
     """
-    known = getattr(model, "blocks", None)
+    known = getattr(model, "depth_blocks", None)
     if known:
         return tuple(known)
     for layer in model.layers:
-        if getattr(layer, "blocks", None):
-            return tuple(layer.blocks)
-    return _cut(model, block_outputs(model))
+        if getattr(layer, "depth_blocks", None):
+            return tuple(layer.depth_blocks)
+    return _cut(opened(model), block_outputs(model))
 
 
 def _cut(backbone: keras.Model, outputs: dict[str, Any]) -> tuple[Block, ...]:
@@ -97,14 +83,18 @@ def _cut(backbone: keras.Model, outputs: dict[str, Any]) -> tuple[Block, ...]:
 
 
 def body(backbone: keras.Model, output: Any) -> keras.Model:
-    """Returns the part of a backbone that computes `output`, with its blocks in `.blocks`.
+    """Returns the part of a backbone that computes `output`, with its blocks attached.
 
     What the output does not need (BERT's pooler under mean pooling) is left out: it would count
     as trained without ever getting a gradient.
+
+    Args:
+        backbone: As `load_backbone` gives it.
+        output: A tensor of `families.opened`.
     """
-    part = keras.Model(backbone.input, output, name="backbone")
+    part = keras.Model(opened(backbone).input, output, name="backbone")
     needed = {id(layer) for layer in part.layers}
-    part.blocks = tuple(
+    part.depth_blocks = tuple(
         Block(block.name, tuple(layer for layer in block.layers if id(layer) in needed))
         for block in find_blocks(backbone)
     )
@@ -120,7 +110,7 @@ def find_backbone(model: keras.Model) -> keras.Model:
         model: A model that was built with `image_features` or `text_features`.
     """
     for layer in model.layers:
-        if getattr(layer, "blocks", None):
+        if getattr(layer, "depth_blocks", None):
             return layer.source
     raise SettingError(
         "The model has no backbone that `image_features` or `text_features` took in."
@@ -163,6 +153,9 @@ def freeze(
         for layer in block.layers:
             layer.trainable = index >= first
             hold_still(layer, index < first)
+            for variable in layer.weights:
+                if variable.name in _UNUSED:
+                    variable.trainable = False
             if freeze_batch_norm:
                 for inner in flatten_layers(layer):
                     if isinstance(inner, keras.layers.BatchNormalization):

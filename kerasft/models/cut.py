@@ -17,6 +17,7 @@ from typing import Any
 import keras
 
 from kerasft.models.blocks import flatten_layers
+from kerasft.models.graph import flat, is_functional, nodes
 
 _UPDATED = (keras.layers.BatchNormalization, keras.layers.SpectralNormalization)
 
@@ -60,6 +61,11 @@ class Product:
         return float(self.rows * self.inner * self.columns)
 
 
+def work_of(model: keras.Model) -> float:
+    """Returns the multiplications of a Functional model for one example, as `Part.work`."""
+    return sum(product.work for product in _products(nodes(flat(model))))
+
+
 class Cut:
     """A model in two parts, as it is frozen now.
 
@@ -80,12 +86,12 @@ class Cut:
         self.tail: Part
         self.work, self.reason = 0.0, "the model is not a Functional one"
         self.products: list[Product] = []
-        if not _is_functional(model):
+        if not is_functional(model):
             return
-        flat = _flat(model)
-        self._nodes = _nodes(flat)
+        whole = flat(model)
+        self._nodes = nodes(whole)
         self._made_by = {id(tensor): node for node in self._nodes for tensor in node.outputs}
-        self._inputs = dict(zip(map(id, flat.inputs), _input_names(model), strict=True))
+        self._inputs = dict(zip(map(id, whole.inputs), _input_names(model), strict=True))
         self._still: list[Any] = []
         self.products = _products(self._nodes)
         self.work = sum(product.work for product in self.products)
@@ -100,7 +106,7 @@ class Cut:
         }
         self.edge = list(edge.values())
         if self.edge:
-            self.tail, self.reason = self.part(flat.output, self.edge), ""
+            self.tail, self.reason = self.part(whole.output, self.edge), ""
 
     def sign(self) -> dict[int, str]:
         """Returns a signature for the id of every tensor of the edge and below it.
@@ -127,8 +133,8 @@ class Cut:
                 features of the part.
         """
         ends = {id(tensor): tensor for tensor in known}
-        nodes = self._below(keras.tree.flatten(outputs), ends)
-        read = {id(tensor): tensor for node in nodes for tensor in node.input_tensors}
+        calls = self._below(keras.tree.flatten(outputs), ends)
+        read = {id(tensor): tensor for node in calls for tensor in node.input_tensors}
         inputs = [tensor for key, tensor in read.items() if key in self._inputs]
         features = [tensor for key, tensor in read.items() if key in ends]
         model = keras.Model([*inputs, *features], outputs)
@@ -137,13 +143,13 @@ class Cut:
             model,
             {name: self._inputs[id(t)] for name, t in zip(names, inputs, strict=False)},
             dict(zip(names[len(inputs) :], features, strict=True)),
-            sum(product.work for product in _products(nodes)),
+            sum(product.work for product in _products(calls)),
         )
 
     def below(self, tensors: list[Any]) -> list[Any]:
         """Returns these tensors and all that they are computed from, but the inputs."""
-        nodes = self._below(tensors, set())
-        return [output for node in nodes for output in node.outputs]
+        calls = self._below(tensors, set())
+        return [output for node in calls for output in node.outputs]
 
     def _find_still(self) -> set[int]:
         """Finds the calls of frozen, deterministic layers; returns what those with weights compute.
@@ -202,42 +208,11 @@ def _sign_call(node: Any, below: list[str | None]) -> str | None:
     return total.hexdigest()
 
 
-def _is_functional(operation: Any) -> bool:
-    return isinstance(operation, keras.Model) and hasattr(operation, "_nodes_by_depth")
-
-
 def _input_names(model: keras.Model) -> list[str]:
     """Returns the names by which the model's inputs are given, in their order."""
     if isinstance(model.input, dict):
         return sorted(model.input)
     return [tensor.name for tensor in model.inputs]
-
-
-def _nodes(model: keras.Model) -> list[Any]:
-    """Returns the calls of a graph, from the inputs to the outputs."""
-    # Keras has no public order of calls; `operations` has each shared layer once only.
-    depths = sorted(model._nodes_by_depth, reverse=True)
-    return [n for depth in depths for n in model._nodes_by_depth[depth] if not n.is_input]
-
-
-def _flat(model: keras.Model) -> keras.Model:
-    """Returns the same model without nested models: their layers stand in its own graph."""
-    if not any(_is_functional(node.operation) for node in _nodes(model)):
-        return model
-    return keras.Model(model.inputs, _replay(model, model.inputs))
-
-
-def _replay(model: keras.Model, inputs: list[Any]) -> Any:
-    values = {id(old): new for old, new in zip(model.inputs, inputs, strict=True)}
-    for node in _nodes(model):
-        args, kwargs = node.arguments.fill_in(values)
-        if _is_functional(node.operation):
-            outputs = _replay(node.operation, keras.tree.flatten(args[0]))
-        else:
-            outputs = node.operation(*args, **kwargs)
-        for old, new in zip(node.outputs, keras.tree.flatten(outputs), strict=True):
-            values[id(old)] = new
-    return keras.tree.map_structure(lambda tensor: values[id(tensor)], model.output)
 
 
 def _moves(operation: Any) -> str:
@@ -255,7 +230,7 @@ def _moves(operation: Any) -> str:
     return ""
 
 
-def _products(nodes: list[Any]) -> list[Product]:
+def _products(calls: list[Any]) -> list[Product]:
     """Returns the products of kernels in calls that stand in the order of the graph.
 
     Kernels times the positions of the output: exact for dense layers and convolutions, near
@@ -263,7 +238,7 @@ def _products(nodes: list[Any]) -> list[Product]:
     with tokens are left out.
     """
     found, learnt = [], set[int]()
-    for node in nodes:
+    for node in calls:
         operation = node.operation
         layer = isinstance(operation, keras.layers.Layer)
         trained = bool(layer and operation.trainable_variables)

@@ -13,9 +13,7 @@ from kerasft.models.augmentation import augment
 from kerasft.models.backbones import DEFAULT_SCALING, pixel_scaling
 from kerasft.models.blocks import body
 from kerasft.models.dials import DialedDropout, DialedL1L2
-
-# Families whose last real token has seen the whole text; the others are encoders.
-_DECODERS = ("GPT2", "GPTNeoX", "Gemma", "Llama", "Mistral", "Qwen", "SmolLM", "Phi", "OPT")
+from kerasft.models.families import has_class_token, is_decoder, opened
 
 
 def image_features(backbone: keras.Model, config: ImageConfig) -> tuple[Any, Any]:
@@ -28,19 +26,51 @@ def image_features(backbone: keras.Model, config: ImageConfig) -> tuple[Any, Any
     Returns:
         (inputs, features): pixels 0 to 255 of shape (batch, image_size, image_size, 3), and one
         float32 vector an image.
+
+    Raises:
+        SettingError: The backbone is made for images of another size.
     """
     size = config.image_size
+    graph = opened(backbone)
+    wanted = graph.inputs[0].shape[1]
+    if wanted not in (None, size):
+        raise SettingError(
+            f"`image_size` must be {wanted} for {type(backbone).__name__} of {config.preset}. "
+            f"Received: image_size={size}."
+        )
     inputs = keras.Input((size, size, 3), dtype="uint8", name="image")
     x = augment(inputs, strength=config.augmentation, horizontal_flip=config.horizontal_flip)
     scale, offset = pixel_scaling(config.preset) if config.preset else DEFAULT_SCALING
     x = keras.layers.Rescaling(scale, offset, name="scaling")(x)
-    x = body(backbone, backbone.output)(x)
-    pool = (
-        keras.layers.GlobalAveragePooling2D
-        if config.pooling == "average"
-        else keras.layers.GlobalMaxPooling2D
-    )
-    return inputs, pool(name="pooling", dtype="float32")(x)
+    x = body(backbone, graph.output)(x)
+    pooling = config.pooling
+    if pooling == "auto":
+        pooling = "first" if has_class_token(backbone) else "average"
+    return inputs, pool_positions(x, pooling)
+
+
+def pool_positions(x: Any, pooling: str) -> Any:
+    """Pools what a backbone gives for an image to one vector.
+
+    Args:
+        x: A map of shape (batch, height, width, channels), or positions of shape (batch,
+            positions, width).
+        pooling: `average`, `max`, or `first` position, where a family has one that stands for
+            the whole picture.
+
+    Returns:
+        Shape (batch, channels), float32.
+    """
+    rank = len(x.shape)
+    if rank == 2:  # the backbone has pooled already
+        return keras.ops.cast(x, "float32")
+    if pooling == "first":
+        if rank != 3:
+            raise SettingError("`pooling` can be first only for transformers with a class token.")
+        return keras.ops.cast(x[:, 0], "float32")
+    kind = "Average" if pooling == "average" else "Max"
+    pool = getattr(keras.layers, f"Global{kind}Pooling{rank - 2}D")
+    return pool(name="pooling", dtype="float32")(x)
 
 
 def text_features(backbone: keras.Model, config: TextConfig) -> tuple[Any, Any]:
@@ -63,15 +93,15 @@ def text_features(backbone: keras.Model, config: TextConfig) -> tuple[Any, Any]:
             f"`sequence_length` must be at most {longest} for {type(backbone).__name__} of "
             f"{config.preset}. Received: sequence_length={config.sequence_length}."
         )
+    graph = opened(backbone)
     inputs = {
         name: keras.Input((None,), dtype=tensor.dtype, name=name)
-        for name, tensor in backbone.input.items()
+        for name, tensor in graph.input.items()
     }
     pooling = config.pooling
     if pooling == "auto":
-        decoder = type(backbone).__name__.startswith(_DECODERS)
-        pooling = "last" if decoder else "mean"
-    output = backbone.output
+        pooling = "last" if is_decoder(backbone) else "mean"
+    output = graph.output
     if isinstance(output, dict):
         output = output["pooled_output" if pooling == "first" else "sequence_output"]
     states = body(backbone, output)(inputs)
@@ -99,7 +129,7 @@ def pool_tokens(states: Any, padding_mask: Any, pooling: str) -> Any:
         # Marks the last real token, on whichever side the padding stands.
         length = keras.ops.cumsum(mask, axis=1)
         mask = mask * keras.ops.cast(
-            length == keras.ops.max(length, axis=1, keepdims=True), "float32"
+            keras.ops.equal(length, keras.ops.max(length, axis=1, keepdims=True)), "float32"
         )
     mask = keras.ops.expand_dims(mask, -1)
     return keras.ops.sum(states * mask, axis=1) / keras.ops.maximum(

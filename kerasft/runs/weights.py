@@ -21,9 +21,13 @@ def weight_names(variables: Sequence[Any]) -> list[str]:
     """Returns a name for each variable: its position and its own name.
 
     Positions tell apart what Keras names alike, and do not change from process to process as
-    Keras' counters in automatic names do.
+    Keras' counters in automatic names do: these are left out (`variable_12`).
     """
-    return [f"{index:04d}.{variable.name}" for index, variable in enumerate(variables)]
+    return [_plain(f"{index:04d}.{variable.name}") for index, variable in enumerate(variables)]
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"_\d+$", "", name)
 
 
 def write_tensors(
@@ -70,6 +74,7 @@ def restore_weights(run: Run, variables: Sequence[Any]) -> None:
         values = load_file(path)
     except SafetensorError as error:
         raise DamagedFileError(f"{path} is damaged: {error}.") from error
+    values = {_plain(name): value for name, value in values.items()}
     names = weight_names(variables)
     shapes = {name: tuple(v.shape) for name, v in zip(names, variables, strict=True)}
     if shapes != {name: value.shape for name, value in values.items()}:

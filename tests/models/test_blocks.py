@@ -6,6 +6,7 @@ import kerasft
 from kerasft.errors import SettingError
 from kerasft.models import find_blocks
 from kerasft.models.blocks import flatten_layers
+from kerasft.models.families import opened
 
 
 def weight_ids(layers):
@@ -16,7 +17,9 @@ def test_blocks_share_out_all_weights_exactly(family, preset):
     backbone = kerasft.load_backbone(preset(family))
     inside = [i for block in find_blocks(backbone) for i in weight_ids(block.layers)]
     assert len(inside) == len(set(inside))
-    assert set(inside) == {id(v) for v in backbone.weights}
+    # T5's decoder is no part of what is tuned.
+    whole = opened(backbone) if family == "t5" else backbone
+    assert set(inside) == {id(v) for v in whole.weights}
     assert len(find_blocks(backbone)) >= 2
 
 
@@ -25,16 +28,16 @@ def test_freezing_n_blocks_trains_exactly_those(family, preset):
     blocks = find_blocks(backbone)
     for count in range(len(blocks) + 1):
         kerasft.freeze(backbone, count)
-        trained = {id(v) for v in backbone.trainable_weights}
+        trained = {id(v) for v in opened(backbone).trainable_weights}
         top = blocks[len(blocks) - count :]
         assert trained <= set(weight_ids([x for block in top for x in block.layers]))
         assert [block.trained_parameters > 0 for block in blocks] == [
             index >= len(blocks) - count for index in range(len(blocks))
         ]
     kerasft.freeze(backbone, -1)
-    everything = {id(v) for v in backbone.trainable_weights}
+    everything = {id(v) for v in opened(backbone).trainable_weights}
     kerasft.freeze(backbone, len(blocks))
-    assert everything == {id(v) for v in backbone.trainable_weights}
+    assert everything == {id(v) for v in opened(backbone).trainable_weights}
 
 
 def test_freezing_again_forgets_the_freezing_before(preset):
@@ -67,10 +70,35 @@ def test_too_many_blocks_are_refused_with_their_names(preset):
 def test_a_model_without_known_blocks_is_refused():
     import keras
 
+    class Layered(keras.Model):
+        def call(self, x):
+            return x
+
+    with pytest.raises(SettingError, match="blocks of Layered are not known"):
+        find_blocks(Layered())
+
+
+def test_an_unknown_graph_is_cut_where_all_of_it_passes():
+    import keras
+
     inputs = keras.Input((4,))
-    model = keras.Model(inputs, keras.layers.Dense(2)(inputs))
-    with pytest.raises(SettingError, match="blocks of Functional are not known"):
-        find_blocks(model)
+    first = keras.layers.Dense(4, name="first")(inputs)
+    inner = keras.layers.Dense(4, name="inner")(first)
+    x = keras.layers.Add(name="residual")([first, inner])
+    model = keras.Model(inputs, keras.layers.Dense(2, name="last")(x))
+    names = [[layer.name for layer in block.layers] for block in find_blocks(model)]
+    assert names[0][1:] == ["first"]
+    assert names[1:] == [["inner", "residual"], ["last"]]
+
+
+@pytest.mark.slow
+def test_inception_has_a_block_for_every_halving_of_the_image():
+    import keras
+
+    model = keras.applications.InceptionV3(include_top=False, weights=None)
+    ends = {block.name: block.layers[-1].name for block in find_blocks(model)}
+    assert list(ends) == ["P1", "P2", "P3", "P4", "P5"]
+    assert (ends["P3"], ends["P4"], ends["P5"]) == ("mixed2", "mixed7", "mixed10")
 
 
 def test_table_announces_what_trains(preset):

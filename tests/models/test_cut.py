@@ -8,10 +8,10 @@ import kerasft
 from kerasft.data import Labels
 from kerasft.models import Cut
 from kerasft.models.blocks import find_blocks, flatten_layers
-from kerasft.testing import FAMILIES
+from kerasft.testing import FAMILIES, IMAGE_FAMILIES
 
 LABELS = Labels("classification", ("a", "b", "c"))
-IMAGES = ("resnet", "resnet_v2", "efficientnet")
+IMAGES = tuple(IMAGE_FAMILIES)
 
 
 def build(path, family, trainable_blocks, **changes):

@@ -1,0 +1,45 @@
+"""`kerasft blocks`."""
+
+from __future__ import annotations
+
+import click
+
+from kerasft.cli.options import SharedOptions, wants
+from kerasft.cli.output import print_json, print_table
+from kerasft.cli.startup import working
+
+
+@click.command("blocks", cls=SharedOptions)
+@click.argument("preset")
+@click.option("--image-size", type=click.IntRange(8, 4096), help="For shapes and work of images")
+def blocks_command(preset: str, image_size: int | None) -> None:
+    """Show what `--trainable-blocks` counts in a PRESET, the top first.
+
+    PRESET is what `--preset` takes: a KerasHub name, a folder, a .keras file, hf://ORG/NAME,
+    applications:NAME, or package:NAME/FOLDER. Work is the share of a forward pass.
+    """
+    with working():
+        import kerasft
+
+        rows = kerasft.describe_blocks(kerasft.load_backbone(preset), image_size)
+    if wants("json"):
+        print_json(rows)
+        return
+    if wants("quiet"):
+        for row in reversed(rows):
+            click.echo(row["block"])
+        return
+    print_table(
+        ("n", "block", "layers", "parameters", "output", "work"),
+        [
+            (
+                count,
+                row["block"],
+                row["layers"],
+                f"{row['parameters']:,}",
+                " x ".join("tokens" if size is None else str(size) for size in row["output"]),
+                f"{row['work']:.0%}",
+            )
+            for count, row in enumerate(reversed(rows), 1)
+        ],
+    )

@@ -1,0 +1,56 @@
+"""Texts for families that KerasHub has no classifier for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras_hub
+import tensorflow as tf
+
+
+class Prompt(keras_hub.models.Preprocessor):
+    """Texts as a causal language model reads a prompt: with its start token and without an end.
+
+    A pair of texts is joined by a line break.
+
+    Args:
+        preprocessor: A `keras_hub.models.CausalLMPreprocessor`.
+    """
+
+    def __init__(self, preprocessor: Any) -> None:
+        super().__init__()
+        self.preprocessor, self.tokenizer = preprocessor, preprocessor.tokenizer
+
+    def build(self, input_shape: Any) -> None:
+        """Builds the packer, after the tokenizer has its vocabulary."""
+        self.preprocessor.build(None)
+        self.built = True
+
+    def call(self, x: Any) -> dict[str, Any]:
+        """Returns `token_ids` and `padding_mask`."""
+        text = tf.strings.join(x, "\n") if isinstance(x, tuple | list) else x
+        length = self.preprocessor.sequence_length
+        return self.preprocessor.generate_preprocess(text, sequence_length=length)
+
+    def save_to_preset(self, preset_dir: str) -> None:
+        """Saves the preprocessor that is inside."""
+        self.preprocessor.save_to_preset(preset_dir)
+
+
+def from_tokenizer(location: str, sequence_length: int) -> Any:
+    """Returns the preprocessor of a family without one for classification.
+
+    Decoders get a `Prompt`; encoders their tokens between those that begin and end a text.
+
+    Raises:
+        ValueError: The preset has no tokenizer.
+        FileNotFoundError: The same, of other presets.
+    """
+    models = keras_hub.models
+    tokenizer = models.Tokenizer.from_preset(location)
+    if getattr(tokenizer, "sep_token_id", None) is not None:
+        return models.TextClassifierPreprocessor(tokenizer, sequence_length=sequence_length)
+    if isinstance(tokenizer, models.T5Tokenizer):
+        return models.T5Preprocessor(tokenizer, sequence_length=sequence_length)
+    causal = models.CausalLMPreprocessor.from_preset(location, sequence_length=sequence_length)
+    return Prompt(causal)

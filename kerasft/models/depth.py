@@ -1,0 +1,62 @@
+"""What the blocks of a backbone are made of: layers, parameters, shapes, share of the work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from kerasft.models.blocks import find_blocks
+from kerasft.models.cut import work_of
+from kerasft.models.families import block_outputs, opened
+from kerasft.models.graph import replay
+
+
+def describe_blocks(backbone: keras.Model, image_size: int | None = None) -> list[dict[str, Any]]:
+    """Describes the blocks of a backbone, the lowest first.
+
+    Args:
+        backbone: As `load_backbone` gives it.
+        image_size: For shapes and work of an image backbone; the size that it is made for, or
+            224, by default.
+
+    Returns:
+        For every block its `block` (name), `layers` (count), `parameters`, `output` (shape for
+        one example; None is the number of tokens), and `work`: its share of the multiplications
+        of a forward pass, kernels only.
+
+    Raises:
+        SettingError: Its blocks are not known.
+
+    Example:
+        >>> backbone = kerasft.load_backbone("package:kerasft/assets/resnet_glyphs")
+        >>> [row["block"] for row in describe_blocks(backbone)]
+        ['P2', 'P3', 'P4']
+    """
+    graph, blocks = opened(backbone), find_blocks(backbone)
+    ends = list(block_outputs(backbone).values())
+    inputs = [_concrete(tensor, image_size) for tensor in graph.inputs]
+    made = replay(keras.Model(graph.inputs, [*ends, *keras.tree.flatten(graph.output)]), inputs)
+    # What the last block has on top (a final norm) counts as its own.
+    reached = [work_of(keras.Model(inputs, output)) for output in made[: len(ends)]]
+    reached[-1] = work_of(keras.Model(inputs, made[len(ends) :]))
+    whole = max(reached[-1], 1.0)
+    return [
+        {
+            "block": block.name,
+            "layers": len(block.layers),
+            "parameters": block.parameters,
+            "output": list(output.shape[1:]),
+            "work": (now - before) / whole,
+        }
+        for block, output, now, before in zip(
+            blocks, made[: len(ends)], reached, [0.0, *reached], strict=False
+        )
+    ]
+
+
+def _concrete(tensor: Any, image_size: int | None) -> Any:
+    shape = list(tensor.shape[1:])
+    if len(shape) == 3:
+        shape = [size or image_size or 224 for size in shape[:2]] + shape[2:]
+    return keras.Input(shape, dtype=tensor.dtype, name=tensor.name)

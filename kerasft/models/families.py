@@ -1,0 +1,199 @@
+"""Where a backbone has its depth: the outputs of its blocks, whatever family it is of.
+
+Three ways, tried in this order: KerasHub's own attributes (levels of a pyramid, lists of
+transformer layers or stages); for the few families whose blocks lie inside one layer, an entry in
+`_OPENED`; for any other Functional model its graph. Nothing else knows families.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from kerasft.errors import SettingError
+from kerasft.models.graph import is_functional, nodes, replay
+
+# Lists of layers that KerasHub's backbones have, each layer a block.
+_LISTS = ("transformer_layers", "stages")
+# Families whose last real token has seen the whole text; the others are encoders.
+_DECODERS = (
+    "Bloom", "Falcon", "Gemma", "GPT", "Llama", "Mistral", "Mixtral", "OPT", "Phi", "Qwen",
+    "SmolLM",
+)  # fmt: skip
+# Families whose first position stands for the whole picture.
+_CLASS_TOKENS = ("ViT", "DeiT", "DINOV2")
+
+
+def opened(backbone: keras.Model) -> keras.Model:
+    """Returns the same computation as a graph in which every block is a layer of its own.
+
+    It shares the layers; most backbones are such a graph already. Called again it is the same.
+    """
+    return _open(backbone)[0]
+
+
+def _open(backbone: Any) -> tuple[keras.Model, list[Any]]:
+    """Returns the graph, and the layers that are blocks where the family has an entry."""
+    if not hasattr(backbone, "_opened"):
+        opener = _OPENED.get(type(backbone).__name__)
+        found = (backbone, []) if opener is None else opener(backbone)
+        # Past Keras' tracking: as a tracked attribute its layers would count twice.
+        object.__setattr__(backbone, "_opened", found)
+    return backbone._opened
+
+
+def _open_vit(backbone: Any) -> tuple[keras.Model, list[Any]]:
+    encoder = backbone.get_layer("vit_encoder")
+    # Of its own, as the encoder's has the name of the one before the output layer.
+    dropout = keras.layers.Dropout(backbone.dropout_rate, name="vit_dropout")
+    x = dropout(backbone.get_layer("vit_patching_and_embedding").output)
+    for layer in encoder.encoder_layers:
+        x = layer(x)
+    return keras.Model(backbone.inputs[0], encoder.layer_norm(x)), encoder.encoder_layers
+
+
+class _States(keras.layers.Layer):
+    """A layer that gives its states and leaves its attention scores, which may be None, out."""
+
+    def __init__(self, layer: keras.layers.Layer) -> None:
+        super().__init__(name=layer.name, dtype=layer.dtype_policy)
+        self.layer, self.built = layer, True
+
+    def call(self, x: Any) -> Any:
+        """Returns the states."""
+        return self.layer(x)[0]
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the settings of the layer inside."""
+        return self.layer.get_config()
+
+
+def _open_deit(backbone: Any) -> tuple[keras.Model, list[Any]]:
+    encoder = backbone.get_layer("deit_encoder")
+    x = backbone.get_layer("deit_patching_and_embedding").output
+    layers = [_States(layer) for layer in encoder.encoder_layers]
+    for layer in layers:
+        x = layer(x)
+    return keras.Model(backbone.inputs[0], encoder.layer_norm(x)), layers
+
+
+def _open_dinov2(backbone: Any) -> tuple[keras.Model, list[Any]]:
+    x = backbone.embeddings.output
+    for layer in backbone.encoder.layers:
+        x = layer(x)
+    return keras.Model(backbone.inputs[0], backbone.layernorm(x)), backbone.encoder.layers
+
+
+def _open_t5(backbone: Any) -> tuple[keras.Model, list[Any]]:
+    """The encoder; the decoder is no part of what is fine-tuned here."""
+    given = [backbone.input["encoder_token_ids"], backbone.input["encoder_padding_mask"]]
+    encoder = keras.Model(given, backbone.output["encoder_sequence_output"])
+    # Keras wants inputs of the names that the tokens have.
+    names = ("token_ids", "padding_mask")
+    inputs = [keras.Input((None,), dtype="int32", name=name) for name in names]
+    graph = keras.Model(dict(zip(names, inputs, strict=True)), replay(encoder, inputs))
+    return graph, backbone.encoder_transformer_layers
+
+
+_OPENED: dict[str, Callable[[Any], tuple[keras.Model, list[Any]]]] = {
+    "ViTBackbone": _open_vit,
+    "DeiTBackbone": _open_deit,
+    "DINOV2Backbone": _open_dinov2,
+    "T5Backbone": _open_t5,
+}
+
+
+def block_outputs(backbone: keras.Model) -> dict[str, Any]:
+    """Returns the output of every block by name, the lowest first, as tensors of `opened`.
+
+    Raises:
+        SettingError: It is no Functional model, so that nothing tells its depth.
+    """
+    graph, layers = _open(backbone)
+    if layers:
+        made = {id(node.operation): node for node in nodes(graph)}
+        return {layer.name: made[id(layer)].outputs[0] for layer in layers}
+    if getattr(backbone, "pyramid_outputs", None):
+        return dict(backbone.pyramid_outputs)
+    for name in _LISTS:
+        if getattr(backbone, name, None):
+            chosen = _last_of_groups(getattr(backbone, name))
+            return {layer.name: _last_output(layer) for layer in chosen}
+    if not is_functional(graph):
+        raise SettingError(
+            f"The blocks of {type(backbone).__name__} are not known: it is no Functional model."
+        )
+    return _levels(graph)
+
+
+def _last_of_groups(layers: Any) -> list[Any]:
+    """Returns one layer a block: ALBERT has groups of layers that are passed many times."""
+    return [layer[-1] if isinstance(layer, list | tuple) else layer for layer in layers]
+
+
+def _last_output(layer: Any) -> Any:
+    # Keras' `output` is refused where a layer is called several times.
+    return layer._inbound_nodes[-1].outputs[0]
+
+
+def _levels(model: keras.Model) -> dict[str, Any]:
+    """Returns the ends of the levels of any graph: of resolution for images, else of layers.
+
+    A level ends at a narrow place, a tensor that all later computation passes through, so that
+    no residual or parallel path is split. Images have a level for every halving of their size, as
+    pyramids have; elsewhere every narrow place behind weights ends one.
+    """
+    narrow = _narrow(model)
+    if not narrow:
+        raise SettingError("The graph of the model has no place at which it could be cut.")
+    if len(model.inputs) > 1 or len(model.inputs[0].shape) != 4:
+        return {tensor.name: tensor for tensor in _behind_weights(model, narrow)}
+    given = model.inputs[0].shape
+    size = given[1] or 256
+    shapes = keras.Model(model.inputs, narrow).compute_output_shape((1, size, size, given[3]))
+    found: dict[str, Any] = {}
+    for tensor, shape in zip(narrow, shapes if len(narrow) > 1 else [shapes], strict=True):
+        octave = round(math.log2(size / shape[1])) if len(shape) == 4 else len(found)
+        found[f"P{octave}"] = tensor  # the last of its size
+    ends = {id(tensor) for tensor in _behind_weights(model, list(found.values()))}
+    return {name: tensor for name, tensor in found.items() if id(tensor) in ends}
+
+
+def _narrow(model: Any) -> list[Any]:
+    """Returns the tensors that all later computation passes through."""
+    calls = nodes(model)
+    last = {id(tensor): index for index, n in enumerate(calls) for tensor in n.input_tensors}
+    last |= {id(tensor): len(calls) for tensor in model.outputs}
+    waiting = {id(tensor) for tensor in model.inputs}
+    found = []
+    for index, node in enumerate(calls):
+        waiting |= {id(tensor) for tensor in node.outputs}
+        waiting = {key for key in waiting if last.get(key, -1) > index}
+        if len(waiting) == 1 and id(node.outputs[0]) in waiting:
+            found.append(node.outputs[0])
+    return found
+
+
+def _behind_weights(model: Any, tensors: list[Any]) -> list[Any]:
+    """Returns those of rising tensors between which there are weights."""
+    ends, found, weighty = {id(tensor) for tensor in tensors}, [], False
+    for node in nodes(model):
+        weighty = weighty or bool(getattr(node.operation, "weights", None))
+        if id(node.outputs[0]) in ends and weighty:
+            found.append(node.outputs[0])
+            weighty = False
+    return found
+
+
+def is_decoder(backbone: keras.Model) -> bool:
+    """Tells whether a text backbone reads from left to right only."""
+    return type(backbone).__name__.startswith(_DECODERS)
+
+
+def has_class_token(backbone: keras.Model) -> bool:
+    """Tells whether the first position of an image backbone stands for the whole picture."""
+    name = type(backbone).__name__
+    return name.startswith(_CLASS_TOKENS) and getattr(backbone, "use_class_token", True)

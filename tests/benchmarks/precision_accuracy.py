@@ -1,0 +1,61 @@
+"""Does training in bfloat16 cost accuracy? Both number formats, the same seeds.
+
+Prints the test accuracy of every seed in float32 and in mixed_bfloat16, the mean difference, and
+its standard error over the seeds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import statistics
+import tempfile
+from pathlib import Path
+
+# TensorFlow reads both at its import, which comes later.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+FORMATS = ("float32", "mixed_bfloat16")
+
+
+def main() -> None:
+    """Fits and prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--recipe", default="minilm_tickets")
+    parser.add_argument("--trainable-blocks", type=int, default=1)
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--json", type=Path, help="where to write all numbers")
+    arguments = parser.parse_args()
+
+    import kerasft
+    from kerasft.catalog import load_recipe
+
+    base = load_recipe(arguments.recipe).Config(
+        trainable_blocks=arguments.trainable_blocks, epochs=arguments.epochs, patience=0
+    )
+    found: dict[str, list[float]] = {name: [] for name in FORMATS}
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in range(arguments.seeds):
+            for name in FORMATS:
+                config = dataclasses.replace(base, seed=seed, precision=name)
+                run = kerasft.fit(arguments.recipe, config, runs_dir=folder, progress=False)
+                found[name].append(run.metrics["test"]["accuracy"])
+    examples = run.metrics["test"]["examples"]
+    print(f"{arguments.recipe}, {arguments.seeds} seeds, {examples} test examples a seed")
+    for name, scores in found.items():
+        each = ", ".join(f"{score:.4f}" for score in scores)
+        print(f"{name:<15} {statistics.fmean(scores):.4f} ({each})")
+    differences = [half - full for full, half in zip(*found.values(), strict=True)]
+    error = statistics.stdev(differences) / len(differences) ** 0.5
+    print(f"difference      {100 * statistics.fmean(differences):+.2f} points, standard error "
+          f"{100 * error:.2f}")  # fmt: skip
+    if arguments.json:
+        arguments.json.write_text(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+"""`kerasft blocks`: what trainable_blocks counts."""
+
+import json
+
+import pytest
+
+
+def test_the_top_block_stands_first_and_the_shares_are_a_whole(kerasft_line):
+    done = kerasft_line("blocks", "package:kerasft/assets/resnet_glyphs", "--image-size", "32")
+    assert done.exit_code == 0
+    lines = [line.split() for line in done.output.splitlines()]
+    assert lines[0] == ["N", "BLOCK", "LAYERS", "PARAMETERS", "OUTPUT", "WORK"]
+    assert [line[1] for line in lines[1:]] == ["P4", "P3", "P2"]
+    found = json.loads(
+        kerasft_line("blocks", "package:kerasft/assets/resnet_glyphs", "--json").output
+    )
+    assert [row["block"] for row in found] == ["P2", "P3", "P4"]
+    assert sum(row["parameters"] for row in found) == 1_230_784
+    assert sum(row["work"] for row in found) == pytest.approx(1.0)
+
+
+def test_tokens_have_no_number(kerasft_line, preset):
+    done = kerasft_line("blocks", preset("bert"))
+    assert "tokens x 16" in done.output
+
+
+def test_an_unknown_preset_is_told(kerasft_line):
+    done = kerasft_line("blocks", "applications:Inception")
+    assert done.exit_code == 2
+    assert "InceptionV3" in done.output + done.stderr

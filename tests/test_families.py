@@ -1,0 +1,69 @@
+"""What must hold for every family: a new one is tested by being listed in `kerasft.testing`."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import kerasft
+from kerasft.models.blocks import find_backbone
+from kerasft.recipes import minilm_tickets, resnet_digits
+from kerasft.testing import FAMILIES, IMAGE_FAMILIES
+
+# Everything is trained, from random weights.
+SETTINGS = {
+    "trainable_blocks": -1, "head_epochs": 0, "epochs": 15, "learning_rate": 5e-3, "batch_size": 8,
+    "patience": 0, "dropout": 0.0,
+}  # fmt: skip
+FILES = ("inception", "convnext")  # models of Keras, not of KerasHub
+
+
+@pytest.fixture
+def case(preset, photos, reviews):
+    """Returns a function from a family to its recipe, its settings, and inputs."""
+
+    def make(family):
+        if family not in IMAGE_FAMILIES:
+            config = minilm_tickets.Config(
+                preset=preset(family), dataset=reviews, sequence_length=16, **SETTINGS
+            )
+            return minilm_tickets, config, ["a great movie", "bad", "the film is awful to me"]
+        config = resnet_digits.Config(
+            preset=preset(family), dataset=photos, image_size=32, augmentation="none",
+            **{**SETTINGS, "learning_rate": 1e-2},
+        )  # fmt: skip
+        folders = sorted(Path(photos).iterdir())
+        return resnet_digits, config, [next(folder.iterdir()) for folder in folders]
+
+    return make
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_a_family_learns_and_is_kept_served_and_a_preset_again(family, case, tmp_path):
+    recipe, config, inputs = case(family)
+    run = kerasft.fit(recipe, config, runs_dir=tmp_path / "runs", progress=False)
+    assert run.metrics["test"]["accuracy"] >= 0.8  # a separable task is learned
+    found = kerasft.evaluate(run)
+    assert found["loss"] == pytest.approx(run.metrics["test"]["loss"], abs=1e-5)
+    served_as_predicted(run, inputs, tmp_path / "models")
+    if family not in FILES:
+        folder = kerasft.export(run, models_dir=tmp_path / "models", format="preset")
+        tuned, again = (
+            find_backbone(kerasft.load_model(run).model),
+            kerasft.load_backbone(str(folder)),
+        )
+        for one, two in zip(tuned.weights, again.weights, strict=True):
+            # DINOv2 has its positions twice, and writes those that are used over the others.
+            if one.name != "position_embeddings":
+                np.testing.assert_allclose(one.numpy(), two.numpy(), atol=1e-6)
+
+
+def served_as_predicted(run, inputs, folder):
+    import tensorflow as tf
+
+    raw = [item.read_bytes() if isinstance(item, Path) else item for item in inputs]
+    served = tf.saved_model.load(str(kerasft.export(run, models_dir=folder)))
+    answer = served.serve(tf.constant(raw))
+    names = [name.decode() for name in answer["classes"].numpy()[0]]
+    wanted = [[row[f"p({name})"] for name in names] for row in kerasft.predict(run, inputs)]
+    np.testing.assert_allclose(answer["probability"].numpy(), wanted, atol=1e-5)
