@@ -76,7 +76,8 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
     def cells(row: Sequence[Any], tag: str) -> str:
         return "".join(
-            f"<{tag}{' class=number' if number else ''}>{escape(cell)}</{tag}>"
+            f"<{tag}{' class=number' if number else ''}>"
+            f"{escape(f'{cell:,}' if type(cell) is int else cell)}</{tag}>"
             for cell, number in zip(row, numeric, strict=True)
         )
 

@@ -11,9 +11,10 @@ import numpy as np
 from kerasft.insight import charts
 from kerasft.insight.diagnosis import diagnose
 from kerasft.insight.facts import Facts, read_facts
+from kerasft.insight.intervals import score_interval
 from kerasft.insight.page import escape, figure, folded, page, paragraph, section, table
 from kerasft.runs import Run, write_text
-from kerasft.words import shown
+from kerasft.words import number, shown
 
 _CURVES = {
     "classification": ("loss", "accuracy", "f1", "learning_rate"),
@@ -44,7 +45,7 @@ def write_report(run: Run, path: str | Path | None = None) -> Path:
     path = run.path / "report.html" if path is None else Path(path)
     arrays = _arrays(run)
     parts = [
-        _headline(run, facts),
+        _headline(run, facts, arrays),
         section("What to change next", _diagnosis(run)),
         section("Curves", _curves(run, facts)),
         section("Scores", _scores(facts), _classes(facts), _outputs(facts, arrays)),
@@ -65,7 +66,7 @@ def _arrays(run: Run) -> dict[str, np.ndarray]:
         return dict(file)
 
 
-def _headline(run: Run, facts: Facts) -> str:
+def _headline(run: Run, facts: Facts, arrays: dict[str, np.ndarray]) -> str:
     name, _ = facts.score
     manifest = run.manifest
     text = f"<p class=soft>{escape(run.recipe)} on {escape(facts.settings.get('dataset', ''))}</p>"
@@ -78,18 +79,18 @@ def _headline(run: Run, facts: Facts) -> str:
     count = facts.metrics[split].get("examples", facts.counts.get(split, 0))
     text += f"<p class=headline>{escape(name)} {escape(value)}</p>"
     return text + paragraph(
-        f"on {count:,} {split} examples{_interval(facts, split, name, value)}; "
+        f"on {count:,} {split} examples{_interval(facts, arrays, split)}; "
         f"{manifest.get('seconds') or 0:,.0f} s, {str(manifest.get('created', ''))[:16]} UTC",
         "soft",
     )
 
 
-def _interval(facts: Facts, split: str, name: str, value: float) -> str:
-    """Returns the 95 % interval of a share of examples, in words."""
-    if name != "accuracy":
+def _interval(facts: Facts, arrays: dict[str, np.ndarray], split: str) -> str:
+    """Returns the 95 % interval of the score, in words."""
+    found = score_interval(facts, arrays, split)
+    if found is None:
         return ""
-    low, high = facts.interval(value, split)
-    return f", with 95 % confidence between {low:.3f} and {high:.3f}"
+    return f", with 95 % confidence between {number(found[0])} and {number(found[1])}"
 
 
 def _diagnosis(run: Run) -> str:
@@ -223,7 +224,7 @@ def _worst(run: Run) -> str:
             if "picture" in row
             else paragraph(row.get("text", ""))
         )
-        words = f"{shown(row['truth'])}, called {shown(row['prediction'])}{sure}"
+        words = f"truth {shown(row['truth'])}, predicted {shown(row['prediction'])}{sure}"
         cards.append(
             f"<div class=card>{content}{paragraph(words)}"
             f"{paragraph(row['origin'] + ', loss ' + shown(row['loss']), 'soft')}</div>"
@@ -236,13 +237,18 @@ def _blocks(run: Run) -> str:
         (b["name"], b["parameters"], b["trained_parameters"])
         for b in run.manifest.get("blocks", [])
     ]
-    total = sum(row[1] for row in rows), sum(row[2] for row in rows)
-    return table(("block", "parameters", "trained"), [*rows, ("total", *total)] if rows else [])
+    rows += [("total", sum(row[1] for row in rows), sum(row[2] for row in rows))] if rows else []
+    return table(("block", "parameters", "trained"), rows)
 
 
 def _speed(run: Run) -> str:
     rows = [
-        (phase, s["examples_per_second"], s.get("tokens_per_second"), s.get("share_of_ceiling"))
+        (
+            phase,
+            s["examples_per_second"],
+            s.get("tokens_per_second"),
+            "" if s.get("share_of_ceiling") is None else f"{s['share_of_ceiling']:.1%}",
+        )
         for phase, s in run.manifest.get("speed", {}).items()
     ]
     columns = ("phase", "examples/s", "real tokens/s", "share of this machine's products")

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from kerasft.insight import charts
 from kerasft.words import shown
 
@@ -128,7 +130,14 @@ def draw_parallel(
             axes.plot(line, color=charts.TRAIN, lw=0.8, alpha=0.4)
     names = [dimension["name"] for dimension in space] + [objective["name"]]
     axes.set_xticks(range(len(columns)), names, fontsize=8)
-    axes.set_yticks([0, 1], ["least", "most"])
+    axes.set_yticks([])
+    values = [[trial["values"].get(name) for trial in done] for name in names[:-1]]
+    values.append([trial["score"] for trial in done])
+    for index, column in enumerate(columns):  # the least and the most of every axis
+        for end, height, side in ((np.nanargmin, -0.03, "top"), (np.nanargmax, 1.03, "bottom")):
+            text = shown(values[index][int(end(column))])
+            axes.text(index, height, text, ha="center", va=side, fontsize=7)
+    axes.set_ylim(-0.15, 1.15)
     charts.finish(axes, "the best third in orange")
 
 

@@ -61,6 +61,21 @@ def test_prefix_and_tail_are_the_model(preset, family, trainable_blocks):
     assert cut.tail.work < cut.work
 
 
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_a_step_changes_the_trained_blocks_and_nothing_else(preset, family):
+    model = build(preset(family), family, 1)
+    frozen = [layer for block in find_blocks(model)[:-1] for layer in block.layers]
+    rest = [v for layer in frozen for v in layer.weights]
+    before = [v.numpy() for v in rest]
+    first = [v.numpy() for v in model.trainable_variables]
+    model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+    model.train_on_batch(examples(model), np.array([0, 1, 2]))
+    assert all(np.array_equal(v.numpy(), old) for v, old in zip(rest, before, strict=True))
+    changed = [not np.array_equal(v.numpy(), old)
+               for v, old in zip(model.trainable_variables, first, strict=True)]  # fmt: skip
+    assert np.mean(changed) > 0.5  # a bias of a key, or an unused position, may have no gradient
+
+
 def test_a_trained_layer_is_never_below_the_cut(preset):
     model = build(preset("bert"), "bert", 1)
     cut = Cut(model)
