@@ -191,6 +191,7 @@ class Config:
     preset: str = setting("", "Backbone: KerasHub preset name, preset folder (KerasHub, Hugging Face, timm), .keras file, hf://ORG/NAME, applications:NAME (keras.applications), or package:NAME/FOLDER", group="model")
     pretrained: bool = setting(True, "Start from the weights of the preset (no: the same architecture with random weights)", group="model")
     trainable_blocks: int = setting(-1, "Blocks that are trained, from the top: 0 none (features only), n the last n, -1 all", group="model", minimum=-1)
+    lora_rank: int = setting(0, "Rank of low-rank adapters (LoRA) in the trained blocks, of which nothing else is trained then; 4 to 16 are usual (0: none)", group="model", minimum=0)
     dropout: float = setting(0.2, "Share of the features dropped before the output layer", group="model", minimum=0, below=1)
     kernel_l1: float = setting(0.0, "L1 penalty on the kernel of the output layer", group="model", minimum=0)
     kernel_l2: float = setting(0.0, "L2 penalty on the kernel of the output layer", group="model", minimum=0)

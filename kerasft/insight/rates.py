@@ -33,10 +33,15 @@ class RateCurve:
 def suggest(rates: list[float], losses: list[float]) -> tuple[float, float]:
     """Returns a rate from the curve of a ramp, and where it is steepest.
 
-    The suggestion stands, on the logarithm of the rate, half the way between where the loss has
-    lost a tenth of its whole fall and its bottom: fastai's "valley" begins its descent at the
-    first value that is not exceeded later, which on a flat beginning is chance. Both are rounded
-    to two figures.
+    Where the loss falls, the suggestion stands, on the logarithm of the rate, half the way between
+    where it has lost a tenth of its whole fall and its bottom: fastai's "valley" begins its
+    descent at the first value that is not exceeded later, which on a flat beginning is chance.
+
+    After a head phase the loss may have no visible fall left, only noise and then a rise. The
+    suggestion is then a fifth of the rate at which it has risen for good: the best rates lie
+    somewhat below the largest stable one (Bengio 2012, arXiv 1206.5533, section 3.1.1).
+
+    Both are rounded to two figures.
 
     Args:
         rates: Rising.
@@ -45,13 +50,31 @@ def suggest(rates: list[float], losses: list[float]) -> tuple[float, float]:
     # The first steps are noise around the beginning.
     first = len(losses) // 10 if len(losses) >= 30 else 0
     y, x = np.array(losses[first:]), np.array(rates[first:])
+    steepest = x[int(np.gradient(y, np.log(x)).argmin())] if len(y) > 1 else x[0]
+    rate = _half_way_down(x, y) if _falls(y) else _below_the_rise(x, y)
+    return float(f"{rate:.2g}"), float(f"{steepest:.2g}")
+
+
+def _falls(y: np.ndarray) -> bool:
+    """Tells whether the fall of a curve stands out of the noise of its beginning."""
+    begin = y[: max(len(y) // 3, 1)]
+    return bool(np.median(begin) - y.min() > 4 * begin.std())
+
+
+def _half_way_down(x: np.ndarray, y: np.ndarray) -> float:
     bottom = int(y.argmin())
     fall = y[: bottom + 1].max() - y[bottom]
     high = np.flatnonzero(y[: bottom + 1] >= y[bottom] + 0.9 * fall)
     top = int(high[-1]) if len(high) else 0
-    valley = math.sqrt(x[top] * x[bottom])
-    steepest = x[int(np.gradient(y, np.log(x)).argmin())] if len(y) > 1 else x[0]
-    return float(f"{valley:.2g}"), float(f"{steepest:.2g}")
+    return math.sqrt(x[top] * x[bottom])
+
+
+def _below_the_rise(x: np.ndarray, y: np.ndarray) -> float:
+    begin = y[: max(len(y) // 3, 1)]
+    limit = np.median(begin) + max(0.25 * np.median(begin), 4 * begin.std())
+    within = np.flatnonzero(y <= limit)
+    last = int(within[-1]) if len(within) else 0
+    return float(x[last]) / 5
 
 
 def plot_rates(curves: list[RateCurve], path: str | Path) -> None:

@@ -7,6 +7,7 @@ from kerasft.models.cut import Cut
 from kerasft.models.depth import describe_blocks
 from kerasft.models.dials import Dial, DialedDropout, DialedL1L2
 from kerasft.models.heads import head, image_features, pool_tokens, text_features
+from kerasft.models.lora import add_adapters, merge_adapters
 from kerasft.models.objective import (
     DIRECTIONS,
     DataLoss,
@@ -26,6 +27,7 @@ __all__ = [
     "DialedDropout",
     "DialedL1L2",
     "MacroScore",
+    "add_adapters",
     "augment",
     "block_rows",
     "block_table",
@@ -39,6 +41,7 @@ __all__ = [
     "load_backbone",
     "make_loss",
     "make_metrics",
+    "merge_adapters",
     "pixel_scaling",
     "pool_tokens",
     "regularize_backbone",

@@ -13,6 +13,7 @@ import keras
 from kerasft.errors import SettingError
 from kerasft.models.blocks import flatten_layers, hold_still
 from kerasft.models.contraction import contract_as_matrices
+from kerasft.models.lora import has_adapters
 from kerasft.presets import Preset, resolve
 
 # ImageNet weights without a stated scaling are mostly of the -1..1 kind (Keras' "tf" mode).
@@ -83,7 +84,7 @@ def load_backbone(preset: str, *, pretrained: bool = True) -> keras.Model:
     found = resolve(preset)
     policy = keras.config.dtype_policy().name
     key = (found.location, policy)
-    if _kept is not None and pretrained and key in _kept:
+    if _kept is not None and pretrained and key in _kept and not has_adapters(_kept[key][0]):
         return _as_loaded(*_kept[key])
     before = random.getstate()
     try:

@@ -14,6 +14,7 @@ from kerasft.models.backbones import DEFAULT_SCALING, pixel_scaling
 from kerasft.models.blocks import body
 from kerasft.models.dials import DialedDropout, DialedL1L2
 from kerasft.models.families import has_class_token, is_decoder, opened
+from kerasft.models.lora import add_adapters
 
 
 def image_features(backbone: keras.Model, config: ImageConfig) -> tuple[Any, Any]:
@@ -42,11 +43,18 @@ def image_features(backbone: keras.Model, config: ImageConfig) -> tuple[Any, Any
     x = augment(inputs, strength=config.augmentation, horizontal_flip=config.horizontal_flip)
     scale, offset = pixel_scaling(config.preset) if config.preset else DEFAULT_SCALING
     x = keras.layers.Rescaling(scale, offset, name="scaling")(x)
-    x = body(backbone, graph.output)(x)
+    x = _part(backbone, graph.output, config)(x)
     pooling = config.pooling
     if pooling == "auto":
         pooling = "first" if has_class_token(backbone) else "average"
     return inputs, pool_positions(x, pooling)
+
+
+def _part(backbone: keras.Model, output: Any, config: Config) -> keras.Model:
+    part = body(backbone, output)
+    if config.lora_rank:
+        add_adapters(part, config.lora_rank)
+    return part
 
 
 def pool_positions(x: Any, pooling: str) -> Any:
@@ -104,7 +112,7 @@ def text_features(backbone: keras.Model, config: TextConfig) -> tuple[Any, Any]:
     output = graph.output
     if isinstance(output, dict):
         output = output["pooled_output" if pooling == "first" else "sequence_output"]
-    states = body(backbone, output)(inputs)
+    states = _part(backbone, output, config)(inputs)
     if len(states.shape) == 2:  # the family's own pooler has pooled already
         return inputs, keras.ops.cast(states, "float32")
     return inputs, pool_tokens(states, inputs["padding_mask"], pooling)

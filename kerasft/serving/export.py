@@ -13,6 +13,7 @@ from kerasft.catalog import load_recipe
 from kerasft.config import ImageConfig, TextConfig
 from kerasft.data import Labels
 from kerasft.errors import SettingError
+from kerasft.models import merge_adapters
 from kerasft.runs import Run, load_run, write_json
 from kerasft.serving.preset import write_preset
 from kerasft.training import Loaded, load_model
@@ -64,6 +65,7 @@ def export(
     if format not in FORMATS:
         raise SettingError(f"`format` must be one of {', '.join(FORMATS)}. Received: {format!r}.")
     loaded = load_model(run)
+    merge_adapters(loaded.model)
     if format == "preset":
         return _install(
             Path(models_dir), f"{name}-preset", lambda folder: write_preset(loaded, folder)

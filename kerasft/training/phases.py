@@ -63,6 +63,8 @@ def frozen_backbone(model: keras.Model, frozen: bool) -> Iterator[None]:
         inner for block in find_blocks(model) for x in block.layers for inner in flatten_layers(x)
     ]
     before = [layer.trainable for layer in layers]
+    # Those of single weights too: a layer's flag would overwrite them.
+    flags = [(v, v.trainable) for layer in layers for v in layer.weights]
     try:
         if frozen:
             for layer in layers:
@@ -75,6 +77,9 @@ def frozen_backbone(model: keras.Model, frozen: bool) -> Iterator[None]:
             if layer.trainable != flag:
                 layer.trainable = flag
                 hold_still(layer, False)
+        for variable, flag in flags:
+            if variable.trainable != flag:
+                variable.trainable = flag
 
 
 def changing_weights(model: keras.Model) -> list[Any]:

@@ -41,6 +41,16 @@ def test_the_suggestion_stands_on_the_slope_before_the_bottom(best):
     assert bottom / 100 < steepest < bottom
 
 
+@pytest.mark.parametrize("noise", [0.005, 0.02])
+def test_without_a_fall_the_suggestion_stands_below_the_rise(noise):
+    rates = np.geomspace(1e-6, 1e-1, 100)
+    # After a head phase: a flat loss, which leaves its level for good at 5e-3.
+    losses = 0.4 + noise * np.random.default_rng(0).normal(size=100)
+    losses[rates > 5e-3] += np.linspace(0.15, 1.0, int((rates > 5e-3).sum()))
+    rate, _ = suggest(list(rates), list(losses))
+    assert 5e-4 < rate < 2e-3
+
+
 def test_a_short_or_flat_curve_gives_a_rate_too():
     for losses in ([1.0], [1.0, 0.9], [1.0] * 30):
         rates = np.geomspace(1e-6, 1, len(losses)).tolist()

@@ -1,0 +1,81 @@
+"""Low-rank adapters: a block is tuned by small matrices beside its kernels (LoRA).
+
+Hu et al. 2021, arXiv 2106.09685. The adapters are Keras' own (`enable_lora`); here stands which
+layers get them, and that nothing else of the block is trained.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import keras
+
+from kerasft.errors import SettingError
+from kerasft.models.blocks import find_blocks, flatten_layers
+
+# The projections of attention that gain most (Hu et al., section 7.1), by the names that
+# KerasHub's families give them.
+_PROJECTIONS = re.compile(r"query|value|qkv")
+_KINDS = (keras.layers.Dense, keras.layers.EinsumDense)
+
+
+def add_adapters(model: keras.Model, rank: int) -> None:
+    """Gives the trained blocks of a model adapters, and freezes the rest of these blocks.
+
+    Queries and values of attention get them where a block has attention, else every convolution
+    that is not depthwise. Call it after `freeze` and before compiling. Dropout of the blocks
+    stays on.
+
+    Args:
+        model: A backbone, or a model with one inside.
+        rank: Of the matrices, at least 1. 4 to 16 are usual.
+
+    Raises:
+        SettingError: No block is trained, or no layer of them can have adapters.
+
+    Example:
+        >>> add_adapters(part, 8)
+    """
+    trained = [block for block in find_blocks(model) if block.trained_parameters]
+    if not trained:
+        raise SettingError("`lora_rank` needs trained blocks: give `trainable_blocks`.")
+    found = 0
+    for block in trained:
+        inner = [layer for top in block.layers for layer in flatten_layers(top)]
+        targets = _targets(inner)
+        found += len(targets)
+        for layer in targets:
+            layer.enable_lora(rank)
+        for layer in inner:
+            alone = len(flatten_layers(layer)) == 1 and layer.weights
+            if alone and layer not in targets:
+                layer.trainable = False  # statistics of BatchNormalization stand still too
+            for variable in layer.weights:
+                variable.trainable = "lora_" in variable.name
+    if not found:
+        raise SettingError("`lora_rank`: no layer of the trained blocks can have adapters.")
+
+
+def _targets(layers: list[Any]) -> list[Any]:
+    attention = [x for x in layers if isinstance(x, _KINDS) and _PROJECTIONS.search(x.name)]
+    if attention:
+        return attention
+    return [
+        layer
+        for layer in layers
+        if type(layer) in (keras.layers.Conv1D, keras.layers.Conv2D) and layer.groups == 1
+    ]
+
+
+def has_adapters(model: keras.Model) -> bool:
+    """Tells whether a model has adapters."""
+    return any(getattr(layer, "lora_enabled", False) for layer in flatten_layers(model))
+
+
+def merge_adapters(model: keras.Model) -> None:
+    """Adds the adapters of a model to its kernels; what it computes stays the same."""
+    for layer in flatten_layers(model):
+        if getattr(layer, "lora_enabled", False):
+            layer._kernel.assign(layer.kernel)  # with the product of the adapters
+            layer.lora_kernel_b.assign(keras.ops.zeros_like(layer.lora_kernel_b))

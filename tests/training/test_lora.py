@@ -1,0 +1,111 @@
+"""Low-rank adapters: little is trained, the rest stays, and an export has them inside."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+
+import kerasft
+from kerasft.errors import SettingError
+from kerasft.models import find_blocks
+from kerasft.recipes import minilm_tickets, resnet_digits
+
+
+def trained_share(run):
+    blocks = run.manifest["blocks"]
+    inside = [block for block in blocks if block["name"] != "head"]
+    return sum(b["trained_parameters"] for b in inside) / sum(b["parameters"] for b in inside)
+
+
+def block_weights(model):
+    return [v for block in find_blocks(model) for layer in block.layers for v in layer.weights]
+
+
+def learns(run, tmp_path):
+    """The usual promises of a run: kept, loaded, served."""
+    found = kerasft.evaluate(run)
+    assert found["loss"] == pytest.approx(run.metrics["test"]["loss"], abs=1e-5)
+    folder = kerasft.export(run, models_dir=tmp_path, format="preset")
+    again = kerasft.load_backbone(str(folder))
+    assert not any("lora" in weight.path for weight in again.weights)  # merged
+    return again
+
+
+def test_a_resnet_learns_by_adapters_of_its_convolutions(tmp_path):
+    config = resnet_digits.Config(
+        lora_rank=2, trainable_blocks=-1, head_epochs=0, epochs=2, learning_rate=5e-3
+    )
+    run = kerasft.fit(resnet_digits, config, runs_dir=tmp_path / "runs", progress=False)
+    assert 0 < trained_share(run) < 0.05
+    assert run.metrics["test"]["accuracy"] > 0.9
+    again = learns(run, tmp_path)
+    # The preset computes what the run does: its kernels have the adapters in them.
+    before = kerasft.load_backbone(config.preset)
+    changed = [not np.array_equal(a.numpy(), b.numpy())
+               for a, b in zip(again.weights, before.weights, strict=True)]  # fmt: skip
+    kernels = [len(weight.shape) == 4 for weight in before.weights]
+    assert changed == kernels
+
+
+@pytest.mark.minilm
+def test_a_bert_learns_by_adapters_of_its_attention(reviews, tmp_path):
+    config = minilm_tickets.Config(
+        dataset=reviews, sequence_length=16, lora_rank=4, trainable_blocks=2, head_epochs=1,
+        epochs=2, batch_size=8, patience=0, learning_rate=3e-3,
+    )  # fmt: skip
+    run = kerasft.fit(minilm_tickets, config, runs_dir=tmp_path / "runs", progress=False)
+    assert 0 < trained_share(run) < 0.05
+    assert run.metrics["test"]["accuracy"] >= 0.8
+
+
+def test_a_vit_learns_by_adapters_of_its_attention(preset, photos, tmp_path):
+    config = resnet_digits.Config(
+        preset=preset("vit"), dataset=photos, image_size=32, augmentation="none", lora_rank=1,
+        trainable_blocks=-1, head_epochs=0, epochs=15, batch_size=8, learning_rate=2e-2, patience=0,
+    )  # fmt: skip
+    run = kerasft.fit(resnet_digits, config, runs_dir=tmp_path / "runs", progress=False)
+    assert 0 < trained_share(run) < 0.05
+    assert run.metrics["test"]["accuracy"] >= 0.8
+    learns(run, tmp_path)
+
+
+def test_only_adapters_and_the_head_train_before_and_after_a_head_phase(preset, reviews, tmp_path):
+    config = minilm_tickets.Config(
+        preset=preset("bert"), dataset=reviews, sequence_length=16, lora_rank=2,
+        trainable_blocks=1, head_epochs=1, epochs=1, batch_size=8,
+    )  # fmt: skip
+    run = kerasft.fit(minilm_tickets, config, runs_dir=tmp_path / "runs", progress=False)
+    tuned = block_weights(kerasft.load_model(run).model)
+    adapters = [v for v in tuned if "lora_" in v.name]
+    assert len(adapters) == 4  # query and value of one layer, two matrices each
+    assert any(np.abs(v.numpy()).max() > 0 for v in adapters if v.name.endswith("_b"))
+    features = kerasft.text_features(
+        kerasft.load_backbone(config.preset), dataclasses.replace(config, lora_rank=0)
+    )
+    before = block_weights(keras.Model(*features))
+    rest = [v for v in tuned if "lora_" not in v.name]
+    for one, two in zip(rest, before, strict=True):
+        np.testing.assert_array_equal(one.numpy(), two.numpy())
+
+
+def test_adapters_need_a_trained_block_with_a_place_for_them(preset):
+    config = kerasft.TextConfig(preset=preset("bert"), lora_rank=2, sequence_length=16)
+    backbone = kerasft.load_backbone(config.preset)
+    kerasft.freeze(backbone, 0)
+    with pytest.raises(SettingError, match="`lora_rank` needs trained blocks"):
+        kerasft.text_features(backbone, config)
+
+
+def test_a_kept_backbone_with_adapters_is_loaded_anew(preset):
+    from kerasft.models import add_adapters, kept_backbones
+
+    kept = kept_backbones()
+    with kept:
+        first = kerasft.load_backbone(preset("bert"))
+        kerasft.freeze(first, 1)
+        add_adapters(first, 2)
+        second = kerasft.load_backbone(preset("bert"))
+    assert second is not first
+    assert not any(getattr(x, "lora_enabled", False) for x in second.layers)
+    assert isinstance(second, keras.Model)
