@@ -74,7 +74,7 @@ def _below_the_rise(x: np.ndarray, y: np.ndarray) -> float:
     limit = np.median(begin) + max(0.25 * np.median(begin), 4 * begin.std())
     within = np.flatnonzero(y <= limit)
     last = int(within[-1]) if len(within) else 0
-    return float(x[last]) / 5
+    return max(float(x[last]) / 5, float(x[0]))
 
 
 def plot_rates(curves: list[RateCurve], path: str | Path) -> None:
