@@ -43,9 +43,9 @@ def main() -> None:
             for name in FORMATS:
                 config = dataclasses.replace(base, seed=seed, precision=name)
                 run = kerasft.fit(arguments.recipe, config, runs_dir=folder, progress=False)
-                found[name].append(run.metrics["test"]["accuracy"])
-    examples = run.metrics["test"]["examples"]
-    print(f"{arguments.recipe}, {arguments.seeds} seeds, {examples} test examples a seed")
+                test = run.metrics["test"]
+                found[name].append(test["accuracy"])
+    print(f"{arguments.recipe}, {arguments.seeds} seeds, {test['examples']} test examples a seed")
     for name, scores in found.items():
         each = ", ".join(f"{score:.4f}" for score in scores)
         print(f"{name:<15} {statistics.fmean(scores):.4f} ({each})")
