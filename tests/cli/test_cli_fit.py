@@ -60,8 +60,13 @@ def test_run_folder_name_and_progress_reach_the_api(kerasft_line, recipe_file, a
     api("fit", lambda *args, **kwargs: make_run())
     kerasft_line("fit", recipe_file, "--runs-dir", "elsewhere", "--name", "mine")
     kerasft_line("-q", "fit", recipe_file)
-    assert api.calls[0][2] == {"runs_dir": "elsewhere", "name": "mine", "progress": True}
-    assert api.calls[1][2] == {"runs_dir": "runs", "name": None, "progress": False}
+    assert api.calls[0][2] == {
+        "runs_dir": "elsewhere",
+        "name": "mine",
+        "progress": True,
+        "track": None,
+    }
+    assert api.calls[1][2] == {"runs_dir": "runs", "name": None, "progress": False, "track": None}
 
 
 def test_a_person_reads_scores_folder_and_next_commands(kerasft_line, recipe_file, api, make_run):
