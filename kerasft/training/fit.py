@@ -35,7 +35,7 @@ from kerasft.training.record import (
     record_failure,
 )
 from kerasft.training.speed import measure_speeds, speed_line
-from kerasft.training.tracking import check_tracker, tracked
+from kerasft.training.tracking import open_tracker, tracked
 from kerasft.training.watch import Watch
 
 
@@ -73,7 +73,7 @@ def fit(
     Raises:
         SettingError: A setting is out of range, the preset is not known, or the tracker not there.
         DataError: The data cannot be used.
-        NetworkError: Something must be downloaded and cannot be.
+        NetworkError: Something must be downloaded and cannot be, or a tracker's server is away.
         DivergedError: The loss became NaN.
 
     Example:
@@ -82,8 +82,8 @@ def fit(
         >>> run.metrics["test"]["accuracy"]
     """
     began = time.monotonic()
-    check_tracker(track)
     module = load_recipe(recipe) if isinstance(recipe, str) else recipe
+    open_tracker(track, describe_recipe(module)["name"])
     config = config if config is not None else module.Config()
     monitor = choose_monitor(config)
     keras.utils.set_random_seed(config.seed)

@@ -51,6 +51,18 @@ def test_a_healthy_run_is_not_called_ill(planted):
     assert diagnose(planted("healthy"))["healthy"]
 
 
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_a_fit_that_barely_began_is_not_called_well(epochs, tmp_path):
+    config = resnet_digits.Config(
+        trainable_blocks=0, head_epochs=0, epochs=epochs, learning_rate=1e-6, seed=SEED
+    )
+    run = kerasft.fit(resnet_digits, config, runs_dir=tmp_path, progress=False)
+    found = diagnose(run)
+    assert not found["healthy"]
+    assert found["findings"][0]["name"] == "stopped_too_early"
+    assert "constant answer" in found["findings"][0]["evidence"]
+
+
 def test_the_next_command_keeps_what_was_given(planted):
     first = diagnose(planted("learning_rate_too_low"))["findings"][0]
     line = first["advice"][0]["command"]

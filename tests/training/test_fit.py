@@ -152,6 +152,13 @@ def test_colours_are_learned(preset, photos, tmp_path):
     assert fit(image_recipe, config, tmp_path).metrics["test"]["accuracy"] >= 0.8
 
 
+@pytest.mark.parametrize("family", ["resnet_v2", "efficientnet"])
+def test_an_augmented_image_family_fits_and_reloads(family, preset, photos, tmp_path):
+    config = image_config(preset, photos, preset=preset(family), augmentation="strong", epochs=1)
+    run = fit(image_recipe, config, tmp_path)
+    assert kerasft.evaluate(run)["loss"] == pytest.approx(run.metrics["test"]["loss"], abs=1e-5)
+
+
 def test_regression_speaks_in_the_unit_of_the_target(preset, prices, tmp_path):
     config = image_config(
         preset, prices, task="regression", epochs=25, learning_rate=3e-3, trainable_blocks=-1,

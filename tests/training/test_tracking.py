@@ -1,10 +1,12 @@
 """Other tools that watch a fit, through callbacks of their own."""
 
+import time
+
 import keras
 import pytest
 
 import kerasft
-from kerasft.errors import SettingError
+from kerasft.errors import NetworkError, SettingError
 from kerasft.recipes import minilm_tickets
 
 
@@ -55,3 +57,19 @@ def test_a_tracker_that_is_not_there_is_told_before_anything_else(config, tmp_pa
     with pytest.raises(SettingError, match=r"pip install 'kerasft\[mlflow\]'"):
         kerasft.fit(minilm_tickets, config, runs_dir=tmp_path, track="mlflow")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_server_that_is_away_and_a_store_that_refuses_are_told_first(
+    config, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    began = time.monotonic()
+    with pytest.raises(NetworkError, match=r"server http://127.0.0.1:9 cannot be reached"):
+        kerasft.fit(minilm_tickets, config, runs_dir=tmp_path, track="mlflow")
+    assert time.monotonic() - began < 20  # importing MLflow takes a while
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "tracked").as_uri())
+    monkeypatch.delenv("MLFLOW_ALLOW_FILE_STORE", raising=False)
+    with pytest.raises(SettingError, match=r"MLflow takes no run at .*database"):
+        kerasft.fit(minilm_tickets, config, runs_dir=tmp_path / "runs", track="mlflow")
+    assert not (tmp_path / "runs").exists()

@@ -16,7 +16,8 @@ from typing import Any
 from kerasft.catalog import load_recipe
 from kerasft.config import Config, from_dict, to_dict
 from kerasft.errors import KerasftError
-from kerasft.tiny_presets import IMAGE_FAMILIES, TEXT_FAMILIES
+from kerasft.testing.tiny_images import IMAGE_FAMILIES
+from kerasft.testing.tiny_texts import TEXT_FAMILIES
 
 FAMILIES: dict[str, Callable[[Path], Path | None]] = {**IMAGE_FAMILIES, **TEXT_FAMILIES}
 
