@@ -200,7 +200,7 @@ def stopped_too_early(facts: Facts) -> Finding | None:
         )
     elif barely_begun:
         evidence = (
-            f"After {len(val)} epochs of the main phase the validation loss is "
+            f"After epoch {len(val)} of the main phase the validation loss is "
             f"{number(val[-1])}, near the {number(facts.chance)} of a constant answer: too few to "
             "tell whether the learning rate is too low."
         )
@@ -211,7 +211,12 @@ def stopped_too_early(facts: Facts) -> Finding | None:
         "stopped_too_early",
         "The training stopped too early",
         evidence,
-        (Advice({"epochs": max(3 * epochs, epochs + 4)}, "The curve is not flat yet."),),
+        (
+            Advice(
+                {"epochs": max(3 * epochs, epochs + 4)},
+                "The curve is not flat yet." if still_falls else "Then the curve tells more.",
+            ),
+        ),
         causes=frozenset({"underfitting", "validation_too_small"}),
     )
 
