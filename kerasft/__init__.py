@@ -2,7 +2,7 @@
 
 The rooms, from the lowest; each imports only from those above it (a test reads the imports):
 
-    config, errors, network, presets, catalog, quiet    settings and names; standard library only
+    settings, config, errors, network, presets, ...    settings and names; standard library only
     data          sources -> splits -> arrays, prepared once -> batches
     models        backbones, blocks by depth, heads, objectives
     runs          the folder that a fit leaves behind
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kerasft.catalog import list_recipes, load_recipe
-    from kerasft.config import Config, ImageConfig, TextConfig, setting
+    from kerasft.config import Config, ImageConfig, TextConfig
     from kerasft.data import Data, Examples, Labels, Split, load_data, load_glyphs, prepare_data
     from kerasft.errors import (
         DamagedFileError,
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     )
     from kerasft.runs import Run, list_runs, load_run
     from kerasft.serving import export
+    from kerasft.settings import setting
     from kerasft.training import (
         climb_ladder,
         compile_model,
@@ -68,7 +69,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 _HOMES = {
     "kerasft.catalog": ("list_recipes", "load_recipe"),
-    "kerasft.config": ("Config", "ImageConfig", "TextConfig", "setting"),
+    "kerasft.config": ("Config", "ImageConfig", "TextConfig"),
     "kerasft.data": (
         "Data",
         "Examples",
@@ -102,6 +103,7 @@ _HOMES = {
     ),
     "kerasft.runs": ("Run", "list_runs", "load_run"),
     "kerasft.serving": ("export",),
+    "kerasft.settings": ("setting",),
     "kerasft.training": (
         "climb_ladder",
         "compile_model",

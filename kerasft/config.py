@@ -8,13 +8,13 @@ line, Python, a search and `dataclasses.replace` all meet the same message.
 from __future__ import annotations
 
 import dataclasses
-import math
-import types
 import typing
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from kerasft.errors import SettingError, did_you_mean
+from kerasft.settings import setting, settings
 
 TASKS = ("classification", "multilabel", "regression")
 # What a run is judged by, the most telling first; of LESS_IS_BETTER a smaller one is better.
@@ -26,149 +26,8 @@ MAIN_METRICS = {
 LESS_IS_BETTER = ("loss", "rmse", "mae")
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop", "lion")
 SCHEDULES = ("constant", "cosine", "linear", "exponential", "step", "plateau")
+LOSSES = {"cross_entropy": False, "focal": False, "squared": True, "absolute": True, "huber": True}
 ConfigType = typing.TypeVar("ConfigType", bound="Config")
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One setting as the command line and the documentation show it."""
-
-    name: str
-    type: type
-    optional: bool
-    default: Any
-    help: str
-    group: str
-    choices: tuple[Any, ...] | None
-    minimum: float | None
-    maximum: float | None
-    below: float | None
-    words: tuple[str, ...] = ()
-
-    def check(self, value: Any) -> Any:
-        """Returns `value` in the type of this setting, or raises SettingError."""
-        if (value is None and self.optional) or (isinstance(value, str) and value in self.words):
-            return value
-        converted = _convert(value, self.type)
-        if converted is None:
-            words = "".join(f" or {word}" for word in self.words)
-            self._refuse(f"must be {_words(self.type)}{words}", value)
-        if self.choices is not None and converted not in self.choices:
-            near = did_you_mean(str(value), map(str, self.choices))
-            self._refuse(f"must be one of {', '.join(map(str, self.choices))}", value, near)
-        if self.minimum is not None and converted < self.minimum:
-            self._refuse(f"must be at least {self.minimum:g}", value)
-        if self.maximum is not None and converted > self.maximum:
-            self._refuse(f"must be at most {self.maximum:g}", value)
-        if self.below is not None and converted >= self.below:
-            self._refuse(f"must be below {self.below:g}", value)
-        return converted
-
-    def _refuse(self, rule: str, value: Any, hint: str = "") -> typing.NoReturn:
-        raise SettingError(f"`{self.name}` {rule}. Received: {self.name}={value!r}.{hint}")
-
-
-def _words(kind: type) -> str:
-    names = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
-    return names[kind]
-
-
-def _convert(value: Any, kind: type) -> Any:
-    """Returns value as `kind`, or None where that would change its meaning."""
-    if kind is bool:
-        return value if isinstance(value, bool) else None
-    if kind is str:
-        return value if isinstance(value, str) else None
-    if isinstance(value, bool) or not (isinstance(value, (int, float)) or _is_scalar(value)):
-        return None
-    number = float(value)
-    if not math.isfinite(number) or (kind is int and number != int(number)):
-        return None
-    return kind(number) if kind is float else int(value)
-
-
-def _is_scalar(value: Any) -> bool:
-    """NumPy's numbers are welcome, without importing NumPy."""
-    return hasattr(value, "item") and getattr(value, "ndim", 1) == 0
-
-
-def setting(
-    default: Any,
-    help: str,
-    *,
-    group: str = "training",
-    choices: tuple[Any, ...] | None = None,
-    minimum: float | None = None,
-    maximum: float | None = None,
-    below: float | None = None,
-    words: tuple[str, ...] = (),
-) -> Any:
-    """Declares one field of a Config with its help text and range.
-
-    Args:
-        default: The value where none is given. None makes the setting optional.
-        help: One line, without a full stop, for the command line and the documentation.
-        group: The heading under which the command line lists the setting.
-        choices: The allowed values.
-        minimum: The smallest allowed value.
-        maximum: The largest allowed value.
-        below: A bound that the value must stay under.
-        words: What a number may be besides, such as auto.
-
-    Example:
-        >>> @dataclass(frozen=True, kw_only=True)
-        ... class Config(ImageConfig):
-        ...     zoom: float = setting(0.1, "Largest zoom", group="data", minimum=0, below=1)
-    """
-    metadata = {
-        "help": help,
-        "group": group,
-        "choices": choices,
-        "minimum": minimum,
-        "maximum": maximum,
-        "below": below,
-        "words": words,
-    }
-    return field(default=default, metadata=metadata)
-
-
-def settings(config: type[Config] | Config) -> dict[str, Setting]:
-    """Returns the settings of a Config class by name, in the order of declaration.
-
-    The help and the range of an overridden default come from the class that declared it.
-    """
-    kind = config if isinstance(config, type) else type(config)
-    hints = typing.get_type_hints(kind)
-    found = {}
-    for item in dataclasses.fields(kind):
-        metadata = next(
-            m
-            for base in kind.__mro__
-            if (m := _metadata(base, item.name)) is not None or base is object
-        )
-        base_type, optional = _base_type(hints[item.name])
-        if base_type not in (int, float, bool, str):
-            raise SettingError(
-                f"`{item.name}` of {kind.__qualname__} must be annotated int, float, bool, str "
-                f"or one of them with None. Received: {hints[item.name]}."
-            )
-        empty = {"help": "", "group": "recipe"}
-        rest = ("choices", "minimum", "maximum", "below")
-        known = {**empty, **dict.fromkeys(rest), "words": (), **(metadata or {})}
-        found[item.name] = Setting(item.name, base_type, optional, item.default, **known)
-    return found
-
-
-def _metadata(base: type, name: str) -> dict[str, Any] | None:
-    declared = getattr(base, "__dataclass_fields__", {}).get(name)
-    return dict(declared.metadata) if declared is not None and declared.metadata else None
-
-
-def _base_type(annotation: Any) -> tuple[type, bool]:
-    if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
-        members = [a for a in typing.get_args(annotation) if a is not types.NoneType]
-        return members[0], len(members) < len(typing.get_args(annotation))
-    return annotation, False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,18 +56,23 @@ class Config:
     kernel_l2: float = setting(0.0, "L2 penalty on the kernel of the output layer", group="model", minimum=0)
     backbone_l1: float = setting(0.0, "L1 penalty on the trained kernels of the backbone", group="model", minimum=0)
     backbone_l2: float = setting(0.0, "L2 penalty on the trained kernels of the backbone", group="model", minimum=0)
+    pretrained_l2: float = setting(0.0, "L2 penalty on how far trained kernels of the backbone are from their pretrained values (L2-SP)", group="model", minimum=0)
+    stochastic_depth: float | None = setting(None, "Largest share of examples for which a residual path of a trained block is left out, rising with depth (default: as the preset has it)", group="model", minimum=0, below=1)
 
     epochs: int = setting(10, "Passes over the training split in the main phase", minimum=1)
     head_epochs: int = setting(0, "Passes before it that train the output layer alone, on a frozen backbone", minimum=0)
+    unfreeze_every: int = setting(0, "Epochs of the main phase after which one more block trains, from the top: gradual unfreezing (0: all at once)", minimum=0)
     batch_size: int = setting(32, "Examples in one step", minimum=1)
     optimizer: str = setting("adamw", "How the weights are updated", choices=OPTIMIZERS)
     learning_rate: float = setting(1e-4, "Peak learning rate of the main phase (auto: found by a ramp before the fit, for both phases)", minimum=1e-9, maximum=100, words=("auto",))
     head_learning_rate: float = setting(1e-3, "Peak learning rate of the head phase", minimum=1e-9, maximum=100)
+    layer_decay: float = setting(1.0, "Factor of the learning rate from the output layer to the top block, and from each block to the one below; 0.65 to 0.95 are usual (1: one rate)", minimum=0.01, maximum=1)
     learning_rate_schedule: str = setting("cosine", "How the rate falls after its warm-up", choices=SCHEDULES)
     warmup_fraction: float = setting(0.1, "Share of a phase's steps in which the rate rises from 0", minimum=0, below=1)
     weight_decay: float = setting(0.01, "Decay of the weights per step and rate, never of bias and norm", minimum=0)
     momentum: float = setting(0.9, "Momentum of sgd", minimum=0, below=1)
     gradient_clip: float = setting(1.0, "Largest global norm of the gradient (0: no limit)", minimum=0)
+    loss: str = setting("auto", "What is minimised; auto: cross_entropy for classes, squared for numbers. focal: rare and hard examples weigh more; absolute and huber: outliers weigh less", choices=("auto", *LOSSES))
     label_smoothing: float = setting(0.0, "Share of each label spread over all classes (regression has none)", minimum=0, below=1)
     class_weight: str = setting("none", "balanced: examples of rare classes weigh more", choices=("none", "balanced"))
     patience: int = setting(3, "Epochs without a better monitor before a phase stops (0: never)", minimum=0)
@@ -224,21 +88,47 @@ class Config:
     def __post_init__(self) -> None:
         for name, item in settings(self).items():
             object.__setattr__(self, name, item.check(getattr(self, name)))
-        if self.validation_fraction + self.test_fraction > 0.8:
-            raise SettingError(
-                "`validation_fraction` and `test_fraction` must leave at least 0.2 for training. "
-                f"Received: {self.validation_fraction} and {self.test_fraction}."
-            )
-        if self.class_weight == "balanced" and self.task != "classification":
-            raise SettingError(
-                "`class_weight` can be balanced only for task=classification. "
-                f"Received: task={self.task!r}."
-            )
-        if self.target_transform != "none" and self.task != "regression":
-            raise SettingError(
-                "`target_transform` can be log only for task=regression. "
-                f"Received: task={self.task!r}."
-            )
+        for wrong, message in self._conflicts():
+            if wrong:
+                raise SettingError(message)
+
+    def _conflicts(self) -> Iterator[tuple[bool, str]]:
+        """Yields what settings cannot be together: whether they are, and the sentence for it."""
+        yield (
+            self.validation_fraction + self.test_fraction > 0.8,
+            "`validation_fraction` and `test_fraction` must leave at least 0.2 for training. "
+            f"Received: {self.validation_fraction} and {self.test_fraction}.",
+        )
+        yield (
+            self.class_weight == "balanced" and self.task != "classification",
+            "`class_weight` can be balanced only for task=classification. "
+            f"Received: task={self.task!r}.",
+        )
+        numbers = self.task == "regression"
+        yield (
+            self.target_transform != "none" and not numbers,
+            "`target_transform` can be log only for task=regression. "
+            f"Received: task={self.task!r}.",
+        )
+        fitting = ", ".join(name for name, number in LOSSES.items() if number == numbers)
+        yield (
+            LOSSES.get(self.loss, numbers) != numbers,
+            f"`loss` must be one of {fitting} for task={self.task}. Received: loss={self.loss!r}.",
+        )
+        yield (
+            self.lora_rank > 0 and self.trainable_blocks == 0,
+            "`lora_rank` needs trained blocks to put its adapters into. Received: "
+            f"lora_rank={self.lora_rank}, trainable_blocks=0.",
+        )
+        yield (
+            self.pretrained_l2 > 0 and self.lora_rank > 0,
+            "`pretrained_l2` has nothing to hold back beside `lora_rank`: kernels stay as they "
+            "were pretrained, and only the adapters train.",
+        )
+        yield (
+            self.pretrained_l2 > 0 and not self.pretrained,
+            "`pretrained_l2` needs the weights of the preset: leave --no-pretrained out.",
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,19 +139,32 @@ class ImageConfig(Config):
     image_column: str | None = setting(None, "Column of a table with the path of the image", group="data")
     image_size: int = setting(224, "Height and width, in pixels, to which images are brought", group="data", minimum=8, maximum=4096)
     resize: str = setting("crop", "How another aspect ratio is met: crop the middle, stretch, or pad with black", group="data", choices=("crop", "stretch", "pad"))
-    augmentation: str = setting("light", "Random changes of the training images", group="data", choices=("none", "light", "strong"))
+    augmentation: str = setting("light", "Random changes of the training images (randaugment: two of eleven, strong ones, another two in each batch)", group="data", choices=("none", "light", "strong", "randaugment"))
+    random_erasing: float = setting(0.0, "Share of the training images of which a patch is erased", group="data", minimum=0, maximum=1)
+    mixup: float = setting(0.0, "Strength with which pairs of training images are blended, labels with them; 0.2 is usual (0: never)", group="data", minimum=0, maximum=1)
+    cutmix: float = setting(0.0, "Strength with which a patch of another image is put into each, labels in proportion; 1 is usual (0: never)", group="data", minimum=0, maximum=1)
     horizontal_flip: bool = setting(True, "Whether augmentation mirrors images (not for digits or writing)", group="data")
     freeze_batch_norm: bool = setting(True, "Keep BatchNormalization of trained blocks frozen, with its pretrained statistics", group="model")
     pooling: str = setting("auto", "How the positions become one vector (auto: by family)", group="model", choices=("auto", "average", "max", "first"))
     # fmt: on
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not self.pretrained and self.trainable_blocks != 0 and self.freeze_batch_norm:
-            raise SettingError(
-                "`freeze_batch_norm` must be off for a backbone with random weights, whose "
-                "statistics mean nothing yet: add --no-freeze-batch-norm."
-            )
+    def _conflicts(self) -> Iterator[tuple[bool, str]]:
+        yield from super()._conflicts()
+        yield (
+            not self.pretrained and self.trainable_blocks != 0 and self.freeze_batch_norm,
+            "`freeze_batch_norm` must be off for a backbone with random weights, whose "
+            "statistics mean nothing yet: add --no-freeze-batch-norm.",
+        )
+        mixed = self.mixup > 0 or self.cutmix > 0
+        yield (
+            mixed and self.task == "regression",
+            "`mixup` and `cutmix` mix classes: there are none in task=regression.",
+        )
+        yield (
+            mixed and self.class_weight == "balanced",
+            "`mixup` and `cutmix` cannot go with class_weight=balanced: a mixed example is of two "
+            "classes, and has no weight of its own.",
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -272,6 +175,8 @@ class TextConfig(Config):
     text_column: str | None = setting(None, "Column of a table with the text", group="data")
     text_pair_column: str | None = setting(None, "Column of a table with the second text of a pair", group="data")
     sequence_length: int = setting(128, "Tokens after which a text is cut", group="data", minimum=4)
+    word_dropout: float = setting(0.0, "Share of the tokens of training texts that are masked at random", group="data", minimum=0, below=1)
+    freeze_embeddings: bool = setting(False, "Keep the tables of tokens and positions as they are, in trained blocks too", group="model")
     pooling: str = setting("auto", "How the tokens become one vector (auto: by family)", group="model", choices=("auto", "mean", "first", "last"))
     # fmt: on
 

@@ -5,8 +5,9 @@ import dataclasses
 import pytest
 
 import kerasft
-from kerasft.config import Config, ImageConfig, TextConfig, from_dict, settings, to_dict
+from kerasft.config import Config, ImageConfig, TextConfig, from_dict, to_dict
 from kerasft.errors import SettingError
+from kerasft.settings import settings
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

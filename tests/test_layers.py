@@ -7,9 +7,10 @@ import pytest
 
 import kerasft
 
-LOWEST = {"config", "errors", "network", "presets", "catalog", "quiet", "words"}
+LOWEST = {"settings", "config", "errors", "network", "presets", "catalog", "quiet", "words"}
 ALLOWED = {
-    "config": {"errors"},
+    "settings": {"errors"},
+    "config": {"errors", "settings"},
     "errors": set(),
     "words": set(),
     "quiet": set(),

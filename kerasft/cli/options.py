@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from kerasft.cli.output import shown
-from kerasft.config import Config, Setting, settings
+from kerasft.config import Config
 from kerasft.errors import SettingError, did_you_mean
+from kerasft.settings import Setting, settings
 
 _SHARED = {
     "json": (["--json"], "Write one JSON document to standard output"),

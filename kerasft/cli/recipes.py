@@ -11,9 +11,10 @@ import click
 from kerasft import catalog
 from kerasft.cli.options import SharedOptions, limits, setting_groups, wants
 from kerasft.cli.output import print_facts, print_json, print_table, shown
-from kerasft.config import Config, settings
+from kerasft.config import Config
 from kerasft.errors import SettingError
 from kerasft.quiet import quiet_start
+from kerasft.settings import settings
 
 
 @click.command("list", cls=SharedOptions)

@@ -17,6 +17,7 @@ from kerasft.data.examples import Data, Examples, Labels, Split
 from kerasft.data.inputs import read_inputs
 from kerasft.data.labels import encode
 from kerasft.data.memory import allocate
+from kerasft.data.mixing import make_mix
 from kerasft.data.preparation import load_data, prepare_data, prepare_inputs, prepare_split
 from kerasft.data.ragged import Ragged
 from kerasft.data.rendered import load_glyphs
@@ -36,6 +37,7 @@ __all__ = [
     "encode",
     "load_data",
     "load_glyphs",
+    "make_mix",
     "make_splits",
     "prepare_data",
     "prepare_inputs",

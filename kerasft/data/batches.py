@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerasft.data.mixing import Mix
 from kerasft.data.ragged import Ragged
 from kerasft.data.widths import COUNT, MULTIPLE, plan_widths
 
@@ -34,6 +35,8 @@ class Batches(keras.utils.PyDataset):
             predicts them faster. `order` tells where each example stood in the arrays.
         sample_weight: Weight of each example, shape (n,).
         lengths: Of the texts, shape (n,); by default what the `padding_mask` of x tells.
+        mix: Mixes the examples of a batch, of an array x and labels that are shares of classes;
+            seed, epoch and place of the batch alone decide how.
 
     Example:
         >>> batches = Batches(data.train.x, data.train.y, batch_size=32, shuffle=True)
@@ -51,8 +54,10 @@ class Batches(keras.utils.PyDataset):
         by_length: bool = False,
         sample_weight: np.ndarray | None = None,
         lengths: np.ndarray | None = None,
+        mix: Mix | None = None,
     ) -> None:
         super().__init__()
+        self.mix = mix
         self.x = x
         self.y = y
         self.batch_size = batch_size
@@ -154,8 +159,10 @@ class Batches(keras.utils.PyDataset):
             raise IndexError(f"There are {len(self)} batches. Received: index {index}.")
         index %= len(self)
         chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        x = self._take(self.x, chosen) if isinstance(self.x, dict) else self.x[chosen]
-        rest = (part[chosen] for part in (self.y, self.sample_weight) if part is not None)
+        x: Any = self._take(self.x, chosen) if isinstance(self.x, dict) else self.x[chosen]
+        rest = [part[chosen] for part in (self.y, self.sample_weight) if part is not None]
+        if self.mix is not None:
+            x, rest[0] = self.mix(x, rest[0], [self.seed, self.epoch, index])
         return x, *rest
 
     def _take(self, x: dict[str, Any], chosen: np.ndarray) -> dict[str, np.ndarray]:

@@ -19,7 +19,8 @@ def stream(batches: Any) -> Any:
     On TensorFlow a `tf.data.Dataset` with the signature of the arrays: Keras would look at the
     first batches to guess it, and call Python for every batch. Arrays of one shape are gathered
     in TensorFlow by the order of the epoch, which is asked for when the epoch begins; texts and
-    arrays of different length are put together in Python, ahead of the step that needs them.
+    arrays of different length are put together in Python, ahead of the step that needs them, and
+    so are mixed examples.
     Any other `keras.utils.PyDataset`, and every one on other backends, stays what it is.
 
     Args:
@@ -29,7 +30,8 @@ def stream(batches: Any) -> Any:
         return batches
     arrays = keras.tree.flatten([batches.x, batches.y, batches.sample_weight])
     arrays = [array for array in arrays if array is not None]
-    whole = not any(isinstance(array, (Ragged, np.memmap)) for array in arrays)
+    whole = batches.mix is None
+    whole = whole and not any(isinstance(array, (Ragged, np.memmap)) for array in arrays)
     whole = whole and (not isinstance(batches.x, dict) or _all_features(batches.x))
     if whole and sum(array.nbytes for array in arrays) <= _COPIED:
         return _gathered(batches)

@@ -15,7 +15,6 @@ from kerasft.models.objective import (
     choose_monitor,
     make_loss,
     make_metrics,
-    regularize_backbone,
 )
 
 __all__ = [
@@ -44,6 +43,5 @@ __all__ = [
     "merge_adapters",
     "pixel_scaling",
     "pool_tokens",
-    "regularize_backbone",
     "text_features",
 ]

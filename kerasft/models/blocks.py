@@ -19,6 +19,9 @@ import keras
 from kerasft.errors import SettingError
 from kerasft.models.families import UNUSED, block_outputs, opened
 
+# How layers name the share of what they drop: Dropout, and layers of residual paths.
+SHARES_DROPPED = ("rate", "drop_prob", "drop_path_rate")
+
 
 @dataclass(frozen=True)
 class Block:
@@ -168,10 +171,14 @@ def hold_still(layer: keras.layers.Layer, still: bool) -> None:
     compiling: a traced graph goes on as it was.
     """
     for inner in flatten_layers(layer):
-        if still and isinstance(getattr(inner, "rate", None), float) and inner.rate:
-            inner.rate_when_trained, inner.rate = inner.rate, 0.0
-        elif not still and hasattr(inner, "rate_when_trained"):
-            inner.rate = inner.rate_when_trained
+        for name in SHARES_DROPPED:
+            share = getattr(inner, name, None)
+            if still and isinstance(share, float) and share:
+                setattr(inner, f"{name}_when_trained", share)
+                setattr(inner, name, 0.0)
+            elif not still and hasattr(inner, f"{name}_when_trained"):
+                setattr(inner, name, getattr(inner, f"{name}_when_trained"))
+                delattr(inner, f"{name}_when_trained")
 
 
 def flatten_layers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:

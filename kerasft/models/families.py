@@ -114,15 +114,14 @@ def block_outputs(backbone: keras.Model) -> dict[str, Any]:
         SettingError: It is no Functional model, so that nothing tells its depth.
     """
     graph, layers = _open(backbone)
+    if not layers and getattr(backbone, "pyramid_outputs", None):
+        return dict(backbone.pyramid_outputs)
+    for name in _LISTS if not layers else ():
+        layers = layers or _last_of_groups(getattr(backbone, name, None) or ())
     if layers:
+        # A layer may be called several times, in this graph and in others: its last call here.
         made = {id(node.operation): node for node in nodes(graph)}
         return {layer.name: made[id(layer)].outputs[0] for layer in layers}
-    if getattr(backbone, "pyramid_outputs", None):
-        return dict(backbone.pyramid_outputs)
-    for name in _LISTS:
-        if getattr(backbone, name, None):
-            chosen = _last_of_groups(getattr(backbone, name))
-            return {layer.name: _last_output(layer) for layer in chosen}
     if not is_functional(graph):
         raise SettingError(
             f"The blocks of {type(backbone).__name__} are not known: it is no Functional model."
@@ -133,11 +132,6 @@ def block_outputs(backbone: keras.Model) -> dict[str, Any]:
 def _last_of_groups(layers: Any) -> list[Any]:
     """Returns one layer a block: ALBERT has groups of layers that are passed many times."""
     return [layer[-1] if isinstance(layer, list | tuple) else layer for layer in layers]
-
-
-def _last_output(layer: Any) -> Any:
-    # Keras' `output` is refused where a layer is called several times.
-    return layer._inbound_nodes[-1].outputs[0]
 
 
 def _levels(model: keras.Model) -> dict[str, Any]:

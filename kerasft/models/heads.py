@@ -9,12 +9,13 @@ import keras
 from kerasft.config import Config, ImageConfig, TextConfig
 from kerasft.data import Labels
 from kerasft.errors import SettingError
+from kerasft.models.adaptation import adapt
 from kerasft.models.augmentation import augment
 from kerasft.models.backbones import DEFAULT_SCALING, pixel_scaling
 from kerasft.models.blocks import body
 from kerasft.models.dials import DialedDropout, DialedL1L2
 from kerasft.models.families import has_class_token, is_decoder, opened
-from kerasft.models.lora import add_adapters
+from kerasft.models.words import mask_words
 
 
 def image_features(backbone: keras.Model, config: ImageConfig) -> tuple[Any, Any]:
@@ -22,7 +23,8 @@ def image_features(backbone: keras.Model, config: ImageConfig) -> tuple[Any, Any
 
     Args:
         backbone: As `load_backbone` gives it.
-        config: Its image_size, augmentation, horizontal_flip, preset and pooling are used.
+        config: Its image_size, augmentation, horizontal_flip, random_erasing, preset, pooling and
+            ways to tune (`adaptation.adapt`) are used.
 
     Returns:
         (inputs, features): pixels 0 to 255 of shape (batch, image_size, image_size, 3), and one
@@ -40,7 +42,12 @@ def image_features(backbone: keras.Model, config: ImageConfig) -> tuple[Any, Any
             f"Received: image_size={size}."
         )
     inputs = keras.Input((size, size, 3), dtype="uint8", name="image")
-    x = augment(inputs, strength=config.augmentation, horizontal_flip=config.horizontal_flip)
+    x = augment(
+        inputs,
+        strength=config.augmentation,
+        horizontal_flip=config.horizontal_flip,
+        random_erasing=config.random_erasing,
+    )
     scale, offset = pixel_scaling(config.preset) if config.preset else DEFAULT_SCALING
     x = keras.layers.Rescaling(scale, offset, name="scaling")(x)
     x = _part(backbone, graph.output, config)(x)
@@ -52,8 +59,7 @@ def image_features(backbone: keras.Model, config: ImageConfig) -> tuple[Any, Any
 
 def _part(backbone: keras.Model, output: Any, config: Config) -> keras.Model:
     part = body(backbone, output)
-    if config.lora_rank:
-        add_adapters(part, config.lora_rank)
+    adapt(part, config)
     return part
 
 
@@ -112,7 +118,10 @@ def text_features(backbone: keras.Model, config: TextConfig) -> tuple[Any, Any]:
     output = graph.output
     if isinstance(output, dict):
         output = output["pooled_output" if pooling == "first" else "sequence_output"]
-    states = _part(backbone, output, config)(inputs)
+    read = inputs
+    if config.word_dropout:
+        read = {**inputs, "token_ids": mask_words(inputs["token_ids"], config)}
+    states = _part(backbone, output, config)(read)
     if len(states.shape) == 2:  # the family's own pooler has pooled already
         return inputs, keras.ops.cast(states, "float32")
     return inputs, pool_tokens(states, inputs["padding_mask"], pooling)

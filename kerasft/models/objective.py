@@ -12,10 +12,7 @@ from keras import ops
 from kerasft.config import MAIN_METRICS, Config
 from kerasft.data import Labels
 from kerasft.errors import SettingError, did_you_mean
-from kerasft.models.blocks import find_blocks, flatten_layers
-from kerasft.models.dials import DialedL1L2
 
-_KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
 _SCORES = {"loss": "min", "accuracy": "max", "precision": "max", "recall": "max", "f1": "max"}
 # What can be monitored by task, and whether more is better.
 DIRECTIONS = {
@@ -48,10 +45,12 @@ def choose_monitor(config: Config) -> tuple[str, str]:
 
 
 def make_loss(config: Config, labels: Labels) -> Callable[[Any, Any], Any]:
-    """Returns the data loss of each example: cross-entropy, or the squared error.
+    """Returns the data loss of each example: cross-entropy, or the squared error, or as chosen.
 
     Args:
-        config: Its label_smoothing is used.
+        config: Its loss and label_smoothing are used. `focal` is the focal loss with a focus of
+            2 (Lin et al. 2017, arXiv 1708.02002), without weights of classes; `huber` is the
+            squared error, halved, below one standard deviation and linear above.
         labels: Task and, for regression, transform and standard deviation of the training
             targets: the model speaks in their unit, the loss in standard deviations (of their
             logarithm for transform `log`), so that learning rates and penalties do not depend
@@ -60,33 +59,61 @@ def make_loss(config: Config, labels: Labels) -> Callable[[Any, Any], Any]:
     Returns:
         A function of truth and predictions that gives one loss an example, shape (batch,).
     """
+    focal, smoothing = config.loss == "focal", config.label_smoothing
     if labels.task == "regression":
-        return _standardized_squared_error(labels.std, logarithm=labels.transform == "log")
+        size = {"absolute": ops.abs, "huber": _huber}.get(config.loss, ops.square)
+        return _standardized_error(labels.std, size, logarithm=labels.transform == "log")
     if labels.task == "multilabel":
-        return functools.partial(
-            keras.losses.binary_crossentropy, label_smoothing=config.label_smoothing
-        )
-    if config.label_smoothing == 0:
-        return keras.losses.sparse_categorical_crossentropy
-    return _smoothed_cross_entropy(labels.num_outputs, config.label_smoothing)
+        losses = keras.losses
+        chosen = losses.binary_focal_crossentropy if focal else losses.binary_crossentropy
+        return functools.partial(chosen, label_smoothing=smoothing)
+    if focal:
+        losses = keras.losses
+        chosen = functools.partial(losses.categorical_focal_crossentropy, alpha=1.0)
+        return _of_shares(labels.num_outputs, smoothing, chosen)
+    if smoothing or getattr(config, "mixup", 0) or getattr(config, "cutmix", 0):
+        return _of_shares(labels.num_outputs, smoothing, keras.losses.categorical_crossentropy)
+    return keras.losses.sparse_categorical_crossentropy
 
 
-def _standardized_squared_error(std: float, *, logarithm: bool) -> Callable[[Any, Any], Any]:
-    def standardized_squared_error(y_true: Any, y_pred: Any) -> Any:
+def _standardized_error(
+    std: float, size: Callable[[Any], Any], *, logarithm: bool
+) -> Callable[[Any, Any], Any]:
+    def standardized_error(y_true: Any, y_pred: Any) -> Any:
         y_true = ops.reshape(ops.cast(y_true, y_pred.dtype), ops.shape(y_pred))
         if logarithm:
             y_true, y_pred = ops.log(y_true), ops.log(y_pred)
-        return ops.mean(ops.square((y_true - y_pred) / std), axis=-1)
+        return ops.mean(size((y_true - y_pred) / std), axis=-1)
 
-    return standardized_squared_error
+    return standardized_error
 
 
-def _smoothed_cross_entropy(classes: int, smoothing: float) -> Callable[[Any, Any], Any]:
-    def smoothed_cross_entropy(y_true: Any, y_pred: Any) -> Any:
-        one_hot = ops.one_hot(ops.reshape(ops.cast(y_true, "int32"), (-1,)), classes)
-        return keras.losses.categorical_crossentropy(one_hot, y_pred, label_smoothing=smoothing)
+def _huber(error: Any) -> Any:
+    near = ops.minimum(ops.abs(error), 1.0)
+    return near * (ops.abs(error) - near / 2)
 
-    return smoothed_cross_entropy
+
+def _of_shares(classes: int, smoothing: float, loss: Callable[..., Any]) -> Callable[..., Any]:
+    """Returns a loss that takes shares of classes, as mixed examples have them, or indices."""
+
+    def cross_entropy(y_true: Any, y_pred: Any) -> Any:
+        return loss(_shares_of(y_true, classes), y_pred, label_smoothing=smoothing)
+
+    return cross_entropy
+
+
+def _shares_of(y_true: Any, classes: int) -> Any:
+    """Returns the share that each class has of an example: 1 and 0 where it is of one class."""
+    if len(y_true.shape) == 2 and y_true.shape[-1] == classes:
+        return y_true
+    return ops.one_hot(_class_of(y_true, classes), classes)
+
+
+def _class_of(y_true: Any, classes: int) -> Any:
+    """Returns the index of the class of each example, of mixed ones that with the largest share."""
+    if len(y_true.shape) == 2 and y_true.shape[-1] == classes:
+        return ops.argmax(y_true, axis=-1)
+    return ops.reshape(ops.cast(y_true, "int32"), (-1,))
 
 
 def make_metrics(labels: Labels) -> list[keras.metrics.Metric]:
@@ -101,13 +128,24 @@ def make_metrics(labels: Labels) -> list[keras.metrics.Metric]:
     accuracy = (
         keras.metrics.BinaryAccuracy(name="accuracy")
         if multilabel
-        else keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+        else _Accuracy(labels.num_outputs)
     )
     macro = [
         MacroScore(kind, labels.num_outputs, multilabel=multilabel, name=kind)
         for kind in ("precision", "recall", "f1")
     ]
     return [accuracy, *macro]
+
+
+class _Accuracy(keras.metrics.SparseCategoricalAccuracy):
+    """Keras' accuracy, also of mixed examples: their largest share counts."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__(name="accuracy")
+        self.classes = classes
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        super().update_state(_class_of(y_true, self.classes), y_pred, sample_weight)
 
 
 class _R2(keras.metrics.R2Score):
@@ -139,11 +177,10 @@ class MacroScore(keras.metrics.Metric):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Counts a batch; weights are ignored, as the score speaks of examples."""
         if self.multilabel:
-            actual = ops.cast(y_true, "float32")
+            actual = ops.cast(y_true >= 0.5, "float32")
             predicted = ops.cast(y_pred >= 0.5, "float32")
         else:
-            indices = ops.reshape(ops.cast(y_true, "int32"), (-1,))
-            actual = ops.one_hot(indices, self.classes, dtype="float32")
+            actual = ops.one_hot(_class_of(y_true, self.classes), self.classes, dtype="float32")
             predicted = ops.one_hot(ops.argmax(y_pred, axis=-1), self.classes, dtype="float32")
         self.hits.assign_add(ops.sum(actual * predicted, axis=0))
         self.predicted.assign_add(ops.sum(predicted, axis=0))
@@ -182,23 +219,3 @@ class DataLoss(keras.metrics.Mean):
             each = each * ops.cast(ops.reshape(sample_weight, ops.shape(each)), each.dtype)
         batch_size = ops.cast(ops.shape(y_pred)[0], "float32")
         super().update_state(ops.mean(each), sample_weight=batch_size)
-
-
-def regularize_backbone(model: keras.Model, *, l1: float, l2: float) -> None:
-    """Puts an L1 and L2 penalty on the kernels of the backbone inside `model`.
-
-    Keras counts it only while a kernel is trainable, and does not save it: call this after
-    every build, before compiling. A penalty that is there already gets the new factors: a graph
-    that was compiled with it follows.
-    """
-    penalty = DialedL1L2(l1, l2) if l1 or l2 else None
-    for block in find_blocks(model):
-        for layer in block.layers:
-            for inner in flatten_layers(layer):
-                for variable in inner.weights:
-                    if variable.name not in _KERNELS:
-                        continue
-                    if penalty is not None and isinstance(variable.regularizer, DialedL1L2):
-                        variable.regularizer.set(l1, l2)
-                    else:
-                        variable.regularizer = penalty

@@ -6,9 +6,11 @@ from typing import Any
 
 import keras
 
+from kerasft.training.rates import ByDepth, rate_scale
+
 
 @keras.saving.register_keras_serializable(package="kerasft")
-class FusedAdam(keras.optimizers.Adam):
+class FusedAdam(ByDepth, keras.optimizers.Adam):
     """Keras' Adam and AdamW (its `weight_decay` is decoupled), in fewer passes on TensorFlow.
 
     Keras updates a weight by a dozen operations, each a pass over memory. Here TensorFlow's own
@@ -41,13 +43,13 @@ class FusedAdam(keras.optimizers.Adam):
         step = tf.cast(self.iterations, tf.float32) + 1.0
         powers = tf.pow(float(self.beta_1), step), tf.pow(float(self.beta_2), step)
         for gradient, variable in zip(gradients, trainable_variables, strict=True):
-            decay = None
+            own, decay = rate * rate_scale(variable), None
             if self.weight_decay is not None and self._use_weight_decay(variable):
-                decay = rate * tf.cast(self.weight_decay, tf.float32)
+                decay = own * tf.cast(self.weight_decay, tf.float32)
             index = self._get_variable_index(variable)
             moments = self._momentums[index].value, self._velocities[index].value
             update = self._rows if isinstance(gradient, tf.IndexedSlices) else self._whole
-            update(variable.value, moments, gradient, rate, powers, decay)
+            update(variable.value, moments, gradient, own, powers, decay)
 
     def _can_fuse(self) -> bool:
         if keras.backend.backend() != "tensorflow":

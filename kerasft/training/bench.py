@@ -9,9 +9,9 @@ import numpy as np
 
 from kerasft.config import Config
 from kerasft.data import Data
-from kerasft.models import Cut, Dial, DialedDropout, DialedL1L2, regularize_backbone
+from kerasft.models import Cut, Dial, DialedDropout, DialedL1L2
 from kerasft.models.blocks import flatten_layers
-from kerasft.training.phases import Phase, compile_part, frozen_backbone, phase_schedule
+from kerasft.training.phases import Phase, compile_part, frozen_below, phase_schedule
 
 
 class Bench:
@@ -27,7 +27,7 @@ class Bench:
 
     def __init__(self, model: keras.Model, *, reused: bool = False) -> None:
         self.model, self.reused = model, reused
-        self._cuts: dict[bool, Cut] = {}
+        self._cuts: dict[int | None, Cut] = {}
         self._parts: dict[tuple[str, int], keras.Model] = {}
         self._decays: dict[int, Dial] = {}
         self._scalars: dict[int, list[Any]] = {}
@@ -40,8 +40,7 @@ class Bench:
     def take_over(self, fresh: keras.Model) -> None:
         """Sets weights, dropout and penalties to those of a fresh model of the same structure."""
         for index, penalty in self._penalties:
-            given = fresh.weights[index].regularizer
-            penalty.set(float(given.l1), float(given.l2))
+            penalty.take_over(fresh.weights[index].regularizer)
             self.model.weights[index].regularizer = penalty  # a kept backbone has the fresh one
         for own, new in zip(self.model.weights, fresh.weights, strict=True):
             if own is not new:  # a kept backbone is the same one in both
@@ -51,10 +50,10 @@ class Bench:
 
     def cut(self, phase: Phase) -> Cut:
         """Returns the cut of the model as it is frozen in a phase."""
-        if phase.backbone not in self._cuts:
-            with frozen_backbone(self.model, not phase.backbone):
-                self._cuts[phase.backbone] = Cut(self.model)
-        return self._cuts[phase.backbone]
+        if phase.blocks not in self._cuts:
+            with frozen_below(self.model, phase.blocks):
+                self._cuts[phase.blocks] = Cut(self.model)
+        return self._cuts[phase.blocks]
 
     def compiled(
         self,
@@ -81,8 +80,6 @@ class Bench:
         part = model
         if self.reused and model is self.model:
             part = keras.Model(model.input, model.output)  # each phase has a graph of its own
-        if config.backbone_l1 or config.backbone_l2:
-            regularize_backbone(self.model, l1=config.backbone_l1, l2=config.backbone_l2)
         compile_part(part, config, data, phase, steps_per_execution=steps_per_execution)
         # Were its variables made within the first step, that would be traced a second time.
         part.optimizer.build(part.trainable_variables)

@@ -20,7 +20,7 @@ import ml_dtypes
 import numpy as np
 
 from kerasft.config import Config
-from kerasft.data import Batches, Data, Ragged, Split, allocate, stream, text_lengths
+from kerasft.data import Batches, Data, Ragged, Split, allocate, make_mix, stream, text_lengths
 from kerasft.models import Cut
 from kerasft.models.cut import Part
 from kerasft.training.bench import Bench
@@ -110,7 +110,7 @@ class Features:
         """
         possible, against = [], {}
         for phase in phases:
-            if phase.backbone and config.trainable_blocks == -1:
+            if phase.blocks is None and config.trainable_blocks == -1:
                 continue  # nothing is frozen
             cut = bench.cut(phase)
             signatures = {} if cut.reason else cut.sign()
@@ -138,6 +138,8 @@ class Features:
         splits: tuple[Split, Split],
     ) -> str:
         """Returns why features of a phase cannot be kept, or nothing."""
+        if make_mix(config) is not None:
+            return "training images are mixed anew in every epoch (mixup, cutmix)"
         if not all(id(tensor) in signatures for tensor in cut.edge):
             return "a frozen layer does not tell its settings (get_config)"
         if any(None in tensor.shape[1:] for tensor in cut.edge):

@@ -19,7 +19,7 @@ from kerasft.data import Data, stream
 from kerasft.insight import RateCurve, suggest
 from kerasft.training.bench import Bench
 from kerasft.training.features import Features, View
-from kerasft.training.phases import Phase, frozen_backbone, make_batches, plan_phases
+from kerasft.training.phases import Phase, frozen_below, make_batches, plan_phases
 from kerasft.training.state import reseed
 
 LOWEST, HIGHEST = 1e-6, 10.0
@@ -59,11 +59,11 @@ def find_rates(
     model = bench.model
     reseed(model, config.seed)
     before = [variable.numpy() for variable in model.weights]
-    phases, curves = plan_phases(config), []
+    phases, curves = plan_phases(config, model), []
     views = (features or Features()).views(bench, phases, config, data, lambda line: None)
     try:
         for phase in phases:
-            with frozen_backbone(model, not phase.backbone):
+            with frozen_below(model, phase.blocks):
                 curve = _ramp(bench, config, data, phase, views[phase.name], steps)
                 curves.append(curve)
                 say(

@@ -21,7 +21,7 @@ from kerasft.training.callbacks import (
 from kerasft.training.features import Features, View
 from kerasft.training.phases import (
     Phase,
-    frozen_backbone,
+    frozen_below,
     make_batches,
     phase_schedule,
     plan_phases,
@@ -76,7 +76,7 @@ def train(
         begun.restore("seeds", seed_states(model))
         begun.restore_keeper(keeper)
         recorder.history[:] = begun.history
-    phases = plan_phases(config)
+    phases = plan_phases(config, model)
     views = (features or Features()).views(bench, phases, config, data, say)
     say("       each line below: training/validation")
     total, first = sum(phase.epochs for phase in phases), 0
@@ -91,7 +91,7 @@ def train(
                 if state is not None:
                     seeds, history = seed_states(model), recorder.history
                     more.append(SaveState(state, index, seeds, keeper, history, plateau))
-                with frozen_backbone(model, not phase.backbone):
+                with frozen_below(model, phase.blocks):
                     _fit_phase(
                         bench, config, data, phase, views[phase.name], keeper, recorder,
                         going_on, plateau,

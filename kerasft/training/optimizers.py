@@ -11,6 +11,7 @@ from keras import ops
 from kerasft.config import Config
 from kerasft.models import Dial
 from kerasft.training.adam import FusedAdam
+from kerasft.training.rates import SGD, Lion, RMSprop
 
 # Biases, and the scales and shifts of normalization: decaying them pulls towards nothing useful.
 UNDECAYED = ["bias", "gamma", "beta"]
@@ -108,12 +109,12 @@ def make_optimizer(config: Config, learning_rate: Any) -> Any:
         options["global_clipnorm"] = config.gradient_clip
     if config.optimizer == "sgd":
         options["momentum"] = config.momentum
-    kinds = {
+    kinds: dict[str, Any] = {
         "adam": FusedAdam,
         "adamw": FusedAdam,  # AdamW is Adam with a decay of its own by default
-        "sgd": keras.optimizers.SGD,
-        "rmsprop": keras.optimizers.RMSprop,
-        "lion": keras.optimizers.Lion,
+        "sgd": SGD,
+        "rmsprop": RMSprop,
+        "lion": Lion,
     }
     optimizer = kinds[config.optimizer](**options)
     if config.weight_decay:

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 
 from kerasft.config import Config
-from kerasft.data import Batches, Data, Labels, Split, class_weights, text_lengths
+from kerasft.data import Batches, Data, Labels, Split, class_weights, make_mix, text_lengths
 from kerasft.errors import DataError, SettingError
-from kerasft.models import DataLoss, find_blocks, make_loss, make_metrics, regularize_backbone
+from kerasft.models import DataLoss, find_blocks, make_loss, make_metrics
 from kerasft.models.blocks import flatten_layers, hold_still
 from kerasft.training.optimizers import make_optimizer, make_schedule
 
@@ -26,50 +27,66 @@ class Phase:
         name: `head` or `main`.
         epochs: Passes over the training split.
         learning_rate: Its peak rate.
-        backbone: Whether the backbone's trainable blocks are trained.
+        blocks: How many top blocks of the backbone are trained; None for those that the recipe
+            left trainable.
     """
 
     name: str
     epochs: int
     learning_rate: float
-    backbone: bool
+    blocks: int | None = None
 
 
-def plan_phases(config: Config) -> list[Phase]:
+def plan_phases(config: Config, model: keras.Model) -> list[Phase]:
     """Returns the phases that the settings ask for.
 
-    A head phase before a main phase that trains the head alone would be the same phase twice:
-    with trainable_blocks=0 its epochs are left out.
+    `head` trains the output layer alone, `main` what the recipe left trainable. Between them
+    gradual unfreezing has `top 1`, `top 2`, ..., with a block more in each (Howard and Ruder
+    2018, arXiv 1801.06146); each phase has a warm-up and a fall of the rate of its own.
+
+    Args:
+        config: Its epochs, head_epochs, unfreeze_every and rates are used.
+        model: Its trained blocks are counted where they are unfrozen one by one.
+
+    Raises:
+        SettingError: The rate is not found yet, or the epochs end before the last block.
     """
     if isinstance(config.learning_rate, str):
         raise SettingError(
             "`learning_rate=auto` is found by `kerasft fit` and `kerasft.fit` alone: give a number."
         )
-    main = Phase("main", config.epochs, config.learning_rate, True)
-    if config.head_epochs == 0 or config.trainable_blocks == 0:
-        return [main]
-    return [Phase("head", config.head_epochs, config.head_learning_rate, False), main]
+    head = [Phase("head", config.head_epochs, config.head_learning_rate, 0)]
+    top, every = [], config.unfreeze_every
+    if every:
+        trained = sum(block.trained_parameters > 0 for block in find_blocks(model))
+        top = [Phase(f"top {n}", every, config.learning_rate, n) for n in range(1, trained)]
+    epochs = config.epochs - every * len(top)
+    if epochs < 1:
+        raise SettingError(
+            f"`epochs` must be at least {every * len(top) + 1}, so that all {len(top) + 1} blocks "
+            f"are trained in the end. Received: epochs={config.epochs}, unfreeze_every={every}."
+        )
+    return [*head * bool(config.head_epochs), *top, Phase("main", epochs, config.learning_rate)]
 
 
 @contextlib.contextmanager
-def frozen_backbone(model: keras.Model, frozen: bool) -> Iterator[None]:
-    """Freezes the whole backbone for a while and gives back the freezing that was there before.
+def frozen_below(model: keras.Model, blocks: int | None) -> Iterator[None]:
+    """Freezes more of the backbone for a while and gives back the freezing that was there before.
 
     Args:
         model: A model with a backbone inside.
-        frozen: False leaves everything as it is.
+        blocks: How many top blocks stay as they are; None for all.
     """
-    layers = [
-        inner for block in find_blocks(model) for x in block.layers for inner in flatten_layers(x)
-    ]
+    found = find_blocks(model)
+    lower = () if blocks is None else found[: len(found) - blocks]
+    layers = [inner for block in lower for x in block.layers for inner in flatten_layers(x)]
     before = [layer.trainable for layer in layers]
     # Those of single weights too: a layer's flag would overwrite them.
     flags = [(v, v.trainable) for layer in layers for v in layer.weights]
     try:
-        if frozen:
-            for layer in layers:
-                layer.trainable = False
-                hold_still(layer, True)
+        for layer in layers:
+            layer.trainable = False
+            hold_still(layer, True)
         yield
     finally:
         # Parents stand before their children, whose flags they would overwrite.
@@ -117,15 +134,19 @@ def make_batches(
     weights = None
     if training and config.class_weight == "balanced":
         weights = class_weights(split.y, labels.num_outputs)[split.y].astype("float32")
+    mix, y = (make_mix(config) if training else None), split.y
+    if mix is not None and y.ndim == 1:
+        y = np.eye(labels.num_outputs, dtype="float32")[y]
     return Batches(
         split.x if x is None else x,
-        split.y,
+        y,
         batch_size=config.batch_size,
         seed=config.seed,
         shuffle=training,
         by_length=not training,
         sample_weight=weights,
         lengths=text_lengths(split.x),
+        mix=mix,
     )
 
 
@@ -164,9 +185,7 @@ def compile_model(
     """
     if data.train is None:
         raise DataError("There are no training examples to compile the model for.")
-    if config.backbone_l1 or config.backbone_l2:
-        regularize_backbone(model, l1=config.backbone_l1, l2=config.backbone_l2)
-    compile_part(model, config, data, phase or plan_phases(config)[-1])
+    compile_part(model, config, data, phase or plan_phases(config, model)[-1])
 
 
 def compile_part(

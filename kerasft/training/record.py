@@ -89,7 +89,7 @@ def announce(
     write(f"model  {source}{'' if config.pretrained else ' (random weights)'}")
     for line in block_table(model).splitlines():
         write(f"       {line}")
-    for phase in plan_phases(config):
+    for phase in plan_phases(config, model):
         plural = "" if phase.epochs == 1 else "s"
         write(
             f"phase  {phase.name}: {phase.epochs} epoch{plural}, {config.optimizer} at "

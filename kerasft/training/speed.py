@@ -78,7 +78,7 @@ def measure_speeds(
     """Returns how fast each phase was trained that was, by its name; see `measure_speed`."""
     found = {
         phase.name: measure_speed(bench, phase, views[phase.name], config, data, history)
-        for phase in plan_phases(config)
+        for phase in plan_phases(config, bench.model)
     }
     return {name: speed for name, speed in found.items() if speed is not None}
 

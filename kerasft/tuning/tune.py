@@ -150,7 +150,7 @@ def _finish(search: Search) -> Search:
 
 
 def _display(plan: Plan, folder: Path, planned: int | None, stream: TextIO | None) -> Display:
-    heads = plan.config.head_epochs if plan.config.trainable_blocks else 0
+    heads = plan.config.head_epochs
     return Display(
         lambda trial: trial_folder(folder, trial),
         {hp.name: getattr(plan.config, hp.name) for hp in plan.space.space},

@@ -17,11 +17,12 @@ from typing import Any
 
 import keras
 
-from kerasft.config import Config, ConfigType, settings, to_dict
+from kerasft.config import Config, ConfigType, to_dict
 from kerasft.data import Data
 from kerasft.errors import DataError
-from kerasft.models import DialedDropout, DialedL1L2, kept_backbones, regularize_backbone
+from kerasft.models import DialedDropout, DialedL1L2, kept_backbones
 from kerasft.models.blocks import flatten_layers
+from kerasft.settings import settings
 from kerasft.training.bench import Bench
 from kerasft.training.features import Features
 from kerasft.training.precision import choose_precision
@@ -33,6 +34,10 @@ _STRUCTURE = (
     "momentum",
     "gradient_clip",
     "label_smoothing",
+    "layer_decay",
+    "loss",
+    "mixup",
+    "cutmix",
     "class_weight",
     "precision",
     "task",
@@ -87,7 +92,6 @@ class Workshop:
         keras.utils.set_random_seed(config.seed)
         with self._backbones:
             fresh = self.recipe.build_model(config, data)
-        regularize_backbone(fresh, l1=config.backbone_l1, l2=config.backbone_l2)
         key = structure(fresh, config)
         if key is None:
             return Bench(fresh)
@@ -114,10 +118,9 @@ def structure(model: keras.Model, config: Config) -> str | None:
         return None
     parts = [_describe(operation) for operation in model.operations]
     parts += [_describe(layer) for layer in flatten_layers(model)[1:]]
-    training = {name: to_dict(config)[name] for name in _STRUCTURE}
+    training = {name: to_dict(config).get(name) for name in _STRUCTURE}
     present = [
-        [tuple(v.shape), bool(v.trainable), isinstance(v.regularizer, DialedL1L2)]
-        for v in model.weights
+        [tuple(v.shape), bool(v.trainable), type(v.regularizer).__name__] for v in model.weights
     ]
     decays = config.weight_decay > 0
     return json.dumps([parts, training, present, decays], sort_keys=True, default=repr)

@@ -30,7 +30,7 @@ def measure_forward(config: Any, data: Any) -> float:
 
     with precision(config.precision):
         bench = Bench(recipe.build_model(config, data))
-        phases = plan_phases(config)
+        phases = plan_phases(config, bench.model)
         cut = bench.cut(phases[0])
         cut.sign()
         began = time.monotonic()

@@ -45,7 +45,7 @@ def add_settings(parser: argparse.ArgumentParser, recipe: str, epochs: int) -> N
 def read_settings(arguments: argparse.Namespace) -> tuple[Any, Any]:
     """Returns the recipe and its settings: one phase, without early stopping."""
     from kerasft.catalog import load_recipe
-    from kerasft.config import settings
+    from kerasft.settings import settings
 
     recipe = load_recipe(arguments.recipe)
     known = settings(recipe.Config)

@@ -85,7 +85,7 @@ def run_kerasft(texts: list[str], labels: list[str], task: dict[str, Any]) -> di
         views = train(bench, config, data, keeper, recorder)
     seconds = [row["seconds"] for row in recorder.history]
     seconds[0] = time.monotonic() - began - sum(seconds[1:])
-    (phase,) = plan_phases(config)
+    (phase,) = plan_phases(config, model)
     speed = measure_speed(bench, phase, views[phase.name], config, data, recorder.history)
     return {"seconds": seconds, "speed": speed}
 

@@ -7,8 +7,8 @@ import shlex
 import pytest
 
 from kerasft import catalog
-from kerasft.config import settings
 from kerasft.errors import DataError
+from kerasft.settings import settings
 
 RECIPES = [recipe.name for recipe in catalog.list_recipes()]
 

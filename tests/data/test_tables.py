@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from kerasft.config import ImageConfig, TextConfig, setting
+from kerasft.config import ImageConfig, TextConfig
 from kerasft.data import load_data, read_dataset
 from kerasft.errors import DataError, SettingError
+from kerasft.settings import setting
 
 
 def rows(count, classes=("a", "b")):

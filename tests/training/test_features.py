@@ -130,7 +130,7 @@ def test_trainings_share_features_and_higher_ones_come_from_lower_ones(texts, mo
     for blocks in (1, 1, 0):
         one = dataclasses.replace(config, trainable_blocks=blocks)
         bench = Bench(minilm_tickets.build_model(one, data))
-        views = features.views(bench, plan_phases(one), one, data, lambda line: None)
+        views = features.views(bench, plan_phases(one, bench.model), one, data, lambda line: None)
         assert views["main"].model is not bench.model
     # Training and validation split for the first, nothing for the second, and for the third
     # from the first one's features: no token is read again.
@@ -144,7 +144,7 @@ def test_what_was_used_longest_ago_is_dropped(texts):
     for blocks in (1, 0):
         one = dataclasses.replace(config, trainable_blocks=blocks, cache_gigabytes=2e-3)
         bench = Bench(minilm_tickets.build_model(one, data))
-        features.views(bench, plan_phases(one), one, data, lambda line: None)
+        features.views(bench, plan_phases(one, bench.model), one, data, lambda line: None)
     before = len(features._kept)
     features._forget(1e-9)
     assert before == 4

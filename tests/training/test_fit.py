@@ -11,7 +11,7 @@ from kerasft.errors import DamagedFileError, DivergedError, ResumeError, Setting
 from kerasft.recipes import minilm_tickets as text_recipe
 from kerasft.recipes import resnet_digits as image_recipe
 from kerasft.training.evaluation import predict_arrays
-from kerasft.training.phases import changing_weights, frozen_backbone
+from kerasft.training.phases import changing_weights, frozen_below
 
 
 def image_config(get_preset, photos, **settings):
@@ -115,7 +115,7 @@ def test_the_head_phase_leaves_the_backbone_alone(preset, photos):
     config = image_config(preset, photos)
     model = image_recipe.build_model(config, image_recipe.load_data(config))
     flags = [v.path for v in model.trainable_weights]
-    with frozen_backbone(model, True):
+    with frozen_below(model, 0):
         assert {v.path.split("/")[0] for v in model.trainable_weights} == {"head"}
     assert [v.path for v in model.trainable_weights] == flags
 

@@ -1,0 +1,147 @@
+"""How the trained blocks of a backbone are trained, besides how many there are.
+
+Every way is a setting, and they compose: what cannot go together is refused by the settings
+themselves (`kerasft.config`). Called once, when a backbone becomes part of a model.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerasft.config import Config, TextConfig
+from kerasft.errors import SettingError
+from kerasft.models.blocks import Block, find_blocks, flatten_layers
+from kerasft.models.dials import DialedL1L2
+from kerasft.models.lora import add_adapters
+
+_KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
+# Layers of residual paths that are left out at random, and how they name the share of it. Keras'
+# Dropout is one where it drops whole examples.
+_PATHS = {"DropPath": ("drop_prob", "rate"), "DINOV3DropPath": ("drop_prob",),
+          "StochasticDepth": ("drop_path_rate",)}  # fmt: skip
+
+
+def adapt(part: keras.Model, config: Config) -> None:
+    """Prepares a frozen backbone for the way in which its trained blocks are to be trained.
+
+    Args:
+        part: As `blocks.body` gives it, frozen by depth.
+        config: Its lora_rank, freeze_embeddings, stochastic_depth, backbone_l1, backbone_l2,
+            pretrained_l2 and layer_decay are used.
+
+    Raises:
+        SettingError: The family has nothing that a setting could change.
+    """
+    if isinstance(config, TextConfig) and config.freeze_embeddings:
+        freeze_embeddings(part)
+    set_stochastic_depth(part, config.stochastic_depth)
+    if config.lora_rank:
+        add_adapters(part, config.lora_rank)
+    penalize(part, config)
+    scale_rates(part, config.layer_decay)
+
+
+def freeze_embeddings(part: keras.Model) -> None:
+    """Freezes the tables of tokens and positions, which hold most weights of small text models.
+
+    Rare words get a gradient in few batches only: their rows hardly gain from a small data set.
+    """
+    for layer in _layers(find_blocks(part)):
+        if type(layer).__name__.endswith(("Embedding", "Embeddings")) and layer.trainable:
+            layer.trainable = False
+
+
+def set_stochastic_depth(part: keras.Model, largest: float | None) -> None:
+    """Sets the shares with which residual paths of trained blocks are left out in training.
+
+    They rise linearly with depth to the largest (Huang et al. 2016, arXiv 1603.09382). Paths of
+    frozen blocks are never left out.
+
+    Args:
+        part: A backbone, frozen by depth.
+        largest: None for the shares that the preset has.
+
+    Raises:
+        SettingError: No block has such layers.
+    """
+    blocks = find_blocks(part)
+    paths = [layer for layer in _layers(blocks) if _share_name(layer)]
+    if not paths and largest is not None:
+        raise SettingError(
+            "`stochastic_depth` needs a family whose residual paths can be left out (EfficientNet, "
+            "Swin, MiT): this backbone has no such layers."
+        )
+    trained = {id(x) for x in _layers([b for b in blocks if b.trained_parameters])}
+    for index, layer in enumerate(paths, 1):
+        if id(layer) not in trained:
+            continue
+        name = _share_name(layer)
+        if not hasattr(layer, "share_of_preset"):  # a kept backbone comes here again
+            layer.share_of_preset = getattr(layer, name)
+        share = layer.share_of_preset if largest is None else largest * index / len(paths)
+        setattr(layer, name, share)
+
+
+def _share_name(layer: Any) -> str:
+    if isinstance(layer, keras.layers.Dropout):
+        shape = layer.noise_shape
+        return "rate" if shape and set(shape[1:]) == {1} else ""
+    names = _PATHS.get(type(layer).__name__, ())
+    return next((name for name in names if hasattr(layer, name)), "")
+
+
+def penalize(part: keras.Model, config: Config) -> None:
+    """Puts the penalties of the settings on the kernels of the backbone.
+
+    Keras counts them only while a kernel is trainable, and does not save them.
+    """
+    anchored = config.pretrained_l2 > 0
+    wanted = anchored or config.backbone_l1 or config.backbone_l2
+    shared = DialedL1L2(config.backbone_l1, config.backbone_l2) if wanted else None
+    for layer in _layers(find_blocks(part)):
+        for variable in layer.weights:
+            if variable.name in _KERNELS:
+                near = anchored and variable.trainable
+                variable.regularizer = NearPretrained(config, variable) if near else shared
+
+
+class NearPretrained(DialedL1L2):
+    """A penalty that also grows with the distance of a kernel from its pretrained values.
+
+    L2-SP of Li, Grandvalet and Davoine 2018 (arXiv 1802.01483), who found 0.01 to 1 (of half the
+    squares) to suit most; it is meant to take the place of a decay towards zero.
+
+    Args:
+        config: Its backbone_l1, backbone_l2 and pretrained_l2 are the factors.
+        kernel: Holds its pretrained values now.
+    """
+
+    def __init__(self, config: Config, kernel: Any) -> None:
+        super().__init__(config.backbone_l1, config.backbone_l2, config.pretrained_l2)
+        values = np.array(keras.ops.convert_to_numpy(kernel), "float32")
+        self.pretrained = keras.Variable(values, trainable=False)
+
+    def __call__(self, x: Any) -> Any:
+        """Returns the penalty of a kernel."""
+        distance = keras.ops.sum(keras.ops.square(x - keras.ops.cast(self.pretrained, x.dtype)))
+        return super().__call__(x) + self.distance.read(x.dtype) * distance
+
+
+def scale_rates(part: keras.Model, decay: float) -> None:
+    """Tells every weight its share of the learning rate, which the optimizers read.
+
+    The output layer has the whole of it, the top block `decay` of it, the next `decay` of that
+    (Howard and Ruder 2018, arXiv 1801.06146; as BEiT and ELECTRA use it).
+    """
+    for depth, block in enumerate(reversed(find_blocks(part)), 1):
+        for layer in block.layers:
+            for variable in layer.weights:
+                variable.rate_scale = decay**depth
+
+
+def _layers(blocks: Any) -> list[Any]:
+    found: list[Block] = list(blocks)
+    return [inner for b in found for layer in b.layers for inner in flatten_layers(layer)]

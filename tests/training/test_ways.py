@@ -1,0 +1,112 @@
+"""Fits in every way to tune and with every objective: they learn, and what must rest rests."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+import kerasft
+from kerasft.models import find_blocks
+from kerasft.recipes import minilm_tickets, resnet_digits
+
+LEARNS = {"epochs": 6, "head_epochs": 0, "batch_size": 8, "patience": 0, "dropout": 0.0}
+
+
+@pytest.fixture
+def texts(preset, reviews):
+    return minilm_tickets.Config(
+        preset=preset("bert"), dataset=reviews, sequence_length=16, trainable_blocks=2,
+        learning_rate=1e-2, **LEARNS,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def images(photos):
+    return resnet_digits.Config(
+        dataset=photos, image_size=16, augmentation="none", trainable_blocks=1,
+        learning_rate=3e-3, **LEARNS,
+    )  # fmt: skip
+
+
+def fitted(recipe, config, folder):
+    return kerasft.fit(recipe, config, runs_dir=folder, progress=False)
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        {"unfreeze_every": 2, "head_epochs": 1},
+        {"layer_decay": 0.7, "optimizer": "adamw"},
+        {"layer_decay": 0.7, "optimizer": "rmsprop"},
+        {"pretrained_l2": 0.01, "freeze_embeddings": True, "trainable_blocks": -1},
+        {"word_dropout": 0.2},
+        {
+            "lora_rank": 4,
+            "layer_decay": 0.9,
+            "unfreeze_every": 4,
+            "epochs": 10,
+            "learning_rate": 5e-2,
+        },
+        {"loss": "focal", "label_smoothing": 0.05},
+    ],
+    ids=lambda way: "-".join(map(str, way)),
+)
+def test_texts_are_learned_in_this_way(way, texts, tmp_path):
+    run = fitted(minilm_tickets, dataclasses.replace(texts, **way), tmp_path)
+    assert run.metrics["test"]["accuracy"] >= 0.8
+    found = kerasft.evaluate(run)
+    assert found["loss"] == pytest.approx(run.metrics["test"]["loss"], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        {"mixup": 0.2, "cutmix": 1.0},
+        {"augmentation": "randaugment", "random_erasing": 0.3},
+    ],
+    ids=lambda way: "-".join(map(str, way)),
+)
+def test_images_are_learned_in_this_way(way, images, tmp_path):
+    run = fitted(resnet_digits, dataclasses.replace(images, **way), tmp_path)
+    assert run.metrics["test"]["accuracy"] >= 0.8
+
+
+@pytest.mark.parametrize("loss", ["absolute", "huber"])
+def test_numbers_are_learned_with_another_loss(loss, prices, tmp_path):
+    config = resnet_digits.Config(
+        dataset=prices, task="regression", label_column="price", image_size=16, loss=loss,
+        augmentation="none", trainable_blocks=1, learning_rate=3e-3, **{**LEARNS, "epochs": 12},
+    )  # fmt: skip
+    run = fitted(resnet_digits, config, tmp_path)
+    assert run.metrics["test"]["r2"] > 0.5
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd", "lion"])
+def test_lower_blocks_move_by_smaller_steps(optimizer, texts, tmp_path):
+    def moved(decay):
+        config = dataclasses.replace(
+            texts, layer_decay=decay, optimizer=optimizer, epochs=1, learning_rate=1e-3,
+            weight_decay=0.0, gradient_clip=0.0, trainable_blocks=-1,
+        )  # fmt: skip
+        run = fitted(minilm_tickets, config, tmp_path)
+        after, before = kerasft.load_model(run).model, minilm_tickets.build_model(
+            config, minilm_tickets.load_data(config))  # fmt: skip
+        return [
+            np.sqrt(np.mean([np.mean((a.numpy() - b.numpy()) ** 2)
+                             for la, lb in zip(one.layers, two.layers, strict=True)
+                             for a, b in zip(la.weights, lb.weights, strict=True)]))
+            for one, two in zip(find_blocks(after), find_blocks(before), strict=True)
+        ]  # fmt: skip
+
+    usual, decayed = moved(1.0), moved(0.1)
+    shares = [d / u for d, u in zip(decayed, usual, strict=True)]
+    assert shares == sorted(shares)  # the lowest block least
+    assert shares[0] < 0.2 * shares[-1]
+
+
+def test_gradual_unfreezing_trains_lower_blocks_later(texts, tmp_path):
+    config = dataclasses.replace(texts, unfreeze_every=2, epochs=4)
+    run = fitted(minilm_tickets, config, tmp_path)
+    assert [row["phase"] for row in run.history] == ["top 1", "top 1", "main", "main"]
+    log = (run.path / "run.log").read_text()
+    assert "phase  top 1: 2 epochs" in log
