@@ -24,15 +24,15 @@ class Columns:
 
     Attributes:
         inputs: One name, or two for pairs of texts.
-        label: The name of the label.
+        labels: The name of the label, or several that are 0 or 1 each.
         image: Whether the input is an image.
-        read_label: From TFDS' value and its origin to a label of the task.
+        read_label: From TFDS' values of these and their origin to a label of the task.
     """
 
     inputs: tuple[str, ...]
-    label: str
+    labels: tuple[str, ...]
     image: bool
-    read_label: Callable[[Any, str], Any]
+    read_label: Callable[[list[Any], str], Any]
 
 
 def find_columns(config: Config, info: Any, name: str) -> Columns:
@@ -51,8 +51,32 @@ def find_columns(config: Config, info: Any, name: str) -> Columns:
     supervised = [key for key in info.supervised_keys or () if isinstance(key, str)]
     image = isinstance(config, ImageConfig)
     inputs = (_image if image else _texts)(config, features, supervised, name)
+    flags = _flags(config, features, name)
+    if flags:
+        return Columns(inputs, flags, image, lambda values, origin: _set(flags, values))
     label = _label(config, features, supervised, inputs, name)
-    return Columns(inputs, label, image, _label_reader(config, features[label], label, name))
+    read = _label_reader(config, features[label], label, name)
+    return Columns(inputs, (label,), image, lambda values, origin: read(values[0], origin))
+
+
+def _flags(config: Config, features: dict[str, Any], name: str) -> tuple[str, ...]:
+    """Returns the features that label_column names where it names several."""
+    parts = [part.strip() for part in (config.label_column or "").split(",")]
+    if config.task != "multilabel" or len(parts) < 2:
+        return ()
+    unknown = next((part for part in parts if part not in features), None)
+    if unknown is None:
+        return tuple(parts)
+    if own_setting(config, "label_column") is None:  # that of the recipe's own data
+        return ()
+    raise DataError(
+        f"tfds:{name} has no feature {unknown!r}.{did_you_mean(unknown, features)} Its features "
+        f"are: {', '.join(features)}. Name the labels with --label-column."
+    )
+
+
+def _set(flags: tuple[str, ...], values: list[Any]) -> tuple[str, ...]:
+    return tuple(sorted(flag for flag, value in zip(flags, values, strict=True) if value > 0))
 
 
 def _named(config: Config, setting: str, features: dict[str, Any], name: str) -> str | None:

@@ -27,7 +27,26 @@ def load_preprocessor(config: TextConfig) -> Any:
     Raises:
         SettingError: The preset has no tokenizer.
     """
-    return _load(resolve(config.preset).location, config.sequence_length)
+    arguments = resolve(config.preset).location, config.sequence_length
+    if not _is_alive(_load(*arguments)):
+        for kept in (_load, _token_graph, _length_graph):
+            kept.cache_clear()
+    return _load(*arguments)
+
+
+def _is_alive(preprocessor: Any) -> bool:
+    """Tells whether a kept tokenizer still works.
+
+    TensorFlow drops the vocabulary of a SentencePiece tokenizer when seeds are set: its operation
+    owns it, and `tf.random.set_seed` forgets operations.
+    """
+    import tensorflow as tf
+
+    try:
+        _token_graph(preprocessor, 1)(tf.constant([""]))
+    except tf.errors.NotFoundError:
+        return False
+    return True
 
 
 @functools.lru_cache(maxsize=8)

@@ -203,7 +203,7 @@ def _bases(name: str) -> list[str]:
 def _read_split(config: Config, builder: Any, split: str, columns: Columns) -> Examples:
     import tensorflow_datasets as tfds
 
-    wanted = dict.fromkeys((*columns.inputs, columns.label), True)
+    wanted = dict.fromkeys((*columns.inputs, *columns.labels), True)
     # Images stay the bytes of their files: one decoder reads them, whatever their source.
     skip = {columns.inputs[0]: tfds.decode.SkipDecoding()} if columns.image else None
     decoders = tfds.decode.PartialDecoding(wanted, decoders=skip)
@@ -223,4 +223,5 @@ def _rows(rows: Any, columns: Columns, split: str) -> Iterator[tuple[Any, Any]]:
         values = [row[name] for name in columns.inputs]
         texts = values if columns.image else [value.decode("utf-8") for value in values]
         item = texts[0] if len(texts) == 1 else tuple(texts)
-        yield item, columns.read_label(row[columns.label], f"example {index} of split {split!r}")
+        labels = [row[name] for name in columns.labels]
+        yield item, columns.read_label(labels, f"example {index} of split {split!r}")

@@ -33,6 +33,16 @@ def test_tokens_are_those_of_the_preset(config):
     assert np.asarray(expected["padding_mask"])[:, width:].sum() == 0
 
 
+@pytest.mark.parametrize("family", ["albert", "bert"])
+def test_a_kept_tokenizer_outlives_new_seeds(family, preset):
+    import keras
+
+    config = TextConfig(preset=preset(family), sequence_length=16)
+    before = prepare_inputs(config, examples(TEXTS))["token_ids"]
+    keras.utils.set_random_seed(1)
+    np.testing.assert_array_equal(prepare_inputs(config, examples(TEXTS))["token_ids"], before)
+
+
 def test_length_is_that_of_the_longest_text(preset):
     config = TextConfig(preset=preset("bert"))
     assert prepare_inputs(config, examples(["a cat"]))["token_ids"].shape == (1, 8)

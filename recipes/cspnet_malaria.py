@@ -1,0 +1,48 @@
+"""Find malaria in a blood cell: CSP-Darknet-53 on images of cells.
+
+27,558 cells, infected or not; only a training split is given, so validation and test are made.
+Downloads: malaria through TFDS (337 MiB), csp_darknet_53_ra_imagenet through KerasHub (27.6
+million parameters).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import kerasft
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(kerasft.ImageConfig):
+    """Settings that differ from the common defaults."""
+
+    preset: str = "csp_darknet_53_ra_imagenet"
+    dataset: str = "tfds:malaria"
+    image_size: int = 128
+    trainable_blocks: int = 2
+    head_epochs: int = 2
+    epochs: int = 5
+    learning_rate: float = 0.0001
+
+
+def load_data(config: Config) -> kerasft.Data:
+    """Reads the examples and brings them to arrays."""
+    return kerasft.load_data(config)
+
+
+def build_model(config: Config, data: kerasft.Data) -> Any:
+    """Returns a keras.Model: backbone, frozen by depth, and head."""
+    import keras
+
+    backbone = kerasft.load_backbone(config.preset, pretrained=config.pretrained)
+    kerasft.freeze(backbone, config.trainable_blocks, freeze_batch_norm=config.freeze_batch_norm)
+    inputs, features = kerasft.image_features(backbone, config)
+    return keras.Model(inputs, kerasft.head(features, config, data.labels))
+
+
+def search_space(hp: Any) -> None:
+    """Declares what a search may change; the names are those of Config."""
+    hp.Float("learning_rate", 1e-5, 1e-3, sampling="log")
+    hp.Choice("trainable_blocks", [2, 1, 3])
+    hp.Choice("dropout", [0.2, 0.0, 0.4])

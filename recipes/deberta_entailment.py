@@ -1,0 +1,56 @@
+"""Tell whether one sentence follows from another: a small DeBERTaV3 on RTE (GLUE).
+
+2,490 training pairs. The labels of GLUE's test split are hidden, so its validation split (277
+pairs) is the test here, and validation is made from the training pairs.
+Downloads: glue/rte through TFDS (0.7 MiB), deberta_v3_small_en through KerasHub (141 million
+parameters).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import kerasft
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(kerasft.TextConfig):
+    """Settings that differ from the common defaults."""
+
+    preset: str = "deberta_v3_small_en"
+    dataset: str = "tfds:glue/rte"
+    train_split: str | None = "train"
+    test_split: str | None = "validation"
+    validation_fraction: float = 0.1
+    text_column: str | None = "sentence1"
+    text_pair_column: str | None = "sentence2"
+    sequence_length: int = 192
+    trainable_blocks: int = -1
+    epochs: int = 6
+    learning_rate: float = 3e-05
+    learning_rate_schedule: str = "linear"
+    dropout: float = 0.1
+    layer_decay: float = 0.9
+
+
+def load_data(config: Config) -> kerasft.Data:
+    """Reads the examples and brings them to arrays."""
+    return kerasft.load_data(config)
+
+
+def build_model(config: Config, data: kerasft.Data) -> Any:
+    """Returns a keras.Model: backbone, frozen by depth, and head."""
+    import keras
+
+    backbone = kerasft.load_backbone(config.preset, pretrained=config.pretrained)
+    kerasft.freeze(backbone, config.trainable_blocks)
+    inputs, features = kerasft.text_features(backbone, config)
+    return keras.Model(inputs, kerasft.head(features, config, data.labels))
+
+
+def search_space(hp: Any) -> None:
+    """Declares what a search may change; the names are those of Config."""
+    hp.Float("learning_rate", 5e-6, 1e-4, sampling="log")
+    hp.Choice("trainable_blocks", [-1, 6, 3])
+    hp.Choice("dropout", [0.1, 0.3])

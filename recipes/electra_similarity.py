@@ -1,0 +1,56 @@
+"""Rate how alike two sentences are, from 0 to 5: a small ELECTRA on STS-B (GLUE).
+
+5,749 training pairs, a regression. The labels of GLUE's test split are hidden, so its validation
+split (1,500 pairs) is the test here, and validation is made from the training pairs.
+Downloads: glue/stsb through TFDS (0.8 MiB), electra_small_discriminator_uncased_en through KerasHub
+(13.5 million parameters).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import kerasft
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(kerasft.TextConfig):
+    """Settings that differ from the common defaults."""
+
+    preset: str = "electra_small_discriminator_uncased_en"
+    dataset: str = "tfds:glue/stsb"
+    train_split: str | None = "train"
+    test_split: str | None = "validation"
+    validation_fraction: float = 0.1
+    task: str = "regression"
+    text_column: str | None = "sentence1"
+    text_pair_column: str | None = "sentence2"
+    sequence_length: int = 96
+    trainable_blocks: int = -1
+    epochs: int = 5
+    learning_rate: float = 0.0001
+    learning_rate_schedule: str = "linear"
+    dropout: float = 0.1
+
+
+def load_data(config: Config) -> kerasft.Data:
+    """Reads the examples and brings them to arrays."""
+    return kerasft.load_data(config)
+
+
+def build_model(config: Config, data: kerasft.Data) -> Any:
+    """Returns a keras.Model: backbone, frozen by depth, and head."""
+    import keras
+
+    backbone = kerasft.load_backbone(config.preset, pretrained=config.pretrained)
+    kerasft.freeze(backbone, config.trainable_blocks)
+    inputs, features = kerasft.text_features(backbone, config)
+    return keras.Model(inputs, kerasft.head(features, config, data.labels))
+
+
+def search_space(hp: Any) -> None:
+    """Declares what a search may change; the names are those of Config."""
+    hp.Float("learning_rate", 1e-5, 2e-4, sampling="log")
+    hp.Choice("trainable_blocks", [-1, 4, 2])
+    hp.Choice("dropout", [0.1, 0.3])

@@ -1,0 +1,53 @@
+"""Sort requests to an assistant by 150 intents: Qwen2.5 with adapters (LoRA) on CLINC.
+
+15,000 training, 3,000 validation and 4,500 test requests; a decoder, read at the last token.
+Adapters of rank 8 in its top 12 layers are all that is trained beside the output layer. For a GPU.
+Downloads: clinc_oos through TFDS (0.3 MiB), qwen2.5_0.5b_en through KerasHub (494 million
+parameters).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import kerasft
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(kerasft.TextConfig):
+    """Settings that differ from the common defaults."""
+
+    preset: str = "qwen2.5_0.5b_en"
+    dataset: str = "tfds:clinc_oos"
+    text_column: str | None = "text"
+    label_column: str | None = "intent_name"
+    sequence_length: int = 48
+    trainable_blocks: int = 12
+    lora_rank: int = 8
+    epochs: int = 3
+    learning_rate: float = 0.0005
+    learning_rate_schedule: str = "linear"
+    dropout: float = 0.1
+    precision: str = "mixed_bfloat16"
+
+
+def load_data(config: Config) -> kerasft.Data:
+    """Reads the examples and brings them to arrays."""
+    return kerasft.load_data(config)
+
+
+def build_model(config: Config, data: kerasft.Data) -> Any:
+    """Returns a keras.Model: backbone, frozen by depth, and head."""
+    import keras
+
+    backbone = kerasft.load_backbone(config.preset, pretrained=config.pretrained)
+    kerasft.freeze(backbone, config.trainable_blocks)
+    inputs, features = kerasft.text_features(backbone, config)
+    return keras.Model(inputs, kerasft.head(features, config, data.labels))
+
+
+def search_space(hp: Any) -> None:
+    """Declares what a search may change; the names are those of Config."""
+    hp.Float("learning_rate", 1e-4, 2e-3, sampling="log")
+    hp.Choice("lora_rank", [8, 4, 16])

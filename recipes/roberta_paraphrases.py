@@ -1,0 +1,51 @@
+"""Tell whether two sentences say the same: RoBERTa on MRPC (GLUE).
+
+3,668 training, 408 validation and 1,725 test pairs of sentences from the news.
+Downloads: glue/mrpc through TFDS (1.4 MiB), roberta_base_en through KerasHub (124 million
+parameters).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import kerasft
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(kerasft.TextConfig):
+    """Settings that differ from the common defaults."""
+
+    preset: str = "roberta_base_en"
+    dataset: str = "tfds:glue/mrpc"
+    text_column: str | None = "sentence1"
+    text_pair_column: str | None = "sentence2"
+    sequence_length: int = 128
+    trainable_blocks: int = -1
+    epochs: int = 4
+    learning_rate: float = 3e-05
+    learning_rate_schedule: str = "linear"
+    dropout: float = 0.1
+
+
+def load_data(config: Config) -> kerasft.Data:
+    """Reads the examples and brings them to arrays."""
+    return kerasft.load_data(config)
+
+
+def build_model(config: Config, data: kerasft.Data) -> Any:
+    """Returns a keras.Model: backbone, frozen by depth, and head."""
+    import keras
+
+    backbone = kerasft.load_backbone(config.preset, pretrained=config.pretrained)
+    kerasft.freeze(backbone, config.trainable_blocks)
+    inputs, features = kerasft.text_features(backbone, config)
+    return keras.Model(inputs, kerasft.head(features, config, data.labels))
+
+
+def search_space(hp: Any) -> None:
+    """Declares what a search may change; the names are those of Config."""
+    hp.Float("learning_rate", 5e-6, 1e-4, sampling="log")
+    hp.Choice("trainable_blocks", [-1, 6, 3])
+    hp.Choice("dropout", [0.1, 0.3])

@@ -1,0 +1,49 @@
+"""Find the disease of a cassava plant: a tiny Swin Transformer on photographs of leaves.
+
+5,656 training, 1,889 validation and 1,885 test photographs of 5 kinds, one of which is half of
+them: rare kinds weigh more.
+Downloads: cassava through TFDS (1.3 GiB), swin_tiny_patch4_window7_224 through KerasHub (27.5
+million parameters).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import kerasft
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(kerasft.ImageConfig):
+    """Settings that differ from the common defaults."""
+
+    preset: str = "swin_tiny_patch4_window7_224"
+    dataset: str = "tfds:cassava"
+    trainable_blocks: int = 2
+    head_epochs: int = 2
+    epochs: int = 8
+    learning_rate: float = 0.0001
+    class_weight: str = "balanced"
+
+
+def load_data(config: Config) -> kerasft.Data:
+    """Reads the examples and brings them to arrays."""
+    return kerasft.load_data(config)
+
+
+def build_model(config: Config, data: kerasft.Data) -> Any:
+    """Returns a keras.Model: backbone, frozen by depth, and head."""
+    import keras
+
+    backbone = kerasft.load_backbone(config.preset, pretrained=config.pretrained)
+    kerasft.freeze(backbone, config.trainable_blocks, freeze_batch_norm=config.freeze_batch_norm)
+    inputs, features = kerasft.image_features(backbone, config)
+    return keras.Model(inputs, kerasft.head(features, config, data.labels))
+
+
+def search_space(hp: Any) -> None:
+    """Declares what a search may change; the names are those of Config."""
+    hp.Float("learning_rate", 1e-5, 3e-4, sampling="log")
+    hp.Choice("trainable_blocks", [4, 2, -1])
+    hp.Choice("dropout", [0.2, 0.0, 0.4])

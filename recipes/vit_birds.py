@@ -1,0 +1,49 @@
+"""Tell 200 species of birds apart: a Vision Transformer on Caltech's birds.
+
+5,994 training and 5,794 test photographs, 30 a species: few, so lower layers learn by smaller
+steps. For a GPU.
+Downloads: caltech_birds2011 through TFDS (1.1 GiB), vit_base_patch16_224_imagenet21k through
+KerasHub (85.8 million parameters).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import kerasft
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(kerasft.ImageConfig):
+    """Settings that differ from the common defaults."""
+
+    preset: str = "vit_base_patch16_224_imagenet21k"
+    dataset: str = "tfds:caltech_birds2011"
+    trainable_blocks: int = 4
+    head_epochs: int = 2
+    epochs: int = 8
+    learning_rate: float = 0.0001
+    layer_decay: float = 0.8
+
+
+def load_data(config: Config) -> kerasft.Data:
+    """Reads the examples and brings them to arrays."""
+    return kerasft.load_data(config)
+
+
+def build_model(config: Config, data: kerasft.Data) -> Any:
+    """Returns a keras.Model: backbone, frozen by depth, and head."""
+    import keras
+
+    backbone = kerasft.load_backbone(config.preset, pretrained=config.pretrained)
+    kerasft.freeze(backbone, config.trainable_blocks, freeze_batch_norm=config.freeze_batch_norm)
+    inputs, features = kerasft.image_features(backbone, config)
+    return keras.Model(inputs, kerasft.head(features, config, data.labels))
+
+
+def search_space(hp: Any) -> None:
+    """Declares what a search may change; the names are those of Config."""
+    hp.Float("learning_rate", 1e-5, 3e-4, sampling="log")
+    hp.Choice("trainable_blocks", [4, 2, -1])
+    hp.Choice("dropout", [0.2, 0.0, 0.4])
