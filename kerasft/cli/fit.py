@@ -74,19 +74,20 @@ def _fit_several(
     else:
         for split in ("validation", "test"):
             print_comparison(kerasft.compare(runs, split))
+        paths = [str(run.path) for run in runs]
+        next_line = f"kerasft diagnose {shlex.join(paths)}"
+        print_facts({"runs": paths, "next": next_line})
 
 
 def _print_ladder(rungs: list[Any], task: str) -> None:
     name = main_metrics(task)[0]
-    rows = [
-        (rung.name, rung.score, rung.test, rung.parameters, rung.seconds, rung.verdict)
-        for rung in rungs
-    ]
-    heads = ("step", f"validation {name}", f"test {name}", "trained", "seconds", "")
+    rows = [(rung.name, rung.score, rung.parameters, rung.seconds, rung.verdict) for rung in rungs]
+    heads = ("step", f"validation {name}", "trained", "seconds", "")
     print_table(heads, rows)
     for rung in [rung for rung in rungs if rung.kept and rung.run is not None][-1:]:
         path = str(rung.run.path)
-        print_facts({"run": path, "next": f"kerasft diagnose {shlex.quote(path)}"})
+        test = score_line(task, rung.run.metrics["test"]) if rung.test is not None else None
+        print_facts({"test": test, "run": path, "next": f"kerasft diagnose {shlex.quote(path)}"})
 
 
 def describe(run: Any) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def runs_command() -> None:
 @click.argument("recipe", required=False)
 @click.option(
     "--sort", type=click.Choice(["created", "score", "seconds"]), default="created",
-    show_default=True, help="Order; the last line is the newest, best or longest",
+    show_default=True, help="Order: newest, best (by validation, which is shown then) or longest last",
 )  # fmt: skip
 @click.option("--where", multiple=True, metavar="NAME=VALUE", help="Only runs with this setting, or state=done")  # fmt: skip # noqa: E501
 @with_runs_dir
@@ -71,7 +71,7 @@ def _list_command(recipe: str | None, sort: str, where: tuple[str, ...], runs_di
         end = f"with {' and '.join(where)}." if where else "yet. Make one: kerasft fit RECIPE"
         click.echo(f"There is no run in {runs_dir} {end}", err=True)
     else:
-        _print_runs(rows)
+        _print_runs(rows, "validation" if sort == "score" else "test")
 
 
 runs_command.add_command(_list_command)
@@ -204,14 +204,14 @@ def _describe(run: Any) -> dict[str, Any]:
         return {**found, "state": "damaged", "reason": str(error)}
 
 
-def _print_runs(rows: list[dict[str, Any]]) -> None:
-    headings = ("run", "dataset", "state", "test", "epochs", "seconds", "created (UTC)")
+def _print_runs(rows: list[dict[str, Any]], split: str) -> None:
+    headings = ("run", "dataset", "state", split, "epochs", "seconds", "created (UTC)")
     cells = [
         (
             f"{row['recipe']}/{row['run']}",
             row.get("dataset"),
             row["state"],
-            _scores(row),
+            _scores(row, split),
             row.get("epochs"),
             None if row.get("seconds") is None else round(row["seconds"]),
             str(row.get("created") or "")[:16].replace("T", " "),
@@ -221,7 +221,7 @@ def _print_runs(rows: list[dict[str, Any]]) -> None:
     print_table(headings, cells)
 
 
-def _scores(row: dict[str, Any]) -> str:
-    test = row.get("metrics", {}).get("test", {})
-    names = [name for name in main_metrics(row.get("task", "")) if name in test]
-    return ", ".join(f"{name} {shown(test[name])}" for name in names)
+def _scores(row: dict[str, Any], split: str) -> str:
+    found = row.get("metrics", {}).get(split, {})
+    names = [name for name in main_metrics(row.get("task", "")) if name in found]
+    return ", ".join(f"{name} {shown(found[name])}" for name in names)

@@ -28,6 +28,7 @@ class Facts:
         task: classification, multilabel or regression.
         settings: All settings.
         given: Those that differ from the recipe's defaults.
+        usual: The recipe's own settings; empty in records of before.
         recipe: The recipe as `kerasft fit` takes it.
         rows: The epochs; `epoch` counts from 1.
         counts: Examples by split.
@@ -41,6 +42,7 @@ class Facts:
     task: str
     settings: dict[str, Any]
     given: dict[str, Any]
+    usual: dict[str, Any]
     recipe: str
     rows: list[dict[str, Any]]
     counts: dict[str, int]
@@ -134,6 +136,7 @@ def read_facts(run: Run) -> Facts:
         task=str(run.labels["task"]),
         settings=run.config,
         given=dict(manifest.get("given", {})),
+        usual=dict(manifest.get("usual", {})),
         recipe=str(recipe.get("source") or recipe["name"]),
         rows=run.history,
         counts=dict(manifest.get("data", {}).get("examples", {})),

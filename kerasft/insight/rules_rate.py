@@ -6,6 +6,7 @@ faults and are checked on others (tests/benchmarks/planted.py, which prints both
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -55,11 +56,17 @@ def _clip(facts: Facts) -> tuple[Advice, ...]:
 
 
 def _slower(facts: Facts, factor: float) -> dict[str, float]:
-    changes = {"learning_rate": rounded(facts.settings["learning_rate"] * factor)}
+    names = ["learning_rate"]
     if facts.head and _wild(facts, facts.head):
-        rate = facts.settings["head_learning_rate"]
-        changes["head_learning_rate"] = rounded(rate * factor)
-    return changes
+        names.append("head_learning_rate")
+    return {name: _changed(facts, name, factor, min) for name in names}
+
+
+def _changed(facts: Facts, name: str, factor: float, further: Callable[..., float]) -> float:
+    """Returns a rate changed by a factor, or the recipe's own where that lies further that way."""
+    rate = facts.settings[name] * factor
+    usual = facts.usual.get(name)
+    return rounded(rate if not isinstance(usual, int | float) else further(rate, usual))
 
 
 def _wild(facts: Facts, rows: list[dict[str, Any]]) -> str:
@@ -168,12 +175,10 @@ def learning_rate_too_low(facts: Facts) -> Finding | None:
 
 
 def _faster(facts: Facts, factor: float) -> dict[str, float]:
-    changes = {"learning_rate": rounded(facts.settings["learning_rate"] * factor)}
-    head = facts.curve("loss", facts.head)
+    names, head = ["learning_rate"], facts.curve("loss", facts.head)
     if len(head) and head[-1] > 0.7 * facts.chance:
-        rate = facts.settings["head_learning_rate"]
-        changes["head_learning_rate"] = rounded(rate * factor)
-    return changes
+        names.append("head_learning_rate")
+    return {name: _changed(facts, name, factor, max) for name in names}
 
 
 def stopped_too_early(facts: Facts) -> Finding | None:

@@ -3,6 +3,7 @@
 from kerasft.runs.files import atomic_path, plain_json, read_json, sha256, write_json, write_text
 from kerasft.runs.record import (
     Run,
+    check_name,
     create_run,
     delete_run,
     list_runs,
@@ -15,6 +16,7 @@ from kerasft.runs.weights import restore_weights, save_weights, write_tensors
 __all__ = [
     "Run",
     "atomic_path",
+    "check_name",
     "create_run",
     "delete_run",
     "list_runs",

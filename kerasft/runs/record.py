@@ -103,8 +103,7 @@ def create_run(runs_dir: str | Path, recipe: str, name: str | None = None) -> Ru
     Raises:
         SettingError: The name is no plain folder name, or is taken.
     """
-    if name is not None and (not name or Path(name).name != name or name.startswith(".")):
-        raise SettingError(f"`name` must be a plain folder name. Received: name={name!r}.")
+    check_name(runs_dir, recipe, name)
     parent = Path(runs_dir) / recipe
     stem = name or datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
     for count in range(1, 1000):
@@ -113,11 +112,23 @@ def create_run(runs_dir: str | Path, recipe: str, name: str | None = None) -> Ru
             path.mkdir(parents=True)
             return Run(path)
         except FileExistsError:
-            if name is not None:
-                raise SettingError(
-                    f"There is already a run {path}. Give another --name, or delete it."
-                ) from None
+            check_name(runs_dir, recipe, name)
     raise SettingError(f"Too many runs named {stem} in {parent}.")
+
+
+def check_name(runs_dir: str | Path, recipe: str, name: str | None) -> None:
+    """Refuses a name that a new run cannot have, before anything is computed for it.
+
+    Raises:
+        SettingError: The name is no plain folder name, or is taken.
+    """
+    if name is None:
+        return
+    if not name or Path(name).name != name or name.startswith("."):
+        raise SettingError(f"`name` must be a plain folder name. Received: name={name!r}.")
+    path = Path(runs_dir) / recipe / name
+    if path.exists():
+        raise SettingError(f"There is already a run {path}. Give another --name, or delete it.")
 
 
 def load_run(path: str | Path) -> Run:

@@ -16,7 +16,7 @@ from kerasft.data import Data
 from kerasft.errors import DataError
 from kerasft.insight import plot_rates
 from kerasft.models import choose_monitor
-from kerasft.runs import Run, create_run, save_weights, write_manifest
+from kerasft.runs import Run, check_name, create_run, save_weights, write_manifest
 from kerasft.training.bench import Bench
 from kerasft.training.callbacks import KeepBest
 from kerasft.training.features import Features, View
@@ -83,6 +83,7 @@ def fit(
     """
     began = time.monotonic()
     module = load_recipe(recipe) if isinstance(recipe, str) else recipe
+    check_name(runs_dir, describe_recipe(module)["name"], name)
     open_tracker(track, describe_recipe(module)["name"])
     config = config if config is not None else module.Config()
     monitor = choose_monitor(config)

@@ -59,6 +59,7 @@ def open_record(
             "audit": dict(data.audit),
         },
         given=changed_settings(config),
+        usual=to_dict(type(config)()),
         weights=describe_weights(config),
         blocks=block_rows(model),
     )

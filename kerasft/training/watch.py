@@ -41,17 +41,18 @@ class Watch(keras.callbacks.Callback):
             for name in ("train", "validation")
             if isinstance(part := getattr(data, name), Split)
         }
-        self.audit = dict(data.audit)
+        self.audit, self.usual = dict(data.audit), to_dict(type(config)())
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Reads the history so far."""
         facts = Facts(
             state="running", reason="", task=self.config.task, settings=to_dict(self.config),
-            given={}, recipe="", rows=self.recorder.history, counts=self.counts,
+            given={}, usual=self.usual, recipe="", rows=self.recorder.history, counts=self.counts,
             audit=self.audit, metrics={}, best_epoch=None,
         )  # fmt: skip
         finding = clearly_wrong(facts)
-        if finding is not None and finding.name not in self.told:
+        # What has diverged has too high a rate: that need not be said again.
+        if finding is not None and not self.told & {"diverged", finding.name}:
             self.told.add(finding.name)
             changes = finding.advice[0].changes.items()
             flags = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in changes)

@@ -9,7 +9,7 @@ from kerasft.insight.intervals import score_interval
 
 def facts(task, metrics):
     return Facts(
-        state="done", reason="", task=task, settings={}, given={}, recipe="", rows=[],
+        state="done", reason="", task=task, settings={}, given={}, usual={}, recipe="", rows=[],
         counts={"test": 400}, audit={}, metrics={"test": metrics}, best_epoch=None,
     )  # fmt: skip
 
