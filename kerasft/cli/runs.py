@@ -45,7 +45,7 @@ def runs_command() -> None:
 @click.argument("recipe", required=False)
 @click.option(
     "--sort", type=click.Choice(["created", "score", "seconds"]), default="created",
-    show_default=True, help="Order: newest, best (by validation, which is shown then) or longest last",
+    show_default=True, help="Order: newest, best (by validation, shown then) or longest last",
 )  # fmt: skip
 @click.option("--where", multiple=True, metavar="NAME=VALUE", help="Only runs with this setting, or state=done")  # fmt: skip # noqa: E501
 @with_runs_dir
