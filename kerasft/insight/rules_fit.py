@@ -11,7 +11,8 @@ from kerasft.insight.facts import Facts
 from kerasft.insight.findings import Advice, Finding
 from kerasft.words import number
 
-_PENALTIES = ("kernel_l2", "kernel_l1", "backbone_l2", "backbone_l1")
+_TO_ZERO = ("kernel_l2", "kernel_l1", "backbone_l2", "backbone_l1")
+_PENALTIES = (*_TO_ZERO, "pretrained_l2")  # whose usual values are larger
 
 
 def over_regularized(facts: Facts) -> Finding | None:
@@ -22,7 +23,7 @@ def over_regularized(facts: Facts) -> Finding | None:
     loss, val = facts.curve("loss"), facts.curve("val_loss")
     penalty = np.nan_to_num(facts.curve("penalty", facts.rows))  # the head phase's too
     poor = loss[-1] > 0.35 * facts.chance
-    strong = any(facts.settings.get(name, 0) >= 0.05 for name in _PENALTIES)
+    strong = any(facts.settings.get(name, 0) >= 0.05 for name in _TO_ZERO)
     heavy = penalty[-1] > 0.5 * loss[-1] or penalty.max() > facts.chance
     above = facts.curve("loss", facts.rows) > 1.25 * facts.curve("val_loss", facts.rows)
     if (heavy and (poor or strong)) or (poor and strong):

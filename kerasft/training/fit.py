@@ -22,7 +22,7 @@ from kerasft.training.callbacks import KeepBest
 from kerasft.training.features import Features, View
 from kerasft.training.find_rate import find_rates, use_found
 from kerasft.training.loop import train
-from kerasft.training.phases import Phase, changing_weights
+from kerasft.training.phases import Phase, changing_weights, plan_phases
 from kerasft.training.precision import build_in_precision, precision
 from kerasft.training.progress import Progress
 from kerasft.training.provenance import describe_recipe
@@ -99,6 +99,7 @@ def fit(
         if isinstance(config.learning_rate, str):
             curves = find_rates(bench, config, data, features=features, say=chosen.append)
             config = use_found(config, curves)
+        plan_phases(config, model)  # what it refuses leaves no run behind
         run = create_run(runs_dir, describe_recipe(module)["name"], name)
         write = log_writer(run, sys.stderr if progress else None)
         open_record(run, module, config, data, model)

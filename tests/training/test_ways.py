@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import kerasft
+from kerasft.errors import SettingError
 from kerasft.models import find_blocks
 from kerasft.recipes import minilm_tickets, resnet_digits
 
@@ -102,6 +103,12 @@ def test_lower_blocks_move_by_smaller_steps(optimizer, texts, tmp_path):
     shares = [d / u for d, u in zip(decayed, usual, strict=True)]
     assert shares == sorted(shares)  # the lowest block least
     assert shares[0] < 0.2 * shares[-1]
+
+
+def test_too_few_epochs_for_all_blocks_leave_no_run_behind(texts, tmp_path):
+    with pytest.raises(SettingError, match="`epochs` must be at least 4"):
+        fitted(minilm_tickets, dataclasses.replace(texts, unfreeze_every=3, epochs=3), tmp_path)
+    assert not list(tmp_path.rglob("*.json"))
 
 
 def test_gradual_unfreezing_trains_lower_blocks_later(texts, tmp_path):
