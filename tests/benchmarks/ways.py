@@ -2,7 +2,7 @@
 
 Texts: `--recipe minilm_tickets --dataset banking77/train.csv` (with test.csv beside it); images:
 `--recipe efficientnet_pets --dataset FOLDER --preset PRESET`, with train, validation and test in it
-or with classes. The rates of `WAYS` were chosen once by hand on other data; each fit is
+or with classes. The rates of `WAYS` were set once by hand and tuned for no way; each fit is
 judged by the test split, with the weights of its best epoch on the validation split.
 
 With `--json` results are written after every fit, and fits that are in the file already are not
