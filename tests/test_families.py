@@ -38,7 +38,14 @@ def case(preset, photos, reviews):
     return make
 
 
-@pytest.mark.parametrize("family", sorted(FAMILIES))
+# Variants of another family, of which this test has nothing new to see in most runs.
+VARIANTS = ("resnet_v2", "efficientnet_v2", "efficientnet_lite", "distil_bert", "electra")
+
+
+@pytest.mark.parametrize(
+    "family",
+    [pytest.param(f, marks=pytest.mark.slow) if f in VARIANTS else f for f in sorted(FAMILIES)],
+)
 def test_a_family_learns_and_is_kept_served_and_a_preset_again(family, case, tmp_path):
     recipe, config, inputs = case(family)
     run = kerasft.fit(recipe, config, runs_dir=tmp_path / "runs", progress=False)

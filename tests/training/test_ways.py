@@ -82,7 +82,9 @@ def test_numbers_are_learned_with_another_loss(loss, prices, tmp_path):
     assert run.metrics["test"]["r2"] > 0.5
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "sgd", "lion"])
+@pytest.mark.parametrize(
+    "optimizer", ["adamw", "sgd", pytest.param("lion", marks=pytest.mark.slow)]
+)
 def test_lower_blocks_move_by_smaller_steps(optimizer, texts, tmp_path):
     def moved(decay):
         config = dataclasses.replace(
