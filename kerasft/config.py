@@ -26,6 +26,7 @@ MAIN_METRICS = {
 LESS_IS_BETTER = ("loss", "rmse", "mae")
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop", "lion")
 SCHEDULES = ("constant", "cosine", "linear", "exponential", "step", "plateau")
+# Whether a loss is one of numbers.
 LOSSES = {"cross_entropy": False, "focal": False, "squared": True, "absolute": True, "huber": True}
 ConfigType = typing.TypeVar("ConfigType", bound="Config")
 

@@ -13,15 +13,11 @@ import numpy as np
 
 from kerasft.config import Config, TextConfig
 from kerasft.errors import SettingError
-from kerasft.models.blocks import Block, find_blocks, flatten_layers
-from kerasft.models.dials import DialedL1L2
+from kerasft.models.blocks import Block, find_blocks, flatten_layers, set_trainable, share_name
+from kerasft.models.dials import Dial, DialedL1L2
 from kerasft.models.lora import add_adapters
 
 _KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
-# Layers of residual paths that are left out at random, and how they name the share of it. Keras'
-# Dropout is one where it drops whole examples.
-_PATHS = {"DropPath": ("drop_prob", "rate"), "DINOV3DropPath": ("drop_prob",),
-          "StochasticDepth": ("drop_path_rate",)}  # fmt: skip
 
 
 def adapt(part: keras.Model, config: Config) -> None:
@@ -50,8 +46,8 @@ def freeze_embeddings(part: keras.Model) -> None:
     Rare words get a gradient in few batches only: their rows hardly gain from a small data set.
     """
     for layer in _layers(find_blocks(part)):
-        if type(layer).__name__.endswith(("Embedding", "Embeddings")) and layer.trainable:
-            layer.trainable = False
+        if type(layer).__name__.endswith(("Embedding", "Embeddings")):
+            set_trainable(layer, False)
 
 
 def set_stochastic_depth(part: keras.Model, largest: float | None) -> None:
@@ -68,7 +64,7 @@ def set_stochastic_depth(part: keras.Model, largest: float | None) -> None:
         SettingError: No block has such layers.
     """
     blocks = find_blocks(part)
-    paths = [layer for layer in _layers(blocks) if _share_name(layer)]
+    paths = [layer for layer in _layers(blocks) if _drops_paths(layer)]
     if not paths and largest is not None:
         raise SettingError(
             "`stochastic_depth` needs a family whose residual paths can be left out (EfficientNet, "
@@ -78,19 +74,18 @@ def set_stochastic_depth(part: keras.Model, largest: float | None) -> None:
     for index, layer in enumerate(paths, 1):
         if id(layer) not in trained:
             continue
-        name = _share_name(layer)
+        name = share_name(layer)
         if not hasattr(layer, "share_of_preset"):  # a kept backbone comes here again
             layer.share_of_preset = getattr(layer, name)
         share = layer.share_of_preset if largest is None else largest * index / len(paths)
         setattr(layer, name, share)
 
 
-def _share_name(layer: Any) -> str:
+def _drops_paths(layer: Any) -> bool:
+    """Tells whether a layer leaves a residual path out: Keras' Dropout may, of whole examples."""
     if isinstance(layer, keras.layers.Dropout):
-        shape = layer.noise_shape
-        return "rate" if shape and set(shape[1:]) == {1} else ""
-    names = _PATHS.get(type(layer).__name__, ())
-    return next((name for name in names if hasattr(layer, name)), "")
+        return bool(layer.noise_shape and set(layer.noise_shape[1:]) == {1})
+    return type(layer).__name__ in ("DropPath", "StochasticDepth")
 
 
 def penalize(part: keras.Model, config: Config) -> None:
@@ -119,8 +114,11 @@ class NearPretrained(DialedL1L2):
         kernel: Holds its pretrained values now.
     """
 
+    dials = (*DialedL1L2.dials, "distance")
+
     def __init__(self, config: Config, kernel: Any) -> None:
-        super().__init__(config.backbone_l1, config.backbone_l2, config.pretrained_l2)
+        super().__init__(config.backbone_l1, config.backbone_l2)
+        self.distance = Dial(config.pretrained_l2)
         values = np.array(keras.ops.convert_to_numpy(kernel), "float32")
         self.pretrained = keras.Variable(values, trainable=False)
 

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 
 from kerasft.errors import SettingError
-from kerasft.models.blocks import flatten_layers, hold_still
+from kerasft.models.blocks import hold_still, set_trainable
 from kerasft.models.contraction import contract_as_matrices
 from kerasft.models.families import opened
 from kerasft.models.lora import has_adapters
@@ -54,9 +54,8 @@ def _as_loaded(backbone: keras.Model, values: list[Any]) -> keras.Model:
     """Gives a kept backbone its pretrained weights back, everything trainable."""
     for variable, value in zip(backbone.weights, values, strict=True):
         variable.assign(value)
-    # Layers around layers that `opened` has made are no layers of the backbone itself.
-    for layer in (*flatten_layers(opened(backbone)), *flatten_layers(backbone)):
-        layer.trainable = True
+    set_trainable(opened(backbone), True)  # the layers around layers that it has made, too
+    set_trainable(backbone, True)
     hold_still(backbone, False)
     return backbone
 

@@ -20,7 +20,7 @@ from kerasft.errors import SettingError
 from kerasft.models.families import UNUSED, block_outputs, opened
 
 # How layers name the share of what they drop: Dropout, and layers of residual paths.
-SHARES_DROPPED = ("rate", "drop_prob", "drop_path_rate")
+_SHARES = ("rate", "drop_prob", "drop_path_rate")
 
 
 @dataclass(frozen=True)
@@ -149,10 +149,10 @@ def freeze(
             f"Received: trainable_blocks={trainable_blocks}. Use -1 to train all."
         )
     first = 0 if trainable_blocks == -1 else len(blocks) - trainable_blocks
-    backbone.trainable = True  # a frozen parent would hide the flags of its layers
+    set_trainable(backbone, True)  # a frozen parent would hide the flags of its layers
     for index, block in enumerate(blocks):
         for layer in block.layers:
-            layer.trainable = index >= first
+            set_trainable(layer, index >= first)
             hold_still(layer, index < first)
             for variable in layer.weights:
                 if variable.name in UNUSED:
@@ -163,6 +163,17 @@ def freeze(
                         inner.trainable = False
 
 
+def set_trainable(layer: keras.layers.Layer, value: bool) -> None:
+    """Sets the flag of a layer, and of all layers and weights inside it.
+
+    Keras on TensorFlow ignores a flag that a layer has already: what is inside would keep its own.
+    """
+    for inner in flatten_layers(layer):
+        inner.trainable = value
+        for variable in inner._trainable_variables:  # not the statistics of BatchNormalization
+            variable.trainable = value
+
+
 def hold_still(layer: keras.layers.Layer, still: bool) -> None:
     """Switches the Dropout inside a layer off while it is frozen, or on again.
 
@@ -171,14 +182,19 @@ def hold_still(layer: keras.layers.Layer, still: bool) -> None:
     compiling: a traced graph goes on as it was.
     """
     for inner in flatten_layers(layer):
-        for name in SHARES_DROPPED:
-            share = getattr(inner, name, None)
-            if still and isinstance(share, float) and share:
-                setattr(inner, f"{name}_when_trained", share)
-                setattr(inner, name, 0.0)
-            elif not still and hasattr(inner, f"{name}_when_trained"):
-                setattr(inner, name, getattr(inner, f"{name}_when_trained"))
-                delattr(inner, f"{name}_when_trained")
+        name = share_name(inner)
+        share = getattr(inner, name, None)
+        if still and isinstance(share, float) and share:
+            inner.share_when_trained = share
+            setattr(inner, name, 0.0)
+        elif not still and hasattr(inner, "share_when_trained"):
+            setattr(inner, name, inner.share_when_trained)
+            del inner.share_when_trained
+
+
+def share_name(layer: keras.layers.Layer) -> str:
+    """Returns how a layer names the share of what it drops, empty where it drops nothing."""
+    return next((name for name in _SHARES if hasattr(layer, name)), "")
 
 
 def flatten_layers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:

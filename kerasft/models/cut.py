@@ -16,7 +16,7 @@ from typing import Any
 
 import keras
 
-from kerasft.models.blocks import SHARES_DROPPED, flatten_layers
+from kerasft.models.blocks import flatten_layers, share_name
 from kerasft.models.graph import flat, is_functional, nodes
 
 _UPDATED = (keras.layers.BatchNormalization, keras.layers.SpectralNormalization)
@@ -225,7 +225,7 @@ def _moves(operation: Any) -> str:
         if isinstance(layer, _UPDATED) and layer.trainable:
             return f"`{layer.name}` updates its statistics"
         draws = any(isinstance(v, keras.random.SeedGenerator) for v in vars(layer).values())
-        if draws and next((getattr(layer, n) for n in SHARES_DROPPED if hasattr(layer, n)), 1) != 0:
+        if draws and getattr(layer, share_name(layer), 1) != 0:
             return f"`{layer.name}` changes its inputs at random"
     return ""
 

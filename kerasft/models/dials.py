@@ -79,15 +79,16 @@ class DialedL1L2(keras.regularizers.Regularizer):
     Args:
         l1: Factor of the sum of absolute values.
         l2: Factor of the sum of squares.
-        distance: Factor of a distance that a subclass may have.
     """
 
-    def __init__(self, l1: float = 0.0, l2: float = 0.0, distance: float = 0.0) -> None:
-        self.l1, self.l2, self.distance = Dial(l1), Dial(l2), Dial(distance)
+    dials: tuple[str, ...] = ("l1", "l2")
+
+    def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
+        self.l1, self.l2 = Dial(l1), Dial(l2)
 
     def take_over(self, other: DialedL1L2) -> None:
         """Sets the factors to those of another."""
-        for name in ("l1", "l2", "distance"):
+        for name in self.dials:
             getattr(self, name).set(float(getattr(other, name)))
 
     def __call__(self, x: Any) -> Any:

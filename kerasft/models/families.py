@@ -114,10 +114,11 @@ def block_outputs(backbone: keras.Model) -> dict[str, Any]:
         SettingError: It is no Functional model, so that nothing tells its depth.
     """
     graph, layers = _open(backbone)
-    if not layers and getattr(backbone, "pyramid_outputs", None):
-        return dict(backbone.pyramid_outputs)
-    for name in _LISTS if not layers else ():
-        layers = layers or _last_of_groups(getattr(backbone, name, None) or ())
+    if not layers:
+        if getattr(backbone, "pyramid_outputs", None):
+            return dict(backbone.pyramid_outputs)
+        lists = (getattr(backbone, name, None) for name in _LISTS)
+        layers = _last_of_groups(next(filter(None, lists), ()))
     if layers:
         # A layer may be called several times, in this graph and in others: its last call here.
         made = {id(node.operation): node for node in nodes(graph)}

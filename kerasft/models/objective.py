@@ -61,8 +61,9 @@ def make_loss(config: Config, labels: Labels) -> Callable[[Any, Any], Any]:
     """
     focal, smoothing = config.loss == "focal", config.label_smoothing
     if labels.task == "regression":
-        size = {"absolute": ops.abs, "huber": _huber}.get(config.loss, ops.square)
-        return _standardized_error(labels.std, size, logarithm=labels.transform == "log")
+        kinds = {"absolute": keras.losses.mean_absolute_error, "huber": keras.losses.huber}
+        kind = kinds.get(config.loss, keras.losses.mean_squared_error)
+        return _standardized_error(labels.std, kind, logarithm=labels.transform == "log")
     if labels.task == "multilabel":
         losses = keras.losses
         chosen = losses.binary_focal_crossentropy if focal else losses.binary_crossentropy
@@ -77,20 +78,16 @@ def make_loss(config: Config, labels: Labels) -> Callable[[Any, Any], Any]:
 
 
 def _standardized_error(
-    std: float, size: Callable[[Any], Any], *, logarithm: bool
+    std: float, kind: Callable[[Any, Any], Any], *, logarithm: bool
 ) -> Callable[[Any, Any], Any]:
     def standardized_error(y_true: Any, y_pred: Any) -> Any:
         y_true = ops.reshape(ops.cast(y_true, y_pred.dtype), ops.shape(y_pred))
         if logarithm:
             y_true, y_pred = ops.log(y_true), ops.log(y_pred)
-        return ops.mean(size((y_true - y_pred) / std), axis=-1)
+        error = (y_true - y_pred) / std
+        return kind(ops.zeros_like(error), error)
 
     return standardized_error
-
-
-def _huber(error: Any) -> Any:
-    near = ops.minimum(ops.abs(error), 1.0)
-    return near * (ops.abs(error) - near / 2)
 
 
 def _of_shares(classes: int, smoothing: float, loss: Callable[..., Any]) -> Callable[..., Any]:

@@ -24,7 +24,7 @@ class Phase:
     """A stretch of epochs with one set of trained weights and one learning rate.
 
     Attributes:
-        name: `head` or `main`.
+        name: `head`, `top 1`, `top 2`, ... or `main`.
         epochs: Passes over the training split.
         learning_rate: Its peak rate.
         blocks: How many top blocks of the backbone are trained; None for those that the recipe

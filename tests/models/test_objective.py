@@ -66,6 +66,38 @@ def test_regression_loss_is_in_standard_deviations_and_metrics_in_the_unit():
     assert found["r2"] == pytest.approx(metrics.r2_score(y, p[:, 0]))
 
 
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [("squared", [4.0, 0.25]), ("absolute", [2.0, 0.5]), ("huber", [1.5, 0.125])],
+)
+def test_losses_of_numbers_are_those_of_their_definitions(loss, expected):
+    labels = Labels("regression", (), mean=100.0, std=10.0)
+    y, p = np.array([100.0, 120.0], "float32"), np.array([[120.0], [115.0]], "float32")
+    found = make_loss(ImageConfig(task="regression", loss=loss), labels)(y, p)
+    np.testing.assert_allclose(np.asarray(found), expected, rtol=1e-5)
+
+
+def test_the_focal_loss_is_that_of_its_definition_for_classes_and_for_shares():
+    make = make_loss(ImageConfig(loss="focal"), CLASSES)
+    y, p = np.array([0, 2]), np.array([[0.7, 0.2, 0.1], [0.3, 0.3, 0.4]], "float32")
+    right = p[[0, 1], y]
+    expected = -((1 - right) ** 2) * np.log(right)
+    np.testing.assert_allclose(np.asarray(make(y, p)), expected, rtol=1e-5)
+    shares = np.eye(3, dtype="float32")[y]
+    np.testing.assert_allclose(np.asarray(make(shares, p)), expected, rtol=1e-5)
+
+
+def test_the_metrics_of_mixed_examples_look_at_their_largest_share():
+    y = np.array([[0.6, 0.4, 0.0], [0.1, 0.0, 0.9]], "float32")
+    p = np.array([[0.7, 0.2, 0.1], [0.8, 0.1, 0.1]], "float32")
+    for metric in make_metrics(CLASSES):
+        metric.update_state(y, p)
+        mixed = float(metric.result())
+        metric.reset_state()
+        metric.update_state(y.argmax(1), p)
+        assert mixed == pytest.approx(float(metric.result()))
+
+
 def test_a_logarithm_is_learnt_from_but_measured_in_the_unit():
     labels = Labels("regression", (), mean=5.0, std=0.5, transform="log")
     config = ImageConfig(task="regression", target_transform="log")
