@@ -21,6 +21,8 @@ import importlib
 import os
 from typing import TYPE_CHECKING, Any
 
+from kerasft.quiet import quiet_start
+
 if TYPE_CHECKING:
     from kerasft.catalog import list_recipes, load_recipe
     from kerasft.config import Config, ImageConfig, TextConfig
@@ -123,7 +125,8 @@ def __getattr__(name: str) -> Any:
     """Imports a public name on first use (PEP 562)."""
     if name not in _HOME_OF:
         raise AttributeError(f"module 'kerasft' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOME_OF[name]), name)
+    with quiet_start():  # many of them import Keras
+        value = getattr(importlib.import_module(_HOME_OF[name]), name)
     globals()[name] = value
     return value
 

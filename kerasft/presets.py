@@ -56,7 +56,7 @@ class Preset:
     fingerprint: str
 
 
-def resolve(preset: str) -> Preset:
+def resolve(preset: str, *, pretrained: bool = True) -> Preset:
     """Finds a preset by its name without importing KerasHub.
 
     Args:
@@ -64,6 +64,8 @@ def resolve(preset: str) -> Preset:
             Hugging Face or timm, `hf://ORG/NAME`, `kaggle://...`, `package:NAME/FOLDER` for a
             preset inside an installed Python package, a `.keras` file with a model without its
             head, or `applications:NAME` for one of keras.applications.
+        pretrained: False where its weights are not wanted, so that those of keras.applications
+            need no download.
 
     Raises:
         SettingError: There is no such preset.
@@ -78,7 +80,7 @@ def resolve(preset: str) -> Preset:
     if preset.startswith("package:"):
         return _from_folder(preset, "package", _package_folder(preset))
     if preset.startswith("applications:"):
-        return _from_applications(preset)
+        return _from_applications(preset, pretrained)
     if preset.endswith(".keras") and Path(preset).expanduser().is_file():
         file = Path(preset).expanduser().resolve()
         status = file.stat()
@@ -97,7 +99,9 @@ def resolve(preset: str) -> Preset:
     if folder.is_dir():
         return _from_folder(preset, "folder", folder)
     if "/" in preset or preset.startswith("."):
-        raise SettingError(f"`preset` names no folder: there is no {preset}. {OFFLINE_PRESETS}")
+        raise SettingError(
+            f"`preset` names no file or folder: there is no {preset}. {OFFLINE_PRESETS}"
+        )
     raise SettingError(
         f"`preset` names neither a KerasHub preset nor a folder. Received: preset={preset!r}."
         f"{did_you_mean(preset, builtin)} {OFFLINE_PRESETS}"
@@ -116,7 +120,11 @@ def _package_folder(preset: str) -> Path:
     root = Path(next(iter(found.submodule_search_locations)))
     folder = (root / inner).resolve()
     if not folder.is_relative_to(root.resolve()) or not folder.is_dir():
-        raise SettingError(f"The package `{package}` has no folder `{inner}` (preset {preset}).")
+        known = [path.parent.relative_to(root).as_posix() for path in root.rglob("config.json")]
+        raise SettingError(
+            f"The package `{package}` has no folder `{inner}` (preset {preset})."
+            f"{did_you_mean(inner, known)}"
+        )
     return folder
 
 
@@ -150,7 +158,7 @@ def _file_hash(path: str, size: int, changed: int) -> bytes:
         return hashlib.file_digest(file, "sha256").digest()
 
 
-def _from_applications(preset: str) -> Preset:
+def _from_applications(preset: str, pretrained: bool) -> Preset:
     name = preset.removeprefix("applications:")
     if name not in APPLICATIONS:
         raise SettingError(
@@ -160,7 +168,7 @@ def _from_applications(preset: str) -> Preset:
         )
     file, millions = APPLICATIONS[name]
     home = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()
-    if not (home / "models" / file).is_file():
+    if pretrained and not (home / "models" / file).is_file():
         require_host(
             "storage.googleapis.com",
             to_fetch=f"the preset {preset} (ImageNet weights, about {millions * 4:,.0f} MB)",

@@ -21,7 +21,9 @@ def blocks_command(preset: str, image_size: int | None) -> None:
     with working():
         import kerasft
 
-        rows = kerasft.describe_blocks(kerasft.load_backbone(preset), image_size)
+        # The weights do not matter here: what needs a download for them alone needs none.
+        backbone = kerasft.load_backbone(preset, pretrained=False)
+        rows = kerasft.describe_blocks(backbone, image_size)
     if wants("json"):
         print_json(rows)
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from pathlib import Path
 from typing import Any
 
 import click
@@ -31,13 +32,16 @@ def diagnose_command(runs: tuple[str, ...], runs_dir: str) -> None:
     if wants("json"):
         print_json({"runs": found, "comparison": compared} if compared else found[0])
         return
-    for diagnosis in found:
+    for number, diagnosis in enumerate(found):
+        if number and not wants("quiet"):
+            click.echo()
         if wants("quiet"):
             names = [f["name"] for f in diagnosis["findings"] if f["fault"]]
             click.echo(" ".join(names) or "healthy")
         else:
             _print(diagnosis, several=len(found) > 1)
     if compared and not wants("quiet"):
+        click.echo()
         print_comparison(compared)
 
 
@@ -56,7 +60,13 @@ def _print(diagnosis: dict[str, Any], *, several: bool) -> None:
             click.echo(textwrap.indent(textwrap.fill(text, 90), "   > "))
             if advice["command"]:
                 click.echo(f"     {advice['command']}")
-    click.echo()
+
+
+def _names(group: dict[str, Any]) -> str:
+    """Returns what the runs of a group are called: the first, and how many more seeds."""
+    first = Path(group["runs"][0])
+    more = len(group["runs"]) - 1
+    return f"{first.parent.name}/{first.name}" + (f" and {more} more" if more else "")
 
 
 def print_comparison(compared: dict[str, Any]) -> None:
@@ -71,9 +81,7 @@ def print_comparison(compared: dict[str, Any]) -> None:
         if "difference" in group:
             noise = "" if group["noise"] is None else f" (noise {shown(group['noise'])})"
             against = f"{group['difference']:+.4g}{noise}: {group['verdict']}"
-        rows.append(
-            (len(group["runs"]), f"{shown(group['mean'])}{spread}", settings or "-", against)
-        )
-    print_table(("runs", f"{compared['split']} {name}", "settings", "against the first"), rows)
+        rows.append((_names(group), f"{shown(group['mean'])}{spread}", settings or "-", against))
+    print_table(("run", f"{compared['split']} {name}", "settings", "against the first"), rows)
     if not compared["same_data"] and len(compared["groups"]) > 1:
         click.echo("The runs did not have the same data: a difference may be that of the data.")

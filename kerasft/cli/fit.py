@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shlex
+import statistics
 from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
 import click
 
-from kerasft.cli.diagnose import print_comparison
 from kerasft.cli.find_runs import runs_dir_option
 from kerasft.cli.options import wants
 from kerasft.cli.output import print_facts, print_json, print_table
@@ -72,11 +72,24 @@ def _fit_several(
     elif ladder:
         _print_ladder(rungs, config.task)
     else:
-        for split in ("validation", "test"):
-            print_comparison(kerasft.compare(runs, split))
-        paths = [str(run.path) for run in runs]
-        next_line = f"kerasft diagnose {shlex.join(paths)}"
-        print_facts({"runs": paths, "next": next_line})
+        _print_seeds(runs, config.task)
+
+
+def _print_seeds(runs: list[Any], task: str) -> None:
+    """Prints a row for every seed, then what they are on average and how far they differ."""
+    name = main_metrics(task)[0]
+    splits = [split for split in ("validation", "test") if split in runs[0].metrics]
+    scores = [[run.metrics[split][name] for split in splits] for run in runs]
+    columns = list(zip(*scores, strict=True))
+    rows: list[Any] = [
+        (str(run.config["seed"]), *found, str(run.path))
+        for run, found in zip(runs, scores, strict=True)
+    ]
+    rows.append(("mean", *map(statistics.fmean, columns), ""))
+    rows.append(("standard deviation", *map(statistics.stdev, columns), ""))
+    print_table(("seed", *(f"{split} {name}" for split in splits), "run"), rows)
+    paths = [str(run.path) for run in runs]
+    print_facts({"next": f"kerasft diagnose {shlex.join(paths)}"})
 
 
 def _print_ladder(rungs: list[Any], task: str) -> None:
@@ -127,7 +140,8 @@ def _make_options() -> list[click.Option]:
             ["--seeds"],
             type=click.IntRange(1),
             default=1,
-            help="Fit this many times, from --seed on: mean and spread",
+            help="Fit this many times, from --seed on (which draws missing splits, too): mean "
+            "and spread",
         ),
         click.Option(
             ["--ladder"],

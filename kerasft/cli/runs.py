@@ -36,6 +36,7 @@ def runs_command() -> None:
     \b
     kerasft runs                          all, the newest last
     kerasft runs resnet_digits --sort score --where batch_size=16
+    kerasft runs list --help              how to sort and filter
     kerasft runs compare RUN RUN...       settings, differences, whether by more than chance
     kerasft runs delete RUN...            asks first
     """  # noqa: D301 (click takes the character for "do not wrap")
@@ -143,6 +144,8 @@ def compare_command(runs: tuple[str, ...], split: str, plot: str | None, runs_di
     from kerasft import insight
     from kerasft.runs import load_run
 
+    if len(runs) < 2:
+        raise SettingError(f"{runs[0]} is one run: name two or more to compare them.")
     chosen = [load_run(find_run(text, runs_dir)) for text in runs]
     compared = insight.compare(chosen, split)
     if plot:
@@ -197,6 +200,7 @@ def _describe(run: Any) -> dict[str, Any]:
                 for split, values in run.metrics.items()
             },
             "epochs": len(run.history),
+            "head_epochs": sum(row.get("phase") == "head" for row in run.history),
             "seconds": manifest.get("seconds"),
             "created": manifest.get("created"),
         }
@@ -212,13 +216,19 @@ def _print_runs(rows: list[dict[str, Any]], split: str) -> None:
             row.get("dataset"),
             row["state"],
             _scores(row, split),
-            row.get("epochs"),
+            _epochs(row),
             None if row.get("seconds") is None else round(row["seconds"]),
             str(row.get("created") or "")[:16].replace("T", " "),
         )
         for row in rows
     ]
     print_table(headings, cells)
+
+
+def _epochs(row: dict[str, Any]) -> str | None:
+    """Returns the epochs of the main phase, after those of the head where it had some."""
+    count, head = row.get("epochs"), row.get("head_epochs")
+    return None if count is None else f"{head} + {count - head}" if head else str(count)
 
 
 def _scores(row: dict[str, Any], split: str) -> str:

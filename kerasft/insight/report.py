@@ -77,10 +77,11 @@ def _headline(run: Run, facts: Facts, arrays: dict[str, np.ndarray]) -> str:
         reason = f": {facts.reason}" if facts.reason else ""
         return text + paragraph(f"This fit is {facts.state}{reason}")
     count = facts.metrics[split].get("examples", facts.counts.get(split, 0))
+    created = str(manifest.get("created", ""))[:16].replace("T", " ")
     text += f"<p class=headline>{escape(name)} {escape(value)}</p>"
     return text + paragraph(
         f"on {count:,} {split} examples{_interval(facts, arrays, split)}; "
-        f"{manifest.get('seconds') or 0:,.0f} s, {str(manifest.get('created', ''))[:16]} UTC",
+        f"{manifest.get('seconds') or 0:,.0f} s, {created} UTC",
         "soft",
     )
 
@@ -136,7 +137,8 @@ def _curves(run: Run, facts: Facts) -> str:
 
 
 def _scores(facts: Facts) -> str:
-    kept = ("loss", "accuracy", "precision", "recall", "f1", "rmse", "mae", "r2", "r2_log")
+    kept = ("loss", "accuracy", "precision", "recall", "f1", "rmse", "mae", "r2", "r2_log",
+            "accuracy_rounded", "within_one", "kappa")  # fmt: skip
     splits = [split for split in ("validation", "test") if split in facts.metrics]
     rows = [
         [name, *(facts.metrics[split].get(name) for split in splits)]
@@ -252,7 +254,8 @@ def _speed(run: Run) -> str:
         for phase, s in run.manifest.get("speed", {}).items()
     ]
     columns = ("phase", "examples/s", "real tokens/s", "share of this machine's products")
-    return table(columns, rows)
+    kept = [i for i in range(len(columns)) if any(row[i] not in (None, "") for row in rows)]
+    return table([columns[i] for i in kept], [[row[i] for i in kept] for row in rows])
 
 
 def _data(run: Run) -> str:

@@ -82,7 +82,7 @@ def load_backbone(preset: str, *, pretrained: bool = True) -> keras.Model:
         >>> backbone.count_params()
         1230784
     """
-    found = resolve(preset)
+    found = resolve(preset, pretrained=pretrained)
     policy = keras.config.dtype_policy().name
     key = (found.location, policy)
     if _kept is not None and pretrained and key in _kept and not has_adapters(_kept[key][0]):
@@ -137,7 +137,7 @@ def pixel_scaling(preset: str) -> tuple[float | tuple[float, ...], float | tuple
     Args:
         preset: As `load_backbone` takes it.
     """
-    found = resolve(preset)
+    found = resolve(preset, pretrained=False)
     if found.kind in ("applications", "file"):
         return (1.0, 0.0) if _scales_itself(found) else DEFAULT_SCALING
     import keras_hub

@@ -25,11 +25,11 @@ from kerasft.data import (
     stream,
 )
 from kerasft.errors import DataError, ResumeError, SettingError
-from kerasft.models import make_loss
 from kerasft.presets import resolve
 from kerasft.runs import Run, load_run, restore_weights
 from kerasft.training.phases import changing_weights
 from kerasft.training.precision import precision
+from kerasft.training.scores import measure
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,84 +103,6 @@ def predict_arrays(
     outputs = np.empty_like(predicted)
     outputs[batches.order] = predicted
     return outputs
-
-
-def measure(
-    config: Config, labels: Labels, y: np.ndarray, predictions: np.ndarray
-) -> dict[str, Any]:
-    """Returns the metrics of predictions against the truth, by scikit-learn.
-
-    Args:
-        config: Its label_smoothing enters the loss.
-        labels: Task and class names.
-        y: As in `Split.y`.
-        predictions: The model's outputs, shape (n, outputs).
-
-    Returns:
-        For regression loss (in standard deviations squared), mse, rmse, mae, r2 in the unit of
-        the target, and r2_log where it was learnt on its logarithm; otherwise loss, accuracy,
-        macro precision, recall and f1, `per_class`, and for one class an example
-        `confusion_matrix` (rows: truth, columns: predicted).
-    """
-    loss = make_loss(config, labels)(
-        keras.ops.convert_to_tensor(y), keras.ops.convert_to_tensor(predictions)
-    )
-    found = {"loss": float(np.mean(keras.ops.convert_to_numpy(loss))), "examples": len(y)}
-    if labels.task == "regression":
-        return {**found, **_regression(labels, y, predictions[:, 0])}
-    return {**found, **_classes(labels, y, predictions)}
-
-
-def _regression(labels: Labels, y: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
-    from sklearn import metrics
-
-    mse = float(metrics.mean_squared_error(y, predicted))
-    # R2 of fewer than two examples is not defined; NaN becomes null in the file.
-    r2 = float(metrics.r2_score(y, predicted)) if len(y) > 1 else float("nan")
-    scale = {}
-    if labels.transform == "log" and len(y) > 1:
-        scale["r2_log"] = float(metrics.r2_score(np.log(y), np.log(predicted)))
-    return {
-        **scale,
-        "mse": mse,
-        "rmse": mse**0.5,
-        "mae": float(metrics.mean_absolute_error(y, predicted)),
-        "r2": r2,
-    }
-
-
-def _classes(labels: Labels, y: np.ndarray, predictions: np.ndarray) -> dict[str, Any]:
-    from sklearn import metrics
-
-    multilabel = labels.task == "multilabel"
-    predicted: Any = predictions >= 0.5 if multilabel else predictions.argmax(axis=1)
-    truth: Any = y.astype(bool) if multilabel else y
-    each = metrics.precision_recall_fscore_support(
-        truth, predicted, labels=range(labels.num_outputs), zero_division=0.0
-    )
-    macro = metrics.precision_recall_fscore_support(
-        truth, predicted, average="macro", zero_division=0.0
-    )
-    found: dict[str, Any] = {
-        "accuracy": float(np.mean(truth == predicted)),
-        "precision": float(macro[0]),
-        "recall": float(macro[1]),
-        "f1": float(macro[2]),
-        "per_class": [
-            {
-                "name": name,
-                "precision": float(p),
-                "recall": float(r),
-                "f1": float(f),
-                "support": int(s),
-            }
-            for name, p, r, f, s in zip(labels.names, *each, strict=True)
-        ],
-    }
-    if not multilabel:
-        matrix = metrics.confusion_matrix(truth, predicted, labels=range(labels.num_outputs))
-        found["confusion_matrix"] = matrix.tolist()
-    return found
 
 
 def evaluate(

@@ -17,8 +17,8 @@ from kerasft.config import Config
 from kerasft.data import Data, Labels
 from kerasft.insight import compare, judged_by
 from kerasft.runs import Run
-from kerasft.training.evaluation import measure
 from kerasft.training.fit import fit
+from kerasft.training.scores import measure
 
 
 @dataclasses.dataclass(frozen=True)

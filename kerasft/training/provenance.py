@@ -54,7 +54,7 @@ def describe_weights(config: Config) -> dict[str, Any]:
     """
     if not config.preset:
         return {"stored": "all", "preset": None, "fingerprint": None}
-    preset = resolve(config.preset)
+    preset = resolve(config.preset, pretrained=config.pretrained)
     again = config.pretrained and preset.fingerprint
     return {
         "stored": "trained" if again else "all",

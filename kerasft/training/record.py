@@ -18,11 +18,12 @@ from kerasft.insight import plot_curves
 from kerasft.models import block_rows, block_table
 from kerasft.runs import Run, write_history, write_json, write_manifest
 from kerasft.training.callbacks import KeepBest
-from kerasft.training.evaluation import measure, predict_arrays
+from kerasft.training.evaluation import predict_arrays
 from kerasft.training.features import View
 from kerasft.training.phases import plan_phases
 from kerasft.training.predictions import save_predictions
 from kerasft.training.provenance import describe_recipe, describe_weights, versions
+from kerasft.training.scores import measure
 from kerasft.words import number
 
 

@@ -6,9 +6,9 @@ as its documentation shows it: a function that builds and compiles with Keras' A
 arrays; texts are tokenised once and padded to the longest of the set.
 
 With `--tuner grid` both walk the same grid of trainable_blocks and learning_rate. With `--tuner
-random` each draws its own trials from one space (KerasTuner's sampler on both sides, one seed;
-kerasft begins with the recipe's defaults), and the time is told until KerasTuner's final best
-validation score was reached by either.
+random` each draws its own trials from one space (KerasTuner's sampler on both sides; kerasft
+begins with the recipe's defaults), and the time is told until KerasTuner's final best validation
+score was reached by either; which trial that is is luck, so give it several `--seeds`.
 """
 
 from __future__ import annotations
@@ -35,12 +35,15 @@ SIDES = ("kerasft", "keras_tuner")
 RATES = (3e-4, 1e-3, 1e-4, 3e-3, 2e-4, 5e-4, 2e-3, 5e-3, 1.5e-3, 7e-4)
 
 
-def settings(recipe: Any, trials: int, blocks: list[int], epochs: int) -> tuple[Any, list[float]]:
+def settings(
+    recipe: Any, trials: int, blocks: list[int], epochs: int, seed: int
+) -> tuple[Any, list[float]]:
     """Returns the settings common to all trials, and the learning rates of the grid."""
     rates = sorted(RATES[: trials // len(blocks)])
     config = recipe.Config(
-        epochs=epochs, head_epochs=0, patience=0, trainable_blocks=blocks[0], learning_rate=rates[0]
-    )
+        epochs=epochs, head_epochs=0, patience=0, trainable_blocks=blocks[0],
+        learning_rate=rates[0], seed=seed,
+    )  # fmt: skip
     return config, rates
 
 
@@ -143,7 +146,7 @@ def run_side(side: str, task: Any) -> dict[str, Any]:
     from kerasft.catalog import load_recipe
 
     recipe = load_recipe(task.recipe)
-    config, rates = settings(recipe, task.trials, task.blocks, task.epochs)
+    config, rates = settings(recipe, task.trials, task.blocks, task.epochs, task.seed)
     rows: list[tuple[int, float, float]] = []
 
     def begin(ended: Callable[[], int]) -> None:
@@ -188,6 +191,8 @@ def main() -> None:
     parser.add_argument("--blocks", default="0,1,2", help="values of trainable_blocks")
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--tuner", choices=("grid", "random"), default="grid")
+    parser.add_argument("--seed", type=int, default=0, help="the first one")
+    parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--only", choices=SIDES, help="measure one side alone")
     parser.add_argument("--json", type=Path, help="where to write all numbers")
     parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
@@ -197,17 +202,30 @@ def main() -> None:
     if arguments.side:
         print(json.dumps(run_side(arguments.side, arguments)))
         return
-    results = {}
-    for side in [arguments.only] if arguments.only else SIDES:
-        command = [sys.executable, "-m", "tests.benchmarks.search_cost", "--side", side]
-        command += ["--recipe", arguments.recipe, "--trials", str(arguments.trials)]
-        command += [f"--blocks={given}", "--epochs", str(arguments.epochs)]
-        command += ["--tuner", arguments.tuner]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            sys.exit(done.stderr)
-        results[side] = json.loads(done.stdout.splitlines()[-1])
-    print(f"{arguments.recipe}, {arguments.trials} trials of {arguments.epochs} epochs, ", end="")
+    every = []
+    for seed in range(arguments.seed, arguments.seed + arguments.seeds):
+        results = {}
+        for side in [arguments.only] if arguments.only else SIDES:
+            command = [sys.executable, "-m", "tests.benchmarks.search_cost", "--side", side]
+            command += ["--recipe", arguments.recipe, "--trials", str(arguments.trials)]
+            command += [f"--blocks={given}", "--epochs", str(arguments.epochs)]
+            command += ["--tuner", arguments.tuner, "--seed", str(seed)]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode:
+                sys.exit(done.stderr)
+            results[side] = json.loads(done.stdout.splitlines()[-1])
+        show(results, seed, arguments, given)
+        every.append(results)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(every[0] if len(every) == 1 else every, indent=1))
+
+
+def show(results: dict[str, Any], seed: int, arguments: Any, given: str) -> None:
+    """Prints the table of a seed."""
+    print(
+        f"seed {seed}, {arguments.recipe}, {arguments.trials} trials of {arguments.epochs} epochs, ",
+        end="",
+    )
     print(f"trainable_blocks {given}, {platform.machine()}, {os.cpu_count()} cores")
     print("side         seconds  peak MB  MB a trial  disk MB  best")
     for side, row in results.items():
@@ -219,9 +237,7 @@ def main() -> None:
     if len(results) == len(SIDES) and arguments.tuner == "random":
         best = max(results["keras_tuner"]["scores"])
         for side, row in results.items():
-            print(f"{side}: {best:.4f} was reached after {reached(row, best):.0f} s")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=1))
+            print(f"{side}: {best:.4f} was reached after {reached(row, best):.0f} s", flush=True)
 
 
 if __name__ == "__main__":

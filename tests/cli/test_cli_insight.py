@@ -9,6 +9,8 @@ import kerasft
 from kerasft.recipes import minilm_tickets
 from kerasft.runs import write_json
 
+pytestmark = pytest.mark.xdist_group("cli_insight")  # they share their fits
+
 
 @pytest.fixture(scope="module")
 def runs_dir(tmp_path_factory, preset, reviews):
@@ -59,11 +61,17 @@ def test_diagnose_compares_several_runs(line):
 def test_seeds_count_as_one_with_mean_and_spread(line, tmp_path):
     done = line("runs", "compare", "one", "two", "slow", "--plot", tmp_path / "curves.png")
     assert done.exit_code == 0
-    assert done.output.splitlines()[1].startswith("   2")
+    assert done.output.splitlines()[1].startswith("minilm_tickets/one and 1 more ")
     assert "±" in done.output
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
     best = line("runs", "compare", "slow", "one", "-q").output.strip()
     assert best.endswith("one")
+
+
+def test_one_run_is_not_compared(line):
+    done = line("runs", "compare", "one")
+    assert done.exit_code == 2
+    assert "name two or more" in done.output
 
 
 def test_runs_are_filtered_and_sorted(line):
@@ -125,7 +133,10 @@ def test_a_ladder_begins_with_a_constant_answer_and_seeds_give_a_spread(
     assert all(rung["kept"] for rung in rungs[:-1])
     several = kerasft_line(*words, "--trainable-blocks", "0", "--seeds", "2")
     assert several.exit_code == 0, several.output
-    assert "±" in several.stdout
+    rows = [line.split() for line in several.stdout.splitlines()]
+    assert [row[0] for row in rows] == ["SEED", "0", "1", "mean", "standard", "next"]
+    mean = sum(float(row[1]) for row in rows[1:3]) / 2
+    assert float(rows[3][1]) == pytest.approx(mean, abs=1e-3)
     assert kerasft_line(*words, "--seeds", "2", "--ladder").exit_code == 2
 
 

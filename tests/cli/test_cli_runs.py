@@ -73,7 +73,7 @@ def test_runs_is_a_table_with_the_newest_last(runs, kerasft_line):
     assert lines[0].split() == headings
     names = [line.split()[0] for line in lines[1:]]
     assert names == ["post/other", "mail/first", "mail/second", "mail/third"]
-    assert "accuracy 0.9, f1 0.85       2       12  2026-01-31 12:00" in lines[2]
+    assert "accuracy 0.9, f1 0.85  2            12  2026-01-31 12:00" in lines[2]
     assert "failed" in lines[4]
 
 

@@ -14,6 +14,7 @@ from kerasft.insight.facts import Facts
 from kerasft.recipes import resnet_digits
 from tests.benchmarks.planted import ALSO, FAULTS, changed, fit, spoiled
 
+pytestmark = pytest.mark.xdist_group("planted")  # they share their fits
 SEED = 7  # tests/benchmarks/planted.py has the fits that thresholds were chosen on, and more
 SETTINGS = {"trainable_blocks": 1, "epochs": 6}
 

@@ -85,7 +85,7 @@ def test_a_fit_tells_how_fast_it_was(config, tmp_path):
 
 
 def test_the_faster_number_format_is_chosen_and_recorded(config, tmp_path, monkeypatch):
-    auto = dataclasses.replace(config, precision="auto")
+    auto = dataclasses.replace(config, precision="auto", head_epochs=0, epochs=1)
     for fastest, chosen in ((0.5, "mixed_bfloat16"), (0.95, "float32")):
         monkeypatch.setattr(
             room, "_time", lambda steps, f=fastest: {"float32": 1.0, "mixed_bfloat16": f}
@@ -93,7 +93,7 @@ def test_the_faster_number_format_is_chosen_and_recorded(config, tmp_path, monke
         run = kerasft.fit(minilm_tickets, auto, runs_dir=tmp_path, name=chosen, progress=False)
         assert run.config["precision"] == chosen
         assert f"precision: {chosen} is used" in (run.path / "run.log").read_text()
-        named = dataclasses.replace(config, precision=chosen)
+        named = dataclasses.replace(auto, precision=chosen)
         again = kerasft.fit(minilm_tickets, named, runs_dir=tmp_path, progress=False)
         assert [row["loss"] for row in again.history] == [row["loss"] for row in run.history]
 

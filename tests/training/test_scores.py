@@ -1,0 +1,33 @@
+"""Scores of predictions, counted by hand."""
+
+import numpy as np
+import pytest
+
+from kerasft.config import Config
+from kerasft.data import Labels
+from kerasft.training import measure
+
+STARS = Labels("regression", (), 3.0, 1.0)
+
+
+def scores(y, predicted):
+    return measure(
+        Config(task="regression"), STARS, np.array(y, "float32"),
+        np.array(predicted, "float32").reshape(-1, 1),
+    )  # fmt: skip
+
+
+def test_classes_in_an_order_are_counted_as_classes_too():
+    found = scores([1, 2, 3, 4, 5, 5], [1.2, 2.6, 2.9, 1.4, 4.4, 5.3])  # 1, 3, 3, 1, 4, 5
+    assert found["accuracy_rounded"] == pytest.approx(3 / 6)
+    assert found["within_one"] == pytest.approx(5 / 6)
+    # 1 - observed over expected squared distance (Cohen 1968), from the counts of both sides.
+    truth, rounded = np.array([1, 2, 3, 4, 5, 5]), np.array([1, 3, 3, 1, 4, 5])
+    observed = np.mean((truth - rounded) ** 2)
+    expected = np.mean((truth[:, None] - rounded) ** 2)
+    assert found["kappa"] == pytest.approx(1 - observed / expected)
+
+
+@pytest.mark.parametrize("y", [[1, 2.5, 3], list(range(30)), [2, 2, 2]])
+def test_other_numbers_are_no_classes(y):
+    assert not {"accuracy_rounded", "within_one", "kappa"} & set(scores(y, y))
