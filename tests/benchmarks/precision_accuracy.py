@@ -11,6 +11,7 @@ import dataclasses
 import json
 import os
 import statistics
+import sys
 import tempfile
 from pathlib import Path
 
@@ -28,6 +29,7 @@ def main() -> None:
     parser.add_argument("--trainable-blocks", type=int, default=1)
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--json", type=Path, help="where to write all numbers")
     arguments = parser.parse_args()
 
@@ -39,12 +41,13 @@ def main() -> None:
     )
     found: dict[str, list[float]] = {name: [] for name in FORMATS}
     with tempfile.TemporaryDirectory() as folder:
-        for seed in range(arguments.seeds):
+        for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
             for name in FORMATS:
                 config = dataclasses.replace(base, seed=seed, precision=name)
                 run = kerasft.fit(arguments.recipe, config, runs_dir=folder, progress=False)
                 test = run.metrics["test"]
                 found[name].append(test["accuracy"])
+                print(seed, name, test["accuracy"], file=sys.stderr, flush=True)
     print(f"{arguments.recipe}, {arguments.seeds} seeds, {test['examples']} test examples a seed")
     for name, scores in found.items():
         each = ", ".join(f"{score:.4f}" for score in scores)

@@ -222,11 +222,9 @@ def main() -> None:
 
 def show(results: dict[str, Any], seed: int, arguments: Any, given: str) -> None:
     """Prints the table of a seed."""
-    print(
-        f"seed {seed}, {arguments.recipe}, {arguments.trials} trials of {arguments.epochs} epochs, ",
-        end="",
-    )
-    print(f"trainable_blocks {given}, {platform.machine()}, {os.cpu_count()} cores")
+    what = f"{arguments.recipe}, {arguments.trials} trials of {arguments.epochs} epochs"
+    print(f"seed {seed}, {what}, trainable_blocks {given}, {platform.machine()}, ", end="")
+    print(f"{os.cpu_count()} cores")
     print("side         seconds  peak MB  MB a trial  disk MB  best")
     for side, row in results.items():
         print(
