@@ -71,8 +71,8 @@ class Batches(keras.utils.PyDataset):
         self.epoch = 0
 
     def _plan_widths(self) -> np.ndarray | None:
-        if self._lengths is None or not len(self._lengths):
-            return None
+        if self._lengths is None or not len(self._lengths) or not self._longest():
+            return None  # no texts, or pooled features of them
         # A smaller last batch is one more shape.
         count = COUNT - bool(self.num_examples % self.batch_size)
         return plan_widths(self._lengths, self.batch_size, self._longest(), count)

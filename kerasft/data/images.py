@@ -6,6 +6,7 @@ import functools
 import io
 import os
 import warnings
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -136,12 +137,20 @@ def resize_image(image: Any, size: int, how: str) -> Any:
 
 
 @functools.cache
-def _resize_graph(size: int, how: str) -> Any:
+def _resizer(size: int, how: str) -> Callable[[np.ndarray], Any]:
+    if keras.backend.backend() != "tensorflow":
+        return lambda image: resize_image(image, size, how)
     import tensorflow as tf
 
     # One graph for all sizes: eager calls take several times as long.
     signature = [tf.TensorSpec([None, None, 3], tf.uint8)]
-    return tf.function(lambda image: resize_image(image, size, how), input_signature=signature)
+    graph = tf.function(lambda image: resize_image(image, size, how), input_signature=signature)
+
+    def resize(image: np.ndarray) -> Any:
+        with tf.device("CPU:0"):
+            return graph(image)
+
+    return resize
 
 
 def decode_in_graph(content: Any) -> Any:
@@ -181,20 +190,17 @@ def prepare_images(config: ImageConfig, examples: Examples) -> np.ndarray:
         DataError: An image cannot be decoded.
         ResourceError: There is room for the array neither in memory nor on disk.
     """
-    import tensorflow as tf
-
     size = config.image_size
     shape = (len(examples), size, size, 3)
     what = f"images of {size} by {size} pixels ({len(examples):,})"
     advice = "use a smaller image_size or fewer examples"
     prepared = allocate(shape, np.dtype(np.uint8), what, advice)
-    resize = _resize_graph(size, config.resize)
+    resize = _resizer(size, config.resize)
 
     def prepare(index: int) -> None:
         image = decode_image(examples.inputs[index], examples.origins[index])
         if image.shape[:2] != (size, size):
-            with tf.device("CPU:0"):
-                image = resize(image).numpy()
+            image = keras.ops.convert_to_numpy(resize(image))
         prepared[index] = image
 
     with warnings.catch_warnings():  # around all threads: the filters are shared by them

@@ -9,6 +9,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import keras
+
 from kerasft.catalog import load_recipe
 from kerasft.config import ImageConfig, TextConfig
 from kerasft.data import Labels
@@ -51,7 +53,8 @@ def export(
         `models_dir/name-preset` for a preset.
 
     Raises:
-        SettingError: A name is no plain folder name, or the format is not known.
+        SettingError: A name is no plain folder name, the format is not known, or Keras has
+            another backend than the TensorFlow that a SavedModel needs.
         DamagedFileError: A file of the run is missing or changed.
 
     Example:
@@ -64,6 +67,10 @@ def export(
         raise SettingError(f"`name` must be a plain folder name. Received: name={name!r}.")
     if format not in FORMATS:
         raise SettingError(f"`format` must be one of {', '.join(FORMATS)}. Received: {format!r}.")
+    if format == "saved_model" and keras.backend.backend() != "tensorflow":
+        raise SettingError(
+            "A SavedModel is written by TensorFlow: export this run with KERAS_BACKEND=tensorflow."
+        )
     loaded = load_model(run)
     merge_adapters(loaded.model)
     if format == "preset":
