@@ -38,8 +38,9 @@ def suggest(rates: list[float], losses: list[float]) -> tuple[float, float]:
     descent at the first value that is not exceeded later, which on a flat beginning is chance.
 
     After a head phase the loss may have no visible fall left, only noise and then a rise. The
-    suggestion is then a fifth of the rate at which it has risen for good: the best rates lie
-    somewhat below the largest stable one (Bengio 2012, arXiv 1206.5533, section 3.1.1).
+    suggestion is then a third of the rate at which it has risen for good: the best rates lie
+    somewhat below the largest stable one (Bengio 2012, arXiv 1206.5533, section 3.1.1). How far
+    was chosen on two curves (`python -m tests.benchmarks.rate_grid`).
 
     It is given as the steepest too: where nothing falls there is none. Both are rounded to two
     figures.
@@ -54,8 +55,10 @@ def suggest(rates: list[float], losses: list[float]) -> tuple[float, float]:
     if not _falls(y):
         rate = steepest = _below_the_rise(x, y)
     else:
-        rate = _half_way_down(x, y)
-        steepest = x[int(np.gradient(y, np.log(x)).argmin())]
+        top, bottom = _descent(y)
+        rate = math.sqrt(x[top] * x[bottom])
+        slopes = np.gradient(y, np.log(x))[top : bottom + 1]
+        steepest = x[top + int(slopes.argmin())]
     return float(f"{rate:.2g}"), float(f"{steepest:.2g}")
 
 
@@ -65,12 +68,12 @@ def _falls(y: np.ndarray) -> bool:
     return bool(np.median(begin) - y.min() > 4 * begin.std())
 
 
-def _half_way_down(x: np.ndarray, y: np.ndarray) -> float:
+def _descent(y: np.ndarray) -> tuple[int, int]:
+    """Returns where a curve has lost a tenth of its whole fall, and its bottom."""
     bottom = int(y.argmin())
     fall = y[: bottom + 1].max() - y[bottom]
     high = np.flatnonzero(y[: bottom + 1] >= y[bottom] + 0.9 * fall)
-    top = int(high[-1]) if len(high) else 0
-    return math.sqrt(x[top] * x[bottom])
+    return (int(high[-1]) if len(high) else 0), bottom
 
 
 def _below_the_rise(x: np.ndarray, y: np.ndarray) -> float:
@@ -78,7 +81,7 @@ def _below_the_rise(x: np.ndarray, y: np.ndarray) -> float:
     limit = np.median(begin) + max(0.25 * np.median(begin), 4 * begin.std())
     within = np.flatnonzero(y <= limit)
     last = int(within[-1]) if len(within) else 0
-    return max(float(x[last]) / 5, float(x[0]))
+    return max(float(x[last]) / 3, float(x[0]))
 
 
 def plot_rates(curves: list[RateCurve], path: str | Path) -> None:

@@ -26,6 +26,8 @@ LOWEST, HIGHEST = 1e-6, 10.0
 STEPS = 120
 _SMOOTHING = 0.9
 _BLOWN_UP = 3.0  # times the best smoothed loss
+_ABOVE = 1.5  # times the highest smoothed loss of the beginning
+_BEGINNING = 10  # part of the steps whose rates are too low to change anything
 
 
 def find_rates(
@@ -106,13 +108,24 @@ def _ramp(
         found = part.train_on_batch(*batch, return_dict=True)
         smooth = _SMOOTHING * smooth + (1 - _SMOOTHING) * float(found["data_loss"])
         smoothed = smooth / (1 - _SMOOTHING ** (len(losses) + 1))
-        if not math.isfinite(smoothed) or (losses and smoothed > _BLOWN_UP * min(losses)):
+        if _blown_up([*losses, smoothed], steps):
             break
         rates.append(float(rate))
         losses.append(smoothed)
     for variable, value in zip(part.trainable_variables, before, strict=True):
         variable.assign(value)
     return RateCurve(phase.name, rates, losses, *suggest(rates, losses))
+
+
+def _blown_up(losses: list[float], steps: int) -> bool:
+    """Tells whether the last of the smoothed losses says that the rate is far too high."""
+    *before, last = losses
+    if not math.isfinite(last):
+        return True
+    begin = before[: max(steps // _BEGINNING, 1)]
+    # A loss near zero is three times as high by chance: it must pass its beginning, too.
+    later = len(before) > len(begin)
+    return later and last > _BLOWN_UP * min(before) and last > _ABOVE * max(begin)
 
 
 def _endless(config: Config, data: Data, view: View) -> Iterator[tuple[Any, ...]]:

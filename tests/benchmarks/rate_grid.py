@@ -1,8 +1,9 @@
 """Is the learning rate that `kerasft find-lr` suggests a good one? Beside a grid of real fits.
 
 For every set the rate is found, and fits go through a grid of rates of the main phase, two to a
-decade, from 1/100 of the suggestion to 100 times it, the head phase with the rate that was found
-for it. Each is judged by its best epoch on the validation split, the mean of the seeds.
+decade, from 1/100 of the suggestion to 100 times it (`--reach 1`: from 1/10 to 10 times), the
+head phase with the rate that was found for it. Each is judged by its best epoch on the validation
+split, the mean of the seeds.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def fit(recipe: str, config: Any, folder: str) -> float:
         return -float("inf")
 
 
-def examine(name: str, seeds: int, folder: str) -> dict[str, Any]:
+def examine(name: str, seeds: int, reach: int, folder: str) -> dict[str, Any]:
     """Finds the rate of a set, and fits with it and with a grid around it."""
     import kerasft
     from kerasft.catalog import load_recipe
@@ -64,7 +65,7 @@ def examine(name: str, seeds: int, folder: str) -> dict[str, Any]:
         config, head_learning_rate=curves.get("head", config.head_learning_rate)
     )
     scores = {}
-    for step in range(-4, 5):
+    for step in range(-2 * reach, 2 * reach + 1):
         rate = float(f"{suggested * 10 ** (step / 2):.3g}")
         if rate <= 10:
             scores[rate] = statistics.fmean(
@@ -81,6 +82,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="parts of names of sets, with commas")
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--reach", type=int, default=2, help="decades to each side")
     parser.add_argument("--json", type=Path, help="where to write all numbers")
     arguments = parser.parse_args()
     wanted = [part for part in arguments.only.split(",") if part]
@@ -90,7 +92,7 @@ def main() -> None:
         for name in SETS:
             if wanted and not any(part in name for part in wanted):
                 continue
-            row = examine(name, arguments.seeds, folder)
+            row = examine(name, arguments.seeds, arguments.reach, folder)
             rows.append(row)
             scores = row["scores"]
             print(

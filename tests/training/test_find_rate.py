@@ -11,7 +11,7 @@ from kerasft.errors import SettingError
 from kerasft.insight import suggest
 from kerasft.recipes import resnet_digits
 from kerasft.training.bench import Bench
-from kerasft.training.find_rate import find_rates
+from kerasft.training.find_rate import _blown_up, find_rates
 from kerasft.training.phases import plan_phases
 
 
@@ -49,6 +49,15 @@ def test_without_a_fall_the_suggestion_stands_below_the_rise(noise):
     losses[rates > 5e-3] += np.linspace(0.15, 1.0, int((rates > 5e-3).sum()))
     rate, _ = suggest(list(rates), list(losses))
     assert 5e-4 < rate < 2e-3
+
+
+def test_a_loss_near_zero_does_not_end_the_ramp_by_its_noise():
+    noise = [0.002, 0.009, 0.004, 0.011, 0.003, 0.01, 0.005, 0.008] * 5
+    assert not any(_blown_up(noise[:n], 40) for n in range(1, 41))
+    assert _blown_up([*noise, 0.1], 40)
+    assert _blown_up([*noise, float("nan")], 40)
+    assert not _blown_up([2.3] * 10 + [0.2] * 10 + [0.7], 40)  # a fall may be noisy at its bottom
+    assert _blown_up([2.3] * 10 + [0.2] * 10 + [3.5], 40)
 
 
 def test_a_short_or_flat_curve_gives_a_rate_too():
