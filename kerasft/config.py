@@ -93,6 +93,25 @@ class Config:
             if wrong:
                 raise SettingError(message)
 
+    def notes(self) -> list[str]:
+        """Returns what a person should know about the settings together, one sentence each."""
+        found = []
+        if self.trainable_blocks == 0:
+            neutral = {"unfreeze_every": 0, "layer_decay": 1, "pretrained_l2": 0}
+            found += [
+                f"`{name}` changes nothing with trainable_blocks=0."
+                for name, value in neutral.items()
+                if getattr(self, name) != value
+            ]
+        if self.trainable_blocks == 0 and self.head_epochs:
+            found.append(
+                "With trainable_blocks=0 both phases train the same output layer. In one: "
+                f"--head-epochs 0 --learning-rate {self.head_learning_rate:g}."
+            )
+        if self.label_smoothing and self.task == "regression":
+            found.append("`label_smoothing` changes nothing for task=regression.")
+        return found
+
     def _conflicts(self) -> Iterator[tuple[bool, str]]:
         """Yields what settings cannot be together: whether they are, and the sentence for it."""
         yield (
@@ -114,7 +133,8 @@ class Config:
         fitting = ", ".join(name for name, number in LOSSES.items() if number == numbers)
         yield (
             LOSSES.get(self.loss, numbers) != numbers,
-            f"`loss` must be one of {fitting} for task={self.task}. Received: loss={self.loss!r}.",
+            f"`loss` must be one of auto, {fitting} for task={self.task}. Received: "
+            f"loss={self.loss!r}.",
         )
         yield (
             self.lora_rank > 0 and self.trainable_blocks == 0,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from kerasft import catalog
 from kerasft.cli.options import SharedOptions, wants
 from kerasft.cli.output import print_json, print_table
 from kerasft.cli.startup import working
@@ -16,8 +17,12 @@ def blocks_command(preset: str, image_size: int | None) -> None:
     """Show what `--trainable-blocks` counts in a PRESET, the top first.
 
     PRESET is what `--preset` takes: a KerasHub name, a folder, a .keras file, hf://ORG/NAME,
-    applications:NAME, or package:NAME/FOLDER. Work is the share of a forward pass.
+    applications:NAME, or package:NAME/FOLDER; or the name of a recipe, for its own. Work is the
+    share of a forward pass.
     """
+    recipes = {recipe.name: recipe for recipe in catalog.list_recipes()}
+    if preset in recipes:
+        preset = catalog.recipe_defaults(recipes[preset])["preset"]
     with working():
         import kerasft
 

@@ -28,9 +28,11 @@ def diagnose_command(runs: tuple[str, ...], runs_dir: str) -> None:
 
     chosen = [load_run(find_run(text, runs_dir)) for text in runs]
     found: list[dict[str, Any]] = [insight.diagnose(run) for run in chosen]
-    compared = insight.compare(chosen) if len(chosen) > 1 else None
+    tasks = {run.labels["task"] for run in chosen}
+    compared = insight.compare(chosen) if len(chosen) > 1 and len(tasks) == 1 else None
     if wants("json"):
-        print_json({"runs": found, "comparison": compared} if compared else found[0])
+        several = {"runs": found, "comparison": compared}
+        print_json(several if len(found) > 1 else found[0])
         return
     for number, diagnosis in enumerate(found):
         if number and not wants("quiet"):
@@ -43,16 +45,23 @@ def diagnose_command(runs: tuple[str, ...], runs_dir: str) -> None:
     if compared and not wants("quiet"):
         click.echo()
         print_comparison(compared)
+    elif len(tasks) > 1 and not wants("quiet"):
+        click.echo(f"\nNot compared: the runs have different tasks ({', '.join(sorted(tasks))}).")
 
 
 def _print(diagnosis: dict[str, Any], *, several: bool) -> None:
     if several:
         click.echo(f"{diagnosis['run']}")
+    if diagnosis["state"] != "done":
+        click.echo(f"This fit is {diagnosis['state']}.")
     if diagnosis["healthy"]:
         click.echo("Nothing is wrong that the record shows.")
     for number, finding in enumerate(diagnosis["findings"], start=1):
-        mark = "" if finding["fault"] else " (good to know)"
-        click.echo(f"{number}. {finding['title']}{mark}")
+        fault = finding["fault"]
+        title = (
+            f"{number}. {finding['title']}" if fault else f"-  {finding['title']} (good to know)"
+        )
+        click.echo(title)
         click.echo(textwrap.indent(textwrap.fill(finding["evidence"], 92), "   "))
         for advice in finding["advice"]:
             what = ", ".join(f"{name} {shown(v)}" for name, v in advice["changes"].items())

@@ -17,8 +17,9 @@ from kerasft.cli.options import (
     setting_options,
     write_grouped_options,
 )
-from kerasft.config import Config
+from kerasft.config import Config, ImageConfig, TextConfig
 from kerasft.quiet import quiet_start
+from kerasft.settings import settings
 
 Action = Callable[..., None]
 
@@ -52,6 +53,23 @@ class RecipeCommand(SharedOptions):
         context = click.get_current_context()
         config = self.config(**given_settings(context, self.config))
         self.action(self.module, config, **{name: values[name] for name in self.own})
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parses the line; a setting of the other kind of recipe is told from a mistyped one."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            kinds = {"texts": TextConfig, "images": ImageConfig}
+            mine = next((kind for kind, base in kinds.items() if issubclass(self.config, base)), "")
+            name = error.option_name.removeprefix("--").replace("-", "_")
+            for kind, base in kinds.items():
+                if mine and kind != mine and name in settings(base):
+                    raise click.UsageError(
+                        f"{error.option_name} is a setting of recipes for {kind}; "
+                        f"{self.name} is one for {mine}.",
+                        ctx,
+                    ) from None
+            raise
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the settings under the headings of their groups."""

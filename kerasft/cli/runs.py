@@ -161,7 +161,7 @@ def compare_command(runs: tuple[str, ...], split: str, plot: str | None, runs_di
 
 @runs_command.command("delete")
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
-@click.option("--yes", is_flag=True, help="Do not ask")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask")
 @with_runs_dir
 def delete_command(runs: tuple[str, ...], yes: bool, runs_dir: str) -> None:
     """Delete runs, all their files with them; asks first.

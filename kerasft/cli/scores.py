@@ -22,7 +22,7 @@ def main_metrics(task: str) -> tuple[str, ...]:
 
 def score_line(task: str, metrics: Mapping[str, Any]) -> str:
     """Returns the important metrics of one split as a line."""
-    more = ("r2_log", "mae", "accuracy_rounded", "within_one", "loss")
+    more = ("r2_log", "mae", "accuracy_rounded", "within_one", "kappa", "loss")
     names = dict.fromkeys((*main_metrics(task), *more))
     found = [f"{name} {shown(metrics[name])}" for name in names if name in metrics]
     examples = f"  ({metrics['examples']} examples)" if "examples" in metrics else ""

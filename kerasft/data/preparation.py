@@ -71,7 +71,8 @@ def _prepare(config: Config, given: Mapping[str, Examples], notes: list[str]) ->
         x = prepare_inputs(config, part)
         splits[name] = Split(x, encoded[name], part)
     cut, share = note_truncated(config, splits)
-    audit = {**measure_examples(parts, labels), "truncated": share}
+    made = [name for name in parts if name not in given]
+    audit = {**measure_examples(parts, labels), "truncated": share, "made": made}
     return Data(
         **splits,
         labels=labels,

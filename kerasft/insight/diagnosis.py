@@ -52,8 +52,9 @@ def diagnose(run: Run) -> dict[str, Any]:
         run: Any run, finished or not. Its record alone is read: no model, no data.
 
     Returns:
-        `healthy`, and `findings` in order of importance, each with `name`, `title`, `evidence`,
-        `fault` and `advice`: `changes` (settings), `why`, and `command` where settings can do it.
+        `state`, `healthy`, and `findings` in order of importance, each with `name`, `title`,
+        `evidence`, `fault` and `advice`: `changes` (settings), `why`, and `command` where settings
+        can do it.
 
     Raises:
         DamagedFileError: A file of the record is missing or damaged.
@@ -66,6 +67,7 @@ def diagnose(run: Run) -> dict[str, Any]:
     findings = find(facts)
     return {
         "run": str(run.path),
+        "state": facts.state,
         "healthy": not any(finding.fault for finding in findings),
         "findings": [_describe(facts, finding) for finding in findings],
     }

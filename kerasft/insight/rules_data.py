@@ -80,7 +80,9 @@ def validation_too_small(facts: Facts) -> Finding | None:
     if not n or not facts.main:
         return None
     if facts.task == "regression":
-        wide, text = n < 50, f"{n} examples"
+        # The standard error of a root mean square of n normal errors is 1 / sqrt(2n) of it.
+        either = 1.96 / math.sqrt(2 * n)
+        wide, text = n < 50, f"{n} examples: their RMSE is known to {either:.0%} either way"
     else:
         score = float(np.nanmax(facts.curve(f"val_{facts.score[0]}", facts.rows)))
         half = facts.uncertainty(min(max(score, 0.0), 1.0))
@@ -89,13 +91,16 @@ def validation_too_small(facts: Facts) -> Finding | None:
     if not wide:
         return None
     share = facts.settings.get("validation_fraction", 0.15)
+    more = Advice({"validation_fraction": min(round(2 * share, 2), 0.4)},
+                  "More examples to judge by, fewer to train on.")  # fmt: skip
+    if "validation" not in facts.audit.get("made", ["validation"]):  # records of before lack it
+        more = Advice({}, "Move training examples to the validation split, which your data give.")
     return Finding(
         "validation_too_small",
         "The validation split is too small to tell",
         f"It has {text} (95 %). Smaller differences between runs are chance.",
         (
-            Advice({"validation_fraction": min(round(2 * share, 2), 0.4)},
-                   "More examples to judge by, fewer to train on."),
+            more,
             Advice({}, "Or compare several --seed values and look at the mean."),
         ),
         fault=False,

@@ -204,10 +204,11 @@ def stopped_too_early(facts: Facts) -> Finding | None:
             f"{number(before)} to {number(val[-1])}."
         )
     elif barely_begun:
+        where = "near" if val[-1] < 1.1 * facts.chance else "above"
         evidence = (
             f"After epoch {len(val)} of the main phase the validation loss is "
-            f"{number(val[-1])}, near the {number(facts.chance)} of a constant answer: too few to "
-            "tell whether the learning rate is too low."
+            f"{number(val[-1])}, {where} the {number(facts.chance)} of a constant answer: too few "
+            "to tell whether the learning rate is too low."
         )
     else:
         return None

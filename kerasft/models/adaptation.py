@@ -68,7 +68,7 @@ def set_stochastic_depth(part: keras.Model, largest: float | None) -> None:
     if not paths and largest is not None:
         raise SettingError(
             "`stochastic_depth` needs a family whose residual paths can be left out (EfficientNet, "
-            "Swin, MiT): this backbone has no such layers."
+            "Swin, MiT): this backbone has no such layers, or its preset was made without them."
         )
     trained = {id(x) for x in _layers([b for b in blocks if b.trained_parameters])}
     for index, layer in enumerate(paths, 1):

@@ -198,7 +198,8 @@ def _input_name(item: Any, origin: str) -> str:
 
 def _row(labels: Labels, name: str, output: np.ndarray) -> dict[str, Any]:
     if labels.task == "regression":
-        return {"input": name, "prediction": float(output[0])}
+        # Nine digits are what float32 holds of a number.
+        return {"input": name, "prediction": float(f"{output[0]:.9g}")}
     # Six decimals are what float32 holds of a probability.
     output = np.round(output.astype("float64"), 6)
     each = {f"p({label})": float(p) for label, p in zip(labels.names, output, strict=True)}

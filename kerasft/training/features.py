@@ -140,6 +140,8 @@ class Features:
         """Returns why features of a phase cannot be kept, or nothing."""
         if make_mix(config) is not None:
             return "training images are mixed anew in every epoch (mixup, cutmix)"
+        if getattr(config, "word_dropout", 0):
+            return "words of the training texts are masked anew in every epoch (word_dropout)"
         if not all(id(tensor) in signatures for tensor in cut.edge):
             return "a frozen layer does not tell its settings (get_config)"
         if any(None in tensor.shape[1:] for tensor in cut.edge):

@@ -57,7 +57,7 @@ def climb_ladder(
     """Fits from the simplest model upwards: a constant answer, a linear head, top blocks, all.
 
     The next step is taken while the last one was better on the validation split. All steps use
-    the same data, seed and settings but `trainable_blocks`.
+    the same data, seed and settings but `trainable_blocks`; a head alone has no adapters (LoRA).
 
     Args:
         recipe: A recipe module, its name, or the path of its file.
@@ -115,7 +115,8 @@ def _certain(before: Rung, run: Run, better: bool) -> str:
 def _steps(config: Config) -> Iterator[tuple[str, dict[str, Any]]]:
     # A head alone takes the rate of the head phase, and needs more epochs of it.
     epochs = config.epochs + config.head_epochs
-    head = {"learning_rate": config.head_learning_rate, "head_epochs": 0, "epochs": epochs}
+    head = {"learning_rate": config.head_learning_rate, "head_epochs": 0, "epochs": epochs,
+            "lora_rank": 0}  # fmt: skip
     yield "a linear head on frozen features", {"trainable_blocks": 0, **head}
     yield "the top block too", {"trainable_blocks": 1}
     yield "three top blocks", {"trainable_blocks": 3}

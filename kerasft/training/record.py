@@ -78,7 +78,7 @@ def data_lines(config: Config, data: Data) -> list[str]:
     counts = ", ".join(f"{count:,} {split}" for split, count in _examples(data).items())
     kinds = f" in {len(data.labels.names)} classes" if data.labels.names else ""
     lines = [f"data   {config.dataset}: {counts}{kinds}"]
-    return lines + [f"note   {note}" for note in data.notes]
+    return lines + [f"note   {note}" for note in (*data.notes, *config.notes())]
 
 
 def announce(

@@ -65,7 +65,7 @@ def _ordered(y: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
     """Returns what is asked of classes in an order, nothing where the target is no class."""
     from sklearn import metrics
 
-    truth, rounded = np.rint(y).astype("int64"), np.rint(predicted).astype("int64")
+    truth, rounded = (np.rint(v).astype("int64") for v in (y, np.clip(predicted, y.min(), y.max())))
     if not 1 < len(np.unique(truth)) <= _MOST_ORDERED or np.any(truth != y):
         return {}
     return {

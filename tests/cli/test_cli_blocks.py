@@ -28,3 +28,22 @@ def test_an_unknown_preset_is_told(kerasft_line):
     done = kerasft_line("blocks", "applications:Inception")
     assert done.exit_code == 2
     assert "InceptionV3" in done.output + done.stderr
+
+
+def test_blocks_of_a_recipe_are_those_of_its_preset(kerasft_line):
+    done = kerasft_line("blocks", "resnet_digits", "-q")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.split() == ["P4", "P3", "P2"]
+
+
+def test_blocks_need_no_weights(kerasft_line, monkeypatch, tmp_path):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))  # nothing was downloaded
+    done = kerasft_line("blocks", "applications:InceptionV3", "-q")
+    assert done.exit_code == 0, done.output
+    assert len(done.stdout.split()) > 2
+
+
+def test_a_mistyped_folder_of_a_package_gets_its_near_name(kerasft_line):
+    done = kerasft_line("blocks", "package:kerasft/assets/resnet_glyph")
+    assert done.exit_code == 2
+    assert "Did you mean 'assets/resnet_glyphs'?" in done.stderr

@@ -112,6 +112,16 @@ def test_a_mistyped_option_is_answered_with_the_near_one(kerasft_line):
     assert "No such option" in result.stderr and "--dropout" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("recipe", "option", "kind"),
+    [("resnet_digits", "--word-dropout", "texts"), ("minilm_tickets", "--mixup", "images")],
+)
+def test_a_setting_of_the_other_kind_of_recipe_is_named_as_one(kerasft_line, recipe, option, kind):
+    result = kerasft_line("fit", recipe, option, "0.1")
+    assert result.exit_code == 2
+    assert f"{option} is a setting of recipes for {kind}" in result.stderr
+
+
 def test_a_mistyped_recipe_or_command_is_answered_with_the_near_one(kerasft_line):
     result = kerasft_line("fit", "resnet_digts")
     assert result.exit_code == 2 and "Did you mean 'resnet_digits'?" in result.stderr

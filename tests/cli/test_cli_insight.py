@@ -53,6 +53,7 @@ def test_diagnose_says_what_to_change_with_the_command(line):
 def test_diagnose_compares_several_runs(line):
     done = line("diagnose", "one", "slow")
     assert "learning_rate 0.01 -> 1e-05" in done.output
+    assert "\n\n" in done.output and not done.output.endswith("\n\n")
     found = json.loads(line("diagnose", "one", "slow", "--json").output)
     assert len(found["runs"]) == 2
     assert found["comparison"]["groups"][1]["difference"] < 0

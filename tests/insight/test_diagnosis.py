@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import kerasft
-from kerasft.insight import diagnose, rules_rate
+from kerasft.insight import diagnose, rules_data, rules_rate
 from kerasft.insight.comparison import best_group, compare
 from kerasft.insight.diagnosis import RULES, find, hopeless
 from kerasft.insight.facts import Facts
@@ -124,6 +124,19 @@ def test_the_interval_of_an_accuracy_is_that_of_wilson():
     interval = binomtest(360, 400).proportion_ci(method="wilson")
     half = (interval.high - interval.low) / 2
     assert facts().uncertainty(0.9) == pytest.approx(half)
+
+
+def test_more_validation_examples_are_asked_for_in_a_way_that_can_be_followed():
+    def advice(**changes):
+        counts = {"train": 100, "validation": 30, "test": 30}
+        finding = rules_data.validation_too_small(facts(counts=counts, **changes))
+        return finding.evidence, finding.advice[0].changes
+
+    made = {"class_counts": {"a": 50, "b": 50}, "made": ["validation", "test"]}
+    assert advice(audit=made)[1] == {"validation_fraction": 0.3}
+    assert advice(audit={**made, "made": []})[1] == {}  # the data give the split
+    evidence, _ = advice(audit={"made": ["validation"]}, task="regression")
+    assert "30 examples: their RMSE is known to 25% either way (95 %)" in evidence
 
 
 def test_no_rule_breaks_on_a_run_without_epochs():
