@@ -27,10 +27,13 @@ def fit(
     seeds: int,
     ladder: bool,
     track: str | None,
+    resume: bool,
 ) -> None:
     """Fits a recipe and tells where the run is and what can be done with it."""
     if (seeds > 1) + ladder + (name is not None) > 1:
         raise click.UsageError("--seeds, --ladder and --name do not go together: give one.")
+    if resume and (seeds > 1 or ladder):
+        raise click.UsageError("--resume goes on with one fit: leave --seeds and --ladder out.")
     options: dict[str, Any] = {"runs_dir": runs_dir, "progress": not wants("quiet"), "track": track}
     if seeds > 1 or ladder:
         _fit_several(module, config, seeds, options, ladder=ladder)
@@ -38,7 +41,7 @@ def fit(
     with working():
         import kerasft
 
-        run = kerasft.fit(module, config, name=name, **options)
+        run = kerasft.fit(module, config, name=name, resume=resume, **options)
     if wants("json"):
         print_json(describe(run))
     elif wants("quiet"):
@@ -154,6 +157,11 @@ def _make_options() -> list[click.Option]:
             help="Also tell this tool (MLFLOW_TRACKING_URI says where)",
         ),
         click.Option(["--name"], help="Name of the run's folder  [default: the present time]"),
+        click.Option(
+            ["--resume"],
+            is_flag=True,
+            help="Go on with the run --name, or the latest that was interrupted, as it was begun",
+        ),
     ]
 
 

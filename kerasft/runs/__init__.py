@@ -1,6 +1,14 @@
 """The run folder: what a fit leaves behind."""
 
-from kerasft.runs.files import atomic_path, plain_json, read_json, sha256, write_json, write_text
+from kerasft.runs.files import (
+    atomic_path,
+    file_lock,
+    plain_json,
+    read_json,
+    sha256,
+    write_json,
+    write_text,
+)
 from kerasft.runs.record import (
     Run,
     check_name,
@@ -19,6 +27,7 @@ __all__ = [
     "check_name",
     "create_run",
     "delete_run",
+    "file_lock",
     "list_runs",
     "load_run",
     "plain_json",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kerasft.errors import DamagedFileError, ResourceError
+from kerasft.errors import DamagedFileError, ResourceError, SettingError
 
 
 @contextlib.contextmanager
@@ -86,6 +87,30 @@ def read_json(path: Path) -> Any:
         raise DamagedFileError(f"{path} is missing: the run is not complete.") from None
     except (ValueError, UnicodeDecodeError) as error:
         raise DamagedFileError(f"{path} is damaged: {error}.") from None
+
+
+@contextlib.contextmanager
+def file_lock(path: Path, doing: str) -> Iterator[None]:
+    """Keeps a file for this process; the system gives it back when the process ends.
+
+    Args:
+        path: The file, which then names its owner.
+        doing: What another process does there, and what to do about it, as a sentence goes on.
+
+    Raises:
+        SettingError: Another process has it.
+    """
+    with open(path, "a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            owner = file.read().strip()
+            raise SettingError(f"Another process{f' ({owner})' if owner else ''} {doing}") from None
+        file.truncate(0)
+        file.write(f"process {os.getpid()}")
+        file.flush()
+        yield
 
 
 def sha256(path: Path) -> str:

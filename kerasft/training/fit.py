@@ -34,6 +34,14 @@ from kerasft.training.record import (
     open_record,
     record_failure,
 )
+from kerasft.training.resume import (
+    EVERY,
+    STATE,
+    begun_settings,
+    check_unchanged,
+    find_unfinished,
+    training_in,
+)
 from kerasft.training.speed import measure_speeds, speed_line
 from kerasft.training.tracking import open_tracker, tracked
 from kerasft.training.watch import Watch
@@ -49,6 +57,7 @@ def fit(
     data: Data | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     track: str | None = None,
+    resume: bool = False,
 ) -> Run:
     """Fine-tunes a recipe and records everything in a run folder.
 
@@ -66,6 +75,10 @@ def fit(
         callbacks: Further Keras callbacks; they see the epochs of both phases with what the record
             has of them.
         track: `mlflow` makes a run of MLflow too (extra `kerasft[mlflow]`).
+        resume: Goes on with the run `name`, or the recipe's latest that was interrupted, with the
+            settings that it was begun with. A training saves its state after the first epoch that
+            ends a minute or more after the last state, and goes on from there as if it had never
+            stopped: weights, optimizer, schedule, order of examples, dropout, early stopping.
 
     Returns:
         The run: its path, history and metrics.
@@ -75,6 +88,7 @@ def fit(
         DataError: The data cannot be used.
         NetworkError: Something must be downloaded and cannot be, or a tracker's server is away.
         DivergedError: The loss became NaN.
+        ResumeError: The recipe, the settings, the preset or the data are not what they were.
 
     Example:
         >>> from kerasft.recipes import resnet_digits
@@ -83,14 +97,22 @@ def fit(
     """
     began = time.monotonic()
     module = load_recipe(recipe) if isinstance(recipe, str) else recipe
-    check_name(runs_dir, describe_recipe(module)["name"], name)
-    open_tracker(track, describe_recipe(module)["name"])
-    config = config if config is not None else module.Config()
+    described = describe_recipe(module)
+    begun = find_unfinished(runs_dir, described["name"], name) if resume else None
+    if begun is None:
+        check_name(runs_dir, described["name"], name)
+        config = config if config is not None else module.Config()
+    else:
+        config = begun_settings(begun, module.Config, config)
+    open_tracker(track, described["name"])
     monitor = choose_monitor(config)
     keras.utils.set_random_seed(config.seed)
     data = module.load_data(config) if data is None else data
     if data.train is None or data.validation is None:
         raise DataError("A fit needs a training and a validation split.")
+    if begun is not None:
+        check_unchanged(begun, described, config, data)
+        began -= sum(row["seconds"] for row in begun.history)
     chosen: list[str] = []
     config, model = build_in_precision(module, config, data, chosen.append)
     bench, features = Bench(model), Features()
@@ -100,19 +122,23 @@ def fit(
             curves = find_rates(bench, config, data, features=features, say=chosen.append)
             config = use_found(config, curves)
         plan_phases(config, model)  # what it refuses leaves no run behind
-        run = create_run(runs_dir, describe_recipe(module)["name"], name)
+        run = begun or create_run(runs_dir, described["name"], name)
         write = log_writer(run, sys.stderr if progress else None)
-        open_record(run, module, config, data, model)
-        announce(write, run, config, data, model)
-        for line in chosen:
-            write(line)
-        with record_failure(run), tracked(track, run, config) as more:
-            if curves:
-                plot_rates(curves, run.path / "rates.png")
-            keeper, view = _train(
-                run, config, data, bench, features, monitor, write, progress, [*callbacks, *more]
-            )
-            close_record(run, config, data, model, view, keeper, write, began)
+        with training_in(run):
+            if begun is None:
+                open_record(run, module, config, data, model)
+            else:
+                write_manifest(run, state="running")
+            announce(write, run, config, data, model, chosen)
+            with record_failure(run, write), tracked(track, run, config) as more:
+                if curves:
+                    plot_rates(curves, run.path / "rates.png")
+                keeper, view = _train(
+                    run, config, data, bench, features, monitor, write, progress,
+                    [*callbacks, *more],
+                )  # fmt: skip
+                close_record(run, config, data, model, view, keeper, write, began)
+            (run.path / STATE).unlink(missing_ok=True)
     return run
 
 
@@ -148,6 +174,7 @@ def _train(
         views = train(
             bench, config, data, keeper, recorder,
             watchers=watchers, features=features, say=write,
+            state=run.path / STATE, state_every=EVERY,
         )  # fmt: skip
     finally:
         if keeper.best_epoch is not None:

@@ -46,6 +46,7 @@ def train(
     watchers: Watchers = lambda phase, epochs: (),
     features: Features | None = None,
     state: Path | None = None,
+    state_every: float = 0.0,
     say: Callable[[str], None] = lambda line: None,
 ) -> dict[str, View]:
     """Trains all phases of a config; the model has its best weights at the end.
@@ -62,6 +63,7 @@ def train(
             the training goes on from it: its weights, optimizer, seeds, early stopping and
             order of examples are those of a training that never stopped. Schedules are laid
             out for `config.epochs`, whatever they were laid out for before.
+        state_every: Seconds that pass at least from one state to the next.
         say: Gets a line about what is kept of frozen layers, how the lines of epochs read, and
             when a phase ends early.
 
@@ -76,6 +78,7 @@ def train(
         begun.restore("seeds", seed_states(model))
         begun.restore_keeper(keeper)
         recorder.history[:] = begun.history
+        say(f"resume after epoch {begun.epoch}")
     phases = plan_phases(config, model)
     views = (features or Features()).views(bench, phases, config, data, say)
     say("       each line below: training/validation")
@@ -90,7 +93,9 @@ def train(
                 more = list(watchers(phase, total))
                 if state is not None:
                     seeds, history = seed_states(model), recorder.history
-                    more.append(SaveState(state, index, seeds, keeper, history, plateau))
+                    more.append(
+                        SaveState(state, index, seeds, keeper, history, plateau, state_every)
+                    )
                 with frozen_below(model, phase.blocks):
                     _fit_phase(
                         bench, config, data, phase, views[phase.name], keeper, recorder,

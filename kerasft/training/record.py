@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import shlex
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import Any, TextIO
 
@@ -82,9 +83,14 @@ def data_lines(config: Config, data: Data) -> list[str]:
 
 
 def announce(
-    write: Callable[..., None], run: Run, config: Config, data: Data, model: keras.Model
+    write: Callable[..., None],
+    run: Run,
+    config: Config,
+    data: Data,
+    model: keras.Model,
+    chosen: Sequence[str],
 ) -> None:
-    """Says what will be trained on what."""
+    """Says what will be trained on what, and what was chosen for it."""
     for line in data_lines(config, data):
         write(line)
     source = config.preset or "built by the recipe"
@@ -98,10 +104,12 @@ def announce(
             f"{number(phase.learning_rate)} ({config.learning_rate_schedule}), "
             f"batches of {config.batch_size}"
         )
+    for line in chosen:
+        write(line)
 
 
 @contextlib.contextmanager
-def record_failure(run: Run) -> Iterator[None]:
+def record_failure(run: Run, write: Callable[..., None]) -> Iterator[None]:
     """Leaves the reason in the run, whatever ends the training; the error goes on."""
     try:
         yield
@@ -112,6 +120,10 @@ def record_failure(run: Run) -> Iterator[None]:
         if run.state != "done":  # else a tracker could not be told of it
             state = "interrupted" if stopped else "failed"
             write_manifest(run, state=state, reason=str(error) or repr(error))
+            if stopped:
+                recipe = run.manifest["recipe"]
+                source = shlex.quote(str(recipe["source"] or recipe["name"]))
+                write(f"stop   interrupted; kerasft fit {source} --resume goes on")
         raise
 
 

@@ -9,6 +9,7 @@ the new one.
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -164,7 +165,7 @@ def load_state(path: Path) -> TrainingState | None:
 
 
 class SaveState(keras.callbacks.Callback):
-    """Saves the state at the end of every epoch; it must come last.
+    """Saves the state at the ends of epochs; it must come last.
 
     Args:
         path: Where to.
@@ -173,6 +174,7 @@ class SaveState(keras.callbacks.Callback):
         keeper: Early stopping.
         history: The list to which the recorder adds.
         plateau: The callback that lowers the rate, where there is one.
+        every: Seconds from one state to the next; what comes sooner is not saved.
     """
 
     def __init__(
@@ -183,13 +185,17 @@ class SaveState(keras.callbacks.Callback):
         keeper: KeepBest,
         history: list[Any],
         plateau: Any,
+        every: float = 0.0,
     ) -> None:
         super().__init__()
+        self.every, self.saved = every, time.monotonic()
         self.path, self.phase, self.seeds, self.keeper = path, phase, seeds, keeper
         self.history, self.plateau = history, plateau
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Writes the state."""
+        if time.monotonic() - self.saved < self.every:
+            return
         save_state(
             self.path,
             phase=self.phase,
@@ -200,3 +206,4 @@ class SaveState(keras.callbacks.Callback):
             history=self.history,
             plateau=self.plateau.known() if self.plateau is not None else {},
         )
+        self.saved = time.monotonic()

@@ -8,41 +8,29 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from kerasft.errors import DamagedFileError, ResourceError, SettingError
-from kerasft.runs import plain_json
+from kerasft.runs import file_lock, plain_json
 
 JOURNAL = "journal.jsonl"
 LOCK = "search.lock"
 
 
-@contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> contextlib.AbstractContextManager[None]:
     """Keeps a search folder for this process; the system gives it back when the process ends.
 
     Raises:
         SettingError: Another process searches in this folder.
     """
-    with open(folder / LOCK, "a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            owner = file.read().strip()
-            raise SettingError(
-                f"Another process{f' ({owner})' if owner else ''} is searching in {folder}. Wait "
-                "for it, or give this search another --name."
-            ) from None
-        file.truncate(0)
-        file.write(f"process {os.getpid()}")
-        file.flush()
-        yield
+    return file_lock(
+        folder / LOCK,
+        f"is searching in {folder}. Wait for it, or give this search another --name.",
+    )
 
 
 def read_journal(folder: Path) -> list[dict[str, Any]]:

@@ -1,0 +1,135 @@
+"""A fit that was interrupted goes on as if it had never stopped, bit for bit."""
+
+import dataclasses
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import pytest
+
+import kerasft
+from kerasft.errors import ResumeError, SettingError
+from kerasft.recipes import minilm_tickets
+from kerasft.runs import sha256
+from kerasft.training.resume import training_in
+
+
+class Interrupt(keras.callbacks.Callback):
+    """Ctrl-C when an epoch begins."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == self.epoch:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture
+def config(preset, reviews):
+    return minilm_tickets.Config(
+        preset=preset("bert"), dataset=reviews, sequence_length=16, trainable_blocks=1,
+        head_epochs=1, epochs=3, batch_size=8, patience=0, dropout=0.3,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def fit(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules["kerasft.training.fit"], "EVERY", 0.0)
+
+    def call(config=None, **options):
+        return kerasft.fit(minilm_tickets, config, runs_dir=tmp_path, progress=False, **options)
+
+    return call
+
+
+def interrupted(fit, config, epoch, **options):
+    with pytest.raises(KeyboardInterrupt):
+        fit(config, callbacks=[Interrupt(epoch)], **options)
+
+
+def told(run):
+    history = [{k: v for k, v in row.items() if k != "seconds"} for row in run.history]
+    return history, run.metrics, sha256(run.path / "weights.safetensors")
+
+
+@pytest.mark.parametrize("epoch", [pytest.param(1, marks=pytest.mark.slow), 3])
+def test_an_interrupted_fit_goes_on_as_if_nothing_had_been(fit, config, epoch):
+    whole = fit(config, name="whole")
+    interrupted(fit, config, epoch, name="cut")
+    run = kerasft.load_run(whole.path.parent / "cut")
+    assert run.state == "interrupted"
+    assert "--resume goes on" in (run.path / "run.log").read_text()
+    assert fit(resume=True).path == run.path  # the latest that was interrupted
+    assert run.state == "done"
+    assert told(run) == told(whole)
+    assert f"resume after epoch {epoch}" in (run.path / "run.log").read_text()
+    assert not list(run.path.glob("state*")) and not list(run.path.glob("*.lock"))
+    assert run.manifest["seconds"] >= sum(row["seconds"] for row in run.history)
+
+
+@pytest.mark.slow
+def test_without_a_state_it_begins_anew(fit, config, monkeypatch):
+    whole = fit(config, name="whole")
+    monkeypatch.setattr(sys.modules["kerasft.training.fit"], "EVERY", 60.0)
+    interrupted(fit, config, 2, name="cut")
+    assert not list((whole.path.parent / "cut").glob("state*"))
+    assert told(fit(resume=True, name="cut")) == told(whole)
+
+
+def test_what_cannot_go_on_is_refused(fit, config, tmp_path, reviews):
+    with pytest.raises(SettingError, match="no interrupted run of minilm_tickets in"):
+        fit(resume=True)
+    done = fit(dataclasses.replace(config, epochs=1, head_epochs=0), name="done")
+    with pytest.raises(SettingError, match="no interrupted run"):
+        fit(resume=True)
+    with pytest.raises(SettingError, match="done is done"):
+        fit(resume=True, name="done")
+    table = shutil.copy(reviews, tmp_path / "table.csv")
+    own = dataclasses.replace(config, dataset=str(table))
+    interrupted(fit, own, 1, name="cut")
+    with pytest.raises(ResumeError, match="begun with epochs=3, not 7"):
+        fit(dataclasses.replace(own, epochs=7), resume=True)
+    run = kerasft.load_run(done.path.parent / "cut")
+    with training_in(run):
+        line = [sys.executable, "-m", "kerasft", "fit", "minilm_tickets", "--resume"]
+        other = subprocess.run(
+            [*line, "--runs-dir", str(tmp_path)], capture_output=True, text=True, check=False
+        )
+    assert other.returncode == 2
+    assert f"(process {os.getpid()}) is training in" in other.stderr
+    with open(table, "a", encoding="utf-8") as file:
+        file.write("one more film,good\n")
+    with pytest.raises(ResumeError, match="The data changed since"):
+        fit(resume=True)
+    assert run.state == "interrupted"
+
+
+@pytest.mark.slow
+def test_a_killed_process_loses_nothing_that_was_saved(fit, config, tmp_path):
+    """SIGKILL in the middle of a training, from the command line."""
+    whole = fit(config, name="whole")
+    code = (
+        "import sys; from kerasft.cli import main; import kerasft.training as t; "
+        "sys.modules['kerasft.training.fit'].EVERY = 0.0; main()"
+    )
+    words = ["fit", "minilm_tickets", "--preset", config.preset, "--dataset", config.dataset,
+             "--sequence-length", "16", "--trainable-blocks", "1", "--head-epochs", "1",
+             "--epochs", "3", "--batch-size", "8", "--patience", "0", "--dropout", "0.3",
+             "--runs-dir", str(tmp_path), "--name", "cut"]  # fmt: skip
+    process = subprocess.Popen([sys.executable, "-c", code, *words], stderr=subprocess.DEVNULL)
+    folder = whole.path.parent / "cut"
+    while not (folder / "state.safetensors").exists():
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    run = kerasft.load_run(folder)
+    assert run.state == "running"
+    fit(resume=True)
+    assert told(run) == told(whole)
