@@ -52,7 +52,7 @@ def main():
         "per_device_train_batch_size": task["batch_size"],
         "num_train_epochs": task["epochs"],
         "bf16": task["bf16"],
-        "use_cpu": True,
+        "use_cpu": not torch.cuda.is_available(),
         "report_to": "none",
         "save_strategy": "no",
         "logging_strategy": "no",
