@@ -65,7 +65,9 @@ def _slower(facts: Facts, factor: float) -> dict[str, float]:
 def _changed(facts: Facts, name: str, factor: float, further: Callable[..., float]) -> float:
     """Returns a rate changed by a factor, or the recipe's own where that lies further that way."""
     rate = facts.settings[name] * factor
-    usual = facts.usual.get(name)
+    # Where the output layer is all that trains, its rate is that of the head phase.
+    alone = facts.settings.get("trainable_blocks") == 0
+    usual = facts.usual.get("head_learning_rate" if alone else name)
     return rounded(rate if not isinstance(usual, int | float) else further(rate, usual))
 
 

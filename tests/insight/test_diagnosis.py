@@ -139,6 +139,15 @@ def test_more_validation_examples_are_asked_for_in_a_way_that_can_be_followed():
     assert "30 examples: their RMSE is known to 25% either way (95 %)" in evidence
 
 
+@pytest.mark.parametrize(("blocks", "expected"), [(1, 3e-4), (0, 1e-2)])
+def test_the_advice_on_a_rate_goes_to_the_recipes_own_for_what_trains(blocks, expected):
+    settings = {**facts().settings, "trainable_blocks": blocks, "learning_rate": 2.0}
+    usual = {"learning_rate": 3e-4, "head_learning_rate": 1e-2}
+    run = facts(loss=[3.0, 9.0, 80.0], settings=settings, usual=usual)
+    (finding,) = (f for f in find(run) if f.name in ("diverged", "learning_rate_too_high"))
+    assert finding.advice[0].changes["learning_rate"] == expected
+
+
 def test_no_rule_breaks_on_a_run_without_epochs():
     for state in ("failed", "interrupted", "running"):
         for rows in ([], facts(loss=[0.5]).rows):
