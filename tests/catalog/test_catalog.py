@@ -90,7 +90,7 @@ def test_a_changed_file_is_loaded_anew(tmp_path):
 def test_recipes_work_in_a_checkout_that_is_not_installed(tmp_path):
     (tmp_path / "kerasft").mkdir()
     (tmp_path / "recipes").mkdir()
-    for name in ("__init__.py", "catalog.py", "config.py", "errors.py", "settings.py"):
+    for name in ("__init__.py", "catalog.py", "config.py", "errors.py", "quiet.py", "settings.py"):
         shutil.copy(Path(kerasft.__file__).parent / name, tmp_path / "kerasft")
     write(tmp_path / "recipes", "", "__init__.py")
     write(tmp_path / "recipes", HEADING + CONFIG + FUNCTIONS)

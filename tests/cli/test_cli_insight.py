@@ -9,8 +9,6 @@ import kerasft
 from kerasft.recipes import minilm_tickets
 from kerasft.runs import write_json
 
-pytestmark = pytest.mark.xdist_group("cli_insight")  # they share their fits
-
 
 @pytest.fixture(scope="module")
 def runs_dir(tmp_path_factory, preset, reviews):

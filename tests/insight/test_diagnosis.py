@@ -14,9 +14,9 @@ from kerasft.insight.facts import Facts
 from kerasft.recipes import resnet_digits
 from tests.benchmarks.planted import ALSO, FAULTS, changed, fit, spoiled
 
-pytestmark = pytest.mark.xdist_group("planted")  # they share their fits
 SEED = 7  # tests/benchmarks/planted.py has the fits that thresholds were chosen on, and more
 SETTINGS = {"trainable_blocks": 1, "epochs": 6}
+SLOW = ("batch_norm", "over_regularized (dropout)")
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def planted(tmp_path_factory):
 @pytest.mark.parametrize(
     "fault",
     [
-        pytest.param(f, marks=pytest.mark.slow) if f == "batch_norm" else f
+        pytest.param(f, marks=pytest.mark.slow) if f in SLOW else f
         for f in FAULTS
         if f not in ("truncated", "healthy")
     ],
@@ -184,6 +184,7 @@ def test_runs_are_compared_by_what_differs(planted, tmp_path):
     assert best_group(found)["runs"] == [str(well.path)]
 
 
+@pytest.mark.slow
 def test_runs_that_differ_by_chance_are_not_called_better(planted):
     well = planted("healthy")
     again = kerasft.fit(

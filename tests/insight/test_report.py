@@ -13,7 +13,6 @@ from kerasft.insight.page import escape, table
 from kerasft.recipes import minilm_tickets, resnet_digits
 from kerasft.tuning import load_search, write_search_report
 
-pytestmark = pytest.mark.xdist_group("report")  # they share their fits
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 
 

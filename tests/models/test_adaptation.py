@@ -114,8 +114,8 @@ def test_gradual_unfreezing_adds_a_block_from_phase_to_phase(texts):
         ({"lora_rank": 4, "pretrained_l2": 0.1}, "only the adapters train"),
         ({"pretrained": False, "pretrained_l2": 0.1}, "needs the weights of the preset"),
         ({"lora_rank": 4, "trainable_blocks": 0}, "needs trained blocks"),
-        ({"loss": "huber"}, "must be one of cross_entropy, focal"),
-        ({"loss": "focal", "task": "regression"}, "must be one of squared, absolute, huber"),
+        ({"loss": "huber"}, "must be one of auto, cross_entropy, focal"),
+        ({"loss": "focal", "task": "regression"}, "must be one of auto, squared, absolute, huber"),
     ],
 )
 def test_what_does_not_go_together_is_refused_with_the_reason(settings, words):

@@ -53,7 +53,9 @@ def run(recipe, config, features=None):
     return [v.numpy() for v in model.weights], recorder.history, told
 
 
-@pytest.mark.parametrize("family", ["bert", "distil_bert", "roberta"])
+@pytest.mark.parametrize(
+    "family", ["bert", "distil_bert", pytest.param("roberta", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("trainable_blocks", [0, 1])
 def test_texts_train_the_same_with_kept_features(texts, family, trainable_blocks):
     config = texts(family, trainable_blocks=trainable_blocks)

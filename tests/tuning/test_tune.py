@@ -53,7 +53,9 @@ def kill(monkeypatch):
     return after
 
 
-@pytest.mark.parametrize("tuner", ["random", "hyperband", "bayesian", "grid"])
+@pytest.mark.parametrize(
+    "tuner", ["random", "hyperband", "bayesian", pytest.param("grid", marks=pytest.mark.slow)]
+)
 def test_each_tuner_finds_at_least_the_defaults_and_goes_on_after_a_kill(
     tune, kill, tmp_path, tuner
 ):
