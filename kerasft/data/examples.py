@@ -162,7 +162,8 @@ class Data:
         notes: What a person should know about the data, one sentence each.
         fingerprint: SHA-256 over the content and the labels of all splits.
         audit: The same as the notes in numbers: `class_counts` of the training split,
-            `duplicates` between splits, and the share of texts that were `truncated`.
+            `duplicates` between splits, the share of texts that were `truncated`, and which
+            splits were `made` out of the training examples.
     """
 
     train: Split | None

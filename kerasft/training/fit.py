@@ -98,12 +98,13 @@ def fit(
     began = time.monotonic()
     module = load_recipe(recipe) if isinstance(recipe, str) else recipe
     described = describe_recipe(module)
-    begun = find_unfinished(runs_dir, described["name"], name) if resume else None
-    if begun is None:
+    if resume:
+        begun = find_unfinished(runs_dir, described["name"], name)
+        config = begun_settings(begun, module.Config, config)
+    else:
+        begun = None
         check_name(runs_dir, described["name"], name)
         config = config if config is not None else module.Config()
-    else:
-        config = begun_settings(begun, module.Config, config)
     open_tracker(track, described["name"])
     monitor = choose_monitor(config)
     keras.utils.set_random_seed(config.seed)
@@ -128,7 +129,7 @@ def fit(
             if begun is None:
                 open_record(run, module, config, data, model)
             else:
-                write_manifest(run, state="running")
+                write_manifest(run, state="running", reason=None)
             announce(write, run, config, data, model, chosen)
             with record_failure(run, write), tracked(track, run, config) as more:
                 if curves:

@@ -74,10 +74,7 @@ def train(
     begun = load_state(state) if state is not None else None
     reseed(model, config.seed)
     if begun is not None:
-        begun.restore("weights", keeper.variables)
-        begun.restore("seeds", seed_states(model))
-        begun.restore_keeper(keeper)
-        recorder.history[:] = begun.history
+        _put_back(begun, model, keeper, recorder)
         say(f"resume after epoch {begun.epoch}")
     phases = plan_phases(config, model)
     views = (features or Features()).views(bench, phases, config, data, say)
@@ -111,6 +108,16 @@ def train(
     finally:
         keeper.restore()
     return views
+
+
+def _put_back(
+    begun: TrainingState, model: keras.Model, keeper: KeepBest, recorder: Recorder
+) -> None:
+    """Gives a training what it knew when its state was saved; the optimizer comes later."""
+    begun.restore("weights", keeper.variables)
+    begun.restore("seeds", seed_states(model))
+    begun.restore_keeper(keeper)
+    recorder.history[:] = begun.history
 
 
 def _fit_phase(

@@ -121,10 +121,17 @@ def record_failure(run: Run, write: Callable[..., None]) -> Iterator[None]:
             state = "interrupted" if stopped else "failed"
             write_manifest(run, state=state, reason=str(error) or repr(error))
             if stopped:
-                recipe = run.manifest["recipe"]
-                source = shlex.quote(str(recipe["source"] or recipe["name"]))
-                write(f"stop   interrupted; kerasft fit {source} --resume goes on")
+                write(f"stop   interrupted; to go on: {_resume_line(run)}")
         raise
+
+
+def _resume_line(run: Run) -> str:
+    """Returns the line with which an interrupted run goes on."""
+    recipe, runs_dir = run.manifest["recipe"], run.path.parent.parent
+    words = ["kerasft", "fit", str(recipe["source"] or recipe["name"]), "--resume"]
+    words += ["--name", run.name]
+    words += ["--runs-dir", str(runs_dir)] if str(runs_dir) != "runs" else []
+    return shlex.join(words)
 
 
 class Recorder(keras.callbacks.Callback):

@@ -65,6 +65,7 @@ def _ordered(y: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
     """Returns what is asked of classes in an order, nothing where the target is no class."""
     from sklearn import metrics
 
+    # A number beyond the ends of the scale is taken for its end.
     truth, rounded = (np.rint(v).astype("int64") for v in (y, np.clip(predicted, y.min(), y.max())))
     if not 1 < len(np.unique(truth)) <= _MOST_ORDERED or np.any(truth != y):
         return {}
