@@ -76,4 +76,4 @@ def served_as_predicted(run, inputs, folder):
     answer = served.serve(tf.constant(raw))
     names = [name.decode() for name in answer["classes"].numpy()[0]]
     wanted = [[row[f"p({name})"] for name in names] for row in kerasft.predict(run, inputs)]
-    np.testing.assert_allclose(answer["probability"].numpy(), wanted, atol=1e-5)
+    np.testing.assert_allclose(answer["probabilities"].numpy(), wanted, atol=1e-5)

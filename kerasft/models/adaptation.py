@@ -85,6 +85,7 @@ def _drops_paths(layer: Any) -> bool:
     """Tells whether a layer leaves a residual path out: Keras' Dropout may, of whole examples."""
     if isinstance(layer, keras.layers.Dropout):
         return bool(layer.noise_shape and set(layer.noise_shape[1:]) == {1})
+    # Not DINOV2DropPath: KerasHub 0.32's fails in training, where the batch's size is not known.
     return type(layer).__name__ in ("DropPath", "StochasticDepth")
 
 

@@ -112,7 +112,7 @@ def _read(found: Preset, policy: str, pretrained: bool) -> keras.Model:
             input_shape=(None, None, 3),
         )
     if found.kind == "file":
-        model = keras.saving.load_model(found.location, compile=False)
+        model = _in_policy(keras.saving.load_model(found.location, compile=False), policy)
         return model if pretrained else keras.models.clone_model(model)
     import keras_hub
 
@@ -120,6 +120,22 @@ def _read(found: Preset, policy: str, pretrained: bool) -> keras.Model:
     if policy != "float32":  # a saved preset names float32, which would win over the policy
         options["dtype"] = policy
     return keras_hub.models.Backbone.from_preset(found.location, **options)
+
+
+def _in_policy(model: keras.Model, policy: str) -> keras.Model:
+    """Returns a model that was saved in float32 with its layers in the number format asked for."""
+    if policy == "float32":
+        return model
+
+    def in_policy(layer: keras.layers.Layer) -> keras.layers.Layer:
+        config = layer.get_config()
+        if layer.dtype_policy.name == "float32":
+            config["dtype"] = policy
+        return type(layer).from_config(config)
+
+    twin = keras.models.clone_model(model, clone_function=in_policy, recursive=True)
+    twin.set_weights(model.get_weights())
+    return twin
 
 
 def _unreadable(preset: Preset, error: Exception) -> SettingError:

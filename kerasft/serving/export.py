@@ -35,8 +35,9 @@ def export(
     A `saved_model` has its preprocessing inside. Its signature `serve` (also
     `serving_default`) takes `bytes`, image files as strings of shape (n,) (JPEG, PNG, GIF, BMP;
     the EXIF orientation is not applied), or `text`, UTF-8 strings of shape (n,), and `text_pair`
-    for pairs. It returns `prediction` (class names, shape (n,)), `probability` and `classes`
-    (shape (n, classes)), or for regression `prediction` as numbers in the unit of the target.
+    for pairs. It returns what `predict` does: `prediction` (class names, shape (n,)), its
+    `probability` (shape (n,), not for several labels), `probabilities` and `classes` (shape
+    (n, classes)), or for regression `prediction` as numbers in the unit of the target.
     A text model needs `import tensorflow_text` in the process that loads it.
 
     A `preset` is the tuned backbone, for `load_backbone` and KerasHub's `from_preset`.
@@ -200,6 +201,10 @@ def _outputs(labels: Labels, predicted: Any) -> dict[str, Any]:
         # Empty names leave separators behind: runs of them become one, outer ones go.
         joined = tf.strings.regex_replace(joined, r"\|+", "|")
         prediction = tf.strings.regex_replace(joined, r"^\||\|$", "")
-    else:
-        prediction = tf.gather(names, tf.argmax(predicted, axis=1))
-    return {"prediction": prediction, "probability": predicted, "classes": classes}
+        return {"prediction": prediction, "probabilities": predicted, "classes": classes}
+    return {
+        "prediction": tf.gather(names, tf.argmax(predicted, axis=1)),
+        "probability": tf.reduce_max(predicted, axis=1),
+        "probabilities": predicted,
+        "classes": classes,
+    }

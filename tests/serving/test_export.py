@@ -60,7 +60,7 @@ def test_images_as_bytes_are_served_as_python_predicts_them(image_run, photos, t
     assert served["prediction"] == [row["prediction"] for row in rows]
     assert served["classes"][0] == ["blue", "green", "red"]
     expected = [[row[f"p({name})"] for name in served["classes"][0]] for row in rows]
-    assert np.allclose(served["probability"], expected, atol=1e-5)
+    assert np.allclose(served["probabilities"], expected, atol=1e-5)
 
 
 def test_the_next_export_is_the_next_version(image_run, tmp_path):
@@ -83,7 +83,7 @@ def test_texts_are_served_as_python_predicts_them(preset, reviews, tmp_path):
     rows = kerasft.predict(run, texts)
     assert served["prediction"] == [row["prediction"] for row in rows]
     expected = [[row["p(bad)"], row["p(good)"]] for row in rows]
-    assert np.allclose(served["probability"], expected, atol=1e-5)
+    assert np.allclose(served["probabilities"], expected, atol=1e-5)
 
 
 def test_pairs_of_texts_are_served(preset, tmp_path):
