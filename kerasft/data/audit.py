@@ -9,6 +9,7 @@ from typing import Any
 
 from kerasft.config import Config, TextConfig
 from kerasft.data.examples import SPLITS, Data, Examples, Labels, Split
+from kerasft.data.labels import is_whole
 from kerasft.data.texts import count_truncated
 
 _IMBALANCE = 10  # largest class against smallest, from which on it is worth a note
@@ -29,7 +30,7 @@ def audit_examples(
     notes = _note_made(config, given, parts)
     notes += _note_duplicates(parts)
     if labels.task != "regression":
-        notes += _note_conflicts(parts) + _note_classes(parts, labels)
+        notes += _note_conflicts(parts) + _note_classes(parts, labels) + _note_order(labels)
     return notes + _note_small(parts, labels)
 
 
@@ -133,6 +134,19 @@ def _note_classes(parts: Mapping[str, Examples], labels: Labels) -> list[str]:
             kind = "class has" if len(missing) == 1 else "classes have"
             notes.append(f"{len(missing)} {kind} no example in the {name} split: {shown}.")
     return notes
+
+
+def _note_order(labels: Labels) -> list[str]:
+    """Numbers from 0 on are mostly the places of classes in a list; others may be a scale."""
+    numbers = [int(name) for name in labels.names if is_whole(name)]
+    if labels.task != "classification" or not 3 <= len(labels.names) == len(numbers):
+        return []
+    if 0 in numbers:
+        return []
+    return [
+        f"Labels are whole numbers ({numbers[0]} to {numbers[-1]}), taken as {len(numbers)} "
+        "classes; if they are a scale (stars, grades), try task=regression."
+    ]
 
 
 def _note_small(parts: Mapping[str, Examples], labels: Labels) -> list[str]:

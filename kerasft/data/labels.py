@@ -19,9 +19,14 @@ _INTEGER = re.compile(r"[+-]?\d+")
 def sort_names(names: Iterable[str]) -> tuple[str, ...]:
     """Returns class names in order: by number where all are whole numbers, else by letter."""
     unique = set(names)
-    if all(_INTEGER.fullmatch(name) for name in unique):
+    if all(is_whole(name) for name in unique):
         return tuple(sorted(unique, key=lambda name: (int(name), name)))
     return tuple(sorted(unique))
+
+
+def is_whole(name: str) -> bool:
+    """Tells whether the name of a class is a whole number."""
+    return _INTEGER.fullmatch(name) is not None
 
 
 def class_name(value: Any) -> str:

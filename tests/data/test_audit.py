@@ -67,6 +67,18 @@ def test_imbalance_is_told(prepared):
     assert "'a' has 1,100 training examples, 'b' 100" in note
 
 
+def test_a_scale_may_be_meant_by_whole_numbers_that_begin_above_0(prepared):
+    sizes = ("train", "validation", "test")
+    stars, places, words = (
+        prepared({n: many(n, 200, classes) for n in sizes}) for classes in ("12345", "01234", "abc")
+    )
+    assert notes(stars, "scale") == [
+        "Labels are whole numbers (1 to 5), taken as 5 classes; if they are a scale (stars, "
+        "grades), try task=regression."
+    ]
+    assert notes(places, "scale") == notes(words, "scale") == []
+
+
 def test_classes_missing_in_a_split_are_told(prepared):
     parts = {n: many(n, 200) for n in ("train", "validation", "test")}
     parts["test"] = many("test", 200, "a")
