@@ -91,20 +91,26 @@ def configure(recipe: Any, name: str, way: dict[str, Any], **common: Any) -> Any
     return recipe.Config(**{**settings, **common})
 
 
-def fit(recipe: Any, config: Any, data: Any, folder: str) -> dict[str, Any]:
-    """Fits, and returns accuracy, seconds and trained parameters."""
+def fit_and_measure(recipe: Any, config: Any, data: Any, folder: str) -> tuple[Any, float]:
+    """Fits, and returns the run and its seconds, evaluation included."""
     import keras
 
     import kerasft
 
     began = time.monotonic()
     run = kerasft.fit(recipe, config, data=data, runs_dir=folder, progress=False)
-    seconds = time.monotonic() - began
+    seconds = round(time.monotonic() - began, 1)
     keras.backend.clear_session()
+    return run, seconds
+
+
+def fit(recipe: Any, config: Any, data: Any, folder: str) -> dict[str, Any]:
+    """Fits, and returns accuracy, seconds and trained parameters."""
+    run, seconds = fit_and_measure(recipe, config, data, folder)
     return {
         "accuracy": run.metrics["test"]["accuracy"],
         "validation": run.metrics["validation"]["accuracy"],
-        "seconds": round(seconds, 1),
+        "seconds": seconds,
         "trained": sum(block["trained_parameters"] for block in run.manifest["blocks"]),
         "all": sum(block["parameters"] for block in run.manifest["blocks"]),
     }

@@ -1,0 +1,174 @@
+"""The accuracy that recipes reach on public data, with their own defaults, over several seeds.
+
+DATA is a folder with `banking77/` (train.csv, test.csv), `clothing10-128/` (train, validation,
+test), `houses-128-frontal/houses.csv`, `thucnews_titles/` (train.csv, test.csv),
+`vocab/bert_chinese_vocab.txt`, and `kerashub_efficientnet_mnv2_100/`, a KerasHub preset of
+MobileNetV2 1.0 with ImageNet weights. None of it is part of this project; rows whose data are
+missing are left out, and say so.
+
+With `--json` results are written after every fit, and fits that are in the file are not made again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks.ways import fit_and_measure, take
+
+# TensorFlow reads both at its import, which comes later.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+MOBILENET = "kerashub_efficientnet_mnv2_100"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table.
+
+    Attributes:
+        title: What is measured.
+        target: What it should reach; None where it is only told.
+        recipe: Whose defaults are used.
+        needs: What of DATA it reads, the data set first.
+        metric: Of the test split.
+        settings: What is not the recipe's default, given the data set, a folder for what is
+            made, and the seed.
+        spread: Whether the deviation over the seeds is what counts, in points.
+    """
+
+    title: str
+    target: float | None
+    recipe: str
+    needs: tuple[str, ...]
+    metric: str
+    settings: Callable[[Path, Path, int], dict[str, Any]]
+    spread: bool = False
+
+
+def clothing(data: Path, made: Path, seed: int) -> dict[str, Any]:
+    """Photographs, with a backbone that is no download."""
+    return {"dataset": str(data), "preset": str(data.parent / MOBILENET),
+            "train_split": None, "test_split": None}  # fmt: skip
+
+
+def houses(data: Path, made: Path, seed: int) -> dict[str, Any]:
+    """Prices, which are learned on a logarithmic scale."""
+    return {"dataset": str(data), "preset": str(data.parent.parent / MOBILENET),
+            "task": "regression", "label_column": "price", "target_transform": "log",
+            "label_smoothing": 0.0, "train_split": None, "test_split": None}  # fmt: skip
+
+
+def titles(data: Path, made: Path, seed: int) -> dict[str, Any]:
+    """Chinese headlines and a small BERT that was never pretrained."""
+    words = (data.parent.parent / "vocab" / "bert_chinese_vocab.txt").read_text("utf-8").split("\n")
+    preset = made / "chinese_bert"
+    if not preset.exists():
+        from keras_hub import models
+
+        words = [word for word in words if word]
+        tokenizer = models.BertTokenizer(vocabulary=words, lowercase=True)
+        models.BertBackbone(
+            vocabulary_size=len(words), num_layers=4, num_heads=4, hidden_dim=256,
+            intermediate_dim=1024, max_sequence_length=64,
+        ).save_to_preset(str(preset))  # fmt: skip
+        models.BertTextClassifierPreprocessor(tokenizer).save_to_preset(str(preset))
+    return {"dataset": str(data), "preset": str(preset), "pretrained": False,
+            "trainable_blocks": -1, "head_epochs": 0, "sequence_length": 48}  # fmt: skip
+
+
+def few(seed_of_draw: int | None) -> Callable[[Path, Path, int], dict[str, Any]]:
+    """Eight examples a class, drawn anew for every seed or by one."""
+
+    def settings(data: Path, made: Path, seed: int) -> dict[str, Any]:
+        return {"dataset": take(data, 8, seed if seed_of_draw is None else seed_of_draw, made)}
+
+    return settings
+
+
+BANKING = ("banking77/train.csv",)
+ROWS = {
+    "banking77": Row("Banking77, all data", 0.925, "minilm_tickets", BANKING, "accuracy",
+                     lambda data, made, seed: {"dataset": str(data)}),
+    "banking77-8": Row("Banking77, 8 a class", 0.82, "minilm_tickets", BANKING, "accuracy",
+                       few(None)),
+    "clothing10": Row("clothing10, MobileNetV2 1.0", 0.90, "efficientnet_pets",
+                      ("clothing10-128", MOBILENET), "accuracy", clothing),
+    "houses": Row("houses, R2 of the logarithm of the price", 0.35, "efficientnet_pets",
+                  ("houses-128-frontal/houses.csv", MOBILENET), "r2_log", houses),
+    "thucnews": Row("THUCNews titles, a small BERT with random weights", None, "minilm_tickets",
+                    ("thucnews_titles/train.csv", "vocab/bert_chinese_vocab.txt"), "accuracy",
+                    titles),
+    "spread": Row("spread: Banking77, one draw of 8 a class", 0.01, "minilm_tickets", BANKING,
+                  "accuracy", few(0), spread=True),
+}  # fmt: skip
+
+
+def measure(row: Row, data: Path, made: Path, seed: int) -> dict[str, Any]:
+    """Fits with one seed, and returns the scores of the test split and the time."""
+    from kerasft.catalog import load_recipe
+
+    recipe = load_recipe(row.recipe)
+    config = recipe.Config(seed=seed, **row.settings(data / row.needs[0], made, seed))
+    run, seconds = fit_and_measure(recipe, config, None, str(made / "runs"))
+    return {"test": run.metrics["test"], "seconds": seconds}
+
+
+def show(found: list[dict[str, Any]]) -> None:
+    """Prints the table."""
+    print("| set | seeds | test | each seed | target | seconds |\n|---|---|---|---|---|---|")
+    for name, row in ROWS.items():
+        fits = [one for one in found if one["row"] == name]
+        if not fits:
+            continue
+        scores = [fit["test"][row.metric] for fit in fits]
+        deviation = statistics.stdev(scores) if len(scores) > 1 else float("nan")
+        reached = deviation if row.spread else statistics.fmean(scores)
+        shown = f"{reached:.3f}" if row.spread else f"{reached:.3f} ± {deviation:.3f}"
+        each = ", ".join(f"{score:.3f}" for score in scores)
+        seconds = statistics.fmean(fit["seconds"] for fit in fits)
+        print(f"| {row.title} | {len(fits)} | {shown} | {each} | {row.target or 'told'} | "
+              f"{seconds:.0f} |")  # fmt: skip
+
+
+def main() -> None:
+    """Makes the fits that are missing and prints the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--only", default="", help=f"rows with commas: {','.join(ROWS)}")
+    parser.add_argument("--seeds", default="0,1,2,3,4")
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    wanted = arguments.only.split(",") if arguments.only else list(ROWS)
+    known = arguments.json and arguments.json.exists()
+    found = json.loads(arguments.json.read_text()) if known else []
+    with tempfile.TemporaryDirectory() as made:
+        for name in wanted:
+            missing = [need for need in ROWS[name].needs if not (arguments.data / need).exists()]
+            if missing:
+                print(f"{name}: left out, there is no {missing[0]}", file=sys.stderr)
+                continue
+            for seed in map(int, arguments.seeds.split(",")):
+                if any(one["row"] == name and one["seed"] == seed for one in found):
+                    continue
+                fit = measure(ROWS[name], arguments.data, Path(made), seed)
+                found.append({"row": name, "seed": seed, **fit})
+                print(found[-1], file=sys.stderr, flush=True)
+                if arguments.json:
+                    arguments.json.write_text(json.dumps(found, indent=1))
+    show(found)
+
+
+if __name__ == "__main__":
+    main()
