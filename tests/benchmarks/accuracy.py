@@ -120,7 +120,8 @@ def measure(row: Row, data: Path, made: Path, seed: int) -> dict[str, Any]:
     recipe = load_recipe(row.recipe)
     config = recipe.Config(seed=seed, **row.settings(data / row.needs[0], made, seed))
     run, seconds = fit_and_measure(recipe, config, None, str(made / "runs"))
-    return {"test": run.metrics["test"], "seconds": seconds}
+    scores = {k: v for k, v in run.metrics["test"].items() if isinstance(v, (int, float))}
+    return {"test": scores, "seconds": seconds}
 
 
 def show(found: list[dict[str, Any]]) -> None:
