@@ -75,10 +75,10 @@ class Config:
     gradient_clip: float = setting(1.0, "Largest global norm of the gradient (0: no limit)", minimum=0)
     loss: str = setting("auto", "What is minimised; auto: cross_entropy for classes, squared for numbers. focal: rare and hard examples weigh more; absolute and huber: outliers weigh less", choices=("auto", *LOSSES))
     label_smoothing: float = setting(0.0, "Share of each label spread over all classes (regression has none)", minimum=0, below=1)
-    class_weight: str = setting("none", "balanced: examples of rare classes weigh more", choices=("none", "balanced"))
+    class_weight: str = setting("none", "balanced: examples of rare classes weigh more (one class a row)", choices=("none", "balanced"))
     patience: int = setting(3, "Epochs without a better monitor before a phase stops (0: never)", minimum=0)
     stop_when_hopeless: bool = setting(False, "End a training that cannot recover any more")
-    monitor: str | None = setting(None, "Metric of the validation split that picks the best epoch: val_accuracy, val_f1, val_loss, val_rmse, val_r2, ... (default: by task)")
+    monitor: str | None = setting(None, "Metric of the validation split that picks the best epoch: val_accuracy, val_f1, val_loss, val_rmse, val_r2, ... (default: val_accuracy, val_f1 for several labels, val_rmse for numbers, val_loss for their logarithm)")
     precision: str = setting("float32", "Number format of the computation (auto: a few steps of each are timed, the fastest is used)", choices=("float32", "mixed_bfloat16", "mixed_float16", "auto"))
     cache: bool = setting(True, "Compute what frozen layers give once and keep it, where that saves work")
     cache_gigabytes: float = setting(8.0, "The most that it may keep, in memory or in temporary files", minimum=0)
@@ -95,20 +95,24 @@ class Config:
 
     def notes(self) -> list[str]:
         """Returns what a person should know about the settings together, one sentence each."""
-        found = []
+        given = changed_settings(self)
+        idle: tuple[str, ...] = ()
         if self.trainable_blocks == 0:
-            neutral = {"unfreeze_every": 0, "layer_decay": 1, "pretrained_l2": 0}
-            found += [
-                f"`{name}` changes nothing with trainable_blocks=0."
-                for name, value in neutral.items()
-                if getattr(self, name) != value
-            ]
+            idle = ("unfreeze_every", "layer_decay", "pretrained_l2", "backbone_l1", "backbone_l2",
+                    "stochastic_depth", "freeze_embeddings")  # fmt: skip
+        elif self.trainable_blocks == 1:
+            idle = ("unfreeze_every",)
+        found = [
+            f"`{name}` changes nothing with trainable_blocks={self.trainable_blocks}."
+            for name in idle
+            if given.get(name)
+        ]
         if self.trainable_blocks == 0 and self.head_epochs:
             found.append(
                 "With trainable_blocks=0 both phases train the same output layer. In one: "
                 f"--head-epochs 0 --learning-rate {self.head_learning_rate:g}."
             )
-        if self.label_smoothing and self.task == "regression":
+        if "label_smoothing" in given and self.task == "regression":
             found.append("`label_smoothing` changes nothing for task=regression.")
         return found
 

@@ -98,7 +98,7 @@ def resolve(preset: str, *, pretrained: bool = True) -> Preset:
     folder = Path(preset).expanduser()
     if folder.is_dir():
         return _from_folder(preset, "folder", folder)
-    if "/" in preset or preset.startswith("."):
+    if "/" in preset or preset.startswith(".") or preset.endswith(".keras"):
         raise SettingError(
             f"`preset` names no file or folder: there is no {preset}. {OFFLINE_PRESETS}"
         )
@@ -106,6 +106,17 @@ def resolve(preset: str, *, pretrained: bool = True) -> Preset:
         f"`preset` names neither a KerasHub preset nor a folder. Received: preset={preset!r}."
         f"{did_you_mean(preset, builtin)} {OFFLINE_PRESETS}"
     )
+
+
+def whole_path(preset: str) -> str:
+    """Returns a preset that is a folder or a file by its whole path, any other as it is.
+
+    Args:
+        preset: As `resolve` takes it.
+    """
+    path = Path(preset).expanduser()
+    known = not preset or ":" in preset or preset in builtin_presets() or not path.exists()
+    return preset if known else str(path.absolute())
 
 
 def _package_folder(preset: str) -> Path:

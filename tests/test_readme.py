@@ -87,3 +87,9 @@ def test_the_recipe_to_copy_keeps_the_contract(tmp_path):
     preset = tiny_preset("resnet", tmp_path / "preset")
     dataset = str(tmp_path / "birds")
     check_recipe(str(path), tmp_path, preset=preset, dataset=dataset, image_size=16)
+
+    bad = tmp_path / "bad_recipe.py"
+    freezing = next(line for line in path.read_text().splitlines() if "kerasft.freeze(" in line)
+    bad.write_text(path.read_text().replace(freezing, ""), encoding="utf-8")
+    with pytest.raises(KerasftError, match="leave the backbone frozen with trainable_blocks=0"):
+        check_recipe(str(bad), tmp_path, preset=preset, dataset=dataset, image_size=16)

@@ -22,7 +22,8 @@ def blocks_command(preset: str, image_size: int | None) -> None:
     """
     recipes = {recipe.name: recipe for recipe in catalog.list_recipes()}
     if preset in recipes:
-        preset = catalog.recipe_defaults(recipes[preset])["preset"]
+        defaults = catalog.recipe_defaults(recipes[preset])
+        preset, image_size = defaults["preset"], image_size or defaults.get("image_size")
     with working():
         import kerasft
 

@@ -63,9 +63,8 @@ def _load(location: str, sequence_length: int) -> Any:
 
         return from_tokenizer(location, sequence_length)
     except (ValueError, FileNotFoundError) as error:
-        reason = str(error).strip().splitlines()[0]
         raise SettingError(
-            f"`preset` must be of a text model with a tokenizer. Received: {location} ({reason})."
+            f"`preset` must be of a text model with a tokenizer. {location} has none."
         ) from error
 
 

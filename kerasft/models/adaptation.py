@@ -65,7 +65,7 @@ def set_stochastic_depth(part: keras.Model, largest: float | None) -> None:
     """
     blocks = find_blocks(part)
     paths = [layer for layer in _layers(blocks) if _drops_paths(layer)]
-    if not paths and largest is not None:
+    if not paths and largest:
         raise SettingError(
             "`stochastic_depth` needs a family whose residual paths can be left out (EfficientNet, "
             "Swin, MiT): this backbone has no such layers, or its preset was made without them."

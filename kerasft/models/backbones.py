@@ -112,7 +112,9 @@ def _read(found: Preset, policy: str, pretrained: bool) -> keras.Model:
             input_shape=(None, None, 3),
         )
     if found.kind == "file":
-        model = _in_policy(keras.saving.load_model(found.location, compile=False), policy)
+        model = keras.saving.load_model(found.location, compile=False)
+        _refuse_head(found, model)
+        model = _in_policy(model, policy)
         return model if pretrained else keras.models.clone_model(model)
     import keras_hub
 
@@ -120,6 +122,17 @@ def _read(found: Preset, policy: str, pretrained: bool) -> keras.Model:
     if policy != "float32":  # a saved preset names float32, which would win over the policy
         options["dtype"] = policy
     return keras_hub.models.Backbone.from_preset(found.location, **options)
+
+
+def _refuse_head(found: Preset, model: keras.Model) -> None:
+    last = model.layers[-1]
+    if getattr(getattr(last, "activation", None), "__name__", "") in ("softmax", "sigmoid") and (
+        len(last.output.shape) == 2
+    ):
+        raise SettingError(
+            f"The preset {found.name} ends in its own output layer, {last.name}. Save the model "
+            "without it: keras.Model(model.input, LAYER.output).save(FILE)."
+        )
 
 
 def _in_policy(model: keras.Model, policy: str) -> keras.Model:

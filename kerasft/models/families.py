@@ -125,7 +125,8 @@ def block_outputs(backbone: keras.Model) -> dict[str, Any]:
         return {layer.name: made[id(layer)].outputs[0] for layer in layers}
     if not is_functional(graph):
         raise SettingError(
-            f"The blocks of {type(backbone).__name__} are not known: it is no Functional model."
+            f"The blocks of {type(backbone).__name__} are not known: it is no Functional model. "
+            "Of a Sequential one: keras.Model(model.inputs, model.outputs)."
         )
     return _levels(graph)
 

@@ -31,10 +31,15 @@ def image_features(backbone: keras.Model, config: ImageConfig) -> tuple[Any, Any
         float32 vector an image.
 
     Raises:
-        SettingError: The backbone is made for images of another size.
+        SettingError: The backbone is not made for images, or for those of another size.
     """
     size = config.image_size
     graph = opened(backbone)
+    if len(graph.inputs) != 1 or len(graph.inputs[0].shape) != 4:
+        raise SettingError(
+            f"`preset` must be of an image model. Received: {config.preset}, whose inputs are "
+            f"{', '.join(tensor.name for tensor in graph.inputs)}."
+        )
     wanted = graph.inputs[0].shape[1]
     if wanted not in (None, size):
         raise SettingError(

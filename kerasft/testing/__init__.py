@@ -49,8 +49,9 @@ def check_recipe(
 ) -> None:
     """Checks that a recipe keeps the contract, by fitting it for one epoch.
 
-    The recipe loads, its settings survive JSON, data and model agree in classes and shapes, its
-    search space names settings, a fit records a run, and a run loaded again predicts the same.
+    The recipe loads, its settings survive JSON, data and model agree in classes and shapes,
+    `trainable_blocks=0` freezes the backbone, the search space names settings, a fit records a
+    run, and a run loaded again predicts the same.
 
     Args:
         recipe: A recipe module, its name, or the path of its file.
@@ -81,6 +82,8 @@ def check_recipe(
         )
     if not fit:
         return
+    if config.pretrained:
+        _check_freezing(module, config, data)
     run = kerasft.fit(module, config, runs_dir=Path(folder) / "runs", progress=False)
     first, again = (kerasft.load_model(run).model for _ in range(2))
     part = data.validation
@@ -88,6 +91,19 @@ def check_recipe(
     if not np.array_equal(one, two):
         raise KerasftError("Two loads of the same run predict differently.")
     _check_record(run, data)
+
+
+def _check_freezing(module: ModuleType, config: Config, data: Any) -> None:
+    from kerasft.models import block_rows
+
+    frozen = dataclasses.replace(config, trainable_blocks=0, lora_rank=0)
+    rows = block_rows(module.build_model(frozen, data))
+    trained = [row["name"] for row in rows[:-1] if row["trained_parameters"]]
+    if trained:
+        raise KerasftError(
+            "build_model must leave the backbone frozen with trainable_blocks=0 (kerasft.freeze). "
+            f"Trained: {', '.join(trained)}."
+        )
 
 
 def _check_search_space(module: ModuleType, config: Config) -> None:

@@ -71,10 +71,13 @@ def load_model(run: Run | str | Path) -> Loaded:
         raise ResumeError(f"The recipe of {run.path} cannot be loaded: {error}") from error
     config = from_dict(recipe.Config, run.config)
     stored = run.manifest["weights"]
-    if (
-        stored["stored"] == "trained"
-        and resolve(config.preset).fingerprint != stored["fingerprint"]
-    ):
+    try:
+        fingerprint = resolve(config.preset).fingerprint if config.preset else None
+    except SettingError as error:
+        raise ResumeError(
+            f"The preset {config.preset} that {run.path} was trained from is gone: put it back."
+        ) from error
+    if stored["stored"] == "trained" and fingerprint != stored["fingerprint"]:
         raise ResumeError(
             f"The preset {config.preset} is not the one that {run.path} was trained from: its "
             "files have changed. Put the old files back."

@@ -14,8 +14,9 @@ def worthwhile(
 ) -> tuple[list[int], dict[int, float]]:
     """Returns the phases whose features are worth keeping, and the gain of each, by its place.
 
-    The gain is how many times less work a phase is, beside what the others keep. As long as one
-    gains less than WORTH, that which gains least is left out.
+    As long as a phase is less than WORTH times less work beside what the others keep, that which
+    gains least is left out. The gain of those that stay counts an equal share of computing the
+    features for each.
 
     Args:
         phases: The cut of each, and its epochs.
@@ -32,6 +33,10 @@ def worthwhile(
         if gains[least] >= WORTH:
             break
         kept.remove(least)
+    for index in kept:
+        own = _work([phases[index]], (), share)
+        tail = own - phases[index][1] * (1 + share) * _prefix(phases[index][0])
+        gains[index] = own / (tail + _computing(phases, kept, share) / len(kept))
     return kept, gains
 
 
@@ -42,12 +47,17 @@ def _work(phases: Sequence[tuple[Cut, int]], kept: Sequence[int], share: float) 
     every epoch passes the prefix too. Features are computed once for all phases: a prefix is a
     part of any longer one.
     """
-    work = (1 + share) * max((_prefix(phases[index][0]) for index in kept), default=0.0)
+    work = _computing(phases, kept, share)
     for index, (cut, epochs) in enumerate(phases):
         work += epochs * (3 + share) * cut.tail.work
         if index not in kept:
             work += epochs * (1 + share) * _prefix(cut)
     return work
+
+
+def _computing(phases: Sequence[tuple[Cut, int]], kept: Sequence[int], share: float) -> float:
+    """Returns the work of computing the features that phases keep, once for all of them."""
+    return (1 + share) * max((_prefix(phases[index][0]) for index in kept), default=0.0)
 
 
 def _prefix(cut: Cut) -> float:

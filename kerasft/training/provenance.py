@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import importlib.metadata
 import platform
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import keras
 
 from kerasft.config import Config
-from kerasft.presets import resolve
+from kerasft.presets import resolve, whole_path
 from kerasft.runs import sha256
 
 _PACKAGES = ("kerasft", "keras", "tensorflow", "keras-hub", "numpy", "tensorflow-datasets")
@@ -44,6 +45,19 @@ def describe_recipe(module: ModuleType) -> dict[str, Any]:
         "source": str(Path(path).resolve()),
         "sha256": sha256(Path(path)),
     }
+
+
+def anchored(config: Config) -> Config:
+    """Returns settings that mean the same from any folder: paths of the user's are whole.
+
+    The data set of a recipe's own stays as the recipe has it.
+    """
+    own = next(f.default for f in dataclasses.fields(config) if f.name == "dataset")
+    paths: dict[str, Any] = {"preset": whole_path(config.preset)}
+    if config.dataset != own and not config.dataset.startswith(("tfds:", "builtin:")):
+        path = Path(config.dataset).expanduser()
+        paths["dataset"] = str(path.absolute()) if path.exists() else config.dataset
+    return dataclasses.replace(config, **paths)
 
 
 def describe_weights(config: Config) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from kerasft.training.evaluation import predict_arrays
 from kerasft.training.features import View
 from kerasft.training.phases import plan_phases
 from kerasft.training.predictions import save_predictions
-from kerasft.training.provenance import describe_recipe, describe_weights, versions
+from kerasft.training.provenance import anchored, describe_recipe, describe_weights, versions
 from kerasft.training.scores import measure
 from kerasft.words import number
 
@@ -44,7 +44,7 @@ def open_record(
     run: Run, module: ModuleType, config: Config, data: Data, model: keras.Model
 ) -> None:
     """Writes what is known before training: settings, labels, versions, data, blocks."""
-    write_json(run.path / "config.json", to_dict(config))
+    write_json(run.path / "config.json", to_dict(anchored(config)))
     write_json(run.path / "labels.json", data.labels.to_dict())
     write_manifest(
         run,

@@ -11,7 +11,7 @@ from kerasft.config import Config, ConfigType, changed_settings, from_dict
 from kerasft.data import Data
 from kerasft.errors import ResumeError, SettingError
 from kerasft.runs import Run, file_lock, list_runs
-from kerasft.training.provenance import describe_weights
+from kerasft.training.provenance import anchored, describe_weights
 
 STATE = "state.safetensors"
 EVERY = 60.0  # seconds from one state to the next: a short fit writes none
@@ -68,7 +68,8 @@ def begun_settings(run: Run, kind: type[ConfigType], given: Config | None) -> Co
         ResumeError: A setting is not what it was.
     """
     begun = from_dict(kind, run.config)
-    for name, value in changed_settings(given).items() if given is not None else ():
+    changed = {} if given is None else changed_settings(anchored(given))
+    for name, value in changed.items():
         before = getattr(begun, name)
         if value not in (before, "auto"):  # what was found for auto stands in the record
             raise ResumeError(

@@ -90,6 +90,15 @@ def test_a_family_without_such_paths_says_so(preset):
         build(kerasft.ImageConfig(preset=preset("vgg"), image_size=32, stochastic_depth=0.1))
 
 
+def test_no_path_is_left_out_where_none_could_be(preset):
+    build(kerasft.ImageConfig(preset=preset("vgg"), image_size=32, stochastic_depth=0.0))
+
+
+def test_a_preset_of_texts_is_no_image_model(preset):
+    with pytest.raises(SettingError, match=r"must be of an image model.*padding_mask"):
+        build(kerasft.ImageConfig(preset=preset("bert"), image_size=32))
+
+
 def test_gradual_unfreezing_adds_a_block_from_phase_to_phase(texts):
     config = dataclasses.replace(texts, trainable_blocks=2, head_epochs=1, epochs=5)
     model = build(config)

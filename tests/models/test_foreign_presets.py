@@ -3,11 +3,13 @@
 import importlib.util
 import json
 
+import keras
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
 import kerasft
+from kerasft.errors import SettingError
 from kerasft.models import find_blocks, pixel_scaling
 from kerasft.training.precision import precision
 
@@ -78,6 +80,15 @@ def test_a_keras_file_is_read_in_the_number_format_asked_for(tmp_path):
     pixels = np.random.default_rng(0).uniform(0, 1, (2, 96, 96, 3)).astype("float32")
     exact = np.asarray(full(pixels))
     assert np.allclose(np.asarray(half(pixels)), exact, atol=0.05 * np.abs(exact).max())
+
+
+def test_a_keras_file_with_its_head_is_refused(tmp_path):
+    inputs = keras.Input((16, 16, 3))
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3)(inputs))
+    outputs = keras.layers.Dense(5, activation="softmax", name="classes")(x)
+    keras.Model(inputs, outputs).save(tmp_path / "whole.keras")
+    with pytest.raises(SettingError, match="ends in its own output layer, classes"):
+        kerasft.load_backbone(str(tmp_path / "whole.keras"))
 
 
 @pytest.mark.minilm

@@ -32,6 +32,7 @@ def test_two_phases_of_one_epoch_share_one_pass():
     kept, gains = worthwhile(phases, 0.25)
     assert kept == [0, 1]
     assert min(gains.values()) >= WORTH
+    assert gains[0] == pytest.approx(2.0, rel=0.01)  # half a pass instead of one
 
 
 def test_a_phase_that_gains_little_is_left_out_and_the_other_stays():
