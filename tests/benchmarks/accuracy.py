@@ -64,8 +64,7 @@ def clothing(data: Path, made: Path, seed: int) -> dict[str, Any]:
 def houses(data: Path, made: Path, seed: int) -> dict[str, Any]:
     """Prices, which are learned on a logarithmic scale."""
     return {"dataset": str(data), "preset": str(data.parent.parent / MOBILENET),
-            "task": "regression", "label_column": "price", "target_transform": "log",
-            "label_smoothing": 0.0, "train_split": None, "test_split": None}  # fmt: skip
+            "label_column": "price", "target_transform": "log"}  # fmt: skip
 
 
 def titles(data: Path, made: Path, seed: int) -> dict[str, Any]:
@@ -103,7 +102,7 @@ ROWS = {
                        few(None)),
     "clothing10": Row("clothing10, MobileNetV2 1.0", 0.90, "efficientnet_pets",
                       ("clothing10-128", MOBILENET), "accuracy", clothing),
-    "houses": Row("houses, R2 of the logarithm of the price", 0.35, "efficientnet_pets",
+    "houses": Row("houses, R2 of the logarithm of the price", 0.35, "mobilenet_elevation",
                   ("houses-128-frontal/houses.csv", MOBILENET), "r2_log", houses),
     "thucnews": Row("THUCNews titles, a small BERT with random weights", None, "minilm_tickets",
                     ("thucnews_titles/train.csv", "vocab/bert_chinese_vocab.txt"), "accuracy",
