@@ -13,6 +13,7 @@ from kerasft.data.labels import is_whole
 from kerasft.data.texts import count_truncated
 
 _IMBALANCE = 10  # largest class against smallest, from which on it is worth a note
+_FEW = 16  # training examples a class; between 8 and 64 more blocks begin to pay (README, ways)
 _SMALL_TEST = 200  # examples; below, 90 % measured is uncertain by more than 4 points
 
 
@@ -31,6 +32,7 @@ def audit_examples(
     notes += _note_duplicates(parts)
     if labels.task != "regression":
         notes += _note_conflicts(parts) + _note_classes(parts, labels) + _note_order(labels)
+        notes += _note_few(config, parts, labels)
     return notes + _note_small(parts, labels)
 
 
@@ -146,6 +148,16 @@ def _note_order(labels: Labels) -> list[str]:
     return [
         f"Labels are whole numbers ({numbers[0]} to {numbers[-1]}), taken as {len(numbers)} "
         "classes; if they are a scale (stars, grades), try task=regression."
+    ]
+
+
+def _note_few(config: Config, parts: Mapping[str, Examples], labels: Labels) -> list[str]:
+    each = len(parts["train"]) / len(labels.names)
+    if not isinstance(config, TextConfig) or each >= _FEW or config.trainable_blocks in (0, 1):
+        return []
+    return [
+        f"The training split has {each:.0f} texts a class: with so few the top block alone is as "
+        "good as more of the model, and faster (--trainable-blocks 1 --epochs 8)."
     ]
 
 

@@ -67,6 +67,13 @@ def test_imbalance_is_told(prepared):
     assert "'a' has 1,100 training examples, 'b' 100" in note
 
 
+def test_a_handful_of_texts_a_class_is_told(prepared):
+    parts = {"train": many("train", 20), "validation": many("v", 200), "test": many("test", 200)}
+    assert "10 texts a class" in notes(prepared(parts, trainable_blocks=4), "a class")[0]
+    assert notes(prepared(parts, trainable_blocks=1), "a class") == []
+    assert notes(prepared({**parts, "train": many("train", 40)}), "a class") == []
+
+
 def test_a_scale_may_be_meant_by_whole_numbers_that_begin_above_0(prepared):
     sizes = ("train", "validation", "test")
     stars, places, words = (
