@@ -28,7 +28,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-TARGETS = {
+from tests.benchmarks.accuracy import ROWS as ACCURACY
+from tests.benchmarks.accuracy import reached
+
+TARGETS: dict[str, tuple[str, float, str]] = {
     "P1": ("text, full fine-tuning, examples/s over stock KerasHub on strings", 50, ">="),
     "P2": ("the same over an expert's Keras loop", 6, ">="),
     "P3": ("the same over the Trainer of Hugging Face", 1.2, ">="),
@@ -47,6 +50,11 @@ TARGETS = {
     "P12": ("images, last stage trained, 5 epochs: plain Keras over kerasft", 1.7, ">="),
     "P13": ("slowest of --help, list and a mistyped option, seconds", 0.3, "<="),
     "P14": ("plain model.fit over kerasft with every help turned off", 0.98, ">="),
+}
+TARGETS |= {
+    f"A.{name}": (f"accuracy, mean of seeds: {row.title}", row.target, "<=" if row.spread else ">=")
+    for name, row in ACCURACY.items()
+    if row.target is not None
 }
 Rows = dict[str, float]
 
@@ -186,6 +194,19 @@ def measure_plain(a: argparse.Namespace) -> Rows:
     return {"P14": statistics.median(times["plain"]) / statistics.median(times["bare"])}
 
 
+def measure_accuracy(a: argparse.Namespace) -> Rows:
+    """What recipes reach on public data, where they are given: hours."""
+    if a.short or not a.data:
+        return {}
+    fits = run("accuracy", f"--data={a.data}")
+    found = {}
+    for name, row in ACCURACY.items():
+        own = [fit for fit in fits if fit["row"] == name]
+        if own and row.target is not None:
+            found[f"A.{name}"] = reached(row, own)
+    return found
+
+
 PARTS: dict[str, Callable[[argparse.Namespace], Rows]] = {
     "P1,P2,P3,P10.full": measure_text,
     "P4": measure_top_blocks,
@@ -197,6 +218,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], Rows]] = {
     "P12": measure_images,
     "P13": measure_start,
     "P14": measure_plain,
+    "A": measure_accuracy,
 }
 
 
@@ -210,6 +232,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="rows with commas: P1,P5")
     parser.add_argument("--dataset", default="builtin:tickets", help="texts of P1 to P4")
     parser.add_argument("--images", default="", help="DATASET,PRESET of P12")
+    parser.add_argument("--data", help="folder of the public data of tests.benchmarks.accuracy")
     parser.add_argument("--peer-python", help="Python with torch, transformers and accelerate")
     parser.add_argument("--json", type=Path, help="where to write all numbers")
     arguments = parser.parse_args()

@@ -123,6 +123,12 @@ def measure(row: Row, data: Path, made: Path, seed: int) -> dict[str, Any]:
     return {"test": scores, "seconds": seconds}
 
 
+def reached(row: Row, fits: list[dict[str, Any]]) -> float:
+    """Returns what counts of a row: the mean over its seeds, or the deviation."""
+    scores = [fit["test"][row.metric] for fit in fits]
+    return statistics.stdev(scores) if row.spread else statistics.fmean(scores)
+
+
 def show(found: list[dict[str, Any]]) -> None:
     """Prints the table."""
     print("| set | seeds | test | each seed | target | seconds |\n|---|---|---|---|---|---|")
@@ -132,8 +138,7 @@ def show(found: list[dict[str, Any]]) -> None:
             continue
         scores = [fit["test"][row.metric] for fit in fits]
         deviation = statistics.stdev(scores) if len(scores) > 1 else float("nan")
-        reached = deviation if row.spread else statistics.fmean(scores)
-        shown = f"{reached:.3f}" if row.spread else f"{reached:.3f} ± {deviation:.3f}"
+        shown = f"{reached(row, fits):.3f}" + ("" if row.spread else f" ± {deviation:.3f}")
         each = ", ".join(f"{score:.3f}" for score in scores)
         seconds = statistics.fmean(fit["seconds"] for fit in fits)
         print(f"| {row.title} | {len(fits)} | {shown} | {each} | {row.target or 'told'} | "
