@@ -112,7 +112,7 @@ class Config:
                 "With trainable_blocks=0 both phases train the same output layer. In one: "
                 f"--head-epochs 0 --learning-rate {self.head_learning_rate:g}."
             )
-        if "label_smoothing" in given and self.task == "regression":
+        if given.get("label_smoothing") and self.task == "regression":
             found.append("`label_smoothing` changes nothing for task=regression.")
         return found
 

@@ -125,10 +125,11 @@ def _read(found: Preset, policy: str, pretrained: bool) -> keras.Model:
 
 
 def _refuse_head(found: Preset, model: keras.Model) -> None:
-    last = model.layers[-1]
-    if getattr(getattr(last, "activation", None), "__name__", "") in ("softmax", "sigmoid") and (
-        len(last.output.shape) == 2
-    ):
+    """Tells a model whose output is probabilities: features of them would learn next to nothing."""
+    last = model.layers[-1] if model.layers else None
+    activation = getattr(getattr(last, "activation", None), "__name__", "")
+    flat = all(len(tensor.shape) == 2 for tensor in getattr(model, "outputs", ()))
+    if last is not None and flat and activation in ("softmax", "sigmoid"):
         raise SettingError(
             f"The preset {found.name} ends in its own output layer, {last.name}. Save the model "
             "without it: keras.Model(model.input, LAYER.output).save(FILE)."

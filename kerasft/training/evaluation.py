@@ -25,10 +25,10 @@ from kerasft.data import (
     stream,
 )
 from kerasft.errors import DataError, ResumeError, SettingError
-from kerasft.presets import resolve
 from kerasft.runs import Run, load_run, restore_weights
 from kerasft.training.phases import changing_weights
 from kerasft.training.precision import precision
+from kerasft.training.provenance import describe_weights
 from kerasft.training.scores import measure
 
 
@@ -72,11 +72,9 @@ def load_model(run: Run | str | Path) -> Loaded:
     config = from_dict(recipe.Config, run.config)
     stored = run.manifest["weights"]
     try:
-        fingerprint = resolve(config.preset).fingerprint if config.preset else None
+        fingerprint = describe_weights(config)["fingerprint"]
     except SettingError as error:
-        raise ResumeError(
-            f"The preset {config.preset} that {run.path} was trained from is gone: put it back."
-        ) from error
+        raise ResumeError(f"The preset of {run.path} is not there any more: {error}") from error
     if stored["stored"] == "trained" and fingerprint != stored["fingerprint"]:
         raise ResumeError(
             f"The preset {config.preset} is not the one that {run.path} was trained from: its "

@@ -20,7 +20,7 @@ from kerasft.runs import Run, check_name, create_run, save_weights, write_manife
 from kerasft.training.bench import Bench
 from kerasft.training.callbacks import KeepBest
 from kerasft.training.features import Features, View
-from kerasft.training.find_rate import find_rates, use_found
+from kerasft.training.find_rate import RateCurve, find_rates, use_found
 from kerasft.training.loop import train
 from kerasft.training.phases import Phase, changing_weights, plan_phases
 from kerasft.training.precision import build_in_precision, precision
@@ -98,13 +98,7 @@ def fit(
     began = time.monotonic()
     module = load_recipe(recipe) if isinstance(recipe, str) else recipe
     described = describe_recipe(module)
-    if resume:
-        begun = find_unfinished(runs_dir, described["name"], name)
-        config = begun_settings(begun, module.Config, config)
-    else:
-        begun = None
-        check_name(runs_dir, described["name"], name)
-        config = config if config is not None else module.Config()
+    begun, config = _begin(module, config, runs_dir, described["name"], name, resume=resume)
     open_tracker(track, described["name"])
     monitor = choose_monitor(config)
     keras.utils.set_random_seed(config.seed)
@@ -118,7 +112,7 @@ def fit(
     config, model = build_in_precision(module, config, data, chosen.append)
     bench, features = Bench(model), Features()
     with precision(config.precision):
-        curves = []
+        curves: list[RateCurve] = []
         if isinstance(config.learning_rate, str):
             curves = find_rates(bench, config, data, features=features, say=chosen.append)
             config = use_found(config, curves)
@@ -141,6 +135,23 @@ def fit(
                 close_record(run, config, data, model, view, keeper, write, began)
             (run.path / STATE).unlink(missing_ok=True)
     return run
+
+
+def _begin(
+    module: ModuleType,
+    config: Config | None,
+    runs_dir: str | Path,
+    recipe: str,
+    name: str | None,
+    *,
+    resume: bool,
+) -> tuple[Run | None, Config]:
+    """Returns the run that is to go on, if any, and the settings."""
+    if resume:
+        begun = find_unfinished(runs_dir, recipe, name)
+        return begun, begun_settings(begun, module.Config, config)
+    check_name(runs_dir, recipe, name)
+    return None, config if config is not None else module.Config()
 
 
 def _train(

@@ -12,7 +12,7 @@ from typing import Any
 
 import keras
 
-from kerasft.config import Config
+from kerasft.config import Config, changed_settings
 from kerasft.presets import resolve, whole_path
 from kerasft.runs import sha256
 
@@ -50,13 +50,14 @@ def describe_recipe(module: ModuleType) -> dict[str, Any]:
 def anchored(config: Config) -> Config:
     """Returns settings that mean the same from any folder: paths of the user's are whole.
 
-    The data set of a recipe's own stays as the recipe has it.
+    What a recipe says of its own data stays as it says it.
     """
-    own = next(f.default for f in dataclasses.fields(config) if f.name == "dataset")
     paths: dict[str, Any] = {"preset": whole_path(config.preset)}
-    if config.dataset != own and not config.dataset.startswith(("tfds:", "builtin:")):
-        path = Path(config.dataset).expanduser()
-        paths["dataset"] = str(path.absolute()) if path.exists() else config.dataset
+    for name in ("dataset", "data_dir"):
+        given = changed_settings(config).get(name) or ""
+        path = Path(given).expanduser()
+        if given and not given.startswith(("tfds:", "builtin:")) and path.exists():
+            paths[name] = str(path.absolute())
     return dataclasses.replace(config, **paths)
 
 

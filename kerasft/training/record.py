@@ -44,7 +44,8 @@ def open_record(
     run: Run, module: ModuleType, config: Config, data: Data, model: keras.Model
 ) -> None:
     """Writes what is known before training: settings, labels, versions, data, blocks."""
-    write_json(run.path / "config.json", to_dict(anchored(config)))
+    config = anchored(config)
+    write_json(run.path / "config.json", to_dict(config))
     write_json(run.path / "labels.json", data.labels.to_dict())
     write_manifest(
         run,

@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.ways import fit_and_measure, take
+from tests.benchmarks.plain import read_values
+from tests.benchmarks.ways import take, timed_fit
 
 # TensorFlow reads both at its import, which comes later.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -112,13 +113,13 @@ ROWS = {
 }  # fmt: skip
 
 
-def measure(row: Row, data: Path, made: Path, seed: int) -> dict[str, Any]:
+def measure(row: Row, data: Path, made: Path, seed: int, pairs: list[str]) -> dict[str, Any]:
     """Fits with one seed, and returns the scores of the test split and the time."""
     from kerasft.catalog import load_recipe
 
     recipe = load_recipe(row.recipe)
-    config = recipe.Config(seed=seed, **row.settings(data / row.needs[0], made, seed))
-    run, seconds = fit_and_measure(recipe, config, None, str(made / "runs"))
+    settings = {**row.settings(data / row.needs[0], made, seed), **read_values(recipe, pairs)}
+    run, seconds = timed_fit(recipe, recipe.Config(seed=seed, **settings), None, str(made / "runs"))
     scores = {k: v for k, v in run.metrics["test"].items() if isinstance(v, (int, float))}
     return {"test": scores, "seconds": seconds}
 
@@ -153,7 +154,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--only", default="", help=f"rows with commas: {','.join(ROWS)}")
     parser.add_argument("--seeds", default="0,1,2,3,4")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
+                        help="instead of a default, of all rows")  # fmt: skip
+    parser.add_argument("--json", type=Path, help="of one --set each")
     arguments = parser.parse_args()
     wanted = arguments.only.split(",") if arguments.only else list(ROWS)
     known = arguments.json and arguments.json.exists()
@@ -167,7 +170,7 @@ def main() -> None:
             for seed in map(int, arguments.seeds.split(",")):
                 if any(one["row"] == name and one["seed"] == seed for one in found):
                     continue
-                fit = measure(ROWS[name], arguments.data, Path(made), seed)
+                fit = measure(ROWS[name], arguments.data, Path(made), seed, arguments.set)
                 found.append({"row": name, "seed": seed, **fit})
                 print(found[-1], file=sys.stderr, flush=True)
                 if arguments.json:

@@ -45,10 +45,16 @@ def add_settings(parser: argparse.ArgumentParser, recipe: str, epochs: int) -> N
 def read_settings(arguments: argparse.Namespace) -> tuple[Any, Any]:
     """Returns the recipe and its settings: one phase, without early stopping."""
     from kerasft.catalog import load_recipe
-    from kerasft.settings import settings
 
     recipe = load_recipe(arguments.recipe)
-    known = settings(recipe.Config)
-    given = dict(pair.split("=", 1) for pair in arguments.set)
-    values = {name: known[name].type(value) for name, value in given.items()}
+    values = read_values(recipe, arguments.set)
     return recipe, recipe.Config(epochs=arguments.epochs, head_epochs=0, patience=0, **values)
+
+
+def read_values(recipe: Any, pairs: list[str]) -> dict[str, Any]:
+    """Returns the settings of a recipe that NAME=VALUE give."""
+    from kerasft.settings import settings
+
+    known = settings(recipe.Config)
+    given = dict(pair.split("=", 1) for pair in pairs)
+    return {name: known[name].type(value) for name, value in given.items()}

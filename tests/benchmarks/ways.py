@@ -91,7 +91,7 @@ def configure(recipe: Any, name: str, way: dict[str, Any], **common: Any) -> Any
     return recipe.Config(**{**settings, **common})
 
 
-def fit_and_measure(recipe: Any, config: Any, data: Any, folder: str) -> tuple[Any, float]:
+def timed_fit(recipe: Any, config: Any, data: Any, folder: str) -> tuple[Any, float]:
     """Fits, and returns the run and its seconds, evaluation included."""
     import keras
 
@@ -106,7 +106,7 @@ def fit_and_measure(recipe: Any, config: Any, data: Any, folder: str) -> tuple[A
 
 def fit(recipe: Any, config: Any, data: Any, folder: str) -> dict[str, Any]:
     """Fits, and returns accuracy, seconds and trained parameters."""
-    run, seconds = fit_and_measure(recipe, config, data, folder)
+    run, seconds = timed_fit(recipe, config, data, folder)
     return {
         "accuracy": run.metrics["test"]["accuracy"],
         "validation": run.metrics["validation"]["accuracy"],

@@ -61,6 +61,7 @@ def test_images_as_bytes_are_served_as_python_predicts_them(image_run, photos, t
     assert served["classes"][0] == ["blue", "green", "red"]
     expected = [[row[f"p({name})"] for name in served["classes"][0]] for row in rows]
     assert np.allclose(served["probabilities"], expected, atol=1e-5)
+    assert np.allclose(served["probability"], [row["probability"] for row in rows], atol=1e-5)
 
 
 def test_the_next_export_is_the_next_version(image_run, tmp_path):
