@@ -28,6 +28,6 @@ def test_classes_in_an_order_are_counted_as_classes_too():
     assert found["kappa"] == pytest.approx(1 - observed / expected)
 
 
-@pytest.mark.parametrize("y", [[1, 2.5, 3], list(range(30)), [2, 2, 2]])
+@pytest.mark.parametrize("y", [[1, 2.5, 3], list(range(30)), [2, 2, 2], [869500, 1200000, 615000]])
 def test_other_numbers_are_no_classes(y):
     assert not {"accuracy_rounded", "within_one", "kappa"} & set(scores(y, y))
