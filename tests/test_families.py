@@ -38,10 +38,11 @@ def case(preset, photos, reviews):
     return make
 
 
-# Variants of another family, which this test sees in the runs of all tests alone.
+# Built much as another family is (networks of convolutions, encoders, decoders): this test sees
+# them in the runs of all tests alone; their blocks and cuts are tested in every run.
 VARIANTS = (
     "resnet_v2", "efficientnet_v2", "efficientnet_lite", "deit", "mit", "distil_bert", "electra",
-    "xlm_roberta",
+    "xlm_roberta", "xception", "densenet", "cspnet", "mobilenet", "qwen",
 )  # fmt: skip
 
 

@@ -54,7 +54,8 @@ def run(recipe, config, features=None):
 
 
 @pytest.mark.parametrize(
-    "family", ["bert", "distil_bert", pytest.param("roberta", marks=pytest.mark.slow)]
+    "family",
+    ["bert", *(pytest.param(name, marks=pytest.mark.slow) for name in ("distil_bert", "roberta"))],
 )
 @pytest.mark.parametrize("trainable_blocks", [0, 1])
 def test_texts_train_the_same_with_kept_features(texts, family, trainable_blocks):
@@ -62,7 +63,7 @@ def test_texts_train_the_same_with_kept_features(texts, family, trainable_blocks
     same_training(minilm_tickets, config)
 
 
-@pytest.mark.parametrize("family", ["resnet", "efficientnet"])
+@pytest.mark.parametrize("family", ["resnet", pytest.param("efficientnet", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("trainable_blocks", [0, 1])
 def test_pictures_train_the_same_with_kept_features(pictures, family, trainable_blocks):
     same_training(resnet_digits, pictures(family, trainable_blocks=trainable_blocks))

@@ -152,7 +152,9 @@ def test_colours_are_learned(preset, photos, tmp_path):
     assert fit(image_recipe, config, tmp_path).metrics["test"]["accuracy"] >= 0.8
 
 
-@pytest.mark.parametrize("family", ["resnet_v2", "efficientnet"])
+@pytest.mark.parametrize(
+    "family", [pytest.param("resnet_v2", marks=pytest.mark.slow), "efficientnet"]
+)
 def test_an_augmented_image_family_fits_and_reloads(family, preset, photos, tmp_path):
     config = image_config(preset, photos, preset=preset(family), augmentation="strong", epochs=1)
     run = fit(image_recipe, config, tmp_path)
@@ -264,7 +266,15 @@ def test_a_loss_that_is_no_number_is_told_with_the_way_out(preset, photos, tmp_p
     assert "DivergedError" in (failed.path / "run.log").read_text()
 
 
-@pytest.mark.parametrize("schedule", ["constant", "linear", "exponential", "step", "plateau"])
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        "constant",
+        "linear",
+        *(pytest.param(s, marks=pytest.mark.slow) for s in ("exponential", "step")),
+        "plateau",
+    ],
+)
 def test_every_schedule_fits(schedule, preset, photos, tmp_path):
     config = image_config(preset, photos, learning_rate_schedule=schedule, epochs=3)
     rates = [row["learning_rate"] for row in fit(image_recipe, config, tmp_path).history[1:]]

@@ -16,7 +16,10 @@ class Padded(Batches):
         return self.x["padding_mask"].shape[1]
 
 
-@pytest.mark.parametrize("family", ["bert", "distil_bert", "roberta"])
+@pytest.mark.parametrize(
+    "family",
+    ["bert", *(pytest.param(name, marks=pytest.mark.slow) for name in ("distil_bert", "roberta"))],
+)
 def test_weights_and_losses_are_those_of_full_padding(preset, reviews, family):
     config = minilm_tickets.Config(
         preset=preset(family), dataset=reviews, sequence_length=24, trainable_blocks=-1,

@@ -38,7 +38,7 @@ def fitted(recipe, config, folder):
     [
         {"unfreeze_every": 2, "head_epochs": 1},
         {"layer_decay": 0.7, "optimizer": "adamw"},
-        {"layer_decay": 0.7, "optimizer": "rmsprop"},
+        pytest.param({"layer_decay": 0.7, "optimizer": "rmsprop"}, marks=pytest.mark.slow),
         {"pretrained_l2": 0.01, "freeze_embeddings": True, "trainable_blocks": -1},
         {"word_dropout": 0.2},
         {
@@ -83,7 +83,7 @@ def test_numbers_are_learned_with_another_loss(loss, prices, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "optimizer", ["adamw", "sgd", pytest.param("lion", marks=pytest.mark.slow)]
+    "optimizer", ["adamw", *(pytest.param(o, marks=pytest.mark.slow) for o in ("sgd", "lion"))]
 )
 def test_lower_blocks_move_by_smaller_steps(optimizer, texts, tmp_path):
     def moved(decay):

@@ -54,7 +54,12 @@ def kill(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "tuner", ["random", "hyperband", "bayesian", pytest.param("grid", marks=pytest.mark.slow)]
+    "tuner",
+    [
+        "random",
+        "hyperband",
+        *(pytest.param(t, marks=pytest.mark.slow) for t in ("bayesian", "grid")),
+    ],
 )
 def test_each_tuner_finds_at_least_the_defaults_and_goes_on_after_a_kill(
     tune, kill, tmp_path, tuner
