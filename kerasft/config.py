@@ -125,8 +125,8 @@ class Config:
         )
         yield (
             self.class_weight == "balanced" and self.task != "classification",
-            "`class_weight` can be balanced only for task=classification. "
-            f"Received: task={self.task!r}.",
+            "`class_weight` can be balanced only for task=classification (rare labels among several "
+            f"weigh more with loss=focal). Received: task={self.task!r}.",
         )
         numbers = self.task == "regression"
         yield (

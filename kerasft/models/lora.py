@@ -6,6 +6,7 @@ layers get them, and that nothing else of the block is trained.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -32,7 +33,8 @@ def add_adapters(model: keras.Model, rank: int) -> None:
         rank: Of the matrices, at least 1. 4 to 16 are usual.
 
     Raises:
-        SettingError: No block is trained, or no layer of them can have adapters.
+        SettingError: No block is trained, no layer of them can have adapters, or the adapters
+            would have as many weights as the kernels beside which they stand.
 
     Example:
         >>> add_adapters(part, 8)
@@ -40,11 +42,10 @@ def add_adapters(model: keras.Model, rank: int) -> None:
     trained = [block for block in find_blocks(model) if block.trained_parameters]
     if not trained:
         raise SettingError("`lora_rank` needs trained blocks: give `trainable_blocks`.")
-    found = 0
-    for block in trained:
-        inner = [layer for top in block.layers for layer in flatten_layers(top)]
+    layers = [[x for top in block.layers for x in flatten_layers(top)] for block in trained]
+    _check_rank(rank, [layer for inner in layers for layer in _targets(inner)])
+    for inner in layers:
         targets = _targets(inner)
-        found += len(targets)
         for layer in targets:
             layer.enable_lora(rank)
         for layer in inner:
@@ -53,8 +54,20 @@ def add_adapters(model: keras.Model, rank: int) -> None:
                 layer.trainable = False  # statistics of BatchNormalization stand still too
             for variable in layer.weights:
                 variable.trainable = "lora_" in variable.name
-    if not found:
+
+
+def _check_rank(rank: int, targets: list[Any]) -> None:
+    """Raises a SettingError where there is no target, or adapters as large as the kernels."""
+    if not targets:
         raise SettingError("`lora_rank`: no layer of the trained blocks can have adapters.")
+    shapes = [layer.kernel.shape for layer in targets]
+    kernels = sum(math.prod(shape) for shape in shapes)
+    of_one = sum(math.prod(shape[:-1]) + shape[-1] for shape in shapes)  # as enable_lora makes them
+    if of_one * rank >= kernels:
+        raise SettingError(
+            f"`lora_rank` must be at most {(kernels - 1) // of_one} for this backbone: adapters "
+            f"are for fewer weights than its kernels have. Received: {rank}."
+        )
 
 
 def _targets(layers: list[Any]) -> list[Any]:

@@ -9,6 +9,7 @@ import pytest
 import kerasft
 from kerasft.errors import SettingError
 from kerasft.models import find_blocks
+from kerasft.models.lora import add_adapters
 from kerasft.recipes import minilm_tickets, resnet_digits
 
 
@@ -109,3 +110,11 @@ def test_a_kept_backbone_with_adapters_is_loaded_anew(preset):
     assert second is not first
     assert not any(getattr(x, "lora_enabled", False) for x in second.layers)
     assert isinstance(second, keras.Model)
+
+
+def test_adapters_as_large_as_the_kernels_are_refused(preset):
+    backbone = kerasft.load_backbone(preset("bert"))
+    before = [weight.path for weight in backbone.weights]
+    with pytest.raises(SettingError, match="`lora_rank` must be at most"):
+        add_adapters(backbone, 4096)
+    assert [weight.path for weight in backbone.weights] == before
