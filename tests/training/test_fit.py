@@ -7,37 +7,11 @@ import numpy as np
 import pytest
 
 import kerasft
-from kerasft.errors import DamagedFileError, DivergedError, ResumeError, SettingError
+from kerasft.errors import DivergedError, SettingError
 from kerasft.recipes import minilm_tickets as text_recipe
 from kerasft.recipes import resnet_digits as image_recipe
-from kerasft.training.evaluation import predict_arrays
 from kerasft.training.phases import changing_weights, frozen_below
-
-
-def image_config(get_preset, photos, **settings):
-    quick = {
-        "preset": get_preset("resnet"), "dataset": photos, "image_size": 24, "epochs": 2,
-        "head_epochs": 1, "batch_size": 8, "augmentation": "none", "trainable_blocks": 1,
-    }  # fmt: skip
-    return image_recipe.Config(**{**quick, **settings})
-
-
-def text_config(get_preset, reviews, **settings):
-    quick = {
-        "preset": get_preset("bert"), "dataset": reviews, "epochs": 2, "head_epochs": 1,
-        "batch_size": 8, "trainable_blocks": 1,
-    }  # fmt: skip
-    return text_recipe.Config(**{**quick, **settings})
-
-
-def fit(recipe, config, tmp_path, **options):
-    return kerasft.fit(recipe, config, runs_dir=tmp_path / "runs", progress=False, **options)
-
-
-@pytest.fixture(scope="module")
-def run(preset, photos, tmp_path_factory):
-    """A finished run on pictures, for tests that only read it."""
-    return fit(image_recipe, image_config(preset, photos), tmp_path_factory.mktemp("fit"))
+from tests.training.small import fit, image_config, text_config
 
 
 def test_a_partial_freeze_trains_exactly_what_the_table_announced(preset, photos, run):
@@ -66,40 +40,6 @@ def test_frozen_weights_are_bit_identical_after_training(preset, reviews, tmp_pa
     for b, a in zip(before.weights, after.weights, strict=True):
         if id(b) in frozen:
             assert b.numpy().tobytes() == a.numpy().tobytes(), b.path
-
-
-def test_a_run_loaded_again_has_its_freezing_and_predictions(preset, photos, run):
-    config = image_config(preset, photos)
-    data = image_recipe.load_data(config)
-    loaded = kerasft.load_model(run)
-    built = image_recipe.build_model(config, data)
-    assert [v.path for v in loaded.model.trainable_weights] == [
-        v.path for v in built.trainable_weights
-    ]
-    again = kerasft.load_model(run)
-    first, second = (predict_arrays(m.model, data.test.x) for m in (loaded, again))
-    assert np.array_equal(first, second)
-    assert kerasft.evaluate(run)["accuracy"] == run.metrics["test"]["accuracy"]
-    assert kerasft.evaluate(run)["loss"] == pytest.approx(run.metrics["test"]["loss"], abs=1e-6)
-
-
-def test_only_trained_weights_are_stored_beside_the_hash_of_the_preset(preset, photos, run):
-    from safetensors.numpy import load_file
-
-    assert run.manifest["weights"]["stored"] == "trained"
-    assert run.manifest["weights"]["fingerprint"].startswith("sha256:")
-    stored = load_file(run.path / "weights.safetensors")
-    model = kerasft.load_model(run).model
-    assert len(stored) == len(changing_weights(model)) < len(model.weights)
-
-
-def test_all_weights_are_stored_of_a_random_backbone(preset, photos, tmp_path):
-    config = image_config(
-        preset, photos, pretrained=False, freeze_batch_norm=False, epochs=1, head_epochs=0
-    )
-    run = fit(image_recipe, config, tmp_path)
-    assert run.manifest["weights"]["stored"] == "all"
-    assert kerasft.evaluate(run)["accuracy"] == run.metrics["test"]["accuracy"]
 
 
 def test_phases_stand_in_one_continuous_history(run):
@@ -192,58 +132,6 @@ def test_the_same_seed_gives_the_same_run(preset, photos, tmp_path):
     assert runs[0].metrics == runs[1].metrics
 
 
-def test_a_penalty_stands_apart_and_does_not_steer_early_stopping(preset, photos, tmp_path):
-    config = image_config(preset, photos, kernel_l2=100.0, monitor="val_loss", epochs=3)
-    run = fit(image_recipe, config, tmp_path)
-    for row in run.history:
-        assert row["penalty"] > row["loss"]
-        assert row["val_loss"] < 5  # the data loss alone
-    losses = [row["val_loss"] for row in run.history]
-    assert run.manifest["best_epoch"] == 1 + int(np.argmin(losses))
-
-
-def test_l1_on_the_head_makes_more_zeros_than_l2_at_the_same_loss(preset, reviews):
-    import keras
-
-    from kerasft.training import compile_model
-
-    def head_kernel(**penalty):
-        config = text_config(
-            preset, reviews, trainable_blocks=0, epochs=40, learning_rate=3e-2, dropout=0.0,
-            learning_rate_schedule="exponential", weight_decay=0.0, **penalty,
-        )  # fmt: skip
-        keras.utils.set_random_seed(0)
-        data = text_recipe.load_data(config)
-        model = text_recipe.build_model(config, data)
-        compile_model(model, config, data)
-        # The weights of the last epoch: the best one may lie where the rate is still high.
-        history = model.fit(
-            data.train.x, data.train.y, batch_size=config.batch_size, epochs=40, verbose=0
-        ).history
-        kernel = model.get_layer("head").kernel.numpy()
-        return float((np.abs(kernel) < 1e-3).mean()), history["data_loss"][-1]
-
-    zeros_l1, loss_l1 = head_kernel(kernel_l1=1.5e-2)
-    candidates = [head_kernel(kernel_l2=l2) for l2 in (1e-2, 3e-2)]
-    zeros_l2, loss_l2 = min(candidates, key=lambda found: abs(found[1] - loss_l1))
-    assert loss_l2 == pytest.approx(loss_l1, abs=0.1)
-    assert zeros_l1 > zeros_l2 + 0.1
-
-
-def test_backbone_penalty_counts_trained_kernels_only(preset, photos):
-    from kerasft.training import compile_model
-
-    config = image_config(preset, photos, backbone_l2=0.5)
-    data = image_recipe.load_data(config)
-    model = image_recipe.build_model(config, data)
-    compile_model(model, config, data)
-    kernels = [v for v in model.trainable_variables if v.name == "kernel" and "head" not in v.path]
-    assert kernels
-    assert len(model.losses) == len(kernels)
-    expected = sum(0.5 * float((v.numpy() ** 2).sum()) for v in kernels)
-    assert float(sum(model.losses)) == pytest.approx(expected, rel=1e-4)
-
-
 def test_early_stopping_restores_the_best_epoch(preset, photos, tmp_path):
     config = image_config(preset, photos, epochs=30, patience=2, learning_rate=1e-6,
                           head_epochs=0, monitor="val_accuracy")  # fmt: skip
@@ -291,60 +179,6 @@ def test_an_unknown_monitor_is_refused_before_anything_is_loaded(preset, photos,
     with pytest.raises(SettingError, match=r"must be one of val_loss, val_accuracy.*Did you mean"):
         fit(image_recipe, config, tmp_path)
     assert not (tmp_path / "runs").exists()
-
-
-def test_a_changed_weights_file_is_refused(preset, photos, tmp_path):
-    run = fit(image_recipe, image_config(preset, photos, epochs=1), tmp_path)
-    path = run.path / "weights.safetensors"
-    content = bytearray(path.read_bytes())
-    content[-5] ^= 1
-    path.write_bytes(content)
-    with pytest.raises(DamagedFileError, match="is damaged"):
-        kerasft.load_model(run)
-
-
-def test_a_changed_preset_is_refused(preset, photos, tmp_path):
-    import shutil
-
-    copy = str(tmp_path / "preset")
-    shutil.copytree(preset("resnet"), copy)
-    run = fit(image_recipe, image_config(preset, photos, preset=copy, epochs=1), tmp_path)
-    with open(f"{copy}/config.json", "a", encoding="utf-8") as file:
-        file.write("\n")
-    with pytest.raises(ResumeError, match=r"not the one that .* was trained from"):
-        kerasft.load_model(run)
-
-
-def test_predict_names_classes_with_their_probabilities(photos, run):
-    rows = kerasft.predict(run, [photos])
-    assert len(rows) == 36
-    assert rows[0]["prediction"] in ("blue", "green", "red")
-    each = [rows[0][f"p({name})"] for name in ("blue", "green", "red")]
-    assert sum(each) == pytest.approx(1.0, abs=1e-5)
-    assert rows[0]["probability"] == max(each)
-
-
-def test_a_run_is_measured_on_other_data(photos, run):
-    found = kerasft.evaluate(run, dataset=photos)
-    assert found["examples"] == 36  # all of it, as it has no test split
-    with pytest.raises(SettingError, match="`split` must be train, validation or test"):
-        kerasft.evaluate(run, split="holdout")
-
-
-def test_an_interrupted_fit_keeps_its_best_epoch(preset, photos, tmp_path, monkeypatch):
-    from kerasft.training.progress import Progress
-
-    def interrupt(self, epoch, logs=None):
-        if epoch == 1:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(Progress, "on_epoch_end", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        fit(image_recipe, image_config(preset, photos), tmp_path)
-    (run,) = kerasft.list_runs(tmp_path / "runs")
-    assert run.manifest["state"] == "interrupted"
-    assert len(run.history) == 2
-    assert kerasft.evaluate(run)["examples"] > 0
 
 
 def test_several_labels_fit_predict_and_reload(preset, tmp_path):

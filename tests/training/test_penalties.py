@@ -1,0 +1,60 @@
+"""Penalties on kernels: counted apart from the loss, on what is trained alone."""
+
+import numpy as np
+import pytest
+
+from kerasft.recipes import minilm_tickets as text_recipe
+from kerasft.recipes import resnet_digits as image_recipe
+from tests.training.small import fit, image_config, text_config
+
+
+def test_a_penalty_stands_apart_and_does_not_steer_early_stopping(preset, photos, tmp_path):
+    config = image_config(preset, photos, kernel_l2=100.0, monitor="val_loss", epochs=3)
+    run = fit(image_recipe, config, tmp_path)
+    for row in run.history:
+        assert row["penalty"] > row["loss"]
+        assert row["val_loss"] < 5  # the data loss alone
+    losses = [row["val_loss"] for row in run.history]
+    assert run.manifest["best_epoch"] == 1 + int(np.argmin(losses))
+
+
+def test_l1_on_the_head_makes_more_zeros_than_l2_at_the_same_loss(preset, reviews):
+    import keras
+
+    from kerasft.training import compile_model
+
+    def head_kernel(**penalty):
+        config = text_config(
+            preset, reviews, trainable_blocks=0, epochs=40, learning_rate=3e-2, dropout=0.0,
+            learning_rate_schedule="exponential", weight_decay=0.0, **penalty,
+        )  # fmt: skip
+        keras.utils.set_random_seed(0)
+        data = text_recipe.load_data(config)
+        model = text_recipe.build_model(config, data)
+        compile_model(model, config, data)
+        # The weights of the last epoch: the best one may lie where the rate is still high.
+        history = model.fit(
+            data.train.x, data.train.y, batch_size=config.batch_size, epochs=40, verbose=0
+        ).history
+        kernel = model.get_layer("head").kernel.numpy()
+        return float((np.abs(kernel) < 1e-3).mean()), history["data_loss"][-1]
+
+    zeros_l1, loss_l1 = head_kernel(kernel_l1=1.5e-2)
+    candidates = [head_kernel(kernel_l2=l2) for l2 in (1e-2, 3e-2)]
+    zeros_l2, loss_l2 = min(candidates, key=lambda found: abs(found[1] - loss_l1))
+    assert loss_l2 == pytest.approx(loss_l1, abs=0.1)
+    assert zeros_l1 > zeros_l2 + 0.1
+
+
+def test_backbone_penalty_counts_trained_kernels_only(preset, photos):
+    from kerasft.training import compile_model
+
+    config = image_config(preset, photos, backbone_l2=0.5)
+    data = image_recipe.load_data(config)
+    model = image_recipe.build_model(config, data)
+    compile_model(model, config, data)
+    kernels = [v for v in model.trainable_variables if v.name == "kernel" and "head" not in v.path]
+    assert kernels
+    assert len(model.losses) == len(kernels)
+    expected = sum(0.5 * float((v.numpy() ** 2).sum()) for v in kernels)
+    assert float(sum(model.losses)) == pytest.approx(expected, rel=1e-4)
