@@ -7,7 +7,17 @@ import pytest
 
 import kerasft
 
-LOWEST = {"settings", "config", "errors", "network", "presets", "catalog", "quiet", "words"}
+LOWEST = {
+    "settings",
+    "config",
+    "errors",
+    "network",
+    "presets",
+    "datasets",
+    "catalog",
+    "quiet",
+    "words",
+}
 ALLOWED = {
     "settings": {"errors"},
     "config": {"errors", "settings"},
@@ -16,6 +26,7 @@ ALLOWED = {
     "quiet": set(),
     "network": {"errors"},
     "presets": {"errors", "network"},
+    "datasets": {"errors", "network"},
     "catalog": {"config", "errors"},
     "data": LOWEST,
     "models": LOWEST | {"data"},

@@ -9,12 +9,13 @@ import click
 from kerasft.cli.options import given_settings, wants
 from kerasft.cli.output import print_facts, print_json
 from kerasft.cli.recipe_group import RecipeGroup
-from kerasft.cli.startup import working
+from kerasft.cli.startup import check_sources, working
 from kerasft.config import Config
 
 
 def find_lr(module: ModuleType, config: Config, steps: int, output: str) -> None:
     """Ramps the learning rate of every phase, and tells what the curves suggest."""
+    check_sources(module, config)
     given = given_settings(click.get_current_context(), type(config))
     with working():
         import kerasft

@@ -15,7 +15,7 @@ from kerasft.cli.options import wants
 from kerasft.cli.output import print_facts, print_json, print_table
 from kerasft.cli.recipe_group import RecipeGroup
 from kerasft.cli.scores import main_metrics, score_line
-from kerasft.cli.startup import working
+from kerasft.cli.startup import check_sources, working
 from kerasft.config import Config, TextConfig
 
 
@@ -34,6 +34,8 @@ def fit(
         raise click.UsageError("--seeds, --ladder and --name do not go together: give one.")
     if resume and (seeds > 1 or ladder):
         raise click.UsageError("--resume goes on with one fit: leave --seeds and --ladder out.")
+    if not resume:  # else the record says what was used
+        check_sources(module, config)
     options: dict[str, Any] = {"runs_dir": runs_dir, "progress": not wants("quiet"), "track": track}
     if seeds > 1 or ladder:
         _fit_several(module, config, seeds, options, ladder=ladder)

@@ -1,12 +1,38 @@
-"""Starts TensorFlow without its chatter, and keeps standard output for results."""
+"""What stands before the work: a look at what the line names, then TensorFlow without chatter."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
 
+from kerasft.config import Config
+from kerasft.datasets import check_dataset
+from kerasft.presets import resolve
 from kerasft.quiet import quiet_start
+
+
+def check_sources(module: ModuleType, config: Config) -> None:
+    """Looks whether the data set and the preset of a recipe are there; TensorFlow takes seconds.
+
+    A recipe that reads its data or builds its backbone in a way of its own is left to itself.
+
+    Raises:
+        DataError, SettingError: There is no such data set, or no such preset.
+        NetworkError: It must be downloaded and its host cannot be reached.
+    """
+    if _names(module.load_data) <= {"kerasft", "load_data"}:
+        check_dataset(config.dataset, config.data_dir)
+    if config.preset and _names(module.build_model) >= {"load_backbone", "preset"}:
+        resolve(config.preset, pretrained=config.pretrained)
+
+
+def _names(function: Callable[..., Any]) -> set[str]:
+    """Returns the attributes and global names that a function uses."""
+    code = getattr(function, "__code__", None)
+    return set(code.co_names) if code else {""}
 
 
 def start_keras() -> None:

@@ -12,7 +12,7 @@ from kerasft.cli.fit import report as fit_report
 from kerasft.cli.options import given_settings, wants
 from kerasft.cli.output import print_facts, print_json
 from kerasft.cli.recipe_group import RecipeGroup
-from kerasft.cli.startup import working
+from kerasft.cli.startup import check_sources, working
 from kerasft.config import Config
 from kerasft.words import shown
 
@@ -42,6 +42,8 @@ def tune(module: ModuleType, config: Config, **options: Any) -> None:
     held = given_settings(click.get_current_context(), type(config))
     if "epochs" in held and options["max_epochs"] not in (None, config.epochs):
         raise click.UsageError("--epochs and --max-epochs say the same of a trial: give one.")
+    if not options["resume"]:
+        check_sources(module, config)
     space, warm_start = options.pop("space"), options.pop("from_")
     fit_best = options.pop("fit_best")
     with working():

@@ -9,12 +9,7 @@ import numpy as np
 from kerasft.config import Config, ImageConfig, TextConfig
 from kerasft.data.examples import Examples
 from kerasft.data.tables import Table, read_table
-from kerasft.errors import DataError, did_you_mean
-
-BUILTIN = {
-    "digits": "scikit-learn's 1,797 handwritten digits, 8 by 8 pixels",
-    "tickets": "short messages to a support desk with their intent and urgency",
-}
+from kerasft.errors import DataError
 
 
 def read_digits(config: Config) -> Examples:
@@ -44,12 +39,3 @@ def read_tickets(config: Config) -> Table:
     resource = importlib.resources.files("kerasft.data") / "builtin" / "tickets.csv"
     with importlib.resources.as_file(resource) as path:
         return read_table(path)
-
-
-def check_builtin(name: str) -> None:
-    """Raises DataError where there is no built-in data set of that name."""
-    if name not in BUILTIN:
-        known = ", ".join(f"builtin:{known}" for known in BUILTIN)
-        raise DataError(
-            f"There is no built-in data set {name!r}.{did_you_mean(name, BUILTIN)} Known: {known}."
-        )

@@ -5,19 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from kerasft.config import Config
-from kerasft.data.builtin import BUILTIN, check_builtin, read_digits, read_tickets
+from kerasft.data.builtin import read_digits, read_tickets
 from kerasft.data.columns import describe_columns, table_examples
 from kerasft.data.examples import Examples
 from kerasft.data.folders import holds_folders_only, holds_images, read_folder, visible_folders
 from kerasft.data.names import ALIASES, is_split_name, match_splits, named_splits
-from kerasft.data.tables import TABLE_EXTENSIONS, Table, read_table
+from kerasft.data.tables import Table, read_table
+from kerasft.datasets import POSSIBLE, TABLE_EXTENSIONS, check_dataset
 from kerasft.errors import DataError
-
-POSSIBLE = (
-    "Give a folder of class folders, a table (.csv, .tsv, .jsonl, .parquet), tfds:NAME, or "
-    + " or ".join(f"builtin:{name}" for name in BUILTIN)
-    + "."
-)
 
 
 def read_dataset(config: Config) -> dict[str, Examples]:
@@ -44,34 +39,22 @@ def read_dataset(config: Config) -> dict[str, Examples]:
 def read_source(config: Config) -> tuple[dict[str, Examples], list[str]]:
     """Reads as `read_dataset`, and returns also notes about what was found."""
     dataset = config.dataset
+    check_dataset(dataset, config.data_dir)
     if dataset.startswith("tfds:"):
         from kerasft.data.tfds import read_tfds
 
         return read_tfds(config)
-    if dataset.startswith("builtin:"):
-        name = dataset.removeprefix("builtin:")
-        check_builtin(name)
-        if name == "digits":
-            return {"train": read_digits(config)}, []
+    if dataset == "builtin:digits":
+        return {"train": read_digits(config)}, []
+    if dataset == "builtin:tickets":
         return _from_table(config, read_tickets(config))
     path = Path(dataset).expanduser()
-    if not dataset or not _exists(path):
-        raise DataError(f"There is no data set {dataset!r}. {POSSIBLE}")
     if path.is_dir():
         return _from_folder(config, path)
-    if path.suffix.lower() not in TABLE_EXTENSIONS:
-        raise DataError(f"{path} is not a table that can be read. {POSSIBLE}")
     siblings = _siblings(path)
     if siblings:
         return _from_files(config, {path.stem: path, **siblings}, [path.name])
     return _from_table(config, read_table(path))
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # too long for a path
-        return False
 
 
 def _from_table(config: Config, table: Table) -> tuple[dict[str, Examples], list[str]]:

@@ -10,8 +10,6 @@ from typing import Any
 
 from kerasft.errors import DataError
 
-TABLE_EXTENSIONS = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
-
 
 @dataclass(frozen=True)
 class Table:

@@ -2,52 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from kerasft.config import Config
 from kerasft.data.examples import SPLITS, Examples
 from kerasft.data.features import Columns, find_columns
 from kerasft.data.names import ALIASES, named_splits
+from kerasft.datasets import Address, data_root, find_prepared, parse_address
 from kerasft.errors import DataError, did_you_mean
-from kerasft.network import require_host
-
-_NAME = re.compile(r"(?P<name>\w+)(?:/(?P<config>[^/:]+))?(?::(?P<version>\d+\.\d+\.\d+))?")
-_HOST = "storage.googleapis.com"
-
-
-@dataclass(frozen=True)
-class Address:
-    """`tfds:NAME[/CONFIG][:VERSION]` in its parts."""
-
-    name: str
-    config: str | None
-    version: str | None
-
-    def __str__(self) -> str:
-        config = f"/{self.config}" if self.config else ""
-        return f"{self.name}{config}" + (f":{self.version}" if self.version else "")
-
-
-def parse_address(dataset: str) -> Address:
-    """Returns the parts of a data set's address.
-
-    Raises:
-        DataError: It has another form.
-    """
-    match = _NAME.fullmatch(dataset.removeprefix("tfds:"))
-    if match is None:
-        raise DataError(
-            f"`dataset` must be tfds:NAME, tfds:NAME/CONFIG or tfds:NAME:1.2.3. Received: "
-            f"{dataset}."
-        )
-    return Address(match["name"], match["config"], match["version"])
 
 
 def read_tfds(config: Config) -> tuple[dict[str, Examples], list[str]]:
@@ -61,7 +25,6 @@ def read_tfds(config: Config) -> tuple[dict[str, Examples], list[str]]:
 
     Raises:
         DataError: There is no such data set, split or feature, or labels are hidden.
-        NetworkError: It must be downloaded and there is no network.
     """
     address = parse_address(config.dataset)
     builder = _open(address, config)
@@ -75,10 +38,8 @@ def read_tfds(config: Config) -> tuple[dict[str, Examples], list[str]]:
 
 def _open(address: Address, config: Config) -> Any:
     """Returns a prepared builder; nothing is downloaded when the data set lies on the disk."""
-    root = data_root(config)
+    root = data_root(config.data_dir)
     folder = find_prepared(root, address)
-    if folder is None:
-        _require_network(address)
     import tensorflow_datasets as tfds
 
     if folder is not None:
@@ -98,17 +59,6 @@ def _open(address: Address, config: Config) -> Any:
     return builder
 
 
-def _require_network(address: Address) -> None:
-    names = _names_on_disk()
-    hint = "" if address.name in names else did_you_mean(address.name, names)
-    require_host(
-        _HOST,
-        to_fetch=f"the data set tfds:{address}",
-        instead=f"{hint} A data set that TFDS has prepared is read from --data-dir DIR; "
-        "resnet_digits and minilm_tickets work without a network.".strip(),
-    )
-
-
 def _builder(address: Address, root: str) -> Any:
     import tensorflow_datasets as tfds
 
@@ -124,49 +74,6 @@ def _builder(address: Address, root: str) -> Any:
 def _first_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
-
-
-def data_root(config: Config) -> Path:
-    """Returns the folder in which TFDS keeps its data sets."""
-    default = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
-    return Path(config.data_dir or default).expanduser()
-
-
-def find_prepared(root: Path, address: Address) -> Path | None:
-    """Returns the folder of a prepared data set, or None; its newest version unless one is named.
-
-    Raises:
-        DataError: Several configurations are there and none is named.
-    """
-    folder = root / address.name
-    if address.config is not None:
-        return _newest(folder / address.config, address.version)
-    found = _newest(folder, address.version)
-    if found is not None or not folder.is_dir():
-        return found
-    below = {p.name: _newest(p, address.version) for p in sorted(folder.iterdir()) if p.is_dir()}
-    configs = {name: path for name, path in below.items() if path is not None}
-    if len(configs) > 1:
-        raise DataError(
-            f"tfds:{address} has several configurations in {folder}: {', '.join(configs)}. Name "
-            f"one: tfds:{address.name}/{next(iter(configs))}."
-        )
-    return next(iter(configs.values()), None)
-
-
-def _newest(folder: Path, version: str | None) -> Path | None:
-    versions = [p.parent for p in folder.glob(f"{version or '*'}/dataset_info.json")]
-    numbered = [p for p in versions if re.fullmatch(r"\d+\.\d+\.\d+", p.name)]
-    return max(numbered, key=lambda p: tuple(map(int, p.name.split("."))), default=None)
-
-
-def _names_on_disk() -> list[str]:
-    """Returns most names that TFDS knows, from its files: importing it takes seconds."""
-    package = importlib.util.find_spec("tensorflow_datasets")
-    roots = package.submodule_search_locations if package else None
-    paths = [p for root in roots or () for p in Path(root).glob("datasets/*")]
-    paths += [p for root in roots or () for p in Path(root).glob("url_checksums/*.txt")]
-    return sorted({p.stem for p in paths if not p.name.startswith("_")})
 
 
 def choose_splits(config: Config, present: list[str]) -> dict[str, str]:

@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 import kerasft
+from kerasft import datasets
+from kerasft.cli import main
+from kerasft.errors import NetworkError
 
 HEAVY = {"tensorflow", "keras", "keras_hub", "keras_tuner", "numpy", "pandas", "sklearn", "PIL"}
 QUICK = [
@@ -29,6 +32,10 @@ QUICK = [
     ["predict", "latest", "text", "-o", "table.xlsx"],
     ["export", "nothing", "--format", "preste"],
     ["copy", "resnet_digts", "mine.py"],
+    ["fit", "resnet_digits", "--dataset", "nowhere"],
+    ["fit", "resnet_digits", "--preset", "resnet_51_imagenet"],
+    ["tune", "resnet_digits", "--dataset", "builtin:digit"],
+    ["find-lr", "minilm_tickets", "--dataset", "nowhere.csv"],
 ]
 
 
@@ -55,7 +62,7 @@ def test_quick_lines_import_nothing_heavy(words, tmp_path):
         text=True,
         check=False,
     )
-    assert done.returncode in (0, 2), done.stderr
+    assert done.returncode in (0, 2, 3), done.stderr
     assert "Traceback" not in done.stderr
     assert not HEAVY & set(json.loads(done.stdout.rpartition("\x00")[2]))
 
@@ -117,3 +124,16 @@ def test_an_error_while_starting_is_not_swallowed():
     done = subprocess.run(command, env=clean, capture_output=True, text=True, check=False)
     assert done.stderr.startswith("libcuda is broken\n")
     assert done.stderr.endswith("ImportError: no keras\n")
+
+
+def test_a_missing_network_is_told_before_tensorflow_starts(monkeypatch, capsys):
+    monkeypatch.setattr(datasets, "require_host", no_network)
+    monkeypatch.setattr("kerasft.cli.startup.start_keras", lambda: pytest.fail("TensorFlow starts"))
+    with pytest.raises(SystemExit) as ended:
+        main(["fit", "bert_imdb", "--data-dir", "nowhere"])
+    assert ended.value.code == NetworkError.exit_code
+    assert "the data set tfds:imdb_reviews" in capsys.readouterr().err
+
+
+def no_network(host, *, to_fetch, instead):
+    raise NetworkError(f"No network: {to_fetch}. {instead}")

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-import kerasft.data.tfds as tfds_source
-from kerasft import catalog
+from kerasft import catalog, datasets
 from kerasft.testing import check_recipe, tiny_preset
 
 RECIPES = {recipe.name: recipe for recipe in catalog.list_recipes()}
@@ -33,7 +32,7 @@ def mocked_tfds(monkeypatch):
     """TFDS' own stand-in: real features of the real data sets, random examples, no download."""
     import tensorflow_datasets as tfds
 
-    monkeypatch.setattr(tfds_source, "require_host", lambda *_args, **_options: None)
+    monkeypatch.setattr(datasets, "require_host", lambda *_args, **_options: None)
     with tfds.testing.mock_data(num_examples=240, policy=tfds.testing.MockPolicy.USE_CODE):
         yield
 

@@ -1,0 +1,156 @@
+"""Whether a data set is there: the name that a user gives, looked up before anything is read.
+
+Nothing heavy is imported here, so that a mistyped path or a missing network is told within a
+second instead of after TensorFlow's start.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from kerasft.errors import DataError, did_you_mean
+from kerasft.network import require_host
+
+TABLE_EXTENSIONS = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
+BUILTIN = {
+    "digits": "scikit-learn's 1,797 handwritten digits, 8 by 8 pixels",
+    "tickets": "short messages to a support desk with their intent and urgency",
+}
+POSSIBLE = (
+    "Give a folder of class folders, a table (.csv, .tsv, .jsonl, .parquet), tfds:NAME, or "
+    + " or ".join(f"builtin:{name}" for name in BUILTIN)
+    + "."
+)
+_NAME = re.compile(r"(?P<name>\w+)(?:/(?P<config>[^/:]+))?(?::(?P<version>\d+\.\d+\.\d+))?")
+_HOST = "storage.googleapis.com"
+
+
+@dataclass(frozen=True)
+class Address:
+    """`tfds:NAME[/CONFIG][:VERSION]` in its parts."""
+
+    name: str
+    config: str | None
+    version: str | None
+
+    def __str__(self) -> str:
+        config = f"/{self.config}" if self.config else ""
+        return f"{self.name}{config}" + (f":{self.version}" if self.version else "")
+
+
+def parse_address(dataset: str) -> Address:
+    """Returns the parts of a data set's address.
+
+    Raises:
+        DataError: It has another form.
+    """
+    match = _NAME.fullmatch(dataset.removeprefix("tfds:"))
+    if match is None:
+        raise DataError(
+            f"`dataset` must be tfds:NAME, tfds:NAME/CONFIG or tfds:NAME:1.2.3. Received: "
+            f"{dataset}."
+        )
+    return Address(match["name"], match["config"], match["version"])
+
+
+def check_dataset(dataset: str, data_dir: str | None = None) -> None:
+    """Looks whether a data set can be had, without reading it.
+
+    Args:
+        dataset: `tfds:NAME`, `builtin:NAME`, or the path of a folder or table.
+        data_dir: Where TFDS keeps its data sets; its usual folder by default.
+
+    Raises:
+        DataError: There is no such data set.
+        NetworkError: It must be downloaded and its host cannot be reached.
+
+    Example:
+        >>> check_dataset("builtin:digits")
+    """
+    if dataset.startswith("tfds:"):
+        address = parse_address(dataset)
+        if find_prepared(data_root(data_dir), address) is None:
+            _require_network(address)
+    elif dataset.startswith("builtin:"):
+        _check_builtin(dataset.removeprefix("builtin:"))
+    else:
+        path = Path(dataset).expanduser()
+        if not dataset or not _exists(path):
+            raise DataError(f"There is no data set {dataset!r}. {POSSIBLE}")
+        if not path.is_dir() and path.suffix.lower() not in TABLE_EXTENSIONS:
+            raise DataError(f"{path} is not a table that can be read. {POSSIBLE}")
+
+
+def _check_builtin(name: str) -> None:
+    """Raises DataError where there is no built-in data set of that name."""
+    if name not in BUILTIN:
+        known = ", ".join(f"builtin:{known}" for known in BUILTIN)
+        raise DataError(
+            f"There is no built-in data set {name!r}.{did_you_mean(name, BUILTIN)} Known: {known}."
+        )
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # too long for a path
+        return False
+
+
+def _require_network(address: Address) -> None:
+    """Raises NetworkError where the host of TFDS' data sets cannot be reached."""
+    names = _names_on_disk()
+    hint = "" if address.name in names else did_you_mean(address.name, names)
+    require_host(
+        _HOST,
+        to_fetch=f"the data set tfds:{address}",
+        instead=f"{hint} A data set that TFDS has prepared is read from --data-dir DIR; "
+        "resnet_digits and minilm_tickets work without a network.".strip(),
+    )
+
+
+def data_root(data_dir: str | None) -> Path:
+    """Returns the folder in which TFDS keeps its data sets."""
+    default = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
+    return Path(data_dir or default).expanduser()
+
+
+def find_prepared(root: Path, address: Address) -> Path | None:
+    """Returns the folder of a prepared data set, or None; its newest version unless one is named.
+
+    Raises:
+        DataError: Several configurations are there and none is named.
+    """
+    folder = root / address.name
+    if address.config is not None:
+        return _newest(folder / address.config, address.version)
+    found = _newest(folder, address.version)
+    if found is not None or not folder.is_dir():
+        return found
+    below = {p.name: _newest(p, address.version) for p in sorted(folder.iterdir()) if p.is_dir()}
+    configs = {name: path for name, path in below.items() if path is not None}
+    if len(configs) > 1:
+        raise DataError(
+            f"tfds:{address} has several configurations in {folder}: {', '.join(configs)}. Name "
+            f"one: tfds:{address.name}/{next(iter(configs))}."
+        )
+    return next(iter(configs.values()), None)
+
+
+def _newest(folder: Path, version: str | None) -> Path | None:
+    versions = [p.parent for p in folder.glob(f"{version or '*'}/dataset_info.json")]
+    numbered = [p for p in versions if re.fullmatch(r"\d+\.\d+\.\d+", p.name)]
+    return max(numbered, key=lambda p: tuple(map(int, p.name.split("."))), default=None)
+
+
+def _names_on_disk() -> list[str]:
+    """Returns most names that TFDS knows, from its files: importing it takes seconds."""
+    package = importlib.util.find_spec("tensorflow_datasets")
+    roots = package.submodule_search_locations if package else None
+    paths = [p for root in roots or () for p in Path(root).glob("datasets/*")]
+    paths += [p for root in roots or () for p in Path(root).glob("url_checksums/*.txt")]
+    return sorted({p.stem for p in paths if not p.name.startswith("_")})
