@@ -1,5 +1,6 @@
 """What must hold for every family: a new one is tested by being listed in `kerasft.testing`."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,24 @@ def test_a_family_learns_and_is_kept_served_and_a_preset_again(family, case, tmp
             # DINOv2 has its positions twice, and writes those that are used over the others.
             if one.name != "position_embeddings":
                 np.testing.assert_allclose(one.numpy(), two.numpy(), atol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_a_family_is_searched_by_trials_that_share_its_backbone(family, case, tmp_path):
+    recipe, config, _ = case(family)
+    config = dataclasses.replace(config, epochs=2, learning_rate=1e-2, monitor="val_loss")
+    space = ["trainable_blocks=1,-1", "learning_rate=1e-3,1e-2"]
+    search = kerasft.tune(
+        recipe, config, tuner="grid", space=space, held=["dropout"], searches_dir=tmp_path,
+        progress=False,
+    )  # fmt: skip
+    assert [trial.state for trial in search.trials] == ["completed"] * 4
+    # A trial is what a fit of its settings alone gives, whatever was trained before it.
+    last = search.trials[-1]
+    settings = dataclasses.replace(config, **last.values)
+    alone = kerasft.fit(recipe, settings, runs_dir=tmp_path / "runs", progress=False)
+    assert last.score == pytest.approx(alone.metrics["validation"]["loss"], rel=1e-3)
 
 
 def served_as_predicted(run, inputs, folder):

@@ -18,6 +18,7 @@ import keras
 
 from kerasft.models.blocks import flatten_layers, share_name
 from kerasft.models.graph import flat, is_functional, nodes
+from kerasft.models.identity import settings_of
 
 _UPDATED = (keras.layers.BatchNormalization, keras.layers.SpectralNormalization)
 
@@ -112,16 +113,14 @@ class Cut:
         """Returns a signature for the id of every tensor of the edge and below it.
 
         It is a hash of all that decides the tensor's values but the examples: the same in two
-        models that compute the same. Weights are hashed as they are now. A tensor made by an
-        operation that does not tell its settings has none.
+        models that compute the same. Weights are hashed as they are now. An operation that does
+        not tell its settings is the same in models that share it.
         """
         found = dict(self._inputs)
         for node in self._still:
-            below = [found.get(id(tensor)) for tensor in node.input_tensors]
-            signature = None if None in below else _sign_call(node, below)
-            if signature is not None:
-                for index, output in enumerate(node.outputs):
-                    found[id(output)] = f"{signature}.{index}"
+            signature = _sign_call(node, [found[id(tensor)] for tensor in node.input_tensors])
+            for index, output in enumerate(node.outputs):
+                found[id(output)] = f"{signature}.{index}"
         return found
 
     def part(self, outputs: Any, known: list[Any]) -> Part:
@@ -188,14 +187,10 @@ class Cut:
         return list(found.values())
 
 
-def _sign_call(node: Any, below: list[str | None]) -> str | None:
+def _sign_call(node: Any, below: list[str]) -> str:
     operation = node.operation
-    try:
-        config = dict(operation.get_config())
-    except NotImplementedError:
-        return None
-    for name in ("name", "trainable"):
-        config.pop(name, None)
+    config = settings_of(operation)
+    config.pop("trainable", None)
     constants = [
         repr(value)
         for value in keras.tree.flatten([node.arguments.args, node.arguments.kwargs])

@@ -114,7 +114,7 @@ class Features:
                 continue  # nothing is frozen
             cut = bench.cut(phase)
             signatures = {} if cut.reason else cut.sign()
-            why = cut.reason or self._against(cut, signatures, config, splits)
+            why = cut.reason or self._against(cut, config, splits)
             if why:
                 against[phase.name] = why
             else:
@@ -133,7 +133,6 @@ class Features:
     def _against(
         self,
         cut: Cut,
-        signatures: dict[int, str],
         config: Config,
         splits: tuple[Split, Split],
     ) -> str:
@@ -142,8 +141,6 @@ class Features:
             return "training images are mixed anew in every epoch (mixup, cutmix)"
         if getattr(config, "word_dropout", 0):
             return "words of the training texts are masked anew in every epoch (word_dropout)"
-        if not all(id(tensor) in signatures for tensor in cut.edge):
-            return "a frozen layer does not tell its settings (get_config)"
         if any(None in tensor.shape[1:] for tensor in cut.edge):
             read = cut.tail.inputs.values()
             if text_lengths(splits[0].x) is None or (read and "padding_mask" not in read):
@@ -160,7 +157,7 @@ class Features:
         """Returns what the tail reads of a split, features computed where they are not kept."""
 
         def key(tensor: Any) -> tuple[str, str, int]:
-            return signatures.get(id(tensor), ""), config.cache_precision, id(split.x)
+            return signatures[id(tensor)], config.cache_precision, id(split.x)
 
         missing = [tensor for tensor in cut.edge if key(tensor) not in self._kept]
         if missing:

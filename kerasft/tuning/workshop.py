@@ -22,6 +22,7 @@ from kerasft.data import Data
 from kerasft.errors import DataError
 from kerasft.models import DialedDropout, DialedL1L2, kept_backbones
 from kerasft.models.blocks import flatten_layers
+from kerasft.models.identity import settings_of
 from kerasft.settings import settings
 from kerasft.training.bench import Bench
 from kerasft.training.features import Features
@@ -135,8 +136,7 @@ def _describe(operation: Any) -> list[Any]:
     if isinstance(operation, keras.Model):
         config = {"inputs": len(operation.inputs)}  # what is inside comes by itself
     elif isinstance(operation, keras.layers.Layer):
-        config = dict(operation.get_config())
-    config.pop("name", None)
+        config = settings_of(operation)
     if isinstance(operation, DialedDropout):
         config.pop("rate")
     if isinstance(getattr(operation, "kernel_regularizer", None), DialedL1L2):

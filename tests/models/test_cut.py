@@ -130,6 +130,17 @@ def test_signatures_tell_the_computation_not_the_object(preset):
     assert not one & {changed[id(tensor)] for tensor in cut.edge}  # other weights, other values
 
 
+def test_layers_that_cannot_tell_their_settings_are_the_same_as_themselves_alone(preset):
+    def signed(model):
+        cut = Cut(model)
+        signatures = cut.sign()
+        return {signatures[id(tensor)] for tensor in cut.edge}
+
+    one, other = (build(preset("swin"), "swin", 1) for _ in range(2))
+    assert signed(one) == signed(one)
+    assert not signed(one) & signed(other)
+
+
 def test_dropout_of_frozen_blocks_is_off_and_of_trained_ones_on(preset):
     backbone = kerasft.load_backbone(preset("bert"))
     kerasft.freeze(backbone, 1)
