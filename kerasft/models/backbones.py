@@ -141,11 +141,12 @@ def _in_policy(model: keras.Model, policy: str) -> keras.Model:
     if policy == "float32":
         return model
 
-    def in_policy(layer: keras.layers.Layer) -> keras.layers.Layer:
-        config = layer.get_config()
-        if layer.dtype_policy.name == "float32":
+    def in_policy(operation: Any) -> Any:
+        config = operation.get_config()
+        # A sum that was written with + is an operation without a number format of its own.
+        if getattr(operation, "dtype_policy", None) and operation.dtype_policy.name == "float32":
             config["dtype"] = policy
-        return type(layer).from_config(config)
+        return type(operation).from_config(config)
 
     twin = keras.models.clone_model(model, clone_function=in_policy, recursive=True)
     twin.set_weights(model.get_weights())

@@ -69,8 +69,9 @@ def test_a_timm_folder_loads_with_its_weights_and_scaling(tmp_path):
     assert inputs.shape == (None, 32, 32, 3)
 
 
-def test_a_keras_file_is_read_in_the_number_format_asked_for(tmp_path):
-    preset = kerasft.testing.tiny_preset("inception", tmp_path / "preset")
+@pytest.mark.parametrize("family", ["inception", "convnext"])  # layers alone; sums written with +
+def test_a_keras_file_is_read_in_the_number_format_asked_for(family, tmp_path):
+    preset = kerasft.testing.tiny_preset(family, tmp_path / "preset")
     full = kerasft.load_backbone(str(preset))
     with precision("mixed_bfloat16"):
         half = kerasft.load_backbone(str(preset))
