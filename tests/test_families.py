@@ -88,6 +88,31 @@ def test_a_family_is_searched_by_trials_that_share_its_backbone(family, case, tm
     assert last.score == pytest.approx(alone.metrics["validation"]["loss"], rel=1e-3)
 
 
+TOGETHER: dict[str, dict] = {
+    "adapters": {"lora_rank": 1, "layer_decay": 0.9, "unfreeze_every": 1, "head_epochs": 1},
+    "held": {"pretrained_l2": 0.01, "backbone_l2": 1e-4, "layer_decay": 0.8, "head_epochs": 1,
+             "unfreeze_every": 1, "precision": "mixed_bfloat16"},
+    "partly frozen": {"trainable_blocks": 1, "head_epochs": 2, "cache_precision": "bfloat16",
+                      "optimizer": "sgd"},
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ways", TOGETHER)
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_ways_to_tune_go_together_in_a_family(family, ways, case, tmp_path):
+    recipe, config, inputs = case(family)
+    config = dataclasses.replace(config, **{**TOGETHER[ways], "epochs": 5})
+    if ways == "held" and family not in IMAGE_FAMILIES:
+        config = dataclasses.replace(config, freeze_embeddings=True)
+    run = kerasft.fit(recipe, config, runs_dir=tmp_path / "runs", progress=False)
+    found = kerasft.evaluate(run)
+    exact = config.precision == "float32"
+    assert found["loss"] == pytest.approx(run.metrics["test"]["loss"], abs=1e-5 if exact else 0.02)
+    if ways == "adapters":
+        served_as_predicted(run, inputs, tmp_path / "models")  # merged
+
+
 def served_as_predicted(run, inputs, folder):
     import tensorflow as tf
 

@@ -141,6 +141,8 @@ class Features:
             return "training images are mixed anew in every epoch (mixup, cutmix)"
         if getattr(config, "word_dropout", 0):
             return "words of the training texts are masked anew in every epoch (word_dropout)"
+        if any(None in tensor.shape[2:] for tensor in cut.edge):
+            return "a frozen layer gives numbers for every pair of tokens (T5's position bias)"
         if any(None in tensor.shape[1:] for tensor in cut.edge):
             read = cut.tail.inputs.values()
             if text_lengths(splits[0].x) is None or (read and "padding_mask" not in read):

@@ -69,6 +69,12 @@ def test_pictures_train_the_same_with_kept_features(pictures, family, trainable_
     same_training(resnet_digits, pictures(family, trainable_blocks=trainable_blocks))
 
 
+def test_what_stands_between_pairs_of_tokens_is_not_kept(texts):
+    (*_, said) = run(minilm_tickets, texts("t5", trainable_blocks=1, head_epochs=2))
+    assert "head: outputs of frozen layers are kept" in said[-1]  # below the pooled features
+    assert said[0].startswith("cache  main: not used: a frozen layer gives numbers for every pair")
+
+
 def same_training(recipe, config):
     weights, history, said = run(recipe, config)
     assert any("outputs of frozen layers are kept" in line for line in said), said
