@@ -27,6 +27,7 @@ class Config(kerasft.TextConfig):
     text_pair_column: str | None = "sentence2"
     sequence_length: int = 192
     trainable_blocks: int = -1
+    head_epochs: int = 1
     epochs: int = 6
     learning_rate: float = 3e-05
     learning_rate_schedule: str = "linear"

@@ -28,6 +28,7 @@ class Config(kerasft.TextConfig):
     text_pair_column: str | None = "sentence2"
     sequence_length: int = 96
     trainable_blocks: int = -1
+    head_epochs: int = 1
     epochs: int = 5
     learning_rate: float = 0.0001
     learning_rate_schedule: str = "linear"

@@ -25,6 +25,7 @@ class Config(kerasft.TextConfig):
     sequence_length: int = 48
     trainable_blocks: int = 12
     lora_rank: int = 8
+    head_epochs: int = 1
     epochs: int = 3
     learning_rate: float = 0.0005
     learning_rate_schedule: str = "linear"

@@ -25,6 +25,7 @@ class Config(kerasft.TextConfig):
     label_column: str | None = "label-coarse"
     sequence_length: int = 48
     trainable_blocks: int = -1
+    head_epochs: int = 1
     epochs: int = 5
     learning_rate: float = 0.0003
     learning_rate_schedule: str = "linear"
