@@ -33,7 +33,14 @@ ConfigType = typing.TypeVar("ConfigType", bound="Config")
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """Settings that every recipe has. Use `ImageConfig` or `TextConfig`."""
+    """Settings that every recipe has. Use `ImageConfig` or `TextConfig`.
+
+    Attributes:
+        given: Names of the settings that were given on construction. With another `dataset` than
+            the recipe's, names of splits that were not given are unset.
+    """
+
+    given: typing.ClassVar[frozenset[str]]  # of the object; no field, and no part of equality
 
     # fmt: off
     dataset: str = setting("", "What to fine-tune on: tfds:NAME, builtin:NAME, a folder of class folders, or a CSV, JSONL or Parquet table", group="data")
@@ -86,7 +93,17 @@ class Config:
     seed: int = setting(0, "Seed of splits, order, initial weights and dropout", minimum=0)
     # fmt: on
 
+    def __new__(cls, **given: Any) -> Config:
+        """Notes which settings are given: a default of a recipe may speak of its own data alone."""
+        config = super().__new__(cls)
+        object.__setattr__(config, "given", frozenset(given))
+        return config
+
     def __post_init__(self) -> None:
+        own = type(self).dataset
+        if own and self.dataset != own:
+            for name in {"train_split", "validation_split", "test_split"} - self.given:
+                object.__setattr__(self, name, None)
         for name, item in settings(self).items():
             object.__setattr__(self, name, item.check(getattr(self, name)))
         for wrong, message in self._conflicts():
@@ -213,7 +230,8 @@ def to_dict(config: Config) -> dict[str, Any]:
 
 def changed_settings(config: Config) -> dict[str, Any]:
     """Returns the settings that differ from the defaults of their class."""
-    usual = to_dict(type(config)())
+    kind = type(config)
+    usual = {**to_dict(kind(dataset=config.dataset)), "dataset": kind.dataset}
     return {name: value for name, value in to_dict(config).items() if value != usual[name]}
 
 

@@ -78,11 +78,19 @@ def check_dataset(dataset: str, data_dir: str | None = None) -> None:
     elif dataset.startswith("builtin:"):
         _check_builtin(dataset.removeprefix("builtin:"))
     else:
-        path = Path(dataset).expanduser()
+        path = expanded(dataset)
         if not dataset or not _exists(path):
             raise DataError(f"There is no data set {dataset!r}. {POSSIBLE}")
         if not path.is_dir() and path.suffix.lower() not in TABLE_EXTENSIONS:
             raise DataError(f"{path} is not a table that can be read. {POSSIBLE}")
+
+
+def expanded(path: str) -> Path:
+    """Returns a path with ~ as the home folder; what begins with ~ and is no user's stays."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
 
 
 def _check_builtin(name: str) -> None:

@@ -1,12 +1,21 @@
 """Settings meet the same check and the same message everywhere."""
 
+import copy
 import dataclasses
 
 import pytest
 
 import kerasft
-from kerasft.config import Config, ImageConfig, TextConfig, from_dict, to_dict
+from kerasft.config import (
+    Config,
+    ImageConfig,
+    TextConfig,
+    changed_settings,
+    from_dict,
+    to_dict,
+)
 from kerasft.errors import SettingError
+from kerasft.recipes import xception_food
 from kerasft.settings import settings
 
 
@@ -103,3 +112,14 @@ def test_numbers_of_numpy_are_welcome():
     config = Custom(epochs=np.int64(4), learning_rate=np.float32(0.5))
     assert type(config.epochs) is int
     assert type(config.learning_rate) is float
+
+
+def test_splits_of_the_recipes_own_data_mean_nothing_elsewhere():
+    assert xception_food.Config().test_split == "validation"
+    assert xception_food.Config(dataset="photos").test_split is None
+    given = xception_food.Config(dataset="photos", test_split="validation")
+    assert given.test_split == "validation"
+    assert from_dict(xception_food.Config, to_dict(given)) == given
+    assert copy.deepcopy(given) == given
+    assert changed_settings(xception_food.Config(dataset="photos")) == {"dataset": "photos"}
+    assert changed_settings(given) == {"dataset": "photos", "test_split": "validation"}

@@ -43,7 +43,8 @@ def case(preset, photos, reviews):
 # them in the runs of all tests alone; their blocks and cuts are tested in every run.
 VARIANTS = (
     "resnet_v2", "efficientnet_v2", "efficientnet_lite", "deit", "mit", "distil_bert", "electra",
-    "xlm_roberta", "xception", "densenet", "cspnet", "mobilenet", "qwen",
+    "xlm_roberta", "xception", "densenet", "cspnet", "mobilenet", "qwen", "llama", "gemma",
+    "f_net", "dinov3", "hgnet",
 )  # fmt: skip
 
 

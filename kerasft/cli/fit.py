@@ -16,7 +16,7 @@ from kerasft.cli.output import print_facts, print_json, print_table
 from kerasft.cli.recipe_group import RecipeGroup
 from kerasft.cli.scores import main_metrics, score_line
 from kerasft.cli.startup import check_sources, working
-from kerasft.config import Config, TextConfig
+from kerasft.config import Config
 
 
 def fit(
@@ -49,7 +49,7 @@ def fit(
     elif wants("quiet"):
         click.echo(run.path)
     else:
-        print_facts(report(run, config))
+        print_facts(report(run))
 
 
 def _fit_several(
@@ -120,13 +120,15 @@ def describe(run: Any) -> dict[str, Any]:
     }
 
 
-def report(run: Any, config: Config) -> dict[str, Any]:
+def report(run: Any) -> dict[str, Any]:
     """Returns what a person is told of a run that was made."""
     path = shlex.quote(str(run.path))
-    example = "'a text'" if isinstance(config, TextConfig) else "picture.png"
-    seconds = run.manifest.get("seconds")
+    example = "'a text'" if "text_column" in run.config else "picture.png"
+    if run.manifest["data"].get("pairs"):
+        example = r"$'a text\tits second text'"
+    seconds, task = run.manifest.get("seconds"), run.config["task"]
     return {
-        **{split: score_line(config.task, found) for split, found in run.metrics.items()},
+        **{split: score_line(task, found) for split, found in run.metrics.items()},
         "time": f"{seconds:.0f} s" if seconds is not None else None,
         "run": str(run.path),
         "next": [

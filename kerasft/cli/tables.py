@@ -24,17 +24,22 @@ def csv_text(rows: Rows) -> str:
     return text.getvalue()
 
 
+def _write_text(path: Path, text: str) -> None:
+    # Bytes of file names that are no UTF-8 are written as escapes.
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
 def _write_csv(path: Path, rows: Rows) -> None:
-    path.write_text(csv_text(rows), encoding="utf-8")
+    _write_text(path, csv_text(rows))
 
 
 def _write_jsonl(path: Path, rows: Rows) -> None:
     lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
-    path.write_text("".join(lines), encoding="utf-8")
+    _write_text(path, "".join(lines))
 
 
 def _write_json(path: Path, rows: Rows) -> None:
-    path.write_text(json.dumps(rows, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    _write_text(path, json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
 
 
 def _write_parquet(path: Path, rows: Rows) -> None:

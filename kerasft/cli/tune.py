@@ -63,7 +63,7 @@ def tune(module: ModuleType, config: Config, **options: Any) -> None:
             best = type(config)(**search.best_settings)
             run = kerasft.fit(module, best, progress=not wants("quiet"))
             report["run"], report["metrics"] = run.path, run.metrics
-            fitted = fit_report(run, best)
+            fitted = fit_report(run)
     if wants("json"):
         print_json(report)
     elif wants("quiet"):

@@ -14,7 +14,7 @@ streams       batches on their way into TensorFlow
 from kerasft.data.audit import summarize
 from kerasft.data.batches import Batches, class_weights, text_lengths
 from kerasft.data.examples import Data, Examples, Labels, Split
-from kerasft.data.inputs import read_inputs
+from kerasft.data.inputs import check_pairs, read_inputs
 from kerasft.data.labels import encode
 from kerasft.data.memory import allocate
 from kerasft.data.mixing import make_mix
@@ -33,6 +33,7 @@ __all__ = [
     "Ragged",
     "Split",
     "allocate",
+    "check_pairs",
     "class_weights",
     "encode",
     "load_data",

@@ -13,6 +13,7 @@ from kerasft.data.images import image_extensions
 from kerasft.data.labels import class_name
 from kerasft.data.names import own_setting
 from kerasft.data.tables import Table, is_empty
+from kerasft.datasets import expanded
 from kerasft.errors import DataError, SettingError, did_you_mean
 
 TEXT_NAMES = (
@@ -149,7 +150,7 @@ def _image(table: Table, column: str, row: int, stems: dict[Path, dict[str, list
             f"{_capital(table, row)} has no image in column {column!r}: fill it in or delete the "
             "row."
         )
-    path = table.path.parent / Path(value.strip()).expanduser()
+    path = table.path.parent / expanded(value.strip())
     if path.is_file():
         return path
     found = _with_extension(path, stems)

@@ -173,3 +173,10 @@ class Data:
     notes: tuple[str, ...] = ()
     fingerprint: str = ""
     audit: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def pairs(self) -> bool:
+        """Whether the examples are pairs of texts."""
+        parts = (self.train, self.validation, self.test)
+        inputs = [part.examples.inputs for part in parts if isinstance(part, Split)]
+        return any(isinstance(each[0], tuple) for each in inputs if len(each))

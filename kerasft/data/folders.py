@@ -147,11 +147,6 @@ def _read_classes(folder: Path, root: Path, others: Counter[str]) -> Examples:
             )
         inputs += images
         labels += [path.name] * len(images)
-    if len(classes) == 1:
-        raise DataError(
-            f"Only one class ({classes[0].name!r}) is in {folder}: a model needs at least two to "
-            "tell apart, each in its own folder."
-        )
     return Examples(inputs, labels, [path.relative_to(root).as_posix() for path in inputs])
 
 

@@ -10,13 +10,12 @@ from kerasft.config import Config, ImageConfig
 from kerasft.data.columns import origins, read_inputs_of
 from kerasft.data.examples import Examples
 from kerasft.data.folders import scan_images
-from kerasft.data.names import own_setting
 from kerasft.data.tables import read_table
-from kerasft.datasets import TABLE_EXTENSIONS
+from kerasft.datasets import TABLE_EXTENSIONS, expanded
 from kerasft.errors import DataError
 
 
-def read_inputs(config: Config, inputs: Sequence[str]) -> Examples:
+def read_inputs(config: Config, inputs: Sequence[str], *, pairs: bool = False) -> Examples:
     """Reads what is to be predicted.
 
     Args:
@@ -24,6 +23,7 @@ def read_inputs(config: Config, inputs: Sequence[str]) -> Examples:
         inputs: For images files, folders (all images below, sorted) and tables with an image
             column; for texts the texts themselves, tables, and .txt files with one text a line.
             Where texts are pairs, a tab stands between the two.
+        pairs: Whether the run reads pairs of texts.
 
     Returns:
         Examples without labels. The origin of a text is the text itself.
@@ -31,15 +31,31 @@ def read_inputs(config: Config, inputs: Sequence[str]) -> Examples:
     Raises:
         DataError: An input does not exist or holds nothing.
     """
-    read = _image_inputs if isinstance(config, ImageConfig) else _text_inputs
-    pairs = [pair for item in inputs for pair in read(config, str(item))]
-    if not pairs:
+    found: list[tuple[Any, str]] = []
+    for item in map(str, inputs):
+        if isinstance(config, ImageConfig):
+            found.extend(_image_inputs(config, item))
+        else:
+            found.extend(_text_inputs(config, item, pairs))
+    if not found:
         raise DataError("There is nothing to predict: give at least one input.")
-    return Examples([item for item, _ in pairs], None, [origin for _, origin in pairs])
+    return Examples([item for item, _ in found], None, [origin for _, origin in found])
+
+
+def check_pairs(inputs: Sequence[Any], where: str, *, pairs: bool) -> None:
+    """Raises DataError where single texts are given for pairs, or pairs for single texts."""
+    if len(inputs) and isinstance(inputs[0], tuple) != pairs:
+        raise DataError(
+            f"The run reads pairs of texts, and {where} has one text a row: it must have both "
+            "columns that the run was trained on. Pairs with a tab between them can be predicted "
+            "from a .txt file."
+            if pairs
+            else f"The run reads single texts, and {where} has pairs."
+        )
 
 
 def _image_inputs(config: Config, item: str) -> Iterator[tuple[Any, str]]:
-    path = Path(item).expanduser()
+    path = expanded(item)
     if path.is_dir():
         images = scan_images(path)
         if not images:
@@ -56,7 +72,7 @@ def _image_inputs(config: Config, item: str) -> Iterator[tuple[Any, str]]:
         yield path, item
 
 
-def _text_inputs(config: Config, item: str) -> Iterator[tuple[Any, str]]:
+def _text_inputs(config: Config, item: str, pairs: bool) -> Iterator[tuple[Any, str]]:
     if _is(item, Path.is_dir):
         raise DataError(
             f"The run reads texts, not the folder {item!r}. Texts, tables and .txt files can be "
@@ -66,14 +82,16 @@ def _text_inputs(config: Config, item: str) -> Iterator[tuple[Any, str]]:
     readable = suffix in (*TABLE_EXTENSIONS, ".txt")
     is_file = _is(item, Path.is_file)
     if not is_file and (not readable or len(item.split()) > 1):
-        yield _text(config, item, "The input"), item
+        yield _text(item, "The input", pairs), item
         return
-    path = Path(item).expanduser()
+    path = expanded(item)
     if not readable or not is_file:
         what = "The run reads texts, not the file" if is_file else "There is no file"
         raise DataError(f"{what} {item!r}. Texts, tables and .txt files can be predicted.")
     if suffix != ".txt":
-        yield from _table_inputs(config, path)
+        rows = list(_table_inputs(config, path))
+        check_pairs([row for row, _ in rows[:1]], item, pairs=pairs)
+        yield from rows
         return
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
@@ -81,20 +99,20 @@ def _text_inputs(config: Config, item: str) -> Iterator[tuple[Any, str]]:
         raise DataError(f"{item} is not UTF-8 text. Save it as UTF-8.") from error
     for number, line in enumerate(lines, start=1):
         if line.strip():
-            yield _text(config, line.rstrip("\r"), f"Line {number} of {item}"), line.rstrip("\r")
+            yield _text(line.rstrip("\r"), f"Line {number} of {item}", pairs), line.rstrip("\r")
 
 
 def _is(item: str, kind: Callable[[Path], bool]) -> bool:
     try:
-        return kind(Path(item).expanduser())
+        return kind(expanded(item))
     except OSError:  # too long for a path
         return False
 
 
-def _text(config: Config, text: str, origin: str) -> str | tuple[str, str]:
+def _text(text: str, origin: str, pairs: bool) -> str | tuple[str, str]:
     if not text.strip():
         raise DataError(f"{origin} is empty: give a text.")
-    if own_setting(config, "text_pair_column") is None:
+    if not pairs:
         return text
     first, tab, second = text.partition("\t")
     if not tab or not first.strip() or not second.strip():

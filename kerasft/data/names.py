@@ -24,9 +24,8 @@ def is_split_name(name: str) -> bool:
 def own_setting(config: Config, name: str, present: Container[str] = ()) -> Any:
     """Returns a setting that describes the data set, or None where it describes another one.
 
-    A recipe may say that the column of its own data set is `urgency`, or that the test split is
-    called `validation`. With `--dataset` pointing elsewhere such a default means nothing, unless
-    the value is `present` in the data.
+    A recipe may say that the column of its own data set is `urgency`. With `--dataset` pointing
+    elsewhere such a default means nothing, unless the value is `present` in the data.
 
     Args:
         config: The settings.
@@ -44,7 +43,7 @@ def own_setting(config: Config, name: str, present: Container[str] = ()) -> Any:
 
 def named_splits(config: Config) -> dict[str, str]:
     """Returns the names that the settings give to splits, by `train`, `validation` and `test`."""
-    named = {split: own_setting(config, f"{split}_split") for split in SPLITS}
+    named = {split: getattr(config, f"{split}_split") for split in SPLITS}
     return {split: name for split, name in named.items() if name}
 
 

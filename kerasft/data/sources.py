@@ -11,7 +11,7 @@ from kerasft.data.examples import Examples
 from kerasft.data.folders import holds_folders_only, holds_images, read_folder, visible_folders
 from kerasft.data.names import ALIASES, is_split_name, match_splits, named_splits
 from kerasft.data.tables import Table, read_table
-from kerasft.datasets import POSSIBLE, TABLE_EXTENSIONS, check_dataset
+from kerasft.datasets import POSSIBLE, TABLE_EXTENSIONS, check_dataset, expanded
 from kerasft.errors import DataError
 
 
@@ -48,7 +48,7 @@ def read_source(config: Config) -> tuple[dict[str, Examples], list[str]]:
         return {"train": read_digits(config)}, []
     if dataset == "builtin:tickets":
         return _from_table(config, read_tickets(config))
-    path = Path(dataset).expanduser()
+    path = expanded(dataset)
     if path.is_dir():
         return _from_folder(config, path)
     siblings = _siblings(path)

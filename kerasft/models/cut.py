@@ -17,6 +17,7 @@ from typing import Any
 import keras
 
 from kerasft.models.blocks import flatten_layers, share_name
+from kerasft.models.families import SAME_FOR_ALL
 from kerasft.models.graph import flat, is_functional, nodes
 from kerasft.models.identity import settings_of
 
@@ -168,6 +169,8 @@ class Cut:
             outputs = {id(tensor) for tensor in node.outputs}
             still |= outputs
             self._still.append(node)
+            if type(node.operation).__name__ in SAME_FOR_ALL:
+                continue  # DeBERTa's table of positions, 1.6 MB, would be kept for every example
             weights: Sequence[Any] = getattr(node.operation, "weights", [])
             if weights or any(id(tensor) in weighty for tensor in node.input_tensors):
                 weighty |= outputs

@@ -17,15 +17,18 @@ from kerasft.errors import SettingError
 from kerasft.models.graph import is_functional, nodes, replay
 
 # Lists of layers that KerasHub's backbones have, each layer a block.
-_LISTS = ("transformer_layers", "stages")
+_LISTS = ("transformer_layers", "stages", "encoder_layers")
 # Families whose last real token has seen the whole text; the others are encoders.
 _DECODERS = (
     "Bloom", "Falcon", "Gemma", "GPT", "Llama", "Mistral", "Mixtral", "OPT", "Phi", "Qwen",
     "SmolLM",
 )  # fmt: skip
 # Families whose first position stands for the whole picture.
-_CLASS_TOKENS = ("ViT", "DeiT", "DINOV2")
-UNUSED = ("mask_token",)  # weights of DINOv2's pretraining, of which no output depends
+_CLASS_TOKENS = ("ViTBackbone", "DeiTBackbone", "DINOV2Backbone", "DINOV3Backbone")
+# Weights of which no output depends: of DINOv2's pretraining, and of a language model's output.
+UNUSED = ("mask_token", "reverse_embeddings")
+# Layers that give every example the same, from weights alone.
+SAME_FOR_ALL = ("RelativeEmbedding",)
 
 
 def opened(backbone: keras.Model) -> keras.Model:
@@ -88,6 +91,21 @@ def _open_dinov2(backbone: Any) -> tuple[keras.Model, list[Any]]:
     return keras.Model(backbone.inputs[0], backbone.layernorm(x)), backbone.encoder.layers
 
 
+def _open_dinov3(backbone: Any) -> tuple[keras.Model, list[Any]]:
+    x, positions = backbone.embeddings.output, backbone.rope_embedding.output
+    prefix = 1 + backbone.num_register_tokens
+    for layer in backbone.encoder.layers:
+        x = layer(x, position_embeddings=positions, num_prefix_tokens=prefix)
+    return keras.Model(backbone.inputs[0], backbone.layernorm(x)), backbone.encoder.layers
+
+
+def _open_hgnet(backbone: Any) -> tuple[keras.Model, list[Any]]:
+    x, stages = backbone.embedder_layer.output, backbone.encoder_layer.stages_list
+    for stage in stages:
+        x = stage(x)
+    return keras.Model(backbone.inputs[0], x), stages
+
+
 def _open_t5(backbone: Any) -> tuple[keras.Model, list[Any]]:
     """The encoder; the decoder is no part of what is fine-tuned here."""
     given = [backbone.input["encoder_token_ids"], backbone.input["encoder_padding_mask"]]
@@ -103,6 +121,8 @@ _OPENED: dict[str, Callable[[Any], tuple[keras.Model, list[Any]]]] = {
     "ViTBackbone": _open_vit,
     "DeiTBackbone": _open_deit,
     "DINOV2Backbone": _open_dinov2,
+    "DINOV3Backbone": _open_dinov3,
+    "HGNetV2Backbone": _open_hgnet,
     "T5Backbone": _open_t5,
 }
 

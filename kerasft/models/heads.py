@@ -8,6 +8,7 @@ import keras
 
 from kerasft.config import Config, ImageConfig, TextConfig
 from kerasft.data import Labels
+from kerasft.data.texts import load_preprocessor
 from kerasft.errors import SettingError
 from kerasft.models.adaptation import adapt
 from kerasft.models.augmentation import augment
@@ -129,7 +130,11 @@ def text_features(backbone: keras.Model, config: TextConfig) -> tuple[Any, Any]:
     states = _part(backbone, output, config)(read)
     if len(states.shape) == 2:  # the family's own pooler has pooled already
         return inputs, keras.ops.cast(states, "float32")
-    return inputs, pool_tokens(states, inputs["padding_mask"], pooling)
+    mask = inputs.get("padding_mask")
+    if mask is None:  # FNet's preprocessor leaves it out
+        padding = load_preprocessor(config).tokenizer.pad_token_id
+        mask = keras.ops.not_equal(inputs["token_ids"], padding)
+    return inputs, pool_tokens(states, mask, pooling)
 
 
 def pool_tokens(states: Any, padding_mask: Any, pooling: str) -> Any:

@@ -11,8 +11,9 @@ _MARKS = itertools.count()
 def settings_of(operation: Any) -> dict[str, Any]:
     """Returns what an operation was made with, but its name.
 
-    Some cannot tell: layers of a user's own without `get_config`, and some inside KerasHub's ViT,
-    DINOv2 and Swin. Such a one gets a mark that no other has, so that it is equal to itself alone.
+    Some cannot tell: layers of a user's own without `get_config`, and some of KerasHub's ViT,
+    DINOv2, Swin and Llama, whose `get_config` fails. Such a one gets a mark that no other has, so
+    that it is equal to itself alone.
 
     Args:
         operation: A layer, or another operation of a graph.
@@ -23,7 +24,7 @@ def settings_of(operation: Any) -> dict[str, Any]:
     """
     try:
         config = dict(operation.get_config())
-    except (NotImplementedError, TypeError):
+    except Exception:  # of any kind, as libraries and users write it
         if not hasattr(operation, "kerasft_mark"):
             operation.kerasft_mark = next(_MARKS)
         return {"mark": operation.kerasft_mark}

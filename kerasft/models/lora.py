@@ -16,17 +16,18 @@ from kerasft.errors import SettingError
 from kerasft.models.blocks import find_blocks, flatten_layers
 
 # The projections of attention that gain most (Hu et al., section 7.1), by the names that
-# KerasHub's families give them.
-_PROJECTIONS = re.compile(r"query|value|qkv")
-_KINDS = (keras.layers.Dense, keras.layers.EinsumDense)
+# KerasHub's families give them, as layers or as attributes of the layer around them.
+_PROJECTIONS = re.compile(r"query|value|qkv|(^|_)[qv](_|$)")
+_DENSE = (keras.layers.Dense, keras.layers.EinsumDense)
+_CONVOLUTIONS = (keras.layers.Conv1D, keras.layers.Conv2D)
 
 
 def add_adapters(model: keras.Model, rank: int) -> None:
     """Gives the trained blocks of a model adapters, and freezes the rest of these blocks.
 
-    Queries and values of attention get them where a block has attention, else every convolution
-    that is not depthwise. Call it after `freeze` and before compiling. Dropout of the blocks
-    stays on.
+    Queries and values of attention get them where a block has attention, else every dense layer
+    and every convolution that is not depthwise. Call it after `freeze` and before compiling.
+    Dropout of the blocks stays on.
 
     Args:
         model: A backbone, or a model with one inside.
@@ -71,13 +72,20 @@ def _check_rank(rank: int, targets: list[Any]) -> None:
 
 
 def _targets(layers: list[Any]) -> list[Any]:
-    attention = [x for x in layers if isinstance(x, _KINDS) and _PROJECTIONS.search(x.name)]
+    named = {id(x) for x in layers if _PROJECTIONS.search(x.name)}
+    named |= {
+        id(inner)
+        for layer in layers
+        for name, inner in vars(layer).items()
+        if isinstance(inner, _DENSE) and _PROJECTIONS.search(name)
+    }
+    attention = [x for x in layers if isinstance(x, _DENSE) and id(x) in named]
     if attention:
         return attention
     return [
         layer
         for layer in layers
-        if type(layer) in (keras.layers.Conv1D, keras.layers.Conv2D) and layer.groups == 1
+        if isinstance(layer, _DENSE) or (type(layer) in _CONVOLUTIONS and layer.groups == 1)
     ]
 
 

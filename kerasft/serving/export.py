@@ -164,7 +164,7 @@ def serving_function(loaded: Loaded) -> tuple[Any, list[Any], list[Any]]:
         return _outputs(labels, model(preprocessor(x=(text, text_pair)), training=False))
 
     text = tf.TensorSpec([None], tf.string, "text")
-    if loaded.config.text_pair_column:
+    if loaded.pairs:
         pair = tf.TensorSpec([None], tf.string, "text_pair")
         return serve_pairs, [text, pair], [model, preprocessor]
     return serve_texts, [text], [model, preprocessor]

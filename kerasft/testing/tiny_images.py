@@ -158,6 +158,29 @@ def _dinov2(folder: Path) -> None:
     _save_images(backbone, "DINOV2", folder)
 
 
+def _dinov3(folder: Path) -> None:
+    import keras_hub
+
+    backbone = keras_hub.models.DINOV3Backbone(
+        patch_size=8, num_layers=3, hidden_dim=16, num_heads=2, intermediate_dim=32,
+        num_register_tokens=2, image_shape=(SIZE, SIZE, 3),
+    )  # fmt: skip
+    _save_images(backbone, "DINOV3", folder)
+
+
+def _hgnet(folder: Path) -> None:
+    import keras_hub
+
+    backbone = keras_hub.models.HGNetV2Backbone(
+        depths=[1, 1], embedding_size=16, hidden_sizes=[16, 32], stem_channels=[3, 8, 16],
+        hidden_act="relu", use_learnable_affine_block=False,
+        stackwise_stage_filters=[(16, 8, 16, 1, 1, 3), (16, 8, 32, 1, 1, 3)],
+        apply_downsample=[False, True], use_lightweight_conv_block=[False, False],
+        image_shape=(None, None, 3),
+    )  # fmt: skip
+    _save_images(backbone, "HGNetV2", folder)
+
+
 def _swin(folder: Path) -> None:
     import keras_hub
 
@@ -232,6 +255,8 @@ IMAGE_FAMILIES: dict[str, Callable[[Path], Path | None]] = {
     "vit": _vit,
     "deit": _deit,
     "dinov2": _dinov2,
+    "dinov3": _dinov3,
+    "hgnet": _hgnet,
     "swin": _swin,
     "mit": _mit,
 }

@@ -110,6 +110,18 @@ def _qwen(folder: Path) -> None:
     _save_texts(backbone, models.QwenTokenizer(**pairs), folder, "QwenCausalLMPreprocessor")
 
 
+def _llama(folder: Path) -> None:
+    from keras_hub import models
+
+    special = ["begin_of_text", "end_of_text", "start_header_id", "end_header_id", "eot_id"]
+    pairs = _byte_pairs([f"<|{name}|>" for name in special])
+    backbone = models.Llama3Backbone(
+        vocabulary_size=len(pairs["vocabulary"]), num_layers=2, num_query_heads=2,
+        num_key_value_heads=1, hidden_dim=16, intermediate_dim=32,
+    )  # fmt: skip
+    _save_texts(backbone, models.Llama3Tokenizer(**pairs), folder, "Llama3CausalLMPreprocessor")
+
+
 def _sentence_pieces(**special: Any) -> bytes:
     """Returns a vocabulary as sentencepiece trains it on the words."""
     import io
@@ -163,6 +175,36 @@ def _albert(folder: Path) -> None:
     _save_texts(backbone, tokenizer, folder, "AlbertTextClassifierPreprocessor")
 
 
+def _f_net(folder: Path) -> None:
+    from keras_hub import models
+
+    proto = _sentence_pieces(
+        pad_id=0, unk_id=1, bos_id=2, eos_id=3, pad_piece="<pad>", unk_piece="<unk>",
+        bos_piece="[CLS]", eos_piece="[SEP]", user_defined_symbols="[MASK]",
+    )  # fmt: skip
+    tokenizer = models.FNetTokenizer(proto)
+    size = tokenizer.vocabulary_size()
+    settings = {key: value for key, value in _TRANSFORMER.items() if key != "num_heads"}
+    backbone = models.FNetBackbone(vocabulary_size=size, **settings)
+    _save_texts(backbone, tokenizer, folder, "FNetTextClassifierPreprocessor")
+
+
+def _gemma(folder: Path) -> None:
+    from keras_hub import models
+
+    proto = _sentence_pieces(
+        pad_id=0, eos_id=1, bos_id=2, unk_id=3, pad_piece="<pad>", eos_piece="<eos>",
+        bos_piece="<bos>", unk_piece="<unk>",
+        user_defined_symbols="<start_of_turn>,<end_of_turn>",
+    )  # fmt: skip
+    tokenizer = models.GemmaTokenizer(proto)
+    backbone = models.GemmaBackbone(
+        vocabulary_size=tokenizer.vocabulary_size(), num_layers=2, num_query_heads=2,
+        num_key_value_heads=1, hidden_dim=16, intermediate_dim=32, head_dim=8,
+    )  # fmt: skip
+    _save_texts(backbone, tokenizer, folder, "GemmaCausalLMPreprocessor")
+
+
 def _t5(folder: Path) -> None:
     from keras_hub import models
 
@@ -185,5 +227,8 @@ TEXT_FAMILIES: dict[str, Callable[[Path], Path | None]] = {
     "electra": _electra,
     "gpt2": _gpt2,
     "qwen": _qwen,
+    "llama": _llama,
+    "gemma": _gemma,
     "t5": _t5,
+    "f_net": _f_net,
 }

@@ -91,7 +91,7 @@ class Bench:
             ]
             if config.weight_decay:
                 self._decays[id(part)] = Dial(config.weight_decay)
-                part.optimizer.weight_decay = self._decays[id(part)].variable
+                _scaled(part.optimizer).weight_decay = self._decays[id(part)].variable
             self._parts[phase.name, id(model)] = part
         return part
 
@@ -105,11 +105,16 @@ class Bench:
         if config.weight_decay:
             self._decays[id(part)].set(config.weight_decay)
         if not callable(schedule):
-            part.optimizer.learning_rate = schedule
+            _scaled(part.optimizer).learning_rate = schedule
             return
-        part.optimizer._learning_rate.set(
+        _scaled(part.optimizer)._learning_rate.set(
             float(schedule.peak), float(schedule.warmup_steps), float(schedule.fall_steps)
         )
+
+
+def _scaled(optimizer: Any) -> Any:
+    """Returns the optimizer itself where Keras has put one around it that scales the loss."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
 
 
 def _dropouts(model: keras.Model) -> list[DialedDropout]:

@@ -12,12 +12,13 @@ import keras
 import numpy as np
 
 from kerasft.catalog import load_recipe
-from kerasft.config import Config, from_dict
+from kerasft.config import Config, TextConfig, from_dict
 from kerasft.data import (
     Batches,
     Data,
     Examples,
     Labels,
+    check_pairs,
     prepare_inputs,
     prepare_split,
     read_dataset,
@@ -41,12 +42,14 @@ class Loaded:
         config: The settings of the run.
         labels: What the outputs mean.
         model: The fine-tuned model, frozen as it was trained, not compiled.
+        pairs: Whether it reads pairs of texts.
     """
 
     recipe: ModuleType
     config: Config
     labels: Labels
     model: keras.Model
+    pairs: bool = False
 
 
 def load_model(run: Run | str | Path) -> Loaded:
@@ -69,7 +72,7 @@ def load_model(run: Run | str | Path) -> Loaded:
         recipe = load_recipe(source)
     except SettingError as error:
         raise ResumeError(f"The recipe of {run.path} cannot be loaded: {error}") from error
-    config = from_dict(recipe.Config, run.config)
+    config, pairs = _settings(recipe, run)
     stored = run.manifest["weights"]
     try:
         fingerprint = describe_weights(config)["fingerprint"]
@@ -85,7 +88,19 @@ def load_model(run: Run | str | Path) -> Loaded:
         model = recipe.build_model(config, Data(None, None, None, labels))
     trained = stored["stored"] == "trained"
     restore_weights(run, changing_weights(model) if trained else model.weights)
-    return Loaded(recipe, config, labels, model)
+    return Loaded(recipe, config, labels, model, pairs)
+
+
+def _settings(recipe: ModuleType, run: Run) -> tuple[Config, bool]:
+    """Returns the settings of a run, and whether it was trained on pairs of texts.
+
+    A recipe's second column may be one that the data of this run did not have.
+    """
+    config = from_dict(recipe.Config, run.config)
+    pairs = bool(run.manifest["data"].get("pairs", getattr(config, "text_pair_column", None)))
+    if isinstance(config, TextConfig) and not pairs:
+        config = dataclasses.replace(config, text_pair_column=None)
+    return config, pairs
 
 
 def predict_arrays(
@@ -152,6 +167,8 @@ def _other_data(loaded: Loaded, dataset: str) -> Any:
         loaded.config, dataset=dataset, train_split=None, validation_split=None, test_split=None
     )
     parts = read_dataset(config)
+    for part in parts.values():
+        check_pairs(part.inputs, dataset, pairs=loaded.pairs)
     if "test" in parts:
         return prepare_split(config, parts["test"], loaded.labels)
     everything = Examples(
@@ -182,7 +199,7 @@ def predict(run: Run | str | Path, inputs: Sequence[str]) -> list[dict[str, Any]
         'delivery'
     """
     loaded = load_model(run)
-    examples = read_inputs(loaded.config, inputs)
+    examples = read_inputs(loaded.config, inputs, pairs=loaded.pairs)
     x = prepare_inputs(loaded.config, examples)
     outputs = predict_arrays(loaded.model, x, loaded.config.batch_size)
     pairs = zip(examples.inputs, examples.origins, strict=True)

@@ -246,7 +246,7 @@ def _compute(
         shape = int(lengths.sum()), *each
         values = allocate(shape, _dtype(tensor, config), "features", _ADVICE)
         mask = given["padding_mask"]
-        left = not mask[:, 0].all()
+        left = mask[:, -1].sum() > mask[:, 0].sum()
         made.append(Ragged(values, lengths, longest=mask.shape[1], left=left))
     begin = 0
     for outputs in _outputs(model, batches):

@@ -176,7 +176,8 @@ def _begin_phase(
     if going_on is None:
         keeper.begin_phase()
         return
-    model.optimizer.build(model.trainable_variables)
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
     going_on.restore("optimizer", model.optimizer.variables)
     if plateau is not None:
         plateau.goes_on_from(going_on.plateau)

@@ -56,6 +56,7 @@ def open_record(
         versions=versions(),
         data={
             "dataset": config.dataset,
+            "pairs": data.pairs,
             "fingerprint": data.fingerprint,
             "examples": _examples(data),
             "notes": list(data.notes),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kerasft.config import Config, ConfigType, changed_settings, from_dict
+from kerasft.config import Config, ConfigType, changed_settings, from_dict, to_dict
 from kerasft.data import Data
 from kerasft.errors import ResumeError, SettingError
 from kerasft.runs import Run, file_lock, list_runs
@@ -68,8 +68,12 @@ def begun_settings(run: Run, kind: type[ConfigType], given: Config | None) -> Co
         ResumeError: A setting is not what it was.
     """
     begun = from_dict(kind, run.config)
-    changed = {} if given is None else changed_settings(anchored(given))
-    for name, value in changed.items():
+    now = {} if given is None else to_dict(anchored(given))
+    names = set() if given is None else set(changed_settings(given))
+    if given is not None and given.given != set(now):  # a copy has been given everything
+        names |= given.given
+    for name in sorted(names):
+        value = now[name]
         before = getattr(begun, name)
         if value not in (before, "auto"):  # what was found for auto stands in the record
             raise ResumeError(

@@ -86,9 +86,14 @@ def _classes(labels: Labels, y: np.ndarray, predictions: np.ndarray) -> dict[str
     each = metrics.precision_recall_fscore_support(
         truth, predicted, labels=range(labels.num_outputs), zero_division=0.0
     )
-    macro = metrics.precision_recall_fscore_support(
-        truth, predicted, average="macro", zero_division=0.0
+    # Over the classes that occur, as the metrics of the training; scikit-learn leaves out those
+    # that do not, but for several labels an example.
+    occurs = (
+        np.flatnonzero((truth | predicted).any(axis=0))
+        if multilabel
+        else np.union1d(truth, predicted).astype(int)
     )
+    macro = [scores[occurs].mean() if len(occurs) else 0.0 for scores in each[:3]]
     found: dict[str, Any] = {
         "accuracy": float(np.mean(truth == predicted)),
         "precision": float(macro[0]),

@@ -19,7 +19,7 @@ from kerasft.training.provenance import describe_weights, versions
 from kerasft.tuning.journal import JOURNAL, differences
 from kerasft.tuning.oracles import TUNERS, hyperband_plan
 from kerasft.tuning.results import load_search
-from kerasft.tuning.space import describe_space, make_space, possible_values
+from kerasft.tuning.space import contains, describe_space, make_space, possible_values, space_from
 from kerasft.tuning.warm_start import narrowed
 from kerasft.tuning.workshop import Workshop
 
@@ -90,8 +90,11 @@ def make_plan(
         "seed": config.seed,
     }  # fmt: skip
     searched = make_space(module, config, held=list(given), changes=space)
-    if warm_start is not None:
+    if warm_start is not None and old is not None and str(warm_start) == old["warm_start"]:
+        searched = space_from(old["space"])  # whatever has become of what it was narrowed by
+    elif warm_start is not None:
         searched = narrowed(searched, warm_start)
+    _check_possible(config, asked["tuner"], searched)
     monitor, direction = choose_monitor(config)
     workshop, config, notes = _open_workshop(module, config)
     if "precision" in given:
@@ -114,6 +117,20 @@ def make_plan(
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
     return Plan(header, config, searched, workshop, notes)
+
+
+def _check_possible(config: Config, tuner: str | None, space: keras_tuner.HyperParameters) -> None:
+    """Refuses what no trial could do."""
+    if isinstance(config.learning_rate, str):
+        raise SettingError(
+            "`learning_rate` must be a number in a search, which looks for a better one. Received: "
+            "auto. Leave it out, or find one first: kerasft find-lr."
+        )
+    if tuner == "hyperband" and any(hp.name == "epochs" for hp in space.space):
+        raise SettingError(
+            "`epochs` cannot be searched by hyperband, which gives every trial its epochs itself, "
+            "--max-epochs at most: leave it out of the space."
+        )
 
 
 def _given(config: Config, held: Sequence[str] | None) -> dict[str, Any]:
@@ -205,4 +222,6 @@ def count_trials(plan: Plan) -> int:
         for hp in plan.space.space:
             values = {*hp.values, hp.default} if hasattr(hp, "min_value") else possible_values(hp)
             total *= len(set(values))
+        inside = all(contains(hp, plan.header["config"][hp.name]) for hp in plan.space.space)
+        total += not inside  # trial 0 is none of the grid
     return min(total, max_trials) if max_trials else total

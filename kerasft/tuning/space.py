@@ -177,6 +177,8 @@ def contains(hp: Any, value: Any) -> bool:
     """Tells whether a dimension can take a value."""
     possible = possible_values(hp)
     if hasattr(hp, "min_value"):
+        if not isinstance(value, (int, float)):  # None, where a setting is left to the preset
+            return False
         if getattr(hp, "step", None) is not None:
             return any(math.isclose(value, other) for other in hp.values)
         return bool(possible[0] <= value <= possible[1])
@@ -218,6 +220,17 @@ def describe_space(space: keras_tuner.HyperParameters) -> list[dict[str, Any]]:
         }
         for hp in space.space
     ]
+
+
+def space_from(described: Sequence[Mapping[str, Any]]) -> keras_tuner.HyperParameters:
+    """Returns the space that `describe_space` described."""
+    space = keras_tuner.HyperParameters()
+    kinds = keras_tuner.engine.hyperparameters
+    for dimension in described:
+        rest = {key: value for key, value in dimension.items() if key != "kind"}
+        kind = getattr(kinds, dimension["kind"])
+        space.merge([kind.from_config({**rest, "conditions": []})])
+    return space
 
 
 def space_line(hp: Any) -> str:

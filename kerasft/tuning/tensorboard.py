@@ -29,6 +29,7 @@ def write_hparams(folder: Path, objective: str, trials: Sequence[Trial]) -> None
             continue
         writer = tensorflow.summary.create_file_writer(str(target))
         with writer.as_default():
-            api.hparams(trial.values, trial_id=f"{trial.number:04d}")
+            values = {name: value for name, value in trial.values.items() if value is not None}
+            api.hparams(values, trial_id=f"{trial.number:04d}")
             tensorflow.summary.scalar(objective, trial.score, step=trial.epochs)
         writer.close()

@@ -12,6 +12,7 @@ from kerasft.errors import SettingError
 from kerasft.runs import load_run
 from kerasft.tuning.journal import JOURNAL
 from kerasft.tuning.results import load_search, ranked
+from kerasft.tuning.space import contains
 
 _SHARE = 1 / 3  # of a range is left
 
@@ -56,7 +57,7 @@ def _narrow(hp: Any, values: list[Any]) -> Any:
     if not values:
         return hp
     if hasattr(hp, "min_value"):
-        if not hp.min_value <= values[0] <= hp.max_value:
+        if not contains(hp, values[0]):
             return hp
         scale = math.log if hp.sampling == "log" else float
         back = math.exp if hp.sampling == "log" else float
@@ -70,11 +71,14 @@ def _narrow(hp: Any, values: list[Any]) -> Any:
             ends = [math.floor(ends[0]), math.ceil(ends[1])]
         else:
             ends = [float(f"{end:.3g}") for end in ends]
-        config |= {"min_value": max(ends[0], hp.min_value), "max_value": min(ends[1], hp.max_value)}
+        ends = [max(ends[0], hp.min_value), min(ends[1], hp.max_value)]
+        if hp.step is not None:  # the grid stays where it is
+            left = [value for value in hp.values if ends[0] <= value <= ends[1]]
+            ends = [min(left, default=values[0]), max(left, default=values[0])]
+        config |= {"min_value": ends[0], "max_value": ends[1]}
     elif hasattr(hp, "ordered"):
-        kept = [value for value in hp.values if value in values]
-        if not kept:
+        if values[0] not in hp.values:
             return hp
-        config["values"] = kept
+        config["values"] = [value for value in hp.values if value in values]
     config["default"] = values[0]
     return type(hp).from_config(config)

@@ -66,7 +66,9 @@ def _start_worker(recipe: str, seed: int, places: Any, count: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the search decides what is stopped
     place = places.get()
     devices = os.environ.get("CUDA_VISIBLE_DEVICES")
-    known = devices.split(",") if devices else [str(i) for i in range(_count_gpus())]
+    known = [str(i) for i in range(_count_gpus())]
+    if devices is not None:  # empty: no GPU is to be used
+        known = [device for device in devices.split(",") if device]
     if known:
         os.environ["CUDA_VISIBLE_DEVICES"] = known[place % len(known)]
     threads = max((os.cpu_count() or 1) // count, 1)

@@ -99,7 +99,8 @@ class Workshop:
         if key is None:
             return Bench(fresh)
         bench = self._benches.pop(key, None)
-        if bench is None:
+        # A kept backbone that has been given adapters since is not the one of the bench any more.
+        if bench is None or len(bench.model.weights) != len(fresh.weights):
             bench = Bench(fresh, reused=True)
             while len(self._benches) >= _LARGEST_SHOP:
                 del self._benches[next(iter(self._benches))]

@@ -68,17 +68,25 @@ def test_nothing_cannot_be_predicted(wrong):
 
 
 def test_pairs_stand_with_a_tab_between():
-    config = TextConfig(text_pair_column="answer")
-    assert read_inputs(config, ["is it?\tit is"]).inputs == [("is it?", "it is")]
+    found = read_inputs(TextConfig(), ["is it?\tit is"], pairs=True)
+    assert found.inputs == [("is it?", "it is")]
+    assert read_inputs(TextConfig(), ["is it?\tit is"]).inputs == ["is it?\tit is"]
     with pytest.raises(DataError, match="two texts with a tab"):
-        read_inputs(config, ["is it?"])
+        read_inputs(TextConfig(), ["is it?"], pairs=True)
+
+
+def test_a_text_may_begin_with_a_tilde():
+    assert read_inputs(TextConfig(), ["~20 items are missing"]).inputs == ["~20 items are missing"]
 
 
 def test_pairs_of_a_table(write):
     path = write("t.csv", "text,answer\nis it?,it is\n")
-    assert read_inputs(TextConfig(text_pair_column="answer"), [path]).inputs == [
-        ("is it?", "it is")
-    ]
+    config = TextConfig(text_pair_column="answer")
+    assert read_inputs(config, [path], pairs=True).inputs == [("is it?", "it is")]
+    with pytest.raises(DataError, match=r"reads pairs of texts, and .* has one text a row"):
+        read_inputs(TextConfig(), [path], pairs=True)
+    with pytest.raises(DataError, match=r"reads single texts, and .* has pairs"):
+        read_inputs(config, [path])
 
 
 def test_the_columns_are_those_of_the_run(tmp_path, make_images, write):

@@ -5,9 +5,9 @@ import time
 import numpy as np
 import pytest
 
+from kerasft import datasets
 from kerasft.config import ImageConfig, TextConfig
 from kerasft.data import load_data, read_dataset
-from kerasft.data import tfds as source
 from kerasft.errors import DataError, NetworkError
 
 
@@ -224,7 +224,7 @@ def mocked(monkeypatch):
     """TFDS with random examples instead of downloads."""
     import tensorflow_datasets as tfds
 
-    monkeypatch.setattr(source, "require_host", lambda *args, **kwargs: None)
+    monkeypatch.setattr(datasets, "require_host", lambda *args, **kwargs: None)
     with tfds.testing.mock_data(num_examples=60):
         yield
 

@@ -103,3 +103,9 @@ def test_a_damaged_run_does_not_hide_the_others(tmp_path):
         ("bad", "damaged"),
         ("good", "done"),
     ]
+
+
+def test_a_file_name_that_is_no_text_is_written_and_read(tmp_path):
+    name = b"Stra\xdfe.jpg".decode("utf-8", "surrogateescape")
+    write_json(tmp_path / "a.json", {"origin": name})
+    assert json.loads((tmp_path / "a.json").read_text())["origin"] == name

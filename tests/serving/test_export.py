@@ -12,6 +12,7 @@ import kerasft
 from kerasft.errors import SettingError
 from kerasft.recipes import minilm_tickets as text_recipe
 from kerasft.recipes import resnet_digits as image_recipe
+from kerasft.recipes import roberta_paraphrases as pairs_recipe
 from tests.conftest import write_table
 
 SERVE = """
@@ -105,6 +106,17 @@ def test_pairs_of_texts_are_served(preset, tmp_path):
     assert rows[6]["first"] == "a red cat"
     assert rows[6]["second"] == "the old dog"
     assert served["prediction"][0] == expected[0]["prediction"]
+
+
+def test_a_recipe_of_pairs_with_single_texts_serves_single_texts(preset, reviews, tmp_path):
+    run = quick(pairs_recipe, preset("roberta"), reviews, tmp_path, sequence_length=16)
+    assert run.config["text_pair_column"]  # of the recipe's own data
+    path = kerasft.export(run, models_dir=tmp_path / "models")
+    text = "a great movie\tbad"  # one text with a tab
+    served = serve(path, tmp_path, text=[text])
+    assert served["probability"][0] == pytest.approx(
+        kerasft.predict(run, [text])[0]["probability"], abs=1e-5
+    )
 
 
 def test_regression_is_served_in_the_unit_of_the_target(preset, prices, tmp_path):

@@ -132,3 +132,11 @@ def test_a_killed_process_loses_nothing_that_was_saved(fit, config, tmp_path):
     assert run.state == "running"
     fit(resume=True)
     assert told(run) == told(whole)
+
+
+def test_a_given_setting_is_compared_though_it_is_the_default(fit, config):
+    interrupted(fit, config, 1, name="cut")
+    default = minilm_tickets.Config().epochs
+    assert default != config.epochs
+    with pytest.raises(ResumeError, match=f"was begun with epochs=3, not {default}"):
+        fit(minilm_tickets.Config(epochs=default), name="cut", resume=True)

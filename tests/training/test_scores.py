@@ -5,6 +5,7 @@ import pytest
 
 from kerasft.config import Config
 from kerasft.data import Labels
+from kerasft.models import MacroScore
 from kerasft.training import measure
 
 STARS = Labels("regression", (), 3.0, 1.0)
@@ -31,3 +32,16 @@ def test_classes_in_an_order_are_counted_as_classes_too():
 @pytest.mark.parametrize("y", [[1, 2.5, 3], list(range(30)), [2, 2, 2], [869500, 1200000, 615000]])
 def test_other_numbers_are_no_classes(y):
     assert not {"accuracy_rounded", "within_one", "kappa"} & set(scores(y, y))
+
+
+def test_labels_that_do_not_occur_have_no_part_in_the_mean():
+    labels = Labels("multilabel", ("a", "b", "c"))
+    y = np.array([[1, 0, 0], [1, 1, 0], [0, 1, 0]], "float32")  # no c, and none is predicted
+    predicted = np.array([[0.9, 0.1, 0.1], [0.8, 0.2, 0.3], [0.1, 0.7, 0.2]], "float32")
+    found = measure(Config(task="multilabel"), labels, y, predicted)
+    assert found["recall"] == pytest.approx((1 + 1 / 2) / 2)
+    metric = MacroScore("recall", 3, multilabel=True, name="recall")
+    metric.update_state(y, predicted)
+    assert found["recall"] == pytest.approx(float(metric.result()))
+    nothing = measure(Config(task="multilabel"), labels, 0 * y, 0 * predicted)
+    assert nothing["f1"] == 0

@@ -270,3 +270,15 @@ def test_two_workers_make_the_trials_of_one(tune):
         one = tune(tuner=tuner, name=f"{tuner}1", max_epochs=1)
         two = tune(tuner=tuner, name=f"{tuner}2", max_epochs=1, workers=2)
         assert told(two) == told(one)
+
+
+@pytest.mark.parametrize(
+    ("changes", "options", "message"),
+    [
+        ({"learning_rate": "auto"}, {"space": []}, "must be a number in a search"),
+        ({}, {"tuner": "hyperband", "space": ["epochs=4..12:4"]}, "cannot be searched"),
+    ],
+)
+def test_what_no_trial_could_do_is_refused_before_the_first(tune, changes, options, message):
+    with pytest.raises(SettingError, match=message):
+        tune(changes, **{"held": list(changes), **options})
