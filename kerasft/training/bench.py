@@ -87,7 +87,7 @@ class Bench:
             self._scalars[id(part)] = [
                 (variable, variable.numpy())
                 for variable in part.optimizer.variables
-                if not variable.shape
+                if not len(variable.shape)  # TensorFlow's shape of a scalar is true
             ]
             if config.weight_decay:
                 self._decays[id(part)] = Dial(config.weight_decay)
@@ -98,7 +98,7 @@ class Bench:
     def _renew(self, part: keras.Model, config: Config, schedule: Any) -> None:
         """Sets an optimizer to its beginning, with the numbers of a config."""
         for variable in part.optimizer.variables:
-            if variable.shape:
+            if len(variable.shape):
                 variable.assign(np.zeros(variable.shape, variable.dtype))
         for variable, value in self._scalars[id(part)]:
             variable.assign(value)

@@ -155,3 +155,9 @@ def test_dropout_of_frozen_blocks_is_off_and_of_trained_ones_on(preset):
 
 def has_rate(layer):
     return isinstance(layer, keras.layers.Dropout)
+
+
+def test_a_table_that_is_the_same_for_all_is_not_kept_for_each(preset):
+    cut = Cut(build(preset("deberta_v3"), "deberta_v3", 1))
+    assert cut.edge
+    assert all(tensor.shape[1] is None for tensor in cut.edge)  # a row a token

@@ -9,6 +9,7 @@ import pytest
 import kerasft
 from kerasft.errors import SettingError
 from kerasft.models import find_blocks
+from kerasft.models.blocks import flatten_layers
 from kerasft.models.lora import add_adapters
 from kerasft.recipes import minilm_tickets, resnet_digits
 
@@ -118,3 +119,20 @@ def test_adapters_as_large_as_the_kernels_are_refused(preset):
     with pytest.raises(SettingError, match="`lora_rank` must be at most"):
         add_adapters(backbone, 4096)
     assert [weight.path for weight in backbone.weights] == before
+
+
+@pytest.mark.parametrize(
+    ("family", "kinds"),
+    [
+        ("mit", {"Dense"}),
+        ("dinov3", {"Dense"}),
+        ("convnext", {"Dense", "Conv2D"}),
+        ("resnet", {"Conv2D"}),
+    ],
+)
+def test_adapters_stand_where_a_family_has_its_projections(preset, family, kinds):
+    backbone = kerasft.load_backbone(preset(family))
+    kerasft.freeze(backbone, -1)
+    add_adapters(backbone, 1)
+    layers = [x for block in find_blocks(backbone) for y in block.layers for x in flatten_layers(y)]
+    assert {type(x).__name__ for x in layers if getattr(x, "lora_enabled", False)} == kinds

@@ -140,3 +140,10 @@ def test_a_given_setting_is_compared_though_it_is_the_default(fit, config):
     assert default != config.epochs
     with pytest.raises(ResumeError, match=f"was begun with epochs=3, not {default}"):
         fit(minilm_tickets.Config(epochs=default), name="cut", resume=True)
+
+
+def test_a_fit_whose_loss_is_scaled_goes_on(fit, config):
+    half = dataclasses.replace(config, precision="mixed_float16")
+    whole = fit(half, name="whole")
+    interrupted(fit, half, 2, name="cut")
+    assert told(fit(name="cut", resume=True)) == told(whole)

@@ -13,6 +13,7 @@ from kerasft.training.bench import Bench
 from kerasft.training.callbacks import KeepBest
 from kerasft.training.loop import train
 from kerasft.training.phases import changing_weights
+from kerasft.training.precision import precision
 from kerasft.training.record import Recorder
 from kerasft.tuning.workshop import Workshop
 
@@ -98,3 +99,28 @@ def test_data_are_loaded_once_and_anew_for_other_preparation(config):
     assert workshop.data(config(learning_rate=0.5, dropout=0.5, batch_size=3)) is first
     other = workshop.data(config(image_size=24))
     assert other.train.x.shape[1] == 24
+
+
+def test_a_plain_trial_after_one_with_adapters_is_as_before(config):
+    plain = config(trainable_blocks=1, epochs=1)
+    workshop = Workshop(resnet_digits, plain.seed)
+    first, _, again = (
+        run(workshop.bench(one, data), one, data, workshop.features)
+        for one in (plain, dataclasses.replace(plain, lora_rank=1), plain)
+        for data in [workshop.data(one)]
+    )
+    assert first[0] == again[0]
+
+
+def test_trials_whose_loss_is_scaled_share_a_graph(config):
+    half = config(trainable_blocks=1, epochs=1, precision="mixed_float16", weight_decay=0.01)
+    workshop = Workshop(resnet_digits, half.seed)
+    changed = dataclasses.replace(half, learning_rate=1e-3, weight_decay=0.3)
+    with precision(half.precision):
+        rows = [
+            run(workshop.bench(one, data), one, data, workshop.features)[0]
+            for one in (half, changed, half)
+            for data in [workshop.data(one)]
+        ]
+    assert len(workshop._benches) == 1
+    assert rows[0] == rows[2] != rows[1]
