@@ -124,9 +124,9 @@ def report(run: Any) -> dict[str, Any]:
     """Returns what a person is told of a run that was made."""
     path = shlex.quote(str(run.path))
     example = "'a text'" if "text_column" in run.config else "picture.png"
-    if run.manifest["data"].get("pairs"):
+    if run.manifest.get("data", {}).get("pairs"):
         example = r"$'a text\tits second text'"
-    seconds, task = run.manifest.get("seconds"), run.config["task"]
+    seconds, task = run.manifest.get("seconds"), run.labels["task"]
     return {
         **{split: score_line(task, found) for split, found in run.metrics.items()},
         "time": f"{seconds:.0f} s" if seconds is not None else None,

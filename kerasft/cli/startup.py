@@ -23,7 +23,7 @@ def check_sources(module: ModuleType, config: Config) -> None:
         DataError, SettingError: There is no such data set, or no such preset.
         NetworkError: It must be downloaded and its host cannot be reached.
     """
-    if _names(module.load_data) <= {"kerasft", "load_data"}:
+    if {"load_data"} <= _names(module.load_data) <= {"kerasft", "load_data"}:
         check_dataset(config.dataset, config.data_dir)
     if config.preset and _names(module.build_model) >= {"load_backbone", "preset"}:
         resolve(config.preset, pretrained=config.pretrained)
@@ -32,7 +32,7 @@ def check_sources(module: ModuleType, config: Config) -> None:
 def _names(function: Callable[..., Any]) -> set[str]:
     """Returns the attributes and global names that a function uses."""
     code = getattr(function, "__code__", None)
-    return set(code.co_names) if code else {""}
+    return set(code.co_names) if code else set()
 
 
 def start_keras() -> None:

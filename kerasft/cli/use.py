@@ -129,7 +129,7 @@ def export_command(run: str, name: str | None, models_dir: str, format: str, run
         exported = kerasft.load_run(path)
         values = ["open('picture.png', 'rb').read()"]
         if "text_column" in exported.config:
-            pairs = exported.manifest["data"].get("pairs")
+            pairs = exported.manifest.get("data", {}).get("pairs")
             values = ["'a text'", "'its second text'"] if pairs else ["'a text'"]
     if wants("json"):
         print_json({"run": path, "path": folder, "format": format})

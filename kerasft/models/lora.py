@@ -34,8 +34,8 @@ def add_adapters(model: keras.Model, rank: int) -> None:
         rank: Of the matrices, at least 1. 4 to 16 are usual.
 
     Raises:
-        SettingError: No block is trained, no layer of them can have adapters, or the adapters
-            would have as many weights as the kernels beside which they stand.
+        SettingError: No block is trained, no layer of them can have adapters, or the rank is
+            larger than that of the kernels themselves.
 
     Example:
         >>> add_adapters(part, 8)
@@ -58,16 +58,15 @@ def add_adapters(model: keras.Model, rank: int) -> None:
 
 
 def _check_rank(rank: int, targets: list[Any]) -> None:
-    """Raises a SettingError where there is no target, or adapters as large as the kernels."""
+    """Raises a SettingError where there is no target, or none of so high a rank."""
     if not targets:
         raise SettingError("`lora_rank`: no layer of the trained blocks can have adapters.")
     shapes = [layer.kernel.shape for layer in targets]
-    kernels = sum(math.prod(shape) for shape in shapes)
-    of_one = sum(math.prod(shape[:-1]) + shape[-1] for shape in shapes)  # as enable_lora makes them
-    if of_one * rank >= kernels:
+    largest = max(min(math.prod(shape[:-1]), shape[-1]) for shape in shapes)
+    if rank > largest:
         raise SettingError(
-            f"`lora_rank` must be at most {(kernels - 1) // of_one} for this backbone: adapters "
-            f"are for fewer weights than its kernels have. Received: {rank}."
+            f"`lora_rank` must be at most {largest} for this backbone, whose kernels have no "
+            f"larger rank themselves. Received: {rank}."
         )
 
 

@@ -67,28 +67,38 @@ def test_a_corrupt_image(tmp_path, folder):
     assert "3.png" in message
 
 
-def test_a_table_without_the_label_column(tmp_path):
+def test_a_table_without_the_label_column(tmp_path, preset):
     path = table(tmp_path / "t.csv", [["text", "note"], *([f"text {i}", "x"] for i in range(9))])
-    message = fails(tmp_path, "bert_imdb", "--dataset", path, code=3)
+    message = fails(tmp_path, "bert_imdb", "--preset", preset("bert"), "--dataset", path, code=3)
     assert "t.csv" in message
     assert "--label-column" in message
     assert "note" in message  # the columns that are there
 
 
-def test_a_label_missing_in_row_17(tmp_path):
+def test_a_label_missing_in_row_17(tmp_path, preset):
     rows = [["text", "label"], *([f"text {i}", "ab"[i % 2]] for i in range(1, 31))]
     rows[17][1] = ""
     path = table(tmp_path / "t.csv", rows)
-    message = fails(tmp_path, "bert_imdb", "--dataset", path, code=3)
+    message = fails(tmp_path, "bert_imdb", "--preset", preset("bert"), "--dataset", path, code=3)
     assert "row 17" in message.lower()
     assert "t.csv" in message
 
 
-def test_a_target_that_is_no_number(tmp_path):
+def test_a_target_that_is_no_number(tmp_path, preset):
     rows = [["text", "label"], *([f"text {i}", str(i)] for i in range(1, 31))]
     rows[5][1] = "much"
     path = table(tmp_path / "t.csv", rows)
-    message = fails(tmp_path, "bert_imdb", "--dataset", path, "--task", "regression", code=3)
+    message = fails(
+        tmp_path,
+        "bert_imdb",
+        "--preset",
+        preset("bert"),
+        "--dataset",
+        path,
+        "--task",
+        "regression",
+        code=3,
+    )
     assert "row 5" in message.lower()
     assert "much" in message
 

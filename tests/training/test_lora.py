@@ -113,7 +113,7 @@ def test_a_kept_backbone_with_adapters_is_loaded_anew(preset):
     assert isinstance(second, keras.Model)
 
 
-def test_adapters_as_large_as_the_kernels_are_refused(preset):
+def test_adapters_of_a_higher_rank_than_the_kernels_are_refused(preset):
     backbone = kerasft.load_backbone(preset("bert"))
     before = [weight.path for weight in backbone.weights]
     with pytest.raises(SettingError, match="`lora_rank` must be at most"):

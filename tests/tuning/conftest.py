@@ -3,6 +3,7 @@
 import pytest
 
 import kerasft
+from kerasft.config import to_dict
 from kerasft.recipes import resnet_digits
 
 
@@ -28,7 +29,7 @@ def tune(config, tmp_path):
         quick = {
             "searches_dir": tmp_path / "searches", "name": "s", "progress": False, "max_trials": 4,
             "space": ["learning_rate=1e-4..1e-1:log", "dropout=0,0.2,0.5"],
-            "held": [name for name in vars(config()) if name not in ("learning_rate", "dropout")],
+            "held": sorted(set(to_dict(config())) - {"learning_rate", "dropout"}),
         }  # fmt: skip
         settings = config(**changes or {})
         return kerasft.tune(resnet_digits, settings, **{**quick, **options})

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import kerasft
+from kerasft.config import to_dict
 from kerasft.errors import (
     DamagedFileError,
     DataError,
@@ -234,7 +235,7 @@ def test_a_search_killed_at_random_moments_ends_as_one_that_was_not(tune, config
     held = [
         f"--no-{name}".replace("_", "-") if value is False
         else f"--{name}={value}".replace("_", "-", name.count("_"))
-        for name, value in vars(config()).items()
+        for name, value in to_dict(config()).items()
         if name not in ("learning_rate", "dropout") and value is not None and value is not True
     ]  # fmt: skip
     line = [sys.executable, "-m", "kerasft", "tune", "resnet_digits", *held, "--max-trials", "5"]

@@ -23,7 +23,7 @@ def dimension(declare):
 )
 def test_the_grid_of_a_range_stays_where_it_is(declare, best, left):
     narrow = _narrow(dimension(declare), [best])
-    assert narrow.values == pytest.approx(left)
+    assert list(narrow.values) == pytest.approx(left)
     assert narrow.default == best
 
 
