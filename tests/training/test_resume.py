@@ -142,6 +142,7 @@ def test_a_given_setting_is_compared_though_it_is_the_default(fit, config):
         fit(minilm_tickets.Config(epochs=default), name="cut", resume=True)
 
 
+@pytest.mark.slow
 def test_a_fit_whose_loss_is_scaled_goes_on(fit, config):
     half = dataclasses.replace(config, precision="mixed_float16")
     whole = fit(half, name="whole")
