@@ -15,6 +15,7 @@ from typing import Any
 
 from kerasft.config import Config
 from kerasft.errors import KerasftError, SettingError, did_you_mean
+from kerasft.paths import expanded
 
 _PACKAGE = "kerasft.recipes"
 
@@ -159,7 +160,7 @@ def recipes_folder() -> Path:
 
 
 def _existing_file(text: str) -> Path:
-    path = Path(text).expanduser()
+    path = expanded(text)
     if path.is_file():
         return path
     folder = path.parent

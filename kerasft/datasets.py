@@ -14,6 +14,7 @@ from pathlib import Path
 
 from kerasft.errors import DataError, did_you_mean
 from kerasft.network import require_host
+from kerasft.paths import expanded
 
 TABLE_EXTENSIONS = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
 BUILTIN = {
@@ -85,14 +86,6 @@ def check_dataset(dataset: str, data_dir: str | None = None) -> None:
             raise DataError(f"{path} is not a table that can be read. {POSSIBLE}")
 
 
-def expanded(path: str) -> Path:
-    """Returns a path with ~ as the home folder; what begins with ~ and is no user's stays."""
-    try:
-        return Path(path).expanduser()
-    except RuntimeError:
-        return Path(path)
-
-
 def _check_builtin(name: str) -> None:
     """Raises DataError where there is no built-in data set of that name."""
     if name not in BUILTIN:
@@ -124,7 +117,7 @@ def _require_network(address: Address) -> None:
 def data_root(data_dir: str | None) -> Path:
     """Returns the folder in which TFDS keeps its data sets."""
     default = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
-    return Path(data_dir or default).expanduser()
+    return expanded(data_dir or default)
 
 
 def find_prepared(root: Path, address: Address) -> Path | None:

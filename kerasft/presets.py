@@ -17,6 +17,7 @@ from typing import Any
 
 from kerasft.errors import SettingError, did_you_mean
 from kerasft.network import require_host
+from kerasft.paths import expanded
 
 OFFLINE_PRESETS = (
     "Presets that need no network: package:kerasft/assets/resnet_glyphs (images) and "
@@ -81,8 +82,8 @@ def resolve(preset: str, *, pretrained: bool = True) -> Preset:
         return _from_folder(preset, "package", _package_folder(preset))
     if preset.startswith("applications:"):
         return _from_applications(preset, pretrained)
-    if preset.endswith(".keras") and Path(preset).expanduser().is_file():
-        file = Path(preset).expanduser().resolve()
+    if preset.endswith(".keras") and expanded(preset).is_file():
+        file = expanded(preset).resolve()
         status = file.stat()
         digest = _file_hash(str(file), status.st_size, status.st_mtime_ns).hex()
         return Preset(preset, "file", str(file), f"sha256:{digest}")
@@ -95,7 +96,7 @@ def resolve(preset: str, *, pretrained: bool = True) -> Preset:
     if preset in builtin:
         entry = builtin[preset]
         return _from_kaggle(preset, "builtin", entry["kaggle_handle"], entry["params"])
-    folder = Path(preset).expanduser()
+    folder = expanded(preset)
     if folder.is_dir():
         return _from_folder(preset, "folder", folder)
     if "/" in preset or preset.startswith(".") or preset.endswith(".keras"):
@@ -114,7 +115,7 @@ def whole_path(preset: str) -> str:
     Args:
         preset: As `resolve` takes it.
     """
-    path = Path(preset).expanduser()
+    path = expanded(preset)
     known = not preset or ":" in preset or preset in builtin_presets() or not path.exists()
     return preset if known else str(path.absolute())
 

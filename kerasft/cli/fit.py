@@ -124,7 +124,7 @@ def report(run: Any) -> dict[str, Any]:
     """Returns what a person is told of a run that was made."""
     path = shlex.quote(str(run.path))
     example = "'a text'" if "text_column" in run.config else "picture.png"
-    if run.manifest.get("data", {}).get("pairs"):
+    if run.pairs:
         example = r"$'a text\tits second text'"
     seconds, task = run.manifest.get("seconds"), run.labels["task"]
     return {

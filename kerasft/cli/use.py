@@ -127,27 +127,27 @@ def export_command(run: str, name: str | None, models_dir: str, format: str, run
 
         folder = kerasft.export(path, models_dir=models_dir, name=name, format=format)
         exported = kerasft.load_run(path)
-        values = ["open('picture.png', 'rb').read()"]
-        if "text_column" in exported.config:
-            pairs = exported.manifest.get("data", {}).get("pairs")
-            values = ["'a text'", "'its second text'"] if pairs else ["'a text'"]
     if wants("json"):
         print_json({"run": path, "path": folder, "format": format})
     elif wants("quiet"):
         click.echo(folder)
     else:
-        print_facts({"exported": str(folder), "load": _how_to_load(folder, format, values)})
+        print_facts({"exported": str(folder), "load": _how_to_load(folder, format, exported)})
 
 
-def _how_to_load(folder: Path, format: str, values: list[str]) -> list[str]:
+def _how_to_load(folder: Path, format: str, run: Any) -> list[str]:
     if format == "preset":
         return [
             "import keras_hub",
             f"backbone = keras_hub.models.Backbone.from_preset({str(folder)!r})",
         ]
+    is_text = "text_column" in run.config
+    values = ["'a text'", "'its second text'"][: 1 + run.pairs]
+    if not is_text:
+        values = ["open('picture.png', 'rb').read()"]
     given = ", ".join(f"tf.constant([{value}])" for value in values)
     return [
-        "import tensorflow as tf" + (", tensorflow_text" if "text" in values[0] else ""),
+        "import tensorflow as tf" + (", tensorflow_text" if is_text else ""),
         f"model = tf.saved_model.load({str(folder)!r})",
         f"model.serve({given})['prediction']",
     ]

@@ -13,8 +13,8 @@ from kerasft.data.images import image_extensions
 from kerasft.data.labels import class_name
 from kerasft.data.names import own_setting
 from kerasft.data.tables import Table, is_empty
-from kerasft.datasets import expanded
 from kerasft.errors import DataError, SettingError, did_you_mean
+from kerasft.paths import expanded
 
 TEXT_NAMES = (
     "text", "sentence", "content", "message", "review", "question", "title", "document", "body",

@@ -11,8 +11,9 @@ from kerasft.data.columns import origins, read_inputs_of
 from kerasft.data.examples import Examples
 from kerasft.data.folders import scan_images
 from kerasft.data.tables import read_table
-from kerasft.datasets import TABLE_EXTENSIONS, expanded
+from kerasft.datasets import TABLE_EXTENSIONS
 from kerasft.errors import DataError
+from kerasft.paths import expanded
 
 
 def read_inputs(config: Config, inputs: Sequence[str], *, pairs: bool = False) -> Examples:

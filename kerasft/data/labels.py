@@ -95,7 +95,7 @@ def make_labels(config: Config, train: Examples) -> Labels:
         found = f"Only one class ({names[0]!r})" if names else "No label at all"
         raise DataError(
             f"{found} is in the training split of {_name(config)}: a model needs at least two to "
-            "tell apart (in a folder of images each has a folder of its own)."
+            "tell apart."
         )
     return Labels(config.task, names)
 

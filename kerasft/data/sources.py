@@ -11,8 +11,9 @@ from kerasft.data.examples import Examples
 from kerasft.data.folders import holds_folders_only, holds_images, read_folder, visible_folders
 from kerasft.data.names import ALIASES, is_split_name, match_splits, named_splits
 from kerasft.data.tables import Table, read_table
-from kerasft.datasets import POSSIBLE, TABLE_EXTENSIONS, check_dataset, expanded
+from kerasft.datasets import POSSIBLE, TABLE_EXTENSIONS, check_dataset
 from kerasft.errors import DataError
+from kerasft.paths import expanded
 
 
 def read_dataset(config: Config) -> dict[str, Examples]:

@@ -14,7 +14,6 @@ from kerasft.errors import SettingError
 from kerasft.models.blocks import hold_still, set_trainable
 from kerasft.models.contraction import contract_as_matrices
 from kerasft.models.families import opened
-from kerasft.models.lora import has_adapters
 from kerasft.presets import Preset, resolve
 
 # ImageNet weights without a stated scaling are mostly of the -1..1 kind (Keras' "tf" mode).
@@ -85,7 +84,7 @@ def load_backbone(preset: str, *, pretrained: bool = True) -> keras.Model:
     found = resolve(preset, pretrained=pretrained)
     policy = keras.config.dtype_policy().name
     key = (found.location, policy)
-    if _kept is not None and pretrained and key in _kept and not has_adapters(_kept[key][0]):
+    if _kept is not None and pretrained and key in _kept:
         return _as_loaded(*_kept[key])
     before = random.getstate()
     try:
@@ -144,7 +143,8 @@ def _in_policy(model: keras.Model, policy: str) -> keras.Model:
     def in_policy(operation: Any) -> Any:
         config = operation.get_config()
         # A sum that was written with + is an operation without a number format of its own.
-        if getattr(operation, "dtype_policy", None) and operation.dtype_policy.name == "float32":
+        is_layer = isinstance(operation, keras.layers.Layer)
+        if is_layer and operation.dtype_policy.name == "float32":
             config["dtype"] = policy
         return type(operation).from_config(config)
 

@@ -88,11 +88,6 @@ def _targets(layers: list[Any]) -> list[Any]:
     ]
 
 
-def has_adapters(model: keras.Model) -> bool:
-    """Tells whether a model has adapters."""
-    return any(getattr(layer, "lora_enabled", False) for layer in flatten_layers(model))
-
-
 def merge_adapters(model: keras.Model) -> None:
     """Adds the adapters of a model to its kernels; what it computes stays the same."""
     for layer in flatten_layers(model):

@@ -64,6 +64,12 @@ class Run:
         return dict(read_json(self.path / "labels.json"))
 
     @property
+    def pairs(self) -> bool:
+        """Whether it reads pairs of texts: told by its data, as a recipe may allow both."""
+        given = self.manifest.get("data", {}).get("pairs")
+        return bool(self.config.get("text_pair_column") if given is None else given)
+
+    @property
     def history(self) -> list[dict[str, Any]]:
         """One record an epoch."""
         return list(read_json(self.path / "history.json"))

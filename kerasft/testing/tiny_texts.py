@@ -161,14 +161,18 @@ def _deberta_v3(folder: Path) -> None:
     _save_texts(backbone, tokenizer, folder, "DebertaV3TextClassifierPreprocessor")
 
 
-def _albert(folder: Path) -> None:
-    from keras_hub import models
-
-    proto = _sentence_pieces(
+def _albert_pieces() -> bytes:
+    """Returns a vocabulary with the signs that ALBERT and FNet have."""
+    return _sentence_pieces(
         pad_id=0, unk_id=1, bos_id=2, eos_id=3, pad_piece="<pad>", unk_piece="<unk>",
         bos_piece="[CLS]", eos_piece="[SEP]", user_defined_symbols="[MASK]",
     )  # fmt: skip
-    tokenizer = models.AlbertTokenizer(proto)
+
+
+def _albert(folder: Path) -> None:
+    from keras_hub import models
+
+    tokenizer = models.AlbertTokenizer(_albert_pieces())
     backbone = models.AlbertBackbone(
         vocabulary_size=tokenizer.vocabulary_size(), embedding_dim=8, num_groups=2, **_TRANSFORMER
     )
@@ -178,11 +182,7 @@ def _albert(folder: Path) -> None:
 def _f_net(folder: Path) -> None:
     from keras_hub import models
 
-    proto = _sentence_pieces(
-        pad_id=0, unk_id=1, bos_id=2, eos_id=3, pad_piece="<pad>", unk_piece="<unk>",
-        bos_piece="[CLS]", eos_piece="[SEP]", user_defined_symbols="[MASK]",
-    )  # fmt: skip
-    tokenizer = models.FNetTokenizer(proto)
+    tokenizer = models.FNetTokenizer(_albert_pieces())
     size = tokenizer.vocabulary_size()
     settings = {key: value for key, value in _TRANSFORMER.items() if key != "num_heads"}
     backbone = models.FNetBackbone(vocabulary_size=size, **settings)

@@ -72,7 +72,7 @@ def load_model(run: Run | str | Path) -> Loaded:
         recipe = load_recipe(source)
     except SettingError as error:
         raise ResumeError(f"The recipe of {run.path} cannot be loaded: {error}") from error
-    config, pairs = _settings(recipe, run)
+    config = _settings(recipe, run)
     stored = run.manifest["weights"]
     try:
         fingerprint = describe_weights(config)["fingerprint"]
@@ -88,19 +88,15 @@ def load_model(run: Run | str | Path) -> Loaded:
         model = recipe.build_model(config, Data(None, None, None, labels))
     trained = stored["stored"] == "trained"
     restore_weights(run, changing_weights(model) if trained else model.weights)
-    return Loaded(recipe, config, labels, model, pairs)
+    return Loaded(recipe, config, labels, model, run.pairs)
 
 
-def _settings(recipe: ModuleType, run: Run) -> tuple[Config, bool]:
-    """Returns the settings of a run, and whether it was trained on pairs of texts.
-
-    A recipe's second column may be one that the data of this run did not have.
-    """
-    config = from_dict(recipe.Config, run.config)
-    pairs = bool(run.manifest["data"].get("pairs", getattr(config, "text_pair_column", None)))
-    if isinstance(config, TextConfig) and not pairs:
-        config = dataclasses.replace(config, text_pair_column=None)
-    return config, pairs
+def _settings(recipe: ModuleType, run: Run) -> Config:
+    """Returns the settings of a run; its data may not have had the recipe's second column."""
+    config: Config = from_dict(recipe.Config, run.config)
+    if isinstance(config, TextConfig) and not run.pairs:
+        return dataclasses.replace(config, text_pair_column=None)
+    return config
 
 
 def predict_arrays(

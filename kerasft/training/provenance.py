@@ -13,6 +13,7 @@ from typing import Any
 import keras
 
 from kerasft.config import Config, changed_settings
+from kerasft.paths import expanded
 from kerasft.presets import resolve, whole_path
 from kerasft.runs import sha256
 
@@ -55,7 +56,7 @@ def anchored(config: Config) -> Config:
     paths: dict[str, Any] = {"preset": whole_path(config.preset)}
     for name in ("dataset", "data_dir"):
         given = changed_settings(config).get(name) or ""
-        path = Path(given).expanduser()
+        path = expanded(given)
         if given and not given.startswith(("tfds:", "builtin:")) and path.exists():
             paths[name] = str(path.absolute())
     return dataclasses.replace(config, **paths)

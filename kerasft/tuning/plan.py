@@ -90,10 +90,8 @@ def make_plan(
         "seed": config.seed,
     }  # fmt: skip
     searched = make_space(module, config, held=list(given), changes=space)
-    if warm_start is not None and old is not None and str(warm_start) == old["warm_start"]:
-        searched = space_from(old["space"])  # whatever has become of what it was narrowed by
-    elif warm_start is not None:
-        searched = narrowed(searched, warm_start)
+    if warm_start is not None:
+        searched = _narrowed(searched, warm_start, old)
     _check_possible(config, asked["tuner"], searched)
     monitor, direction = choose_monitor(config)
     workshop, config, notes = _open_workshop(module, config)
@@ -117,6 +115,15 @@ def make_plan(
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
     return Plan(header, config, searched, workshop, notes)
+
+
+def _narrowed(
+    space: keras_tuner.HyperParameters, source: str | Path, old: Mapping[str, Any] | None
+) -> keras_tuner.HyperParameters:
+    """Narrows a space; one that was before is taken as it was, whatever its source has become."""
+    if old is not None and str(source) == old["warm_start"]:
+        return space_from(old["space"])
+    return narrowed(space, source)
 
 
 def _check_possible(config: Config, tuner: str | None, space: keras_tuner.HyperParameters) -> None:

@@ -8,6 +8,7 @@ their weights start anew.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 from collections.abc import Callable
@@ -87,20 +88,23 @@ class Workshop:
         self, config: ConfigType, data: Data, say: Callable[[str], None]
     ) -> ConfigType:
         """Returns the settings with precision=auto replaced by what is fastest here."""
-        with self._backbones:
+        with self._building(config):
             return choose_precision(self.recipe, config, data, say)
+
+    def _building(self, config: Config) -> contextlib.AbstractContextManager[Any]:
+        """Surrounds building: adapters change a backbone, so a trial with them has one alone."""
+        return contextlib.nullcontext() if config.lora_rank else self._backbones
 
     def bench(self, config: Config, data: Data) -> Bench:
         """Returns a model as `build_model` gives it, on the bench of its structure."""
         keras.utils.set_random_seed(config.seed)
-        with self._backbones:
+        with self._building(config):
             fresh = self.recipe.build_model(config, data)
         key = structure(fresh, config)
         if key is None:
             return Bench(fresh)
         bench = self._benches.pop(key, None)
-        # A kept backbone that has been given adapters since is not the one of the bench any more.
-        if bench is None or len(bench.model.weights) != len(fresh.weights):
+        if bench is None:
             bench = Bench(fresh, reused=True)
             while len(self._benches) >= _LARGEST_SHOP:
                 del self._benches[next(iter(self._benches))]

@@ -124,3 +124,12 @@ def test_trials_whose_loss_is_scaled_share_a_graph(config):
         ]
     assert len(workshop._benches) == 1
     assert rows[0] == rows[2] != rows[1]
+
+
+@pytest.mark.parametrize("family", ["vit", "dinov2", "swin"])
+def test_layers_that_cannot_tell_their_settings_are_described(config, preset, family):
+    settings = config(preset=preset(family), image_size=32, trainable_blocks=1)
+    workshop = Workshop(resnet_digits, settings.seed)
+    data = workshop.data(settings)
+    first = workshop.bench(settings, data)
+    assert workshop.bench(dataclasses.replace(settings, dropout=0.3), data) is first
