@@ -79,9 +79,9 @@ def build_in_precision(
     Returns:
         The settings with the format that was chosen, and the model.
     """
-    # What was loaded for the choice need not be loaded again.
-    kept = kept_backbones() if config.precision == "auto" else contextlib.nullcontext()
-    with kept:
+    # What was loaded for the choice need not be loaded again, unless adapters have changed it.
+    again = config.precision == "auto" and not config.lora_rank
+    with kept_backbones() if again else contextlib.nullcontext():
         config = choose_precision(recipe, config, data, say)
         with precision(config.precision):
             return config, recipe.build_model(config, data)

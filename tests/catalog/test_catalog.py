@@ -90,8 +90,9 @@ def test_a_changed_file_is_loaded_anew(tmp_path):
 def test_recipes_work_in_a_checkout_that_is_not_installed(tmp_path):
     (tmp_path / "kerasft").mkdir()
     (tmp_path / "recipes").mkdir()
-    for name in ("__init__.py", "catalog.py", "config.py", "errors.py", "quiet.py", "settings.py"):
-        shutil.copy(Path(kerasft.__file__).parent / name, tmp_path / "kerasft")
+    # Finding a recipe needs these alone, and the standard library.
+    for name in ("__init__", "catalog", "config", "errors", "paths", "quiet", "settings"):
+        shutil.copy(Path(kerasft.__file__).parent / f"{name}.py", tmp_path / "kerasft")
     write(tmp_path / "recipes", "", "__init__.py")
     write(tmp_path / "recipes", HEADING + CONFIG + FUNCTIONS)
     program = (

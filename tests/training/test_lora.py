@@ -99,20 +99,6 @@ def test_adapters_need_a_trained_block_with_a_place_for_them(preset):
         kerasft.text_features(backbone, config)
 
 
-def test_a_kept_backbone_with_adapters_is_loaded_anew(preset):
-    from kerasft.models import add_adapters, kept_backbones
-
-    kept = kept_backbones()
-    with kept:
-        first = kerasft.load_backbone(preset("bert"))
-        kerasft.freeze(first, 1)
-        add_adapters(first, 2)
-        second = kerasft.load_backbone(preset("bert"))
-    assert second is not first
-    assert not any(getattr(x, "lora_enabled", False) for x in second.layers)
-    assert isinstance(second, keras.Model)
-
-
 def test_adapters_of_a_higher_rank_than_the_kernels_are_refused(preset):
     backbone = kerasft.load_backbone(preset("bert"))
     before = [weight.path for weight in backbone.weights]

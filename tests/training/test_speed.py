@@ -110,6 +110,15 @@ def test_real_steps_are_timed(config):
     assert "float32" in line and "mixed_bfloat16" in line and " ms" in line
 
 
+def test_adapters_are_timed_and_then_put_into_a_backbone_of_their_own(config):
+    auto = dataclasses.replace(config, precision="auto", lora_rank=2)
+    data = minilm_tickets.load_data(auto)
+    chosen, model = build_in_precision(minilm_tickets, auto, data, print)
+    named, twin = build_in_precision(minilm_tickets, chosen, data, print)
+    assert named == chosen
+    assert [weight.shape for weight in model.weights] == [weight.shape for weight in twin.weights]
+
+
 def test_pictures_and_given_formats(preset, photos):
     config = resnet_digits.Config(
         preset=preset("resnet"), dataset=photos, image_size=16, precision="auto", epochs=1
