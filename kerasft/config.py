@@ -162,11 +162,12 @@ class Config:
             "`lora_rank` needs trained blocks to put its adapters into. Received: "
             f"lora_rank={self.lora_rank}, trainable_blocks=0.",
         )
-        yield (
-            self.pretrained_l2 > 0 and self.lora_rank > 0,
-            "`pretrained_l2` has nothing to hold back beside `lora_rank`: kernels stay as they "
-            "were pretrained, and only the adapters train.",
-        )
+        for name in ("pretrained_l2", "backbone_l1", "backbone_l2"):
+            yield (
+                getattr(self, name) > 0 and self.lora_rank > 0,
+                f"`{name}` has nothing to hold back beside `lora_rank`: kernels stay as they were "
+                "pretrained, and only the adapters train.",
+            )
         yield (
             self.pretrained_l2 > 0 and not self.pretrained,
             "`pretrained_l2` needs the weights of the preset: leave --no-pretrained out.",
@@ -196,6 +197,11 @@ class ImageConfig(Config):
             not self.pretrained and self.trainable_blocks != 0 and self.freeze_batch_norm,
             "`freeze_batch_norm` must be off for a backbone with random weights, whose "
             "statistics mean nothing yet: add --no-freeze-batch-norm.",
+        )
+        yield (
+            self.lora_rank > 0 and not self.freeze_batch_norm,
+            "`lora_rank` trains adapters alone, so BatchNormalization stays as it is pretrained: "
+            "leave --no-freeze-batch-norm out.",
         )
         mixed = self.mixup > 0 or self.cutmix > 0
         yield (

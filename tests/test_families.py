@@ -72,6 +72,22 @@ def test_a_family_learns_and_is_kept_served_and_a_preset_again(family, case, tmp
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["InceptionV3", "InceptionResNetV2", "ConvNeXtTiny"])
+def test_a_whole_network_of_keras_applications_is_tuned_and_served(name, photos, tmp_path):
+    config = resnet_digits.Config(
+        preset=f"applications:{name}", pretrained=False, freeze_batch_norm=False, dataset=photos,
+        image_size=96, augmentation="none", trainable_blocks=1, head_epochs=1, epochs=1,
+        batch_size=8,
+    )  # fmt: skip
+    run = kerasft.fit(resnet_digits, config, runs_dir=tmp_path / "runs", progress=False)
+    blocks = {row["name"]: row["trained_parameters"] > 0 for row in run.manifest["blocks"]}
+    assert list(blocks.values()) == [True, True, *[False] * (len(blocks) - 2)]  # head, top block
+    assert kerasft.evaluate(run)["loss"] == pytest.approx(run.metrics["test"]["loss"], abs=1e-5)
+    inputs = [next(folder.iterdir()) for folder in sorted(Path(photos).iterdir())]
+    served_as_predicted(run, inputs, tmp_path / "models")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("family", sorted(FAMILIES))
 def test_a_family_is_searched_by_trials_that_share_its_backbone(family, case, tmp_path):
     recipe, config, _ = case(family)

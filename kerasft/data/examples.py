@@ -101,6 +101,8 @@ class Labels:
         mean: Mean of the training targets (regression), after `transform`.
         std: Their standard deviation (regression), never 0.
         transform: `none`, or `log`: a regression learns on the logarithm of its targets.
+        scale: The ends of classes in an order, such as stars or grades: the least and the
+            largest training target where all are whole numbers, 20 apart at most (regression).
     """
 
     task: str
@@ -108,6 +110,7 @@ class Labels:
     mean: float = 0.0
     std: float = 1.0
     transform: str = "none"
+    scale: tuple[int, int] | None = None
 
     @property
     def num_outputs(self) -> int:
@@ -121,12 +124,14 @@ class Labels:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Labels:
         """Returns what `to_dict` gave."""
+        scale = values.get("scale")  # records of before have none
         return cls(
             values["task"],
             tuple(values["names"]),
             float(values.get("mean", 0.0)),
             float(values.get("std", 1.0)),
             str(values.get("transform", "none")),
+            None if scale is None else (int(scale[0]), int(scale[1])),
         )
 
 

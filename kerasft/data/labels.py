@@ -13,6 +13,7 @@ from kerasft.config import Config
 from kerasft.data.examples import Examples, Labels
 from kerasft.errors import DataError, did_you_mean
 
+_WIDEST = 20  # from end to end of what still are classes in an order, such as stars or grades
 _INTEGER = re.compile(r"[+-]?\d+")
 
 
@@ -102,6 +103,7 @@ def make_labels(config: Config, train: Examples) -> Labels:
 
 def _regression(config: Config, targets: Sequence[float], origins: Sequence[str]) -> Labels:
     values = np.asarray(targets, np.float64)
+    scale = _scale(values)
     if config.target_transform == "log":
         _check_positive(values, origins)
         values = np.log(values)
@@ -112,7 +114,15 @@ def _regression(config: Config, targets: Sequence[float], origins: Sequence[str]
             f"The target of {_name(config)} is constant in the training split ({targets[0]:g}): "
             "there is nothing to learn."
         )
-    return Labels("regression", (), mean, std, config.target_transform)
+    return Labels("regression", (), mean, std, config.target_transform, scale)
+
+
+def _scale(values: np.ndarray) -> tuple[int, int] | None:
+    """Returns the ends of classes in an order, None where the targets are no classes."""
+    # By their range, not their number: a few prices are whole numbers, too.
+    if np.ptp(values) > _WIDEST or np.any(np.rint(values) != values):
+        return None
+    return int(values.min()), int(values.max())
 
 
 def _check_positive(values: np.ndarray, origins: Sequence[str]) -> None:

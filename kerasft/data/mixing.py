@@ -29,9 +29,10 @@ def make_mix(config: Config) -> Mix | None:
     mixup, cutmix = (float(getattr(config, name, 0.0)) for name in ("mixup", "cutmix"))
     layers: list[keras.layers.Layer] = []
     if mixup:
-        layers.append(keras.layers.MixUp(mixup))
+        layers.append(keras.layers.MixUp(mixup, dtype="float32"))
     if cutmix:
-        layers.append(keras.layers.CutMix((cutmix, cutmix)))
+        # In half precision 256 by 256 pixels are too many to count.
+        layers.append(keras.layers.CutMix((cutmix, cutmix), dtype="float32"))
     if not layers:
         return None
 

@@ -73,7 +73,23 @@ def diagnose(run: Run) -> dict[str, Any]:
     }
 
 
+def _allowed(facts: Facts, changes: dict[str, Any]) -> dict[str, Any]:
+    """Returns changes with what must change beside them, as the settings would refuse it."""
+    changes = dict(changes)
+    now = {**facts.settings, **changes}
+    if now.get("trainable_blocks") == 0 and now.get("lora_rank"):
+        changes["lora_rank"] = 0
+    if changes.get("class_weight") == "balanced":
+        changes |= {name: 0.0 for name in ("mixup", "cutmix") if now.get(name)}
+    blocks, every = now.get("trainable_blocks", -1), now.get("unfreeze_every", 0)
+    least = every * ((facts.blocks if blocks == -1 else blocks) - 1) + 1
+    if changes and every and now["epochs"] < least:  # all of them must be unfrozen in the end
+        changes["epochs"] = least
+    return changes
+
+
 def _describe(facts: Facts, finding: Finding) -> dict[str, Any]:
+    advised = [(advice, _allowed(facts, advice.changes)) for advice in finding.advice[:2]]
     return {
         "name": finding.name,
         "title": finding.title,
@@ -81,13 +97,13 @@ def _describe(facts: Facts, finding: Finding) -> dict[str, Any]:
         "fault": finding.fault,
         "advice": [
             {
-                "changes": advice.changes,
+                "changes": changes,
                 "why": advice.why,
-                "command": fit_command(facts.recipe, {**facts.given, **advice.changes})
-                if advice.changes
+                "command": fit_command(facts.recipe, {**facts.given, **changes})
+                if changes
                 else None,
             }
-            for advice in finding.advice[:2]
+            for advice, changes in advised
         ],
     }
 

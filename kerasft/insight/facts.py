@@ -35,6 +35,7 @@ class Facts:
         audit: Measures of the data, as `Data.audit` has them; empty in records of before.
         metrics: By split.
         best_epoch: Counted from 1, None where there is none.
+        blocks: Of the backbone, 0 where the record does not tell.
     """
 
     state: str
@@ -49,11 +50,17 @@ class Facts:
     audit: dict[str, Any]
     metrics: dict[str, dict[str, Any]]
     best_epoch: int | None
+    blocks: int = 0
 
     @property
     def main(self) -> list[dict[str, Any]]:
         """The epochs of the main phase."""
         return [row for row in self.rows if row.get("phase") == "main"]
+
+    @property
+    def before(self) -> list[dict[str, Any]]:
+        """The epochs before the main phase: of the head, and of gradual unfreezing."""
+        return [row for row in self.rows if row.get("phase") != "main"]
 
     @property
     def head(self) -> list[dict[str, Any]]:
@@ -143,4 +150,5 @@ def read_facts(run: Run) -> Facts:
         audit=dict(manifest.get("data", {}).get("audit", {})),
         metrics=run.metrics,
         best_epoch=manifest.get("best_epoch"),
+        blocks=sum(row["name"] != "head" for row in manifest.get("blocks", [])),
     )

@@ -138,7 +138,7 @@ def overfitting(facts: Facts) -> Finding | None:
     if not (gap and val[best] > (0.06 if _few(facts) else 0.1) * facts.chance):
         return None
     turn = (
-        f" The validation loss turned at epoch {best + 1 + len(facts.head)}, from "
+        f" The validation loss turned at epoch {best + 1 + len(facts.before)}, from "
         f"{number(val[best])} up to {number(val[-1])}."
         if turned
         else ""
@@ -206,7 +206,8 @@ def _against_underfitting(facts: Facts) -> list[Advice]:
     blocks = facts.settings.get("trainable_blocks", -1)
     found = []
     if blocks != -1:
-        changes = {"trainable_blocks": blocks + 2, "head_epochs": max(2, len(facts.head))}
+        more = -1 if 0 < facts.blocks <= blocks + 2 else blocks + 2
+        changes = {"trainable_blocks": more, "head_epochs": max(2, len(facts.head))}
         found.append(Advice(changes, "More of the backbone adapts to the task."))
     found.append(
         Advice(

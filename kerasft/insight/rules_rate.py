@@ -149,7 +149,7 @@ def learning_rate_too_low(facts: Facts) -> Finding | None:
     if len(val) < 3 or not np.isfinite(loss).all() or not np.isfinite(val).all():
         return None
     # With a head phase the main phase begins where the head ended.
-    slow_start = val[0] > 0.7 * facts.chance or bool(facts.head and val[-1] > 0.8 * val[0])
+    slow_start = val[0] > 0.7 * facts.chance or bool(facts.before and val[-1] > 0.8 * val[0])
     unsolved = val[-1] > 0.15 * facts.chance
     fall = (val[0] - val[-1]) / val[0]
     falls = -np.diff(val) / np.maximum(rate[1:], 1e-12)
@@ -192,7 +192,7 @@ def stopped_too_early(facts: Facts) -> Finding | None:
     val, train = facts.curve("val_loss"), facts.curve("loss")
     if not len(val) or not np.isfinite(val).all():
         return None
-    before = val[-2] if len(val) > 1 else (facts.head[-1]["val_loss"] if facts.head else None)
+    before = val[-2] if len(val) > 1 else (facts.before[-1]["val_loss"] if facts.before else None)
     if before is None:  # one epoch of anything is a beginning
         before = facts.chance
     gained = (before - val[-1]) / before
@@ -234,15 +234,19 @@ def trained_too_long(facts: Facts) -> Finding | None:
     val = facts.curve("val_loss")
     if len(val) < 6 or facts.best_epoch is None:
         return None
-    best = facts.best_epoch - len(facts.head)
+    best = facts.best_epoch - len(facts.before)
     if best > 0.4 * len(val) or val[-1] < 1.05 * val.min():
         return None
-    best = max(best, 1)
+    best, unfreezing = max(best, 1), len(facts.before) - len(facts.head)
     return Finding(
         "trained_too_long",
         "The training went on for too long",
         f"The best of {len(val)} epochs was number {best}; the validation loss then rose from "
         f"{number(val.min())} to {number(val[-1])}. The best weights were kept.",
-        (Advice({"epochs": min(2 * best, len(val)), "patience": 3}, "Saves time alone."),),
+        (
+            Advice(
+                {"epochs": unfreezing + min(2 * best, len(val)), "patience": 3}, "Saves time alone."
+            ),
+        ),
         fault=False,
     )

@@ -122,11 +122,7 @@ def make_metrics(labels: Labels) -> list[keras.metrics.Metric]:
             _R2(name="r2"),
         ]
     multilabel = labels.task == "multilabel"
-    accuracy = (
-        keras.metrics.BinaryAccuracy(name="accuracy")
-        if multilabel
-        else _Accuracy(labels.num_outputs)
-    )
+    accuracy = _LabelAccuracy(name="accuracy") if multilabel else _Accuracy(labels.num_outputs)
     macro = [
         MacroScore(kind, labels.num_outputs, multilabel=multilabel, name=kind)
         for kind in ("precision", "recall", "f1")
@@ -143,6 +139,13 @@ class _Accuracy(keras.metrics.SparseCategoricalAccuracy):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         super().update_state(_class_of(y_true, self.classes), y_pred, sample_weight)
+
+
+class _LabelAccuracy(keras.metrics.BinaryAccuracy):
+    """Keras' accuracy of several labels, also of mixed examples: half a label counts as one."""
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        super().update_state(ops.cast(y_true >= 0.5, y_pred.dtype), y_pred, sample_weight)
 
 
 class _R2(keras.metrics.R2Score):

@@ -15,6 +15,7 @@ import numpy as np
 from kerasft.catalog import load_recipe
 from kerasft.config import Config
 from kerasft.data import Data, Labels
+from kerasft.errors import SettingError
 from kerasft.insight import compare, judged_by
 from kerasft.runs import Run
 from kerasft.training.fit import fit
@@ -66,6 +67,9 @@ def climb_ladder(
         progress: Whether to write progress to stderr.
         track: As `fit` has it.
 
+    Raises:
+        SettingError: unfreeze_every is given: the ladder itself takes a few blocks more each time.
+
     Returns:
         The steps that were taken, the simplest first.
 
@@ -74,6 +78,11 @@ def climb_ladder(
     """
     module = load_recipe(recipe) if isinstance(recipe, str) else recipe
     config = config if config is not None else module.Config()
+    if config.unfreeze_every:
+        raise SettingError(
+            "`unfreeze_every` cannot go with a ladder, which trains more blocks from step to step "
+            "itself: leave it out."
+        )
     name, more = judged_by(config.task)
     data = module.load_data(config)
     rungs = [_constant(config, data, name)]

@@ -79,11 +79,12 @@ def train(
     phases = plan_phases(config, model)
     views = (features or Features()).views(bench, phases, config, data, say)
     say("       each line below: training/validation")
-    total, first = sum(phase.epochs for phase in phases), 0
     try:
         for index, phase in enumerate(phases):
-            last = first + phase.epochs
             if begun is None or begun.phase <= index:
+                # Phases may have ended early: epochs are numbered as they were run.
+                before = sum(row["phase"] != phase.name for row in recorder.history)
+                last, total = before + phase.epochs, before + sum(x.epochs for x in phases[index:])
                 going_on = begun if begun is not None and begun.phase == index else None
                 recorder.phase = phase.name
                 plateau = _plateau(config, data, phase, keeper)
@@ -97,12 +98,11 @@ def train(
                     _fit_phase(
                         bench, config, data, phase, views[phase.name], keeper, recorder,
                         going_on, plateau,
-                        (first if going_on is None else going_on.epoch, last), more,
+                        (len(recorder.history), last), more,
                     )  # fmt: skip
                 keeper.restore()
                 if keeper.stopped_epoch is not None and keeper.stopped_epoch + 1 < last:
                     say(keeper.why_stopped(phase.name))
-            first = last
     except HopelessError as error:
         say(f"stop   {error}")
     finally:

@@ -14,6 +14,7 @@ from kerasft.training.adam import FusedAdam
 from kerasft.training.rates import SGD, Lion, RMSprop
 
 # Biases, and the scales and shifts of normalization: decaying them pulls towards nothing useful.
+# Other vectors are left out whatever their name (`rates.ByDepth`).
 UNDECAYED = ["bias", "gamma", "beta"]
 
 

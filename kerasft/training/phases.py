@@ -130,6 +130,9 @@ def make_batches(
         x: What stands for `split.x`, example by example; the order stays that of `split.x`.
     """
     if isinstance(split, keras.utils.PyDataset):
+        for name, idle in (("mixup", 0), ("cutmix", 0), ("class_weight", "none")):
+            if getattr(config, name, idle) != idle:
+                raise SettingError(f"`{name}` cannot be used: this recipe makes its own batches.")
         return split
     weights = None
     if training and config.class_weight == "balanced":

@@ -53,7 +53,11 @@ def choose_precision(
     began = time.monotonic()
     names = ["float32", "mixed_bfloat16", *(["mixed_float16"] if compiles_shapes() else [])]
     formats = {name: dataclasses.replace(config, precision=name) for name in names}
-    best = _time({name: _step(recipe, each, data) for name, each in formats.items()})
+    # A rate of `auto` is found later, in the format that is chosen now; any takes as long.
+    found = isinstance(config.learning_rate, str)
+    rate = config.head_learning_rate if found else config.learning_rate
+    timed = {n: dataclasses.replace(each, learning_rate=rate) for n, each in formats.items()}
+    best = _time({name: _step(recipe, each, data) for name, each in timed.items()})
     random.setstate(state)
     fastest = min(best, key=lambda name: best[name])
     chosen = fastest if best["float32"] >= WORTH * best[fastest] else "float32"

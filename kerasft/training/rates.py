@@ -21,6 +21,10 @@ class ByDepth:
         rate = keras.ops.cast(learning_rate, "float32") * rate_scale(own)
         super().update_step(gradient, variable, rate)  # type: ignore[misc]
 
+    def _use_weight_decay(self, variable: Any) -> bool:
+        """Leaves out every vector: families call the scales of their norms what they like."""
+        return len(variable.shape) > 1 and bool(super()._use_weight_decay(variable))  # type: ignore[misc]
+
 
 def rate_scale(variable: Any) -> float:
     """Returns the share of the learning rate that a variable has."""

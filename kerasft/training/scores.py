@@ -11,8 +11,6 @@ from kerasft.config import Config
 from kerasft.data import Labels
 from kerasft.models import make_loss
 
-_WIDEST = 20  # from end to end of what still are classes in an order, such as stars or grades
-
 
 def measure(
     config: Config, labels: Labels, y: np.ndarray, predictions: np.ndarray
@@ -27,8 +25,8 @@ def measure(
 
     Returns:
         For regression loss (in standard deviations squared), mse, rmse, mae, r2 in the unit of
-        the target, r2_log where it was learnt on its logarithm, and for ordered classes (whole
-        numbers, 20 apart at most) accuracy_rounded, within_one (the share that is off by one
+        the target, r2_log where it was learnt on its logarithm, and for ordered classes
+        (`Labels.scale`) accuracy_rounded, within_one (the share that is off by one
         class at most) and kappa (Cohen's, by squared distance); otherwise loss, accuracy,
         macro precision, recall and f1, `per_class`, and for one class an example
         `confusion_matrix` (rows: truth, columns: predicted).
@@ -57,23 +55,34 @@ def _regression(labels: Labels, y: np.ndarray, predicted: np.ndarray) -> dict[st
         "rmse": mse**0.5,
         "mae": float(metrics.mean_absolute_error(y, predicted)),
         "r2": r2,
-        **_ordered(y, predicted),
+        **(_ordered(labels.scale, y, predicted) if labels.scale else {}),
     }
 
 
-def _ordered(y: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
-    """Returns what is asked of classes in an order, nothing where the target is no class."""
+def _ordered(scale: tuple[int, int], y: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
+    """Returns what is asked of classes in an order, nothing where a target is no class."""
     from sklearn import metrics
 
-    # A number beyond the ends of the scale is taken for its end.
-    truth, rounded = (np.rint(v).astype("int64") for v in (y, np.clip(predicted, y.min(), y.max())))
-    # By their range, not their number: a few prices are whole numbers, too.
-    if not 0 < np.ptp(truth) <= _WIDEST or np.any(truth != y):
+    truth = np.rint(y).astype("int64")
+    if np.any(truth != y):
         return {}
+    # A number beyond the ends of the scale is taken for its end.
+    lowest, highest = min(scale[0], int(truth.min())), max(scale[1], int(truth.max()))
+    rounded = np.rint(np.clip(predicted, lowest, highest)).astype("int64")
+    # Where all are of one class nothing could have been said by chance; NaN becomes null.
+    alike = len(np.union1d(truth, rounded)) == 1
+    # All classes between the ends, also those that do not occur: distances are counted in them.
+    kappa = (
+        float("nan")
+        if alike
+        else metrics.cohen_kappa_score(
+            truth, rounded, labels=range(lowest, highest + 1), weights="quadratic"
+        )
+    )
     return {
         "accuracy_rounded": float(np.mean(truth == rounded)),
         "within_one": float(np.mean(np.abs(truth - rounded) <= 1)),
-        "kappa": float(metrics.cohen_kappa_score(truth, rounded, weights="quadratic")),
+        "kappa": float(kappa),
     }
 
 

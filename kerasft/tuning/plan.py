@@ -139,6 +139,14 @@ def _check_possible(config: Config, tuner: str | None, space: keras_tuner.HyperP
             "--max-epochs at most: leave it out of the space."
         )
 
+    if tuner == "hyperband" and (
+        config.unfreeze_every or any(hp.name == "unfreeze_every" for hp in space.space)
+    ):
+        raise SettingError(
+            "`unfreeze_every` cannot go with hyperband, whose first trials end before the last "
+            "block is unfrozen: leave it out, or take another --tuner."
+        )
+
 
 def _given(config: Config, held: Sequence[str] | None) -> dict[str, Any]:
     """Returns the settings that are held, with their values."""

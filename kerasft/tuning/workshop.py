@@ -126,8 +126,12 @@ def structure(model: keras.Model, config: Config) -> str | None:
     """
     if keras.backend.backend() != "tensorflow" or not hasattr(model, "operations"):
         return None
-    parts = [_describe(operation) for operation in model.operations]
-    parts += [_describe(layer) for layer in flatten_layers(model)[1:]]
+    inside = [*model.operations, *flatten_layers(model)[1:]]
+    parts = [_describe(operation) for operation in inside]
+    # A backbone with adapters is used once: where a layer of it is equal to itself alone, no other
+    # model will be equal to this one.
+    if config.lora_rank and any(hasattr(operation, "kerasft_mark") for operation in inside):
+        return None
     training = {name: to_dict(config).get(name) for name in _STRUCTURE}
     present = [
         [tuple(v.shape), bool(v.trainable), type(v.regularizer).__name__] for v in model.weights

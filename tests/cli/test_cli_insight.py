@@ -137,6 +137,8 @@ def test_a_ladder_begins_with_a_constant_answer_and_seeds_give_a_spread(
     mean = sum(float(row[1]) for row in rows[1:3]) / 2
     assert float(rows[3][1]) == pytest.approx(mean, abs=1e-3)
     assert kerasft_line(*words, "--seeds", "2", "--ladder").exit_code == 2
+    gradual = kerasft_line(*words, "--unfreeze-every", "1", "--ladder")
+    assert gradual.exit_code == 2 and "cannot go with a ladder" in gradual.stderr
 
 
 def test_a_record_of_before_is_diagnosed_too(line, runs_dir):

@@ -1,5 +1,6 @@
 """Mixed examples: images and labels in the same shares, and the same ones after a restart."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -32,6 +33,20 @@ def test_labels_are_mixed_as_the_pixels_are(batches, settings):
         np.testing.assert_allclose(x.mean(axis=(1, 2, 3)), y @ (np.arange(8) * 30), atol=16)
         mixed += int((y.max(axis=1) < 0.99).sum())
     assert mixed
+
+
+def test_patches_of_large_images_are_counted_in_full_precision():
+    x, y = np.zeros((4, 320, 320, 3), "uint8"), np.eye(4, dtype="float32")
+    x[:] = np.arange(4)[:, None, None, None] * 60
+    try:
+        keras.config.set_dtype_policy("mixed_float16")
+        mix = make_mix(ImageConfig(cutmix=1.0))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    images, shares = mix(x, y, [1])
+    np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(images.mean(axis=(1, 2, 3)), shares @ (np.arange(4) * 60), atol=1)
+    assert (shares.max(axis=1) < 0.99).any()
 
 
 def test_the_same_epoch_is_mixed_in_the_same_way_again(batches):

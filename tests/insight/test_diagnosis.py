@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import kerasft
-from kerasft.insight import diagnose, rules_data, rules_rate
+from kerasft.insight import diagnose, rules_data, rules_fit, rules_rate
 from kerasft.insight.comparison import best_group, compare
-from kerasft.insight.diagnosis import RULES, find, hopeless
+from kerasft.insight.diagnosis import RULES, _allowed, find, hopeless
 from kerasft.insight.facts import Facts
 from kerasft.recipes import resnet_digits
 from tests.benchmarks.planted import ALSO, FAULTS, changed, fit, spoiled
@@ -146,6 +146,43 @@ def test_the_advice_on_a_rate_goes_to_the_recipes_own_for_what_trains(blocks, ex
     run = facts(loss=[3.0, 9.0, 80.0], settings=settings, usual=usual)
     (finding,) = (f for f in find(run) if f.name in ("diverged", "learning_rate_too_high"))
     assert finding.advice[0].changes["learning_rate"] == expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "changes", "expected"),
+    [
+        ({"lora_rank": 4}, {"trainable_blocks": 0}, {"trainable_blocks": 0, "lora_rank": 0}),
+        ({"lora_rank": 4}, {"dropout": 0.5}, {"dropout": 0.5}),
+        ({"mixup": 0.2}, {"class_weight": "balanced"}, {"class_weight": "balanced", "mixup": 0.0}),
+        ({"unfreeze_every": 4, "trainable_blocks": 1, "epochs": 5}, {"trainable_blocks": -1},
+         {"trainable_blocks": -1, "epochs": 9}),
+        ({"unfreeze_every": 4, "trainable_blocks": 1, "epochs": 5}, {}, {}),
+    ],
+)  # fmt: skip
+def test_what_is_advised_is_what_the_settings_allow(settings, changes, expected):
+    whole = {**dataclasses.asdict(resnet_digits.Config()), **settings}
+    allowed = _allowed(facts(settings=whole, blocks=3), changes)
+    assert allowed == expected
+    resnet_digits.Config(**{**whole, **allowed})
+
+
+def test_more_blocks_are_not_more_than_there_are():
+    def advised(blocks):
+        settings = {**dataclasses.asdict(resnet_digits.Config()), "trainable_blocks": blocks}
+        found = facts(settings=settings, blocks=4, loss=[0.69, 0.68, 0.675])
+        return rules_fit.underfitting(found).advice[0].changes["trainable_blocks"]
+
+    assert [advised(n) for n in (0, 1, 2, 3)] == [2, 3, -1, -1]
+
+
+def test_epochs_of_gradual_unfreezing_are_counted():
+    found = facts(loss=[1.0, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9])
+    phases = ["head", "top 1", "top 1"]
+    before = [{**found.rows[0], "phase": phase, "epoch": n} for n, phase in enumerate(phases, 1)]
+    rows = before + [{**row, "epoch": row["epoch"] + 3} for row in found.rows]
+    told = rules_rate.trained_too_long(dataclasses.replace(found, rows=rows, best_epoch=5))
+    assert "number 2;" in told.evidence
+    assert told.advice[0].changes["epochs"] == 2 + 4  # two of unfreezing, and twice the best
 
 
 def test_no_rule_breaks_on_a_run_without_epochs():

@@ -11,7 +11,7 @@ from kerasft.errors import SettingError
 from kerasft.models import Cut, find_blocks
 from kerasft.models.adaptation import NearPretrained
 from kerasft.models.blocks import flatten_layers
-from kerasft.training.phases import frozen_below, plan_phases
+from kerasft.training.phases import frozen_below, make_batches, plan_phases
 
 
 def build(config):
@@ -121,6 +121,8 @@ def test_gradual_unfreezing_adds_a_block_from_phase_to_phase(texts):
     ("settings", "words"),
     [
         ({"lora_rank": 4, "pretrained_l2": 0.1}, "only the adapters train"),
+        ({"lora_rank": 4, "backbone_l2": 0.1}, "`backbone_l2` has nothing to hold back"),
+        ({"lora_rank": 4, "freeze_batch_norm": False}, "leave --no-freeze-batch-norm out"),
         ({"pretrained": False, "pretrained_l2": 0.1}, "needs the weights of the preset"),
         ({"lora_rank": 4, "trainable_blocks": 0}, "needs trained blocks"),
         ({"loss": "huber"}, "must be one of auto, cross_entropy, focal"),
@@ -129,4 +131,12 @@ def test_gradual_unfreezing_adds_a_block_from_phase_to_phase(texts):
 )
 def test_what_does_not_go_together_is_refused_with_the_reason(settings, words):
     with pytest.raises(SettingError, match=words):
-        kerasft.TextConfig(**settings)
+        (kerasft.ImageConfig if "freeze_batch_norm" in settings else kerasft.TextConfig)(**settings)
+
+
+@pytest.mark.parametrize("settings", [{"mixup": 0.2}, {"class_weight": "balanced"}])
+def test_batches_of_a_recipes_own_are_neither_mixed_nor_weighed(settings):
+    own = keras.utils.PyDataset()
+    assert make_batches(own, kerasft.ImageConfig(), None, training=True) is own
+    with pytest.raises(SettingError, match="makes its own batches"):
+        make_batches(own, kerasft.ImageConfig(**settings), None, training=True)

@@ -98,6 +98,18 @@ def test_the_metrics_of_mixed_examples_look_at_their_largest_share():
         assert mixed == pytest.approx(float(metric.result()))
 
 
+def test_mixed_labels_count_as_those_that_have_half_of_an_example():
+    labels = Labels("multilabel", ("a", "b", "c"))
+    y = np.array([[0.6, 0.4, 1.0], [0.1, 0.0, 0.9]], "float32")
+    p = np.array([[0.7, 0.6, 0.8], [0.2, 0.1, 0.7]], "float32")
+    for metric in make_metrics(labels):
+        metric.update_state(y, p)
+        mixed = float(metric.result())
+        metric.reset_state()
+        metric.update_state(np.rint(y), p)
+        assert mixed == pytest.approx(float(metric.result())) and mixed > 0
+
+
 def test_a_logarithm_is_learnt_from_but_measured_in_the_unit():
     labels = Labels("regression", (), mean=5.0, std=0.5, transform="log")
     config = ImageConfig(task="regression", target_transform="log")

@@ -142,6 +142,19 @@ def test_early_stopping_restores_the_best_epoch(preset, photos, tmp_path):
     assert run.metrics["validation"]["loss"] == pytest.approx(best["val_loss"], abs=1e-4)
 
 
+def test_epochs_are_numbered_as_they_ran_after_a_phase_that_ended_early(preset, photos, tmp_path):
+    config = image_config(preset, photos, head_epochs=8, head_learning_rate=1e-9, patience=2,
+                          epochs=3, learning_rate=1e-2, monitor="val_loss")  # fmt: skip
+    run = fit(image_recipe, config, tmp_path)
+    phases = [row["phase"] for row in run.history]
+    assert phases.count("head") < 8 and phases.count("main") == 3
+    best = min(run.history, key=lambda row: row["val_loss"])
+    assert run.manifest["best_epoch"] == best["epoch"] > phases.count("head")
+    log = (run.path / "run.log").read_text()
+    assert f"epoch {len(phases)}/{len(phases)} main" in log
+    assert f"best   epoch {best['epoch']} " in log
+
+
 def test_a_loss_that_is_no_number_is_told_with_the_way_out(preset, photos, tmp_path):
     config = image_config(
         preset, photos, learning_rate=100.0, optimizer="sgd", gradient_clip=0.0, head_epochs=0,

@@ -56,8 +56,11 @@ def test_cosine_and_linear_are_those_of_keras():
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_weight_decay_leaves_out_bias_and_norm(name):
+    from keras_hub.src.models.t5.t5_layer_norm import T5LayerNorm  # its scale is named weight
+
     optimizer = make_optimizer(ImageConfig(optimizer=name, weight_decay=0.5), 0.1)
-    layers = [keras.layers.Dense(2, bias_initializer="ones"), keras.layers.LayerNormalization()]
+    layers = [keras.layers.Dense(2, bias_initializer="ones"), keras.layers.LayerNormalization(),
+              T5LayerNorm()]  # fmt: skip
     for layer in layers:
         layer.build((None, 2))
     variables = [v for layer in layers for v in layer.trainable_variables]

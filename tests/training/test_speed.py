@@ -110,6 +110,13 @@ def test_real_steps_are_timed(config):
     assert "float32" in line and "mixed_bfloat16" in line and " ms" in line
 
 
+def test_rate_and_format_are_found_in_one_fit(config, tmp_path):
+    auto = dataclasses.replace(config, precision="auto", learning_rate="auto", epochs=1)
+    run = kerasft.fit(minilm_tickets, auto, runs_dir=tmp_path, progress=False)
+    assert run.config["precision"] in ("float32", "mixed_bfloat16")
+    assert isinstance(run.config["learning_rate"], float)
+
+
 def test_adapters_are_timed_and_then_put_into_a_backbone_of_their_own(config):
     auto = dataclasses.replace(config, precision="auto", lora_rank=2)
     data = minilm_tickets.load_data(auto)

@@ -72,6 +72,18 @@ def test_images_are_learned_in_this_way(way, images, tmp_path):
     assert run.metrics["test"]["accuracy"] >= 0.8
 
 
+def test_paths_are_left_out_while_it_trains_and_not_when_it_is_measured(preset, photos, tmp_path):
+    config = resnet_digits.Config(
+        preset=preset("swin"), dataset=photos, image_size=32, augmentation="none",
+        trainable_blocks=-1, learning_rate=1e-2, **{**LEARNS, "epochs": 12},
+    )  # fmt: skip
+    plain = fitted(resnet_digits, dataclasses.replace(config, epochs=1), tmp_path)
+    run = fitted(resnet_digits, dataclasses.replace(config, stochastic_depth=0.5), tmp_path)
+    assert run.history[0]["loss"] != plain.history[0]["loss"]
+    assert run.metrics["test"]["accuracy"] >= 0.8
+    assert kerasft.evaluate(run)["loss"] == pytest.approx(run.metrics["test"]["loss"], abs=1e-5)
+
+
 @pytest.mark.parametrize("loss", ["absolute", "huber"])
 def test_numbers_are_learned_with_another_loss(loss, prices, tmp_path):
     config = resnet_digits.Config(

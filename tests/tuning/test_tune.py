@@ -278,6 +278,8 @@ def test_two_workers_make_the_trials_of_one(tune):
     [
         ({"learning_rate": "auto"}, {"space": []}, "must be a number in a search"),
         ({}, {"tuner": "hyperband", "space": ["epochs=4..12:4"]}, "cannot be searched"),
+        ({"unfreeze_every": 1}, {"tuner": "hyperband"}, "`unfreeze_every` cannot go with"),
+        ({}, {"tuner": "hyperband", "space": ["unfreeze_every=0,1"]}, "`unfreeze_every` cannot"),
     ],
 )
 def test_what_no_trial_could_do_is_refused_before_the_first(tune, changes, options, message):

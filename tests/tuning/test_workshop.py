@@ -56,6 +56,19 @@ def test_trials_that_share_a_graph_are_the_fits_of_their_settings(config):
     assert all(map(np.array_equal, results[0][1], results[2][1]))
 
 
+@pytest.mark.parametrize("blocks", [0, 1])
+def test_a_dropout_that_was_0_in_the_first_trial_is_turned_up_in_the_next(config, blocks):
+    base = config(trainable_blocks=blocks, head_epochs=1, epochs=2, dropout=0.0, patience=0)
+    workshop = Workshop(resnet_digits, base.seed)
+    data = workshop.data(base)
+    for one in (base, dataclasses.replace(base, dropout=0.5)):
+        rows, _ = run(workshop.bench(one, data), one, data, workshop.features)
+        keras.utils.set_random_seed(one.seed)
+        expected, _ = run(Bench(resnet_digits.build_model(one, data)), one, data)
+        assert rows == expected
+    assert len(workshop._benches) == 1
+
+
 @pytest.mark.parametrize(
     "changes",
     [{"optimizer": "sgd"}, {"trainable_blocks": 1}, {"learning_rate_schedule": "constant"},
