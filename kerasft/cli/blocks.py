@@ -8,6 +8,7 @@ from kerasft import catalog
 from kerasft.cli.options import SharedOptions, wants
 from kerasft.cli.output import print_json, print_table
 from kerasft.cli.startup import working
+from kerasft.errors import SettingError
 
 
 @click.command("blocks", cls=SharedOptions)
@@ -23,6 +24,8 @@ def blocks_command(preset: str, image_size: int | None) -> None:
     recipes = {recipe.name: recipe for recipe in catalog.list_recipes()}
     if preset in recipes:
         defaults = catalog.recipe_defaults(recipes[preset])
+        if not defaults.get("preset"):
+            raise SettingError(f"The recipe {preset} builds its own backbone: it has no preset.")
         preset, image_size = defaults["preset"], image_size or defaults.get("image_size")
     with working():
         import kerasft

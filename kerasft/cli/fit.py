@@ -64,7 +64,7 @@ def _fit_several(
             rungs = kerasft.climb_ladder(module, config, **options)
             runs = [rung.run for rung in rungs if rung.run is not None]
         else:
-            several = [replace(config, seed=config.seed + step) for step in range(seeds)]
+            several = [config, *(replace(config, seed=config.seed + n) for n in range(1, seeds))]
             runs = [kerasft.fit(module, one, **options) for one in several]
     if wants("quiet"):
         for run in runs:

@@ -26,6 +26,22 @@ class RunCommand(SharedOptions):
         )
 
 
+def with_columns(*kinds: str) -> Any:
+    """Returns what adds the options that name the columns of other data."""
+
+    def add(command: Any) -> Any:
+        for kind in reversed(kinds):
+            text = f"Column of a table with the {kind.replace('-', ' ')}  [default: as in the fit]"
+            command = click.option(f"--{kind}-column", metavar="NAME", help=text)(command)
+        return command
+
+    return add
+
+
+def _given(columns: dict[str, str | None]) -> dict[str, str]:
+    return {name: column for name, column in columns.items() if column is not None}
+
+
 @click.command("evaluate", cls=RunCommand)
 @click.argument("run")
 @click.option(
@@ -38,14 +54,17 @@ class RunCommand(SharedOptions):
 @click.option(
     "--dataset", help="Other data with the same classes: their test split, or all without one"
 )
+@with_columns("text", "text-pair", "image", "label")
 @with_runs_dir
-def evaluate_command(run: str, split: str, dataset: str | None, runs_dir: str) -> None:
+def evaluate_command(
+    run: str, split: str, dataset: str | None, runs_dir: str, **columns: str | None
+) -> None:
     """Measure a RUN on its test split or on other data."""
     path = find_run(run, runs_dir)
     with working():
         import kerasft
 
-        metrics = kerasft.evaluate(path, dataset=dataset, split=split)
+        metrics = kerasft.evaluate(path, dataset=dataset, split=split, columns=_given(columns))
         task = kerasft.load_run(path).labels["task"]
     if wants("json"):
         where = {"dataset": dataset} if dataset else {"split": split}
@@ -67,8 +86,15 @@ def evaluate_command(run: str, split: str, dataset: str | None, runs_dir: str) -
     metavar="FILE",
     help="Write the table to a .csv, .jsonl, .json or .parquet file instead",
 )
+@with_columns("text", "text-pair", "image")
 @with_runs_dir
-def predict_command(run: str, inputs: tuple[str, ...], output: Path | None, runs_dir: str) -> None:
+def predict_command(
+    run: str,
+    inputs: tuple[str, ...],
+    output: Path | None,
+    runs_dir: str,
+    **columns: str | None,
+) -> None:
     """Predict inputs with a RUN and write a table.
 
     Its columns: input, prediction, probability, and the probability of every class.
@@ -82,7 +108,8 @@ def predict_command(run: str, inputs: tuple[str, ...], output: Path | None, runs
     with working():
         import kerasft
 
-        rows = [plain(row) for row in kerasft.predict(path, list(inputs))]
+        found = kerasft.predict(path, list(inputs), columns=_given(columns))
+        rows = [plain(row) for row in found]
         if output is not None:
             write_table(output, rows)
     if output is None and wants("json"):

@@ -103,14 +103,19 @@ def describe_columns(config: Config, table: Table) -> list[str]:
     labels = _label_columns(config, table)
     if len(labels) == 1:
         chosen["label_column"] = labels[0]
-    found = [
-        f"{name.removesuffix('_column')} from column {column!r}"
-        for name, column in chosen.items()
-        if own_setting(config, name, table.columns) is None
-    ]
-    if not found or len(table.columns) <= 2:
-        return []
-    return [f"Found by name in {table.path.name}: {', '.join(found)}."]
+    by_name = {n: c for n, c in chosen.items() if own_setting(config, n, table.columns) is None}
+    notes = []
+    # Of two columns there is no doubt, unless the recipe had named another.
+    if by_name and (len(table.columns) > 2 or any(getattr(config, name) for name in by_name)):
+        told = [f"{n.removesuffix('_column')} from column {c!r}" for n, c in by_name.items()]
+        notes.append(f"Found by name in {table.path.name}: {', '.join(told)}.")
+    pair = getattr(config, "text_pair_column", None)
+    if pair is not None and own_setting(config, "text_pair_column", table.columns) is None:
+        notes.append(
+            f"{table.path.name} has no column {pair!r}: single texts are read, no pairs "
+            "(--text-pair-column names the second)."
+        )
+    return notes
 
 
 def _texts(table: Table, column: str) -> list[str]:

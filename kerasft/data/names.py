@@ -25,7 +25,7 @@ def own_setting(config: Config, name: str, present: Container[str] = ()) -> Any:
     """Returns a setting that describes the data set, or None where it describes another one.
 
     A recipe may say that the column of its own data set is `urgency`. With `--dataset` pointing
-    elsewhere such a default means nothing, unless the value is `present` in the data.
+    elsewhere such a default means nothing, unless the value is `present` in the data, or was given.
 
     Args:
         config: The settings.
@@ -37,7 +37,9 @@ def own_setting(config: Config, name: str, present: Container[str] = ()) -> Any:
         return value
     defaults = {field.name: field.default for field in dataclasses.fields(config)}
     another = bool(defaults["dataset"]) and config.dataset != defaults["dataset"]
-    foreign = another and value == defaults[name]
+    # A copy has been given everything: it tells nothing.
+    given = name in config.given and config.given != set(defaults)
+    foreign = another and value == defaults[name] and not given
     return None if foreign else value
 
 

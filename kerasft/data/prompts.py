@@ -37,6 +37,43 @@ class Prompt(keras_hub.models.Preprocessor):
         self.preprocessor.save_to_preset(preset_dir)
 
 
+class EncodedTexts(keras_hub.models.Preprocessor):
+    """Texts as T5's encoder reads them; of a pair each ends with the end token.
+
+    KerasHub's own preprocessor has no pairs; they are put together as Hugging Face does it.
+
+    Args:
+        preprocessor: A `keras_hub.models.T5Preprocessor`.
+    """
+
+    def __init__(self, preprocessor: Any) -> None:
+        super().__init__()
+        self.preprocessor, self.tokenizer = preprocessor, preprocessor.tokenizer
+
+    def build(self, input_shape: Any) -> None:
+        """Builds the packers, after the tokenizer has its vocabulary."""
+        self.preprocessor.build(None)
+        end = self.tokenizer.end_token_id
+        self.packer = keras_hub.layers.MultiSegmentPacker(
+            sequence_length=self.preprocessor.sequence_length, start_value=end, end_value=end,
+            pad_value=self.tokenizer.pad_token_id,
+        )  # fmt: skip
+        self.built = True
+
+    def call(self, x: Any) -> dict[str, Any]:
+        """Returns `token_ids` and `padding_mask`."""
+        if not isinstance(x, tuple | list):
+            encoded: dict[str, Any] = self.preprocessor(x)
+            return encoded
+        segments = tuple(self.tokenizer(text) for text in x)
+        tokens, _ = self.packer(segments, add_start_value=False)
+        return {"token_ids": tokens, "padding_mask": tokens != self.tokenizer.pad_token_id}
+
+    def save_to_preset(self, preset_dir: str) -> None:
+        """Saves the preprocessor that is inside."""
+        self.preprocessor.save_to_preset(preset_dir)
+
+
 def from_tokenizer(location: str, sequence_length: int) -> Any:
     """Returns the preprocessor of a family without one for classification.
 
@@ -51,6 +88,7 @@ def from_tokenizer(location: str, sequence_length: int) -> Any:
     if getattr(tokenizer, "sep_token_id", None) is not None:
         return models.TextClassifierPreprocessor(tokenizer, sequence_length=sequence_length)
     if isinstance(tokenizer, models.T5Tokenizer):
-        return models.T5Preprocessor(tokenizer, sequence_length=sequence_length)
+        own = models.T5Preprocessor(tokenizer, sequence_length=sequence_length)
+        return EncodedTexts(own)
     causal = models.CausalLMPreprocessor.from_preset(location, sequence_length=sequence_length)
     return Prompt(causal)

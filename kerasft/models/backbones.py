@@ -6,6 +6,7 @@ import functools
 import json
 import random
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -162,11 +163,15 @@ def _unreadable(preset: Preset, error: Exception) -> SettingError:
 def pixel_scaling(preset: str) -> tuple[float | tuple[float, ...], float | tuple[float, ...]]:
     """Returns (scale, offset) so that `pixel * scale + offset` is what the backbone expects.
 
-    Pixels are 0 to 255. The numbers come from the preset's image converter; a preset without
-    one is taken to expect -1 to 1.
+    Pixels are 0 to 255. The numbers come from the preset's image converter, or from the
+    preprocessor_config.json of Hugging Face; a preset of KerasHub without one is taken to expect
+    -1 to 1.
 
     Args:
         preset: As `load_backbone` takes it.
+
+    Raises:
+        SettingError: A folder of Hugging Face or timm does not tell.
     """
     found = resolve(preset, pretrained=False)
     if found.kind in ("applications", "file"):
@@ -177,8 +182,34 @@ def pixel_scaling(preset: str) -> tuple[float | tuple[float, ...], float | tuple
         converter = keras_hub.layers.ImageConverter.from_preset(found.location)
     except (ValueError, FileNotFoundError):  # KerasHub's ways to say that there is none
         return DEFAULT_SCALING
+    if converter is None:  # of Hugging Face's families KerasHub reads some converters alone
+        return _processor_scaling(found)
     scale, offset = converter.scale, converter.offset
     return _plain(scale, 1.0), _plain(offset, 0.0)
+
+
+def _processor_scaling(found: Preset) -> tuple[Any, Any]:
+    """Returns the scaling that Hugging Face's image processor has beside the weights."""
+    name = "preprocessor_config.json"
+    try:
+        if found.kind == "hf":
+            from huggingface_hub import hf_hub_download
+
+            file = hf_hub_download(found.location.removeprefix("hf://"), name)
+        else:
+            file = str(Path(found.location) / name)
+        values = json.loads(Path(file).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:  # the hub's errors are of these kinds
+        raise SettingError(
+            f"The preset {found.name} does not tell how pixels are scaled: it has no readable "
+            f"{name} (of timm: no pretrained_cfg with an input_size)."
+        ) from error
+    factor = values.get("rescale_factor", 1 / 255) if values.get("do_rescale", True) else 1.0
+    if not values.get("do_normalize", True):
+        return factor, 0.0
+    mean, std = values["image_mean"], values["image_std"]
+    offset = tuple(-m / s for m, s in zip(mean, std, strict=True))
+    return tuple(factor / s for s in std), offset
 
 
 def _scales_itself(found: Preset) -> bool:

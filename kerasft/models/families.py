@@ -20,8 +20,8 @@ from kerasft.models.graph import is_functional, nodes, replay
 _LISTS = ("transformer_layers", "stages", "encoder_layers")
 # Families whose last real token has seen the whole text; the others are encoders.
 _DECODERS = (
-    "Bloom", "Falcon", "Gemma", "GPT", "Llama", "Mistral", "Mixtral", "OPT", "Phi", "Qwen",
-    "SmolLM",
+    "Bloom", "Falcon", "Gemma", "GPT", "GptOss", "Llama", "Mistral", "Mixtral", "OPT", "Phi",
+    "Qwen", "RWKV", "SmolLM",
 )  # fmt: skip
 # Families whose first position stands for the whole picture.
 _CLASS_TOKENS = ("ViTBackbone", "DeiTBackbone", "DINOV2Backbone", "DINOV3Backbone")

@@ -64,7 +64,7 @@ def _compress(path: Path) -> None:
 
 
 def _image_converter(model: keras.Model, backbone: keras.Model, config: ImageConfig) -> keras.Layer:
-    """Returns the family's image converter with the scaling that the model has."""
+    """Returns the family's image converter that prepares pixels as the run did."""
     import keras_hub
 
     kinds = [
@@ -77,4 +77,12 @@ def _image_converter(model: keras.Model, backbone: keras.Model, config: ImageCon
         raise SettingError(f"KerasHub has no image converter for {type(backbone).__name__}.")
     scaling = model.get_layer("scaling")
     size = (config.image_size, config.image_size)
-    return kinds[0](image_size=size, scale=scaling.scale, offset=scaling.offset)
+    return kinds[0](
+        image_size=size,
+        scale=scaling.scale,
+        offset=scaling.offset,
+        crop_to_aspect_ratio=config.resize == "crop",
+        pad_to_aspect_ratio=config.resize == "pad",
+        interpolation="bilinear",
+        antialias=True,
+    )

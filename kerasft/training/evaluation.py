@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -25,12 +25,14 @@ from kerasft.data import (
     read_inputs,
     stream,
 )
-from kerasft.errors import DataError, ResumeError, SettingError
+from kerasft.errors import DataError, ResumeError, SettingError, did_you_mean
 from kerasft.runs import Run, load_run, restore_weights
 from kerasft.training.phases import changing_weights
 from kerasft.training.precision import precision
 from kerasft.training.provenance import describe_weights
 from kerasft.training.scores import measure
+
+COLUMNS = ("text_column", "text_pair_column", "image_column", "label_column")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,7 +120,11 @@ def predict_arrays(
 
 
 def evaluate(
-    run: Run | str | Path, *, dataset: str | None = None, split: str = "test"
+    run: Run | str | Path,
+    *,
+    dataset: str | None = None,
+    split: str = "test",
+    columns: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Measures a run on one of its own splits, or on another data set.
 
@@ -127,6 +133,8 @@ def evaluate(
         dataset: Another data set with the same classes: its test split where it has one, else
             all of it. The run's own by default.
         split: `validation` or `test` of the run's own data.
+        columns: What columns are called in the other data set, by setting: text_column,
+            text_pair_column, image_column, label_column. The run's own names by default.
 
     Returns:
         As `measure`.
@@ -136,10 +144,25 @@ def evaluate(
         DataError: The data have changed since the run was made, or cannot be used.
     """
     run = run if isinstance(run, Run) else load_run(run)
-    loaded = load_model(run)
+    if columns and not dataset:
+        raise SettingError("`columns` speaks of another data set: give `dataset` too.")
+    loaded = _with_columns(load_model(run), columns)
     part = _other_data(loaded, dataset) if dataset else _own_split(run, loaded, split)
     predictions = predict_arrays(loaded.model, part.x, loaded.config.batch_size)
     return measure(loaded.config, loaded.labels, part.y, predictions)
+
+
+def _with_columns(loaded: Loaded, columns: Mapping[str, str] | None) -> Loaded:
+    """Returns a run that reads other columns."""
+    known = [name for name in COLUMNS if hasattr(loaded.config, name)]
+    for name in columns or ():
+        if name not in known:
+            raise SettingError(
+                f"`{name}` is no column that this run reads.{did_you_mean(name, known)} It has "
+                f"{', '.join(known)}."
+            )
+    changes: dict[str, Any] = dict(columns or {})
+    return dataclasses.replace(loaded, config=dataclasses.replace(loaded.config, **changes))
 
 
 def _own_split(run: Run, loaded: Loaded, split: str) -> Any:
@@ -175,13 +198,16 @@ def _other_data(loaded: Loaded, dataset: str) -> Any:
     return prepare_split(config, everything, loaded.labels)
 
 
-def predict(run: Run | str | Path, inputs: Sequence[str]) -> list[dict[str, Any]]:
+def predict(
+    run: Run | str | Path, inputs: Sequence[str], *, columns: Mapping[str, str] | None = None
+) -> list[dict[str, Any]]:
     """Predicts files, folders, tables or texts with a run.
 
     Args:
         run: A run or the path of its folder.
         inputs: For images paths of files, folders or tables with a column of paths; for texts
             the texts themselves, tables, or .txt files with one text a line.
+        columns: As `evaluate` has them, for tables.
 
     Returns:
         One row an input: `input`, `prediction`, and `probability` with a `p(NAME)` for every
@@ -194,7 +220,7 @@ def predict(run: Run | str | Path, inputs: Sequence[str]) -> list[dict[str, Any]
         >>> kerasft.predict(run, ["where is my parcel?"])[0]["prediction"]
         'delivery'
     """
-    loaded = load_model(run)
+    loaded = _with_columns(load_model(run), columns)
     examples = read_inputs(loaded.config, inputs, pairs=loaded.pairs)
     x = prepare_inputs(loaded.config, examples)
     outputs = predict_arrays(loaded.model, x, loaded.config.batch_size)

@@ -23,12 +23,15 @@ from kerasft.config import Config
 from kerasft.data import Batches, Data, Ragged, Split, allocate, make_mix, stream, text_lengths
 from kerasft.models import Cut
 from kerasft.models.cut import Part
+from kerasft.models.graph import nodes
 from kerasft.training.bench import Bench
 from kerasft.training.gain import worthwhile
 from kerasft.training.phases import Phase
 from kerasft.words import duration
 
-_ROWS = 64  # examples computed at once, whatever the batch size: the same bits for every trial
+# Examples computed at once, whatever the batch size: the same bits for every trial. Fewer where
+# attention over many positions of a picture takes memory by their square.
+_ROWS, _SQUARES = 64, 2**24
 _ADVICE = "try --no-cache"
 
 
@@ -221,6 +224,13 @@ def _is_feature(array: Any) -> bool:
     return isinstance(array, Ragged) or array.dtype.kind not in "iu"
 
 
+def _rows(model: keras.Model) -> int:
+    """Returns how many examples are computed at once."""
+    shapes = [tensor.shape for node in nodes(model) for tensor in node.outputs]
+    positions = max((shape[1] or 1 for shape in shapes if len(shape) == 3), default=1)
+    return int(max(1, min(_ROWS, _SQUARES // positions**2)))
+
+
 def _compute(
     model: keras.Model, x: dict[str, Any], given: Any, tensors: list[Any], config: Config
 ) -> list[Any]:
@@ -233,8 +243,8 @@ def _compute(
         tensors: What it computes; rows of tokens are kept without their padding.
         config: Its cache_precision is used.
     """
-    lengths = text_lengths(given)
-    batches = Batches(x, batch_size=_ROWS, by_length=True, lengths=lengths)
+    lengths, rows = text_lengths(given), _rows(model)
+    batches = Batches(x, batch_size=rows, by_length=True, lengths=lengths)
     made: list[Any] = []
     for tensor in tensors:
         each = tuple(size for size in tensor.shape[1:] if size is not None)
@@ -250,8 +260,8 @@ def _compute(
         made.append(Ragged(values, lengths, longest=mask.shape[1], left=left))
     begin = 0
     for outputs in _outputs(model, batches):
-        chosen = batches.order[begin : begin + _ROWS]
-        begin += _ROWS
+        chosen = batches.order[begin : begin + rows]
+        begin += rows
         for array, output in zip(made, outputs, strict=True):
             if isinstance(array, Ragged):
                 array.put(chosen, output)

@@ -78,7 +78,9 @@ class Workshop:
         }
         key = json.dumps(kept, sort_keys=True)
         if self._data is None or self._data[0] != key:
-            data = self.recipe.load_data(replace(config, seed=self.seed))
+            # No copy where none is needed: it does not know which columns were given.
+            same = config.seed == self.seed
+            data = self.recipe.load_data(config if same else replace(config, seed=self.seed))
             if data.train is None or data.validation is None:
                 raise DataError("A search needs a training and a validation split.")
             self._data = key, data

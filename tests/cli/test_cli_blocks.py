@@ -36,6 +36,12 @@ def test_blocks_of_a_recipe_are_those_of_its_preset(kerasft_line):
     assert done.stdout.split() == ["P4", "P3", "P2"]
 
 
+def test_a_recipe_without_a_preset_is_told(kerasft_line):
+    done = kerasft_line("blocks", "resnet_glyphs")
+    assert done.exit_code == 2
+    assert "builds its own backbone" in done.stderr
+
+
 def test_blocks_need_no_weights(kerasft_line, monkeypatch, tmp_path):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))  # nothing was downloaded
     done = kerasft_line("blocks", "applications:InceptionV3", "-q")

@@ -30,7 +30,7 @@ def test_evaluate_prints_metrics_classes_and_confusions(run, kerasft_line, api, 
     at = lines.index("Confusion matrix (rows: truth, columns: predicted)")
     assert lines[at + 1 :] == ["letter parcel", "letter 5 1", "parcel 0 4"]
     assert api.calls == [
-        ("evaluate", (Path("runs/mail/first"),), {"dataset": None, "split": "test"})
+        ("evaluate", (Path("runs/mail/first"),), {"dataset": None, "split": "test", "columns": {}})
     ]
 
 
@@ -49,11 +49,13 @@ def test_many_classes_are_shown_by_their_most_frequent_confusions(run, kerasft_l
 def test_evaluate_on_another_split_or_other_data(run, kerasft_line, api, metrics):
     api("evaluate", metrics)
     kerasft_line("evaluate", "latest", "--split", "validation")
-    result = kerasft_line("evaluate", "latest", "--dataset", "new.csv")
+    words = ["--dataset", "new.csv", "--text-column", "body", "--label-column", "topic"]
+    result = kerasft_line("evaluate", "latest", *words)
     assert result.stdout.startswith("runs/mail/first on new.csv\n")
+    columns = {"text_column": "body", "label_column": "topic"}
     assert [call[2] for call in api.calls] == [
-        {"dataset": None, "split": "validation"},
-        {"dataset": "new.csv", "split": "test"},
+        {"dataset": None, "split": "validation", "columns": {}},
+        {"dataset": "new.csv", "split": "test", "columns": columns},
     ]
 
 
@@ -71,7 +73,9 @@ def test_predict_prints_csv(run, kerasft_line, api):
     rows = list(csv.DictReader(io.StringIO(result.stdout)))
     assert [row["input"] for row in rows] == ["a, b", "straße"]
     assert list(rows[0]) == ["input", "prediction", "probability", "p(letter)"]
-    assert api.calls == [("predict", (Path("runs/mail/first"), ["a, b", "straße"]), {})]
+    assert api.calls == [
+        ("predict", (Path("runs/mail/first"), ["a, b", "straße"]), {"columns": {}})
+    ]
 
 
 def test_predict_prints_json(run, kerasft_line, api):

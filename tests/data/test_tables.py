@@ -1,5 +1,6 @@
 """Tables of texts and of image paths."""
 
+import dataclasses
 import io
 import json
 from pathlib import Path
@@ -9,7 +10,9 @@ import pytest
 from PIL import Image
 
 from kerasft.config import ImageConfig, TextConfig
-from kerasft.data import load_data
+from kerasft.data import load_data, read_dataset
+from kerasft.data.columns import describe_columns
+from kerasft.data.tables import Table
 from kerasft.errors import DataError
 from kerasft.settings import setting
 from tests.data.reading import read, rows, train
@@ -198,10 +201,8 @@ def test_tables_beside_flat_split_folders_win(tmp_path, make_images, write):
     }
 
 
-def test_defaults_of_a_recipe_speak_of_its_own_data_set(write):
-    from dataclasses import dataclass
-
-    @dataclass(frozen=True, kw_only=True)
+def test_defaults_of_a_recipe_speak_of_its_own_data_set(write, tmp_path):
+    @dataclasses.dataclass(frozen=True, kw_only=True)
     class Config(TextConfig):
         dataset: str = "tfds:glue/sst2"
         train_split: str | None = "train"
@@ -214,6 +215,30 @@ def test_defaults_of_a_recipe_speak_of_its_own_data_set(write):
     assert train(path, Config).labels == ["3"]
     with pytest.raises(DataError, match="no column 'level'"):
         train(path, Config, label_column="level")
+    # What was given is meant, though it is the recipe's own name.
+    with pytest.raises(DataError, match="no column 'urgency'"):
+        train(write("c.csv", rows(4)), Config, label_column="urgency")
+    copied = dataclasses.replace(Config(dataset=str(tmp_path / "c.csv")), seed=1)
+    assert read_dataset(copied)["train"].labels == ["a", "b", "a", "b"]
+
+
+def test_columns_that_a_recipe_names_and_the_data_lack_are_told(tmp_path):
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Config(TextConfig):
+        dataset: str = "tfds:glue/mrpc"
+        text_column: str | None = "sentence1"
+        text_pair_column: str | None = "sentence2"
+        label_column: str | None = "same"
+
+    def notes(columns):
+        config = Config(dataset="a.csv")
+        cells = {name: ["x"] for name in columns}
+        return describe_columns(config, Table(tmp_path / "a.csv", cells, 1))
+
+    assert notes(["sentence1", "sentence2", "same"]) == []
+    found, pair = notes(["text", "label"])
+    assert found == "Found by name in a.csv: text from column 'text', label from column 'label'."
+    assert pair.startswith("a.csv has no column 'sentence2': single texts are read")
 
 
 @pytest.mark.parametrize("dataset", ["nowhere", "nowhere/data.csv", "", "x" * 400])

@@ -58,6 +58,20 @@ def test_pairs_are_packed_together(preset):
     assert x["segment_ids"].max() == 1
 
 
+def test_pairs_of_t5_each_have_an_end(preset):
+    config = TextConfig(preset=preset("t5"), sequence_length=12)
+    tokenizer = load_preprocessor(config).tokenizer
+    end = [tokenizer.end_token_id]
+    first, second = (np.asarray(tokenizer(text)).tolist() for text in ("a cat", "the dog"))
+    x = prepare_inputs(config, examples([("a cat", "the dog"), ("a cat " * 20, "the dog")]))
+    ids = [*first, *end, *second, *end]
+    assert x["token_ids"][0, : len(ids)].tolist() == ids
+    assert x["padding_mask"].sum(axis=1).tolist() == [len(ids), 12]
+    assert x["token_ids"][1, -len(second) - 1 :].tolist() == [*second, *end]  # the longer is cut
+    alone = prepare_inputs(config, examples(["a cat"]))
+    assert alone["token_ids"][0, : len(first) + 1].tolist() == [*first, *end]
+
+
 def test_more_texts_than_a_batch_keep_their_order(preset):
     config = TextConfig(preset=preset("bert"), sequence_length=16)
     texts = [" ".join(["cat"] * (1 + i % 5)) for i in range(600)]

@@ -69,6 +69,18 @@ def test_a_timm_folder_loads_with_its_weights_and_scaling(tmp_path):
     assert inputs.shape == (None, 32, 32, 3)
 
 
+def test_the_scaling_of_a_hugging_face_folder_is_that_of_its_processor(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "vit"}))
+    with pytest.raises(SettingError, match=r"no readable preprocessor_config\.json"):
+        pixel_scaling(str(tmp_path))
+    mean, std = [0.4, 0.5, 0.6], [0.2, 0.25, 0.5]
+    values = {"image_mean": mean, "image_std": std, "rescale_factor": 1 / 255}
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(values))
+    scale, offset = pixel_scaling(str(tmp_path))
+    assert np.array(scale) * 255 + offset == pytest.approx((1 - np.array(mean)) / std)
+    assert offset == pytest.approx(-np.array(mean) / std)
+
+
 @pytest.mark.parametrize("family", ["inception", "convnext"])  # layers alone; sums written with +
 def test_a_keras_file_is_read_in_the_number_format_asked_for(family, tmp_path):
     preset = kerasft.testing.tiny_preset(family, tmp_path / "preset")

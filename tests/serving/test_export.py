@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import kerasft
+from kerasft.data.images import resize_image
 from kerasft.errors import SettingError
 from kerasft.recipes import minilm_tickets as text_recipe
 from kerasft.recipes import resnet_digits as image_recipe
@@ -88,7 +89,10 @@ def test_texts_are_served_as_python_predicts_them(preset, reviews, tmp_path):
     assert np.allclose(served["probabilities"], expected, atol=1e-5)
 
 
-def test_pairs_of_texts_are_served(preset, tmp_path):
+@pytest.mark.parametrize(
+    "family", ["bert", *(pytest.param(name, marks=pytest.mark.slow) for name in ("t5", "gpt2"))]
+)
+def test_pairs_of_texts_are_served(family, preset, tmp_path):
     rows = [
         {"first": f"a {a} cat", "second": f"the {b} dog", "label": "same" if a == b else "other"}
         for a in ("red", "green", "blue", "old")
@@ -97,8 +101,9 @@ def test_pairs_of_texts_are_served(preset, tmp_path):
     ]
     table = write_table(tmp_path / "pairs.csv", rows)
     run = quick(
-        text_recipe, preset("bert"), table, tmp_path, text_column="first", text_pair_column="second"
-    )
+        text_recipe, preset(family), table, tmp_path, text_column="first",
+        text_pair_column="second",
+    )  # fmt: skip
     path = kerasft.export(run, models_dir=tmp_path / "models")
     served = serve(path, tmp_path, text=["a red cat"], text_pair=["the old dog"])
     expected = kerasft.predict(run, [write_table(tmp_path / "one.csv", rows[6:7])])
@@ -106,6 +111,26 @@ def test_pairs_of_texts_are_served(preset, tmp_path):
     assert rows[6]["first"] == "a red cat"
     assert rows[6]["second"] == "the old dog"
     assert served["prediction"][0] == expected[0]["prediction"]
+
+
+def test_other_data_may_have_other_columns(preset, reviews, tmp_path):
+    run = quick(text_recipe, preset("bert"), reviews, tmp_path)
+    rows = [{"title": "?", "body": text, "kind": kind} for text, kind in
+            (("a great movie", "good"), ("bad", "bad"))]  # fmt: skip
+    table = write_table(tmp_path / "other.csv", rows)
+    columns = {"text_column": "body", "label_column": "kind"}
+    found = kerasft.evaluate(run, dataset=table, columns=columns)
+    texts = [row["body"] for row in rows]
+    predicted = kerasft.predict(run, texts)
+    right = [row["prediction"] == r["kind"] for row, r in zip(predicted, rows, strict=True)]
+    assert found["accuracy"] == np.mean(right)
+    assert kerasft.predict(run, [table], columns={"text_column": "body"})[1] == (
+        predicted[1] | {"input": "bad"}
+    )
+    with pytest.raises(SettingError, match=r"no column that this run reads.*'text_column'"):
+        kerasft.predict(run, [table], columns={"text_colum": "body"})
+    with pytest.raises(SettingError, match="speaks of another data set"):
+        kerasft.evaluate(run, columns=columns)
 
 
 def test_a_recipe_of_pairs_with_single_texts_serves_single_texts(preset, reviews, tmp_path):
@@ -131,7 +156,7 @@ def test_regression_is_served_in_the_unit_of_the_target(preset, prices, tmp_path
 @pytest.mark.parametrize(("recipe", "name"), [(image_recipe, "resnet"), (text_recipe, "bert")])
 def test_a_tuned_backbone_is_saved_as_a_preset(recipe, name, preset, photos, reviews, tmp_path):
     dataset = photos if name == "resnet" else reviews
-    extra = {"image_size": 24} if name == "resnet" else {}
+    extra = {"image_size": 24, "resize": "pad"} if name == "resnet" else {}
     run = quick(recipe, preset(name), dataset, tmp_path, trainable_blocks=1, **extra)
     path = kerasft.export(run, models_dir=tmp_path / "models", format="preset")
     tuned, original = (kerasft.load_backbone(str(p)) for p in (path, preset(name)))
@@ -141,8 +166,26 @@ def test_a_tuned_backbone_is_saved_as_a_preset(recipe, name, preset, photos, rev
     ]
     assert any(same)
     assert not all(same)
+    if name == "resnet":
+        prepares_pixels_as(run, path, photos)
     again = quick(recipe, str(path), dataset, tmp_path, **extra)  # with its own preprocessing
     assert again.metrics["test"]["examples"] > 0
+
+
+def prepares_pixels_as(run, path, photos):
+    """The converter of a preset must give what the run's own model has seen."""
+    import keras_hub
+
+    converter = keras_hub.layers.ImageConverter.from_preset(str(path))
+    picture = np.random.default_rng(0).integers(0, 256, (60, 90, 3)).astype("uint8")
+    own = resize_image(picture, run.config["image_size"], run.config["resize"])
+    scaled = kerasft.load_model(run).model.get_layer("scaling")(np.asarray(own)[None])
+    # The run rounds to whole pixels.
+    np.testing.assert_allclose(
+        np.asarray(converter(picture.astype("float32"))),
+        np.asarray(scaled)[0],
+        atol=np.max(converter.scale),
+    )
 
 
 def test_a_name_that_leaves_the_folder_is_refused(image_run, tmp_path):

@@ -14,7 +14,7 @@ from kerasft.models import choose_monitor
 from kerasft.recipes import minilm_tickets, resnet_digits
 from kerasft.training.bench import Bench
 from kerasft.training.callbacks import KeepBest
-from kerasft.training.features import Features
+from kerasft.training.features import Features, _rows
 from kerasft.training.loop import train
 from kerasft.training.phases import changing_weights, plan_phases
 from kerasft.training.record import Recorder
@@ -116,6 +116,14 @@ def test_why_features_are_not_kept_is_said(pictures, changes, reason):
     assert len(said) == 1
     assert said[0].startswith("cache  main: not used: ")
     assert reason in said[0]
+
+
+def test_fewer_pictures_at_once_where_attention_is_over_many_positions():
+    def rows(positions):
+        inputs = keras.Input((positions, 4))
+        return _rows(keras.Model(inputs, keras.layers.Dense(2)(keras.layers.ReLU()(inputs))))
+
+    assert [rows(197), rows(577), rows(1370), rows(10_000)] == [64, 50, 8, 1]
 
 
 def test_nothing_is_said_where_nothing_is_frozen(pictures):
