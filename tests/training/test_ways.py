@@ -72,6 +72,7 @@ def test_images_are_learned_in_this_way(way, images, tmp_path):
     assert run.metrics["test"]["accuracy"] >= 0.8
 
 
+@pytest.mark.slow
 def test_paths_are_left_out_while_it_trains_and_not_when_it_is_measured(preset, photos, tmp_path):
     config = resnet_digits.Config(
         preset=preset("swin"), dataset=photos, image_size=32, augmentation="none",
