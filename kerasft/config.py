@@ -117,10 +117,13 @@ class Config:
         if self.trainable_blocks == 0:
             idle = ("unfreeze_every", "layer_decay", "pretrained_l2", "backbone_l1", "backbone_l2",
                     "stochastic_depth", "freeze_embeddings")  # fmt: skip
+        elif self.lora_rank:
+            idle = ("freeze_embeddings",)
         elif self.trainable_blocks == 1:
             idle = ("unfreeze_every",)
         found = [
-            f"`{name}` changes nothing with trainable_blocks={self.trainable_blocks}."
+            f"`{name}` changes nothing with trainable_blocks={self.trainable_blocks}"
+            f"{f' and lora_rank={self.lora_rank}' * bool(self.lora_rank)}."
             for name in idle
             if given.get(name)
         ]
@@ -142,8 +145,9 @@ class Config:
         )
         yield (
             self.class_weight == "balanced" and self.task != "classification",
-            "`class_weight` can be balanced only for task=classification (rare labels among several "
-            f"weigh more with loss=focal). Received: task={self.task!r}.",
+            "`class_weight` can be balanced only for task=classification"
+            + (" (rare labels weigh more with loss=focal)" * (self.task == "multilabel"))
+            + f". Received: task={self.task!r}.",
         )
         numbers = self.task == "regression"
         yield (

@@ -16,6 +16,7 @@ from kerasft.cli.startup import check_sources, working
 from kerasft.config import Config
 from kerasft.words import shown
 
+_FEW = 20  # trials below which what matters is a hint
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -122,7 +123,8 @@ def _facts(report: dict[str, Any]) -> dict[str, Any]:
     shares = report["importance"]
     if shares:
         told = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
-        facts["matters"] = told
+        done = report["trials"].get("completed", 0)
+        facts["matters"] = told if done >= _FEW else f"{told} (a hint, of {done} trials)"
     facts["search"] = f"{report['search']} (trials.csv, objective.png, settings.png)"
     facts["next"] = report["fit"]
     return facts

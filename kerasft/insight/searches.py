@@ -28,18 +28,22 @@ def importance(
         trials: Each with `values` and `score`; those without a score are left out.
 
     Returns:
-        By name, summing to 1; empty with fewer than 5 scores, or where all are equal.
+        By name, summing to 1, settings that were the same in all trials left out; empty with fewer
+        than 5 scores, or where all are equal.
     """
     from sklearn.ensemble import RandomForestRegressor
 
     done = [trial for trial in trials if trial["score"] is not None]
     scores = [trial["score"] for trial in done]
-    names = [dimension["name"] for dimension in space]
     if len(done) < _LEAST or max(scores) == min(scores):
         return {}
-    rows = [[_as_number(d, trial["values"]) for d in space] for trial in done]
+    columns = {d["name"]: [_as_number(d, trial["values"]) for trial in done] for d in space}
+    varied = {name: column for name, column in columns.items() if len(set(column)) > 1}
+    if not varied:
+        return {}
+    rows = list(zip(*varied.values(), strict=True))
     forest = RandomForestRegressor(200, random_state=0).fit(rows, scores)
-    found = dict(zip(names, map(float, forest.feature_importances_), strict=True))
+    found = dict(zip(varied, map(float, forest.feature_importances_), strict=True))
     return dict(sorted(found.items(), key=lambda item: -item[1]))
 
 

@@ -17,6 +17,8 @@ from kerasft.models.blocks import Block, find_blocks, flatten_layers, set_traina
 from kerasft.models.dials import Dial, DialedL1L2
 from kerasft.models.lora import add_adapters
 
+# KerasHub's, with layers that leave paths out.
+_WITH_DEPTH = ("EfficientNet", "SwinTransformer", "MiT")
 _KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
 
 
@@ -66,9 +68,14 @@ def set_stochastic_depth(part: keras.Model, largest: float | None) -> None:
     blocks = find_blocks(part)
     paths = [layer for layer in _layers(blocks) if _drops_paths(layer)]
     if not paths and largest:
+        kind = type(getattr(part, "source", part)).__name__
+        made = kind.startswith(_WITH_DEPTH)
         raise SettingError(
-            "`stochastic_depth` needs a family whose residual paths can be left out (EfficientNet, "
-            "Swin, MiT): this backbone has no such layers, or its preset was made without them."
+            f"`stochastic_depth` cannot be used: this preset of {kind} was made without paths that "
+            "can be left out (a share of 0 in its config.json)."
+            if made
+            else "`stochastic_depth` needs a family whose residual paths can be left out: "
+            f"EfficientNet, Swin or MiT. Received: {kind}."
         )
     trained = {id(x) for x in _layers([b for b in blocks if b.trained_parameters])}
     for index, layer in enumerate(paths, 1):

@@ -15,8 +15,8 @@ def worthwhile(
     """Returns the phases whose features are worth keeping, and the gain of each, by its place.
 
     As long as a phase is less than WORTH times less work beside what the others keep, that which
-    gains least is left out. The gain of those that stay counts an equal share of computing the
-    features for each.
+    gains least is left out. The gain of those that stay counts a share of computing the features
+    for each, as large as its share of the passes that they take the place of.
 
     Args:
         phases: The cut of each, and its epochs.
@@ -33,10 +33,11 @@ def worthwhile(
         if gains[least] >= WORTH:
             break
         kept.remove(least)
+    spared = {i: phases[i][1] * (1 + share) * _prefix(phases[i][0]) for i in kept}
     for index in kept:
         own = _work([phases[index]], (), share)
-        tail = own - phases[index][1] * (1 + share) * _prefix(phases[index][0])
-        gains[index] = own / (tail + _computing(phases, kept, share) / len(kept))
+        part = spared[index] / sum(spared.values())
+        gains[index] = own / (own - spared[index] + part * _computing(phases, kept, share))
     return kept, gains
 
 

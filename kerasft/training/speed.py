@@ -47,7 +47,8 @@ def measure_speed(
         can be read also `ceiling_gflops`, what this machine reaches in matrix products of the
         model's own shapes (measured now, in less than a second), and `share_of_ceiling`: the
         multiplications and additions of kernels that an epoch needed, for real tokens alone, in
-        its time, over that.
+        its time, over that. `compiling` is 1 and there is no share where one epoch was all:
+        its time holds that of compiling.
     """
     times = [row["seconds"] for row in history if row["phase"] == phase.name]
     seconds = statistics.median(times[1:] or times) if times else 0.0
@@ -57,6 +58,8 @@ def measure_speed(
     found: dict[str, Any] = {"examples_per_second": len(data.train.y) / seconds}
     if lengths is not None:
         found["tokens_per_second"] = float(lengths.sum()) / seconds
+    if len(times) == 1:
+        return {**found, "compiling": 1.0}
     cut = bench.cut(phase)
     if cut.products:
         mean = 1.0 if lengths is None else float(lengths.mean())
@@ -150,6 +153,8 @@ def speed_line(phase: str, speed: dict[str, Any]) -> str:
     line = f"speed  {phase}: {speed['examples_per_second']:,.0f} examples/s"
     if "tokens_per_second" in speed:
         line += f", {speed['tokens_per_second']:,.0f} real tokens/s"
+    if "compiling" in speed:
+        line += " in one epoch, compiling included"
     if "share_of_ceiling" in speed:
         line += (
             f", {speed['share_of_ceiling']:.0%} of what this machine reaches in matrix products "

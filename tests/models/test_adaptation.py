@@ -1,6 +1,8 @@
 """Ways to train the trained blocks: what each changes, and that it leaves the rest alone."""
 
 import dataclasses
+import json
+import shutil
 
 import keras
 import numpy as np
@@ -88,6 +90,15 @@ def test_paths_are_left_out_in_trained_blocks_alone(family, preset):
 def test_a_family_without_such_paths_says_so(preset):
     with pytest.raises(SettingError, match="residual paths can be left out"):
         build(kerasft.ImageConfig(preset=preset("vgg"), image_size=32, stochastic_depth=0.1))
+
+
+def test_a_preset_without_such_paths_says_so(preset, tmp_path):
+    folder = shutil.copytree(preset("efficientnet"), tmp_path / "preset")
+    config = json.loads((folder / "config.json").read_text())
+    config["config"]["dropout"] = 0.0
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(SettingError, match="preset of EfficientNetBackbone was made without"):
+        build(kerasft.ImageConfig(preset=str(folder), image_size=32, stochastic_depth=0.1))
 
 
 def test_no_path_is_left_out_where_none_could_be(preset):

@@ -32,7 +32,21 @@ def test_two_phases_of_one_epoch_share_one_pass():
     kept, gains = worthwhile(phases, 0.25)
     assert kept == [0, 1]
     assert min(gains.values()) >= WORTH
-    assert gains[0] == pytest.approx(2.0, rel=0.01)  # half a pass instead of one
+    # Of one pass each bears a part, the larger one that with the longer prefix.
+    assert gains[0] == pytest.approx((5.99 + 5.0) / 5.99, rel=0.01)
+    assert gains[0] > gains[1]
+
+
+def test_no_phase_that_stays_is_told_to_cost_work():
+    # Nearly all of the features are computed for the first, most of whose epochs they save.
+    phases = [(cut(6.0, 0.01), 6), (cut(6.0, 3.0), 1)]
+    kept, gains = worthwhile(phases, 0.25)
+    assert kept == [0, 1]
+    together = sum(epochs * (1.25 * (c.work - c.tail.work) + 3.25 * c.tail.work)
+                   for c, epochs in phases)  # fmt: skip
+    with_features = 1.25 * 5.99 + sum(epochs * 3.25 * c.tail.work for c, epochs in phases)
+    assert min(gains.values()) > 1
+    assert min(gains.values()) < together / with_features < max(gains.values())
 
 
 def test_a_phase_that_gains_little_is_left_out_and_the_other_stays():
