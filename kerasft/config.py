@@ -94,14 +94,18 @@ class Config:
     # fmt: on
 
     def __new__(cls, **given: Any) -> Config:
-        """Notes which settings are given: a default of a recipe may speak of its own data alone."""
+        """Notes which settings are given: a default of a recipe may speak of its own data alone.
+
+        A copy is given all of them, which tells nothing: its `given` is empty.
+        """
         config = super().__new__(cls)
-        object.__setattr__(config, "given", frozenset(given))
+        copied = len(given) == len(dataclasses.fields(cls))
+        object.__setattr__(config, "given", frozenset() if copied else frozenset(given))
         return config
 
     def __post_init__(self) -> None:
         own = type(self).dataset
-        if own and self.dataset != own:
+        if own and self.dataset != own and self.given:  # a copy has its splits settled
             for name in {"train_split", "validation_split", "test_split"} - self.given:
                 object.__setattr__(self, name, None)
         for name, item in settings(self).items():

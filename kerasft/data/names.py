@@ -37,9 +37,7 @@ def own_setting(config: Config, name: str, present: Container[str] = ()) -> Any:
         return value
     defaults = {field.name: field.default for field in dataclasses.fields(config)}
     another = bool(defaults["dataset"]) and config.dataset != defaults["dataset"]
-    # A copy has been given everything: it tells nothing.
-    given = name in config.given and config.given != set(defaults)
-    foreign = another and value == defaults[name] and not given
+    foreign = another and value == defaults[name] and name not in config.given
     return None if foreign else value
 
 

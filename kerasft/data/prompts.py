@@ -8,7 +8,19 @@ import keras_hub
 import tensorflow as tf
 
 
-class Prompt(keras_hub.models.Preprocessor):
+class _Around(keras_hub.models.Preprocessor):
+    """A preprocessor around one of KerasHub's, which is what a preset gets."""
+
+    def __init__(self, preprocessor: Any) -> None:
+        super().__init__()
+        self.preprocessor, self.tokenizer = preprocessor, preprocessor.tokenizer
+
+    def save_to_preset(self, preset_dir: str) -> None:
+        """Saves the preprocessor that is inside."""
+        self.preprocessor.save_to_preset(preset_dir)
+
+
+class Prompt(_Around):
     """Texts as a causal language model reads a prompt: with its start token and without an end.
 
     A pair of texts is joined by a line break.
@@ -16,10 +28,6 @@ class Prompt(keras_hub.models.Preprocessor):
     Args:
         preprocessor: A `keras_hub.models.CausalLMPreprocessor`.
     """
-
-    def __init__(self, preprocessor: Any) -> None:
-        super().__init__()
-        self.preprocessor, self.tokenizer = preprocessor, preprocessor.tokenizer
 
     def build(self, input_shape: Any) -> None:
         """Builds the packer, after the tokenizer has its vocabulary."""
@@ -32,12 +40,8 @@ class Prompt(keras_hub.models.Preprocessor):
         length = self.preprocessor.sequence_length
         return self.preprocessor.generate_preprocess(text, sequence_length=length)
 
-    def save_to_preset(self, preset_dir: str) -> None:
-        """Saves the preprocessor that is inside."""
-        self.preprocessor.save_to_preset(preset_dir)
 
-
-class EncodedTexts(keras_hub.models.Preprocessor):
+class EncodedTexts(_Around):
     """Texts as T5's encoder reads them; of a pair each ends with the end token.
 
     KerasHub's own preprocessor has no pairs; they are put together as Hugging Face does it.
@@ -45,10 +49,6 @@ class EncodedTexts(keras_hub.models.Preprocessor):
     Args:
         preprocessor: A `keras_hub.models.T5Preprocessor`.
     """
-
-    def __init__(self, preprocessor: Any) -> None:
-        super().__init__()
-        self.preprocessor, self.tokenizer = preprocessor, preprocessor.tokenizer
 
     def build(self, input_shape: Any) -> None:
         """Builds the packers, after the tokenizer has its vocabulary."""
@@ -68,10 +68,6 @@ class EncodedTexts(keras_hub.models.Preprocessor):
         segments = tuple(self.tokenizer(text) for text in x)
         tokens, _ = self.packer(segments, add_start_value=False)
         return {"token_ids": tokens, "padding_mask": tokens != self.tokenizer.pad_token_id}
-
-    def save_to_preset(self, preset_dir: str) -> None:
-        """Saves the preprocessor that is inside."""
-        self.preprocessor.save_to_preset(preset_dir)
 
 
 def from_tokenizer(location: str, sequence_length: int) -> Any:

@@ -1,7 +1,7 @@
 """Backbones, their blocks, heads and objectives."""
 
 from kerasft.models.augmentation import augment
-from kerasft.models.backbones import kept_backbones, load_backbone, pixel_scaling
+from kerasft.models.backbones import building, kept_backbones, load_backbone, pixel_scaling
 from kerasft.models.blocks import Block, block_rows, block_table, find_blocks, freeze
 from kerasft.models.cut import Cut
 from kerasft.models.depth import describe_blocks
@@ -30,6 +30,7 @@ __all__ = [
     "augment",
     "block_rows",
     "block_table",
+    "building",
     "choose_monitor",
     "describe_blocks",
     "find_blocks",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import random
@@ -10,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
+from kerasft.config import Config
 from kerasft.errors import SettingError
 from kerasft.models.blocks import hold_still, set_trainable
 from kerasft.models.contraction import contract_as_matrices
@@ -48,6 +51,18 @@ class kept_backbones:  # noqa: N801 (used as a function is)
     def __exit__(self, *error: object) -> None:
         global _kept
         _kept = self._before
+
+
+def building(config: Config, kept: kept_backbones) -> contextlib.AbstractContextManager[None]:
+    """Returns what surrounds the building of a model that may take a kept backbone.
+
+    Adapters change a backbone for good: a model with them gets one of its own.
+
+    Args:
+        config: Its lora_rank is used.
+        kept: The backbones that models share.
+    """
+    return contextlib.nullcontext() if config.lora_rank else kept
 
 
 def _as_loaded(backbone: keras.Model, values: list[Any]) -> keras.Model:
@@ -199,17 +214,16 @@ def _processor_scaling(found: Preset) -> tuple[Any, Any]:
         else:
             file = str(Path(found.location) / name)
         values = json.loads(Path(file).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:  # the hub's errors are of these kinds
+        mean, std = (np.array(values[key], float) for key in ("image_mean", "image_std"))
+    except (OSError, ValueError, KeyError) as error:  # the hub's errors are of these kinds
         raise SettingError(
             f"The preset {found.name} does not tell how pixels are scaled: it has no readable "
-            f"{name} (of timm: no pretrained_cfg with an input_size)."
+            f"{name} with image_mean and image_std (of timm: no pretrained_cfg with an input_size)."
         ) from error
     factor = values.get("rescale_factor", 1 / 255) if values.get("do_rescale", True) else 1.0
     if not values.get("do_normalize", True):
         return factor, 0.0
-    mean, std = values["image_mean"], values["image_std"]
-    offset = tuple(-m / s for m, s in zip(mean, std, strict=True))
-    return tuple(factor / s for s in std), offset
+    return tuple(factor / std), tuple(-mean / std)
 
 
 def _scales_itself(found: Preset) -> bool:

@@ -17,7 +17,6 @@ from typing import Any
 import keras
 
 from kerasft.models.blocks import flatten_layers, share_name
-from kerasft.models.dials import DialedDropout
 from kerasft.models.families import SAME_FOR_ALL
 from kerasft.models.graph import flat, is_functional, nodes
 from kerasft.models.identity import settings_of
@@ -224,9 +223,7 @@ def _moves(operation: Any) -> str:
         if isinstance(layer, _UPDATED) and layer.trainable:
             return f"`{layer.name}` updates its statistics"
         draws = any(isinstance(v, keras.random.SeedGenerator) for v in vars(layer).values())
-        # A search may turn a rate of 0 up later: what is kept must lie below it.
-        dialed = isinstance(layer, DialedDropout)
-        if draws and (dialed or getattr(layer, share_name(layer), 1) != 0):
+        if draws and getattr(layer, share_name(layer), 1) != 0:
             return f"`{layer.name}` changes its inputs at random"
     return ""
 

@@ -54,8 +54,10 @@ class DialedDropout(keras.layers.Dropout):
     """
 
     def __init__(self, rate: float, **options: Any) -> None:
-        super().__init__(rate or 0.5, **options)  # for a rate of 0 Keras makes no seeds
-        self.rate, self.dial = rate, Dial(rate)
+        # With a rate of 0 Keras makes no seeds, and the layer would pass for deterministic; the
+        # dial may be turned up.
+        super().__init__(rate or 0.5, **options)
+        self.dial = Dial(rate)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Drops in training, and scales what is left."""

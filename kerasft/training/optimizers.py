@@ -13,10 +13,6 @@ from kerasft.models import Dial
 from kerasft.training.adam import FusedAdam
 from kerasft.training.rates import SGD, Lion, RMSprop
 
-# Biases, and the scales and shifts of normalization: decaying them pulls towards nothing useful.
-# Other vectors are left out whatever their name (`rates.ByDepth`).
-UNDECAYED = ["bias", "gamma", "beta"]
-
 
 @keras.saving.register_keras_serializable(package="kerasft")
 class Schedule(keras.optimizers.schedules.LearningRateSchedule):
@@ -119,5 +115,6 @@ def make_optimizer(config: Config, learning_rate: Any) -> Any:
     }
     optimizer = kinds[config.optimizer](**options)
     if config.weight_decay:
-        optimizer.exclude_from_weight_decay(var_names=UNDECAYED)
+        # Other vectors are left out by their shape (`rates.ByDepth`); those of attention have two.
+        optimizer.exclude_from_weight_decay(var_names=["bias"])
     return optimizer

@@ -14,7 +14,7 @@ import keras
 from kerasft.config import ConfigType
 from kerasft.data import Batches, Data
 from kerasft.data.batches import compiles_shapes
-from kerasft.models import kept_backbones
+from kerasft.models import building, kept_backbones
 from kerasft.training.phases import compile_model, make_batches
 
 WORTH = 1.1  # times faster than float32 from which on another format is chosen
@@ -83,12 +83,11 @@ def build_in_precision(
     Returns:
         The settings with the format that was chosen, and the model.
     """
-    # What was loaded for the choice need not be loaded again, unless adapters have changed it.
-    again = config.precision == "auto" and not config.lora_rank
-    with kept_backbones() if again else contextlib.nullcontext():
-        config = choose_precision(recipe, config, data, say)
+    if config.precision != "auto":
         with precision(config.precision):
             return config, recipe.build_model(config, data)
+    with building(config, kept_backbones()):  # what was loaded for the choice serves again
+        return build_in_precision(recipe, choose_precision(recipe, config, data, say), data, say)
 
 
 def _time(steps: dict[str, Callable[[], object]]) -> dict[str, float]:

@@ -22,7 +22,10 @@ class ByDepth:
         super().update_step(gradient, variable, rate)  # type: ignore[misc]
 
     def _use_weight_decay(self, variable: Any) -> bool:
-        """Leaves out every vector: families call the scales of their norms what they like."""
+        """Leaves out every vector: decaying scales and shifts pulls towards nothing useful.
+
+        By their shape, as families call the scales of their norms what they like.
+        """
         return len(variable.shape) > 1 and bool(super()._use_weight_decay(variable))  # type: ignore[misc]
 
 

@@ -69,9 +69,7 @@ def begun_settings(run: Run, kind: type[ConfigType], given: Config | None) -> Co
     """
     begun = from_dict(kind, run.config)
     now = {} if given is None else to_dict(anchored(given))
-    names = set() if given is None else set(changed_settings(given))
-    if given is not None and given.given != set(now):  # a copy has been given everything
-        names |= given.given
+    names = set() if given is None else {*changed_settings(given), *given.given}
     for name in sorted(names):
         value = now[name]
         before = getattr(begun, name)

@@ -138,7 +138,6 @@ def _check_possible(config: Config, tuner: str | None, space: keras_tuner.HyperP
             "`epochs` cannot be searched by hyperband, which gives every trial its epochs itself, "
             "--max-epochs at most: leave it out of the space."
         )
-
     if tuner == "hyperband" and (
         config.unfreeze_every or any(hp.name == "unfreeze_every" for hp in space.space)
     ):

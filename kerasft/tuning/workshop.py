@@ -8,7 +8,6 @@ their weights start anew.
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import json
 from collections.abc import Callable
@@ -21,7 +20,7 @@ import keras
 from kerasft.config import Config, ConfigType, to_dict
 from kerasft.data import Data
 from kerasft.errors import DataError
-from kerasft.models import DialedDropout, DialedL1L2, kept_backbones
+from kerasft.models import DialedDropout, DialedL1L2, building, kept_backbones
 from kerasft.models.blocks import flatten_layers
 from kerasft.models.identity import settings_of
 from kerasft.settings import settings
@@ -90,17 +89,13 @@ class Workshop:
         self, config: ConfigType, data: Data, say: Callable[[str], None]
     ) -> ConfigType:
         """Returns the settings with precision=auto replaced by what is fastest here."""
-        with self._building(config):
+        with building(config, self._backbones):
             return choose_precision(self.recipe, config, data, say)
-
-    def _building(self, config: Config) -> contextlib.AbstractContextManager[Any]:
-        """Surrounds building: adapters change a backbone, so a trial with them has one alone."""
-        return contextlib.nullcontext() if config.lora_rank else self._backbones
 
     def bench(self, config: Config, data: Data) -> Bench:
         """Returns a model as `build_model` gives it, on the bench of its structure."""
         keras.utils.set_random_seed(config.seed)
-        with self._building(config):
+        with building(config, self._backbones):
             fresh = self.recipe.build_model(config, data)
         key = structure(fresh, config)
         if key is None:

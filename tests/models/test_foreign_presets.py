@@ -79,6 +79,10 @@ def test_the_scaling_of_a_hugging_face_folder_is_that_of_its_processor(tmp_path)
     scale, offset = pixel_scaling(str(tmp_path))
     assert np.array(scale) * 255 + offset == pytest.approx((1 - np.array(mean)) / std)
     assert offset == pytest.approx(-np.array(mean) / std)
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps({"image_mean": mean}))
+    pixel_scaling.cache_clear()
+    with pytest.raises(SettingError, match="with image_mean and image_std"):
+        pixel_scaling(str(tmp_path))
 
 
 @pytest.mark.parametrize("family", ["inception", "convnext"])  # layers alone; sums written with +
