@@ -17,51 +17,13 @@ Names are imported when they are used, so that the command line starts without T
 
 from __future__ import annotations
 
+import ast
 import importlib
 import os
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-from kerasft.quiet import quiet_start
-
-if TYPE_CHECKING:
-    from kerasft.catalog import list_recipes, load_recipe
-    from kerasft.config import Config, ImageConfig, TextConfig
-    from kerasft.data import Data, Examples, Labels, Split, load_data, load_glyphs, prepare_data
-    from kerasft.errors import (
-        DamagedFileError,
-        DataError,
-        DivergedError,
-        KerasftError,
-        NetworkError,
-        NoTrialError,
-        ResourceError,
-        ResumeError,
-        SettingError,
-    )
-    from kerasft.insight import compare, diagnose, write_report
-    from kerasft.models import (
-        block_table,
-        describe_blocks,
-        find_blocks,
-        freeze,
-        head,
-        image_features,
-        load_backbone,
-        text_features,
-    )
-    from kerasft.runs import Run, list_runs, load_run
-    from kerasft.serving import export
-    from kerasft.settings import setting
-    from kerasft.training import (
-        climb_ladder,
-        compile_model,
-        evaluate,
-        find_learning_rate,
-        fit,
-        load_model,
-        predict,
-    )
-    from kerasft.tuning import Search, Trial, load_search, tune
+from kerasft.tensorflow_log import quiet_tensorflow
 
 __version__ = "0.1.0"
 
@@ -69,55 +31,19 @@ __version__ = "0.1.0"
 # variable once, at its import. A user who has set it is left alone.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
-_HOMES = {
-    "kerasft.catalog": ("list_recipes", "load_recipe"),
-    "kerasft.config": ("Config", "ImageConfig", "TextConfig"),
-    "kerasft.data": (
-        "Data",
-        "Examples",
-        "Labels",
-        "Split",
-        "load_data",
-        "load_glyphs",
-        "prepare_data",
-    ),
-    "kerasft.errors": (
-        "DamagedFileError",
-        "DataError",
-        "DivergedError",
-        "KerasftError",
-        "NetworkError",
-        "NoTrialError",
-        "ResourceError",
-        "ResumeError",
-        "SettingError",
-    ),
-    "kerasft.insight": ("compare", "diagnose", "write_report"),
-    "kerasft.models": (
-        "block_table",
-        "describe_blocks",
-        "find_blocks",
-        "freeze",
-        "head",
-        "image_features",
-        "load_backbone",
-        "text_features",
-    ),
-    "kerasft.runs": ("Run", "list_runs", "load_run"),
-    "kerasft.serving": ("export",),
-    "kerasft.settings": ("setting",),
-    "kerasft.training": (
-        "climb_ladder",
-        "compile_model",
-        "evaluate",
-        "find_learning_rate",
-        "fit",
-        "load_model",
-        "predict",
-    ),
-    "kerasft.tuning": ("Search", "Trial", "load_search", "tune"),
-}
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+def _read_stub() -> dict[str, str]:
+    """Return the module of every public name, from the imports of `__init__.pyi`."""
+    stub = ast.parse(Path(__file__).with_suffix(".pyi").read_bytes())
+    return {
+        alias.name: str(statement.module)
+        for statement in stub.body
+        if isinstance(statement, ast.ImportFrom)
+        for alias in statement.names
+    }
+
+
+_HOME_OF = _read_stub()
 __all__ = sorted(["__version__", *_HOME_OF])
 
 
@@ -125,7 +51,7 @@ def __getattr__(name: str) -> Any:
     """Imports a public name on first use (PEP 562)."""
     if name not in _HOME_OF:
         raise AttributeError(f"module 'kerasft' has no attribute {name!r}")
-    with quiet_start():  # many of them import Keras
+    with quiet_tensorflow():  # many of them import Keras
         value = getattr(importlib.import_module(_HOME_OF[name]), name)
     globals()[name] = value
     return value

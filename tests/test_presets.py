@@ -6,7 +6,7 @@ import time
 import pytest
 
 from kerasft.errors import NetworkError, SettingError
-from kerasft.presets import builtin_presets, folder_fingerprint, resolve
+from kerasft.presets.resolve import builtin_presets, folder_fingerprint, resolve
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ def find_lr(module: ModuleType, config: Config, steps: int, output: str) -> None
         import kerasft
         from kerasft.insight import plot_rates
 
-        say = (lambda line: None) if wants("quiet") else lambda line: click.echo(line, err=True)
-        curves = kerasft.find_learning_rate(module, config, steps=steps, say=say)
+        log = (lambda line: None) if wants("quiet") else lambda line: click.echo(line, err=True)
+        curves = kerasft.find_learning_rate(module, config, steps=steps, log=log)
         plot_rates(curves, output)
     rates = {curve.phase: curve.valley for curve in curves}
     if wants("json"):
@@ -31,7 +31,7 @@ def find_lr(module: ModuleType, config: Config, steps: int, output: str) -> None
         click.echo(rates["main"])
     else:
         from kerasft.insight import fit_command
-        from kerasft.training.provenance import describe_recipe
+        from kerasft.runs.provenance import describe_recipe
 
         found = {"learning_rate": rates["main"]}
         if "head" in rates:

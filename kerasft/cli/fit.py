@@ -56,13 +56,13 @@ def _fit_several(
     module: ModuleType, config: Config, seeds: int, options: dict[str, Any], *, ladder: bool
 ) -> None:
     """Fits with several seeds, or step by step from the simplest model."""
-    rungs: list[Any] = []
+    steps: list[Any] = []
     with working():
         import kerasft
 
         if ladder:
-            rungs = kerasft.climb_ladder(module, config, **options)
-            runs = [rung.run for rung in rungs if rung.run is not None]
+            steps = kerasft.compare_baselines(module, config, **options)
+            runs = [step.run for step in steps if step.run is not None]
         else:
             several = [config, *(replace(config, seed=config.seed + n) for n in range(1, seeds))]
             runs = [kerasft.fit(module, one, **options) for one in several]
@@ -72,10 +72,10 @@ def _fit_several(
     elif wants("json"):
         compared = kerasft.compare(runs)
         print_json({"runs": [describe(run) for run in runs], "comparison": compared,
-                    "ladder": [vars(rung) | {"run": rung.run and rung.run.path}
-                               for rung in rungs]})  # fmt: skip
+                    "ladder": [vars(step) | {"run": step.run and step.run.path}
+                               for step in steps]})  # fmt: skip
     elif ladder:
-        _print_ladder(rungs, config.task)
+        _print_ladder(steps, config.task)
     else:
         _print_seeds(runs, config.task)
 
@@ -97,14 +97,14 @@ def _print_seeds(runs: list[Any], task: str) -> None:
     print_facts({"next": f"kerasft diagnose {shlex.join(paths)}"})
 
 
-def _print_ladder(rungs: list[Any], task: str) -> None:
+def _print_ladder(steps: list[Any], task: str) -> None:
     name = main_metrics(task)[0]
-    rows = [(rung.name, rung.score, rung.parameters, rung.seconds, rung.verdict) for rung in rungs]
+    rows = [(step.name, step.score, step.parameters, step.seconds, step.verdict) for step in steps]
     heads = ("step", f"validation {name}", "trained", "seconds", "")
     print_table(heads, rows)
-    for rung in [rung for rung in rungs if rung.kept and rung.run is not None][-1:]:
-        path = str(rung.run.path)
-        test = score_line(task, rung.run.metrics["test"]) if rung.test is not None else None
+    for step in [step for step in steps if step.kept and step.run is not None][-1:]:
+        path = str(step.run.path)
+        test = score_line(task, step.run.metrics["test"]) if step.test is not None else None
         print_facts({"test": test, "run": path, "next": f"kerasft diagnose {shlex.quote(path)}"})
 
 

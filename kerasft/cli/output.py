@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from kerasft.words import shown
+from kerasft.formatting import shown
 
 
 def print_json(value: Any) -> None:

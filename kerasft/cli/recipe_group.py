@@ -18,8 +18,8 @@ from kerasft.cli.options import (
     write_grouped_options,
 )
 from kerasft.config import Config, ImageConfig, TextConfig
-from kerasft.quiet import quiet_start
 from kerasft.settings import settings
+from kerasft.tensorflow_log import quiet_tensorflow
 
 Action = Callable[..., None]
 
@@ -102,7 +102,7 @@ class RecipeGroup(SharedGroup):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Imports a recipe and makes its command."""
-        with quiet_start():  # a recipe of the user's own may import Keras at its top
+        with quiet_tensorflow():  # a recipe of the user's own may import Keras at its top
             module = catalog.load_recipe(cmd_name)
         return RecipeCommand(cmd_name, module, self.action, self.make_options())
 

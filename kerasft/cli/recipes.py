@@ -13,8 +13,8 @@ from kerasft.cli.options import SharedOptions, limits, setting_groups, wants
 from kerasft.cli.output import print_facts, print_json, print_table, shown
 from kerasft.config import Config
 from kerasft.errors import SettingError
-from kerasft.quiet import quiet_start
 from kerasft.settings import settings
+from kerasft.tensorflow_log import quiet_tensorflow
 
 
 @click.command("list", cls=SharedOptions)
@@ -58,7 +58,7 @@ def _is_offline(dataset: str, preset: str) -> bool:
 def show_command(recipe: str) -> None:
     """Show what a RECIPE does and its settings."""
     found = catalog.find_recipe(recipe)
-    with quiet_start():
+    with quiet_tensorflow():
         config: type[Config] = catalog.load_recipe(recipe).Config
     items = settings(config)
     if wants("json"):

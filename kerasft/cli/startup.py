@@ -9,9 +9,9 @@ from types import ModuleType
 from typing import Any
 
 from kerasft.config import Config
-from kerasft.datasets import check_dataset
-from kerasft.presets import resolve
-from kerasft.quiet import quiet_start
+from kerasft.dataset_lookup import check_dataset
+from kerasft.presets.resolve import resolve
+from kerasft.tensorflow_log import quiet_tensorflow
 
 
 def check_sources(module: ModuleType, config: Config) -> None:
@@ -37,7 +37,7 @@ def _names(function: Callable[..., Any]) -> set[str]:
 
 def start_keras() -> None:
     """Imports Keras and its backend; their start-up notices are kept from the user."""
-    with quiet_start():
+    with quiet_tensorflow():
         import keras  # noqa: F401
 
 

@@ -14,7 +14,7 @@ from kerasft.cli.output import print_facts, print_json
 from kerasft.cli.recipe_group import RecipeGroup
 from kerasft.cli.startup import check_sources, working
 from kerasft.config import Config
-from kerasft.words import shown
+from kerasft.formatting import shown
 
 _FEW = 20  # trials below which what matters is a hint
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}

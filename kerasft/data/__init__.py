@@ -11,19 +11,19 @@ batches       the order of an epoch (ragged: rows of different length)
 streams       batches on their way into TensorFlow
 """
 
+from kerasft.data.arrays import allocate
 from kerasft.data.audit import summarize
 from kerasft.data.batches import Batches, class_weights, text_lengths
 from kerasft.data.examples import Data, Examples, Labels, Split
+from kerasft.data.glyph_batches import load_glyphs
 from kerasft.data.inputs import check_pairs, read_inputs
 from kerasft.data.labels import encode
-from kerasft.data.memory import allocate
 from kerasft.data.mixing import make_mix
 from kerasft.data.preparation import load_data, prepare_data, prepare_inputs, prepare_split
 from kerasft.data.ragged import Ragged
-from kerasft.data.rendered import load_glyphs
 from kerasft.data.sources import read_dataset
 from kerasft.data.splits import make_splits
-from kerasft.data.streams import stream
+from kerasft.data.tf_dataset import stream
 
 __all__ = [
     "Batches",

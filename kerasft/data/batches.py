@@ -8,9 +8,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerasft.data.bucket_widths import COUNT, MULTIPLE, plan_widths
 from kerasft.data.mixing import Mix
 from kerasft.data.ragged import Ragged
-from kerasft.data.widths import COUNT, MULTIPLE, plan_widths
 
 CHUNK = 50  # batches whose texts are sorted by length together, as Hugging Face's group_by_length
 

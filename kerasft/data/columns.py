@@ -11,7 +11,7 @@ from kerasft.config import Config, ImageConfig
 from kerasft.data.examples import Examples
 from kerasft.data.images import image_extensions
 from kerasft.data.labels import class_name
-from kerasft.data.names import own_setting
+from kerasft.data.split_names import own_setting
 from kerasft.data.tables import Table, is_empty
 from kerasft.errors import DataError, SettingError, did_you_mean
 from kerasft.paths import expanded

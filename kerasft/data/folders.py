@@ -10,7 +10,7 @@ from pathlib import Path
 from kerasft.config import Config, ImageConfig
 from kerasft.data.examples import Examples
 from kerasft.data.images import image_extensions
-from kerasft.data.names import is_split_name, match_splits, named_splits
+from kerasft.data.split_names import is_split_name, match_splits, named_splits
 from kerasft.errors import DataError, SettingError
 
 _NOT_DATA = ("__MACOSX",)

@@ -16,8 +16,8 @@ import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from kerasft.config import ImageConfig
+from kerasft.data.arrays import allocate
 from kerasft.data.examples import Examples
-from kerasft.data.memory import allocate
 from kerasft.errors import DataError, ResourceError
 
 # Formats that Pillow names but cannot decode by itself, or that are no pictures.

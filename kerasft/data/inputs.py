@@ -11,7 +11,7 @@ from kerasft.data.columns import origins, read_inputs_of
 from kerasft.data.examples import Examples
 from kerasft.data.folders import scan_images
 from kerasft.data.tables import read_table
-from kerasft.datasets import TABLE_EXTENSIONS
+from kerasft.dataset_lookup import TABLE_EXTENSIONS
 from kerasft.errors import DataError
 from kerasft.paths import expanded
 

@@ -9,9 +9,9 @@ from kerasft.data.builtin import read_digits, read_tickets
 from kerasft.data.columns import describe_columns, table_examples
 from kerasft.data.examples import Examples
 from kerasft.data.folders import holds_folders_only, holds_images, read_folder, visible_folders
-from kerasft.data.names import ALIASES, is_split_name, match_splits, named_splits
+from kerasft.data.split_names import ALIASES, is_split_name, match_splits, named_splits
 from kerasft.data.tables import Table, read_table
-from kerasft.datasets import POSSIBLE, TABLE_EXTENSIONS, check_dataset
+from kerasft.dataset_lookup import POSSIBLE, TABLE_EXTENSIONS, check_dataset
 from kerasft.errors import DataError
 from kerasft.paths import expanded
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -12,60 +11,10 @@ import numpy as np
 from kerasft.config import TextConfig
 from kerasft.data.batches import trim_texts
 from kerasft.data.examples import Examples
-from kerasft.errors import DataError, SettingError
-from kerasft.presets import resolve
+from kerasft.errors import DataError
+from kerasft.presets.tokenizers import length_graph, load_preprocessor, token_graph
 
 _ROWS = 256  # texts tokenised at once
-
-
-def load_preprocessor(config: TextConfig) -> Any:
-    """Returns the preset's tokenizer and packer, a `keras_hub.models.TextClassifierPreprocessor`.
-
-    Args:
-        config: Its `preset` and `sequence_length` are used.
-
-    Raises:
-        SettingError: The preset has no tokenizer.
-    """
-    arguments = resolve(config.preset).location, config.sequence_length
-    if not _is_alive(_load(*arguments)):
-        for kept in (_load, _token_graph, _length_graph):
-            kept.cache_clear()
-    return _load(*arguments)
-
-
-def _is_alive(preprocessor: Any) -> bool:
-    """Tells whether a kept tokenizer still works.
-
-    TensorFlow drops the vocabulary of a SentencePiece tokenizer when seeds are set: its operation
-    owns it, and `tf.random.set_seed` forgets operations.
-    """
-    import tensorflow as tf
-
-    try:
-        _token_graph(preprocessor, 1)(tf.constant([""]))
-    except tf.errors.NotFoundError:
-        return False
-    return True
-
-
-@functools.lru_cache(maxsize=8)
-def _load(location: str, sequence_length: int) -> Any:
-    import keras_hub
-
-    kind = keras_hub.models.TextClassifierPreprocessor
-    try:
-        return kind.from_preset(location, sequence_length=sequence_length)
-    except (ValueError, FileNotFoundError):
-        pass  # the family has none, or the preset has no tokenizer: the next line tells
-    try:
-        from kerasft.data.prompts import from_tokenizer
-
-        return from_tokenizer(location, sequence_length)
-    except (ValueError, FileNotFoundError) as error:
-        raise SettingError(
-            f"`preset` must be of a text model with a tokenizer. {location} has none."
-        ) from error
 
 
 def prepare_texts(config: TextConfig, examples: Examples) -> dict[str, np.ndarray]:
@@ -84,7 +33,7 @@ def prepare_texts(config: TextConfig, examples: Examples) -> dict[str, np.ndarra
         DataError: An input is not text.
     """
     segments = _segments(examples)
-    batches = _in_graph(segments, _token_graph(load_preprocessor(config), len(segments)))
+    batches = _in_graph(segments, token_graph(load_preprocessor(config), len(segments)))
     if not batches:
         raise DataError("There are no texts to prepare.")
     x = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
@@ -129,40 +78,6 @@ def _in_graph(segments: tuple[np.ndarray, ...], graph: Any) -> list[dict[str, np
         return list(pool.map(run, starts))
 
 
-@functools.lru_cache(maxsize=16)
-def _token_graph(preprocessor: Any, count: int) -> Any:
-    """Returns the graph from `count` columns of strings to the arrays of the model.
-
-    Outside a graph KerasHub takes its Python path, which is slower and not what is served.
-    """
-
-    def tokens(*texts: Any) -> Any:
-        # By keyword: two positional texts would be taken for inputs and labels.
-        return preprocessor(x=texts if len(texts) > 1 else texts[0])
-
-    return _function(tokens, count)
-
-
-@functools.lru_cache(maxsize=16)
-def _length_graph(tokenizer: Any, count: int) -> Any:
-    """Returns the graph from `count` columns of strings to their numbers of tokens."""
-
-    def lengths(*texts: Any) -> Any:
-        import tensorflow as tf
-
-        return {"length": tf.add_n([tokenizer(text).row_lengths() for text in texts])}
-
-    return _function(lengths, count)
-
-
-def _function(function: Any, count: int) -> Any:
-    import tensorflow as tf
-
-    signature = [tf.TensorSpec([None], tf.string)] * count
-    graph = tf.function(function, input_signature=signature, autograph=False)
-    return graph.get_concrete_function()
-
-
 def count_truncated(config: TextConfig, examples: Examples, x: dict[str, np.ndarray]) -> int:
     """Returns how many texts were cut at `sequence_length`.
 
@@ -184,8 +99,8 @@ def count_truncated(config: TextConfig, examples: Examples, x: dict[str, np.ndar
     segments = _segments(examples.select(full))
     count = len(segments)
     empty = tuple(np.array([b""], dtype=object) for _ in range(count))
-    (row,) = _in_graph(empty, _token_graph(preprocessor, count))
+    (row,) = _in_graph(empty, token_graph(preprocessor, count))
     special = np.count_nonzero(row.get("padding_mask", row["token_ids"]))
-    batches = _in_graph(segments, _length_graph(preprocessor.tokenizer, count))
+    batches = _in_graph(segments, length_graph(preprocessor.tokenizer, count))
     lengths = np.concatenate([batch["length"] for batch in batches])
     return int(np.count_nonzero(lengths + special > config.sequence_length))

@@ -5,30 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from kerasft.insight import rules_data, rules_fit, rules_rate
+from kerasft.insight import rules
 from kerasft.insight.commands import fit_command
 from kerasft.insight.facts import Facts, read_facts
-from kerasft.insight.findings import Finding
+from kerasft.insight.rules.findings import Finding
 from kerasft.runs import Run
 
 # In order of importance: what makes every other number meaningless, then the learning rate, then
 # how well the model fits, then what the data allow.
 RULES: tuple[Callable[[Facts], Finding | None], ...] = (
-    rules_data.leakage,
-    rules_rate.diverged,
-    rules_fit.over_regularized,
-    rules_fit.batch_norm,
-    rules_rate.learning_rate_too_high,
-    rules_rate.learning_rate_too_low,
-    rules_fit.no_signal,
-    rules_data.imbalance,
-    rules_data.truncated,
-    rules_fit.collapsed,
-    rules_fit.overfitting,
-    rules_rate.stopped_too_early,
-    rules_fit.underfitting,
-    rules_data.validation_too_small,
-    rules_rate.trained_too_long,
+    rules.data.leakage,
+    rules.rate.diverged,
+    rules.fit.over_regularized,
+    rules.fit.batch_norm,
+    rules.rate.learning_rate_too_high,
+    rules.rate.learning_rate_too_low,
+    rules.fit.no_signal,
+    rules.data.imbalance,
+    rules.data.truncated,
+    rules.fit.collapsed,
+    rules.fit.overfitting,
+    rules.rate.stopped_too_early,
+    rules.fit.underfitting,
+    rules.data.validation_too_small,
+    rules.rate.trained_too_long,
 )
 
 
@@ -110,7 +110,7 @@ def _describe(facts: Facts, finding: Finding) -> dict[str, Any]:
 
 def clearly_wrong(facts: Facts) -> Finding | None:
     """Returns what a training in progress shows beyond doubt, or None."""
-    for rule in (rules_rate.diverged, rules_rate.learning_rate_too_high):
+    for rule in (rules.rate.diverged, rules.rate.learning_rate_too_high):
         finding = rule(facts)
         if finding is not None:
             return finding

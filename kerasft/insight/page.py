@@ -6,7 +6,7 @@ import html
 from collections.abc import Sequence
 from typing import Any
 
-from kerasft.words import shown
+from kerasft.formatting import shown
 
 _STYLE = """
 :root { --ink: #1d2329; --soft: #5d6874; --line: #d9dee3; --paper: #ffffff; --card: #f5f7f9;

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from kerasft.formatting import number, shown
 from kerasft.insight import charts
 from kerasft.insight.diagnosis import diagnose
 from kerasft.insight.facts import Facts, read_facts
 from kerasft.insight.intervals import score_interval
 from kerasft.insight.page import escape, figure, folded, page, paragraph, section, table
 from kerasft.runs import Run, write_text
-from kerasft.words import number, shown
 
 _CURVES = {
     "classification": ("loss", "accuracy", "f1", "learning_rate"),

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from kerasft.formatting import shown
 from kerasft.insight import charts
 from kerasft.insight.page import escape, figure, page, paragraph, section, table
 from kerasft.insight.searches import draw_objective, draw_parallel, draw_setting, importance
 from kerasft.runs import write_text
-from kerasft.words import shown
 
 
 def search_report(

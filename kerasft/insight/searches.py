@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from kerasft.formatting import shown
 from kerasft.insight import charts
-from kerasft.words import shown
 
 _LEAST = 5  # completed trials, below which an importance would be chance
 

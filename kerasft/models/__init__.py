@@ -1,13 +1,13 @@
-"""Backbones, their blocks, heads and objectives."""
+"""Backbones, their blocks, freezing, heads and objectives."""
 
 from kerasft.models.augmentation import augment
-from kerasft.models.backbones import building, kept_backbones, load_backbone, pixel_scaling
-from kerasft.models.blocks import Block, block_rows, block_table, find_blocks, freeze
-from kerasft.models.cut import Cut
+from kerasft.models.backbones import BackboneCache, building, load_backbone
+from kerasft.models.blocks import Block, block_rows, block_table, find_blocks
 from kerasft.models.depth import describe_blocks
-from kerasft.models.dials import Dial, DialedDropout, DialedL1L2
+from kerasft.models.freezing import changing_weights, freeze
 from kerasft.models.heads import head, image_features, pool_tokens, text_features
 from kerasft.models.lora import add_adapters, merge_adapters
+from kerasft.models.mutable_scalars import MutableDropout, MutableL1L2, MutableScalar
 from kerasft.models.objective import (
     DIRECTIONS,
     DataLoss,
@@ -19,30 +19,29 @@ from kerasft.models.objective import (
 
 __all__ = [
     "DIRECTIONS",
+    "BackboneCache",
     "Block",
-    "Cut",
     "DataLoss",
-    "Dial",
-    "DialedDropout",
-    "DialedL1L2",
     "MacroScore",
+    "MutableDropout",
+    "MutableL1L2",
+    "MutableScalar",
     "add_adapters",
     "augment",
     "block_rows",
     "block_table",
     "building",
+    "changing_weights",
     "choose_monitor",
     "describe_blocks",
     "find_blocks",
     "freeze",
     "head",
     "image_features",
-    "kept_backbones",
     "load_backbone",
     "make_loss",
     "make_metrics",
     "merge_adapters",
-    "pixel_scaling",
     "pool_tokens",
     "text_features",
 ]

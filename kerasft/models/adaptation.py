@@ -13,9 +13,10 @@ import numpy as np
 
 from kerasft.config import Config, TextConfig
 from kerasft.errors import SettingError
-from kerasft.models.blocks import Block, find_blocks, flatten_layers, set_trainable, share_name
-from kerasft.models.dials import Dial, DialedL1L2
+from kerasft.models.blocks import Block, find_blocks, flatten_layers
+from kerasft.models.freezing import set_trainable, share_name
 from kerasft.models.lora import add_adapters
+from kerasft.models.mutable_scalars import MutableL1L2, MutableScalar
 
 # KerasHub's, with layers that leave paths out.
 _WITH_DEPTH = ("EfficientNet", "SwinTransformer", "MiT")
@@ -103,7 +104,7 @@ def penalize(part: keras.Model, config: Config) -> None:
     """
     anchored = config.pretrained_l2 > 0
     wanted = anchored or config.backbone_l1 or config.backbone_l2
-    shared = DialedL1L2(config.backbone_l1, config.backbone_l2) if wanted else None
+    shared = MutableL1L2(config.backbone_l1, config.backbone_l2) if wanted else None
     for layer in _layers(find_blocks(part)):
         for variable in layer.weights:
             if variable.name in _KERNELS:
@@ -111,7 +112,7 @@ def penalize(part: keras.Model, config: Config) -> None:
                 variable.regularizer = NearPretrained(config, variable) if near else shared
 
 
-class NearPretrained(DialedL1L2):
+class NearPretrained(MutableL1L2):
     """A penalty that also grows with the distance of a kernel from its pretrained values.
 
     L2-SP of Li, Grandvalet and Davoine 2018 (arXiv 1802.01483), who found 0.01 to 1 (of half the
@@ -122,11 +123,11 @@ class NearPretrained(DialedL1L2):
         kernel: Holds its pretrained values now.
     """
 
-    dials = (*DialedL1L2.dials, "distance")
+    scalars = (*MutableL1L2.scalars, "distance")
 
     def __init__(self, config: Config, kernel: Any) -> None:
         super().__init__(config.backbone_l1, config.backbone_l2)
-        self.distance = Dial(config.pretrained_l2)
+        self.distance = MutableScalar(config.pretrained_l2)
         values = np.array(keras.ops.convert_to_numpy(kernel), "float32")
         self.pretrained = keras.Variable(values, trainable=False)
 

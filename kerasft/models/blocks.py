@@ -17,10 +17,7 @@ from typing import Any
 import keras
 
 from kerasft.errors import SettingError
-from kerasft.models.families import UNUSED, block_outputs, opened
-
-# How layers name the share of what they drop: Dropout, and layers of residual paths.
-_SHARES = ("rate", "drop_prob", "drop_path_rate")
+from kerasft.models.families import block_outputs, functional_graph
 
 
 @dataclass(frozen=True)
@@ -69,7 +66,7 @@ def find_blocks(model: keras.Model) -> tuple[Block, ...]:
     for layer in model.layers:
         if getattr(layer, "depth_blocks", None):
             return tuple(layer.depth_blocks)
-    return _cut(opened(model), block_outputs(model))
+    return _cut(functional_graph(model), block_outputs(model))
 
 
 def _cut(backbone: keras.Model, outputs: dict[str, Any]) -> tuple[Block, ...]:
@@ -83,7 +80,7 @@ def _cut(backbone: keras.Model, outputs: dict[str, Any]) -> tuple[Block, ...]:
     return tuple(Block(name, tuple(layers)) for name, layers in blocks)
 
 
-def body(backbone: keras.Model, output: Any) -> keras.Model:
+def trunk(backbone: keras.Model, output: Any) -> keras.Model:
     """Returns the part of a backbone that computes `output`, with its blocks attached.
 
     What the output does not need (BERT's pooler under mean pooling) is left out: it would count
@@ -93,7 +90,7 @@ def body(backbone: keras.Model, output: Any) -> keras.Model:
         backbone: As `load_backbone` gives it.
         output: A tensor of `families.opened`.
     """
-    part = keras.Model(opened(backbone).input, output, name="backbone")
+    part = keras.Model(functional_graph(backbone).input, output, name="backbone")
     needed = {id(layer) for layer in part.layers}
     part.depth_blocks = tuple(
         Block(block.name, tuple(layer for layer in block.layers if id(layer) in needed))
@@ -116,85 +113,6 @@ def find_backbone(model: keras.Model) -> keras.Model:
     raise SettingError(
         "The model has no backbone that `image_features` or `text_features` took in."
     )
-
-
-def freeze(
-    backbone: keras.Model, trainable_blocks: int, *, freeze_batch_norm: bool = False
-) -> None:
-    """Freezes a backbone by depth; call it before compiling.
-
-    Frozen BatchNormalization runs in inference mode, with its pretrained statistics, and Dropout in
-    frozen blocks is off.
-
-    Args:
-        backbone: A KerasHub backbone, or a model with one inside.
-        trainable_blocks: 0 trains nothing of it, n the last n blocks, -1 all.
-        freeze_batch_norm: Keeps BatchNormalization frozen in trained blocks too, which is
-            safer with small batches and little data.
-
-    Raises:
-        SettingError: There are fewer blocks than asked for.
-
-    Example:
-        >>> backbone = load_backbone("package:kerasft/assets/resnet_glyphs")
-        >>> freeze(backbone, 1)
-        >>> [block.trained_parameters > 0 for block in find_blocks(backbone)]
-        [False, False, True]
-    """
-    blocks = find_blocks(backbone)
-    if not -1 <= trainable_blocks <= len(blocks):
-        raise SettingError(
-            f"`trainable_blocks` must be at most {len(blocks)} for {type(backbone).__name__} "
-            f"({', '.join(block.name for block in blocks)}). "
-            f"Received: trainable_blocks={trainable_blocks}. Use -1 to train all."
-        )
-    first = 0 if trainable_blocks == -1 else len(blocks) - trainable_blocks
-    set_trainable(backbone, True)  # a frozen parent would hide the flags of its layers
-    for index, block in enumerate(blocks):
-        for layer in block.layers:
-            set_trainable(layer, index >= first)
-            hold_still(layer, index < first)
-            for variable in layer.weights:
-                if variable.name in UNUSED:
-                    variable.trainable = False
-            if freeze_batch_norm:
-                for inner in flatten_layers(layer):
-                    if isinstance(inner, keras.layers.BatchNormalization):
-                        inner.trainable = False
-
-
-def set_trainable(layer: keras.layers.Layer, value: bool) -> None:
-    """Sets the flag of a layer, and of all layers and weights inside it.
-
-    Keras on TensorFlow ignores a flag that a layer has already: what is inside would keep its own.
-    """
-    for inner in flatten_layers(layer):
-        inner.trainable = value
-        for variable in inner._trainable_variables:  # not the statistics of BatchNormalization
-            variable.trainable = value
-
-
-def hold_still(layer: keras.layers.Layer, still: bool) -> None:
-    """Switches the Dropout inside a layer off while it is frozen, or on again.
-
-    Keras leaves Dropout and StochasticDepth of frozen layers on in training: noise on features
-    that nothing can adapt to, and that must be computed anew in every epoch. Switch before
-    compiling: a traced graph goes on as it was.
-    """
-    for inner in flatten_layers(layer):
-        name = share_name(inner)
-        share = getattr(inner, name, None)
-        if still and isinstance(share, float) and share:
-            inner.share_when_trained = share
-            setattr(inner, name, 0.0)
-        elif not still and hasattr(inner, "share_when_trained"):
-            setattr(inner, name, inner.share_when_trained)
-            del inner.share_when_trained
-
-
-def share_name(layer: keras.layers.Layer) -> str:
-    """Returns how a layer names the share of what it drops, empty where it drops nothing."""
-    return next((name for name in _SHARES if hasattr(layer, name)), "")
 
 
 def flatten_layers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:

@@ -7,9 +7,9 @@ from typing import Any
 import keras
 
 from kerasft.models.blocks import find_blocks
-from kerasft.models.cut import work_of
-from kerasft.models.families import block_outputs, opened
+from kerasft.models.families import block_outputs, functional_graph
 from kerasft.models.graph import replay
+from kerasft.models.work import work_of
 
 
 def describe_blocks(backbone: keras.Model, image_size: int | None = None) -> list[dict[str, Any]]:
@@ -33,7 +33,7 @@ def describe_blocks(backbone: keras.Model, image_size: int | None = None) -> lis
         >>> [row["block"] for row in describe_blocks(backbone)]
         ['P2', 'P3', 'P4']
     """
-    graph, blocks = opened(backbone), find_blocks(backbone)
+    graph, blocks = functional_graph(backbone), find_blocks(backbone)
     ends = list(block_outputs(backbone).values())
     inputs = [_concrete(tensor, image_size) for tensor in graph.inputs]
     made = replay(keras.Model(graph.inputs, [*ends, *keras.tree.flatten(graph.output)]), inputs)

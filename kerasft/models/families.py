@@ -31,7 +31,7 @@ UNUSED = ("mask_token", "reverse_embeddings")
 SAME_FOR_ALL = ("RelativeEmbedding",)
 
 
-def opened(backbone: keras.Model) -> keras.Model:
+def functional_graph(backbone: keras.Model) -> keras.Model:
     """Returns the same computation as a graph in which every block is a layer of its own.
 
     It shares the layers; most backbones are such a graph already. Called again it is the same.

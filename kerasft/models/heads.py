@@ -8,15 +8,15 @@ import keras
 
 from kerasft.config import Config, ImageConfig, TextConfig
 from kerasft.data import Labels
-from kerasft.data.texts import load_preprocessor
 from kerasft.errors import SettingError
 from kerasft.models.adaptation import adapt
 from kerasft.models.augmentation import augment
-from kerasft.models.backbones import DEFAULT_SCALING, pixel_scaling
-from kerasft.models.blocks import body
-from kerasft.models.dials import DialedDropout, DialedL1L2
-from kerasft.models.families import has_class_token, is_decoder, opened
-from kerasft.models.words import mask_words
+from kerasft.models.blocks import trunk
+from kerasft.models.families import functional_graph, has_class_token, is_decoder
+from kerasft.models.mutable_scalars import MutableDropout, MutableL1L2
+from kerasft.models.word_dropout import mask_words
+from kerasft.presets.pixel_scaling import DEFAULT_SCALING, pixel_scaling
+from kerasft.presets.tokenizers import load_preprocessor
 
 
 def image_features(backbone: keras.Model, config: ImageConfig) -> tuple[Any, Any]:
@@ -35,7 +35,7 @@ def image_features(backbone: keras.Model, config: ImageConfig) -> tuple[Any, Any
         SettingError: The backbone is not made for images, or for those of another size.
     """
     size = config.image_size
-    graph = opened(backbone)
+    graph = functional_graph(backbone)
     if len(graph.inputs) != 1 or len(graph.inputs[0].shape) != 4:
         raise SettingError(
             f"`preset` must be of an image model. Received: {config.preset}, whose inputs are "
@@ -64,7 +64,7 @@ def image_features(backbone: keras.Model, config: ImageConfig) -> tuple[Any, Any
 
 
 def _part(backbone: keras.Model, output: Any, config: Config) -> keras.Model:
-    part = body(backbone, output)
+    part = trunk(backbone, output)
     adapt(part, config)
     return part
 
@@ -113,7 +113,7 @@ def text_features(backbone: keras.Model, config: TextConfig) -> tuple[Any, Any]:
             f"`sequence_length` must be at most {longest} for {type(backbone).__name__} of "
             f"{config.preset}. Received: sequence_length={config.sequence_length}."
         )
-    graph = opened(backbone)
+    graph = functional_graph(backbone)
     inputs = {
         name: keras.Input((None,), dtype=tensor.dtype, name=name)
         for name, tensor in graph.input.items()
@@ -178,10 +178,10 @@ def head(features: Any, config: Config, labels: Labels) -> Any:
     Returns:
         Shape (batch, classes), or (batch, 1) for regression; always float32.
     """
-    x = DialedDropout(config.dropout, name="dropout", dtype="float32")(features)
+    x = MutableDropout(config.dropout, name="dropout", dtype="float32")(features)
     penalty = None
     if config.kernel_l1 or config.kernel_l2:
-        penalty = DialedL1L2(config.kernel_l1, config.kernel_l2)
+        penalty = MutableL1L2(config.kernel_l1, config.kernel_l2)
     x = keras.layers.Dense(
         labels.num_outputs, kernel_regularizer=penalty, name="head", dtype="float32"
     )(x)

@@ -15,10 +15,10 @@ from kerasft.catalog import load_recipe
 from kerasft.config import ImageConfig, TextConfig
 from kerasft.data import Labels
 from kerasft.errors import SettingError
+from kerasft.evaluation.load import Loaded, load_model
 from kerasft.models import merge_adapters
 from kerasft.runs import Run, load_run, write_json
 from kerasft.serving.preset import write_preset
-from kerasft.training import Loaded, load_model
 
 FORMATS = ("saved_model", "preset")
 
@@ -150,7 +150,7 @@ def serving_function(loaded: Loaded) -> tuple[Any, list[Any], list[Any]]:
         return serve_images, [tf.TensorSpec([None], tf.string, "bytes")], [model]
     if not isinstance(loaded.config, TextConfig):
         raise SettingError("Only recipes with an ImageConfig or a TextConfig can be exported.")
-    from kerasft.data.texts import load_preprocessor
+    from kerasft.presets.tokenizers import load_preprocessor
 
     preprocessor = load_preprocessor(loaded.config)
     # The archive must own its vocabulary tables; in the graph it would be built too late.

@@ -9,8 +9,8 @@ import keras
 
 from kerasft.config import ImageConfig, TextConfig
 from kerasft.errors import SettingError
+from kerasft.evaluation.load import Loaded
 from kerasft.models.blocks import find_backbone
-from kerasft.training import Loaded
 
 
 def write_preset(loaded: Loaded, folder: Path) -> None:
@@ -38,7 +38,7 @@ def write_preset(loaded: Loaded, folder: Path) -> None:
     if isinstance(loaded.config, ImageConfig):
         _image_converter(loaded.model, backbone, loaded.config).save_to_preset(str(folder))
     elif isinstance(loaded.config, TextConfig):
-        from kerasft.data.texts import load_preprocessor
+        from kerasft.presets.tokenizers import load_preprocessor
 
         load_preprocessor(loaded.config).save_to_preset(str(folder))
 

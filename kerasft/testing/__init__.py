@@ -65,7 +65,7 @@ def check_recipe(
     import numpy as np
 
     import kerasft
-    from kerasft.training.evaluation import predict_arrays
+    from kerasft.evaluation.predict import predict_arrays
 
     module = load_recipe(recipe) if isinstance(recipe, str) else recipe
     config = module.Config(**{"epochs": 1, "head_epochs": 0, "batch_size": 8, **settings})

@@ -1,25 +1,17 @@
-"""Fine-tuning, and a run brought back: phases, schedules, callbacks, fit, evaluate, predict."""
+"""Fine-tuning: phases, schedules, callbacks, fit, baselines, the learning rate finder."""
 
-from kerasft.training.evaluation import Loaded, evaluate, load_model, predict
-from kerasft.training.find_rate import find_learning_rate, find_rates
+from kerasft.training.baselines import Step, compare_baselines
 from kerasft.training.fit import fit
-from kerasft.training.ladder import Rung, climb_ladder
-from kerasft.training.phases import Phase, changing_weights, compile_model, plan_phases
-from kerasft.training.scores import measure
+from kerasft.training.learning_rate_finder import find_learning_rate, find_rates
+from kerasft.training.phases import Phase, compile_model, plan_phases
 
 __all__ = [
-    "Loaded",
     "Phase",
-    "Rung",
-    "changing_weights",
-    "climb_ladder",
+    "Step",
+    "compare_baselines",
     "compile_model",
-    "evaluate",
     "find_learning_rate",
     "find_rates",
     "fit",
-    "load_model",
-    "measure",
     "plan_phases",
-    "predict",
 ]

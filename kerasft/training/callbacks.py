@@ -108,7 +108,7 @@ class NanGuard(keras.callbacks.Callback):
             )
 
 
-class KeepBest(keras.callbacks.Callback):
+class BestWeights(keras.callbacks.Callback):
     """Early stopping that keeps the best weights over several phases.
 
     Keras' EarlyStopping forgets at every `fit`, keeps copies of frozen weights too, and takes a

@@ -14,26 +14,21 @@ from kerasft.catalog import load_recipe
 from kerasft.config import Config
 from kerasft.data import Data
 from kerasft.errors import DataError
+from kerasft.frozen.feature_cache import FeatureCache, PhaseInputs
 from kerasft.insight import plot_rates
 from kerasft.models import choose_monitor
+from kerasft.models.freezing import changing_weights
+from kerasft.models.precision import precision
 from kerasft.runs import Run, check_name, create_run, save_weights, write_manifest
-from kerasft.training.bench import Bench
-from kerasft.training.callbacks import KeepBest
-from kerasft.training.features import Features, View
-from kerasft.training.find_rate import RateCurve, find_rates, use_found
+from kerasft.runs.provenance import describe_recipe
+from kerasft.training.callbacks import BestWeights
+from kerasft.training.compiled_models import CompiledModels
+from kerasft.training.learning_rate_finder import RateCurve, find_rates, use_found
+from kerasft.training.live_diagnosis import LiveDiagnosis
 from kerasft.training.loop import train
-from kerasft.training.phases import Phase, changing_weights, plan_phases
-from kerasft.training.precision import build_in_precision, precision
+from kerasft.training.phases import Phase, plan_phases
+from kerasft.training.precision import build_in_precision
 from kerasft.training.progress import Progress
-from kerasft.training.provenance import describe_recipe
-from kerasft.training.record import (
-    Recorder,
-    announce,
-    close_record,
-    log_writer,
-    open_record,
-    record_failure,
-)
 from kerasft.training.resume import (
     EVERY,
     STATE,
@@ -42,9 +37,16 @@ from kerasft.training.resume import (
     find_unfinished,
     training_in,
 )
+from kerasft.training.run_record import (
+    Recorder,
+    announce,
+    close_record,
+    log_writer,
+    open_record,
+    record_failure,
+)
 from kerasft.training.speed import measure_speeds, speed_line
 from kerasft.training.tracking import open_tracker, tracked
-from kerasft.training.watch import Watch
 
 
 def fit(
@@ -110,11 +112,11 @@ def fit(
         began -= sum(row["seconds"] for row in begun.history)
     chosen: list[str] = []
     config, model = build_in_precision(module, config, data, chosen.append)
-    bench, features = Bench(model), Features()
+    compiled_models, features = CompiledModels(model), FeatureCache()
     with precision(config.precision):
         curves: list[RateCurve] = []
         if isinstance(config.learning_rate, str):
-            curves = find_rates(bench, config, data, features=features, say=chosen.append)
+            curves = find_rates(compiled_models, config, data, features=features, log=chosen.append)
             config = use_found(config, curves)
         plan_phases(config, model)  # what it refuses leaves no run behind
         run = begun or create_run(runs_dir, described["name"], name)
@@ -128,11 +130,11 @@ def fit(
             with record_failure(run, write), tracked(track, run, config) as more:
                 if curves:
                     plot_rates(curves, run.path / "rates.png")
-                keeper, view = _train(
-                    run, config, data, bench, features, monitor, write, progress,
+                best_weights, view = _train(
+                    run, config, data, compiled_models, features, monitor, write, progress,
                     [*callbacks, *more],
                 )  # fmt: skip
-                close_record(run, config, data, model, view, keeper, write, began)
+                close_record(run, config, data, model, view, best_weights, write, began)
             (run.path / STATE).unlink(missing_ok=True)
     return run
 
@@ -158,44 +160,44 @@ def _train(
     run: Run,
     config: Config,
     data: Data,
-    bench: Bench,
-    features: Features,
+    compiled_models: CompiledModels,
+    features: FeatureCache,
     monitor: tuple[str, str],
     write: Callable[..., None],
     progress: bool,
     callbacks: Sequence[keras.callbacks.Callback],
-) -> tuple[KeepBest, View]:
+) -> tuple[BestWeights, PhaseInputs]:
     """Trains all phases; the model has the best weights at the end.
 
     Returns what kept them, and what the last phase trained.
     """
-    keeper = KeepBest(changing_weights(bench.model), *monitor, config.patience)
+    best_weights = BestWeights(changing_weights(compiled_models.model), *monitor, config.patience)
     recorder = Recorder(run)
 
-    def watchers(phase: Phase, epochs: int) -> list[keras.callbacks.Callback]:
+    def make_callbacks(phase: Phase, epochs: int) -> list[keras.callbacks.Callback]:
         line = Progress(
             phase.name,
             epochs,
             lambda text: write(text, log_only=True),
-            lambda epoch: keeper.best_epoch == epoch,
+            lambda epoch: best_weights.best_epoch == epoch,
             sys.stderr if progress else None,
         )
-        return [*tensorboard(run), line, *callbacks, Watch(config, data, recorder, write)]
+        return [*tensorboard(run), line, *callbacks, LiveDiagnosis(config, data, recorder, write)]
 
     try:
         views = train(
-            bench, config, data, keeper, recorder,
-            watchers=watchers, features=features, say=write,
+            compiled_models, config, data, best_weights, recorder,
+            make_callbacks=make_callbacks, features=features, log=write,
             state=run.path / STATE, state_every=EVERY,
         )  # fmt: skip
     finally:
-        if keeper.best_epoch is not None:
-            _save(run, bench.model)
-    speeds = measure_speeds(bench, views, config, data, recorder.history)
+        if best_weights.best_epoch is not None:
+            _save(run, compiled_models.model)
+    speeds = measure_speeds(compiled_models, views, config, data, recorder.history)
     for name, speed in speeds.items():
         write(speed_line(name, speed))
     write_manifest(run, speed=speeds)
-    return keeper, views["main"]
+    return best_weights, views["main"]
 
 
 def _save(run: Run, model: keras.Model) -> None:

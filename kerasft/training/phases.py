@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +13,7 @@ from kerasft.config import Config
 from kerasft.data import Batches, Data, Labels, Split, class_weights, make_mix, text_lengths
 from kerasft.errors import DataError, SettingError
 from kerasft.models import DataLoss, find_blocks, make_loss, make_metrics
-from kerasft.models.blocks import flatten_layers, hold_still
-from kerasft.training.optimizers import make_optimizer, make_schedule
+from kerasft.training.optimizers.schedules import make_optimizer, make_schedule
 
 
 @dataclass(frozen=True)
@@ -67,51 +64,6 @@ def plan_phases(config: Config, model: keras.Model) -> list[Phase]:
             f"are trained in the end. Received: epochs={config.epochs}, unfreeze_every={every}."
         )
     return [*head * bool(config.head_epochs), *top, Phase("main", epochs, config.learning_rate)]
-
-
-@contextlib.contextmanager
-def frozen_below(model: keras.Model, blocks: int | None) -> Iterator[None]:
-    """Freezes more of the backbone for a while and gives back the freezing that was there before.
-
-    Args:
-        model: A model with a backbone inside.
-        blocks: How many top blocks stay as they are; None for all.
-    """
-    found = find_blocks(model)
-    lower = () if blocks is None else found[: len(found) - blocks]
-    layers = [inner for block in lower for x in block.layers for inner in flatten_layers(x)]
-    before = [layer.trainable for layer in layers]
-    # Those of single weights too: a layer's flag would overwrite them.
-    flags = [(v, v.trainable) for layer in layers for v in layer.weights]
-    try:
-        for layer in layers:
-            layer.trainable = False
-            hold_still(layer, True)
-        yield
-    finally:
-        # Parents stand before their children, whose flags they would overwrite.
-        for layer, flag in zip(layers, before, strict=True):
-            if layer.trainable != flag:
-                layer.trainable = flag
-                hold_still(layer, False)
-        for variable, flag in flags:
-            if variable.trainable != flag:
-                variable.trainable = flag
-
-
-def changing_weights(model: keras.Model) -> list[Any]:
-    """Returns the weights that training may change, statistics of BatchNormalization included.
-
-    Everything but the own weights of frozen layers: what must be kept of a fine-tuned model
-    whose preset can be loaded again.
-    """
-    frozen = {
-        id(variable)
-        for layer in flatten_layers(model)
-        if not layer.trainable
-        for variable in layer.weights
-    }
-    return [variable for variable in model.weights if id(variable) not in frozen]
 
 
 def make_batches(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import ModuleType
 
 import keras
@@ -14,7 +13,8 @@ import keras
 from kerasft.config import ConfigType
 from kerasft.data import Batches, Data
 from kerasft.data.batches import compiles_shapes
-from kerasft.models import building, kept_backbones
+from kerasft.models import BackboneCache, building
+from kerasft.models.precision import precision
 from kerasft.training.phases import compile_model, make_batches
 
 WORTH = 1.1  # times faster than float32 from which on another format is chosen
@@ -22,19 +22,8 @@ _ROUNDS = 5
 _SECONDS = 6.0  # after which no further round begins
 
 
-@contextlib.contextmanager
-def precision(name: str) -> Iterator[None]:
-    """Sets Keras' number format while a model is built and trained."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(name)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
-
-
 def choose_precision(
-    recipe: ModuleType, config: ConfigType, data: Data, say: Callable[[str], None]
+    recipe: ModuleType, config: ConfigType, data: Data, log: Callable[[str], None]
 ) -> ConfigType:
     """Returns the settings with precision=auto replaced by what is fastest here.
 
@@ -45,7 +34,7 @@ def choose_precision(
         recipe: A recipe module.
         config: Returned as it is where its precision is not auto.
         data: As the recipe's `load_data` gives it.
-        say: Gets a line about what was chosen.
+        log: Gets a line about what was chosen.
     """
     if config.precision != "auto":
         return config
@@ -62,7 +51,7 @@ def choose_precision(
     fastest = min(best, key=lambda name: best[name])
     chosen = fastest if best["float32"] >= WORTH * best[fastest] else "float32"
     told = ", ".join(f"{name} {1000 * seconds:,.0f} ms" for name, seconds in best.items())
-    say(
+    log(
         f"speed  precision: {chosen} is used (a step: {told}; "
         f"found in {time.monotonic() - began:.0f}s)"
     )
@@ -70,7 +59,7 @@ def choose_precision(
 
 
 def build_in_precision(
-    recipe: ModuleType, config: ConfigType, data: Data, say: Callable[[str], None]
+    recipe: ModuleType, config: ConfigType, data: Data, log: Callable[[str], None]
 ) -> tuple[ConfigType, keras.Model]:
     """Builds a recipe's model in the number format of its settings, or in the fastest.
 
@@ -78,7 +67,7 @@ def build_in_precision(
         recipe: As `choose_precision` takes it, and so are the others.
         config: Settings.
         data: Prepared data.
-        say: Gets a line about what was chosen.
+        log: Gets a line about what was chosen.
 
     Returns:
         The settings with the format that was chosen, and the model.
@@ -86,8 +75,8 @@ def build_in_precision(
     if config.precision != "auto":
         with precision(config.precision):
             return config, recipe.build_model(config, data)
-    with building(config, kept_backbones()):  # what was loaded for the choice serves again
-        return build_in_precision(recipe, choose_precision(recipe, config, data, say), data, say)
+    with building(config, BackboneCache()):  # what was loaded for the choice serves again
+        return build_in_precision(recipe, choose_precision(recipe, config, data, log), data, log)
 
 
 def _time(steps: dict[str, Callable[[], object]]) -> dict[str, float]:

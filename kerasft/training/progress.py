@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 import keras
 
-from kerasft.words import duration, number
+from kerasft.formatting import duration, number
 
 _SHOWN = ("loss", "penalty", "accuracy", "f1", "rmse", "r2")
 

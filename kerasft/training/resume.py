@@ -11,7 +11,7 @@ from kerasft.config import Config, ConfigType, changed_settings, from_dict, to_d
 from kerasft.data import Data
 from kerasft.errors import ResumeError, SettingError
 from kerasft.runs import Run, file_lock, list_runs
-from kerasft.training.provenance import anchored, describe_weights
+from kerasft.runs.provenance import anchored, describe_weights
 
 STATE = "state.safetensors"
 EVERY = 60.0  # seconds from one state to the next: a short fit writes none

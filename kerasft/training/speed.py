@@ -12,9 +12,10 @@ from keras import ops
 
 from kerasft.config import Config
 from kerasft.data import Data, Split, text_lengths
-from kerasft.models.cut import Cut, Product
-from kerasft.training.bench import Bench
-from kerasft.training.features import View
+from kerasft.frozen.feature_cache import PhaseInputs
+from kerasft.frozen.prefix import FrozenPrefix
+from kerasft.models.work import Product
+from kerasft.training.compiled_models import CompiledModels
 from kerasft.training.phases import Phase, plan_phases
 
 _SHAPES = 3  # of the heaviest products, which are timed
@@ -23,9 +24,9 @@ BACKWARD = 2  # passes: the gradient of the inputs and that of the kernel
 
 
 def measure_speed(
-    bench: Bench,
+    compiled_models: CompiledModels,
     phase: Phase,
-    view: View,
+    view: PhaseInputs,
     config: Config,
     data: Data,
     history: list[dict[str, Any]],
@@ -33,7 +34,7 @@ def measure_speed(
     """Returns how fast a phase was trained, or None where that cannot be told.
 
     Args:
-        bench: With the model.
+        compiled_models: With the model.
         phase: A phase that was trained.
         view: What it trained.
         config: Its batch_size and precision are used.
@@ -60,11 +61,11 @@ def measure_speed(
         found["tokens_per_second"] = float(lengths.sum()) / seconds
     if len(times) == 1:
         return {**found, "compiling": 1.0}
-    cut = bench.cut(phase)
+    cut = compiled_models.cut(phase)
     if cut.products:
         mean = 1.0 if lengths is None else float(lengths.mean())
         ceiling = measure_ceiling(cut.products, round(config.batch_size * mean), config.precision)
-        forward = cut.work if view.model is bench.model else cut.tail.work
+        forward = cut.work if view.model is compiled_models.model else cut.tail.work
         work = epoch_work(cut, forward, data)
         found["ceiling_gflops"] = 2e-9 * ceiling
         found["share_of_ceiling"] = work / seconds / ceiling
@@ -72,21 +73,21 @@ def measure_speed(
 
 
 def measure_speeds(
-    bench: Bench,
-    views: dict[str, View],
+    compiled_models: CompiledModels,
+    views: dict[str, PhaseInputs],
     config: Config,
     data: Data,
     history: list[dict[str, Any]],
 ) -> dict[str, dict[str, Any]]:
     """Returns how fast each phase was trained that was, by its name; see `measure_speed`."""
     found = {
-        phase.name: measure_speed(bench, phase, views[phase.name], config, data, history)
-        for phase in plan_phases(config, bench.model)
+        phase.name: measure_speed(compiled_models, phase, views[phase.name], config, data, history)
+        for phase in plan_phases(config, compiled_models.model)
     }
     return {name: speed for name, speed in found.items() if speed is not None}
 
 
-def epoch_work(cut: Cut, forward: float, data: Data) -> float:
+def epoch_work(cut: FrozenPrefix, forward: float, data: Data) -> float:
     """Returns the multiplications of kernels in an epoch: training, and validation after it.
 
     Args:

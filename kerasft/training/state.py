@@ -21,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 from kerasft.errors import DamagedFileError
 from kerasft.models.blocks import flatten_layers
 from kerasft.runs import write_tensors
-from kerasft.training.callbacks import KeepBest
+from kerasft.training.callbacks import BestWeights
 
 
 def seed_states(model: keras.Model) -> list[Any]:
@@ -53,7 +53,7 @@ class TrainingState:
         phase: Index of its phase.
         epoch: Number of the next epoch, as phases number them.
         history: One record an epoch.
-        keeper: What early stopping knows.
+        best_weights: What early stopping knows.
         plateau: What `ReduceLROnPlateau` knows.
         arrays: Values of variables by group and position.
     """
@@ -61,7 +61,7 @@ class TrainingState:
     phase: int
     epoch: int
     history: list[dict[str, Any]]
-    keeper: dict[str, Any]
+    best_weights: dict[str, Any]
     plateau: dict[str, float]
     arrays: dict[str, np.ndarray]
 
@@ -85,14 +85,14 @@ class TrainingState:
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
 
-    def restore_keeper(self, keeper: KeepBest) -> None:
+    def restore_best(self, best_weights: BestWeights) -> None:
         """Gives early stopping back what it knew."""
-        known = self.keeper
-        keeper.best = None if known["best"] is None else (known["best"][0], known["best"][1])
-        keeper.best_epoch, keeper.waited = known["best_epoch"], known["waited"]
-        keeper.stopped_epoch = known["stopped_epoch"]
-        is_now = keeper.best_epoch is not None and keeper.best_epoch == self.epoch - 1
-        keeper.best_values = self.group("weights" if is_now else "best")
+        known = self.best_weights
+        best_weights.best = None if known["best"] is None else (known["best"][0], known["best"][1])
+        best_weights.best_epoch, best_weights.waited = known["best_epoch"], known["waited"]
+        best_weights.stopped_epoch = known["stopped_epoch"]
+        is_now = best_weights.best_epoch is not None and best_weights.best_epoch == self.epoch - 1
+        best_weights.best_values = self.group("weights" if is_now else "best")
 
 
 def save_state(
@@ -102,7 +102,7 @@ def save_state(
     epoch: int,
     optimizer: Any,
     seeds: list[Any],
-    keeper: KeepBest,
+    best_weights: BestWeights,
     history: list[dict[str, Any]],
     plateau: dict[str, float],
 ) -> None:
@@ -114,13 +114,13 @@ def save_state(
         epoch: Number of the next epoch.
         optimizer: Of the phase.
         seeds: As `seed_states` gives them for the whole model.
-        keeper: Early stopping.
+        best_weights: Early stopping.
         history: All epochs so far.
         plateau: What `ReduceLROnPlateau` knows.
     """
-    best = [] if keeper.best_epoch == epoch - 1 else keeper.best_values
+    best = [] if best_weights.best_epoch == epoch - 1 else best_weights.best_values
     groups = {
-        "weights": [variable.numpy() for variable in keeper.variables],
+        "weights": [variable.numpy() for variable in best_weights.variables],
         "seeds": [state.numpy() for state in seeds],
         "optimizer": [variable.numpy() for variable in optimizer.variables],
         "best": best,
@@ -135,10 +135,10 @@ def save_state(
         "epoch": epoch,
         "history": history,
         "keeper": {
-            "best": keeper.best,
-            "best_epoch": keeper.best_epoch,
-            "waited": keeper.waited,
-            "stopped_epoch": keeper.stopped_epoch,
+            "best": best_weights.best,
+            "best_epoch": best_weights.best_epoch,
+            "waited": best_weights.waited,
+            "stopped_epoch": best_weights.stopped_epoch,
         },
         "plateau": plateau,
     }
@@ -161,7 +161,7 @@ def load_state(path: Path) -> TrainingState | None:
         raise DamagedFileError(
             f"{path} is damaged: {error}. Delete it, and the training begins anew."
         ) from error
-    return TrainingState(arrays=arrays, **facts)
+    return TrainingState(arrays=arrays, best_weights=facts.pop("keeper"), **facts)
 
 
 class SaveState(keras.callbacks.Callback):
@@ -171,7 +171,7 @@ class SaveState(keras.callbacks.Callback):
         path: Where to.
         phase: Index of the phase.
         seeds: As `seed_states` gives them for the whole model, of which a tail may be trained.
-        keeper: Early stopping.
+        best_weights: Early stopping.
         history: The list to which the recorder adds.
         plateau: The callback that lowers the rate, where there is one.
         every: Seconds from one state to the next; what comes sooner is not saved.
@@ -182,14 +182,14 @@ class SaveState(keras.callbacks.Callback):
         path: Path,
         phase: int,
         seeds: list[Any],
-        keeper: KeepBest,
+        best_weights: BestWeights,
         history: list[Any],
         plateau: Any,
         every: float = 0.0,
     ) -> None:
         super().__init__()
         self.every, self.saved = every, time.monotonic()
-        self.path, self.phase, self.seeds, self.keeper = path, phase, seeds, keeper
+        self.path, self.phase, self.seeds, self.best_weights = path, phase, seeds, best_weights
         self.history, self.plateau = history, plateau
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -202,7 +202,7 @@ class SaveState(keras.callbacks.Callback):
             epoch=epoch + 1,
             optimizer=self.model.optimizer,
             seeds=self.seeds,
-            keeper=self.keeper,
+            best_weights=self.best_weights,
             history=self.history,
             plateau=self.plateau.known() if self.plateau is not None else {},
         )

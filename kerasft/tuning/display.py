@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from kerasft.errors import DamagedFileError
+from kerasft.formatting import duration, number, shown
 from kerasft.runs import Run
 from kerasft.tuning.results import Trial, ranked
-from kerasft.words import duration, number, shown
 
 
 class Display:

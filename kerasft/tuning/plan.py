@@ -14,14 +14,14 @@ import keras_tuner
 from kerasft.config import Config, changed_settings, from_dict, to_dict
 from kerasft.errors import ResumeError, SettingError
 from kerasft.models import choose_monitor
-from kerasft.training.precision import precision
-from kerasft.training.provenance import describe_weights, versions
+from kerasft.models.precision import precision
+from kerasft.runs.provenance import describe_weights, versions
 from kerasft.tuning.journal import JOURNAL, differences
 from kerasft.tuning.oracles import TUNERS, hyperband_plan
 from kerasft.tuning.results import load_search
 from kerasft.tuning.space import contains, describe_space, make_space, possible_values, space_from
+from kerasft.tuning.trial_models import TrialModels
 from kerasft.tuning.warm_start import narrowed
-from kerasft.tuning.workshop import Workshop
 
 MAX_TRIALS = 20  # of random and bayesian, where none is given
 # Not compared when a search goes on: they do not decide what it is, or are in other entries.
@@ -37,14 +37,14 @@ class Plan:
         header: All that decides what it is; the first line of its journal.
         config: The settings of trial 0.
         space: What may be changed.
-        workshop: With the data loaded and the first model built.
+        trial_models: With the data loaded and the first model built.
         notes: Lines that a person should read before.
     """
 
     header: dict[str, Any]
     config: Config
     space: keras_tuner.HyperParameters
-    workshop: Workshop
+    trial_models: TrialModels
     notes: list[str]
 
     @property
@@ -94,10 +94,10 @@ def make_plan(
         searched = _narrowed(searched, warm_start, old)
     _check_possible(config, asked["tuner"], searched)
     monitor, direction = choose_monitor(config)
-    workshop, config, notes = _open_workshop(module, config)
+    trial_models, config, notes = _open_trial_models(module, config)
     if "precision" in given:
         given["precision"] = config.precision
-    data = workshop.data(config)
+    data = trial_models.data(config)
     header = {
         "recipe": described,
         "config": to_dict(config),
@@ -114,7 +114,7 @@ def make_plan(
         "versions": versions() | {"keras-tuner": keras_tuner.__version__},
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
-    return Plan(header, config, searched, workshop, notes)
+    return Plan(header, config, searched, trial_models, notes)
 
 
 def _narrowed(
@@ -153,17 +153,17 @@ def _given(config: Config, held: Sequence[str] | None) -> dict[str, Any]:
     return changed_settings(config) if held is None else {name: values[name] for name in held}
 
 
-def _open_workshop(module: ModuleType, config: Config) -> tuple[Workshop, Config, list[str]]:
+def _open_trial_models(module: ModuleType, config: Config) -> tuple[TrialModels, Config, list[str]]:
     """Loads the data and builds the first model, in the number format that is to be used.
 
     Returns the workshop, the settings with that format, and lines about its choice.
     """
-    workshop, notes = Workshop(module, config.seed), list[str]()
-    data = workshop.data(config)
-    config = workshop.choose_precision(config, data, notes.append)
+    trial_models, notes = TrialModels(module, config.seed), list[str]()
+    data = trial_models.data(config)
+    config = trial_models.choose_precision(config, data, notes.append)
     with precision(config.precision):
-        workshop.bench(config, data)
-    return workshop, config, notes
+        trial_models.compiled_models(config, data)
+    return trial_models, config, notes
 
 
 def check_numbers(numbers: Mapping[str, Any]) -> None:

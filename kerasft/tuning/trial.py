@@ -23,13 +23,14 @@ from kerasft.errors import (
     ResourceError,
 )
 from kerasft.models import choose_monitor
+from kerasft.models.freezing import changing_weights
+from kerasft.models.precision import precision
 from kerasft.runs import Run, save_weights, write_manifest
-from kerasft.training.callbacks import KeepBest
+from kerasft.training.callbacks import BestWeights
 from kerasft.training.loop import train
-from kerasft.training.phases import Phase, changing_weights
-from kerasft.training.precision import precision
-from kerasft.training.record import Recorder, open_record
-from kerasft.tuning.workshop import Workshop
+from kerasft.training.phases import Phase
+from kerasft.training.run_record import Recorder, open_record
+from kerasft.tuning.trial_models import TrialModels
 
 # These are not about a trial's settings: the next trial would meet them too.
 _STOPPING = (DataError, NetworkError, ResourceError, DamagedFileError, ImportError, OSError)
@@ -89,12 +90,12 @@ def state_path(folder: Path, execution: int) -> Path:
 
 
 def run_trial(
-    workshop: Workshop, task: Task, cancelled: threading.Event | None = None
+    trial_models: TrialModels, task: Task, cancelled: threading.Event | None = None
 ) -> dict[str, Any]:
     """Runs a trial, or the rest of it, and returns what came out.
 
     Args:
-        workshop: Of this process.
+        trial_models: Of this process.
         task: The trial.
         cancelled: Ends it at the next batch when set.
 
@@ -110,9 +111,11 @@ def run_trial(
     began = time.monotonic()
     outcome: dict[str, Any] = {"state": "completed"}
     try:
-        config = from_dict(workshop.recipe.Config, task.settings)
+        config = from_dict(trial_models.recipe.Config, task.settings)
         results = [
-            _execute(workshop, replace(config, seed=config.seed + index), task, index, cancelled)
+            _execute(
+                trial_models, replace(config, seed=config.seed + index), task, index, cancelled
+            )
             for index in range(task.executions)
         ]
         outcome |= _summary(results)
@@ -129,7 +132,7 @@ def run_trial(
 
 
 def _execute(
-    workshop: Workshop,
+    trial_models: TrialModels,
     config: Config,
     task: Task,
     index: int,
@@ -137,45 +140,45 @@ def _execute(
 ) -> dict[str, Any]:
     monitor, direction = choose_monitor(config)
     with precision(config.precision):
-        data = workshop.data(config)
-        bench = workshop.bench(config, data)
-        model = bench.model
+        data = trial_models.data(config)
+        compiled_models = trial_models.compiled_models(config, data)
+        model = compiled_models.model
         run = Run(task.folder) if index == 0 else None
         state = state_path(task.folder, index)
         if run is not None:
-            open_record(run, workshop.recipe, config, data, model)
+            open_record(run, trial_models.recipe, config, data, model)
         if task.continues is not None and not state.exists():
             state.symlink_to(state_path(task.continues, index).resolve())
-        keeper = KeepBest(changing_weights(model), monitor, direction, config.patience)
+        best_weights = BestWeights(changing_weights(model), monitor, direction, config.patience)
         recorder = Recorder(run)
 
-        def watchers(phase: Phase, epochs: int) -> list[keras.callbacks.Callback]:
+        def make_callbacks(phase: Phase, epochs: int) -> list[keras.callbacks.Callback]:
             return [Stop(task.deadline, cancelled)]
 
         train(
-            bench, config, data, keeper, recorder,
-            watchers=watchers, features=workshop.features, state=state,
+            compiled_models, config, data, best_weights, recorder,
+            make_callbacks=make_callbacks, features=trial_models.features, state=state,
         )  # fmt: skip
         if run is not None:
-            _close(run, model, keeper, task)
-    if keeper.best is None or keeper.best_epoch is None:
+            _close(run, model, best_weights, task)
+    if best_weights.best is None or best_weights.best_epoch is None:
         raise DivergedError(f"No epoch gave a finite {monitor}.")
     return {
-        "score": keeper.sign * keeper.best[0],
-        "val_loss": -keeper.best[1],
-        "best_epoch": keeper.best_epoch + 1,
+        "score": best_weights.sign * best_weights.best[0],
+        "val_loss": -best_weights.best[1],
+        "best_epoch": best_weights.best_epoch + 1,
         "epochs": len(recorder.history),
         "training_seconds": round(sum(row["seconds"] for row in recorder.history), 3),
     }
 
 
-def _close(run: Run, model: keras.Model, keeper: KeepBest, task: Task) -> None:
+def _close(run: Run, model: keras.Model, best_weights: BestWeights, task: Task) -> None:
     """Keeps the weights of a good trial and closes its record."""
-    if keeper.best is not None and keeper.best[0] > task.keep_above:
+    if best_weights.best is not None and best_weights.best[0] > task.keep_above:
         stored = run.manifest["weights"]["stored"]
         save_weights(run, changing_weights(model) if stored == "trained" else model.weights)
-    best_epoch = None if keeper.best_epoch is None else keeper.best_epoch + 1
-    write_manifest(run, state="done", monitor=keeper.monitor, best_epoch=best_epoch)
+    best_epoch = None if best_weights.best_epoch is None else best_weights.best_epoch + 1
+    write_manifest(run, state="done", monitor=best_weights.monitor, best_epoch=best_epoch)
 
 
 def _summary(results: list[dict[str, Any]]) -> dict[str, Any]:

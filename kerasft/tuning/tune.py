@@ -14,8 +14,8 @@ from kerasft.catalog import load_recipe
 from kerasft.config import Config
 from kerasft.errors import NoTrialError
 from kerasft.insight import plot_search
-from kerasft.training.provenance import describe_recipe
-from kerasft.training.record import data_lines
+from kerasft.runs.provenance import describe_recipe
+from kerasft.training.run_record import data_lines
 from kerasft.tuning.display import Display
 from kerasft.tuning.journal import Journal, locked, read_journal
 from kerasft.tuning.oracles import FACTOR, hyperband_plan
@@ -133,7 +133,7 @@ def tune(
         )  # fmt: skip
         searcher.replay(before[1:])
         source = described["source"] or described["name"]
-        _run(searcher, Workers(source, plan.workshop, plan.config.seed, workers), display)
+        _run(searcher, Workers(source, plan.trial_models, plan.config.seed, workers), display)
     return _finish(load_search(folder))
 
 
@@ -194,7 +194,7 @@ def _announce(display: Display, plan: Plan, folder: Path, planned: int | None) -
     more = "more is better" if objective["direction"] == "max" else "less is better"
     trials = "1 trial" if planned == 1 else f"{planned} trials"
     display.line(f"search {folder}: {header['tuner']}, {trials}, seed {header['seed']}")
-    for line in data_lines(plan.config, plan.workshop.data(plan.config)):
+    for line in data_lines(plan.config, plan.trial_models.data(plan.config)):
         display.line(line)
     for line in plan.notes:
         display.line(line)

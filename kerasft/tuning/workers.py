@@ -13,9 +13,9 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPool
 from pathlib import Path
 from typing import Any
 
-from kerasft.quiet import quiet_start
+from kerasft.tensorflow_log import quiet_tensorflow
 
-_workshop: Any = None
+_trial_models: Any = None
 
 
 class Workers:
@@ -23,13 +23,13 @@ class Workers:
 
     Args:
         recipe: What `load_recipe` takes, for processes.
-        workshop: Of this process, for the thread.
+        trial_models: Of this process, for the thread.
         seed: Of the splits.
         count: Trials at the same time.
     """
 
-    def __init__(self, recipe: str, workshop: Any, seed: int, count: int) -> None:
-        self.count, self._workshop = count, workshop
+    def __init__(self, recipe: str, trial_models: Any, seed: int, count: int) -> None:
+        self.count, self._trial_models = count, trial_models
         self._cancelled = threading.Event()
         self._executor: Executor
         if count == 1:
@@ -48,7 +48,7 @@ class Workers:
         if self.count == 1:
             from kerasft.tuning.trial import run_trial
 
-            return self._executor.submit(run_trial, self._workshop, task, self._cancelled)
+            return self._executor.submit(run_trial, self._trial_models, task, self._cancelled)
         return self._executor.submit(_run_in_worker, task)
 
     def end(self, *, now: bool) -> None:
@@ -62,7 +62,7 @@ class Workers:
 
 def _start_worker(recipe: str, seed: int, places: Any, count: int) -> None:
     """Prepares a worker process before it imports TensorFlow."""
-    global _workshop
+    global _trial_models
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the search decides what is stopped
     place = places.get()
     devices = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -73,11 +73,11 @@ def _start_worker(recipe: str, seed: int, places: Any, count: int) -> None:
         os.environ["CUDA_VISIBLE_DEVICES"] = known[place % len(known)]
     threads = max((os.cpu_count() or 1) // count, 1)
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(threads))
-    with quiet_start():
+    with quiet_tensorflow():
         from kerasft.catalog import load_recipe
-        from kerasft.tuning.workshop import Workshop
+        from kerasft.tuning.trial_models import TrialModels
 
-    _workshop = Workshop(load_recipe(recipe), seed)
+    _trial_models = TrialModels(load_recipe(recipe), seed)
 
 
 def _count_gpus() -> int:
@@ -88,4 +88,4 @@ def _count_gpus() -> int:
 def _run_in_worker(task: Any) -> dict[str, Any]:
     from kerasft.tuning.trial import run_trial
 
-    return run_trial(_workshop, task)
+    return run_trial(_trial_models, task)

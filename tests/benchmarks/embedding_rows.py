@@ -27,16 +27,16 @@ def measure(way: str, config: Any) -> tuple[float, float]:
     """Trains one way; returns the test accuracy and the seconds of the training."""
     import keras
 
+    from kerasft.evaluation.predict import predict_arrays
     from kerasft.models import choose_monitor
     from kerasft.models.blocks import flatten_layers
+    from kerasft.models.freezing import changing_weights
     from kerasft.recipes import minilm_tickets as recipe
     from kerasft.training import optimizers
-    from kerasft.training.bench import Bench
-    from kerasft.training.callbacks import KeepBest
-    from kerasft.training.evaluation import predict_arrays
+    from kerasft.training.callbacks import BestWeights
+    from kerasft.training.compiled_models import CompiledModels
     from kerasft.training.loop import train
-    from kerasft.training.phases import changing_weights
-    from kerasft.training.record import Recorder
+    from kerasft.training.run_record import Recorder
 
     data = recipe.load_data(config)
     keras.utils.set_random_seed(config.seed)
@@ -48,9 +48,11 @@ def measure(way: str, config: Any) -> tuple[float, float]:
     if way == "dense":
         optimizers.FusedAdam = keras.optimizers.AdamW
     try:
-        keeper = KeepBest(changing_weights(model), *choose_monitor(config), config.patience)
+        best_weights = BestWeights(
+            changing_weights(model), *choose_monitor(config), config.patience
+        )
         began = time.monotonic()
-        train(Bench(model), config, data, keeper, Recorder(None))
+        train(CompiledModels(model), config, data, best_weights, Recorder(None))
         seconds = time.monotonic() - began
     finally:
         optimizers.FusedAdam = ours

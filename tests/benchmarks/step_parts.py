@@ -40,7 +40,7 @@ def make(part: str, policy: str, width: int, batch_size: int) -> Any:
     import tensorflow as tf
 
     from kerasft.models import load_backbone
-    from kerasft.training.adam import FusedAdam
+    from kerasft.training.optimizers.adam import FusedAdam
     from tests.benchmarks.plain import stock_keras
 
     if part in ("gradient", "step_keras"):

@@ -124,12 +124,12 @@ def test_a_ladder_begins_with_a_constant_answer_and_seeds_give_a_spread(
              "--image-size", "16", "--epochs", "1", "--head-epochs", "1"]  # fmt: skip
     done = kerasft_line(*words, "--ladder", "--json")
     assert done.exit_code == 0, done.output
-    rungs = json.loads(done.stdout)["ladder"]
-    assert [rung["name"] for rung in rungs[:2]] == [
+    steps = json.loads(done.stdout)["ladder"]
+    assert [step["name"] for step in steps[:2]] == [
         "a constant answer", "a linear head on frozen features",
     ]  # fmt: skip
-    assert rungs[0]["run"] is None and rungs[0]["score"] == pytest.approx(1 / 3, abs=0.2)
-    assert all(rung["kept"] for rung in rungs[:-1])
+    assert steps[0]["run"] is None and steps[0]["score"] == pytest.approx(1 / 3, abs=0.2)
+    assert all(step["kept"] for step in steps[:-1])
     several = kerasft_line(*words, "--trainable-blocks", "0", "--seeds", "2")
     assert several.exit_code == 0, several.output
     rows = [line.split() for line in several.stdout.splitlines()]

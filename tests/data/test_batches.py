@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kerasft.data import Batches, class_weights
-from kerasft.data.widths import plan_widths
+from kerasft.data.bucket_widths import plan_widths
 
 
 def texts(lengths, width=40, left=False):

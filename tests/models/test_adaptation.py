@@ -10,10 +10,12 @@ import pytest
 
 import kerasft
 from kerasft.errors import SettingError
-from kerasft.models import Cut, find_blocks
+from kerasft.frozen.prefix import FrozenPrefix
+from kerasft.models import find_blocks
 from kerasft.models.adaptation import NearPretrained
 from kerasft.models.blocks import flatten_layers
-from kerasft.training.phases import frozen_below, make_batches, plan_phases
+from kerasft.models.freezing import frozen_below
+from kerasft.training.phases import make_batches, plan_phases
 
 
 def build(config):
@@ -84,7 +86,7 @@ def test_paths_are_left_out_in_trained_blocks_alone(family, preset):
 
     assert max(shares(top)) == pytest.approx(0.4)
     assert all(share == 0 for block in lower for share in shares(block))
-    assert Cut(model).reason == ""  # what is frozen is deterministic
+    assert FrozenPrefix(model).reason == ""  # what is frozen is deterministic
 
 
 def test_a_family_without_such_paths_says_so(preset):

@@ -6,7 +6,7 @@ import kerasft
 from kerasft.errors import SettingError
 from kerasft.models import find_blocks
 from kerasft.models.blocks import flatten_layers
-from kerasft.models.families import opened
+from kerasft.models.families import functional_graph
 
 
 def weight_ids(layers):
@@ -18,7 +18,7 @@ def test_blocks_share_out_all_weights_exactly(family, preset):
     inside = [i for block in find_blocks(backbone) for i in weight_ids(block.layers)]
     assert len(inside) == len(set(inside))
     # T5's decoder is no part of what is tuned.
-    whole = opened(backbone) if family == "t5" else backbone
+    whole = functional_graph(backbone) if family == "t5" else backbone
     assert set(inside) == {id(v) for v in whole.weights}
     assert len(find_blocks(backbone)) >= 2
 
@@ -28,16 +28,16 @@ def test_freezing_n_blocks_trains_exactly_those(family, preset):
     blocks = find_blocks(backbone)
     for count in range(len(blocks) + 1):
         kerasft.freeze(backbone, count)
-        trained = {id(v) for v in opened(backbone).trainable_weights}
+        trained = {id(v) for v in functional_graph(backbone).trainable_weights}
         top = blocks[len(blocks) - count :]
         assert trained <= set(weight_ids([x for block in top for x in block.layers]))
         assert [block.trained_parameters > 0 for block in blocks] == [
             index >= len(blocks) - count for index in range(len(blocks))
         ]
     kerasft.freeze(backbone, -1)
-    everything = {id(v) for v in opened(backbone).trainable_weights}
+    everything = {id(v) for v in functional_graph(backbone).trainable_weights}
     kerasft.freeze(backbone, len(blocks))
-    assert everything == {id(v) for v in opened(backbone).trainable_weights}
+    assert everything == {id(v) for v in functional_graph(backbone).trainable_weights}
 
 
 def test_freezing_again_forgets_the_freezing_before(preset):

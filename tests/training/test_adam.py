@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerasft.training.adam import FusedAdam
+from kerasft.training.optimizers.adam import FusedAdam
 
 RATE, DECAY, LIMIT = 0.05, 0.1, 0.7
 

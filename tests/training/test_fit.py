@@ -8,9 +8,9 @@ import pytest
 
 import kerasft
 from kerasft.errors import DivergedError, SettingError
+from kerasft.models.freezing import changing_weights, frozen_below
 from kerasft.recipes import minilm_tickets as text_recipe
 from kerasft.recipes import resnet_digits as image_recipe
-from kerasft.training.phases import changing_weights, frozen_below
 from tests.training.small import fit, image_config, text_config
 
 

@@ -5,9 +5,9 @@ import pytest
 
 import kerasft
 from kerasft.errors import DamagedFileError, ResumeError, SettingError
+from kerasft.evaluation.predict import predict_arrays
+from kerasft.models.freezing import changing_weights
 from kerasft.recipes import resnet_digits as image_recipe
-from kerasft.training.evaluation import predict_arrays
-from kerasft.training.phases import changing_weights
 from tests.training.small import fit, image_config
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kerasft.config import OPTIMIZERS, SCHEDULES, ImageConfig
-from kerasft.training.optimizers import make_optimizer, make_schedule
+from kerasft.training.optimizers.schedules import make_optimizer, make_schedule
 
 
 def rates(kind, steps=100, warmup=0.1):

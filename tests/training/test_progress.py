@@ -5,8 +5,8 @@ import io
 import keras
 import numpy as np
 
+from kerasft.formatting import duration, number
 from kerasft.training.progress import Progress
-from kerasft.words import duration, number
 
 
 class Terminal(io.StringIO):

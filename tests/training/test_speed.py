@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import kerasft
-from kerasft.models import Cut
-from kerasft.models.cut import Product
+from kerasft.frozen.prefix import FrozenPrefix
+from kerasft.models.work import Product
 from kerasft.recipes import minilm_tickets, resnet_digits
 from kerasft.training import precision as room
 from kerasft.training.precision import build_in_precision, choose_precision
@@ -40,7 +40,7 @@ def layers(frozen):
 
 
 def test_products_are_those_of_the_kernels():
-    cut = Cut(layers(1))
+    cut = FrozenPrefix(layers(1))
     assert cut.products == [
         Product(64, 27, 4, False), Product(16, 4, 5, True), Product(1, 5, 7, True),
     ]  # fmt: skip
@@ -53,7 +53,7 @@ def test_an_epoch_passes_back_through_what_is_trained_alone():
     train = kerasft.Split(x, np.zeros(10), None)
     validation = kerasft.Split(x[:4], np.zeros(4), None)
     data = kerasft.Data(train, validation, None, None)
-    cut = Cut(layers(1))
+    cut = FrozenPrefix(layers(1))
     learnt = 16 * 4 * 5 + 35
     assert epoch_work(cut, cut.work, data) == 10 * (cut.work + 2 * learnt) + 4 * cut.work
     assert epoch_work(cut, learnt, data) == 10 * 3 * learnt + 4 * learnt

@@ -6,12 +6,12 @@ import pytest
 
 from kerasft.errors import DamagedFileError
 from kerasft.models import choose_monitor
+from kerasft.models.freezing import changing_weights
 from kerasft.recipes import minilm_tickets, resnet_digits
-from kerasft.training.bench import Bench
-from kerasft.training.callbacks import KeepBest
+from kerasft.training.callbacks import BestWeights
+from kerasft.training.compiled_models import CompiledModels
 from kerasft.training.loop import train
-from kerasft.training.phases import changing_weights
-from kerasft.training.record import Recorder
+from kerasft.training.run_record import Recorder
 from kerasft.training.state import load_state
 
 
@@ -35,17 +35,21 @@ def fresh(recipe, config):
     keras.utils.set_random_seed(config.seed)
     data = recipe.load_data(config)
     model = recipe.build_model(config, data)
-    return data, model, KeepBest(changing_weights(model), *choose_monitor(config), config.patience)
+    return (
+        data,
+        model,
+        BestWeights(changing_weights(model), *choose_monitor(config), config.patience),
+    )
 
 
 def run_training(recipe, config, *, state=None, kill=None):
     """Trains in a model of its own, as a new process would; returns weights and history."""
-    data, model, keeper = fresh(recipe, config)
+    data, model, best_weights = fresh(recipe, config)
     recorder = Recorder(None)
-    watchers = (lambda phase, epochs: [KillAfter(kill)]) if kill is not None else None
-    options = {"watchers": watchers} if watchers else {}
+    make_callbacks = (lambda phase, epochs: [KillAfter(kill)]) if kill is not None else None
+    options = {"make_callbacks": make_callbacks} if make_callbacks else {}
     try:
-        train(Bench(model), config, data, keeper, recorder, state=state, **options)
+        train(CompiledModels(model), config, data, best_weights, recorder, state=state, **options)
     except KilledError:
         return None, recorder.history
     return [v.numpy() for v in model.weights], recorder.history

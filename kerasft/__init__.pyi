@@ -1,0 +1,149 @@
+"""The public names, each with its home: the one list that `__init__.py` reads."""
+
+from kerasft.catalog import (
+    list_recipes as list_recipes,
+)
+from kerasft.catalog import (
+    load_recipe as load_recipe,
+)
+from kerasft.config import (
+    Config as Config,
+)
+from kerasft.config import (
+    ImageConfig as ImageConfig,
+)
+from kerasft.config import (
+    TextConfig as TextConfig,
+)
+from kerasft.data import (
+    Data as Data,
+)
+from kerasft.data import (
+    Examples as Examples,
+)
+from kerasft.data import (
+    Labels as Labels,
+)
+from kerasft.data import (
+    Split as Split,
+)
+from kerasft.data import (
+    load_data as load_data,
+)
+from kerasft.data import (
+    load_glyphs as load_glyphs,
+)
+from kerasft.data import (
+    prepare_data as prepare_data,
+)
+from kerasft.errors import (
+    DamagedFileError as DamagedFileError,
+)
+from kerasft.errors import (
+    DataError as DataError,
+)
+from kerasft.errors import (
+    DivergedError as DivergedError,
+)
+from kerasft.errors import (
+    KerasftError as KerasftError,
+)
+from kerasft.errors import (
+    NetworkError as NetworkError,
+)
+from kerasft.errors import (
+    NoTrialError as NoTrialError,
+)
+from kerasft.errors import (
+    ResourceError as ResourceError,
+)
+from kerasft.errors import (
+    ResumeError as ResumeError,
+)
+from kerasft.errors import (
+    SettingError as SettingError,
+)
+from kerasft.evaluation import (
+    evaluate as evaluate,
+)
+from kerasft.evaluation import (
+    load_model as load_model,
+)
+from kerasft.evaluation import (
+    predict as predict,
+)
+from kerasft.insight import (
+    compare as compare,
+)
+from kerasft.insight import (
+    diagnose as diagnose,
+)
+from kerasft.insight import (
+    write_report as write_report,
+)
+from kerasft.models import (
+    block_table as block_table,
+)
+from kerasft.models import (
+    describe_blocks as describe_blocks,
+)
+from kerasft.models import (
+    find_blocks as find_blocks,
+)
+from kerasft.models import (
+    freeze as freeze,
+)
+from kerasft.models import (
+    head as head,
+)
+from kerasft.models import (
+    image_features as image_features,
+)
+from kerasft.models import (
+    load_backbone as load_backbone,
+)
+from kerasft.models import (
+    text_features as text_features,
+)
+from kerasft.runs import (
+    Run as Run,
+)
+from kerasft.runs import (
+    list_runs as list_runs,
+)
+from kerasft.runs import (
+    load_run as load_run,
+)
+from kerasft.serving import (
+    export as export,
+)
+from kerasft.settings import (
+    setting as setting,
+)
+from kerasft.training import (
+    compare_baselines as compare_baselines,
+)
+from kerasft.training import (
+    compile_model as compile_model,
+)
+from kerasft.training import (
+    find_learning_rate as find_learning_rate,
+)
+from kerasft.training import (
+    fit as fit,
+)
+from kerasft.tuning import (
+    Search as Search,
+)
+from kerasft.tuning import (
+    Trial as Trial,
+)
+from kerasft.tuning import (
+    load_search as load_search,
+)
+from kerasft.tuning import (
+    tune as tune,
+)
+
+__version__: str
+__all__: list[str]

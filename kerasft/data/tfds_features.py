@@ -1,0 +1,207 @@
+"""The features of a TFDS data set: which are the inputs, which the label, and what it means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kerasft.config import Config, ImageConfig
+from kerasft.data.columns import LABEL_NAMES
+from kerasft.data.labels import class_name
+from kerasft.data.split_names import own_setting
+from kerasft.errors import DataError, did_you_mean
+
+# What comes first in a pair of texts where its name does not come first in the alphabet.
+_FIRST_OF_PAIR = ("premise", "question", "query", "sentence")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The features that are read.
+
+    Attributes:
+        inputs: One name, or two for pairs of texts.
+        labels: The name of the label, or several that are 0 or 1 each.
+        image: Whether the input is an image.
+        read_label: From TFDS' values of these and their origin to a label of the task.
+    """
+
+    inputs: tuple[str, ...]
+    labels: tuple[str, ...]
+    image: bool
+    read_label: Callable[[list[Any], str], Any]
+
+
+def find_columns(config: Config, info: Any, name: str) -> Columns:
+    """Finds inputs and label: by settings, by the supervised keys, or by type.
+
+    Args:
+        config: The settings.
+        info: A `tfds.core.DatasetInfo`.
+        name: What messages call the data set.
+
+    Raises:
+        DataError: There is no such feature.
+    """
+    # Sorted: sets that were written to disk come back in any order.
+    features = dict(sorted(info.features.items()))
+    supervised = [key for key in info.supervised_keys or () if isinstance(key, str)]
+    image = isinstance(config, ImageConfig)
+    inputs = (_image if image else _texts)(config, features, supervised, name)
+    flags = _flags(config, features, name)
+    if flags:
+        return Columns(inputs, flags, image, lambda values, origin: _set(flags, values))
+    label = _label(config, features, supervised, inputs, name)
+    read = _label_reader(config, features[label], label, name)
+    return Columns(inputs, (label,), image, lambda values, origin: read(values[0], origin))
+
+
+def _flags(config: Config, features: dict[str, Any], name: str) -> tuple[str, ...]:
+    """Returns the features that label_column names where it names several."""
+    parts = [part.strip() for part in (config.label_column or "").split(",")]
+    if config.task != "multilabel" or len(parts) < 2:
+        return ()
+    unknown = next((part for part in parts if part not in features), None)
+    if unknown is None:
+        return tuple(parts)
+    if own_setting(config, "label_column") is None:  # that of the recipe's own data
+        return ()
+    raise DataError(
+        f"tfds:{name} has no feature {unknown!r}.{did_you_mean(unknown, features)} Its features "
+        f"are: {', '.join(features)}. Name the labels with --label-column."
+    )
+
+
+def _set(flags: tuple[str, ...], values: list[Any]) -> tuple[str, ...]:
+    return tuple(sorted(flag for flag, value in zip(flags, values, strict=True) if value > 0))
+
+
+def _named(config: Config, setting: str, features: dict[str, Any], name: str) -> str | None:
+    named = own_setting(config, setting, features)
+    if named is not None and named not in features:
+        raise DataError(
+            f"tfds:{name} has no feature {named!r}.{did_you_mean(named, features)} Its features "
+            f"are: {', '.join(features)}. Name the right one with --{setting.replace('_', '-')}."
+        )
+    return named
+
+
+def _of_kind(features: dict[str, Any], kind: Any) -> list[str]:
+    return [key for key, feature in features.items() if isinstance(feature, kind)]
+
+
+def _image(
+    config: Config, features: dict[str, Any], supervised: list[str], name: str
+) -> tuple[str, ...]:
+    import tensorflow_datasets as tfds
+
+    named = _named(config, "image_column", features, name)
+    images = _of_kind(features, tfds.features.Image)
+    if named is not None and named not in images:
+        raise DataError(f"The feature {named!r} of tfds:{name} is not an image.")
+    found = [named] if named else [key for key in supervised if key in images] or images
+    if not found:
+        raise DataError(
+            f"tfds:{name} has no images. Its features are: {', '.join(features)}. Use a recipe for "
+            "texts if they are texts."
+        )
+    return (found[0],)
+
+
+def _texts(
+    config: Config, features: dict[str, Any], supervised: list[str], name: str
+) -> tuple[str, ...]:
+    import tensorflow_datasets as tfds
+
+    first = _named(config, "text_column", features, name)
+    second = _named(config, "text_pair_column", features, name)
+    texts = _of_kind(features, tfds.features.Text)
+    for named in (first, second):
+        if named is not None and named not in texts:
+            raise DataError(f"The feature {named!r} of tfds:{name} is not a text.")
+    if first is not None:
+        return (first,) if second is None else (first, second)
+    label = own_setting(config, "label_column", features)
+    # Two texts without supervised keys, as in GLUE, are a pair.
+    free = sorted((t for t in texts if t != label), key=lambda t: (t not in _FIRST_OF_PAIR, t))
+    found = [key for key in supervised[:1] if key in texts] or free
+    if not found or len(found) > 2:
+        raise DataError(
+            f"tfds:{name} has {len(found)} text features; its features are: {', '.join(features)}. "
+            "Name the text with --text-column (and --text-pair-column), or use a recipe for images "
+            "if they are images."
+        )
+    return tuple(found)
+
+
+def _label(
+    config: Config,
+    features: dict[str, Any],
+    supervised: list[str],
+    inputs: tuple[str, ...],
+    name: str,
+) -> str:
+    import tensorflow_datasets as tfds
+
+    named = _named(config, "label_column", features, name)
+    classes = _of_kind(features, tfds.features.ClassLabel)
+    usual = [known for known in LABEL_NAMES if known in features]
+    candidates = [*supervised[1:2], *usual, *(classes if len(classes) == 1 else [])]
+    found = named or next((key for key in candidates if key not in inputs), None)
+    if found is None:
+        raise DataError(
+            f"tfds:{name} has no feature that is known to be the label. Its features are: "
+            f"{', '.join(features)}. Name it with --label-column."
+        )
+    return found
+
+
+def _label_reader(config: Config, feature: Any, label: str, name: str) -> Callable[[Any, str], Any]:
+    """Returns the function from TFDS' value to a label of the task."""
+    if config.task == "regression":
+        return lambda value, origin: _number(value, origin, label, name)
+    kind = getattr(feature, "feature", feature)  # of a Sequence: what it holds
+    to_name = getattr(kind, "int2str", None)
+
+    def one(value: Any, origin: str) -> str:
+        if isinstance(value, bytes):
+            return value.decode("utf-8").strip()
+        if np.ndim(value) != 0:
+            raise DataError(
+                f"The feature {label!r} of tfds:{name} holds several values in {origin}: use "
+                "task=multilabel, or name another label with --label-column."
+            )
+        if to_name is not None and int(value) < 0:
+            raise DataError(
+                f"The label of {origin} of tfds:{name} is hidden ({int(value)}): use another "
+                "split, for instance test_split=validation."
+            )
+        return str(to_name(int(value))) if to_name is not None else class_name(value.item())
+
+    if config.task != "multilabel":
+        return one
+    separator = own_setting(config, "label_separator")
+
+    def several(value: Any, origin: str) -> tuple[str, ...]:
+        if separator and isinstance(value, bytes):
+            parts = value.decode("utf-8").split(separator)
+            return tuple(sorted({part.strip() for part in parts if part.strip()}))
+        return tuple(sorted({one(part, origin) for part in np.atleast_1d(value)}))
+
+    return several
+
+
+def _number(value: Any, origin: str, label: str, name: str) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = float("nan")
+    if not np.isfinite(number):
+        raise DataError(
+            f"The feature {label!r} of tfds:{name} must be a number for task=regression. Received "
+            f"in {origin}: {value!r:.60}."
+        )
+    return number

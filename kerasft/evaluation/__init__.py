@@ -1,0 +1,8 @@
+"""A run as a model: load, predict, evaluate."""
+
+from kerasft.evaluation.evaluate import evaluate
+from kerasft.evaluation.load import Loaded, load_model
+from kerasft.evaluation.metrics import measure
+from kerasft.evaluation.predict import predict, predict_arrays
+
+__all__ = ["Loaded", "evaluate", "load_model", "measure", "predict", "predict_arrays"]

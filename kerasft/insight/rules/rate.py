@@ -1,0 +1,252 @@
+"""Rules about the learning rate and the number of epochs: what to look at first.
+
+Each rule reads `Facts` and returns a Finding or None. Thresholds were chosen on fits with planted
+faults and are checked on others (tests/benchmarks/planted.py, which prints both tables).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from kerasft.formatting import number
+from kerasft.insight.facts import Facts
+from kerasft.insight.rules.findings import Advice, Finding, rounded
+
+LOWER, HIGHER = 0.1, 10.0  # factors of a first step towards a usable rate
+
+
+def diverged(facts: Facts) -> Finding | None:
+    """The loss became NaN or infinite, or ended far above that of a constant answer.
+
+    A rate at which the loss leaves the neighbourhood of a constant answer for good is above the
+    stable range (Goodfellow, Bengio, Courville 2016, section 8.3.1 and figure 11.1).
+    """
+    rate = facts.settings["learning_rate"]
+    if facts.state == "failed" and "loss became" in facts.reason:
+        evidence = facts.reason.split(", at")[0] + f"; learning_rate was {number(rate)}."
+    else:
+        loss = facts.curve("loss")
+        if not len(loss) or (np.isfinite(loss).all() and loss[-1] < 3 * facts.chance):
+            return None
+        evidence = (
+            f"The training loss ended at {number(loss[-1])}; a constant answer has "
+            f"{number(facts.chance)}."
+        )
+    return Finding(
+        "diverged",
+        "The training diverged",
+        evidence,
+        (
+            Advice(_slower(facts, 0.01), "A rate that much lower is stable almost always."),
+            *_clip(facts),
+        ),
+        causes=frozenset({"learning_rate_too_high", "collapsed", "underfitting", "no_signal",
+                          "validation_too_small", "overfitting", "over_regularized",
+                          "stopped_too_early"}),
+    )  # fmt: skip
+
+
+def _clip(facts: Facts) -> tuple[Advice, ...]:
+    if facts.settings.get("gradient_clip"):
+        return ()
+    return (Advice({"gradient_clip": 1.0}, "Bounds every step."),)
+
+
+def _slower(facts: Facts, factor: float) -> dict[str, float]:
+    names = ["learning_rate"]
+    if facts.head and _wild(facts, facts.head):
+        names.append("head_learning_rate")
+    return {name: _changed(facts, name, factor, min) for name in names}
+
+
+def _changed(facts: Facts, name: str, factor: float, further: Callable[..., float]) -> float:
+    """Returns a rate changed by a factor, or the recipe's own where that lies further that way."""
+    rate = facts.settings[name] * factor
+    # Where the output layer is all that trains, its rate is that of the head phase.
+    alone = facts.settings.get("trainable_blocks") == 0
+    usual = facts.usual.get("head_learning_rate" if alone else name)
+    return rounded(rate if not isinstance(usual, int | float) else further(rate, usual))
+
+
+def _wild(facts: Facts, rows: list[dict[str, Any]]) -> str:
+    """Returns how the curves of a phase show a rate that is too high, or nothing.
+
+    The training loss alone does not: dropout lifts it, and a random output layer begins above
+    the loss of a constant answer.
+    """
+    loss, val, chance = facts.curve("loss", rows), facts.curve("val_loss", rows), facts.chance
+    if not len(loss) or not np.isfinite(val).all():
+        return ""
+    both = np.minimum(loss, val)
+    if both.max() > 1.5 * chance and (both.argmax() > 0 or both.max() > 2 * chance):
+        epoch = rows[int(both.argmax())]["epoch"]
+        return (
+            f"In epoch {epoch} the losses of training and validation were "
+            f"{number(loss[both.argmax()])} and {number(val[both.argmax()])}; a constant answer "
+            f"has {number(chance)}"
+        )
+    steps = np.diff(loss)
+    rises = np.flatnonzero(steps > np.maximum(0.1 * loss[:-1], 0.03 * chance))
+    if len(rises) >= 2 and len(rises) >= len(steps) / 4:
+        jump = int(rises[np.argmax(steps[rises])])
+        return (
+            f"The training loss rose in {len(rises)} of {len(steps)} epochs, once from "
+            f"{number(loss[jump])} to {number(loss[jump + 1])}"
+        )
+    rose = bool((steps > 0.1 * loss[:-1]).any())
+    if rose and loss.min() > 0.93 * chance and loss.max() > 1.05 * chance:
+        return (
+            f"The training loss went from {number(loss[0])} to {number(loss[-1])} and never "
+            f"below the {number(chance)} of a constant answer"
+        )
+    return ""
+
+
+def learning_rate_too_high(facts: Facts) -> Finding | None:
+    """The loss blows up in the first epoch, jumps between epochs, or what was learnt is lost."""
+    loss = facts.curve("loss")
+    evidence = _wild(facts, facts.main) or _wild(facts, facts.head)
+    if not evidence and facts.head and len(loss):
+        # Unfreezing must not undo what the head had learnt.
+        before, after = facts.head[-1]["val_loss"], facts.curve("val_loss").min()
+        if after > 1.2 * before and after - before > 0.1 * facts.chance:
+            evidence = (
+                f"The head phase ended with a validation loss of {number(before)}; the main "
+                f"phase never came below {number(after)}"
+            )
+    if not evidence:
+        return None
+    return Finding(
+        "learning_rate_too_high",
+        "The learning rate is too high",
+        f"{evidence} (learning_rate {number(facts.settings['learning_rate'])}).",
+        (
+            Advice(_slower(facts, LOWER), "Smaller steps do not leap over the minimum."),
+            *_longer_warmup(facts),
+        ),
+        causes=frozenset({"collapsed", "underfitting", "no_signal", "overfitting", "batch_norm",
+                          "trained_too_long", "over_regularized", "stopped_too_early"}),
+    )  # fmt: skip
+
+
+def _longer_warmup(facts: Facts) -> tuple[Advice, ...]:
+    if facts.settings.get("warmup_fraction", 1) >= 0.1:
+        return ()
+    return (Advice({"warmup_fraction": 0.1}, "The first steps are the most fragile."),)
+
+
+def learning_rate_too_low(facts: Facts) -> Finding | None:
+    """The loss falls slowly and straight: an epoch brings as much at the end as at the beginning.
+
+    The fall of an epoch is taken by unit of its learning rate, so that a schedule that ends near
+    zero does not look like convergence, and from the validation loss, which has no dropout.
+    """
+    loss, rate = facts.curve("loss"), facts.curve("learning_rate")
+    val = facts.curve("val_loss")
+    if len(val) < 3 or not np.isfinite(loss).all() or not np.isfinite(val).all():
+        return None
+    # With a head phase the main phase begins where the head ended.
+    slow_start = val[0] > 0.7 * facts.chance or bool(facts.before and val[-1] > 0.8 * val[0])
+    unsolved = val[-1] > 0.15 * facts.chance
+    fall = (val[0] - val[-1]) / val[0]
+    falls = -np.diff(val) / np.maximum(rate[1:], 1e-12)
+    third = max(len(falls) // 3, 1)
+    straight = falls[-third:].mean() > 0.35 * falls[:third].mean() > 0
+    together = val[-1] < 1.15 * loss[-1] + 0.02 * facts.chance and val[-1] <= 1.002 * val.min()
+    if not (slow_start and unsolved and 0.0005 < fall < 0.6 and straight and together):
+        return None
+    return Finding(
+        "learning_rate_too_low",
+        "The learning rate is too low",
+        f"In {len(val)} epochs the validation loss fell from {number(val[0])} to "
+        f"{number(val[-1])} in a nearly straight line, to the end and with the training loss "
+        f"({number(loss[-1])}): there is room for larger steps (learning_rate "
+        f"{number(facts.settings['learning_rate'])}).",
+        (
+            Advice(_faster(facts, HIGHER), "Larger steps get there in the same time."),
+            Advice(
+                {"epochs": 3 * facts.settings["epochs"]},
+                "Or more of them, where time is no matter.",
+            ),
+        ),
+        causes=frozenset({"underfitting", "stopped_too_early", "no_signal", "collapsed"}),
+    )
+
+
+def _faster(facts: Facts, factor: float) -> dict[str, float]:
+    names, head = ["learning_rate"], facts.curve("loss", facts.head)
+    if len(head) and head[-1] > 0.7 * facts.chance:
+        names.append("head_learning_rate")
+    return {name: _changed(facts, name, factor, max) for name in names}
+
+
+def stopped_too_early(facts: Facts) -> Finding | None:
+    """The last epoch still brought much, or there were too few epochs to bring anything.
+
+    The rules for a rate that is too low and for underfitting need three epochs; what stands near a
+    constant answer after fewer is named here.
+    """
+    val, train = facts.curve("val_loss"), facts.curve("loss")
+    if not len(val) or not np.isfinite(val).all():
+        return None
+    before = val[-2] if len(val) > 1 else (facts.before[-1]["val_loss"] if facts.before else None)
+    if before is None:  # one epoch of anything is a beginning
+        before = facts.chance
+    gained = (before - val[-1]) / before
+    solved = val[-1] < 0.015 * facts.chance
+    overfits = len(val) > 1 and train[-1] < 0.5 * val[-1]  # there is nothing left to learn from
+    barely_begun = len(val) < 3 and val.min() > 0.9 * facts.chance
+    still_falls = gained >= 0.08 and val[-1] <= val.min() and not solved and not overfits
+    if still_falls:
+        evidence = (
+            f"The last epoch still lowered the validation loss by {gained:.0%}, from "
+            f"{number(before)} to {number(val[-1])}."
+        )
+    elif barely_begun:
+        where = "near" if val[-1] < 1.1 * facts.chance else "above"
+        evidence = (
+            f"After epoch {len(val)} of the main phase the validation loss is "
+            f"{number(val[-1])}, {where} the {number(facts.chance)} of a constant answer: too few "
+            "to tell whether the learning rate is too low."
+        )
+    else:
+        return None
+    epochs = facts.settings["epochs"]
+    return Finding(
+        "stopped_too_early",
+        "The training stopped too early",
+        evidence,
+        (
+            Advice(
+                {"epochs": max(3 * epochs, epochs + 4)},
+                "The curve is not flat yet." if still_falls else "Then the curve tells more.",
+            ),
+        ),
+        causes=frozenset({"underfitting", "validation_too_small"}),
+    )
+
+
+def trained_too_long(facts: Facts) -> Finding | None:
+    """The best epoch lies far back; what came after was time only (the best weights are kept)."""
+    val = facts.curve("val_loss")
+    if len(val) < 6 or facts.best_epoch is None:
+        return None
+    best = facts.best_epoch - len(facts.before)
+    if best > 0.4 * len(val) or val[-1] < 1.05 * val.min():
+        return None
+    best, unfreezing = max(best, 1), len(facts.before) - len(facts.head)
+    return Finding(
+        "trained_too_long",
+        "The training went on for too long",
+        f"The best of {len(val)} epochs was number {best}; the validation loss then rose from "
+        f"{number(val.min())} to {number(val[-1])}. The best weights were kept.",
+        (
+            Advice(
+                {"epochs": unfreezing + min(2 * best, len(val)), "patience": 3}, "Saves time alone."
+            ),
+        ),
+        fault=False,
+    )

@@ -1,0 +1,140 @@
+"""Freezing by depth: what is trained, and what stays as it was pretrained."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+from kerasft.errors import SettingError
+from kerasft.models.blocks import find_blocks, flatten_layers
+from kerasft.models.families import UNUSED
+
+# How layers name the share of what they drop: Dropout, and layers of residual paths.
+_SHARES = ("rate", "drop_prob", "drop_path_rate")
+
+
+def freeze(
+    backbone: keras.Model, trainable_blocks: int, *, freeze_batch_norm: bool = False
+) -> None:
+    """Freezes a backbone by depth; call it before compiling.
+
+    Frozen BatchNormalization runs in inference mode, with its pretrained statistics, and Dropout in
+    frozen blocks is off.
+
+    Args:
+        backbone: A KerasHub backbone, or a model with one inside.
+        trainable_blocks: 0 trains nothing of it, n the last n blocks, -1 all.
+        freeze_batch_norm: Keeps BatchNormalization frozen in trained blocks too, which is
+            safer with small batches and little data.
+
+    Raises:
+        SettingError: There are fewer blocks than asked for.
+
+    Example:
+        >>> backbone = load_backbone("package:kerasft/assets/resnet_glyphs")
+        >>> freeze(backbone, 1)
+        >>> [block.trained_parameters > 0 for block in find_blocks(backbone)]
+        [False, False, True]
+    """
+    blocks = find_blocks(backbone)
+    if not -1 <= trainable_blocks <= len(blocks):
+        raise SettingError(
+            f"`trainable_blocks` must be at most {len(blocks)} for {type(backbone).__name__} "
+            f"({', '.join(block.name for block in blocks)}). "
+            f"Received: trainable_blocks={trainable_blocks}. Use -1 to train all."
+        )
+    first = 0 if trainable_blocks == -1 else len(blocks) - trainable_blocks
+    set_trainable(backbone, True)  # a frozen parent would hide the flags of its layers
+    for index, block in enumerate(blocks):
+        for layer in block.layers:
+            set_trainable(layer, index >= first)
+            disable_dropout(layer, index < first)
+            for variable in layer.weights:
+                if variable.name in UNUSED:
+                    variable.trainable = False
+            if freeze_batch_norm:
+                for inner in flatten_layers(layer):
+                    if isinstance(inner, keras.layers.BatchNormalization):
+                        inner.trainable = False
+
+
+def set_trainable(layer: keras.layers.Layer, value: bool) -> None:
+    """Sets the flag of a layer, and of all layers and weights inside it.
+
+    Keras on TensorFlow ignores a flag that a layer has already: what is inside would keep its own.
+    """
+    for inner in flatten_layers(layer):
+        inner.trainable = value
+        for variable in inner._trainable_variables:  # not the statistics of BatchNormalization
+            variable.trainable = value
+
+
+def disable_dropout(layer: keras.layers.Layer, still: bool) -> None:
+    """Switches the Dropout inside a layer off while it is frozen, or on again.
+
+    Keras leaves Dropout and StochasticDepth of frozen layers on in training: noise on features
+    that nothing can adapt to, and that must be computed anew in every epoch. Switch before
+    compiling: a traced graph goes on as it was.
+    """
+    for inner in flatten_layers(layer):
+        name = share_name(inner)
+        share = getattr(inner, name, None)
+        if still and isinstance(share, float) and share:
+            inner.share_when_trained = share
+            setattr(inner, name, 0.0)
+        elif not still and hasattr(inner, "share_when_trained"):
+            setattr(inner, name, inner.share_when_trained)
+            del inner.share_when_trained
+
+
+def share_name(layer: keras.layers.Layer) -> str:
+    """Returns how a layer names the share of what it drops, empty where it drops nothing."""
+    return next((name for name in _SHARES if hasattr(layer, name)), "")
+
+
+@contextlib.contextmanager
+def frozen_below(model: keras.Model, blocks: int | None) -> Iterator[None]:
+    """Freezes more of the backbone for a while and gives back the freezing that was there before.
+
+    Args:
+        model: A model with a backbone inside.
+        blocks: How many top blocks stay as they are; None for all.
+    """
+    found = find_blocks(model)
+    lower = () if blocks is None else found[: len(found) - blocks]
+    layers = [inner for block in lower for x in block.layers for inner in flatten_layers(x)]
+    before = [layer.trainable for layer in layers]
+    # Those of single weights too: a layer's flag would overwrite them.
+    flags = [(v, v.trainable) for layer in layers for v in layer.weights]
+    try:
+        for layer in layers:
+            layer.trainable = False
+            disable_dropout(layer, True)
+        yield
+    finally:
+        # Parents stand before their children, whose flags they would overwrite.
+        for layer, flag in zip(layers, before, strict=True):
+            if layer.trainable != flag:
+                layer.trainable = flag
+                disable_dropout(layer, False)
+        for variable, flag in flags:
+            if variable.trainable != flag:
+                variable.trainable = flag
+
+
+def changing_weights(model: keras.Model) -> list[Any]:
+    """Returns the weights that training may change, statistics of BatchNormalization included.
+
+    Everything but the own weights of frozen layers: what must be kept of a fine-tuned model
+    whose preset can be loaded again.
+    """
+    frozen = {
+        id(variable)
+        for layer in flatten_layers(model)
+        if not layer.trainable
+        for variable in layer.weights
+    }
+    return [variable for variable in model.weights if id(variable) not in frozen]

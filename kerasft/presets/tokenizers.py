@@ -1,0 +1,94 @@
+"""Tokenizers and packers of presets, kept loaded, and their TensorFlow graphs."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from kerasft.config import TextConfig
+from kerasft.errors import SettingError
+from kerasft.presets.resolve import resolve
+
+
+def load_preprocessor(config: TextConfig) -> Any:
+    """Returns the preset's tokenizer and packer, a `keras_hub.models.TextClassifierPreprocessor`.
+
+    Args:
+        config: Its `preset` and `sequence_length` are used.
+
+    Raises:
+        SettingError: The preset has no tokenizer.
+    """
+    arguments = resolve(config.preset).location, config.sequence_length
+    if not _is_alive(_load(*arguments)):
+        for kept in (_load, token_graph, length_graph):
+            kept.cache_clear()
+    return _load(*arguments)
+
+
+def _is_alive(preprocessor: Any) -> bool:
+    """Tells whether a kept tokenizer still works.
+
+    TensorFlow drops the vocabulary of a SentencePiece tokenizer when seeds are set: its operation
+    owns it, and `tf.random.set_seed` forgets operations.
+    """
+    import tensorflow as tf
+
+    try:
+        token_graph(preprocessor, 1)(tf.constant([""]))
+    except tf.errors.NotFoundError:
+        return False
+    return True
+
+
+@functools.lru_cache(maxsize=8)
+def _load(location: str, sequence_length: int) -> Any:
+    import keras_hub
+
+    kind = keras_hub.models.TextClassifierPreprocessor
+    try:
+        return kind.from_preset(location, sequence_length=sequence_length)
+    except (ValueError, FileNotFoundError):
+        pass  # the family has none, or the preset has no tokenizer: the next line tells
+    try:
+        from kerasft.presets.preprocessors import from_tokenizer
+
+        return from_tokenizer(location, sequence_length)
+    except (ValueError, FileNotFoundError) as error:
+        raise SettingError(
+            f"`preset` must be of a text model with a tokenizer. {location} has none."
+        ) from error
+
+
+@functools.lru_cache(maxsize=16)
+def token_graph(preprocessor: Any, count: int) -> Any:
+    """Returns the graph from `count` columns of strings to the arrays of the model.
+
+    Outside a graph KerasHub takes its Python path, which is slower and not what is served.
+    """
+
+    def tokens(*texts: Any) -> Any:
+        # By keyword: two positional texts would be taken for inputs and labels.
+        return preprocessor(x=texts if len(texts) > 1 else texts[0])
+
+    return _function(tokens, count)
+
+
+@functools.lru_cache(maxsize=16)
+def length_graph(tokenizer: Any, count: int) -> Any:
+    """Returns the graph from `count` columns of strings to their numbers of tokens."""
+
+    def lengths(*texts: Any) -> Any:
+        import tensorflow as tf
+
+        return {"length": tf.add_n([tokenizer(text).row_lengths() for text in texts])}
+
+    return _function(lengths, count)
+
+
+def _function(function: Any, count: int) -> Any:
+    import tensorflow as tf
+
+    signature = [tf.TensorSpec([None], tf.string)] * count
+    graph = tf.function(function, input_signature=signature, autograph=False)
+    return graph.get_concrete_function()

@@ -1,0 +1,79 @@
+"""What a run remembers of where it came from."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import importlib.metadata
+import platform
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import keras
+
+from kerasft.config import Config, changed_settings
+from kerasft.paths import expanded
+from kerasft.presets.resolve import resolve, whole_path
+from kerasft.runs import sha256
+
+_PACKAGES = ("kerasft", "keras", "tensorflow", "keras-hub", "numpy", "tensorflow-datasets")
+
+
+def versions() -> dict[str, str]:
+    """Returns the versions of Python, the platform and the packages that decide results."""
+    found = {"python": platform.python_version(), "platform": platform.platform()}
+    found["backend"] = keras.backend.backend()
+    for package in _PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[package] = importlib.metadata.version(package)
+    return found
+
+
+def describe_recipe(module: ModuleType) -> dict[str, Any]:
+    """Returns a recipe's name, where it can be loaded from again, and the hash of its source.
+
+    A recipe of this package is known by its name, any other by the path of its file.
+    """
+    name = module.__name__.rpartition(".")[2]
+    path = getattr(module, "__file__", None)
+    if module.__name__ == f"kerasft.recipes.{name}":
+        return {"name": name, "source": name, "sha256": sha256(Path(str(path)))}
+    if path is None:
+        return {"name": name, "source": None, "sha256": None}
+    return {
+        "name": Path(path).stem,
+        "source": str(Path(path).resolve()),
+        "sha256": sha256(Path(path)),
+    }
+
+
+def anchored(config: Config) -> Config:
+    """Returns settings that mean the same from any folder: paths of the user's are whole.
+
+    What a recipe says of its own data stays as it says it.
+    """
+    paths: dict[str, Any] = {"preset": whole_path(config.preset)}
+    for name in ("dataset", "data_dir"):
+        given = changed_settings(config).get(name) or ""
+        path = expanded(given)
+        if given and not given.startswith(("tfds:", "builtin:")) and path.exists():
+            paths[name] = str(path.absolute())
+    return dataclasses.replace(config, **paths)
+
+
+def describe_weights(config: Config) -> dict[str, Any]:
+    """Returns which weights a run stores.
+
+    `trained` where the frozen rest can be had again from a preset with a fingerprint;
+    `all` for random backbones, presets without one, and recipes without a preset.
+    """
+    if not config.preset:
+        return {"stored": "all", "preset": None, "fingerprint": None}
+    preset = resolve(config.preset, pretrained=config.pretrained)
+    again = config.pretrained and preset.fingerprint
+    return {
+        "stored": "trained" if again else "all",
+        "preset": preset.name,
+        "fingerprint": preset.fingerprint,
+    }

@@ -1,0 +1,58 @@
+"""Starts TensorFlow without its chatter; standard library only."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import re
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+
+# What the C++ side writes: `I0000 00:00:1795468996.27 5259 file.cc:31] text`, and its heading.
+_CHATTER = re.compile(r"^([IWEF]\d{4} \S+ +\d+ \S+\]|WARNING: All log messages before absl)")
+_USER_DECIDES = "TF_CPP_MIN_LOG_LEVEL" in os.environ
+
+
+@contextlib.contextmanager
+def quiet_tensorflow() -> Iterator[None]:
+    """Surrounds what may import TensorFlow, and holds back the notices of its start.
+
+    A user who set TF_CPP_MIN_LOG_LEVEL decides alone what is shown.
+    """
+    if _USER_DECIDES or "tensorflow" in sys.modules:
+        yield
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    # Of graphs traced anew: a search traces many, and that is no fault of the user's.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    # KerasHub's T5 warns of itself; its attention gets the mask as an argument.
+    warnings.filterwarnings("ignore", message=r"Layer '\w+' \(of type T5MultiHeadAttention\)")
+    # TensorFlow 2.21 writes some notices before it reads its level: they are filtered.
+    with _filtered_stderr():
+        yield
+
+
+@contextlib.contextmanager
+def _filtered_stderr() -> Iterator[None]:
+    """Holds back what is written to file descriptor 2, then passes on what is no chatter."""
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as held:
+        terminal = os.dup(2)
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(terminal, 2)
+            os.close(terminal)
+            held.seek(0)
+            _pass_on(held.read().decode(errors="replace"))
+
+
+def _pass_on(text: str) -> None:
+    for line in text.splitlines():
+        if not _CHATTER.match(line):
+            print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,120 @@
+"""Optimizers and learning-rate schedules, from Keras' own."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+from keras import ops
+
+from kerasft.config import Config
+from kerasft.models import MutableScalar
+from kerasft.training.optimizers.adam import FusedAdam
+from kerasft.training.optimizers.layer_rates import SGD, Lion, RMSprop
+
+
+@keras.saving.register_keras_serializable(package="kerasft")
+class Schedule(keras.optimizers.schedules.LearningRateSchedule):
+    """A learning rate that rises linearly to its peak and then falls over the rest of a phase.
+
+    Keras' own schedules have their numbers fixed in the graph, and warm-up in `CosineDecay`
+    alone; here they are mutable scalars, so that a search changes them without compiling anew.
+
+    Args:
+        kind: `constant`; `cosine` and `linear` fall to 0; `exponential` falls to 1 % of the
+            peak; `step` is divided by 10 at half and again at three quarters of the fall.
+        peak: The highest rate.
+        warmup_steps: Steps of the rise, 0 for none. Step 0 already has peak / warmup_steps.
+        fall_steps: Steps of the fall, at least 1.
+    """
+
+    def __init__(self, kind: str, peak: float, warmup_steps: int, fall_steps: int) -> None:
+        self.kind = kind
+        self.peak, self.warmup_steps = MutableScalar(peak), MutableScalar(warmup_steps)
+        self.fall_steps = MutableScalar(fall_steps)
+
+    def set(self, peak: float, warmup_steps: int, fall_steps: int) -> None:
+        """Changes the numbers."""
+        self.peak.set(peak)
+        self.warmup_steps.set(warmup_steps)
+        self.fall_steps.set(fall_steps)
+
+    def __call__(self, step: Any) -> Any:
+        """Returns the rate of a step."""
+        step = ops.cast(step, "float32")
+        warmup = self.warmup_steps.read()
+        rising = (step + 1) / ops.maximum(warmup, 1.0)
+        done = ops.clip((step - warmup) / self.fall_steps.read(), 0.0, 1.0)
+        return self.peak.read() * ops.where(step < warmup, rising, _fall(self.kind, done))
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns what rebuilds the schedule."""
+        return {
+            "kind": self.kind,
+            "peak": float(self.peak),
+            "warmup_steps": int(float(self.warmup_steps)),
+            "fall_steps": int(float(self.fall_steps)),
+        }
+
+
+def _fall(kind: str, done: Any) -> Any:
+    """Returns the share of the peak that is left when the share `done` of the fall is over."""
+    if kind == "cosine":
+        return (1 + ops.cos(math.pi * done)) / 2
+    if kind == "linear":
+        return 1 - done
+    if kind == "exponential":
+        return ops.power(0.01, done)
+    if kind == "step":
+        return ops.where(done < 0.5, 1.0, ops.where(done < 0.75, 0.1, 0.01))
+    return ops.ones_like(done)
+
+
+def make_schedule(kind: str, peak: float, total_steps: int, warmup_fraction: float) -> Any:
+    """Returns a learning-rate schedule over a phase.
+
+    Args:
+        kind: As `Schedule` has them; `plateau` stays, as a callback will lower it (see
+            `PlateauWarmUp`).
+        peak: The highest rate.
+        total_steps: Steps of the phase, warm-up included.
+        warmup_fraction: Share of them in which the rate rises from 0, in [0, 1).
+
+    Returns:
+        A Keras schedule, or the number `peak` for `plateau`.
+    """
+    if kind == "plateau":
+        return peak
+    warmup_steps = round(total_steps * warmup_fraction)
+    return Schedule(kind, peak, warmup_steps, max(total_steps - warmup_steps, 1))
+
+
+def make_optimizer(config: Config, learning_rate: Any) -> Any:
+    """Returns a new optimizer for one phase.
+
+    Args:
+        config: Its optimizer, momentum, weight_decay and gradient_clip are used. The decay leaves
+            out bias and norm (Loshchilov and Hutter 2019, arXiv 1711.05101, as the BERT authors
+            apply it).
+        learning_rate: A schedule or a number.
+    """
+    options: dict[str, Any] = {"learning_rate": learning_rate}
+    if config.weight_decay or config.optimizer == "adamw":  # AdamW's own default is 0.004
+        options["weight_decay"] = config.weight_decay
+    if config.gradient_clip:
+        options["global_clipnorm"] = config.gradient_clip
+    if config.optimizer == "sgd":
+        options["momentum"] = config.momentum
+    kinds: dict[str, Any] = {
+        "adam": FusedAdam,
+        "adamw": FusedAdam,  # AdamW is Adam with a decay of its own by default
+        "sgd": SGD,
+        "rmsprop": RMSprop,
+        "lion": Lion,
+    }
+    optimizer = kinds[config.optimizer](**options)
+    if config.weight_decay:
+        # Other vectors are left out by their shape (`rates.ByDepth`); those of attention have two.
+        optimizer.exclude_from_weight_decay(var_names=["bias"])
+    return optimizer

@@ -1,0 +1,152 @@
+"""What trials share does not change what comes out of them."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+
+import kerasft
+from kerasft.models import choose_monitor
+from kerasft.models.freezing import changing_weights
+from kerasft.models.precision import precision
+from kerasft.recipes import resnet_digits
+from kerasft.training.callbacks import BestWeights
+from kerasft.training.compiled_models import CompiledModels
+from kerasft.training.loop import train
+from kerasft.training.run_record import Recorder
+from kerasft.tuning.trial_models import TrialModels
+
+
+def run(compiled_models, config, data, features=None):
+    model = compiled_models.model
+    best_weights = BestWeights(changing_weights(model), *choose_monitor(config), config.patience)
+    recorder = Recorder(None)
+    train(compiled_models, config, data, best_weights, recorder, features=features)
+    rows = [{k: v for k, v in row.items() if k != "seconds"} for row in recorder.history]
+    return rows, [v.numpy() for v in model.weights]
+
+
+def test_trials_that_share_a_graph_are_the_fits_of_their_settings(config):
+    base = config(
+        trainable_blocks=1, head_epochs=1, epochs=2, kernel_l2=1e-3, backbone_l2=1e-4, patience=0
+    )
+    trial_models = TrialModels(resnet_digits, base.seed)
+    changed = {
+        "learning_rate": 3e-3, "head_learning_rate": 0.1, "dropout": 0.5, "batch_size": 9,
+        "weight_decay": 0.3, "kernel_l2": 0.5, "backbone_l2": 0.1, "warmup_fraction": 0.4,
+        "epochs": 3, "seed": 4,
+    }  # fmt: skip
+    configs = [base, dataclasses.replace(base, **changed), base]
+    results = []
+    for one in configs:
+        data = trial_models.data(dataclasses.replace(one, seed=base.seed))
+        results.append(
+            run(trial_models.compiled_models(one, data), one, data, trial_models.features)
+        )
+    assert len(trial_models._compiled) == 1  # all in one graph
+    for one, (rows, weights) in zip(configs[:2], results[:2], strict=True):
+        keras.utils.set_random_seed(one.seed)
+        data = trial_models.data(dataclasses.replace(one, seed=base.seed))
+        expected, expected_weights = run(
+            CompiledModels(resnet_digits.build_model(one, data)), one, data
+        )
+        assert rows == expected
+        # A decay that is read is added in another order than one that is fixed: the last bit.
+        assert all(
+            np.allclose(a, b, rtol=0, atol=1e-7)
+            for a, b in zip(weights, expected_weights, strict=True)
+        )
+    assert all(map(np.array_equal, results[0][1], results[2][1]))
+
+
+@pytest.mark.parametrize("blocks", [0, 1])
+def test_a_dropout_that_was_0_in_the_first_trial_is_turned_up_in_the_next(config, blocks):
+    base = config(trainable_blocks=blocks, head_epochs=1, epochs=2, dropout=0.0, patience=0)
+    trial_models = TrialModels(resnet_digits, base.seed)
+    data = trial_models.data(base)
+    for one in (base, dataclasses.replace(base, dropout=0.5)):
+        rows, _ = run(trial_models.compiled_models(one, data), one, data, trial_models.features)
+        keras.utils.set_random_seed(one.seed)
+        expected, _ = run(CompiledModels(resnet_digits.build_model(one, data)), one, data)
+        assert rows == expected
+    assert len(trial_models._compiled) == 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"optimizer": "sgd"}, {"trainable_blocks": 1}, {"learning_rate_schedule": "constant"},
+     {"kernel_l1": 0.1}, {"augmentation": "light"}, {"pooling": "max"}],
+)  # fmt: skip
+def test_another_structure_gets_a_graph_of_its_own(config, changes):
+    trial_models = TrialModels(resnet_digits, 0)
+    for one in (config(), config(**changes), config(learning_rate=0.5)):
+        trial_models.compiled_models(one, trial_models.data(one))
+    assert len(trial_models._compiled) == 2
+
+
+def test_a_recipe_that_uses_a_number_elsewhere_is_not_mistaken(config):
+    """Its own Dropout has the rate in the graph: another rate must be another graph."""
+
+    class Own:
+        Config = resnet_digits.Config
+        load_data = staticmethod(resnet_digits.load_data)
+
+        @staticmethod
+        def build_model(config, data):
+            backbone = kerasft.load_backbone(config.preset)
+            kerasft.freeze(backbone, 0)
+            inputs, features = kerasft.image_features(backbone, config)
+            features = keras.layers.Dropout(config.dropout, name="own")(features) * (
+                1 + config.dropout
+            )
+            plain = dataclasses.replace(config, dropout=0.0)
+            return keras.Model(inputs, kerasft.head(features, plain, data.labels))
+
+    trial_models = TrialModels(Own, 0)
+    for dropout in (0.1, 0.3, 0.1):
+        one = config(dropout=dropout)
+        trial_models.compiled_models(one, trial_models.data(one))
+    assert len(trial_models._compiled) == 2
+
+
+def test_data_are_loaded_once_and_anew_for_other_preparation(config):
+    trial_models = TrialModels(resnet_digits, 0)
+    first = trial_models.data(config())
+    assert trial_models.data(config(learning_rate=0.5, dropout=0.5, batch_size=3)) is first
+    other = trial_models.data(config(image_size=24))
+    assert other.train.x.shape[1] == 24
+
+
+def test_a_plain_trial_after_one_with_adapters_is_as_before(config):
+    plain = config(trainable_blocks=1, epochs=1)
+    trial_models = TrialModels(resnet_digits, plain.seed)
+    first, _, again = (
+        run(trial_models.compiled_models(one, data), one, data, trial_models.features)
+        for one in (plain, dataclasses.replace(plain, lora_rank=1), plain)
+        for data in [trial_models.data(one)]
+    )
+    assert first[0] == again[0]
+
+
+def test_trials_whose_loss_is_scaled_share_a_graph(config):
+    half = config(trainable_blocks=1, epochs=1, precision="mixed_float16", weight_decay=0.01)
+    trial_models = TrialModels(resnet_digits, half.seed)
+    changed = dataclasses.replace(half, learning_rate=1e-3, weight_decay=0.3)
+    with precision(half.precision):
+        rows = [
+            run(trial_models.compiled_models(one, data), one, data, trial_models.features)[0]
+            for one in (half, changed, half)
+            for data in [trial_models.data(one)]
+        ]
+    assert len(trial_models._compiled) == 1
+    assert rows[0] == rows[2] != rows[1]
+
+
+@pytest.mark.parametrize("family", ["vit", "dinov2", "swin"])
+def test_layers_that_cannot_tell_their_settings_are_described(config, preset, family):
+    settings = config(preset=preset(family), image_size=32, trainable_blocks=1)
+    trial_models = TrialModels(resnet_digits, settings.seed)
+    data = trial_models.data(settings)
+    first = trial_models.compiled_models(settings, data)
+    assert trial_models.compiled_models(dataclasses.replace(settings, dropout=0.3), data) is first
