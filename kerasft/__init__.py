@@ -1,4 +1,4 @@
-"""Fine-tunes pretrained Keras models: recipes, honest validation, advice, export.
+"""Fine-tune pretrained Keras models: recipes, honest validation, advice, export.
 
 The rooms, from the lowest; each imports only from those above it (a test reads the imports):
 
@@ -48,7 +48,7 @@ __all__ = sorted(["__version__", *_HOME_OF])
 
 
 def __getattr__(name: str) -> Any:
-    """Imports a public name on first use (PEP 562)."""
+    """Import a public name on first use (PEP 562)."""
     if name not in _HOME_OF:
         raise AttributeError(f"module 'kerasft' has no attribute {name!r}")
     with quiet_tensorflow():  # many of them import Keras

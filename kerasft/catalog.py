@@ -1,4 +1,4 @@
-"""Finds recipes by name or path, and reads what they say of themselves without running them."""
+"""Find recipes by name or path, and read what they say of themselves without running them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Recipe:
 
 
 def list_recipes() -> list[Recipe]:
-    """Returns the recipes of the package `kerasft.recipes`, by name.
+    """Return the recipes of the package `kerasft.recipes`, by name.
 
     Their files are parsed, not imported. A file that cannot be parsed is listed too, with the
     reason as its summary.
@@ -51,7 +51,7 @@ def list_recipes() -> list[Recipe]:
 
 
 def find_recipe(name_or_path: str | Path) -> Recipe:
-    """Returns one recipe, without importing it.
+    """Return one recipe, without importing it.
 
     Args:
         name_or_path: Name of a recipe of the package, or path of a `.py` file.
@@ -78,7 +78,7 @@ def find_recipe(name_or_path: str | Path) -> Recipe:
 
 
 def load_recipe(name_or_path: str | Path) -> ModuleType:
-    """Imports a recipe and checks that it has what a recipe needs.
+    """Import a recipe and checks that it has what a recipe needs.
 
     A file outside of the package is run anew by each call, so that what an editor changed counts.
 
@@ -116,7 +116,7 @@ def load_recipe(name_or_path: str | Path) -> ModuleType:
 
 
 def recipe_defaults(recipe: Recipe) -> dict[str, Any]:
-    """Returns the defaults that a recipe's Config sets, read from its source without running it.
+    """Return the defaults that a recipe's Config sets, read from its source without running it.
 
     Only plain values are seen; what is computed is left out, and so is what it inherits.
 
@@ -149,7 +149,7 @@ def _is_literal(value: ast.expr) -> bool:
 
 
 def recipes_folder() -> Path:
-    """Returns the folder of the package `kerasft.recipes`.
+    """Return the folder of the package `kerasft.recipes`.
 
     In a checkout that is not installed it is `recipes/` beside the `kerasft` folder.
     """
@@ -189,7 +189,7 @@ def _import(recipe: Recipe) -> ModuleType:
 
 
 def _map_package() -> None:
-    """Makes `kerasft.recipes` importable in a checkout that is not installed."""
+    """Make `kerasft.recipes` importable in a checkout that is not installed."""
     if importlib.util.find_spec(_PACKAGE) is None:
         module = _run_file(_PACKAGE, recipes_folder() / "__init__.py")
         setattr(sys.modules["kerasft"], "recipes", module)  # noqa: B010 (mypy knows no such name)
@@ -216,14 +216,14 @@ def _run_file(name: str, path: Path) -> ModuleType:
 
 
 def _line_in(path: Path, error: BaseException) -> str:
-    """Returns `" (line 12)"`, the last line of the recipe through which an error came."""
+    """Return `" (line 12)"`, the last line of the recipe through which an error came."""
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename == str(path.resolve())]
     return f" (line {lines[-1]})" if lines else ""
 
 
 def _check(module: ModuleType, path: Path) -> None:
-    """Raises SettingError when a part of a recipe is missing or of the wrong kind."""
+    """Raise SettingError when a part of a recipe is missing or of the wrong kind."""
     config = getattr(module, "Config", None)
     if not isinstance(config, type) or not issubclass(config, Config):
         raise SettingError(

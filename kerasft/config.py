@@ -44,7 +44,7 @@ class Config:
 
     # fmt: off
     dataset: str = setting("", "What to fine-tune on: tfds:NAME, builtin:NAME, a folder of class folders, or a CSV, JSONL or Parquet table", group="data")
-    data_dir: str | None = setting(None, "Folder in which TFDS keeps its data sets", group="data")
+    data_dir: str | None = setting(None, "Folder in which TFDS keeps its datasets", group="data")
     task: str = setting("classification", "What is predicted: one class, several labels, or a number", group="data", choices=TASKS)
     label_column: str | None = setting(None, "Column of a table with the label (several with commas: multi-label)", group="data")
     target_transform: str = setting("none", "Scale on which a regression learns: log suits prices, sizes and counts, whose errors are relative", group="data", choices=("none", "log"))
@@ -80,7 +80,7 @@ class Config:
     weight_decay: float = setting(0.01, "Decay of the weights per step and rate, never of bias and norm", minimum=0)
     momentum: float = setting(0.9, "Momentum of sgd", minimum=0, below=1)
     gradient_clip: float = setting(1.0, "Largest global norm of the gradient (0: no limit)", minimum=0)
-    loss: str = setting("auto", "What is minimised; auto: cross_entropy for classes, squared for numbers. focal: rare and hard examples weigh more; absolute and huber: outliers weigh less", choices=("auto", *LOSSES))
+    loss: str = setting("auto", "What is minimized; auto: cross_entropy for classes, squared for numbers. focal: rare and hard examples weigh more; absolute and huber: outliers weigh less", choices=("auto", *LOSSES))
     label_smoothing: float = setting(0.0, "Share of each label spread over all classes (regression has none)", minimum=0, below=1)
     class_weight: str = setting("none", "balanced: examples of rare classes weigh more (one class a row)", choices=("none", "balanced"))
     patience: int = setting(3, "Epochs without a better monitor before a phase stops (0: never)", minimum=0)
@@ -94,7 +94,7 @@ class Config:
     # fmt: on
 
     def __new__(cls, **given: Any) -> Config:
-        """Notes which settings are given: a default of a recipe may speak of its own data alone.
+        """Note which settings are given: a default of a recipe may speak of its own data alone.
 
         A copy is given all of them, which tells nothing: its `given` is empty.
         """
@@ -115,7 +115,7 @@ class Config:
                 raise SettingError(message)
 
     def notes(self) -> list[str]:
-        """Returns what a person should know about the settings together, one sentence each."""
+        """Return what a person should know about the settings together, one sentence each."""
         given = changed_settings(self)
         idle: tuple[str, ...] = ()
         if self.trainable_blocks == 0:
@@ -141,7 +141,7 @@ class Config:
         return found
 
     def _conflicts(self) -> Iterator[tuple[bool, str]]:
-        """Yields what settings cannot be together: whether they are, and the sentence for it."""
+        """Yield what settings cannot be together: whether they are, and the sentence for it."""
         yield (
             self.validation_fraction + self.test_fraction > 0.8,
             "`validation_fraction` and `test_fraction` must leave at least 0.2 for training. "
@@ -238,19 +238,19 @@ class TextConfig(Config):
 
 
 def to_dict(config: Config) -> dict[str, Any]:
-    """Returns the settings as a dictionary of plain values, fit for JSON."""
+    """Return the settings as a dictionary of plain values, fit for JSON."""
     return dataclasses.asdict(config)
 
 
 def changed_settings(config: Config) -> dict[str, Any]:
-    """Returns the settings that differ from the defaults of their class."""
+    """Return the settings that differ from the defaults of their class."""
     kind = type(config)
     usual = {**to_dict(kind(dataset=config.dataset)), "dataset": kind.dataset}
     return {name: value for name, value in to_dict(config).items() if value != usual[name]}
 
 
 def from_dict(kind: type[ConfigType], values: dict[str, Any]) -> ConfigType:
-    """Builds a Config from a dictionary; an unknown name is refused with the nearest known one.
+    """Build a Config from a dictionary; an unknown name is refused with the nearest known one.
 
     Raises:
         SettingError: A name is unknown or a value is out of range.

@@ -1,4 +1,4 @@
-"""Whether a data set is there: the name that a user gives, looked up before anything is read.
+"""Check that a dataset exists: the name that a user gives, looked up before anything is read.
 
 Nothing heavy is imported here, so that a mistyped path or a missing network is told within a
 second instead of after TensorFlow's start.
@@ -44,7 +44,7 @@ class Address:
 
 
 def parse_address(dataset: str) -> Address:
-    """Returns the parts of a data set's address.
+    """Return the parts of a dataset's address.
 
     Raises:
         DataError: It has another form.
@@ -59,14 +59,14 @@ def parse_address(dataset: str) -> Address:
 
 
 def check_dataset(dataset: str, data_dir: str | None = None) -> None:
-    """Looks whether a data set can be had, without reading it.
+    """Look whether a dataset can be had, without reading it.
 
     Args:
         dataset: `tfds:NAME`, `builtin:NAME`, or the path of a folder or table.
-        data_dir: Where TFDS keeps its data sets; its usual folder by default.
+        data_dir: Where TFDS keeps its datasets; its usual folder by default.
 
     Raises:
-        DataError: There is no such data set.
+        DataError: There is no such dataset.
         NetworkError: It must be downloaded and its host cannot be reached.
 
     Example:
@@ -81,17 +81,17 @@ def check_dataset(dataset: str, data_dir: str | None = None) -> None:
     else:
         path = expanded(dataset)
         if not dataset or not _exists(path):
-            raise DataError(f"There is no data set {dataset!r}. {POSSIBLE}")
+            raise DataError(f"There is no dataset {dataset!r}. {POSSIBLE}")
         if not path.is_dir() and path.suffix.lower() not in TABLE_EXTENSIONS:
             raise DataError(f"{path} is not a table that can be read. {POSSIBLE}")
 
 
 def _check_builtin(name: str) -> None:
-    """Raises DataError where there is no built-in data set of that name."""
+    """Raise DataError where there is no built-in dataset of that name."""
     if name not in BUILTIN:
         known = ", ".join(f"builtin:{known}" for known in BUILTIN)
         raise DataError(
-            f"There is no built-in data set {name!r}.{did_you_mean(name, BUILTIN)} Known: {known}."
+            f"There is no built-in dataset {name!r}.{did_you_mean(name, BUILTIN)} Known: {known}."
         )
 
 
@@ -103,25 +103,25 @@ def _exists(path: Path) -> bool:
 
 
 def _require_network(address: Address) -> None:
-    """Raises NetworkError where the host of TFDS' data sets cannot be reached."""
+    """Raise NetworkError where the host of TFDS' datasets cannot be reached."""
     names = _names_on_disk()
     hint = "" if address.name in names else did_you_mean(address.name, names)
     require_host(
         _HOST,
-        to_fetch=f"the data set tfds:{address}",
-        instead=f"{hint} A data set that TFDS has prepared is read from --data-dir DIR; "
+        to_fetch=f"the dataset tfds:{address}",
+        instead=f"{hint} A dataset that TFDS has prepared is read from --data-dir DIR; "
         "resnet_digits and minilm_tickets work without a network.".strip(),
     )
 
 
 def data_root(data_dir: str | None) -> Path:
-    """Returns the folder in which TFDS keeps its data sets."""
+    """Return the folder in which TFDS keeps its datasets."""
     default = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
     return expanded(data_dir or default)
 
 
 def find_prepared(root: Path, address: Address) -> Path | None:
-    """Returns the folder of a prepared data set, or None; its newest version unless one is named.
+    """Return the folder of a prepared dataset, or None; its newest version unless one is named.
 
     Raises:
         DataError: Several configurations are there and none is named.
@@ -149,7 +149,7 @@ def _newest(folder: Path, version: str | None) -> Path | None:
 
 
 def _names_on_disk() -> list[str]:
-    """Returns most names that TFDS knows, from its files: importing it takes seconds."""
+    """Return most names that TFDS knows, from its files: importing it takes seconds."""
     package = importlib.util.find_spec("tensorflow_datasets")
     roots = package.submodule_search_locations if package else None
     paths = [p for root in roots or () for p in Path(root).glob("datasets/*")]

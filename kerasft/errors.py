@@ -23,7 +23,7 @@ class SettingError(KerasftError, ValueError):
 
 
 class DataError(KerasftError, ValueError):
-    """Data that cannot be used: missing, empty, corrupt or mislabelled (exit code 3)."""
+    """Data that cannot be used: missing, empty, corrupt or mislabeled (exit code 3)."""
 
     exit_code = 3
 
@@ -61,7 +61,7 @@ class NetworkError(KerasftError):
 
 
 def did_you_mean(received: str, known: Iterable[str]) -> str:
-    """Returns `" Did you mean 'x'?"` for the nearest known name, or an empty string.
+    """Return `" Did you mean 'x'?"` for the nearest known name, or an empty string.
 
     Example:
         >>> did_you_mean("dropuot", ["dropout", "epochs"])

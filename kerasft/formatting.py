@@ -6,7 +6,7 @@ from typing import Any
 
 
 def duration(seconds: float) -> str:
-    """Returns a time as `9s`, `1m05s` or `2h03m`.
+    """Return a time as `9s`, `1m05s` or `2h03m`.
 
     Example:
         >>> duration(65)
@@ -21,7 +21,7 @@ def duration(seconds: float) -> str:
 
 
 def number(value: float) -> str:
-    """Returns a metric or rate in about four figures.
+    """Return a metric or rate in about four figures.
 
     Example:
         >>> number(0.98321), number(0.00003), number(68412.3)
@@ -33,7 +33,7 @@ def number(value: float) -> str:
 
 
 def shown(value: Any) -> str:
-    """Returns any value: numbers with four significant digits, nothing for None."""
+    """Return any value: numbers with four significant digits, nothing for None."""
     if value is None:
         return ""
     if isinstance(value, bool):

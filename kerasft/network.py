@@ -1,4 +1,4 @@
-"""Whether a host can be reached, found out in a second instead of a library's minutes."""
+"""Return whether a host can be reached, found out in a second instead of a library's minutes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SECONDS = 1.0
 
 
 def require_host(host: str, *, to_fetch: str, instead: str) -> None:
-    """Raises NetworkError within about a second when `host` cannot be reached.
+    """Raise NetworkError within about a second when `host` cannot be reached.
 
     Behind a proxy (HTTPS_PROXY) nothing is tried: only the proxy can tell.
 
@@ -34,7 +34,7 @@ def require_host(host: str, *, to_fetch: str, instead: str) -> None:
 
 
 def connection_error(host: str, port: int) -> str:
-    """Returns why a host does not answer within about a second, or nothing."""
+    """Return why a host does not answer within about a second, or nothing."""
     try:
         socket.create_connection((host, port), timeout=SECONDS).close()
     except OSError as error:

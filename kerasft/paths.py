@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def expanded(path: str | Path) -> Path:
-    """Returns a path with ~ as the home folder; what begins with ~ and is no user's stays.
+    """Return a path with ~ as the home folder; what begins with ~ and is no user's stays.
 
     Args:
         path: What a user gave: it may be a text, or a name with a ~ of its own.

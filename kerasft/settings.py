@@ -33,7 +33,7 @@ class Setting:
     words: tuple[str, ...] = ()
 
     def check(self, value: Any) -> Any:
-        """Returns `value` in the type of this setting, or raises SettingError."""
+        """Return `value` in the type of this setting, or raises SettingError."""
         if (value is None and self.optional) or (isinstance(value, str) and value in self.words):
             return value
         converted = _convert(value, self.type)
@@ -61,7 +61,7 @@ def _words(kind: type) -> str:
 
 
 def _convert(value: Any, kind: type) -> Any:
-    """Returns value as `kind`, or None where that would change its meaning."""
+    """Return value as `kind`, or None where that would change its meaning."""
     if kind is bool:
         return value if isinstance(value, bool) else None
     if kind is str:
@@ -90,7 +90,7 @@ def setting(
     below: float | None = None,
     words: tuple[str, ...] = (),
 ) -> Any:
-    """Declares one field of a Config with its help text and range.
+    """Declare one field of a Config with its help text and range.
 
     Args:
         default: The value where none is given. None makes the setting optional.
@@ -120,7 +120,7 @@ def setting(
 
 
 def settings(config: Any) -> dict[str, Setting]:
-    """Returns the settings of a Config class by name, in the order of declaration.
+    """Return the settings of a Config class by name, in the order of declaration.
 
     The help and the range of an overridden default come from the class that declared it.
     """

@@ -1,4 +1,4 @@
-"""Starts TensorFlow without its chatter; standard library only."""
+"""Start TensorFlow without its chatter; standard library only."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _USER_DECIDES = "TF_CPP_MIN_LOG_LEVEL" in os.environ
 
 @contextlib.contextmanager
 def quiet_tensorflow() -> Iterator[None]:
-    """Surrounds what may import TensorFlow, and holds back the notices of its start.
+    """Surround what may import TensorFlow, and hold back the notices of its start.
 
     A user who set TF_CPP_MIN_LOG_LEVEL decides alone what is shown.
     """
@@ -37,7 +37,7 @@ def quiet_tensorflow() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _filtered_stderr() -> Iterator[None]:
-    """Holds back what is written to file descriptor 2, then passes on what is no chatter."""
+    """Hold back what is written to file descriptor 2, then pass on what is no chatter."""
     sys.stderr.flush()
     with tempfile.TemporaryFile() as held:
         terminal = os.dup(2)

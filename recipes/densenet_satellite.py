@@ -28,12 +28,12 @@ class Config(kerasft.ImageConfig):
 
 
 def load_data(config: Config) -> kerasft.Data:
-    """Reads the examples and brings them to arrays."""
+    """Read the examples and brings them to arrays."""
     return kerasft.load_data(config)
 
 
 def build_model(config: Config, data: kerasft.Data) -> Any:
-    """Returns a keras.Model: backbone, frozen by depth, and head."""
+    """Return a keras.Model: backbone, frozen by depth, and head."""
     import keras
 
     backbone = kerasft.load_backbone(config.preset, pretrained=config.pretrained)
@@ -43,7 +43,7 @@ def build_model(config: Config, data: kerasft.Data) -> Any:
 
 
 def search_space(hp: Any) -> None:
-    """Declares what a search may change; the names are those of Config."""
+    """Declare what a search may change; the names are those of Config."""
     hp.Float("learning_rate", 1e-5, 1e-3, sampling="log")
     hp.Choice("trainable_blocks", [2, 1, 3])
     hp.Choice("dropout", [0.2, 0.0, 0.4])

@@ -38,12 +38,12 @@ class Config(kerasft.TextConfig):
 
 
 def load_data(config: Config) -> kerasft.Data:
-    """Reads the examples and brings them to arrays."""
+    """Read the examples and brings them to arrays."""
     return kerasft.load_data(config)
 
 
 def build_model(config: Config, data: kerasft.Data) -> Any:
-    """Returns a keras.Model: backbone, frozen by depth, and head."""
+    """Return a keras.Model: backbone, frozen by depth, and head."""
     import keras
 
     backbone = kerasft.load_backbone(config.preset, pretrained=config.pretrained)
@@ -53,7 +53,7 @@ def build_model(config: Config, data: kerasft.Data) -> Any:
 
 
 def search_space(hp: Any) -> None:
-    """Declares what a search may change; the names are those of Config."""
+    """Declare what a search may change; the names are those of Config."""
     hp.Float("learning_rate", 1e-5, 2e-4, sampling="log")
     hp.Choice("trainable_blocks", [-1, 4, 2])
     hp.Choice("dropout", [0.1, 0.3])

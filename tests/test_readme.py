@@ -80,8 +80,8 @@ def test_the_recipe_to_copy_keeps_the_contract(tmp_path):
     for index, name in enumerate(("robin", "wren")):
         (tmp_path / "birds" / name).mkdir(parents=True)
         for count in range(8):
-            colour = (index * 120, count * 20, 9)
-            Image.new("RGB", (20, 20), colour).save(tmp_path / "birds" / name / f"{count}.png")
+            color = (index * 120, count * 20, 9)
+            Image.new("RGB", (20, 20), color).save(tmp_path / "birds" / name / f"{count}.png")
     path = tmp_path / "my_recipe.py"
     path.write_text(block("Name the bird in a photograph"), encoding="utf-8")
     preset = tiny_preset("resnet", tmp_path / "preset")

@@ -10,7 +10,7 @@ from kerasft import __version__
 from kerasft.cli.blocks import blocks_command
 from kerasft.cli.diagnose import diagnose_command
 from kerasft.cli.doctor import doctor_command
-from kerasft.cli.failures import stopping_on_sigterm, telling, use_colour
+from kerasft.cli.failures import stopping_on_sigterm, telling, use_color
 from kerasft.cli.find_lr import find_lr_command
 from kerasft.cli.fit import fit_command
 from kerasft.cli.options import SharedGroup
@@ -25,13 +25,13 @@ class App(SharedGroup):
     """The outermost command: errors end here."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Runs what the line says."""
-        ctx.color = use_colour()
+        """Run what the line says."""
+        ctx.color = use_color()
         with stopping_on_sigterm(), telling(ctx):
             return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Returns the commands in the order in which they are used."""
+        """Return the commands in the order in which they are used."""
         return list(self.commands)
 
 

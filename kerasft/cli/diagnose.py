@@ -72,14 +72,14 @@ def _print(diagnosis: dict[str, Any], *, several: bool) -> None:
 
 
 def _names(group: dict[str, Any]) -> str:
-    """Returns what the runs of a group are called: the first, and how many more seeds."""
+    """Return what the runs of a group are called: the first, and how many more seeds."""
     first = Path(group["runs"][0])
     more = len(group["runs"]) - 1
     return f"{first.parent.name}/{first.name}" + (f" and {more} more" if more else "")
 
 
 def print_comparison(compared: dict[str, Any]) -> None:
-    """Prints runs side by side."""
+    """Print runs side by side."""
     name = compared["score"]
     rows = []
     for group in compared["groups"]:

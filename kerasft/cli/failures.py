@@ -22,7 +22,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 @contextlib.contextmanager
 def telling(context: click.Context) -> Iterator[None]:
-    """Turns every error inside into a sentence on stderr and the documented exit code.
+    """Turn every error inside into a sentence on stderr and the documented exit code.
 
     Click's own errors pass, and so does a closed pipe, which click ends quietly.
     """
@@ -44,14 +44,14 @@ def telling(context: click.Context) -> Iterator[None]:
 
 
 def exit_code(error: BaseException) -> int:
-    """Returns the documented exit code of an error."""
+    """Return the documented exit code of an error."""
     if isinstance(error, KerasftError):
         return error.exit_code
     return ResourceError.exit_code if _out_of_something(error) else 1
 
 
 def sentence(error: BaseException) -> str:
-    """Returns what the user reads of an error."""
+    """Return what the user reads of an error."""
     if isinstance(error, KerasftError):
         return str(error)
     reason = first_line(error)
@@ -72,7 +72,7 @@ def _out_of_something(error: BaseException) -> bool:
 
 
 def first_line(error: BaseException) -> str:
-    """Returns the first line of an error's text, without its full stop."""
+    """Return the first line of an error's text, without its full stop."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0].rstrip(".") if lines else "no text"
 
@@ -84,7 +84,7 @@ def _show_traceback(context: click.Context) -> None:
 
 @contextlib.contextmanager
 def stopping_on_sigterm() -> Iterator[None]:
-    """Lets SIGTERM end the program as an exception does, so that files are closed and removed."""
+    """Let SIGTERM end the program as an exception does, so that files are closed and removed."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         raise SystemExit(TERMINATED)
@@ -100,6 +100,6 @@ def stopping_on_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
-def use_colour() -> bool | None:
-    """Returns False where NO_COLOR asks for none, None to let click look at the terminal."""
+def use_color() -> bool | None:
+    """Return False where NO_COLOR asks for none, None to let click look at the terminal."""
     return False if os.environ.get("NO_COLOR") else None

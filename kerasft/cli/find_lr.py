@@ -14,7 +14,7 @@ from kerasft.config import Config
 
 
 def find_lr(module: ModuleType, config: Config, steps: int, output: str) -> None:
-    """Ramps the learning rate of every phase, and tells what the curves suggest."""
+    """Ramp the learning rate of every phase, and tell what the curves suggest."""
     check_sources(module, config)
     given = given_settings(click.get_current_context(), type(config))
     with working():

@@ -23,12 +23,12 @@ with_runs_dir = click.option("--runs-dir", **_RUNS_DIR)
 
 
 def runs_dir_option() -> click.Option:
-    """Returns a new --runs-dir option, as `with_runs_dir` adds it to a function."""
+    """Return a new --runs-dir option, as `with_runs_dir` adds it to a function."""
     return click.Option(["--runs-dir"], **_RUNS_DIR)
 
 
 def find_run(text: str, runs_dir: str) -> Path:
-    """Returns the folder of the run that the user means.
+    """Return the folder of the run that the user means.
 
     Args:
         text: Path of a run; RECIPE/NAME below `runs_dir`; NAME, where one run alone is called

@@ -29,7 +29,7 @@ def fit(
     track: str | None,
     resume: bool,
 ) -> None:
-    """Fits a recipe and tells where the run is and what can be done with it."""
+    """Fit a recipe and tell where the run is and what can be done with it."""
     if (seeds > 1) + ladder + (name is not None) > 1:
         raise click.UsageError("--seeds, --ladder and --name do not go together: give one.")
     if resume and (seeds > 1 or ladder):
@@ -55,7 +55,7 @@ def fit(
 def _fit_several(
     module: ModuleType, config: Config, seeds: int, options: dict[str, Any], *, ladder: bool
 ) -> None:
-    """Fits with several seeds, or step by step from the simplest model."""
+    """Fit with several seeds, or step by step from the simplest model."""
     steps: list[Any] = []
     with working():
         import kerasft
@@ -81,7 +81,7 @@ def _fit_several(
 
 
 def _print_seeds(runs: list[Any], task: str) -> None:
-    """Prints a row for every seed, then what they are on average and how far they differ."""
+    """Print a row for every seed, then what they are on average and how far they differ."""
     name = main_metrics(task)[0]
     splits = [split for split in ("validation", "test") if split in runs[0].metrics]
     scores = [[run.metrics[split][name] for split in splits] for run in runs]
@@ -109,7 +109,7 @@ def _print_ladder(steps: list[Any], task: str) -> None:
 
 
 def describe(run: Any) -> dict[str, Any]:
-    """Returns what `--json` tells of a run that was made."""
+    """Return what `--json` tells of a run that was made."""
     return {
         "run": run.name,
         "recipe": run.recipe,
@@ -121,7 +121,7 @@ def describe(run: Any) -> dict[str, Any]:
 
 
 def report(run: Any) -> dict[str, Any]:
-    """Returns what a person is told of a run that was made."""
+    """Return what a person is told of a run that was made."""
     path = shlex.quote(str(run.path))
     example = "'a text'" if "text_column" in run.config else "picture.png"
     if run.pairs:

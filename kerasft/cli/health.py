@@ -39,7 +39,7 @@ class Conflict:
 
 
 def version(package: str) -> str | None:
-    """Returns the version of an installed package, None where it is missing."""
+    """Return the version of an installed package, None where it is missing."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
@@ -47,7 +47,7 @@ def version(package: str) -> str | None:
 
 
 def backend() -> str:
-    """Returns the backend that Keras will use, without importing Keras."""
+    """Return the backend that Keras will use, without importing Keras."""
     if "KERAS_BACKEND" in os.environ:
         return os.environ["KERAS_BACKEND"]
     try:
@@ -62,14 +62,14 @@ def _keras_home() -> Path:
 
 
 def cpus() -> int:
-    """Returns the number of processors that this process may use."""
+    """Return the number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def memory() -> int | None:
-    """Returns the bytes of memory that this process may use, None where that is not known."""
+    """Return the bytes of memory that this process may use, None where that is not known."""
     try:
         installed = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
@@ -82,7 +82,7 @@ def memory() -> int | None:
 
 
 def devices() -> list[str]:
-    """Returns the devices that TensorFlow sees; imports TensorFlow."""
+    """Return the devices that TensorFlow sees; imports TensorFlow."""
     import tensorflow as tf
 
     found = []
@@ -96,7 +96,7 @@ def devices() -> list[str]:
 
 
 def caches() -> dict[str, str]:
-    """Returns where downloads are kept, and how much is there."""
+    """Return where downloads are kept, and how much is there."""
     home = os.environ.get("HF_HOME", "~/.cache/huggingface")
     folders = {
         "cache of Keras": str(_keras_home()),
@@ -115,7 +115,7 @@ def _describe_folder(folder: Path) -> str:
 
 
 def _folder_size(folder: Path) -> tuple[int, bool]:
-    """Returns the bytes below a folder, and whether all files were counted in time."""
+    """Return the bytes below a folder, and whether all files were counted in time."""
     total, end = 0, time.monotonic() + _COUNTED_SECONDS
     for count, status in enumerate(_file_sizes(folder)):
         total += status
@@ -134,7 +134,7 @@ def _file_sizes(folder: Path) -> Iterator[int]:
 
 
 def conflicts() -> list[Conflict]:
-    """Returns the known conflicts of this installation, found without importing TensorFlow."""
+    """Return the known conflicts of this installation, found without importing TensorFlow."""
     return [conflict for check in _CHECKS if (conflict := check()) is not None]
 
 
@@ -219,7 +219,7 @@ _CHECKS: tuple[Callable[[], Conflict | None], ...] = (
     _missing("keras-hub", "it has the backbones"),
     _missing("tensorflow-text", "keras-hub needs it for every text"),
     _missing("tensorboard", "KerasTuner and the records of a fit need it"),
-    _missing("importlib_resources", "tensorflow-datasets needs it to prepare a data set"),
+    _missing("importlib_resources", "tensorflow-datasets needs it to prepare a dataset"),
     _missing("safetensors", "the weights of runs and of Hugging Face presets are read with it"),
     _legacy_keras,
     _other_backend,
@@ -227,7 +227,7 @@ _CHECKS: tuple[Callable[[], Conflict | None], ...] = (
 
 
 def facts() -> dict[str, Any]:
-    """Returns what this installation is, without importing TensorFlow."""
+    """Return what this installation is, without importing TensorFlow."""
     from kerasft import __version__
 
     versions = {package: version(package) or "(not installed)" for package in PACKAGES}

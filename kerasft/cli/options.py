@@ -22,12 +22,12 @@ _METAVARS = {int: "INTEGER", float: "NUMBER", str: "TEXT", bool: ""}
 
 
 def wants(name: str) -> bool:
-    """Tells whether `json`, `quiet` or `debug` was given, before or after the command's name."""
+    """Return whether `json`, `quiet` or `debug` was given, before or after the command's name."""
     return bool(click.get_current_context().meta.get(f"kerasft.{name}"))
 
 
 def shared_options() -> list[click.Option]:
-    """Returns new --json, --quiet and --debug options, which any place of the line accepts."""
+    """Return new --json, --quiet and --debug options, which any place of the line accepts."""
 
     def note(context: click.Context, option: click.Parameter, value: bool) -> None:
         if value:
@@ -56,7 +56,7 @@ class SharedGroup(SharedOptions, click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Finds the command that the line names."""
+        """Find the command that the line names."""
         name = args[0]
         if not name.startswith("-") and self.get_command(ctx, name) is None:
             hint = did_you_mean(name, self.list_commands(ctx))
@@ -72,7 +72,7 @@ class SettingType(click.ParamType):
         self.name = item.name
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Returns a number where one is wanted and the text is one, else the text itself."""
+        """Return a number where one is wanted and the text is one, else the text itself."""
         if value == "" and self.item.optional:
             return None
         try:
@@ -91,7 +91,7 @@ def _whole(value: Any, kind: type) -> Any:
 
 
 def setting_options(config: type[Config], taken: Iterable[str] = ()) -> list[click.Option]:
-    """Returns one option for each setting of a Config class.
+    """Return one option for each setting of a Config class.
 
     None of them has a default of its own: what is not given is left to the Config.
 
@@ -128,7 +128,7 @@ def _setting_option(item: Setting) -> click.Option:
 
 
 def limits(item: Setting) -> str:
-    """Returns what a setting may be: `0 <= x < 1`, `one of a, b`, or an empty string."""
+    """Return what a setting may be: `0 <= x < 1`, `one of a, b`, or an empty string."""
     if item.choices:
         return f"one of {', '.join(map(str, item.choices))}"
     low = f"{item.minimum:g} <= " if item.minimum is not None else ""
@@ -140,7 +140,7 @@ def limits(item: Setting) -> str:
 
 
 def given_settings(context: click.Context, config: type[Config]) -> dict[str, Any]:
-    """Returns the settings that the line gives, and only those."""
+    """Return the settings that the line gives, and only those."""
     source = click.core.ParameterSource.COMMANDLINE
     return {
         name: context.params[name]
@@ -150,7 +150,7 @@ def given_settings(context: click.Context, config: type[Config]) -> dict[str, An
 
 
 def setting_groups(config: type[Config]) -> dict[str, list[str]]:
-    """Returns the names of settings by the heading under which they are shown."""
+    """Return the names of settings by the heading under which they are shown."""
     found: dict[str, list[str]] = {group: [] for group in _GROUPS}
     for item in settings(config).values():
         found.setdefault(item.group, []).append(item.name)
@@ -163,7 +163,7 @@ def write_grouped_options(
     parameters: Sequence[click.Parameter],
     groups: dict[str, list[str]],
 ) -> None:
-    """Writes the help of options under headings; those of no group come last."""
+    """Write the help of options under headings; those of no group come last."""
     records = {
         parameter.name: record
         for parameter in parameters

@@ -17,12 +17,12 @@ from kerasft.formatting import shown
 
 
 def print_json(value: Any) -> None:
-    """Prints one JSON document."""
+    """Print one JSON document."""
     click.echo(json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def plain(value: Any) -> Any:
-    """Returns a value as JSON knows it: no NumPy, no paths, null for what is no number."""
+    """Return a value as JSON knows it: no NumPy, no paths, null for what is no number."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -43,7 +43,7 @@ def print_table(
     *,
     capitals: bool = True,
 ) -> None:
-    """Prints columns: numbers to the right, text to the left.
+    """Print columns: numbers to the right, text to the left.
 
     On a terminal what goes beyond its width is cut, so that a row stays a line.
 
@@ -78,7 +78,7 @@ def _fit(line: str) -> str:
 
 
 def print_facts(facts: Mapping[str, Any]) -> None:
-    """Prints names and values, one a line; a list of values goes on below the first."""
+    """Print names and values, one a line; a list of values goes on below the first."""
     width = max(map(len, facts))
     for name, value in facts.items():
         lines = value if isinstance(value, list) else [value]
@@ -87,7 +87,7 @@ def print_facts(facts: Mapping[str, Any]) -> None:
 
 
 def size(count: float) -> str:
-    """Returns a number of bytes for a person."""
+    """Return a number of bytes for a person."""
     for unit in ("B", "KiB", "MiB", "GiB"):
         if count < 1024:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
@@ -96,6 +96,6 @@ def size(count: float) -> str:
 
 
 def short_path(path: Path) -> str:
-    """Returns a path with ~ for the user's folder."""
+    """Return a path with ~ for the user's folder."""
     home = Path.home()
     return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)

@@ -55,7 +55,7 @@ class RecipeCommand(SharedOptions):
         self.action(self.module, config, **{name: values[name] for name in self.own})
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parses the line; a setting of the other kind of recipe is told from a mistyped one."""
+        """Parse the line; a setting of the other kind of recipe is told from a mistyped one."""
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
@@ -72,7 +72,7 @@ class RecipeCommand(SharedOptions):
             raise
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Writes the settings under the headings of their groups."""
+        """Write the settings under the headings of their groups."""
         write_grouped_options(ctx, formatter, self.get_params(ctx), setting_groups(self.config))
 
 
@@ -97,11 +97,11 @@ class RecipeGroup(SharedGroup):
         self.action, self.make_options = action, make_options
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Returns the names of the package's recipes."""
+        """Return the names of the package's recipes."""
         return [recipe.name for recipe in catalog.list_recipes()]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Imports a recipe and makes its command."""
+        """Import a recipe and makes its command."""
         with quiet_tensorflow():  # a recipe of the user's own may import Keras at its top
             module = catalog.load_recipe(cmd_name)
         return RecipeCommand(cmd_name, module, self.action, self.make_options())
@@ -109,11 +109,11 @@ class RecipeGroup(SharedGroup):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Finds the recipe that the line names; the catalog knows near names."""
+        """Find the recipe that the line names; the catalog knows near names."""
         return args[0], self.get_command(ctx, args[0]), args[1:]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parses what stands before the recipe, where no setting can stand."""
+        """Parse what stands before the recipe, where no setting can stand."""
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
@@ -124,7 +124,7 @@ class RecipeGroup(SharedGroup):
             ) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Lists the recipes with their summaries, without importing them."""
+        """List the recipes with their summaries, without importing them."""
         rows = [(recipe.name, recipe.summary) for recipe in catalog.list_recipes()]
         if rows:
             with formatter.section("Recipes"):

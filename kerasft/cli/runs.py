@@ -22,7 +22,7 @@ class RunsGroup(SharedGroup):
     """`kerasft runs [RECIPE]` lists; `compare` and `delete` are commands below it."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Lists where no command stands, with all options of the list."""
+        """List where no command stands, with all options of the list."""
         first = next((arg for arg in args if arg in self.commands), None)
         if first is None and "--help" not in args:
             args = ["list", *args]
@@ -79,7 +79,7 @@ runs_command.add_command(_list_command)
 
 
 def _wanted(runs: list[Any], where: tuple[str, ...]) -> list[Any]:
-    """Returns the runs that have the settings which are asked for; a damaged one has none.
+    """Return the runs that have the settings which are asked for; a damaged one has none.
 
     Raises:
         SettingError: None of the runs has a setting of that name.
@@ -186,7 +186,7 @@ def delete_command(runs: tuple[str, ...], yes: bool, runs_dir: str) -> None:
 
 
 def _describe(run: Any) -> dict[str, Any]:
-    """Returns a run in few words; a damaged file costs its values, not the list."""
+    """Return a run in few words; a damaged file costs its values, not the list."""
     found = {"run": run.name, "recipe": run.path.parent.name, "path": run.path}
     try:
         manifest = run.manifest
@@ -226,7 +226,7 @@ def _print_runs(rows: list[dict[str, Any]], split: str) -> None:
 
 
 def _epochs(row: dict[str, Any]) -> str | None:
-    """Returns the epochs of the main phase, after those of the head where it had some."""
+    """Return the epochs of the main phase, after those of the head where it had some."""
     count, head = row.get("epochs"), row.get("head_epochs")
     return None if count is None else f"{head} + {count - head}" if head else str(count)
 

@@ -16,12 +16,12 @@ _SHOWN_CONFUSIONS = 10
 
 
 def main_metrics(task: str) -> tuple[str, ...]:
-    """Returns the metrics that tell most of a task, the most telling first."""
+    """Return the metrics that tell most of a task, the most telling first."""
     return MAIN_METRICS.get(task, ("loss",))
 
 
 def score_line(task: str, metrics: Mapping[str, Any]) -> str:
-    """Returns the important metrics of one split as a line."""
+    """Return the important metrics of one split as a line."""
     more = ("r2_log", "mae", "accuracy_rounded", "within_one", "kappa", "loss")
     names = dict.fromkeys((*main_metrics(task), *more))
     found = [f"{name} {shown(metrics[name])}" for name in names if name in metrics]
@@ -30,7 +30,7 @@ def score_line(task: str, metrics: Mapping[str, Any]) -> str:
 
 
 def print_scores(task: str, metrics: Mapping[str, Any]) -> None:
-    """Prints all metrics of one split."""
+    """Print all metrics of one split."""
     numbers = {k: v for k, v in metrics.items() if isinstance(v, (int, float)) or v is None}
     names = [name for name in (*main_metrics(task), *numbers) if name in numbers]
     print_table(("metric", "value"), [(name, numbers[name]) for name in dict.fromkeys(names)])
@@ -65,7 +65,7 @@ def _print_confusions(names: Sequence[str], matrix: Sequence[Sequence[int]]) -> 
 
 
 def _short_names(names: Sequence[str]) -> list[str]:
-    """Returns names cut to the length that keeps them apart, 6 letters at least."""
+    """Return names cut to the length that keeps them apart, 6 letters at least."""
     longest = max(map(len, names))
     for length in range(6, longest):
         cut = [name[:length] for name in names]
@@ -75,6 +75,6 @@ def _short_names(names: Sequence[str]) -> list[str]:
 
 
 def judged_by(task: str, metrics: Mapping[str, Any]) -> float:
-    """Returns the one number that a run is judged by, NaN where it was not measured."""
+    """Return the one number that a run is judged by, NaN where it was not measured."""
     value = metrics.get(main_metrics(task)[0])
     return math.nan if value is None else float(value)

@@ -15,12 +15,12 @@ from kerasft.tensorflow_log import quiet_tensorflow
 
 
 def check_sources(module: ModuleType, config: Config) -> None:
-    """Looks whether the data set and the preset of a recipe are there; TensorFlow takes seconds.
+    """Look whether the dataset and the preset of a recipe are there; TensorFlow takes seconds.
 
     A recipe that reads its data or builds its backbone in a way of its own is left to itself.
 
     Raises:
-        DataError, SettingError: There is no such data set, or no such preset.
+        DataError, SettingError: There is no such dataset, or no such preset.
         NetworkError: It must be downloaded and its host cannot be reached.
     """
     if {"load_data"} <= _names(module.load_data) <= {"kerasft", "load_data"}:
@@ -30,20 +30,20 @@ def check_sources(module: ModuleType, config: Config) -> None:
 
 
 def _names(function: Callable[..., Any]) -> set[str]:
-    """Returns the attributes and global names that a function uses."""
+    """Return the attributes and global names that a function uses."""
     code = getattr(function, "__code__", None)
     return set(code.co_names) if code else set()
 
 
 def start_keras() -> None:
-    """Imports Keras and its backend; their start-up notices are kept from the user."""
+    """Import Keras and its backend; their start-up notices are kept from the user."""
     with quiet_tensorflow():
         import keras  # noqa: F401
 
 
 @contextlib.contextmanager
 def working() -> Iterator[None]:
-    """Surrounds a call of the Python API: Keras is started, and stray prints go to stderr.
+    """Surround a call of the Python API: Keras is started, and stray prints go to stderr.
 
     Libraries print while they download or prepare; with `--json` standard output must hold
     nothing but the document.

@@ -15,7 +15,7 @@ Rows = Sequence[Mapping[str, Any]]
 
 
 def csv_text(rows: Rows) -> str:
-    """Returns rows as CSV with a heading; no rows give no text."""
+    """Return rows as CSV with a heading; no rows give no text."""
     text = io.StringIO()
     if rows:
         writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
@@ -57,7 +57,7 @@ _WRITERS: dict[str, Callable[[Path, Rows], None]] = {
 
 
 def check_table_path(path: Path) -> None:
-    """Raises SettingError when a table cannot be written to `path`, before anything is computed."""
+    """Raise SettingError when a table cannot be written to `path`, before anything is computed."""
     if path.suffix.lower() not in _WRITERS:
         raise SettingError(f"--output must end in {', '.join(_WRITERS)}. Received: {path}.")
     if not path.parent.is_dir():
@@ -65,7 +65,7 @@ def check_table_path(path: Path) -> None:
 
 
 def write_table(path: Path, rows: Rows) -> None:
-    """Writes rows in the format that the path's ending names, atomically.
+    """Write rows in the format that the path's ending names, atomically.
 
     Raises:
         SettingError: The ending is not known.

@@ -28,7 +28,7 @@ class Duration(click.ParamType):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """Returns seconds."""
+        """Return seconds."""
         text = str(value).strip()
         if re.fullmatch(r"\d+(\.\d+)?", text):
             return float(text)
@@ -39,7 +39,7 @@ class Duration(click.ParamType):
 
 
 def tune(module: ModuleType, config: Config, **options: Any) -> None:
-    """Searches, and tells the winner and the line that fits it."""
+    """Search, and tell the winner and the line that fits it."""
     held = given_settings(click.get_current_context(), type(config))
     if "epochs" in held and options["max_epochs"] not in (None, config.epochs):
         raise click.UsageError("--epochs and --max-epochs say the same of a trial: give one.")
@@ -75,7 +75,7 @@ def tune(module: ModuleType, config: Config, **options: Any) -> None:
 
 
 def describe(search: Any) -> dict[str, Any]:
-    """Returns what `--json` tells of a search."""
+    """Return what `--json` tells of a search."""
     from kerasft.insight import importance
 
     header, best, trials = search.header, search.best, search.trials

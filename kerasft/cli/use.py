@@ -27,7 +27,7 @@ class RunCommand(SharedOptions):
 
 
 def with_columns(*kinds: str) -> Any:
-    """Returns what adds the options that name the columns of other data."""
+    """Return what adds the options that name the columns of other data."""
 
     def add(command: Any) -> Any:
         for kind in reversed(kinds):
@@ -125,7 +125,7 @@ def predict_command(
 @click.command("export", cls=RunCommand)
 @click.argument("run")
 @click.option(
-    "--name", help="Name of the model  [default: the recipe's, and the data set's if it is another]"
+    "--name", help="Name of the model  [default: the recipe's, and the dataset's if it is another]"
 )
 @click.option(
     "--models-dir",

@@ -14,7 +14,7 @@ _SHARE = 0.25  # of the free memory that an array may take; a larger one lies in
 
 
 def allocate(shape: tuple[int, ...], dtype: np.dtype, what: str, advice: str) -> np.ndarray:
-    """Returns an array without values: in memory, or mapped from a temporary file.
+    """Return an array without values: in memory, or mapped from a temporary file.
 
     The file has no name any more and goes with the array, whatever ends the process.
 
@@ -46,6 +46,6 @@ def allocate(shape: tuple[int, ...], dtype: np.dtype, what: str, advice: str) ->
 
 
 def free_memory() -> int:
-    """Returns the bytes of memory that are free."""
+    """Return the bytes of memory that are free."""
     names = [n for n in ("SC_AVPHYS_PAGES", "SC_PHYS_PAGES") if n in os.sysconf_names]
     return os.sysconf(names[0]) * os.sysconf("SC_PAGE_SIZE") if names else 1 << 32

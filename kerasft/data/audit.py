@@ -20,7 +20,7 @@ _SMALL_TEST = 200  # examples; below, 90 % measured is uncertain by more than 4 
 def audit_examples(
     config: Config, given: Mapping[str, Examples], parts: Mapping[str, Examples], labels: Labels
 ) -> list[str]:
-    """Returns notes about splits, duplicates, classes and contradictions.
+    """Return notes about splits, duplicates, classes and contradictions.
 
     Args:
         config: The settings.
@@ -37,7 +37,7 @@ def audit_examples(
 
 
 def measure_examples(parts: Mapping[str, Examples], labels: Labels) -> dict[str, Any]:
-    """Returns what notes say as numbers, fit for JSON.
+    """Return what notes say as numbers, fit for JSON.
 
     Args:
         parts: All three splits.
@@ -72,7 +72,7 @@ def _note_made(
 def _duplicates(
     parts: Mapping[str, Examples],
 ) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
-    """Yields two splits and the origins of what stands in both, where anything does."""
+    """Yield two splits and the origins of what stands in both, where anything does."""
     for name, other in (("test", "train"), ("validation", "train"), ("test", "validation")):
         origins = dict(zip(parts[other].content_hashes, parts[other].origins, strict=True))
         double = [
@@ -178,7 +178,7 @@ def _note_small(parts: Mapping[str, Examples], labels: Labels) -> list[str]:
 
 
 def note_truncated(config: Config, splits: Mapping[str, Split]) -> tuple[list[str], float]:
-    """Returns a note where texts were cut at `sequence_length`, and the share that was."""
+    """Return a note where texts were cut at `sequence_length`, and the share that was."""
     if not isinstance(config, TextConfig):
         return [], 0.0
     total = sum(len(split) for split in splits.values())
@@ -193,7 +193,7 @@ def note_truncated(config: Config, splits: Mapping[str, Split]) -> tuple[list[st
 
 
 def summarize(data: Data) -> str:
-    """Returns a short text about the data: sizes, classes, notes.
+    """Return a short text about the data: sizes, classes, notes.
 
     Args:
         data: As `load_data` gives it.

@@ -78,7 +78,7 @@ class Batches(keras.utils.PyDataset):
         return plan_widths(self._lengths, self.batch_size, self._longest(), count)
 
     def _longest(self) -> int:
-        """Returns the width of texts before they are cut."""
+        """Return the width of texts before they are cut."""
         x = self.x if isinstance(self.x, dict) else {}
         if "padding_mask" in x:
             return int(x["padding_mask"].shape[1])
@@ -105,7 +105,7 @@ class Batches(keras.utils.PyDataset):
             self.order = np.arange(self.num_examples)
 
     def _random_order(self, rng: np.random.Generator) -> np.ndarray:
-        """Returns the order of an epoch: a permutation, its stretches grouped by length."""
+        """Return the order of an epoch: a permutation, its stretches grouped by length."""
         order = rng.permutation(self.num_examples)
         if self._lengths is None:
             return order
@@ -139,7 +139,7 @@ class Batches(keras.utils.PyDataset):
         return batch
 
     def width(self, index: int) -> int:
-        """Returns the length to which the texts of a batch are cut, 0 where there are none."""
+        """Return the length to which the texts of a batch are cut, 0 where there are none."""
         chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
         return self._width(chosen) or 0
 
@@ -154,7 +154,7 @@ class Batches(keras.utils.PyDataset):
         return int(self._widths[np.searchsorted(self._widths, longest)])
 
     def batch(self, index: int) -> tuple[Any, ...]:
-        """Returns a batch: x, y and weights, as far as there are any."""
+        """Return a batch: x, y and weights, as far as there are any."""
         if not -len(self) <= index < len(self):
             raise IndexError(f"There are {len(self)} batches. Received: index {index}.")
         index %= len(self)
@@ -166,7 +166,7 @@ class Batches(keras.utils.PyDataset):
         return x, *rest
 
     def _take(self, x: dict[str, Any], chosen: np.ndarray) -> dict[str, np.ndarray]:
-        """Returns examples, texts cut to the longest of them."""
+        """Return examples, texts cut to the longest of them."""
         width = self._width(chosen)
         ragged = {n: v.take(chosen, width) for n, v in x.items() if isinstance(v, Ragged)}
         plain = {name: v[chosen] for name, v in x.items() if not isinstance(v, Ragged)}
@@ -174,7 +174,7 @@ class Batches(keras.utils.PyDataset):
         return {**plain, **trim_texts(tokens, width), **ragged}
 
     def _widen_for_signature(self, x: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Makes the second batch longer than the first, outside an epoch only.
+        """Make the second batch longer than the first, outside an epoch only.
 
         Keras 3.15 looks at the first two batches, before the epoch begins, to decide whether the
         length may change (`get_tensor_spec`). Were they of one length by chance, a later batch of
@@ -191,7 +191,7 @@ class Batches(keras.utils.PyDataset):
 
 
 def compiles_shapes() -> bool:
-    """Whether every new shape of a batch costs a compilation: not in TensorFlow on a CPU."""
+    """Return whether every new shape of a batch costs a compilation: not in TensorFlow on a CPU."""
     if keras.backend.backend() != "tensorflow":
         return True
     import tensorflow
@@ -200,13 +200,13 @@ def compiles_shapes() -> bool:
 
 
 def text_lengths(x: Any) -> np.ndarray | None:
-    """Returns the number of real tokens of every text, or None where x holds no texts."""
+    """Return the number of real tokens of every text, or None where x holds no texts."""
     mask = x.get("padding_mask") if isinstance(x, dict) else None
     return None if mask is None else np.count_nonzero(mask, axis=1)
 
 
 def trim_texts(x: dict[str, np.ndarray], width: int | None = None) -> dict[str, np.ndarray]:
-    """Cuts the padding that all texts have in common.
+    """Cut the padding that all texts have in common.
 
     Args:
         x: Arrays of shape (n, length); `padding_mask` says which tokens are real. Without it
@@ -228,7 +228,7 @@ def trim_texts(x: dict[str, np.ndarray], width: int | None = None) -> dict[str, 
 
 
 def class_weights(y: np.ndarray, num_classes: int) -> np.ndarray:
-    """Returns a weight for every class, so that all classes weigh the same together.
+    """Return a weight for every class, so that all classes weigh the same together.
 
     The formula is that of scikit-learn's `class_weight="balanced"`: n / (classes * count). A class
     without examples gets the weight 0.

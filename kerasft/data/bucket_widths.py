@@ -13,7 +13,7 @@ COUNT = 6
 def plan_widths(
     lengths: np.ndarray, batch_size: int, longest: int, count: int = COUNT
 ) -> np.ndarray:
-    """Returns the widths that pad the fewest tokens, from the smallest to the largest.
+    """Return the widths that pad the fewest tokens, from the smallest to the largest.
 
     The texts are taken in batches of similar length, as `Batches` puts them together, each as
     wide as its longest text. Of all choices of `count` widths the one with the fewest tokens in

@@ -1,4 +1,4 @@
-"""Small data sets that come with the packages and need no network."""
+"""Small datasets that come with the packages and need no network."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kerasft.errors import DataError
 
 
 def read_digits(config: Config) -> Examples:
-    """Returns scikit-learn's handwritten digits: uint8 arrays of shape (8, 8), labels 0 to 9."""
+    """Return scikit-learn's handwritten digits: uint8 arrays of shape (8, 8), labels 0 to 9."""
     from sklearn.datasets import load_digits
 
     if not isinstance(config, ImageConfig) or config.task == "multilabel":
@@ -31,7 +31,7 @@ def read_digits(config: Config) -> Examples:
 
 
 def read_tickets(config: Config) -> Table:
-    """Returns the support messages as the table that they are."""
+    """Return the support messages as the table that they are."""
     if not isinstance(config, TextConfig):
         raise DataError(
             "builtin:tickets are texts: use a recipe for texts, such as minilm_tickets."

@@ -27,7 +27,7 @@ LABEL_NAMES = (
 
 
 def table_examples(config: Config, table: Table) -> Examples:
-    """Returns the rows of a table as examples with labels.
+    """Return the rows of a table as examples with labels.
 
     Args:
         config: Names of the columns and the task; columns without a setting are found by name.
@@ -41,12 +41,12 @@ def table_examples(config: Config, table: Table) -> Examples:
 
 
 def origins(table: Table) -> list[str]:
-    """Returns what messages call the rows."""
+    """Return what messages call the rows."""
     return [table.origin(row) for row in range(table.num_rows)]
 
 
 def read_inputs_of(config: Config, table: Table) -> list[Any]:
-    """Returns the texts, pairs of texts or images of a table's rows."""
+    """Return the texts, pairs of texts or images of a table's rows."""
     if isinstance(config, ImageConfig):
         column = find_column(config, table, "image_column", IMAGE_NAMES)
         return _images(table, column)
@@ -60,7 +60,7 @@ def read_inputs_of(config: Config, table: Table) -> list[Any]:
 
 
 def find_column(config: Config, table: Table, setting: str, known: Sequence[str]) -> str:
-    """Returns the column that a setting names, or the first one with a usual name.
+    """Return the column that a setting names, or the first one with a usual name.
 
     Raises:
         DataError: There is no such column.
@@ -96,7 +96,7 @@ def _names_images(cells: list[Any]) -> bool:
 
 
 def describe_columns(config: Config, table: Table) -> list[str]:
-    """Returns a note about the columns that were chosen by their name, where others were left."""
+    """Return a note about the columns that were chosen by their name, where others were left."""
     image = isinstance(config, ImageConfig)
     setting, known = ("image_column", IMAGE_NAMES) if image else ("text_column", TEXT_NAMES)
     chosen = {setting: find_column(config, table, setting, known)}
@@ -169,7 +169,7 @@ def _image(table: Table, column: str, row: int, stems: dict[Path, dict[str, list
 
 
 def _with_extension(path: Path, stems: dict[Path, dict[str, list[Path]]]) -> list[Path]:
-    """Returns the images in the path's folder with its name and an ending; lists a folder once."""
+    """Return the images in the path's folder with its name and an ending; lists a folder once."""
     if path.parent not in stems:
         by_name: dict[str, list[Path]] = {}
         for other in path.parent.iterdir() if path.parent.is_dir() else ():
@@ -180,7 +180,7 @@ def _with_extension(path: Path, stems: dict[Path, dict[str, list[Path]]]) -> lis
 
 
 def read_labels(config: Config, table: Table) -> list[Any]:
-    """Returns the labels of all rows in the form of the task.
+    """Return the labels of all rows in the form of the task.
 
     Strings for classification, sorted tuples of strings for multi-label, floats for regression.
     """

@@ -59,7 +59,7 @@ class Examples:
         return [_content_hash(item, self.origins[i]) for i, item in enumerate(self.inputs)]
 
     def select(self, indices: Iterable[int]) -> Examples:
-        """Returns the examples at `indices`, in that order."""
+        """Return the examples at `indices`, in that order."""
         chosen = [int(i) for i in indices]
         labels = None if self.labels is None else [self.labels[i] for i in chosen]
         inputs = [self.inputs[i] for i in chosen]
@@ -83,7 +83,7 @@ def _content_hash(item: Any, origin: str) -> str:
         shape = repr((item.shape, item.dtype.str)).encode()
         return hashlib.sha256(shape + np.ascontiguousarray(item).tobytes()).hexdigest()
     texts = item if isinstance(item, tuple) else (item,)
-    # "surrogatepass": whether a text can be tokenised is said later, with its origin.
+    # "surrogatepass": whether a text can be tokenized is said later, with its origin.
     parts = [
         unicodedata.normalize("NFC", str(text).strip()).encode("utf-8", "surrogatepass")
         for text in texts
@@ -118,12 +118,12 @@ class Labels:
         return len(self.names) or 1
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns plain values, fit for JSON."""
+        """Return plain values, fit for JSON."""
         return {**dataclasses.asdict(self), "names": list(self.names)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Labels:
-        """Returns what `to_dict` gave."""
+        """Return what `to_dict` gave."""
         scale = values.get("scale")  # records of before have none
         return cls(
             values["task"],
@@ -181,7 +181,7 @@ class Data:
 
     @property
     def pairs(self) -> bool:
-        """Whether the examples are pairs of texts."""
+        """Return whether the examples are pairs of texts."""
         parts = (self.train, self.validation, self.test)
         inputs = [part.examples.inputs for part in parts if isinstance(part, Split)]
         return any(isinstance(each[0], tuple) for each in inputs if len(each))

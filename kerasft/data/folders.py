@@ -17,7 +17,7 @@ _NOT_DATA = ("__MACOSX",)
 
 
 def visible_folders(folder: Path) -> list[Path]:
-    """Returns the subfolders that may hold data, sorted by name."""
+    """Return the subfolders that may hold data, sorted by name."""
     return sorted(p for p in folder.iterdir() if _counts(p.name) and p.is_dir())
 
 
@@ -26,7 +26,7 @@ def _counts(name: str) -> bool:
 
 
 def scan_images(folder: Path, others: Counter[str] | None = None) -> list[Path]:
-    """Returns all images below a folder, sorted by path.
+    """Return all images below a folder, sorted by path.
 
     Hidden files and folders and dangling links are left out; links to folders are followed, each
     folder once.
@@ -40,7 +40,7 @@ def scan_images(folder: Path, others: Counter[str] | None = None) -> list[Path]:
 
 
 def holds_images(folder: Path) -> bool:
-    """Whether there is any image below a folder."""
+    """Return whether there is any image below a folder."""
     return next(_iterate_images(folder, Counter()), None) is not None
 
 
@@ -64,7 +64,7 @@ def _iterate_images(folder: Path, others: Counter[str]) -> Iterator[Path]:
 
 
 def split_folders(config: Config, root: Path) -> dict[str, Path]:
-    """Returns the folders of the splits by name of the split; empty where there are none.
+    """Return the folders of the splits by name of the split; empty where there are none.
 
     A folder with a usual name is a split only when it holds folders and no images of its own: a
     class may be called `train`.
@@ -88,7 +88,7 @@ def split_folders(config: Config, root: Path) -> dict[str, Path]:
 
 
 def holds_folders_only(folder: Path) -> bool:
-    """Whether a folder has subfolders and no images of its own."""
+    """Return whether a folder has subfolders and no images of its own."""
     has_images = any(
         _counts(p.name) and p.suffix.lower() in image_extensions() for p in folder.iterdir()
     )
@@ -96,7 +96,7 @@ def holds_folders_only(folder: Path) -> bool:
 
 
 def read_folder(config: Config, root: Path) -> tuple[dict[str, Examples], list[str]]:
-    """Reads an image folder.
+    """Read an image folder.
 
     Args:
         config: Names of the splits and the task.

@@ -37,12 +37,12 @@ class RenderedGlyphs(keras.utils.PyDataset):
         return render_glyphs(self.batch_size, seed=seed, image_size=self.image_size)
 
     def on_epoch_end(self) -> None:
-        """Moves on to images that were never shown."""
+        """Move on to images that were never shown."""
         self.epoch += 1
 
 
 def load_glyphs(config: ImageConfig, *, images_per_epoch: int, held_out: int = 4096) -> Data:
-    """Returns rendered glyphs: training images without end, fixed validation and test images.
+    """Return rendered glyphs: training images without end, fixed validation and test images.
 
     Args:
         config: Its image_size, batch_size and seed are used.

@@ -63,14 +63,14 @@ class Atlas(NamedTuple):
 
 
 def glyph_names() -> list[str]:
-    """Returns the class names in label order, each its letter's code point, such as "U+0416"."""
+    """Return the class names in label order, each its letter's code point, such as "U+0416"."""
     return list(_atlas().names)
 
 
 def render_glyphs(
     count: int, *, seed: int, image_size: int = 32
 ) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-    """Draws fresh random glyphs; the same arguments give the same images.
+    """Draw fresh random glyphs; the same arguments give the same images.
 
     Args:
         count: Number of images.
@@ -95,7 +95,7 @@ def render_glyphs(
 def _draw(
     atlas: Atlas, rows: NDArray[np.int64], rng: np.random.Generator, size: int
 ) -> NDArray[np.uint8]:
-    """Draws the atlas's ``rows`` as uint8 images (n, size, size)."""
+    """Draw the atlas's ``rows`` as uint8 images (n, size, size)."""
     n = len(rows)
     field = _sample(atlas.fields, rows, *_coordinates(n, rng, size))
 
@@ -111,14 +111,14 @@ def _draw(
         ink[at] = ways[way] @ ink[at] @ ways[way].T
     # A part of the images has a black ground and no noise, as scans with a threshold do.
     ground, noise = each(0, 0.25) * (each(0, 1) < 0.4), each(0, 0.08) * (each(0, 1) < 0.5)
-    grey = ground + ink * (each(0.6, 1.0) - ground)
-    grey += noise * rng.standard_normal(ink.shape, dtype=np.float32)
-    grey = np.where(each(0, 1) < 0.12, 1 - grey, grey)
-    return np.clip(grey * 255.0 + 0.5, 0, 255).astype(np.uint8)
+    gray = ground + ink * (each(0.6, 1.0) - ground)
+    gray += noise * rng.standard_normal(ink.shape, dtype=np.float32)
+    gray = np.where(each(0, 1) < 0.12, 1 - gray, gray)
+    return np.clip(gray * 255.0 + 0.5, 0, 255).astype(np.uint8)
 
 
 def _coordinates(n: int, rng: np.random.Generator, size: int) -> tuple[Floats, Floats]:
-    """Returns where each image pixel looks in its cell: y and x, (n, size, size), cell pixels.
+    """Return where each image pixel looks in its cell: y and x, (n, size, size), cell pixels.
 
     A random affine map, then an elastic one: a smooth random displacement of each pixel (Simard,
     Steinkraus and Platt, "Best practices for convolutional neural networks applied to visual
@@ -148,7 +148,7 @@ def _coordinates(n: int, rng: np.random.Generator, size: int) -> tuple[Floats, F
 
 
 def _sample(fields: NDArray[np.int8], rows: NDArray[np.int64], y: Floats, x: Floats) -> Floats:
-    """Reads ``fields[rows]`` between the pixels, bilinearly, at (n, h, w) coordinates."""
+    """Read ``fields[rows]`` between the pixels, bilinearly, at (n, h, w) coordinates."""
     flat = fields.reshape(-1)
     top, left = y.astype(np.int32), x.astype(np.int32)
     index = top * CELL + left + (rows.astype(np.int32) * (CELL * CELL))[:, None, None]
@@ -160,7 +160,7 @@ def _sample(fields: NDArray[np.int8], rows: NDArray[np.int64], y: Floats, x: Flo
 
 @functools.cache
 def _degradations(size: int) -> tuple[Floats, ...]:
-    """Returns matrices (size, size), each a way to spoil one axis; the first two leave it as it is.
+    """Return matrices (size, size), each a way to spoil one axis; the first two leave it as it is.
 
     Six go down to 8 to 16 pixels by area and back bilinearly, as an enlarged small scan would.
     """
@@ -168,8 +168,8 @@ def _degradations(size: int) -> tuple[Floats, ...]:
     ways = [eye, eye]
     for low in (8, 8, 8, 10, 12, 16):
         fine = np.repeat(eye, low, axis=1).reshape(size, low, size).mean(2).T  # (low, size)
-        centre = np.clip((np.arange(size) + 0.5) * low / size - 0.5, 0, low - 1)
-        up = np.maximum(0, 1 - np.abs(centre[:, None] - np.arange(low)))  # a tent: bilinear
+        center = np.clip((np.arange(size) + 0.5) * low / size - 0.5, 0, low - 1)
+        up = np.maximum(0, 1 - np.abs(center[:, None] - np.arange(low)))  # a tent: bilinear
         ways.append((up @ fine).astype(np.float32))
     offset = np.arange(size, dtype=np.float32)[:, None] - np.arange(size, dtype=np.float32)
     blur = np.exp(-0.5 * (offset * 32 / size) ** 2)  # a Gaussian
@@ -178,7 +178,7 @@ def _degradations(size: int) -> tuple[Floats, ...]:
 
 @functools.cache
 def _atlas() -> Atlas:
-    """Builds the atlas, once a process: some ten seconds, and some 20 MB held."""
+    """Build the atlas, once a process: some ten seconds, and some 20 MB held."""
     chars = [*DIGITS, *LOOK_ALIKES, *_plain_letters()]
     solids = [_draw_fonts(char) for char in chars]
     ends = np.cumsum([len(solid) for solid in solids])[:-1]
@@ -204,7 +204,7 @@ def _atlas() -> Atlas:
 
 @functools.cache
 def _font(name: str) -> tuple["FreeTypeFont", set[str]]:
-    """Opens a font file that Matplotlib carries; also says which characters it really has."""
+    """Open a font file that Matplotlib carries; also says which characters it really has."""
     import matplotlib
     from matplotlib.ft2font import FT2Font
     from PIL import ImageFont
@@ -217,7 +217,7 @@ def _font(name: str) -> tuple["FreeTypeFont", set[str]]:
 
 
 def _plain_letters() -> list[str]:
-    """Returns DejaVu Sans's plain letters that are no kind of number.
+    """Return DejaVu Sans's plain letters that are no kind of number.
 
     Accented letters are left out: their differences are too small for an image of 32 pixels.
     """
@@ -232,7 +232,7 @@ def _plain_letters() -> list[str]:
 
 
 def _draw_fonts(char: str) -> NDArray[np.bool_]:
-    """Draws one character in every font that has it: bool (fonts, CELL, CELL), true on ink.
+    """Draw one character in every font that has it: bool (fonts, CELL, CELL), true on ink.
 
     Each drawing is centred, and its longer side is INK.
     """
@@ -253,7 +253,7 @@ def _draw_fonts(char: str) -> NDArray[np.bool_]:
 
 
 def _fields(ink: NDArray[np.bool_], *, pen: bool) -> NDArray[np.int8]:
-    """Turns ink (n, CELL, CELL) into distance fields, as ``Atlas`` has them."""
+    """Turn ink (n, CELL, CELL) into distance fields, as ``Atlas`` has them."""
     from scipy.ndimage import distance_transform_edt, gaussian_filter
 
     def distance(inside: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -269,7 +269,7 @@ def _fields(ink: NDArray[np.bool_], *, pen: bool) -> NDArray[np.int8]:
 
 
 def _thin(solid: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Thins ink, bool (n, CELL, CELL), to lines one pixel wide, all drawings at once.
+    """Thin ink, bool (n, CELL, CELL), to lines one pixel wide, all drawings at once.
 
     Zhang and Suen, "A fast parallel algorithm for thinning digital patterns", CACM 27(3), 1984.
     """
@@ -292,7 +292,7 @@ def _thin(solid: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _looks(pen: NDArray[np.int8]) -> Floats:
-    """Describes pen lines (n, CELL, CELL) by unit vectors (n, 256): close lines, large products."""
+    """Describe pen lines (n, CELL, CELL) by unit vectors (n, 256): close lines, large products."""
     ink = np.exp(-0.5 * (pen.astype(np.float32) / (STEP * 2.5)) ** 2)
     small = ink.reshape(len(pen), 16, CELL // 16, 16, CELL // 16).mean((2, 4)).reshape(len(pen), -1)
     small -= small.mean(1, keepdims=True)

@@ -26,7 +26,7 @@ _NOT_DECODED = ("MPEG", "EPS", "WMF")
 
 @functools.cache
 def image_extensions() -> frozenset[str]:
-    """Returns the endings, in lower case with their dot, of the formats that Pillow decodes."""
+    """Return the endings, in lower case with their dot, of the formats that Pillow decodes."""
     known = Image.registered_extensions()
 
     def decodes(name: str) -> bool:
@@ -38,7 +38,7 @@ def image_extensions() -> frozenset[str]:
 
 
 def decode_image(source: Path | bytes | np.ndarray, origin: str) -> np.ndarray:
-    """Returns an image as RGB.
+    """Return an image as RGB.
 
     The EXIF orientation is applied, alpha is dropped (as TensorFlow's decoder does for three
     channels), of 16-bit values the top byte is kept, of an animation the first frame.
@@ -79,7 +79,7 @@ def decode_image(source: Path | bytes | np.ndarray, origin: str) -> np.ndarray:
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         return Image.fromarray(_to_bytes(np.asarray(image), image.mode)).convert("RGB")
-    if image.mode in ("P", "PA"):  # a transparent colour of a palette keeps its colour
+    if image.mode in ("P", "PA"):  # a transparent color of a palette keeps its color
         image = image.convert("RGBA")
     if image.mode in ("LA", "La"):
         return image.convert("LA").getchannel("L").convert("RGB")
@@ -89,7 +89,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _to_bytes(values: np.ndarray, mode: str) -> np.ndarray:
-    """Scales gray values of more than 8 bits: 16 bits, 32 bits, or floats (0 to 1, or to 255)."""
+    """Scale gray values of more than 8 bits: 16 bits, 32 bits, or floats (0 to 1, or to 255)."""
     if mode == "F":
         values = np.nan_to_num(values)
         scaled = values * 255 if values.max(initial=0) <= 1 else values
@@ -111,7 +111,7 @@ def _array_to_rgb(array: np.ndarray, origin: str) -> np.ndarray:
 
 
 def resize_image(image: Any, size: int, how: str) -> Any:
-    """Brings one image to size by size pixels: bilinear, antialiased.
+    """Bring one image to size by size pixels: bilinear, antialiased.
 
     The same function prepares training images and stands in an exported graph.
 
@@ -154,7 +154,7 @@ def _resizer(size: int, how: str) -> Callable[[np.ndarray], Any]:
 
 
 def decode_in_graph(content: Any) -> Any:
-    """Decodes one image file inside TensorFlow's graph, for serving.
+    """Decode one image file inside TensorFlow's graph, for serving.
 
     JPEG is decoded as Pillow does, bit for bit (the default of `tf.io.decode_image` is a faster,
     coarser transform that differs by up to 15 of 255). The EXIF orientation is not applied.
@@ -176,7 +176,7 @@ def decode_in_graph(content: Any) -> Any:
 
 
 def prepare_images(config: ImageConfig, examples: Examples) -> np.ndarray:
-    """Decodes and resizes all images, several at a time, in order.
+    """Decode and resize all images, several at a time, in order.
 
     Args:
         config: Its `image_size` and `resize` are used.

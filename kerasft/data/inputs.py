@@ -17,7 +17,7 @@ from kerasft.paths import expanded
 
 
 def read_inputs(config: Config, inputs: Sequence[str], *, pairs: bool = False) -> Examples:
-    """Reads what is to be predicted.
+    """Read what is to be predicted.
 
     Args:
         config: The settings of the run: its columns, and whether it takes images or texts.
@@ -44,7 +44,7 @@ def read_inputs(config: Config, inputs: Sequence[str], *, pairs: bool = False) -
 
 
 def check_pairs(inputs: Sequence[Any], where: str, *, pairs: bool) -> None:
-    """Raises DataError where single texts are given for pairs, or pairs for single texts."""
+    """Raise DataError where single texts are given for pairs, or pairs for single texts."""
     if len(inputs) and isinstance(inputs[0], tuple) != pairs:
         raise DataError(
             f"The run reads pairs of texts, and {where} has one text a row: it must have both "

@@ -18,7 +18,7 @@ _INTEGER = re.compile(r"[+-]?\d+")
 
 
 def sort_names(names: Iterable[str]) -> tuple[str, ...]:
-    """Returns class names in order: by number where all are whole numbers, else by letter."""
+    """Return class names in order: by number where all are whole numbers, else by letter."""
     unique = set(names)
     if all(is_whole(name) for name in unique):
         return tuple(sorted(unique, key=lambda name: (int(name), name)))
@@ -26,19 +26,19 @@ def sort_names(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def is_whole(name: str) -> bool:
-    """Tells whether the name of a class is a whole number."""
+    """Return whether the name of a class is a whole number."""
     return _INTEGER.fullmatch(name) is not None
 
 
 def class_name(value: Any) -> str:
-    """Returns a label as a string; 1.0 is the class `1`, as a column with gaps keeps integers."""
+    """Return a label as a string; 1.0 is the class `1`, as a column with gaps keeps integers."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return str(value).strip()
 
 
 def normalize_labels(config: Config, examples: Examples) -> Examples:
-    """Brings labels to the form of the task: integers become strings, lists become tuples.
+    """Bring labels to the form of the task: integers become strings, lists become tuples.
 
     Raises:
         DataError: A label cannot have that form.
@@ -73,7 +73,7 @@ def _normalize(task: str, value: Any, origin: str) -> Any:
 
 
 def make_labels(config: Config, train: Examples) -> Labels:
-    """Finds the classes, or the mean and spread of the target, in the training examples.
+    """Find the classes, or the mean and spread of the target, in the training examples.
 
     Args:
         config: Its `task` is used.
@@ -118,7 +118,7 @@ def _regression(config: Config, targets: Sequence[float], origins: Sequence[str]
 
 
 def _scale(values: np.ndarray) -> tuple[int, int] | None:
-    """Returns the ends of classes in an order, None where the targets are no classes."""
+    """Return the ends of classes in an order, None where the targets are no classes."""
     # By their range, not their number: a few prices are whole numbers, too.
     if np.ptp(values) > _WIDEST or np.any(np.rint(values) != values):
         return None
@@ -139,7 +139,7 @@ def _name(config: Config) -> str:
 
 
 def known_labels(examples: Examples) -> list[Any]:
-    """Returns the labels of examples, all of which must have one."""
+    """Return the labels of examples, all of which must have one."""
     if examples.labels is None:
         origin = examples.origins[0] if examples.origins else "The examples"
         raise DataError(f"{origin} has no label: only prediction works without labels.")
@@ -149,7 +149,7 @@ def known_labels(examples: Examples) -> list[Any]:
 def encode(
     labels: Labels, values: Sequence[Any], origins: Sequence[str] | None = None
 ) -> np.ndarray:
-    """Turns labels into the array that a model is trained on.
+    """Turn labels into the array that a model is trained on.
 
     Args:
         labels: The known classes.

@@ -13,7 +13,7 @@ Mix = Callable[[np.ndarray, np.ndarray, list[int]], tuple[np.ndarray, np.ndarray
 
 
 def make_mix(config: Config) -> Mix | None:
-    """Returns what mixes the examples of a batch, or None where the settings ask for nothing.
+    """Return what mixes the examples of a batch, or None where the settings ask for nothing.
 
     MixUp blends pairs of images (Zhang et al. 2017, arXiv 1710.09412), CutMix puts a patch of one
     into another (Yun et al. 2019, arXiv 1905.04899); both are Keras' own layers. With both, one

@@ -18,7 +18,7 @@ from kerasft.errors import DataError, SettingError
 
 
 def load_data(config: Config) -> Data:
-    """Reads, divides and prepares the data set of a config.
+    """Read, divides and prepare the dataset of a config.
 
     Args:
         config: An ImageConfig or a TextConfig.
@@ -27,7 +27,7 @@ def load_data(config: Config) -> Data:
         Three splits as arrays, the labels, and notes about what a person should know.
 
     Raises:
-        DataError: The data are missing, damaged or mislabelled.
+        DataError: The data are missing, damaged or mislabeled.
         NetworkError: They must be downloaded and there is no network.
         SettingError: The preset has no tokenizer, or a setting does not fit the data.
 
@@ -41,7 +41,7 @@ def load_data(config: Config) -> Data:
 
 
 def prepare_data(config: Config, examples_by_split: Mapping[str, Examples]) -> Data:
-    """Does what `load_data` does, with examples that a recipe brings itself.
+    """Do what `load_data` does, with examples that a recipe brings itself.
 
     Args:
         config: An ImageConfig or a TextConfig.
@@ -87,13 +87,13 @@ def _encode(labels: Labels, examples: Examples) -> Any:
 
 
 def prepare_split(config: Config, examples: Examples, labels: Labels) -> Split:
-    """Prepares examples with the labels of a model that exists already, to measure it."""
+    """Prepare examples with the labels of a model that exists already, to measure it."""
     examples = normalize_labels(config, examples)
     return Split(prepare_inputs(config, examples), _encode(labels, examples), examples)
 
 
 def prepare_inputs(config: Config, examples: Examples) -> Any:
-    """Decodes and resizes images, or tokenises texts.
+    """Decode and resize images, or tokenizes texts.
 
     Args:
         config: An ImageConfig or a TextConfig.

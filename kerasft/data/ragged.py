@@ -38,7 +38,7 @@ class Ragged:
         return self.values.dtype
 
     def take(self, chosen: np.ndarray, width: int | None = None) -> np.ndarray:
-        """Returns examples as one array, padded with zeros.
+        """Return examples as one array, padded with zeros.
 
         Args:
             chosen: Which examples.
@@ -52,7 +52,7 @@ class Ragged:
         return batch
 
     def put(self, chosen: np.ndarray, batch: np.ndarray) -> None:
-        """Sets examples from one array, leaving its padding out."""
+        """Set examples from one array, leaving its padding out."""
         for row, index in enumerate(chosen):
             length = self.lengths[index]
             first = batch.shape[1] - length if self.left else 0

@@ -17,7 +17,7 @@ from kerasft.paths import expanded
 
 
 def read_dataset(config: Config) -> dict[str, Examples]:
-    """Reads the data set of a config into raw examples, without dividing or decoding them.
+    """Read the dataset of a config into raw examples, without dividing or decoding them.
 
     Args:
         config: Its `dataset` and the settings about columns and splits are used.
@@ -27,7 +27,7 @@ def read_dataset(config: Config) -> dict[str, Examples]:
         divided.
 
     Raises:
-        DataError: There is no such data set, or it cannot be used.
+        DataError: There is no such dataset, or it cannot be used.
         NetworkError: It must be downloaded and there is no network.
 
     Example:
@@ -38,7 +38,7 @@ def read_dataset(config: Config) -> dict[str, Examples]:
 
 
 def read_source(config: Config) -> tuple[dict[str, Examples], list[str]]:
-    """Reads as `read_dataset`, and returns also notes about what was found."""
+    """Read as `read_dataset`, and return also notes about what was found."""
     dataset = config.dataset
     check_dataset(dataset, config.data_dir)
     if dataset.startswith("tfds:"):
@@ -59,7 +59,7 @@ def read_source(config: Config) -> tuple[dict[str, Examples], list[str]]:
 
 
 def _from_table(config: Config, table: Table) -> tuple[dict[str, Examples], list[str]]:
-    """Reads one table, divided by its column `split` where it has one."""
+    """Read one table, divided by its column `split` where it has one."""
     examples = table_examples(config, table)
     notes = describe_columns(config, table)
     column = next((name for name in table.columns if name.lower() == "split"), None)
@@ -86,7 +86,7 @@ def _from_table(config: Config, table: Table) -> tuple[dict[str, Examples], list
 
 
 def _siblings(path: Path) -> dict[str, Path]:
-    """Returns validation.csv, test.csv and the like beside a train.csv."""
+    """Return validation.csv, test.csv and the like beside a train.csv."""
     if path.stem.lower() not in ALIASES["train"]:
         return {}
     usual = ALIASES["validation"] + ALIASES["test"]
@@ -100,7 +100,7 @@ def _siblings(path: Path) -> dict[str, Path]:
 def _from_files(
     config: Config, files: dict[str, Path], given: list[str]
 ) -> tuple[dict[str, Examples], list[str]]:
-    """Reads one table a split."""
+    """Read one table a split."""
     found = match_splits(config, files)
     for split, name in named_splits(config).items():
         if split not in found:
@@ -119,7 +119,7 @@ def _from_files(
 
 
 def _from_folder(config: Config, root: Path) -> tuple[dict[str, Examples], list[str]]:
-    """Reads a folder: class folders, or tables where it has none."""
+    """Read a folder: class folders, or tables where it has none."""
     tables = sorted(
         p
         for p in root.iterdir()
@@ -138,7 +138,7 @@ def _from_folder(config: Config, root: Path) -> tuple[dict[str, Examples], list[
 
 
 def _has_classes(root: Path) -> bool:
-    """Whether the folders are classes, or splits with classes, and not just a table's images."""
+    """Return whether the folders are classes or splits, and not just the images of a table."""
     folders = [folder for folder in visible_folders(root) if holds_images(folder)]
     if all(is_split_name(folder.name) for folder in folders):
         return any(holds_folders_only(folder) for folder in folders)

@@ -17,14 +17,14 @@ ALIASES = {
 
 
 def is_split_name(name: str) -> bool:
-    """Whether a folder or file of that name is usually a split."""
+    """Return whether a folder or file of that name is usually a split."""
     return any(name.strip().lower() in aliases for aliases in ALIASES.values())
 
 
 def own_setting(config: Config, name: str, present: Container[str] = ()) -> Any:
-    """Returns a setting that describes the data set, or None where it describes another one.
+    """Return a setting that describes the dataset, or None where it describes another one.
 
-    A recipe may say that the column of its own data set is `urgency`. With `--dataset` pointing
+    A recipe may say that the column of its own dataset is `urgency`. With `--dataset` pointing
     elsewhere such a default means nothing, unless the value is `present` in the data, or was given.
 
     Args:
@@ -42,13 +42,13 @@ def own_setting(config: Config, name: str, present: Container[str] = ()) -> Any:
 
 
 def named_splits(config: Config) -> dict[str, str]:
-    """Returns the names that the settings give to splits, by `train`, `validation` and `test`."""
+    """Return the names that the settings give to splits, by `train`, `validation` and `test`."""
     named = {split: getattr(config, f"{split}_split") for split in SPLITS}
     return {split: name for split, name in named.items() if name}
 
 
 def match_splits(config: Config, present: Iterable[str]) -> dict[str, str]:
-    """Finds which of the names in the data are which split.
+    """Find which of the names in the data are which split.
 
     A setting wins. A usual name counts for a split without a setting, unless a setting has claimed
     it for another split.

@@ -21,7 +21,7 @@ _BINS = 10  # quantiles by which a numeric target is stratified
 
 
 def make_splits(splits: Mapping[str, Examples], config: Config) -> dict[str, Examples]:
-    """Keeps the given splits and takes the missing ones out of the training examples.
+    """Keep the given splits and takes the missing ones out of the training examples.
 
     Stratified by class, by set of labels, or by tenths of a numeric target. Exact duplicates stay
     on one side. Every label keeps at least one example in the training split.
@@ -67,7 +67,7 @@ def make_splits(splits: Mapping[str, Examples], config: Config) -> dict[str, Exa
 
 
 def _draw(examples: Examples, wanted: float, config: Config, name: str) -> set[int]:
-    """Returns the positions of about `wanted` examples, drawn stratum by stratum."""
+    """Return the positions of about `wanted` examples, drawn stratum by stratum."""
     groups = _groups(examples, f"{config.seed}:{name}")
     values = known_labels(examples)
     reserved = set() if config.task == "regression" else _reserve(groups, values)
@@ -92,7 +92,7 @@ def _draw(examples: Examples, wanted: float, config: Config, name: str) -> set[i
 
 
 def _groups(examples: Examples, salt: str) -> list[tuple[int, ...]]:
-    """Returns the positions of equal examples together, in an order that the salt decides."""
+    """Return the positions of equal examples together, in an order that the salt decides."""
     by_hash: dict[str, list[int]] = defaultdict(list)
     for index, content in enumerate(examples.content_hashes):
         by_hash[content].append(index)
@@ -108,7 +108,7 @@ def _names(value: Any) -> Iterable[Any]:
 
 
 def _reserve(groups: list[tuple[int, ...]], values: list[Any]) -> set[int]:
-    """Returns the first positions of groups that keep every label in the training split."""
+    """Return the first positions of groups that keep every label in the training split."""
     counts = Counter(name for group in groups for i in group for name in _names(values[i]))
     first: dict[Any, tuple[int, ...]] = {}
     for group in groups:
@@ -145,7 +145,7 @@ def _strata(
 
 
 def _quotas(sizes: dict[Any, int], wanted: float) -> dict[Any, int]:
-    """Divides round(wanted) over strata in proportion to their sizes (largest remainder)."""
+    """Divide round(wanted) over strata in proportion to their sizes (largest remainder)."""
     total = sum(sizes.values())
     exact = {key: wanted * size / total for key, size in sizes.items()}
     quotas = {key: math.floor(value) for key, value in exact.items()}

@@ -26,17 +26,17 @@ class Table:
     num_rows: int
 
     def origin(self, row: int) -> str:
-        """Returns how messages call a row: counted from 1, the header of a CSV not included."""
+        """Return how messages call a row: counted from 1, the header of a CSV not included."""
         return f"row {row + 1} of {self.path.name}"
 
 
 def is_empty(value: Any) -> bool:
-    """Whether a cell holds nothing."""
+    """Return whether a cell holds nothing."""
     return value is None or (isinstance(value, str) and not value.strip()) or value != value
 
 
 def read_table(path: Path) -> Table:
-    """Reads a table. The values of CSV are text: `001` and `NA` stay what they are.
+    """Read a table. The values of CSV are text: `001` and `NA` stay what they are.
 
     Args:
         path: A file that ends in .csv, .tsv, .jsonl, .ndjson, .json or .parquet.
@@ -142,7 +142,7 @@ def _read_parquet(path: Path) -> dict[str, list[Any]]:
 
 
 def _class_names(metadata: dict[bytes, bytes]) -> dict[str, list[str]]:
-    """Returns the names of classes that Hugging Face keeps as numbers, by column."""
+    """Return the names of classes that Hugging Face keeps as numbers, by column."""
     try:
         features = json.loads(metadata[b"huggingface"])["info"]["features"]
     except (KeyError, ValueError, TypeError):

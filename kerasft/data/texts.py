@@ -14,11 +14,11 @@ from kerasft.data.examples import Examples
 from kerasft.errors import DataError
 from kerasft.presets.tokenizers import length_graph, load_preprocessor, token_graph
 
-_ROWS = 256  # texts tokenised at once
+_ROWS = 256  # texts tokenized at once
 
 
 def prepare_texts(config: TextConfig, examples: Examples) -> dict[str, np.ndarray]:
-    """Tokenises all texts, in batches and in TensorFlow's graph, as a served model does.
+    """Tokenize all texts, in batches and in TensorFlow's graph, as a served model does.
 
     Args:
         config: Its `preset` and `sequence_length` are used.
@@ -41,7 +41,7 @@ def prepare_texts(config: TextConfig, examples: Examples) -> dict[str, np.ndarra
 
 
 def _segments(examples: Examples) -> tuple[np.ndarray, ...]:
-    """Returns one array of UTF-8 strings, or two for pairs."""
+    """Return one array of UTF-8 strings, or two for pairs."""
     pairs = bool(examples.inputs) and isinstance(examples.inputs[0], tuple)
     columns: tuple[list[bytes], ...] = ([], []) if pairs else ([],)
     for item, origin in zip(examples.inputs, examples.origins, strict=True):
@@ -65,7 +65,7 @@ def _to_bytes(text: str, origin: str) -> bytes:
 
 
 def _in_graph(segments: tuple[np.ndarray, ...], graph: Any) -> list[dict[str, np.ndarray]]:
-    """Returns what a graph makes of batches of strings, several batches at a time, in order."""
+    """Return what a graph makes of batches of strings, several batches at a time, in order."""
     starts = range(0, len(segments[0]), _ROWS)
 
     def run(start: int) -> dict[str, np.ndarray]:
@@ -79,9 +79,9 @@ def _in_graph(segments: tuple[np.ndarray, ...], graph: Any) -> list[dict[str, np
 
 
 def count_truncated(config: TextConfig, examples: Examples, x: dict[str, np.ndarray]) -> int:
-    """Returns how many texts were cut at `sequence_length`.
+    """Return how many texts were cut at `sequence_length`.
 
-    Only texts that fill the whole length can have been cut; those are tokenised once more, without
+    Only texts that fill the whole length can have been cut; those are tokenized once more, without
     a limit, and counted together with the special tokens that the family adds.
 
     Args:

@@ -14,7 +14,7 @@ _COPIED = 1 << 30  # bytes of arrays that are given to TensorFlow as a whole
 
 
 def stream(batches: Any) -> Any:
-    """Returns batches as Keras trains on them fastest.
+    """Return batches as Keras trains on them fastest.
 
     On TensorFlow a `tf.data.Dataset` with the signature of the arrays: Keras would look at the
     first batches to guess it, and call Python for every batch. Arrays of one shape are gathered
@@ -39,7 +39,7 @@ def stream(batches: Any) -> Any:
 
 
 def _all_features(x: dict[str, Any]) -> bool:
-    """Whether x holds features of one shape alone, of which nothing is trimmed."""
+    """Return whether x holds features of one shape alone, of which nothing is trimmed."""
     return all(array.dtype.kind not in "iu" for array in x.values())
 
 

@@ -1,4 +1,4 @@
-"""Data sets of TensorFlow Datasets: from disk where they are prepared, else downloaded."""
+"""Datasets of TensorFlow Datasets: from disk where they are prepared, else downloaded."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kerasft.errors import DataError, did_you_mean
 
 
 def read_tfds(config: Config) -> tuple[dict[str, Examples], list[str]]:
-    """Reads a data set of TensorFlow Datasets.
+    """Read a dataset of TensorFlow Datasets.
 
     Args:
         config: `dataset`, `data_dir`, the splits (with TFDS' slicing) and the columns are used.
@@ -24,7 +24,7 @@ def read_tfds(config: Config) -> tuple[dict[str, Examples], list[str]]:
         The examples by split, and notes.
 
     Raises:
-        DataError: There is no such data set, split or feature, or labels are hidden.
+        DataError: There is no such dataset, split or feature, or labels are hidden.
     """
     address = parse_address(config.dataset)
     builder = _open(address, config)
@@ -37,7 +37,7 @@ def read_tfds(config: Config) -> tuple[dict[str, Examples], list[str]]:
 
 
 def _open(address: Address, config: Config) -> Any:
-    """Returns a prepared builder; nothing is downloaded when the data set lies on the disk."""
+    """Return a prepared builder; nothing is downloaded when the dataset lies on the disk."""
     root = data_root(config.data_dir)
     folder = find_prepared(root, address)
     import tensorflow_datasets as tfds
@@ -52,8 +52,8 @@ def _open(address: Address, config: Config) -> Any:
     )
     try:
         builder.download_and_prepare()
-    # Scripts of data sets raise any kind of error: of the download, a checksum, a missing manual
-    # file, a missing package; each means that this data set cannot be had.
+    # Scripts of datasets raise any kind of error: of the download, a checksum, a missing manual
+    # file, a missing package; each means that this dataset cannot be had.
     except Exception as error:
         raise DataError(f"TFDS could not prepare tfds:{address}: {_first_line(error)}") from error
     return builder
@@ -66,7 +66,7 @@ def _builder(address: Address, root: str) -> Any:
         return tfds.builder(str(address), data_dir=root)
     except tfds.core.DatasetNotFoundError as error:
         near = did_you_mean(address.name, tfds.list_builders(with_community_datasets=False))
-        raise DataError(f"TFDS has no data set {address.name!r}.{near}") from error
+        raise DataError(f"TFDS has no dataset {address.name!r}.{near}") from error
     except (ValueError, AssertionError) as error:  # of an unknown configuration or version
         raise DataError(f"TFDS cannot open tfds:{address}: {_first_line(error)}") from error
 
@@ -77,12 +77,12 @@ def _first_line(error: Exception) -> str:
 
 
 def choose_splits(config: Config, present: list[str]) -> dict[str, str]:
-    """Returns TFDS' name or slice for every split that is given.
+    """Return TFDS' name or slice for every split that is given.
 
     Settings win; a usual name counts for a split without one, unless a setting uses any part of it.
 
     Raises:
-        DataError: A setting names a split that the data set does not have.
+        DataError: A setting names a split that the dataset does not have.
     """
     named = named_splits(config)
     used = {base for name in named.values() for base in _bases(name)}

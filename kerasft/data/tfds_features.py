@@ -1,4 +1,4 @@
-"""The features of a TFDS data set: which are the inputs, which the label, and what it means."""
+"""The features of a TFDS dataset: which are the inputs, which the label, and what it means."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ class Columns:
 
 
 def find_columns(config: Config, info: Any, name: str) -> Columns:
-    """Finds inputs and label: by settings, by the supervised keys, or by type.
+    """Find inputs and label: by settings, by the supervised keys, or by type.
 
     Args:
         config: The settings.
         info: A `tfds.core.DatasetInfo`.
-        name: What messages call the data set.
+        name: What messages call the dataset.
 
     Raises:
         DataError: There is no such feature.
@@ -60,7 +60,7 @@ def find_columns(config: Config, info: Any, name: str) -> Columns:
 
 
 def _flags(config: Config, features: dict[str, Any], name: str) -> tuple[str, ...]:
-    """Returns the features that label_column names where it names several."""
+    """Return the features that label_column names where it names several."""
     parts = [part.strip() for part in (config.label_column or "").split(",")]
     if config.task != "multilabel" or len(parts) < 2:
         return ()
@@ -160,7 +160,7 @@ def _label(
 
 
 def _label_reader(config: Config, feature: Any, label: str, name: str) -> Callable[[Any, str], Any]:
-    """Returns the function from TFDS' value to a label of the task."""
+    """Return the function from TFDS' value to a label of the task."""
     if config.task == "regression":
         return lambda value, origin: _number(value, origin, label, name)
     kind = getattr(feature, "feature", feature)  # of a Sequence: what it holds

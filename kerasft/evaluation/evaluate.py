@@ -27,14 +27,14 @@ def evaluate(
     split: str = "test",
     columns: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Measures a run on one of its own splits, or on another data set.
+    """Measure a run on one of its own splits, or on another dataset.
 
     Args:
         run: A run or the path of its folder.
-        dataset: Another data set with the same classes: its test split where it has one, else
+        dataset: Another dataset with the same classes: its test split where it has one, else
             all of it. The run's own by default.
         split: `validation` or `test` of the run's own data.
-        columns: What columns are called in the other data set, by setting: text_column,
+        columns: What columns are called in the other dataset, by setting: text_column,
             text_pair_column, image_column, label_column. The run's own names by default.
 
     Returns:
@@ -46,7 +46,7 @@ def evaluate(
     """
     run = run if isinstance(run, Run) else load_run(run)
     if columns and not dataset:
-        raise SettingError("`columns` speaks of another data set: give `dataset` too.")
+        raise SettingError("`columns` speaks of another dataset: give `dataset` too.")
     loaded = with_columns(load_model(run), columns)
     part = _other_data(loaded, dataset) if dataset else _own_split(run, loaded, split)
     predictions = predict_arrays(loaded.model, part.x, loaded.config.batch_size)
@@ -59,7 +59,7 @@ def _own_split(run: Run, loaded: Loaded, split: str) -> Any:
     data = loaded.recipe.load_data(loaded.config)
     if data.fingerprint != run.manifest["data"]["fingerprint"]:
         raise DataError(
-            f"The data set {loaded.config.dataset} is not what it was when {run.path} was made; "
+            f"The dataset {loaded.config.dataset} is not what it was when {run.path} was made; "
             "its splits may differ, so a score could count training examples. Measure the "
             "present data as a whole with --dataset."
         )

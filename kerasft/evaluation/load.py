@@ -40,7 +40,7 @@ class Loaded:
 
 
 def load_model(run: Run | str | Path) -> Loaded:
-    """Builds the model of a run again and gives it its trained weights.
+    """Build the model of a run again and give it its trained weights.
 
     Args:
         run: A run or the path of its folder.
@@ -79,7 +79,7 @@ def load_model(run: Run | str | Path) -> Loaded:
 
 
 def _settings(recipe: ModuleType, run: Run) -> Config:
-    """Returns the settings of a run; its data may not have had the recipe's second column."""
+    """Return the settings of a run; its data may not have had the recipe's second column."""
     config: Config = from_dict(recipe.Config, run.config)
     if isinstance(config, TextConfig) and not run.pairs:
         return dataclasses.replace(config, text_pair_column=None)
@@ -90,7 +90,7 @@ COLUMNS = ("text_column", "text_pair_column", "image_column", "label_column")
 
 
 def with_columns(loaded: Loaded, columns: Mapping[str, str] | None) -> Loaded:
-    """Returns a run that reads other columns."""
+    """Return a run that reads other columns."""
     known = [name for name in COLUMNS if hasattr(loaded.config, name)]
     for name in columns or ():
         if name not in known:

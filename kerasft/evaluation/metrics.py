@@ -15,7 +15,7 @@ from kerasft.models import make_loss
 def measure(
     config: Config, labels: Labels, y: np.ndarray, predictions: np.ndarray
 ) -> dict[str, Any]:
-    """Returns the metrics of predictions against the truth, by scikit-learn.
+    """Return the metrics of predictions against the truth, by scikit-learn.
 
     Args:
         config: Its label_smoothing enters the loss.
@@ -25,7 +25,7 @@ def measure(
 
     Returns:
         For regression loss (in standard deviations squared), mse, rmse, mae, r2 in the unit of
-        the target, r2_log where it was learnt on its logarithm, and for ordered classes
+        the target, r2_log where it was learned on its logarithm, and for ordered classes
         (`Labels.scale`) accuracy_rounded, within_one (the share that is off by one
         class at most) and kappa (Cohen's, by squared distance); otherwise loss, accuracy,
         macro precision, recall and f1, `per_class`, and for one class an example
@@ -60,7 +60,7 @@ def _regression(labels: Labels, y: np.ndarray, predicted: np.ndarray) -> dict[st
 
 
 def _ordered(scale: tuple[int, int], y: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
-    """Returns what is asked of classes in an order, nothing where a target is no class."""
+    """Return what is asked of classes in an order, nothing where a target is no class."""
     from sklearn import metrics
 
     truth = np.rint(y).astype("int64")

@@ -17,7 +17,7 @@ from kerasft.runs import Run
 def predict_arrays(
     model: keras.Model, x: Any, batch_size: int = 32, *, lengths: np.ndarray | None = None
 ) -> np.ndarray:
-    """Returns the model's outputs for prepared inputs, shape (n, outputs).
+    """Return the model's outputs for prepared inputs, shape (n, outputs).
 
     Args:
         model: Any part of a model that ends with its output.
@@ -35,7 +35,7 @@ def predict_arrays(
 def predict(
     run: Run | str | Path, inputs: Sequence[str], *, columns: Mapping[str, str] | None = None
 ) -> list[dict[str, Any]]:
-    """Predicts files, folders, tables or texts with a run.
+    """Predict files, folders, tables or texts with a run.
 
     Args:
         run: A run or the path of its folder.
@@ -64,7 +64,7 @@ def predict(
 
 
 def _input_name(item: Any, origin: str) -> str:
-    """Returns a text as it is and an image by its path; else where the input came from."""
+    """Return a text as it is and an image by its path; else where the input came from."""
     if isinstance(item, tuple):
         return "\t".join(item)
     return str(item) if isinstance(item, (str, Path)) else origin

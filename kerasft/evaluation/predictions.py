@@ -21,7 +21,7 @@ _PIXELS = 112  # of the longer side of a picture that is kept
 def save_predictions(
     run: Run, config: Config, labels: Labels, splits: dict[str, tuple[Split, np.ndarray]]
 ) -> None:
-    """Writes `predictions.npz` and `worst.json` into a run.
+    """Write `predictions.npz` and `worst.json` into a run.
 
     Args:
         run: A run.
@@ -65,7 +65,7 @@ def _worst(config: Config, labels: Labels, split: Split, outputs: np.ndarray) ->
 
 
 def _meaning(labels: Labels, y: Any, output: np.ndarray) -> tuple[Any, Any, float | None]:
-    """Returns truth and prediction in words or numbers, and the prediction's probability."""
+    """Return truth and prediction in words or numbers, and the prediction's probability."""
     if labels.task == "regression":
         return float(y), float(output[0]), None
     if labels.task == "multilabel":

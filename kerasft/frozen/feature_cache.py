@@ -69,7 +69,7 @@ class FeatureCache:
         data: Data,
         log: Callable[[str], None],
     ) -> dict[str, PhaseInputs]:
-        """Returns what each phase trains, by its name.
+        """Return what each phase trains, by its name.
 
         Args:
             compiled_models: With the model.
@@ -109,7 +109,7 @@ class FeatureCache:
         splits: tuple[Split, Split],
         log: Callable[[str], None],
     ) -> list[tuple[Any, FrozenPrefix, dict[int, str], float]]:
-        """Returns the phases whose features are kept: their cuts, signatures and gains.
+        """Return the phases whose features are kept: their cuts, signatures and gains.
 
         What is not kept is told, with the reason.
         """
@@ -141,7 +141,7 @@ class FeatureCache:
         config: Config,
         splits: tuple[Split, Split],
     ) -> str:
-        """Returns why features of a phase cannot be kept, or nothing."""
+        """Return why features of a phase cannot be kept, or nothing."""
         if make_mix(config) is not None:
             return "training images are mixed anew in every epoch (mixup, cutmix)"
         if getattr(config, "word_dropout", 0):
@@ -161,7 +161,7 @@ class FeatureCache:
     def _inputs(
         self, cut: FrozenPrefix, signatures: dict[int, str], split: Split, config: Config
     ) -> dict[str, Any]:
-        """Returns what the tail reads of a split, features computed where they are not kept."""
+        """Return what the tail reads of a split, features computed where they are not kept."""
 
         def key(tensor: Any) -> tuple[str, str, int]:
             return signatures[id(tensor)], config.cache_precision, id(split.x)
@@ -187,7 +187,7 @@ class FeatureCache:
         return found
 
     def _forget(self, limit: float) -> None:
-        """Drops what was used the longest ago; a view that reads it still has it."""
+        """Drop what was used the longest ago; a view that reads it still has it."""
         while sum(_nbytes(array) for array, _ in self._kept.values()) > limit:
             self._kept.popitem(last=False)
 
@@ -197,7 +197,7 @@ def _x(split: Any) -> Any:
 
 
 def _lengths(tensor: Any, split: Split) -> Any:
-    """Returns the lengths of the examples where the tensor has one row a token."""
+    """Return the lengths of the examples where the tensor has one row a token."""
     return text_lengths(split.x) if None in tensor.shape[1:] else None
 
 
@@ -227,7 +227,7 @@ def _is_feature(array: Any) -> bool:
 
 
 def _rows(model: keras.Model) -> int:
-    """Returns how many examples are computed at once."""
+    """Return how many examples are computed at once."""
     shapes = [tensor.shape for node in nodes(model) for tensor in node.outputs]
     positions = max((shape[1] or 1 for shape in shapes if len(shape) == 3), default=1)
     return int(max(1, min(_ROWS, _SQUARES // positions**2)))
@@ -236,7 +236,7 @@ def _rows(model: keras.Model) -> int:
 def _compute(
     model: keras.Model, x: dict[str, Any], given: Any, tensors: list[Any], config: Config
 ) -> list[Any]:
-    """Computes tensors for all examples of a split.
+    """Compute tensors for all examples of a split.
 
     Args:
         model: From `x` to the tensors.
@@ -273,7 +273,7 @@ def _compute(
 
 
 def _outputs(model: keras.Model, batches: Batches) -> Iterator[list[np.ndarray]]:
-    """Yields the outputs of a model for every batch; `predict` would put them end to end."""
+    """Yield the outputs of a model for every batch; `predict` would put them end to end."""
     if keras.backend.backend() != "tensorflow":
         for index in range(len(batches)):
             yield keras.tree.flatten(model.predict_on_batch(batches.batch(index)[0]))

@@ -12,7 +12,7 @@ WORTH = 1.15  # times less work from which on features are kept
 def worthwhile(
     phases: Sequence[tuple[FrozenPrefix, int]], share: float
 ) -> tuple[list[int], dict[int, float]]:
-    """Returns the phases whose features are worth keeping, and the gain of each, by its place.
+    """Return the phases whose features are worth keeping, and the gain of each, by its place.
 
     As long as a phase is less than WORTH times less work beside what the others keep, that which
     gains least is left out. The gain of those that stay counts a share of computing the features
@@ -42,7 +42,7 @@ def worthwhile(
 
 
 def _work(phases: Sequence[tuple[FrozenPrefix, int]], kept: Sequence[int], share: float) -> float:
-    """Returns the work of phases together, by unit of one pass over the training split.
+    """Return the work of phases together, by unit of one pass over the training split.
 
     Training costs three passes through what is trained, and validation one; without features
     every epoch passes the prefix too. Features are computed once for all phases: a prefix is a
@@ -59,7 +59,7 @@ def _work(phases: Sequence[tuple[FrozenPrefix, int]], kept: Sequence[int], share
 def _computing(
     phases: Sequence[tuple[FrozenPrefix, int]], kept: Sequence[int], share: float
 ) -> float:
-    """Returns the work of computing the features that phases keep, once for all of them."""
+    """Return the work of computing the features that phases keep, once for all of them."""
     return (1 + share) * max((_prefix(phases[index][0]) for index in kept), default=0.0)
 
 

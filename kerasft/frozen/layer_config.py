@@ -9,7 +9,7 @@ _MARKS = itertools.count()
 
 
 def layer_config(operation: Any) -> dict[str, Any]:
-    """Returns what an operation was made with, but its name.
+    """Return what an operation was made with, but its name.
 
     Some cannot tell: layers of a user's own without `get_config`, and some of KerasHub's ViT,
     DINOv2, Swin and Llama, whose `get_config` fails. Such a one gets a mark that no other has, so

@@ -1,4 +1,4 @@
-"""Cuts a model where its frozen layers end: what stands below need be computed once only.
+"""Cut a model where its frozen layers end: what stands below need be computed once only.
 
 The cut is found in the graph of any Functional model, nested backbones included: the tensors that
 frozen, deterministic layers alone compute and that something else uses. Below the cut is the
@@ -85,7 +85,7 @@ class FrozenPrefix:
             self.tail, self.reason = self.part(whole.output, self.boundary), ""
 
     def sign(self) -> dict[int, str]:
-        """Returns a signature for the id of every tensor of the edge and below it.
+        """Return a signature for the id of every tensor of the edge and below it.
 
         It is a hash of all that decides the tensor's values but the examples: the same in two
         models that compute the same. Weights are hashed as they are now. An operation that does
@@ -99,7 +99,7 @@ class FrozenPrefix:
         return found
 
     def part(self, outputs: Any, known: list[Any]) -> Part:
-        """Returns what computes tensors, the prefix where they are those of the edge.
+        """Return what computes tensors, the prefix where they are those of the edge.
 
         Args:
             outputs: Tensors; the outputs of the part, in this order.
@@ -121,12 +121,12 @@ class FrozenPrefix:
         )
 
     def below(self, tensors: list[Any]) -> list[Any]:
-        """Returns these tensors and all that they are computed from, but the inputs."""
+        """Return these tensors and all that they are computed from, but the inputs."""
         calls = self._below(tensors, set())
         return [output for node in calls for output in node.outputs]
 
     def _find_still(self) -> set[int]:
-        """Finds the calls of frozen, deterministic layers; returns what those with weights compute.
+        """Find the calls of frozen, deterministic layers; returns what those with weights compute.
 
         What needs no weights (a mask made of the inputs, the scaling of pixels) is left out: the
         tail computes it again, which costs less than keeping it.
@@ -151,7 +151,7 @@ class FrozenPrefix:
         return weighty
 
     def _below(self, tensors: Iterable[Any], ends: Collection[int]) -> list[Any]:
-        """Returns the calls that compute tensors, down to the inputs or to the ends."""
+        """Return the calls that compute tensors, down to the inputs or to the ends."""
         found: dict[int, Any] = {}
         waiting = list(tensors)
         while waiting:
@@ -181,14 +181,14 @@ def _sign_call(node: Any, below: list[str]) -> str:
 
 
 def _input_names(model: keras.Model) -> list[str]:
-    """Returns the names by which the model's inputs are given, in their order."""
+    """Return the names by which the model's inputs are given, in their order."""
     if isinstance(model.input, dict):
         return sorted(model.input)
     return [tensor.name for tensor in model.inputs]
 
 
 def _moves(operation: Any) -> str:
-    """Returns why an operation may give something else for the same input, or nothing."""
+    """Return why an operation may give something else for the same input, or nothing."""
     if not isinstance(operation, keras.layers.Layer):
         return ""
     if operation.trainable_variables:

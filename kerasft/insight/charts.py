@@ -13,13 +13,13 @@ import numpy as np
 
 from kerasft.runs import atomic_path
 
-INK = "#010203"  # in a page it takes the colour of the text
+INK = "#010203"  # in a page it takes the color of the text
 TRAIN, VALIDATION, BEST = "#3b82c4", "#e07b39", "#2e9e6b"
 Draw = Callable[[Any], None]
 
 
 def grid(rows: int, columns: int, width: float, height: float) -> tuple[Any, list[Any]]:
-    """Returns a figure and its axes in one style.
+    """Return a figure and its axes in one style.
 
     Args:
         rows: Of axes.
@@ -41,13 +41,13 @@ def grid(rows: int, columns: int, width: float, height: float) -> tuple[Any, lis
 
 
 def as_png(figure: Any, path: Path) -> None:
-    """Writes a figure, whole or not at all."""
+    """Write a figure, whole or not at all."""
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=110, format="png")
 
 
 def as_svg(label: str, draw: Draw, width: float = 4.6, height: float = 3.0) -> str:
-    """Returns a drawing as SVG for a page, with a label for those who cannot see it.
+    """Return a drawing as SVG for a page, with a label for those who cannot see it.
 
     Args:
         label: Unlike that of any other drawing of the page: identifiers are made of it.
@@ -78,7 +78,7 @@ def as_svg(label: str, draw: Draw, width: float = 4.6, height: float = 3.0) -> s
 
 
 def finish(axes: Any, title: str, x: str = "", y: str = "") -> None:
-    """Gives axes their title and names, and a legend where something has a label."""
+    """Give axes their title and names, and a legend where something has a label."""
     axes.set_title(title, fontsize=9.5, color=INK, loc="left")
     axes.set_xlabel(x, fontsize=8.5, color=INK)
     axes.set_ylabel(y, fontsize=8.5, color=INK)
@@ -87,16 +87,16 @@ def finish(axes: Any, title: str, x: str = "", y: str = "") -> None:
 
 
 def draw_curve(axes: Any, history: list[dict[str, Any]], name: str, best: int | None) -> None:
-    """Draws a column of the history, training and validation, by epoch.
+    """Draw a column of the history, training and validation, by epoch.
 
     The best epoch and the start of the main phase are marked.
     """
     epochs = [row["epoch"] for row in history]
-    for label, key, colour in (
+    for label, key, color in (
         ("training", name, TRAIN),
         ("validation", f"val_{name}", VALIDATION),
     ):
-        draw_column(axes, history, key, color=colour, label=label)
+        draw_column(axes, history, key, color=color, label=label)
     for index in range(1, len(history)):
         if history[index]["phase"] != history[index - 1]["phase"]:
             axes.axvline(epochs[index] - 0.5, color=INK, lw=0.8, ls=":")
@@ -108,7 +108,7 @@ def draw_curve(axes: Any, history: list[dict[str, Any]], name: str, best: int | 
 
 
 def draw_column(axes: Any, history: list[dict[str, Any]], key: str, **style: Any) -> None:
-    """Draws one column of a history by epoch, where it has a value at all."""
+    """Draw one column of a history by epoch, where it has a value at all."""
     values = [row.get(key) for row in history]
     if any(value is not None for value in values):
         numbers = [math.nan if value is None else value for value in values]
@@ -117,7 +117,7 @@ def draw_column(axes: Any, history: list[dict[str, Any]], key: str, **style: Any
 
 
 def draw_confusion(axes: Any, matrix: list[list[int]], names: Sequence[str]) -> None:
-    """Draws what is taken for what, rows being the truth."""
+    """Draw what is taken for what, rows being the truth."""
     counts = np.array(matrix, float)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes.grid(visible=False)
@@ -127,14 +127,14 @@ def draw_confusion(axes: Any, matrix: list[list[int]], names: Sequence[str]) -> 
         axes.set_yticks(range(len(names)), names, fontsize=7.5)
         for (row, column), count in np.ndenumerate(counts):
             if count:
-                colour = "white" if shares[row, column] > 0.55 else "#1d2329"
+                color = "white" if shares[row, column] > 0.55 else "#1d2329"
                 axes.text(column, row, f"{count:.0f}", ha="center", va="center", fontsize=7,
-                          color=colour)  # fmt: skip
+                          color=color)  # fmt: skip
     finish(axes, "confusion matrix", "predicted", "truth")
 
 
 def calibration(outputs: np.ndarray, y: np.ndarray) -> list[tuple[float, float, int]]:
-    """Returns mean probability, share that is right and number of predictions, by ten bins."""
+    """Return mean probability, share that is right and number of predictions, by ten bins."""
     sure, right = outputs.max(axis=1), outputs.argmax(axis=1) == y
     bins = np.minimum((sure * 10).astype(int), 9)
     return [
@@ -145,13 +145,13 @@ def calibration(outputs: np.ndarray, y: np.ndarray) -> list[tuple[float, float, 
 
 
 def calibration_error(points: list[tuple[float, float, int]]) -> float:
-    """Returns the expected calibration error (Guo et al. 2017, arXiv 1706.04599)."""
+    """Return the expected calibration error (Guo et al. 2017, arXiv 1706.04599)."""
     total = sum(count for _, _, count in points)
     return sum(count * abs(mean - share) for mean, share, count in points) / total
 
 
 def draw_calibration(axes: Any, points: list[tuple[float, float, int]]) -> None:
-    """Draws how often a prediction of some probability is right."""
+    """Draw how often a prediction of some probability is right."""
     axes.plot([0, 1], [0, 1], color=INK, lw=0.8, ls=":")
     axes.plot([p[0] for p in points], [p[1] for p in points], color=TRAIN, marker="o", ms=4)
     for mean, share, count in points:
@@ -161,7 +161,7 @@ def draw_calibration(axes: Any, points: list[tuple[float, float, int]]) -> None:
 
 
 def draw_predicted(axes: Any, predicted: np.ndarray, y: np.ndarray) -> None:
-    """Draws predicted against true values."""
+    """Draw predicted against true values."""
     axes.scatter(y, predicted, s=10, alpha=0.55, color=TRAIN, linewidths=0)
     ends = [min(y.min(), predicted.min()), max(y.max(), predicted.max())]
     axes.plot(ends, ends, color=INK, lw=0.8, ls=":")
@@ -169,14 +169,14 @@ def draw_predicted(axes: Any, predicted: np.ndarray, y: np.ndarray) -> None:
 
 
 def draw_residuals(axes: Any, predicted: np.ndarray, y: np.ndarray) -> None:
-    """Draws what is left over of a regression."""
+    """Draw what is left over of a regression."""
     axes.hist(predicted - y, bins=min(30, max(8, len(y) // 10)), color=TRAIN, alpha=0.85)
     axes.axvline(0, color=INK, lw=0.8, ls=":")
     finish(axes, "residuals", "predicted - true", "examples")
 
 
 def draw_bars(axes: Any, values: dict[str, float], title: str) -> None:
-    """Draws horizontal bars, the first on top."""
+    """Draw horizontal bars, the first on top."""
     places = range(len(values))[::-1]
     axes.barh(places, list(values.values()), color=TRAIN)
     axes.set_yticks(places, list(values), fontsize=8)

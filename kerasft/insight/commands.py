@@ -9,7 +9,7 @@ from typing import Any
 
 
 def fit_command(recipe: str, values: Mapping[str, Any]) -> str:
-    """Returns the line that fits a recipe with settings.
+    """Return the line that fits a recipe with settings.
 
     Args:
         recipe: A name, or the path of a file: shown from the present folder where it lies in it.

@@ -1,4 +1,4 @@
-"""Runs side by side: which change helped, and whether the difference is more than chance."""
+"""Run side by side: which change helped, and whether the difference is more than chance."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NOT_COMPARED = ("seed",)
 
 
 def compare(runs: Sequence[Run], split: str = "validation") -> dict[str, Any]:
-    """Compares runs by their settings; runs that differ in their seed alone count as one.
+    """Compare runs by their settings; runs that differ in their seed alone count as one.
 
     Args:
         runs: At least one finished run each of what is compared, of one task. The settings of
@@ -60,7 +60,7 @@ def compare(runs: Sequence[Run], split: str = "validation") -> dict[str, Any]:
 
 
 def best_group(compared: dict[str, Any]) -> dict[str, Any]:
-    """Returns the group with the best mean."""
+    """Return the group with the best mean."""
     best = min if compared["score"] in LESS_IS_BETTER else max
     return dict(best(compared["groups"], key=lambda group: group["mean"]))
 
@@ -88,7 +88,7 @@ def _differences(base: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
 
 
 def _judge(group: dict[str, Any], first: dict[str, Any], more: bool, task: str) -> None:
-    """Adds how a group does against the first."""
+    """Add how a group does against the first."""
     difference = group["mean"] - first["mean"]
     variances = [_variance(side, task) for side in (first, group)]
     noise = None if None in variances else 2 * math.sqrt(sum(v for v in variances if v is not None))
@@ -102,7 +102,7 @@ def _judge(group: dict[str, Any], first: dict[str, Any], more: bool, task: str) 
 
 
 def _variance(side: dict[str, Any], task: str) -> float | None:
-    """Returns the variance of a side's mean."""
+    """Return the variance of a side's mean."""
     count = len(side["scores"])
     if count >= 3:
         return float(side["spread"] ** 2 / count)

@@ -11,7 +11,7 @@ from kerasft.runs import Run
 
 
 def plot_curves(run: Run) -> None:
-    """Draws `curves.png` in the run's folder: data loss, scores, learning rate by epoch.
+    """Draw `curves.png` in the run's folder: data loss, scores, learning rate by epoch.
 
     The best epoch and the start of the main phase are marked. A run without epochs has no
     picture.
@@ -36,7 +36,7 @@ def plot_curves(run: Run) -> None:
 
 
 def plot_overlaid(runs: Sequence[Run], path: str | Path) -> None:
-    """Draws validation loss and score of several runs over each other as a PNG."""
+    """Draw validation loss and score of several runs over each other as a PNG."""
     score = MAIN_METRICS[runs[0].labels["task"]][0]
     figure, grid = charts.grid(1, 2, 4.8, 3.8)
     for axes, name in zip(grid, ("loss", score), strict=True):

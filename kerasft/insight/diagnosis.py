@@ -33,7 +33,7 @@ RULES: tuple[Callable[[Facts], Finding | None], ...] = (
 
 
 def find(facts: Facts) -> list[Finding]:
-    """Returns what the rules find, in order of importance, consequences left out."""
+    """Return what the rules find, in order of importance, consequences left out."""
     found = [finding for rule in RULES if (finding := rule(facts)) is not None]
     explained: set[str] = set()
     kept = []
@@ -46,7 +46,7 @@ def find(facts: Facts) -> list[Finding]:
 
 
 def diagnose(run: Run) -> dict[str, Any]:
-    """Returns what a run's record shows and what to change next.
+    """Return what a run's record shows and what to change next.
 
     Args:
         run: Any run, finished or not. Its record alone is read: no model, no data.
@@ -74,7 +74,7 @@ def diagnose(run: Run) -> dict[str, Any]:
 
 
 def _allowed(facts: Facts, changes: dict[str, Any]) -> dict[str, Any]:
-    """Returns changes with what must change beside them, as the settings would refuse it."""
+    """Return changes with what must change beside them, as the settings would refuse it."""
     changes = dict(changes)
     now = {**facts.settings, **changes}
     if now.get("trainable_blocks") == 0 and now.get("lora_rank"):
@@ -109,7 +109,7 @@ def _describe(facts: Facts, finding: Finding) -> dict[str, Any]:
 
 
 def clearly_wrong(facts: Facts) -> Finding | None:
-    """Returns what a training in progress shows beyond doubt, or None."""
+    """Return what a training in progress shows beyond doubt, or None."""
     for rule in (rules.rate.diverged, rules.rate.learning_rate_too_high):
         finding = rule(facts)
         if finding is not None:
@@ -118,7 +118,7 @@ def clearly_wrong(facts: Facts) -> Finding | None:
 
 
 def hopeless(facts: Facts) -> str:
-    """Returns why a training in progress cannot recover any more, or nothing.
+    """Return why a training in progress cannot recover any more, or nothing.
 
     Its loss stands far above that of a constant answer for two epochs, or has not left it in
     five, and the learning rate is past its warm-up.

@@ -13,7 +13,7 @@ from kerasft.runs import Run
 
 
 def judged_by(task: str) -> tuple[str, bool]:
-    """Returns the score by which a person judges a task, and whether more of it is better."""
+    """Return the score by which a person judges a task, and whether more of it is better."""
     name = MAIN_METRICS[task][0]
     return name, name not in LESS_IS_BETTER
 
@@ -68,7 +68,7 @@ class Facts:
         return [row for row in self.rows if row.get("phase") == "head"]
 
     def curve(self, name: str, rows: list[dict[str, Any]] | None = None) -> np.ndarray:
-        """Returns a column of the main phase, or of other epochs; NaN where it has no value."""
+        """Return a column of the main phase, or of other epochs; NaN where it has no value."""
         chosen = self.main if rows is None else rows
         values = [row.get(name) for row in chosen]
         return np.array([math.nan if v is None else float(v) for v in values])
@@ -107,7 +107,7 @@ class Facts:
         return counts / total
 
     def interval(self, score: float, split: str = "validation") -> tuple[float, float]:
-        """Returns the 95 % interval of an accuracy on a split (Wilson 1927)."""
+        """Return the 95 % interval of an accuracy on a split (Wilson 1927)."""
         from scipy.stats import binomtest
 
         n = max(self.counts.get(split, 0), 1)
@@ -115,19 +115,19 @@ class Facts:
         return float(found.low), float(found.high)
 
     def uncertainty(self, score: float) -> float:
-        """Returns half the 95 % interval of an accuracy on the validation split."""
+        """Return half the 95 % interval of an accuracy on the validation split."""
         low, high = self.interval(score)
         return (high - low) / 2
 
 
 def _surprise(probability: np.ndarray, loss: Any) -> np.ndarray:
-    """Returns the loss of a right class by its predicted probability."""
+    """Return the loss of a right class by its predicted probability."""
     found: np.ndarray = -np.log(np.maximum(probability, 1e-12))
     return found * (1 - probability) ** 2 if loss == "focal" else found
 
 
 def read_facts(run: Run) -> Facts:
-    """Reads the record of a run.
+    """Read the record of a run.
 
     Args:
         run: Any run, finished or not.

@@ -12,7 +12,7 @@ from kerasft.insight.facts import Facts
 def score_interval(
     facts: Facts, arrays: Mapping[str, np.ndarray], split: str
 ) -> tuple[float, float] | None:
-    """Returns the 95 % interval of the score that a task is judged by, where it can be told.
+    """Return the 95 % interval of the score that a task is judged by, where it can be told.
 
     Of an accuracy it is Wilson's (1927); of a root mean squared error what 2,000 draws of the
     examples, with replacement, give (Efron 1979).

@@ -40,7 +40,7 @@ details summary { cursor: pointer; }
 
 
 def page(title: str, parts: Sequence[str]) -> str:
-    """Returns a whole document.
+    """Return a whole document.
 
     Args:
         title: Of the window.
@@ -57,18 +57,18 @@ def page(title: str, parts: Sequence[str]) -> str:
 
 
 def escape(value: Any) -> str:
-    """Returns a value as text that HTML shows as it is."""
+    """Return a value as text that HTML shows as it is."""
     return html.escape(shown(value))
 
 
 def section(title: str, *parts: str) -> str:
-    """Returns a heading with what stands below it, or nothing where there is nothing."""
+    """Return a heading with what stands below it, or nothing where there is nothing."""
     content = "\n".join(part for part in parts if part)
     return f"<section><h2>{escape(title)}</h2>\n{content}</section>" if content else ""
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Returns a table that scrolls by itself where it is too wide; numbers to the right."""
+    """Return a table that scrolls by itself where it is too wide; numbers to the right."""
     if not rows:
         return ""
     numeric = [all(isinstance(row[i], (int, float)) or row[i] is None for row in rows)
@@ -89,16 +89,16 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 
 def paragraph(text: str, kind: str = "") -> str:
-    """Returns a paragraph."""
+    """Return a paragraph."""
     return f"<p{f' class={kind}' if kind else ''}>{escape(text)}</p>" if text else ""
 
 
 def folded(title: str, content: str) -> str:
-    """Returns what is shown on demand, and always printed as it stands."""
+    """Return what is shown on demand, and always printed as it stands."""
     return f"<details><summary>{escape(title)}</summary>{content}</details>" if content else ""
 
 
 def figure(svg: str, caption: str = "") -> str:
-    """Returns a chart with its caption."""
+    """Return a chart with its caption."""
     words = f"<figcaption class=soft>{escape(caption)}</figcaption>" if caption else ""
     return f"<figure style='margin:0'>{svg}{words}</figure>" if svg else ""

@@ -31,7 +31,7 @@ class RateCurve:
 
 
 def suggest(rates: list[float], losses: list[float]) -> tuple[float, float]:
-    """Returns a rate from the curve of a ramp, and where it is steepest.
+    """Return a rate from the curve of a ramp, and where it is steepest.
 
     Where the loss falls, the suggestion stands, on the logarithm of the rate, half the way between
     where it has lost a tenth of its whole fall and its bottom: fastai's "valley" begins its
@@ -63,13 +63,13 @@ def suggest(rates: list[float], losses: list[float]) -> tuple[float, float]:
 
 
 def _falls(y: np.ndarray) -> bool:
-    """Tells whether the fall of a curve stands out of the noise of its beginning."""
+    """Return whether the fall of a curve stands out of the noise of its beginning."""
     begin = y[: max(len(y) // 3, 1)]
     return bool(np.median(begin) - y.min() > 4 * begin.std())
 
 
 def _descent(y: np.ndarray) -> tuple[int, int]:
-    """Returns where a curve has lost a tenth of its whole fall, and its bottom."""
+    """Return where a curve has lost a tenth of its whole fall, and its bottom."""
     bottom = int(y.argmin())
     fall = y[: bottom + 1].max() - y[bottom]
     high = np.flatnonzero(y[: bottom + 1] >= y[bottom] + 0.9 * fall)
@@ -85,7 +85,7 @@ def _below_the_rise(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def plot_rates(curves: list[RateCurve], path: str | Path) -> None:
-    """Draws the ramps of all phases, with what they suggest, as a PNG."""
+    """Draw the ramps of all phases, with what they suggest, as a PNG."""
     figure, grid = charts.grid(1, len(curves), 5.2, 3.6)
     for axes, curve in zip(grid, curves, strict=True):
         axes.plot(curve.rates, curve.losses, color=charts.TRAIN)

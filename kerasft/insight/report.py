@@ -25,7 +25,7 @@ _PAIRS = 10
 
 
 def write_report(run: Run, path: str | Path | None = None) -> Path:
-    """Writes a report of a run: one HTML file that needs nothing else.
+    """Write a report of a run: one HTML file that needs nothing else.
 
     Args:
         run: Any run, finished or not; what it has not is left out.
@@ -87,7 +87,7 @@ def _headline(run: Run, facts: Facts, arrays: dict[str, np.ndarray]) -> str:
 
 
 def _interval(facts: Facts, arrays: dict[str, np.ndarray], split: str) -> str:
-    """Returns the 95 % interval of the score, in words."""
+    """Return the 95 % interval of the score, in words."""
     found = score_interval(facts, arrays, split)
     if found is None:
         return ""

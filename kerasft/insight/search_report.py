@@ -25,7 +25,7 @@ def search_report(
     chance: float | None,
     command: str | None,
 ) -> Path:
-    """Writes the report of a search.
+    """Write the report of a search.
 
     Args:
         path: The file.

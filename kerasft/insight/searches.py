@@ -18,7 +18,7 @@ _LEAST = 5  # completed trials, below which an importance would be chance
 def importance(
     space: Sequence[dict[str, Any]], trials: Sequence[dict[str, Any]]
 ) -> dict[str, float]:
-    """Returns the share of each setting in the differences between scores, the largest first.
+    """Return the share of each setting in the differences between scores, the largest first.
 
     The impurity importances of a random forest of 200 trees (Breiman 2001, Machine Learning 45,
     5-32) from settings to score. With few trials they are a hint, no proof.
@@ -58,7 +58,7 @@ def _as_number(dimension: dict[str, Any], values: dict[str, Any]) -> float:
 
 
 def plot_search(path: Path, header: dict[str, Any], trials: Sequence[dict[str, Any]]) -> None:
-    """Draws `objective.png` (over trials) and `settings.png` (each setting against the objective).
+    """Draw `objective.png` (over trials) and `settings.png` (each setting against the objective).
 
     Args:
         path: The search's folder.
@@ -82,7 +82,7 @@ def plot_search(path: Path, header: dict[str, Any], trials: Sequence[dict[str, A
 
 
 def draw_objective(axes: Any, objective: dict[str, Any], done: Sequence[dict[str, Any]]) -> None:
-    """Draws the score of every trial, the best so far, and that of the defaults."""
+    """Draw the score of every trial, the best so far, and that of the defaults."""
     better = max if objective["direction"] == "max" else min
     numbers = [trial["number"] for trial in done]
     scores = [trial["score"] for trial in done]
@@ -98,7 +98,7 @@ def draw_objective(axes: Any, objective: dict[str, Any], done: Sequence[dict[str
 def draw_setting(
     axes: Any, objective: str, dimension: dict[str, Any], done: Sequence[dict[str, Any]]
 ) -> None:
-    """Draws the score of every trial against one of its settings."""
+    """Draw the score of every trial against one of its settings."""
     places, names = _places(dimension, done)
     axes.plot(places, [t["score"] for t in done], "o", color=charts.TRAIN, ms=4, alpha=0.8)
     if names:
@@ -115,7 +115,7 @@ def draw_parallel(
     done: Sequence[dict[str, Any]],
     objective: dict[str, Any],
 ) -> None:
-    """Draws every trial as a line through its settings to its score; the best third in colour."""
+    """Draw every trial as a line through its settings to its score; the best third in color."""
     columns = []
     for dimension in space:
         places, _ = _places(dimension, done)
@@ -148,7 +148,7 @@ def draw_parallel(
 def _places(
     dimension: dict[str, Any], trials: Sequence[dict[str, Any]]
 ) -> tuple[list[float], list[str]]:
-    """Returns where the values of trials stand, and the names of places where they are words."""
+    """Return where the values of trials stand, and the names of places where they are words."""
     values = [trial["values"].get(dimension["name"]) for trial in trials]
     if "min_value" in dimension:
         return [math.nan if v is None else float(v) for v in values], []

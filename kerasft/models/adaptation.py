@@ -24,7 +24,7 @@ _KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
 
 
 def adapt(part: keras.Model, config: Config) -> None:
-    """Prepares a frozen backbone for the way in which its trained blocks are to be trained.
+    """Prepare a frozen backbone for the way in which its trained blocks are to be trained.
 
     Args:
         part: As `blocks.body` gives it, frozen by depth.
@@ -44,9 +44,9 @@ def adapt(part: keras.Model, config: Config) -> None:
 
 
 def freeze_embeddings(part: keras.Model) -> None:
-    """Freezes the tables of tokens and positions, which hold most weights of small text models.
+    """Freeze the tables of tokens and positions, which hold most weights of small text models.
 
-    Rare words get a gradient in few batches only: their rows hardly gain from a small data set.
+    Rare words get a gradient in few batches only: their rows hardly gain from a small dataset.
     """
     for layer in _layers(find_blocks(part)):
         if type(layer).__name__.endswith(("Embedding", "Embeddings")):
@@ -54,7 +54,7 @@ def freeze_embeddings(part: keras.Model) -> None:
 
 
 def set_stochastic_depth(part: keras.Model, largest: float | None) -> None:
-    """Sets the shares with which residual paths of trained blocks are left out in training.
+    """Set the shares with which residual paths of trained blocks are left out in training.
 
     They rise linearly with depth to the largest (Huang et al. 2016, arXiv 1603.09382). Paths of
     frozen blocks are never left out.
@@ -90,7 +90,7 @@ def set_stochastic_depth(part: keras.Model, largest: float | None) -> None:
 
 
 def _drops_paths(layer: Any) -> bool:
-    """Tells whether a layer leaves a residual path out: Keras' Dropout may, of whole examples."""
+    """Return whether a layer leaves a residual path out: Keras' Dropout may, of whole examples."""
     if isinstance(layer, keras.layers.Dropout):
         return bool(layer.noise_shape and set(layer.noise_shape[1:]) == {1})
     # Not DINOV2DropPath: KerasHub 0.32's fails in training, where the batch's size is not known.
@@ -98,7 +98,7 @@ def _drops_paths(layer: Any) -> bool:
 
 
 def penalize(part: keras.Model, config: Config) -> None:
-    """Puts the penalties of the settings on the kernels of the backbone.
+    """Put the penalties of the settings on the kernels of the backbone.
 
     Keras counts them only while a kernel is trainable, and does not save them.
     """
@@ -132,13 +132,13 @@ class NearPretrained(MutableL1L2):
         self.pretrained = keras.Variable(values, trainable=False)
 
     def __call__(self, x: Any) -> Any:
-        """Returns the penalty of a kernel."""
+        """Return the penalty of a kernel."""
         distance = keras.ops.sum(keras.ops.square(x - keras.ops.cast(self.pretrained, x.dtype)))
         return super().__call__(x) + self.distance.read(x.dtype) * distance
 
 
 def scale_rates(part: keras.Model, decay: float) -> None:
-    """Tells every weight its share of the learning rate, which the optimizers read.
+    """Set the share of the learning rate that each weight gets.
 
     The output layer has the whole of it, the top block `decay` of it, the next `decay` of that
     (Howard and Ruder 2018, arXiv 1801.06146; as BEiT and ELECTRA use it).

@@ -16,7 +16,7 @@ def augment(
     horizontal_flip: bool = True,
     random_erasing: float = 0.0,
 ) -> object:
-    """Adds the layers of an augmentation to `images`.
+    """Add the layers of an augmentation to `images`.
 
     Args:
         images: Pixels 0 to 255, shape (batch, height, width, 3).

@@ -1,4 +1,4 @@
-"""Loads a pretrained backbone, and the scaling of pixels that it was trained with."""
+"""Load a pretrained backbone, and the scaling of pixels that it was trained with."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class BackboneCache:
 
 
 def building(config: Config, kept: BackboneCache) -> contextlib.AbstractContextManager[None]:
-    """Returns what surrounds the building of a model that may take a kept backbone.
+    """Return what surrounds the building of a model that may take a kept backbone.
 
     Adapters change a backbone for good: a model with them gets one of its own.
 
@@ -57,7 +57,7 @@ def building(config: Config, kept: BackboneCache) -> contextlib.AbstractContextM
 
 
 def _as_loaded(backbone: keras.Model, values: list[Any]) -> keras.Model:
-    """Gives a kept backbone its pretrained weights back, everything trainable."""
+    """Give a kept backbone its pretrained weights back, everything trainable."""
     for variable, value in zip(backbone.weights, values, strict=True):
         variable.assign(value)
     set_trainable(
@@ -69,7 +69,7 @@ def _as_loaded(backbone: keras.Model, values: list[Any]) -> keras.Model:
 
 
 def load_backbone(preset: str, *, pretrained: bool = True) -> keras.Model:
-    """Loads a KerasHub backbone with its pretrained weights.
+    """Load a KerasHub backbone with its pretrained weights.
 
     Args:
         preset: A KerasHub preset name, a folder in the layout of KerasHub, Hugging Face or timm,
@@ -133,7 +133,7 @@ def _read(found: Preset, policy: str, pretrained: bool) -> keras.Model:
 
 
 def _refuse_head(found: Preset, model: keras.Model) -> None:
-    """Tells a model whose output is probabilities: features of them would learn next to nothing."""
+    """Refuse a model that ends in its own softmax or sigmoid layer."""
     last = model.layers[-1] if model.layers else None
     activation = getattr(getattr(last, "activation", None), "__name__", "")
     flat = all(len(tensor.shape) == 2 for tensor in getattr(model, "outputs", ()))
@@ -145,7 +145,7 @@ def _refuse_head(found: Preset, model: keras.Model) -> None:
 
 
 def _in_policy(model: keras.Model, policy: str) -> keras.Model:
-    """Returns a model that was saved in float32 with its layers in the number format asked for."""
+    """Return a model that was saved in float32 with its layers in the number format asked for."""
     if policy == "float32":
         return model
 

@@ -51,7 +51,7 @@ def _size(variable: Any) -> int:
 
 
 def find_blocks(model: keras.Model) -> tuple[Block, ...]:
-    """Returns the blocks of a backbone, or of the backbone inside a model, the lowest first.
+    """Return the blocks of a backbone, or of the backbone inside a model, the lowest first.
 
     Args:
         model: A KerasHub backbone, or a model that was built with `image_features` or
@@ -81,7 +81,7 @@ def _cut(backbone: keras.Model, outputs: dict[str, Any]) -> tuple[Block, ...]:
 
 
 def trunk(backbone: keras.Model, output: Any) -> keras.Model:
-    """Returns the part of a backbone that computes `output`, with its blocks attached.
+    """Return the part of a backbone that computes `output`, with its blocks attached.
 
     What the output does not need (BERT's pooler under mean pooling) is left out: it would count
     as trained without ever getting a gradient.
@@ -102,7 +102,7 @@ def trunk(backbone: keras.Model, output: Any) -> keras.Model:
 
 
 def find_backbone(model: keras.Model) -> keras.Model:
-    """Returns the KerasHub backbone that a model was built on, sharing its weights.
+    """Return the KerasHub backbone that a model was built on, sharing its weights.
 
     Args:
         model: A model that was built with `image_features` or `text_features`.
@@ -116,13 +116,13 @@ def find_backbone(model: keras.Model) -> keras.Model:
 
 
 def flatten_layers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
-    """Returns a layer and all layers inside it (composite blocks hold their own)."""
+    """Return a layer and all layers inside it (composite blocks hold their own)."""
     # Keras has no public walk over sublayers that are not in a Model; KerasHub uses this one.
     return list(layer._flatten_layers(include_self=True, recursive=True))
 
 
 def block_table(model: keras.Model) -> str:
-    """Returns a printable table of the blocks, the top first: parameters and what trains."""
+    """Return a printable table of the blocks, the top first: parameters and what trains."""
     head = _head_counts(model)  # a backbone by itself has none
     rows = [("head", *head)] if head[0] else []
     rows += [
@@ -134,7 +134,7 @@ def block_table(model: keras.Model) -> str:
 
 
 def block_rows(model: keras.Model) -> list[dict[str, Any]]:
-    """Returns the same as records for a run's manifest, the lowest block first, the head last."""
+    """Return the same as records for a run's manifest, the lowest block first, the head last."""
     rows = [
         {"name": b.name, "parameters": b.parameters, "trained_parameters": b.trained_parameters}
         for b in find_blocks(model)
@@ -144,7 +144,7 @@ def block_rows(model: keras.Model) -> list[dict[str, Any]]:
 
 
 def format_blocks(rows: Sequence[tuple[str, int, int]]) -> str:
-    """Lays out (name, parameters, trained parameters) as a table."""
+    """Lay out (name, parameters, trained parameters) as a table."""
     width = max(len("block"), *(len(row[0]) for row in rows))
     lines = [f"{'block':<{width}}  {'parameters':>12}  {'trained':>12}"]
     for name, parameters, trained in rows:

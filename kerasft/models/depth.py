@@ -13,7 +13,7 @@ from kerasft.models.work import work_of
 
 
 def describe_blocks(backbone: keras.Model, image_size: int | None = None) -> list[dict[str, Any]]:
-    """Describes the blocks of a backbone, the lowest first.
+    """Describe the blocks of a backbone, the lowest first.
 
     Args:
         backbone: As `load_backbone` gives it.

@@ -13,7 +13,7 @@ from kerasft.models.blocks import flatten_layers
 
 
 def multiply_as_matrices(model: keras.Model) -> None:
-    """Makes the EinsumDense layers of a model multiply matrices, on TensorFlow.
+    """Make the EinsumDense layers of a model multiply matrices, on TensorFlow.
 
     Keras 3.15 writes the projections of attention, `abc,cde->abde` and `abcd,cde->abe`, as a
     batched product with one kernel for all examples. Its gradient is a kernel an example, summed
@@ -33,7 +33,7 @@ def multiply_as_matrices(model: keras.Model) -> None:
 
 
 def _shared_axes(equation: str) -> int:
-    """Returns how many axes are summed, where they end the input and begin the kernel; else 0.
+    """Return how many axes are summed, where they end the input and begin the kernel; else 0.
 
     Example:
         >>> _shared_axes("abcd,cde->abe"), _shared_axes("abc,dc->abd")

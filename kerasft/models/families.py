@@ -32,7 +32,7 @@ SAME_FOR_ALL = ("RelativeEmbedding",)
 
 
 def functional_graph(backbone: keras.Model) -> keras.Model:
-    """Returns the same computation as a graph in which every block is a layer of its own.
+    """Return the same computation as a graph in which every block is a layer of its own.
 
     It shares the layers; most backbones are such a graph already. Called again it is the same.
     """
@@ -40,7 +40,7 @@ def functional_graph(backbone: keras.Model) -> keras.Model:
 
 
 def _open(backbone: Any) -> tuple[keras.Model, list[Any]]:
-    """Returns the graph, and the layers that are blocks where the family has an entry."""
+    """Return the graph, and the layers that are blocks where the family has an entry."""
     if not hasattr(backbone, "_opened"):
         opener = _OPENED.get(type(backbone).__name__)
         found = (backbone, []) if opener is None else opener(backbone)
@@ -67,11 +67,11 @@ class _States(keras.layers.Layer):
         self.layer, self.built = layer, True
 
     def call(self, x: Any) -> Any:
-        """Returns the states."""
+        """Return the states."""
         return self.layer(x)[0]
 
     def get_config(self) -> dict[str, Any]:
-        """Returns the settings of the layer inside."""
+        """Return the settings of the layer inside."""
         return self.layer.get_config()
 
 
@@ -128,7 +128,7 @@ _OPENED: dict[str, Callable[[Any], tuple[keras.Model, list[Any]]]] = {
 
 
 def block_outputs(backbone: keras.Model) -> dict[str, Any]:
-    """Returns the output of every block by name, the lowest first, as tensors of `opened`.
+    """Return the output of every block by name, the lowest first, as tensors of `opened`.
 
     Raises:
         SettingError: It is no Functional model, so that nothing tells its depth.
@@ -152,12 +152,12 @@ def block_outputs(backbone: keras.Model) -> dict[str, Any]:
 
 
 def _last_of_groups(layers: Any) -> list[Any]:
-    """Returns one layer a block: ALBERT has groups of layers that are passed many times."""
+    """Return one layer a block: ALBERT has groups of layers that are passed many times."""
     return [layer[-1] if isinstance(layer, list | tuple) else layer for layer in layers]
 
 
 def _levels(model: keras.Model) -> dict[str, Any]:
-    """Returns the ends of the levels of any graph: of resolution for images, else of layers.
+    """Return the ends of the levels of any graph: of resolution for images, else of layers.
 
     A level ends at a narrow place, a tensor that all later computation passes through, so that
     no residual or parallel path is split. Images have a level for every halving of their size, as
@@ -182,7 +182,7 @@ def _levels(model: keras.Model) -> dict[str, Any]:
 
 
 def _narrow(model: Any) -> list[Any]:
-    """Returns the tensors that all later computation passes through."""
+    """Return the tensors that all later computation passes through."""
     calls = nodes(model)
     last = {id(tensor): index for index, n in enumerate(calls) for tensor in n.input_tensors}
     last |= {id(tensor): len(calls) for tensor in model.outputs}
@@ -197,7 +197,7 @@ def _narrow(model: Any) -> list[Any]:
 
 
 def _behind_weights(model: Any, tensors: list[Any]) -> list[Any]:
-    """Returns those of rising tensors between which there are weights."""
+    """Return those of rising tensors between which there are weights."""
     ends, found, weighty = {id(tensor) for tensor in tensors}, [], False
     for node in nodes(model):
         weighty = weighty or bool(getattr(node.operation, "weights", None))
@@ -208,11 +208,11 @@ def _behind_weights(model: Any, tensors: list[Any]) -> list[Any]:
 
 
 def is_decoder(backbone: keras.Model) -> bool:
-    """Tells whether a text backbone reads from left to right only."""
+    """Return whether a text backbone reads from left to right only."""
     return type(backbone).__name__.startswith(_DECODERS)
 
 
 def has_class_token(backbone: keras.Model) -> bool:
-    """Tells whether the first position of an image backbone stands for the whole picture."""
+    """Return whether the first position of an image backbone stands for the whole picture."""
     name = type(backbone).__name__
     return name.startswith(_CLASS_TOKENS) and getattr(backbone, "use_class_token", True)

@@ -19,7 +19,7 @@ _SHARES = ("rate", "drop_prob", "drop_path_rate")
 def freeze(
     backbone: keras.Model, trainable_blocks: int, *, freeze_batch_norm: bool = False
 ) -> None:
-    """Freezes a backbone by depth; call it before compiling.
+    """Freeze a backbone by depth; call it before compiling.
 
     Frozen BatchNormalization runs in inference mode, with its pretrained statistics, and Dropout in
     frozen blocks is off.
@@ -62,7 +62,7 @@ def freeze(
 
 
 def set_trainable(layer: keras.layers.Layer, value: bool) -> None:
-    """Sets the flag of a layer, and of all layers and weights inside it.
+    """Set the flag of a layer, and of all layers and weights inside it.
 
     Keras on TensorFlow ignores a flag that a layer has already: what is inside would keep its own.
     """
@@ -73,7 +73,7 @@ def set_trainable(layer: keras.layers.Layer, value: bool) -> None:
 
 
 def disable_dropout(layer: keras.layers.Layer, still: bool) -> None:
-    """Switches the Dropout inside a layer off while it is frozen, or on again.
+    """Switch the Dropout inside a layer off while it is frozen, or on again.
 
     Keras leaves Dropout and StochasticDepth of frozen layers on in training: noise on features
     that nothing can adapt to, and that must be computed anew in every epoch. Switch before
@@ -91,13 +91,13 @@ def disable_dropout(layer: keras.layers.Layer, still: bool) -> None:
 
 
 def share_name(layer: keras.layers.Layer) -> str:
-    """Returns how a layer names the share of what it drops, empty where it drops nothing."""
+    """Return how a layer names the share of what it drops, empty where it drops nothing."""
     return next((name for name in _SHARES if hasattr(layer, name)), "")
 
 
 @contextlib.contextmanager
 def frozen_below(model: keras.Model, blocks: int | None) -> Iterator[None]:
-    """Freezes more of the backbone for a while and gives back the freezing that was there before.
+    """Freeze more of the backbone for a while and give back the freezing that was there before.
 
     Args:
         model: A model with a backbone inside.
@@ -126,7 +126,7 @@ def frozen_below(model: keras.Model, blocks: int | None) -> Iterator[None]:
 
 
 def changing_weights(model: keras.Model) -> list[Any]:
-    """Returns the weights that training may change, statistics of BatchNormalization included.
+    """Return the weights that training may change, statistics of BatchNormalization included.
 
     Everything but the own weights of frozen layers: what must be kept of a fine-tuned model
     whose preset can be loaded again.

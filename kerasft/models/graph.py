@@ -8,26 +8,26 @@ import keras
 
 
 def is_functional(operation: Any) -> bool:
-    """Tells whether something is a Functional model."""
+    """Return whether something is a Functional model."""
     return isinstance(operation, keras.Model) and hasattr(operation, "_nodes_by_depth")
 
 
 def nodes(model: Any) -> list[Any]:
-    """Returns the calls of a graph, from the inputs to the outputs."""
+    """Return the calls of a graph, from the inputs to the outputs."""
     # Keras has no public order of calls; `operations` has each shared layer once only.
     depths = sorted(model._nodes_by_depth, reverse=True)
     return [n for depth in depths for n in model._nodes_by_depth[depth] if not n.is_input]
 
 
 def flat(model: keras.Model) -> keras.Model:
-    """Returns the same model without nested models: their layers stand in its own graph."""
+    """Return the same model without nested models: their layers stand in its own graph."""
     if not any(is_functional(node.operation) for node in nodes(model)):
         return model
     return keras.Model(model.inputs, replay(model, model.inputs))
 
 
 def replay(model: keras.Model, inputs: list[Any]) -> Any:
-    """Calls the layers of a model again, those of nested models too.
+    """Call the layers of a model again, those of nested models too.
 
     Args:
         model: A Functional model.

@@ -20,7 +20,7 @@ from kerasft.presets.tokenizers import load_preprocessor
 
 
 def image_features(backbone: keras.Model, config: ImageConfig) -> tuple[Any, Any]:
-    """Connects an image backbone to its input: augmentation, scaling, backbone, pooling.
+    """Connect an image backbone to its input: augmentation, scaling, backbone, pooling.
 
     Args:
         backbone: As `load_backbone` gives it.
@@ -70,7 +70,7 @@ def _part(backbone: keras.Model, output: Any, config: Config) -> keras.Model:
 
 
 def pool_positions(x: Any, pooling: str) -> Any:
-    """Pools what a backbone gives for an image to one vector.
+    """Pool what a backbone gives for an image to one vector.
 
     Args:
         x: A map of shape (batch, height, width, channels), or positions of shape (batch,
@@ -94,7 +94,7 @@ def pool_positions(x: Any, pooling: str) -> Any:
 
 
 def text_features(backbone: keras.Model, config: TextConfig) -> tuple[Any, Any]:
-    """Connects a text backbone to its inputs and pools its tokens.
+    """Connect a text backbone to its inputs and pools its tokens.
 
     Args:
         backbone: As `load_backbone` gives it.
@@ -138,7 +138,7 @@ def text_features(backbone: keras.Model, config: TextConfig) -> tuple[Any, Any]:
 
 
 def pool_tokens(states: Any, padding_mask: Any, pooling: str) -> Any:
-    """Pools token states to one vector a text.
+    """Pool token states to one vector a text.
 
     Args:
         states: Shape (batch, length, width).
@@ -165,7 +165,7 @@ def pool_tokens(states: Any, padding_mask: Any, pooling: str) -> Any:
 
 
 def head(features: Any, config: Config, labels: Labels) -> Any:
-    """Adds Dropout and the output layer, with its L1 and L2 penalty.
+    """Add Dropout and the output layer, with its L1 and L2 penalty.
 
     The output is what a user expects to read: probabilities of the classes (softmax, or one
     sigmoid a label), or a number in its own unit.
@@ -189,7 +189,7 @@ def head(features: Any, config: Config, labels: Labels) -> Any:
     if labels.task not in activation:
         raise SettingError(f"`task` is not known. Received: task={labels.task!r}.")
     if labels.task == "regression":
-        # Standardised inside, so that rates and penalties mean the same for any unit.
+        # Standardized inside, so that rates and penalties mean the same for any unit.
         x = keras.layers.Rescaling(labels.std, labels.mean, name="unit", dtype="float32")(x)
         return keras.ops.exp(x) if labels.transform == "log" else x
     return keras.layers.Activation(activation[labels.task], name="probability", dtype="float32")(x)

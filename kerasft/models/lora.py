@@ -23,7 +23,7 @@ _CONVOLUTIONS = (keras.layers.Conv1D, keras.layers.Conv2D)
 
 
 def add_adapters(model: keras.Model, rank: int) -> None:
-    """Gives the trained blocks of a model adapters, and freezes the rest of these blocks.
+    """Give the trained blocks of a model adapters, and freezes the rest of these blocks.
 
     Queries and values of attention get them where a block has attention, else every dense layer
     and every convolution that is not depthwise. Call it after `freeze` and before compiling.
@@ -58,7 +58,7 @@ def add_adapters(model: keras.Model, rank: int) -> None:
 
 
 def _check_rank(rank: int, targets: list[Any]) -> None:
-    """Raises a SettingError where there is no target, or none of so high a rank."""
+    """Raise a SettingError where there is no target, or none of so high a rank."""
     if not targets:
         raise SettingError("`lora_rank`: no layer of the trained blocks can have adapters.")
     shapes = [layer.kernel.shape for layer in targets]
@@ -89,7 +89,7 @@ def _targets(layers: list[Any]) -> list[Any]:
 
 
 def merge_adapters(model: keras.Model) -> None:
-    """Adds the adapters of a model to its kernels; what it computes stays the same."""
+    """Add the adapters of a model to its kernels; what it computes stays the same."""
     for layer in flatten_layers(model):
         if getattr(layer, "lora_enabled", False):
             layer._kernel.assign(layer.kernel)  # with the product of the adapters

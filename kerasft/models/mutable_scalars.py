@@ -33,12 +33,12 @@ class MutableScalar:
         self.variable = keras.Variable(value, dtype="float32", trainable=False)
 
     def set(self, value: float) -> None:
-        """Changes the number."""
+        """Change the number."""
         self._value = float(value)
         self.variable.assign(value)
 
     def read(self, dtype: str = "float32") -> Any:
-        """Returns the number as a tensor."""
+        """Return the number as a tensor."""
         return ops.cast(self.variable, dtype)
 
     def __float__(self) -> float:
@@ -62,7 +62,7 @@ class MutableDropout(keras.layers.Dropout):
         self.scalar = MutableScalar(rate)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
-        """Drops in training, and scales what is left."""
+        """Drop in training, and scales what is left."""
         if not training:
             return inputs
         rate = self.scalar.read(self.compute_dtype)
@@ -72,7 +72,7 @@ class MutableDropout(keras.layers.Dropout):
         return inputs * ops.cast(noise >= rate, self.compute_dtype) / (1 - rate)
 
     def get_config(self) -> dict[str, Any]:
-        """Returns what rebuilds the layer."""
+        """Return what rebuilds the layer."""
         return {**super().get_config(), "rate": float(self.scalar)}
 
 
@@ -91,15 +91,15 @@ class MutableL1L2(keras.regularizers.Regularizer):
         self.l1, self.l2 = MutableScalar(l1), MutableScalar(l2)
 
     def take_over(self, other: MutableL1L2) -> None:
-        """Sets the factors to those of another."""
+        """Set the factors to those of another."""
         for name in self.scalars:
             getattr(self, name).set(float(getattr(other, name)))
 
     def __call__(self, x: Any) -> Any:
-        """Returns the penalty of a kernel."""
+        """Return the penalty of a kernel."""
         absolute = self.l1.read(x.dtype) * ops.sum(ops.abs(x))
         return absolute + self.l2.read(x.dtype) * ops.sum(ops.square(x))
 
     def get_config(self) -> dict[str, Any]:
-        """Returns what rebuilds the regularizer."""
+        """Return what rebuilds the regularizer."""
         return {"l1": float(self.l1), "l2": float(self.l2)}

@@ -1,4 +1,4 @@
-"""What is minimised and what is measured, by task."""
+"""What is minimized and what is measured, by task."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DIRECTIONS = {
 
 
 def choose_monitor(config: Config) -> tuple[str, str]:
-    """Returns the validation metric that picks the best epoch, and `min` or `max`.
+    """Return the validation metric that picks the best epoch, and `min` or `max`.
 
     Args:
         config: Its monitor is used; without one val_accuracy, val_f1 (multi-label), val_rmse
@@ -45,7 +45,7 @@ def choose_monitor(config: Config) -> tuple[str, str]:
 
 
 def make_loss(config: Config, labels: Labels) -> Callable[[Any, Any], Any]:
-    """Returns the data loss of each example: cross-entropy, or the squared error, or as chosen.
+    """Return the data loss of each example: cross-entropy, or the squared error, or as chosen.
 
     Args:
         config: Its loss and label_smoothing are used. `focal` is the focal loss with a focus of
@@ -91,7 +91,7 @@ def _standardized_error(
 
 
 def _of_shares(classes: int, smoothing: float, loss: Callable[..., Any]) -> Callable[..., Any]:
-    """Returns a loss that takes shares of classes, as mixed examples have them, or indices."""
+    """Return a loss that takes shares of classes, as mixed examples have them, or indices."""
 
     def cross_entropy(y_true: Any, y_pred: Any) -> Any:
         return loss(_shares_of(y_true, classes), y_pred, label_smoothing=smoothing)
@@ -100,21 +100,21 @@ def _of_shares(classes: int, smoothing: float, loss: Callable[..., Any]) -> Call
 
 
 def _shares_of(y_true: Any, classes: int) -> Any:
-    """Returns the share that each class has of an example: 1 and 0 where it is of one class."""
+    """Return the share that each class has of an example: 1 and 0 where it is of one class."""
     if len(y_true.shape) == 2 and y_true.shape[-1] == classes:
         return y_true
     return ops.one_hot(_class_of(y_true, classes), classes)
 
 
 def _class_of(y_true: Any, classes: int) -> Any:
-    """Returns the index of the class of each example, of mixed ones that with the largest share."""
+    """Return the index of the class of each example, of mixed ones that with the largest share."""
     if len(y_true.shape) == 2 and y_true.shape[-1] == classes:
         return ops.argmax(y_true, axis=-1)
     return ops.reshape(ops.cast(y_true, "int32"), (-1,))
 
 
 def make_metrics(labels: Labels) -> list[keras.metrics.Metric]:
-    """Returns what is watched every epoch, on training and validation."""
+    """Return what is watched every epoch, on training and validation."""
     if labels.task == "regression":
         return [
             keras.metrics.RootMeanSquaredError(name="rmse"),
@@ -175,7 +175,7 @@ class MacroScore(keras.metrics.Metric):
         self.actual = self.add_weight(shape=(classes,), initializer="zeros", name="actual")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Counts a batch; weights are ignored, as the score speaks of examples."""
+        """Count a batch; weights are ignored, as the score speaks of examples."""
         if self.multilabel:
             actual = ops.cast(y_true >= 0.5, "float32")
             predicted = ops.cast(y_pred >= 0.5, "float32")
@@ -187,7 +187,7 @@ class MacroScore(keras.metrics.Metric):
         self.actual.assign_add(ops.sum(actual, axis=0))
 
     def result(self) -> Any:
-        """Returns the mean over classes that were seen or predicted."""
+        """Return the mean over classes that were seen or predicted."""
         below = {
             "precision": self.predicted,
             "recall": self.actual,
@@ -213,7 +213,7 @@ class DataLoss(keras.metrics.Mean):
         self._loss = loss
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Adds the loss of a batch."""
+        """Add the loss of a batch."""
         each = self._loss(y_true, y_pred)
         if sample_weight is not None:
             each = each * ops.cast(ops.reshape(sample_weight, ops.shape(each)), each.dtype)

@@ -10,7 +10,7 @@ import keras
 
 @contextlib.contextmanager
 def precision(name: str) -> Iterator[None]:
-    """Sets Keras' number format while a model is built and trained."""
+    """Set Keras' number format while a model is built and trained."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(name)
     try:

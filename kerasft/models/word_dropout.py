@@ -13,7 +13,7 @@ from kerasft.presets.tokenizers import load_preprocessor
 
 
 def mask_words(token_ids: Any, config: TextConfig) -> Any:
-    """Masks a share of the tokens at random in training, as word dropout does.
+    """Mask a share of the tokens at random in training, as word dropout does.
 
     Iyyer et al. 2015 (ACL, "Deep unordered composition rivals syntactic methods") drop words;
     here they become the token that stands for a hidden word, so that no text changes its length.
@@ -53,7 +53,7 @@ class WordDropout(keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator()
 
     def call(self, token_ids: Any, training: bool = False) -> Any:
-        """Returns the tokens, some of them replaced."""
+        """Return the tokens, some of them replaced."""
         if not training:
             return token_ids
         chosen = keras.random.uniform(ops.shape(token_ids), seed=self.seed_generator) < self.rate
@@ -62,10 +62,10 @@ class WordDropout(keras.layers.Layer):
         return ops.where(chosen, ops.cast(self.mask, token_ids.dtype), token_ids)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """Returns the shape that it got."""
+        """Return the shape that it got."""
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        """Returns what rebuilds the layer."""
+        """Return what rebuilds the layer."""
         rest = {"rate": self.rate, "mask": self.mask, "kept": self.kept}
         return {**super().get_config(), **rest}

@@ -19,13 +19,13 @@ class Product:
         rows: Positions of the output, by unit of a length that varies.
         inner: The summed axis.
         columns: Features made.
-        learnt: Whether its gradients are needed in training.
+        learned: Whether its gradients are needed in training.
     """
 
     rows: int
     inner: int
     columns: int
-    learnt: bool
+    learned: bool
 
     @property
     def work(self) -> float:
@@ -34,25 +34,25 @@ class Product:
 
 
 def work_of(model: keras.Model) -> float:
-    """Returns the multiplications of a Functional model for one example, as `Part.work`."""
+    """Return the multiplications of a Functional model for one example, as `Part.work`."""
     return sum(product.work for product in products_of(nodes(flat(model))))
 
 
 def products_of(calls: list[Any]) -> list[Product]:
-    """Returns the products of kernels in calls that stand in the order of the graph.
+    """Return the products of kernels in calls that stand in the order of the graph.
 
     Kernels times the positions of the output: exact for dense layers and convolutions, near
     enough for blocks of them. Tables of embeddings are read, not multiplied; products of tokens
     with tokens are left out.
     """
-    found, learnt = [], set[int]()
+    found, learned = [], set[int]()
     for node in calls:
         operation = node.operation
         layer = isinstance(operation, keras.layers.Layer)
         trained = bool(layer and operation.trainable_variables)
-        trained = trained or any(id(tensor) in learnt for tensor in node.input_tensors)
+        trained = trained or any(id(tensor) in learned for tensor in node.input_tensors)
         if trained:
-            learnt.update(id(output) for output in node.outputs)
+            learned.update(id(output) for output in node.outputs)
         rows = math.prod(size or 1 for size in node.outputs[0].shape[1:-1])
         for variable in operation.weights if layer else ():
             if len(variable.shape) > 1 and "embedding" not in variable.path:

@@ -19,7 +19,7 @@ DEFAULT_SCALING = (1 / 127.5, -1.0)
 
 @functools.lru_cache(maxsize=32)
 def pixel_scaling(preset: str) -> tuple[float | tuple[float, ...], float | tuple[float, ...]]:
-    """Returns (scale, offset) so that `pixel * scale + offset` is what the backbone expects.
+    """Return (scale, offset) so that `pixel * scale + offset` is what the backbone expects.
 
     Pixels are 0 to 255. The numbers come from the preset's image converter, or from the
     preprocessor_config.json of Hugging Face; a preset of KerasHub without one is taken to expect
@@ -47,7 +47,7 @@ def pixel_scaling(preset: str) -> tuple[float | tuple[float, ...], float | tuple
 
 
 def _processor_scaling(found: Preset) -> tuple[Any, Any]:
-    """Returns the scaling that Hugging Face's image processor has beside the weights."""
+    """Return the scaling that Hugging Face's image processor has beside the weights."""
     name = "preprocessor_config.json"
     try:
         if found.kind == "hf":
@@ -70,7 +70,7 @@ def _processor_scaling(found: Preset) -> tuple[Any, Any]:
 
 
 def _scales_itself(found: Preset) -> bool:
-    """Tells whether a model of Keras has the scaling of its pixels inside."""
+    """Return whether a model of Keras has the scaling of its pixels inside."""
     if found.kind == "applications":
         return found.location.startswith("ConvNeXt")
     with zipfile.ZipFile(found.location) as archive:

@@ -16,7 +16,7 @@ class _Around(keras_hub.models.Preprocessor):
         self.preprocessor, self.tokenizer = preprocessor, preprocessor.tokenizer
 
     def save_to_preset(self, preset_dir: str) -> None:
-        """Saves the preprocessor that is inside."""
+        """Save the preprocessor that is inside."""
         self.preprocessor.save_to_preset(preset_dir)
 
 
@@ -30,12 +30,12 @@ class Prompt(_Around):
     """
 
     def build(self, input_shape: Any) -> None:
-        """Builds the packer, after the tokenizer has its vocabulary."""
+        """Build the packer, after the tokenizer has its vocabulary."""
         self.preprocessor.build(None)
         self.built = True
 
     def call(self, x: Any) -> dict[str, Any]:
-        """Returns `token_ids` and `padding_mask`."""
+        """Return `token_ids` and `padding_mask`."""
         text = tf.strings.join(x, "\n") if isinstance(x, tuple | list) else x
         length = self.preprocessor.sequence_length
         return self.preprocessor.generate_preprocess(text, sequence_length=length)
@@ -51,7 +51,7 @@ class EncodedTexts(_Around):
     """
 
     def build(self, input_shape: Any) -> None:
-        """Builds the packers, after the tokenizer has its vocabulary."""
+        """Build the packers, after the tokenizer has its vocabulary."""
         self.preprocessor.build(None)
         end = self.tokenizer.end_token_id
         self.packer = keras_hub.layers.MultiSegmentPacker(
@@ -61,7 +61,7 @@ class EncodedTexts(_Around):
         self.built = True
 
     def call(self, x: Any) -> dict[str, Any]:
-        """Returns `token_ids` and `padding_mask`."""
+        """Return `token_ids` and `padding_mask`."""
         if not isinstance(x, tuple | list):
             encoded: dict[str, Any] = self.preprocessor(x)
             return encoded
@@ -71,7 +71,7 @@ class EncodedTexts(_Around):
 
 
 def from_tokenizer(location: str, sequence_length: int) -> Any:
-    """Returns the preprocessor of a family without one for classification.
+    """Return the preprocessor of a family without one for classification.
 
     Decoders get a `Prompt`; encoders their tokens between those that begin and end a text.
 

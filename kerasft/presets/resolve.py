@@ -58,7 +58,7 @@ class Preset:
 
 
 def resolve(preset: str, *, pretrained: bool = True) -> Preset:
-    """Finds a preset by its name without importing KerasHub.
+    """Find a preset by its name without importing KerasHub.
 
     Args:
         preset: A KerasHub preset name (`resnet_50_imagenet`), a folder in the layout of KerasHub,
@@ -110,7 +110,7 @@ def resolve(preset: str, *, pretrained: bool = True) -> Preset:
 
 
 def whole_path(preset: str) -> str:
-    """Returns a preset that is a folder or a file by its whole path, any other as it is.
+    """Return a preset that is a folder or a file by its whole path, any other as it is.
 
     Args:
         preset: As `resolve` takes it.
@@ -151,7 +151,7 @@ def _from_folder(preset: str, kind: str, folder: Path) -> Preset:
 
 
 def folder_fingerprint(folder: Path) -> str:
-    """Returns `sha256:...` over the names and contents of a preset's files.
+    """Return `sha256:...` over the names and contents of a preset's files.
 
     Hashes are kept for a process, by size and time of change: a search asks many times.
     """
@@ -217,7 +217,7 @@ def _from_kaggle(preset: str, kind: str, handle: str, parameters: int | None) ->
 
 @functools.cache
 def builtin_presets() -> dict[str, dict[str, Any]]:
-    """Returns KerasHub's preset names with `kaggle_handle` and `params` (None if not stated).
+    """Return KerasHub's preset names with `kaggle_handle` and `params` (None if not stated).
 
     KerasHub fills its registry on import, which takes six seconds; its tables are literals in
     `*_presets.py`, so they are read as text. Where a table is no literal it is left out, and a

@@ -11,7 +11,7 @@ from kerasft.presets.resolve import resolve
 
 
 def load_preprocessor(config: TextConfig) -> Any:
-    """Returns the preset's tokenizer and packer, a `keras_hub.models.TextClassifierPreprocessor`.
+    """Return the preset's tokenizer and packer, a `keras_hub.models.TextClassifierPreprocessor`.
 
     Args:
         config: Its `preset` and `sequence_length` are used.
@@ -27,7 +27,7 @@ def load_preprocessor(config: TextConfig) -> Any:
 
 
 def _is_alive(preprocessor: Any) -> bool:
-    """Tells whether a kept tokenizer still works.
+    """Return whether a kept tokenizer still works.
 
     TensorFlow drops the vocabulary of a SentencePiece tokenizer when seeds are set: its operation
     owns it, and `tf.random.set_seed` forgets operations.
@@ -62,7 +62,7 @@ def _load(location: str, sequence_length: int) -> Any:
 
 @functools.lru_cache(maxsize=16)
 def token_graph(preprocessor: Any, count: int) -> Any:
-    """Returns the graph from `count` columns of strings to the arrays of the model.
+    """Return the graph from `count` columns of strings to the arrays of the model.
 
     Outside a graph KerasHub takes its Python path, which is slower and not what is served.
     """
@@ -76,7 +76,7 @@ def token_graph(preprocessor: Any, count: int) -> Any:
 
 @functools.lru_cache(maxsize=16)
 def length_graph(tokenizer: Any, count: int) -> Any:
-    """Returns the graph from `count` columns of strings to their numbers of tokens."""
+    """Return the graph from `count` columns of strings to their numbers of tokens."""
 
     def lengths(*texts: Any) -> Any:
         import tensorflow as tf

@@ -18,7 +18,7 @@ from kerasft.errors import DamagedFileError, ResourceError, SettingError
 
 @contextlib.contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yields a temporary path beside `path`; what was written there replaces `path` at the end.
+    """Yield a temporary path beside `path`; what was written there replaces `path` at the end.
 
     When the body raises, the temporary file is removed and `path` stays as it was.
 
@@ -53,19 +53,19 @@ def _sync_folder(folder: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a UTF-8 file atomically; bytes of file names that are none are written as escapes."""
+    """Write a UTF-8 file atomically; bytes of file names that are none are written as escapes."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes a JSON file atomically; not-a-number becomes null, which JSON has."""
+    """Write a JSON file atomically; not-a-number becomes null, which JSON has."""
     text = json.dumps(plain_json(value), indent=2, ensure_ascii=False, allow_nan=False)
     write_text(path, text + "\n")
 
 
 def plain_json(value: Any) -> Any:
-    """Returns a value as JSON has it: null for what is no number, text for keys."""
+    """Return a value as JSON has it: null for what is no number, text for keys."""
     if isinstance(value, float):
         return value if value - value == 0 else None
     if isinstance(value, dict):
@@ -76,7 +76,7 @@ def plain_json(value: Any) -> Any:
 
 
 def read_json(path: Path) -> Any:
-    """Reads a JSON file.
+    """Read a JSON file.
 
     Raises:
         DamagedFileError: It is missing or is no JSON.
@@ -91,7 +91,7 @@ def read_json(path: Path) -> Any:
 
 @contextlib.contextmanager
 def file_lock(path: Path, doing: str) -> Iterator[None]:
-    """Keeps a file for this process; the system gives it back when the process ends.
+    """Keep a file for this process; the system gives it back when the process ends.
 
     Args:
         path: The file, which then names its owner.
@@ -114,6 +114,6 @@ def file_lock(path: Path, doing: str) -> Iterator[None]:
 
 
 def sha256(path: Path) -> str:
-    """Returns the hash of a file's content."""
+    """Return the hash of a file's content."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -21,7 +21,7 @@ _PACKAGES = ("kerasft", "keras", "tensorflow", "keras-hub", "numpy", "tensorflow
 
 
 def versions() -> dict[str, str]:
-    """Returns the versions of Python, the platform and the packages that decide results."""
+    """Return the versions of Python, the platform and the packages that decide results."""
     found = {"python": platform.python_version(), "platform": platform.platform()}
     found["backend"] = keras.backend.backend()
     for package in _PACKAGES:
@@ -31,7 +31,7 @@ def versions() -> dict[str, str]:
 
 
 def describe_recipe(module: ModuleType) -> dict[str, Any]:
-    """Returns a recipe's name, where it can be loaded from again, and the hash of its source.
+    """Return a recipe's name, where it can be loaded from again, and the hash of its source.
 
     A recipe of this package is known by its name, any other by the path of its file.
     """
@@ -49,7 +49,7 @@ def describe_recipe(module: ModuleType) -> dict[str, Any]:
 
 
 def anchored(config: Config) -> Config:
-    """Returns settings that mean the same from any folder: paths of the user's are whole.
+    """Return settings that mean the same from any folder: paths of the user's are whole.
 
     What a recipe says of its own data stays as it says it.
     """
@@ -63,7 +63,7 @@ def anchored(config: Config) -> Config:
 
 
 def describe_weights(config: Config) -> dict[str, Any]:
-    """Returns which weights a run stores.
+    """Return which weights a run stores.
 
     `trained` where the frozen rest can be had again from a preset with a fingerprint;
     `all` for random backbones, presets without one, and recipes without a preset.

@@ -65,7 +65,7 @@ class Run:
 
     @property
     def pairs(self) -> bool:
-        """Whether it reads pairs of texts: told by its data, as a recipe may allow both."""
+        """Return whether it reads pairs of texts: told by its data, as a recipe may allow both."""
         given = self.manifest.get("data", {}).get("pairs")
         return bool(self.config.get("text_pair_column") if given is None else given)
 
@@ -99,7 +99,7 @@ class Run:
 
 
 def create_run(runs_dir: str | Path, recipe: str, name: str | None = None) -> Run:
-    """Makes a new run folder `runs_dir/recipe/name`.
+    """Make a new run folder `runs_dir/recipe/name`.
 
     Args:
         runs_dir: Where runs are kept.
@@ -123,7 +123,7 @@ def create_run(runs_dir: str | Path, recipe: str, name: str | None = None) -> Ru
 
 
 def check_name(runs_dir: str | Path, recipe: str, name: str | None) -> None:
-    """Refuses a name that a new run cannot have, before anything is computed for it.
+    """Refuse a name that a new run cannot have, before anything is computed for it.
 
     Raises:
         SettingError: The name is no plain folder name, or is taken.
@@ -138,7 +138,7 @@ def check_name(runs_dir: str | Path, recipe: str, name: str | None) -> None:
 
 
 def load_run(path: str | Path) -> Run:
-    """Opens a run folder.
+    """Open a run folder.
 
     Raises:
         SettingError: There is no such folder, or it is no run.
@@ -153,7 +153,7 @@ def load_run(path: str | Path) -> Run:
 
 
 def list_runs(runs_dir: str | Path = "runs", recipe: str | None = None) -> list[Run]:
-    """Returns the runs below `runs_dir`, the oldest first.
+    """Return the runs below `runs_dir`, the oldest first.
 
     Args:
         runs_dir: Where runs are kept; one that does not exist holds none.
@@ -173,7 +173,7 @@ def _created(run: Run) -> str:
 
 
 def delete_run(run: Run) -> None:
-    """Deletes a run with all its files.
+    """Delete a run with all its files.
 
     The record goes first: a deletion that was cut short leaves a folder that is no run any more.
 
@@ -185,7 +185,7 @@ def delete_run(run: Run) -> None:
 
 
 def write_history(run: Run, history: list[dict[str, Any]]) -> None:
-    """Writes the epochs so far as history.json and history.csv."""
+    """Write the epochs so far as history.json and history.csv."""
     write_json(run.path / "history.json", history)
     columns = list(dict.fromkeys(name for row in history for name in row))
     text = io.StringIO()
@@ -196,7 +196,7 @@ def write_history(run: Run, history: list[dict[str, Any]]) -> None:
 
 
 def write_manifest(run: Run, **changes: Any) -> None:
-    """Adds to the manifest, or changes what it says."""
+    """Add to the manifest, or changes what it says."""
     path = run.path / "manifest.json"
     known = read_json(path) if path.exists() else {}
     write_json(path, {**known, **changes})

@@ -18,7 +18,7 @@ from kerasft.runs.record import WEIGHTS, Run, write_manifest
 
 
 def weight_names(variables: Sequence[Any]) -> list[str]:
-    """Returns a name for each variable: its position and its own name.
+    """Return a name for each variable: its position and its own name.
 
     Positions tell apart what Keras names alike, and do not change from process to process as
     Keras' counters in automatic names do: these are left out (`variable_12`).
@@ -33,7 +33,7 @@ def _plain(name: str) -> str:
 def write_tensors(
     path: Path, values: Mapping[str, np.ndarray], metadata: dict[str, str] | None = None
 ) -> None:
-    """Writes a safetensors file atomically.
+    """Write a safetensors file atomically.
 
     Raises:
         ResourceError: The disk is full.
@@ -51,7 +51,7 @@ def write_tensors(
 
 
 def save_weights(run: Run, variables: Sequence[Any]) -> None:
-    """Writes the values of `variables` into the run, atomically, with their hash."""
+    """Write the values of `variables` into the run, atomically, with their hash."""
     names = weight_names(variables)
     values = {
         name: np.asarray(variable.numpy(), order="C")
@@ -64,7 +64,7 @@ def save_weights(run: Run, variables: Sequence[Any]) -> None:
 
 
 def restore_weights(run: Run, variables: Sequence[Any]) -> None:
-    """Sets `variables` to the values that were saved from the same variables of the same model.
+    """Set `variables` to the values that were saved from the same variables of the same model.
 
     Raises:
         DamagedFileError: The file is missing, changed, or of another model.

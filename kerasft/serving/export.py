@@ -30,7 +30,7 @@ def export(
     name: str | None = None,
     format: str = "saved_model",
 ) -> Path:
-    """Exports a run.
+    """Export a run.
 
     A `saved_model` has its preprocessing inside. Its signature `serve` (also
     `serving_default`) takes `bytes`, image files as strings of shape (n,) (JPEG, PNG, GIF, BMP;
@@ -45,7 +45,7 @@ def export(
     Args:
         run: A run or the path of its folder.
         models_dir: Where exported models are kept.
-        name: Name of the model. By default the recipe's, or the data set's where the recipe was
+        name: Name of the model. By default the recipe's, or the dataset's where the recipe was
             fitted to another one: a server takes the highest version of a name.
         format: `saved_model` or `preset`.
 
@@ -84,7 +84,7 @@ def export(
 
 
 def _default_name(run: Run) -> str:
-    """The recipe's name belongs to its own data set."""
+    """The recipe's name belongs to its own dataset."""
     recipe, dataset = load_recipe(run.manifest["recipe"]["source"]), run.config["dataset"]
     own = next(f.default for f in dataclasses.fields(recipe.Config) if f.name == "dataset")
     words = re.sub(r"[^A-Za-z0-9]+", "_", Path(dataset).stem).strip("_")
@@ -92,7 +92,7 @@ def _default_name(run: Run) -> str:
 
 
 def _install(parent: Path, name: str, write: Any) -> Path:
-    """Writes beside the final place and renames: a server never sees half a version."""
+    """Write beside the final place and renames: a server never sees half a version."""
     parent.mkdir(parents=True, exist_ok=True)
     target = parent / name
     if target.exists():
@@ -129,7 +129,7 @@ def _write_saved_model(run: Run, loaded: Loaded, folder: Path) -> None:
 
 
 def serving_function(loaded: Loaded) -> tuple[Any, list[Any], list[Any]]:
-    """Returns what serves a run from raw inputs.
+    """Return what serves a run from raw inputs.
 
     Args:
         loaded: A run in memory.

@@ -14,7 +14,7 @@ from kerasft.models.blocks import find_backbone
 
 
 def write_preset(loaded: Loaded, folder: Path) -> None:
-    """Writes backbone, and its image converter or tokenizer, as `from_preset` reads them.
+    """Write backbone, and its image converter or tokenizer, as `from_preset` reads them.
 
     Args:
         loaded: A run in memory.
@@ -44,7 +44,7 @@ def write_preset(loaded: Loaded, folder: Path) -> None:
 
 
 def _compress(path: Path) -> None:
-    """Rewrites a weights file with its numbers compressed, without loss; Keras reads it as ever."""
+    """Rewrite a weights file with its numbers compressed, without loss; Keras reads it as ever."""
     import h5py
 
     compressed = path.with_suffix(".compressed")
@@ -64,7 +64,7 @@ def _compress(path: Path) -> None:
 
 
 def _image_converter(model: keras.Model, backbone: keras.Model, config: ImageConfig) -> keras.Layer:
-    """Returns the family's image converter that prepares pixels as the run did."""
+    """Return the family's image converter that prepares pixels as the run did."""
     import keras_hub
 
     kinds = [

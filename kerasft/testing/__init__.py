@@ -23,7 +23,7 @@ FAMILIES: dict[str, Callable[[Path], Path | None]] = {**IMAGE_FAMILIES, **TEXT_F
 
 
 def tiny_preset(family: str, folder: str | Path) -> str:
-    """Saves a tiny backbone with random weights as a preset, as `from_preset` reads it.
+    """Save a tiny backbone with random weights as a preset, as `from_preset` reads it.
 
     Args:
         family: One of `FAMILIES`: `resnet`, `vit`, `bert`, `gpt2`, ...
@@ -47,7 +47,7 @@ def tiny_preset(family: str, folder: str | Path) -> str:
 def check_recipe(
     recipe: ModuleType | str, folder: str | Path, *, fit: bool = True, **settings: Any
 ) -> None:
-    """Checks that a recipe keeps the contract, by fitting it for one epoch.
+    """Check that a recipe keeps the contract, by fitting it for one epoch.
 
     The recipe loads, its settings survive JSON, data and model agree in classes and shapes,
     `trainable_blocks=0` freezes the backbone, the search space names settings, a fit records a
@@ -57,7 +57,7 @@ def check_recipe(
         recipe: A recipe module, its name, or the path of its file.
         folder: Where the run may be written.
         fit: Whether to fit; what needs no fit takes a third of the time.
-        **settings: Settings that make it quick: a tiny preset and a small data set.
+        **settings: Settings that make it quick: a tiny preset and a small dataset.
 
     Raises:
         KerasftError: What does not hold, in words.

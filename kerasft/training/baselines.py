@@ -55,7 +55,7 @@ def compare_baselines(
     progress: bool = True,
     track: str | None = None,
 ) -> list[Step]:
-    """Fits from the simplest model upwards: a constant answer, a linear head, top blocks, all.
+    """Fit from the simplest model upwards: a constant answer, a linear head, top blocks, all.
 
     The next step is taken while the last one was better on the validation split. All steps use
     the same data, seed and settings but `trainable_blocks`; a head alone has no adapters (LoRA).
@@ -141,7 +141,7 @@ def _trained(run: Run) -> int:
 
 
 def _constant(config: Config, data: Data, name: str) -> Step:
-    """Measures the best answer that does not look at its input."""
+    """Measure the best answer that does not look at its input."""
     assert data.train is not None and data.validation is not None  # else there is no fit
     answer = _best_constant(data.labels, data.train.y)
     found = {}
@@ -157,7 +157,7 @@ def _constant(config: Config, data: Data, name: str) -> Step:
 
 
 def _best_constant(labels: Labels, y: np.ndarray) -> np.ndarray:
-    """Returns the shares of classes, or the mean."""
+    """Return the shares of classes, or the mean."""
     if labels.task == "regression":
         return np.array([y.mean()])
     if labels.task == "multilabel":

@@ -26,7 +26,7 @@ class EpochOrder(keras.callbacks.Callback):
         self.batches, self.history = batches, history
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Sets the epoch."""
+        """Set the epoch."""
         if hasattr(self.batches, "epoch"):
             self.batches.epoch = len(self.history)
 
@@ -48,17 +48,17 @@ class SeparatePenalty(keras.callbacks.Callback):
         self.first_step = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Notes the step with which the epoch begins."""
+        """Note the step with which the epoch begins."""
         self.first_step = int(self.model.optimizer.iterations)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Rewrites the logs of the epoch."""
+        """Rewrite the logs of the epoch."""
         if logs is None:
             return
         for prefix in ("", "val_"):
             if f"{prefix}data_loss" in logs:
                 data_loss = logs.pop(f"{prefix}data_loss")
-                if not prefix:  # nothing is penalised where nothing is trained
+                if not prefix:  # nothing is penalized where nothing is trained
                     # Differences below the rounding of the sums are no penalty.
                     penalty = logs["loss"] - data_loss
                     logs["penalty"] = penalty if penalty > 1e-6 * abs(data_loss) else 0.0
@@ -86,16 +86,16 @@ class NanGuard(keras.callbacks.Callback):
         self.epoch = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Notes the epoch for the message."""
+        """Note the epoch for the message."""
         self.epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Looks at the loss so far now and then."""
+        """Look at the loss so far now and then."""
         if batch % 20 == 0:
             self._look(logs)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Looks at the loss of the epoch."""
+        """Look at the loss of the epoch."""
         self._look(logs)
 
     def _look(self, logs: dict[str, Any] | None) -> None:
@@ -133,11 +133,11 @@ class BestWeights(keras.callbacks.Callback):
         self.stopped_epoch: int | None = None
 
     def begin_phase(self) -> None:
-        """Gives a new phase its full patience."""
+        """Give a new phase its full patience."""
         self.waited, self.stopped_epoch = 0, None
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Keeps the weights of a better epoch, or counts towards patience."""
+        """Keep the weights of a better epoch, or counts towards patience."""
         logs = logs or {}
         value = (self.sign * float(logs[self.monitor]), -float(logs.get("val_loss", 0.0)))
         # A tie with a smaller loss is kept, but only a better monitor buys more patience.
@@ -154,11 +154,11 @@ class BestWeights(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Restores the best weights so far."""
+        """Restore the best weights so far."""
         self.restore()
 
     def why_stopped(self, phase: str) -> str:
-        """Returns a line that tells why a phase ended early."""
+        """Return a line that tells why a phase ended early."""
         better = "higher" if self.sign > 0 else "lower"
         return (
             f"phase  {phase} stopped after epoch {(self.stopped_epoch or 0) + 1}: "
@@ -166,7 +166,7 @@ class BestWeights(keras.callbacks.Callback):
         )
 
     def restore(self) -> None:
-        """Sets the variables to their best values, where an epoch gave some."""
+        """Set the variables to their best values, where an epoch gave some."""
         for variable, value in zip(self.variables, self.best_values, strict=False):
             variable.assign(value)
 
@@ -188,22 +188,22 @@ class PlateauWarmUp(keras.callbacks.ReduceLROnPlateau):
         self._before: dict[str, float] = {}
 
     def known(self) -> dict[str, float]:
-        """Returns what must be known to go on."""
+        """Return what must be known to go on."""
         return {"best": float(self.best), "wait": self.wait, "step": self.step}
 
     def goes_on_from(self, known: dict[str, float]) -> None:
-        """Takes up what `known` gave; Keras forgets it when a training begins."""
+        """Take up what `known` gave; Keras forgets it when a training begins."""
         self._before = known
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Begins anew, or goes on."""
+        """Begin anew, or goes on."""
         super().on_train_begin(logs)
         if self._before:
             self.best, self.wait = self._before["best"], int(self._before["wait"])
             self.step = int(self._before["step"])
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Sets the rate of the step."""
+        """Set the rate of the step."""
         self.step += 1
         if self.step <= self.warmup_steps:
             self.model.optimizer.learning_rate = self.peak * self.step / self.warmup_steps

@@ -40,7 +40,7 @@ class CompiledModels:
         ]
 
     def take_over(self, fresh: keras.Model) -> None:
-        """Sets weights, dropout and penalties to those of a fresh model of the same structure."""
+        """Set weights, dropout and penalties to those of a fresh model of the same structure."""
         for index, penalty in self._penalties:
             penalty.take_over(fresh.weights[index].regularizer)
             self.model.weights[index].regularizer = penalty  # a kept backbone has the fresh one
@@ -51,7 +51,7 @@ class CompiledModels:
             own.scalar.set(float(new.scalar))
 
     def cut(self, phase: Phase) -> FrozenPrefix:
-        """Returns the cut of the model as it is frozen in a phase."""
+        """Return the cut of the model as it is frozen in a phase."""
         if phase.blocks not in self._cuts:
             with frozen_below(self.model, phase.blocks):
                 self._cuts[phase.blocks] = FrozenPrefix(self.model)
@@ -66,7 +66,7 @@ class CompiledModels:
         *,
         steps_per_execution: int = 1,
     ) -> keras.Model:
-        """Returns a model compiled for a phase, its optimizer as new.
+        """Return a model compiled for a phase, its optimizer as new.
 
         Args:
             config: The settings.
@@ -98,7 +98,7 @@ class CompiledModels:
         return part
 
     def _renew(self, part: keras.Model, config: Config, schedule: Any) -> None:
-        """Sets an optimizer to its beginning, with the numbers of a config."""
+        """Set an optimizer to its beginning, with the numbers of a config."""
         for variable in part.optimizer.variables:
             if len(variable.shape):
                 variable.assign(np.zeros(variable.shape, variable.dtype))
@@ -115,7 +115,7 @@ class CompiledModels:
 
 
 def _scaled(optimizer: Any) -> Any:
-    """Returns the optimizer itself where Keras has put one around it that scales the loss."""
+    """Return the optimizer itself where Keras has put one around it that scales the loss."""
     return getattr(optimizer, "inner_optimizer", optimizer)
 
 

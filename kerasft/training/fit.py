@@ -61,7 +61,7 @@ def fit(
     track: str | None = None,
     resume: bool = False,
 ) -> Run:
-    """Fine-tunes a recipe and records everything in a run folder.
+    """Fine-tune a recipe and records everything in a run folder.
 
     Loads the data, builds the model, trains its phases with early stopping on the validation
     split, restores the best epoch, and measures validation and test once.
@@ -148,7 +148,7 @@ def _begin(
     *,
     resume: bool,
 ) -> tuple[Run | None, Config]:
-    """Returns the run that is to go on, if any, and the settings."""
+    """Return the run that is to go on, if any, and the settings."""
     if resume:
         begun = find_unfinished(runs_dir, recipe, name)
         return begun, begun_settings(begun, module.Config, config)
@@ -167,7 +167,7 @@ def _train(
     progress: bool,
     callbacks: Sequence[keras.callbacks.Callback],
 ) -> tuple[BestWeights, PhaseInputs]:
-    """Trains all phases; the model has the best weights at the end.
+    """Train all phases; the model has the best weights at the end.
 
     Returns what kept them, and what the last phase trained.
     """
@@ -206,7 +206,7 @@ def _save(run: Run, model: keras.Model) -> None:
 
 
 def tensorboard(run: Run) -> list[keras.callbacks.Callback]:
-    """Returns the callback that writes TensorBoard's event files, where TensorFlow is there."""
+    """Return the callback that writes TensorBoard's event files, where TensorFlow is there."""
     if keras.backend.backend() != "tensorflow":  # the event files are TensorFlow's
         return []
     return [keras.callbacks.TensorBoard(str(run.path / "tensorboard"), write_graph=False)]

@@ -40,7 +40,7 @@ def find_rates(
     steps: int = STEPS,
     log: Callable[[str], None] = lambda line: None,
 ) -> list[RateCurve]:
-    """Ramps the rate of every phase of a fit; the model is afterwards what it was before.
+    """Ramp the rate of every phase of a fit; the model is afterwards what it was before.
 
     The main phase is ramped from where a head phase with the suggested rate ends, as in a fit.
 
@@ -85,7 +85,7 @@ def find_rates(
 
 
 def use_found(config: ConfigType, curves: list[RateCurve]) -> ConfigType:
-    """Returns the settings with the rates that were found."""
+    """Return the settings with the rates that were found."""
     found = {curve.phase: curve.valley for curve in curves}
     return dataclasses.replace(
         config,
@@ -102,7 +102,7 @@ def _ramp(
     view: PhaseInputs,
     steps: int,
 ) -> RateCurve:
-    """Trains through rising rates, and gives the weights their values back."""
+    """Train through rising rates, and give the weights their values back."""
     plain = dataclasses.replace(config, learning_rate_schedule="plateau", learning_rate=1e-4)
     part = compiled_models.compiled(plain, data, phase, view.model)
     before = [variable.numpy() for variable in part.trainable_variables]
@@ -126,7 +126,7 @@ def _ramp(
 
 
 def _blown_up(losses: list[float], steps: int) -> bool:
-    """Tells whether the last of the smoothed losses says that the rate is far too high."""
+    """Return whether the last of the smoothed losses says that the rate is far too high."""
     *before, last = losses
     if not math.isfinite(last):
         return True
@@ -153,7 +153,7 @@ def _train(
     view: PhaseInputs,
     rate: float,
 ) -> None:
-    """Trains a phase with the rate that was found for it."""
+    """Train a phase with the rate that was found for it."""
     batches = make_batches(data.train, config, data.labels, training=True, x=view.train)
     part = compiled_models.compiled(
         config, data, dataclasses.replace(phase, learning_rate=rate), view.model
@@ -165,7 +165,7 @@ def find_learning_rate(
     recipe: Any, config: Config | None = None, *, steps: int = STEPS,
     log: Callable[[str], None] = lambda line: None,
 ) -> list[RateCurve]:  # fmt: skip
-    """Finds learning rates for a recipe; see `find_rates`.
+    """Find learning rates for a recipe; see `find_rates`.
 
     Args:
         recipe: A recipe module, its name, or the path of its file.

@@ -44,7 +44,7 @@ class LiveDiagnosis(keras.callbacks.Callback):
         self.audit, self.usual = dict(data.audit), to_dict(type(config)())
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Reads the history so far."""
+        """Read the history so far."""
         facts = Facts(
             state="running", reason="", task=self.config.task, settings=to_dict(self.config),
             given={}, usual=self.usual, recipe="", rows=self.recorder.history, counts=self.counts,

@@ -49,7 +49,7 @@ def train(
     state_every: float = 0.0,
     log: Callable[[str], None] = lambda line: None,
 ) -> dict[str, PhaseInputs]:
-    """Trains all phases of a config; the model has its best weights at the end.
+    """Train all phases of a config; the model has its best weights at the end.
 
     Args:
         compiled_models: With the model as the recipe's `build_model` gives it.
@@ -112,7 +112,7 @@ def train(
 def _put_back(
     begun: TrainingState, model: keras.Model, best_weights: BestWeights, recorder: Recorder
 ) -> None:
-    """Gives a training what it knew when its state was saved; the optimizer comes later."""
+    """Give a training what it knew when its state was saved; the optimizer comes later."""
     begun.restore("weights", best_weights.variables)
     begun.restore("seeds", seed_states(model))
     begun.restore_best(best_weights)
@@ -132,7 +132,7 @@ def _fit_phase(
     epochs: tuple[int, int],
     more: list[keras.callbacks.Callback],
 ) -> None:
-    """Trains one phase from its first or next epoch to its last."""
+    """Train one phase from its first or next epoch to its last."""
     batches = make_batches(data.train, config, data.labels, training=True, x=view.train)
     validation = make_batches(
         data.validation, config, data.labels, training=False, x=view.validation
@@ -162,7 +162,7 @@ def _fit_phase(
 
 
 def _steps_at_once(view: PhaseInputs, config: Config, batches: Any) -> int:
-    """Returns how many steps run without Python in between: several where a step is short."""
+    """Return how many steps run without Python in between: several where a step is short."""
     if config.learning_rate_schedule == "plateau":  # its warm-up sets the rate of every step
         return 1
     step = 3 * config.batch_size * max(view.work, 1.0)

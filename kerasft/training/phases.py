@@ -35,7 +35,7 @@ class Phase:
 
 
 def plan_phases(config: Config, model: keras.Model) -> list[Phase]:
-    """Returns the phases that the settings ask for.
+    """Return the phases that the settings ask for.
 
     `head` trains the output layer alone, `main` what the recipe left trainable. Between them
     gradual unfreezing has `top 1`, `top 2`, ..., with a block more in each (Howard and Ruder
@@ -69,7 +69,7 @@ def plan_phases(config: Config, model: keras.Model) -> list[Phase]:
 def make_batches(
     split: Any, config: Config, labels: Labels, *, training: bool, x: Any = None
 ) -> Any:
-    """Returns the batches of a split: shuffled and weighted for training.
+    """Return the batches of a split: shuffled and weighted for training.
 
     A split that is a `keras.utils.PyDataset` already (a recipe that renders its images) is
     returned as it is.
@@ -106,14 +106,14 @@ def make_batches(
 
 
 def steps_per_epoch(split: Split | Any, batch_size: int) -> int:
-    """Returns the number of batches in one pass."""
+    """Return the number of batches in one pass."""
     if isinstance(split, keras.utils.PyDataset):
         return int(split.num_batches or 0)
     return math.ceil(len(split.y) / batch_size)
 
 
 def phase_schedule(config: Config, data: Data, phase: Phase) -> Any:
-    """Returns the learning rate of a phase as a function of its step, or a plain number."""
+    """Return the learning rate of a phase as a function of its step, or a plain number."""
     total_steps = steps_per_epoch(data.train, config.batch_size) * phase.epochs
     return make_schedule(
         config.learning_rate_schedule, phase.learning_rate, total_steps, config.warmup_fraction
@@ -123,7 +123,7 @@ def phase_schedule(config: Config, data: Data, phase: Phase) -> Any:
 def compile_model(
     model: keras.Model, config: Config, data: Data, *, phase: Phase | None = None
 ) -> None:
-    """Compiles a model with the optimizer, schedule, loss and metrics of its settings.
+    """Compile a model with the optimizer, schedule, loss and metrics of its settings.
 
     Use it before plain Keras `fit`; `kerasft.fit` does the same for every phase. Whatever is to
     be frozen must be frozen before.
@@ -146,7 +146,7 @@ def compile_model(
 def compile_part(
     model: keras.Model, config: Config, data: Data, phase: Phase, *, steps_per_execution: int = 1
 ) -> None:
-    """Compiles a model, or a part of one whose backbone is regularized already, for a phase.
+    """Compile a model, or a part of one whose backbone is regularized already, for a phase.
 
     Args:
         model: With the output of the whole.

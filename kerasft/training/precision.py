@@ -25,7 +25,7 @@ _SECONDS = 6.0  # after which no further round begins
 def choose_precision(
     recipe: ModuleType, config: ConfigType, data: Data, log: Callable[[str], None]
 ) -> ConfigType:
-    """Returns the settings with precision=auto replaced by what is fastest here.
+    """Return the settings with precision=auto replaced by what is fastest here.
 
     A model is built in every number format that the device may compute fast in, and a few real
     training steps of each are timed, in turn. Output layer and loss are float32 in all of them.
@@ -61,7 +61,7 @@ def choose_precision(
 def build_in_precision(
     recipe: ModuleType, config: ConfigType, data: Data, log: Callable[[str], None]
 ) -> tuple[ConfigType, keras.Model]:
-    """Builds a recipe's model in the number format of its settings, or in the fastest.
+    """Build a recipe's model in the number format of its settings, or in the fastest.
 
     Args:
         recipe: As `choose_precision` takes it, and so are the others.
@@ -80,7 +80,7 @@ def build_in_precision(
 
 
 def _time(steps: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Returns the shortest time of each step, in seconds; they are run in turn."""
+    """Return the shortest time of each step, in seconds; they are run in turn."""
     best = dict.fromkeys(steps, float("inf"))
     began = time.monotonic()
     for _ in range(_ROUNDS):
@@ -94,7 +94,7 @@ def _time(steps: dict[str, Callable[[], object]]) -> dict[str, float]:
 
 
 def _step(recipe: ModuleType, config: ConfigType, data: Data) -> Callable[[], object]:
-    """Returns a function that trains a batch of middle length in a model of its own."""
+    """Return a function that trains a batch of middle length in a model of its own."""
     with precision(config.precision):
         model = recipe.build_model(config, data)
         compile_model(model, config, data)

@@ -42,11 +42,11 @@ class Progress(keras.callbacks.Callback):
         self.epoch = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Starts the clock of the epoch."""
+        """Start the clock of the epoch."""
         self.epoch, self.began, self.drawn = epoch, time.monotonic(), 0.0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Redraws the line, at most five times a second."""
+        """Redraw the line, at most five times a second."""
         now = time.monotonic()
         if not self.live or now - self.drawn < 0.2:
             return
@@ -58,7 +58,7 @@ class Progress(keras.callbacks.Callback):
         self._draw(f"{self._title()}  {part}  loss {loss}  epoch ends in {duration(left)}", "")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Writes the line of the epoch."""
+        """Write the line of the epoch."""
         logs = logs or {}
         self.times.append(time.monotonic() - self.began)
         cells = [self._title()]

@@ -20,7 +20,7 @@ _LOCK = "fit.lock"
 
 @contextlib.contextmanager
 def training_in(run: Run) -> Iterator[None]:
-    """Keeps a run for this process while it trains; the system gives it back when it ends.
+    """Keep a run for this process while it trains; the system gives it back when it ends.
 
     Raises:
         SettingError: Another process trains in this run.
@@ -31,7 +31,7 @@ def training_in(run: Run) -> Iterator[None]:
 
 
 def find_unfinished(runs_dir: str | Path, recipe: str, name: str | None) -> Run:
-    """Returns the run that is to go on: the named one, or the latest that was interrupted.
+    """Return the run that is to go on: the named one, or the latest that was interrupted.
 
     Args:
         runs_dir: Where runs are kept.
@@ -57,7 +57,7 @@ def find_unfinished(runs_dir: str | Path, recipe: str, name: str | None) -> Run:
 
 
 def begun_settings(run: Run, kind: type[ConfigType], given: Config | None) -> ConfigType:
-    """Returns the settings that a run was begun with.
+    """Return the settings that a run was begun with.
 
     Args:
         run: As `find_unfinished` gives it.
@@ -82,7 +82,7 @@ def begun_settings(run: Run, kind: type[ConfigType], given: Config | None) -> Co
 
 
 def check_unchanged(run: Run, recipe: dict[str, Any], config: Config, data: Data) -> None:
-    """Refuses to go on with another recipe, preset or data.
+    """Refuse to go on with another recipe, preset or data.
 
     Args:
         run: As it was begun.

@@ -29,7 +29,7 @@ from kerasft.training.phases import plan_phases
 
 
 def log_writer(run: Run, stream: TextIO | None) -> Callable[..., None]:
-    """Returns a function that writes a line to the run's log and to `stream`."""
+    """Return a function that writes a line to the run's log and to `stream`."""
 
     def write(line: str, *, log_only: bool = False) -> None:
         with open(run.path / "run.log", "a", encoding="utf-8") as log:
@@ -43,7 +43,7 @@ def log_writer(run: Run, stream: TextIO | None) -> Callable[..., None]:
 def open_record(
     run: Run, module: ModuleType, config: Config, data: Data, model: keras.Model
 ) -> None:
-    """Writes what is known before training: settings, labels, versions, data, blocks."""
+    """Write what is known before training: settings, labels, versions, data, blocks."""
     config = anchored(config)
     write_json(run.path / "config.json", to_dict(config))
     write_json(run.path / "labels.json", data.labels.to_dict())
@@ -71,13 +71,13 @@ def open_record(
 
 
 def _examples(data: Data) -> dict[str, int]:
-    """Returns the number of examples of every split that has a fixed one."""
+    """Return the number of examples of every split that has a fixed one."""
     parts = {split: getattr(data, split) for split in ("train", "validation", "test")}
     return {split: len(part.y) for split, part in parts.items() if hasattr(part, "y")}
 
 
 def data_lines(config: Config, data: Data) -> list[str]:
-    """Returns what a person should know of the data before a training."""
+    """Return what a person should know of the data before a training."""
     counts = ", ".join(f"{count:,} {split}" for split, count in _examples(data).items())
     kinds = f" in {len(data.labels.names)} classes" if data.labels.names else ""
     lines = [f"data   {config.dataset}: {counts}{kinds}"]
@@ -92,7 +92,7 @@ def announce(
     model: keras.Model,
     chosen: Sequence[str],
 ) -> None:
-    """Says what will be trained on what, and what was chosen for it."""
+    """Say what will be trained on what, and what was chosen for it."""
     for line in data_lines(config, data):
         write(line)
     source = config.preset or "built by the recipe"
@@ -112,7 +112,7 @@ def announce(
 
 @contextlib.contextmanager
 def record_failure(run: Run, write: Callable[..., None]) -> Iterator[None]:
-    """Leaves the reason in the run, whatever ends the training; the error goes on."""
+    """Leave the reason in the run, whatever ends the training; the error goes on."""
     try:
         yield
     except BaseException as error:  # KeyboardInterrupt and SystemExit are reasons too
@@ -128,7 +128,7 @@ def record_failure(run: Run, write: Callable[..., None]) -> Iterator[None]:
 
 
 def _resume_line(run: Run) -> str:
-    """Returns the line with which an interrupted run goes on."""
+    """Return the line with which an interrupted run goes on."""
     recipe, runs_dir = run.manifest["recipe"], run.path.parent.parent
     words = ["kerasft", "fit", str(recipe["source"] or recipe["name"]), "--resume"]
     words += ["--name", run.name]
@@ -150,11 +150,11 @@ class Recorder(keras.callbacks.Callback):
         self.history: list[dict[str, Any]] = []
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Starts the clock of the epoch."""
+        """Start the clock of the epoch."""
         self.began = time.monotonic()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Writes the history with this epoch."""
+        """Write the history with this epoch."""
         values = {name: float(value) for name, value in (logs or {}).items()}
         seconds = round(time.monotonic() - self.began, 3)
         self.history.append(
@@ -174,7 +174,7 @@ def close_record(
     write: Callable[..., None],
     began: float,
 ) -> None:
-    """Measures validation and test with the best weights, and closes the record.
+    """Measure validation and test with the best weights, and close the record.
 
     What frozen layers gave for the validation split is not computed again.
     """

@@ -31,7 +31,7 @@ def measure_speed(
     data: Data,
     history: list[dict[str, Any]],
 ) -> dict[str, Any] | None:
-    """Returns how fast a phase was trained, or None where that cannot be told.
+    """Return how fast a phase was trained, or None where that cannot be told.
 
     Args:
         compiled_models: With the model.
@@ -79,7 +79,7 @@ def measure_speeds(
     data: Data,
     history: list[dict[str, Any]],
 ) -> dict[str, dict[str, Any]]:
-    """Returns how fast each phase was trained that was, by its name; see `measure_speed`."""
+    """Return how fast each phase was trained that was, by its name; see `measure_speed`."""
     found = {
         phase.name: measure_speed(compiled_models, phase, views[phase.name], config, data, history)
         for phase in plan_phases(config, compiled_models.model)
@@ -88,19 +88,19 @@ def measure_speeds(
 
 
 def epoch_work(cut: FrozenPrefix, forward: float, data: Data) -> float:
-    """Returns the multiplications of kernels in an epoch: training, and validation after it.
+    """Return the multiplications of kernels in an epoch: training, and validation after it.
 
     Args:
         cut: Of the model, as it is frozen in the phase.
         forward: Of one pass through what is trained, by unit of length.
         data: Real tokens are counted where there are texts, examples where not.
     """
-    learnt = sum(product.work for product in cut.products if product.learnt)
-    return units(data.train) * (forward + BACKWARD * learnt) + units(data.validation) * forward
+    learned = sum(product.work for product in cut.products if product.learned)
+    return units(data.train) * (forward + BACKWARD * learned) + units(data.validation) * forward
 
 
 def units(split: Any) -> int:
-    """Returns the real tokens of a split of texts, and the examples of any other."""
+    """Return the real tokens of a split of texts, and the examples of any other."""
     if not isinstance(split, Split):
         return 0
     lengths = text_lengths(split.x)
@@ -108,7 +108,7 @@ def units(split: Any) -> int:
 
 
 def measure_ceiling(products: list[Product], units: int, precision: str) -> float:
-    """Returns the multiplications a second that this machine reaches in a model's own shapes.
+    """Return the multiplications a second that this machine reaches in a model's own shapes.
 
     Args:
         products: Those of the model; the heaviest are timed.
@@ -126,7 +126,7 @@ def measure_ceiling(products: list[Product], units: int, precision: str) -> floa
 
 
 def _rate(rows: int, inner: int, columns: int, dtype: str) -> float:
-    """Returns the most multiplications a second that one product reached."""
+    """Return the most multiplications a second that one product reached."""
     numbers = np.random.default_rng(0)
     left = ops.cast(ops.convert_to_tensor(numbers.standard_normal((rows, inner), "float32")), dtype)
     right = ops.cast(numbers.standard_normal((inner, columns), "float32"), dtype)
@@ -142,7 +142,7 @@ def _rate(rows: int, inner: int, columns: int, dtype: str) -> float:
 
 
 def _wait(product: Any) -> None:
-    """Waits until a device that computes ahead of Python has computed a product."""
+    """Wait until a device that computes ahead of Python has computed a product."""
     if keras.backend.backend() == "jax":
         product.block_until_ready()
     else:
@@ -150,7 +150,7 @@ def _wait(product: Any) -> None:
 
 
 def speed_line(phase: str, speed: dict[str, Any]) -> str:
-    """Returns a phase's speed in words."""
+    """Return a phase's speed in words."""
     line = f"speed  {phase}: {speed['examples_per_second']:,.0f} examples/s"
     if "tokens_per_second" in speed:
         line += f", {speed['tokens_per_second']:,.0f} real tokens/s"

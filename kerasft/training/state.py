@@ -25,7 +25,7 @@ from kerasft.training.callbacks import BestWeights
 
 
 def seed_states(model: keras.Model) -> list[Any]:
-    """Returns the state of every seed generator in a model: dropout, augmentation."""
+    """Return the state of every seed generator in a model: dropout, augmentation."""
     found = {}
     for layer in flatten_layers(model):
         for variable in layer.variables:
@@ -35,7 +35,7 @@ def seed_states(model: keras.Model) -> list[Any]:
 
 
 def reseed(model: keras.Model, seed: int) -> None:
-    """Gives every seed generator of a model a state that depends on `seed` and its place alone.
+    """Give every seed generator of a model a state that depends on `seed` and its place alone.
 
     Generators draw their first state from Python's global one, in the order in which layers
     happen to be made.
@@ -66,11 +66,11 @@ class TrainingState:
     arrays: dict[str, np.ndarray]
 
     def group(self, name: str) -> list[np.ndarray]:
-        """Returns the arrays of `weights`, `seeds`, `optimizer` or `best`, in order."""
+        """Return the arrays of `weights`, `seeds`, `optimizer` or `best`, in order."""
         return [self.arrays[key] for key in sorted(self.arrays) if key.startswith(f"{name}.")]
 
     def restore(self, group: str, variables: list[Any]) -> None:
-        """Sets variables to the values of a group.
+        """Set variables to the values of a group.
 
         Raises:
             DamagedFileError: The state is of another model.
@@ -86,7 +86,7 @@ class TrainingState:
             variable.assign(value)
 
     def restore_best(self, best_weights: BestWeights) -> None:
-        """Gives early stopping back what it knew."""
+        """Give early stopping back what it knew."""
         known = self.best_weights
         best_weights.best = None if known["best"] is None else (known["best"][0], known["best"][1])
         best_weights.best_epoch, best_weights.waited = known["best_epoch"], known["waited"]
@@ -106,7 +106,7 @@ def save_state(
     history: list[dict[str, Any]],
     plateau: dict[str, float],
 ) -> None:
-    """Writes the state after an epoch.
+    """Write the state after an epoch.
 
     Args:
         path: Where to.
@@ -146,7 +146,7 @@ def save_state(
 
 
 def load_state(path: Path) -> TrainingState | None:
-    """Reads the state of a training, or None where it has not finished an epoch.
+    """Read the state of a training, or None where it has not finished an epoch.
 
     Raises:
         DamagedFileError: The file is damaged.
@@ -193,7 +193,7 @@ class SaveState(keras.callbacks.Callback):
         self.history, self.plateau = history, plateau
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Writes the state."""
+        """Write the state."""
         if time.monotonic() - self.saved < self.every:
             return
         save_state(

@@ -1,4 +1,4 @@
-"""Fits that other tools watch too; MLflow's own callback, where it is asked for."""
+"""Fit that other tools watch too; MLflow's own callback, where it is asked for."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TRACKERS = ("mlflow",)
 
 
 def open_tracker(track: str | None, experiment: str) -> None:
-    """Makes sure, before anything is loaded, that a tracker is there and takes a run.
+    """Make sure, before anything is loaded, that a tracker is there and takes a run.
 
     Args:
         track: `mlflow`, or None for nothing.
@@ -56,7 +56,7 @@ def open_tracker(track: str | None, experiment: str) -> None:
 def tracked(
     track: str | None, run: Run, config: Config
 ) -> Iterator[list[keras.callbacks.Callback]]:
-    """Makes a run of MLflow beside a run of ours, of the same name; see `open_tracker`.
+    """Make a run of MLflow beside a run of ours, of the same name; see `open_tracker`.
 
     It gets the settings as parameters, every epoch by MLflow's own callback, and at the end the
     scores and the files of the record. MLFLOW_TRACKING_URI and MLflow's other variables say where

@@ -46,13 +46,13 @@ class Display:
         self.reached: dict[int, int] = {}  # the last epoch of ended trials
 
     def line(self, text: str) -> None:
-        """Writes a line that stays."""
+        """Write a line that stays."""
         if self.stream is not None:
             self.stream.write(f"\r\x1b[K{text}\n" if self.live else f"{text}\n")
             self.stream.flush()
 
     def began(self, trial: Trial) -> None:
-        """Starts the clock of a trial, and tells of one that was interrupted."""
+        """Start the clock of a trial, and tell of one that was interrupted."""
         self.began_at[trial.number] = time.monotonic()
         folder = self.folder(trial.number)
         if any(folder.glob("state-*")):
@@ -60,7 +60,7 @@ class Display:
             self.line(f"trial {trial.number:>{self.width}}  goes on after its epoch {epochs}")
 
     def tick(self, running: list[int]) -> None:
-        """Redraws the living line: what each running trial has reached."""
+        """Redraw the living line: what each running trial has reached."""
         if not self.live or self.stream is None or not running:
             return
         parts = []
@@ -77,7 +77,7 @@ class Display:
         self.stream.flush()
 
     def ended(self, trial: Trial, trials: list[Trial]) -> None:
-        """Writes the line of a trial that has ended."""
+        """Write the line of a trial that has ended."""
         seconds = trial.outcome["seconds"]
         if trial.state == "completed":
             self.seconds.append((seconds, self._epochs(trial)))
@@ -100,7 +100,7 @@ class Display:
             self.line(f"plan   about {duration(left)} for the rest of the plan")
 
     def describe(self, trial: Trial) -> str:
-        """Returns what is different in a trial: its settings that are not the defaults."""
+        """Return what is different in a trial: its settings that are not the defaults."""
         if trial.number == 0:
             return "defaults"
         names = [n for n, value in trial.values.items() if value != self.defaults.get(n)]
@@ -110,14 +110,14 @@ class Display:
         return ", ".join(told) or "the defaults again"
 
     def estimate(self, trial: Trial) -> float | None:
-        """Returns how long a trial may take, in seconds; None before any has ended."""
+        """Return how long a trial may take, in seconds; None before any has ended."""
         if not self.seconds:
             return None
         each = sum(s for s, _ in self.seconds) / max(sum(e for _, e in self.seconds), 1)
         return each * self._epochs(trial)
 
     def _epochs(self, trial: Trial) -> int:
-        """Returns the epochs that a trial trains itself, without those of one it continues."""
+        """Return the epochs that a trial trains itself, without those of one it continues."""
         before = 0 if trial.continues is None else self.reached.get(trial.continues, 0)
         return trial.epochs + self.head_epochs - before
 

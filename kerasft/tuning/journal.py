@@ -22,7 +22,7 @@ LOCK = "search.lock"
 
 
 def locked(folder: Path) -> contextlib.AbstractContextManager[None]:
-    """Keeps a search folder for this process; the system gives it back when the process ends.
+    """Keep a search folder for this process; the system gives it back when the process ends.
 
     Raises:
         SettingError: Another process searches in this folder.
@@ -34,7 +34,7 @@ def locked(folder: Path) -> contextlib.AbstractContextManager[None]:
 
 
 def read_journal(folder: Path) -> list[dict[str, Any]]:
-    """Returns the events of a search so far.
+    """Return the events of a search so far.
 
     A torn last line, of an event that was being written when the process died, is left out.
 
@@ -76,7 +76,7 @@ class Journal:
             self._file.truncate(self._end)
 
     def write(self, event: str, **values: Any) -> None:
-        """Adds one event.
+        """Add one event.
 
         Raises:
             ResourceError: The disk is full; the journal stays as it was.
@@ -95,12 +95,12 @@ class Journal:
         self._end += len(data)
 
     def close(self) -> None:
-        """Closes the file."""
+        """Close the file."""
         self._file.close()
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """Returns what differs between two headers, one line each.
+    """Return what differs between two headers, one line each.
 
     Example:
         >>> differences({"config": {"epochs": 3}}, {"config": {"epochs": 4}})
@@ -117,7 +117,7 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str =
 
 
 def _by_name(value: Any) -> Any:
-    """Returns a list of named things as a dictionary."""
+    """Return a list of named things as a dictionary."""
     if (
         isinstance(value, list)
         and value

@@ -93,7 +93,7 @@ class Oracle:
         self._asked = 0
 
     def ask(self) -> Proposal | None:
-        """Returns the next proposal, or None where there is none before another trial has ended.
+        """Return the next proposal, or None where there is none before another trial has ended.
 
         None with no trial under way means that the space or the plan is exhausted.
         """
@@ -117,7 +117,7 @@ class Oracle:
         )
 
     def tell(self, key: str, score: float | None) -> None:
-        """Tells the result of a proposal: its score, or None where the trial failed."""
+        """Report the score of a proposal, or None where the trial failed."""
         if self.tuner != "grid":
             self._end(self._oracle.trials[key], score)
 
@@ -128,7 +128,7 @@ class Oracle:
         self._oracle.end_trial(trial)
 
     def tell_defaults(self, values: dict[str, Any], score: float) -> None:
-        """Tells of trial 0, which the oracle did not propose: Bayesian optimisation learns from it.
+        """Report trial 0, which the oracle did not propose: Bayesian optimization learns from it.
 
         Values outside the space are of no use to it.
         """
@@ -145,7 +145,7 @@ class Oracle:
 
 
 def hyperband_plan(max_epochs: int) -> list[list[tuple[int, int, int]]]:
-    """Returns Hyperband's brackets, each a list of rungs (trials, from epoch, to epoch).
+    """Return Hyperband's brackets, each a list of rungs (trials, from epoch, to epoch).
 
     The numbers are those of KerasTuner's oracle for one iteration (a test compares them):
     Li and Jamieson 2018, JMLR 18, 1-52.

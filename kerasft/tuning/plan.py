@@ -64,7 +64,7 @@ def make_plan(
     held: Sequence[str] | None,
     warm_start: str | Path | None,
 ) -> Plan:
-    """Puts a search together; what no trial could do is refused here, before the first.
+    """Put a search together; what no trial could do is refused here, before the first.
 
     Args:
         module: The recipe.
@@ -120,14 +120,14 @@ def make_plan(
 def _narrowed(
     space: keras_tuner.HyperParameters, source: str | Path, old: Mapping[str, Any] | None
 ) -> keras_tuner.HyperParameters:
-    """Narrows a space; one that was before is taken as it was, whatever its source has become."""
+    """Narrow a space; one that was before is taken as it was, whatever its source has become."""
     if old is not None and str(source) == old["warm_start"]:
         return space_from(old["space"])
     return narrowed(space, source)
 
 
 def _check_possible(config: Config, tuner: str | None, space: keras_tuner.HyperParameters) -> None:
-    """Refuses what no trial could do."""
+    """Refuse what no trial could do."""
     if isinstance(config.learning_rate, str):
         raise SettingError(
             "`learning_rate` must be a number in a search, which looks for a better one. Received: "
@@ -148,13 +148,13 @@ def _check_possible(config: Config, tuner: str | None, space: keras_tuner.HyperP
 
 
 def _given(config: Config, held: Sequence[str] | None) -> dict[str, Any]:
-    """Returns the settings that are held, with their values."""
+    """Return the settings that are held, with their values."""
     values = to_dict(config)
     return changed_settings(config) if held is None else {name: values[name] for name in held}
 
 
 def _open_trial_models(module: ModuleType, config: Config) -> tuple[TrialModels, Config, list[str]]:
-    """Loads the data and builds the first model, in the number format that is to be used.
+    """Load the data and builds the first model, in the number format that is to be used.
 
     Returns the workshop, the settings with that format, and lines about its choice.
     """
@@ -167,7 +167,7 @@ def _open_trial_models(module: ModuleType, config: Config) -> tuple[TrialModels,
 
 
 def check_numbers(numbers: Mapping[str, Any]) -> None:
-    """Refuses a tuner that is not known, and counts and times that are too small.
+    """Refuse a tuner that is not known, and counts and times that are too small.
 
     Raises:
         SettingError: One of them is not valid.
@@ -184,7 +184,7 @@ def check_numbers(numbers: Mapping[str, Any]) -> None:
 
 
 def find_folder(parent: Path, name: str | None, resume: bool) -> Path:
-    """Returns the folder of a new search, or of the one that goes on.
+    """Return the folder of a new search, or of the one that goes on.
 
     Raises:
         SettingError: The name is taken, or there is no such search.
@@ -208,7 +208,7 @@ def find_folder(parent: Path, name: str | None, resume: bool) -> Path:
 
 
 def compare(folder: Path, old: Mapping[str, Any], header: Mapping[str, Any]) -> None:
-    """Refuses to go on with a search that was another.
+    """Refuse to go on with a search that was another.
 
     Raises:
         ResumeError: With the list of what differs.
@@ -224,7 +224,7 @@ def compare(folder: Path, old: Mapping[str, Any], header: Mapping[str, Any]) -> 
 
 
 def count_trials(plan: Plan) -> int:
-    """Returns how many trials will run at most."""
+    """Return how many trials will run at most."""
     max_trials = plan.header["max_trials"]
     if plan.tuner in ("random", "bayesian"):
         return max_trials or MAX_TRIALS

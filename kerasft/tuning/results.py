@@ -107,7 +107,7 @@ class Search:
 
 
 def load_search(path: str | Path) -> Search:
-    """Opens a search folder.
+    """Open a search folder.
 
     Raises:
         SettingError: There is no such folder, or it is no search.
@@ -120,7 +120,7 @@ def load_search(path: str | Path) -> Search:
 
 
 def trials_of(events: list[dict[str, Any]]) -> list[Trial]:
-    """Returns the trials that a journal tells of, by number."""
+    """Return the trials that a journal tells of, by number."""
     found: dict[int, Trial] = {}
     for event in events:
         if event["event"] == "trial":
@@ -136,7 +136,7 @@ def trials_of(events: list[dict[str, Any]]) -> list[Trial]:
 
 
 def ranked(trials: list[Trial], direction: str) -> list[Trial]:
-    """Returns the completed trials, the best first; ties by val_loss, then by number."""
+    """Return the completed trials, the best first; ties by val_loss, then by number."""
     sign = 1 if direction == "max" else -1
     done = [trial for trial in trials if trial.state == "completed"]
     return sorted(
@@ -145,7 +145,7 @@ def ranked(trials: list[Trial], direction: str) -> list[Trial]:
 
 
 def trials_csv(trials: list[Trial]) -> str:
-    """Returns the trials as a table."""
+    """Return the trials as a table."""
     names = list(dict.fromkeys(name for trial in trials for name in trial.values))
     # Epochs are counted as in a history, those of the head included.
     columns = ["trial", "state", "score", "val_loss", "best_epoch", "epochs", "continues"]
@@ -161,7 +161,7 @@ def trials_csv(trials: list[Trial]) -> str:
 
 
 def write_search_report(search: Search, path: str | Path | None = None) -> Path:
-    """Writes one HTML page about a search; it needs nothing else.
+    """Write one HTML page about a search; it needs nothing else.
 
     Args:
         search: Any search, finished or not.

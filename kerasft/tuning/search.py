@@ -25,7 +25,7 @@ KEPT = 3  # best trials whose weights are kept
 
 
 def trial_folder(search: Path, number: int) -> Path:
-    """Returns the folder of a trial."""
+    """Return the folder of a trial."""
     return search / "trials" / f"{number:04d}"
 
 
@@ -71,7 +71,7 @@ class Searcher:
         self.journal = Journal(folder)
 
     def replay(self, events: Sequence[dict[str, Any]]) -> None:
-        """Brings the oracle and the trials to where the journal ends."""
+        """Bring the oracle and the trials to where the journal ends."""
         for event in events:
             kind = event["event"]
             if kind in ("trial", "repeat") and event["key"] is not None:
@@ -92,7 +92,7 @@ class Searcher:
         self.waiting = [trial for trial in self.trials.values() if trial.state == "running"]
 
     def run(self, workers: Workers) -> str:
-        """Runs trials until there is no more to do, and returns why it ended."""
+        """Run trials until there is no more to do, and return why it ended."""
         running: dict[Future[dict[str, Any]], Trial] = {}
         reason = "done"
         while True:
@@ -120,7 +120,7 @@ class Searcher:
                     self._end(trial, outcome)
 
     def next_trial(self) -> Trial | None:
-        """Returns a trial to run: one that was interrupted, the defaults, or a proposal."""
+        """Return a trial to run: one that was interrupted, the defaults, or a proposal."""
         if self.waiting:
             return self.waiting.pop(0)
         if self.max_trials is not None and len(self.trials) >= self.max_trials:
@@ -163,7 +163,7 @@ class Searcher:
         return trial
 
     def _same(self, proposal: Proposal) -> Trial | None:
-        """Returns a trial that has answered, or will answer, the same question."""
+        """Return a trial that has answered, or will answer, the same question."""
         if self.header["tuner"] == "hyperband":
             return None  # its trials go on from one another
         for trial in self.trials.values():
@@ -227,7 +227,7 @@ class Searcher:
             (trial_folder(self.folder, trial.number) / "weights.safetensors").unlink(True)
 
     def _drop_outranked(self) -> None:
-        """Drops the states of Hyperband's trials that will not go on: enough others are better."""
+        """Drop the states of Hyperband's trials that will not go on: enough others are better."""
         if self.header["tuner"] != "hyperband":
             return
         for bracket in hyperband_plan(self.header["max_epochs"]):
@@ -249,7 +249,7 @@ class Searcher:
             path.unlink()
 
     def close(self, reason: str | None) -> None:
-        """Writes the table, and drops what only an unfinished search needs."""
+        """Write the table, and drop what only an unfinished search needs."""
         trials = list(self.trials.values())
         write_text(self.folder / "trials.csv", trials_csv(trials))
         if reason == "done":

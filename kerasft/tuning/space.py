@@ -35,7 +35,7 @@ def make_space(
     held: Sequence[str] = (),
     changes: Sequence[str] = (),
 ) -> keras_tuner.HyperParameters:
-    """Returns what a search may change.
+    """Return what a search may change.
 
     Args:
         recipe: Its `search_space(hp)` is used; without one the learning rate is searched from a
@@ -93,7 +93,7 @@ def _declared(recipe: ModuleType, config: Config) -> keras_tuner.HyperParameters
 
 
 def _parse(text: str, config: Config) -> Any:
-    """Returns the dimension that one --space describes."""
+    """Return the dimension that one --space describes."""
     name, equals, values = text.partition("=")
     name = name.strip().replace("-", "_")
     known = settings(config)
@@ -150,7 +150,7 @@ def _read(setting: Setting, text: str) -> Any:
 
 
 def _check(hp: Any, known: Mapping[str, Setting]) -> None:
-    """Refuses a dimension that its setting would refuse in some trial."""
+    """Refuse a dimension that its setting would refuse in some trial."""
     if hp.name not in known:
         raise SettingError(
             f"The search space names `{hp.name}`, which is no setting."
@@ -165,7 +165,7 @@ def _check(hp: Any, known: Mapping[str, Setting]) -> None:
 
 
 def possible_values(hp: Any) -> list[Any]:
-    """Returns the choices of a dimension, or both ends of its range."""
+    """Return the choices of a dimension, or both ends of its range."""
     if isinstance(hp, keras_tuner.engine.hyperparameters.Boolean):
         return [True, False]
     if hasattr(hp, "min_value"):
@@ -174,7 +174,7 @@ def possible_values(hp: Any) -> list[Any]:
 
 
 def contains(hp: Any, value: Any) -> bool:
-    """Tells whether a dimension can take a value."""
+    """Return whether a dimension can take a value."""
     possible = possible_values(hp)
     if hasattr(hp, "min_value"):
         if not isinstance(value, (int, float)):  # None, where a setting is left to the preset
@@ -186,14 +186,14 @@ def contains(hp: Any, value: Any) -> bool:
 
 
 def _with_default(hp: Any, default: Any) -> Any:
-    """Returns the dimension with the setting's own value as default, where it can be one."""
+    """Return the dimension with the setting's own value as default, where it can be one."""
     config = hp.get_config()
     config["default"] = default if contains(hp, default) else None
     return type(hp).from_config(config)
 
 
 def rounded(space: keras_tuner.HyperParameters, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns proposed values with numbers of four significant digits, inside their ranges.
+    """Return proposed values with numbers of four significant digits, inside their ranges.
 
     What a table shows is then what a trial used, and what a printed command repeats.
     KerasTuner's own entries (`tuner/...`) are left out.
@@ -212,7 +212,7 @@ def rounded(space: keras_tuner.HyperParameters, values: Mapping[str, Any]) -> di
 
 
 def describe_space(space: keras_tuner.HyperParameters) -> list[dict[str, Any]]:
-    """Returns the dimensions as plain values, for the journal and for messages."""
+    """Return the dimensions as plain values, for the journal and for messages."""
     return [
         {
             "kind": type(hp).__name__,
@@ -223,7 +223,7 @@ def describe_space(space: keras_tuner.HyperParameters) -> list[dict[str, Any]]:
 
 
 def space_from(described: Sequence[Mapping[str, Any]]) -> keras_tuner.HyperParameters:
-    """Returns the space that `describe_space` described."""
+    """Return the space that `describe_space` described."""
     space = keras_tuner.HyperParameters()
     kinds = keras_tuner.engine.hyperparameters
     for dimension in described:
@@ -234,7 +234,7 @@ def space_from(described: Sequence[Mapping[str, Any]]) -> keras_tuner.HyperParam
 
 
 def space_line(hp: Any) -> str:
-    """Returns a dimension as --space would write it."""
+    """Return a dimension as --space would write it."""
     if hasattr(hp, "min_value"):
         step = getattr(hp, "step", None)
         whole = type(hp).__name__ == "Int"

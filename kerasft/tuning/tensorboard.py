@@ -11,7 +11,7 @@ from kerasft.tuning.results import Trial
 
 
 def write_hparams(folder: Path, objective: str, trials: Sequence[Trial]) -> None:
-    """Writes the settings and the score of every completed trial, once each.
+    """Write the settings and the score of every completed trial, once each.
 
     Args:
         folder: The search's folder; the files lie in its `tensorboard/`.

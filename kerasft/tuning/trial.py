@@ -73,26 +73,26 @@ class Stop(keras.callbacks.Callback):
         self.deadline, self.cancelled = deadline, cancelled
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Looks at the clock; the state of the last epoch is on the disk already."""
+        """Look at the clock; the state of the last epoch is on the disk already."""
         if self.deadline is not None and time.time() > self.deadline:
             raise TrialStoppedError
         self.on_train_batch_begin(0)
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Looks whether the search was interrupted."""
+        """Look whether the search was interrupted."""
         if self.cancelled is not None and self.cancelled.is_set():
             raise TrialStoppedError
 
 
 def state_path(folder: Path, execution: int) -> Path:
-    """Returns where the state of a trial's execution is."""
+    """Return where the state of a trial's execution is."""
     return folder / f"state-{execution}.safetensors"
 
 
 def run_trial(
     trial_models: TrialModels, task: Task, cancelled: threading.Event | None = None
 ) -> dict[str, Any]:
-    """Runs a trial, or the rest of it, and returns what came out.
+    """Run a trial, or the rest of it, and return what came out.
 
     Args:
         trial_models: Of this process.
@@ -173,7 +173,7 @@ def _execute(
 
 
 def _close(run: Run, model: keras.Model, best_weights: BestWeights, task: Task) -> None:
-    """Keeps the weights of a good trial and closes its record."""
+    """Keep the weights of a good trial and close its record."""
     if best_weights.best is not None and best_weights.best[0] > task.keep_above:
         stored = run.manifest["weights"]["stored"]
         save_weights(run, changing_weights(model) if stored == "trained" else model.weights)

@@ -69,7 +69,7 @@ class TrialModels:
         self.features = FeatureCache(trainings=_TRAININGS)
 
     def data(self, config: Config) -> Data:
-        """Returns the data of a config, loaded once for settings that prepare the same."""
+        """Return the data of a config, loaded once for settings that prepare the same."""
         kept = {
             name: getattr(config, name)
             for name, item in settings(config).items()
@@ -88,12 +88,12 @@ class TrialModels:
     def choose_precision(
         self, config: ConfigType, data: Data, log: Callable[[str], None]
     ) -> ConfigType:
-        """Returns the settings with precision=auto replaced by what is fastest here."""
+        """Return the settings with precision=auto replaced by what is fastest here."""
         with building(config, self._backbones):
             return choose_precision(self.recipe, config, data, log)
 
     def compiled_models(self, config: Config, data: Data) -> CompiledModels:
-        """Returns a model as `build_model` gives it, on the bench of its structure."""
+        """Return a model as `build_model` gives it, on the bench of its structure."""
         keras.utils.set_random_seed(config.seed)
         with building(config, self._backbones):
             fresh = self.recipe.build_model(config, data)
@@ -116,7 +116,7 @@ class TrialModels:
 
 
 def structure(model: keras.Model, config: Config) -> str | None:
-    """Returns what two models must have in common to run the same graph.
+    """Return what two models must have in common to run the same graph.
 
     None where that cannot be told: a model that is not Functional, or a backend that fixes the
     values of mutable scalars in its graphs.

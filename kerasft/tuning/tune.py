@@ -53,7 +53,7 @@ def tune(
     resume: bool = False,
     progress: bool = True,
 ) -> Search:
-    """Looks for better settings of a recipe and records every trial in a search folder.
+    """Look for better settings of a recipe and records every trial in a search folder.
 
     Trial 0 is the config itself. Every trial stops early by the config's patience and is judged
     by its best epoch on the validation split, by `config.monitor` (by task: val_accuracy, val_f1,
@@ -138,7 +138,7 @@ def tune(
 
 
 def _finish(search: Search) -> Search:
-    """Draws the pictures of a search that has a completed trial."""
+    """Draw the pictures of a search that has a completed trial."""
     trials, name = search.trials, search.header["objective"]["name"]
     if all(trial.state != "completed" for trial in trials):
         raise NoTrialError(
@@ -163,7 +163,7 @@ def _display(plan: Plan, folder: Path, planned: int | None, stream: TextIO | Non
 
 
 def _hyperband_epochs(plan: Plan, heads: int) -> int | None:
-    """Returns the epochs of Hyperband's whole plan and of trial 0, or None for other tuners."""
+    """Return the epochs of Hyperband's whole plan and of trial 0, or None for other tuners."""
     if plan.tuner != "hyperband":
         return None
     longest = plan.header["max_epochs"]

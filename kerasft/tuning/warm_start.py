@@ -18,7 +18,7 @@ _SHARE = 1 / 3  # of a range is left
 
 
 def narrowed(space: keras_tuner.HyperParameters, source: str | Path) -> keras_tuner.HyperParameters:
-    """Narrows a space around the best settings of an earlier search or run.
+    """Narrow a space around the best settings of an earlier search or run.
 
     A range keeps a third of its width (on its own scale) around the best value; choices keep
     those of the best quarter of the trials, or the run's own. The best values become the
@@ -39,7 +39,7 @@ def narrowed(space: keras_tuner.HyperParameters, source: str | Path) -> keras_tu
 
 
 def _good_settings(path: Path) -> list[dict[str, Any]]:
-    """Returns the settings of the best quarter of the trials, the best first, or of a run."""
+    """Return the settings of the best quarter of the trials, the best first, or of a run."""
     if (path / JOURNAL).is_file():
         search = load_search(path)
         best = ranked(search.trials, search.header["objective"]["direction"])

@@ -44,7 +44,7 @@ class Workers:
         )
 
     def submit(self, task: Any) -> Future[dict[str, Any]]:
-        """Starts a trial."""
+        """Start a trial."""
         if self.count == 1:
             from kerasft.tuning.trial import run_trial
 
@@ -52,7 +52,7 @@ class Workers:
         return self._executor.submit(_run_in_worker, task)
 
     def end(self, *, now: bool) -> None:
-        """Waits for what is running, or (`now`) cuts it off; its states stay on the disk."""
+        """Wait for what is running, or (`now`) cuts it off; its states stay on the disk."""
         self._cancelled.set()
         if now and self.count > 1:
             for process in multiprocessing.active_children():
@@ -61,7 +61,7 @@ class Workers:
 
 
 def _start_worker(recipe: str, seed: int, places: Any, count: int) -> None:
-    """Prepares a worker process before it imports TensorFlow."""
+    """Prepare a worker process before it imports TensorFlow."""
     global _trial_models
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the search decides what is stopped
     place = places.get()
@@ -81,7 +81,7 @@ def _start_worker(recipe: str, seed: int, places: Any, count: int) -> None:
 
 
 def _count_gpus() -> int:
-    """Counts NVIDIA's devices without starting TensorFlow, which would take them all."""
+    """Count NVIDIA's devices without starting TensorFlow, which would take them all."""
     return sum(path.name[6:].isdigit() for path in Path("/dev").glob("nvidia*"))
 
 

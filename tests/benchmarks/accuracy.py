@@ -40,9 +40,9 @@ class Row:
         title: What is measured.
         target: What it should reach; None where it is only told.
         recipe: Whose defaults are used.
-        needs: What of DATA it reads, the data set first.
+        needs: What of DATA it reads, the dataset first.
         metric: Of the test split.
-        settings: What is not the recipe's default, given the data set, a folder for what is
+        settings: What is not the recipe's default, given the dataset, a folder for what is
             made, and the seed.
         spread: Whether the deviation over the seeds is what counts, in points.
     """

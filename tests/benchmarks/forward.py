@@ -20,7 +20,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
 def measure_forward(config: Any, data: Any) -> float:
-    """Returns the share of the ceiling that computing the features of a data set reached."""
+    """Returns the share of the ceiling that computing the features of a dataset reached."""
     from kerasft.frozen.feature_cache import FeatureCache
     from kerasft.models.precision import precision
     from kerasft.recipes import minilm_tickets as recipe

@@ -3,7 +3,7 @@
 Both train the same models on the same examples for the same epochs in batches of one size,
 without early stopping, each side in a process of its own, one after the other. KerasTuner is used
 as its documentation shows it: a function that builds and compiles with Keras' AdamW, `search` on
-arrays; texts are tokenised once and padded to the longest of the set.
+arrays; texts are tokenized once and padded to the longest of the set.
 
 With `--tuner grid` both walk the same grid of trainable_blocks and learning_rate. With `--tuner
 random` each draws its own trials from one space (KerasTuner's sampler on both sides; kerasft

@@ -35,7 +35,7 @@ STOCK_ROWS = 64
 
 
 def read_texts(dataset: str, rows: int) -> tuple[list[str], list[str]]:
-    """Returns the first training texts of a data set, in a fixed random order, and labels."""
+    """Returns the first training texts of a dataset, in a fixed random order, and labels."""
     import numpy as np
 
     from kerasft.config import TextConfig
@@ -111,7 +111,7 @@ def make_clock() -> Any:
 
 
 def run_expert(texts: list[str], labels: list[str], task: dict[str, Any]) -> list[float]:
-    """An expert's Keras loop: tokenised once, padded to the longest text, cached, prefetched."""
+    """An expert's Keras loop: tokenized once, padded to the longest text, cached, prefetched."""
     import keras
     import keras_hub
     import numpy as np

@@ -44,7 +44,7 @@ RATES = {"minilm_tickets": (3e-4, 1e-2), "efficientnet_pets": (3e-4, 1e-2)}
 
 
 def take(dataset: Path, per_class: int, seed: int, folder: Path) -> str:
-    """Returns a data set with so many training examples a class (0: all); its test split stays."""
+    """Returns a dataset with so many training examples a class (0: all); its test split stays."""
     if not per_class:
         return str(dataset)
     made = folder / f"{per_class}-{seed}"

@@ -91,8 +91,9 @@ def test_recipes_work_in_a_checkout_that_is_not_installed(tmp_path):
     (tmp_path / "kerasft").mkdir()
     (tmp_path / "recipes").mkdir()
     # Finding a recipe needs these alone, and the standard library.
-    for name in ("__init__", "catalog", "config", "errors", "paths", "quiet", "settings"):
+    for name in ("__init__", "catalog", "config", "errors", "paths", "settings", "tensorflow_log"):
         shutil.copy(Path(kerasft.__file__).parent / f"{name}.py", tmp_path / "kerasft")
+    shutil.copy(Path(kerasft.__file__).with_suffix(".pyi"), tmp_path / "kerasft")
     write(tmp_path / "recipes", "", "__init__.py")
     write(tmp_path / "recipes", HEADING + CONFIG + FUNCTIONS)
     program = (

@@ -17,8 +17,8 @@ def folder(tmp_path):
     for index, name in enumerate(("cat", "dog")):
         (root / name).mkdir(parents=True)
         for count in range(5):
-            colour = (index * 90, count * 20, 7)
-            Image.new("RGB", (20, 20), colour).save(root / name / f"{count}.png")
+            color = (index * 90, count * 20, 7)
+            Image.new("RGB", (20, 20), color).save(root / name / f"{count}.png")
     return root
 
 

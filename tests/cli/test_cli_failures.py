@@ -131,5 +131,5 @@ def test_no_color_is_respected(kerasft_line, monkeypatch):
     assert "\x1b[" not in kerasft_line("list", color=True).stdout
 
 
-def test_no_colour_without_a_terminal(kerasft_line):
+def test_no_color_without_a_terminal(kerasft_line):
     assert "\x1b[" not in kerasft_line("list").stdout + kerasft_line("fit", "nothing").stderr

@@ -1,4 +1,4 @@
-"""Reading a table as a data set, for the tests of this room."""
+"""Reading a table as a dataset, for the tests of this room."""
 
 from kerasft.config import TextConfig
 from kerasft.data import read_dataset

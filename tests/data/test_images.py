@@ -33,20 +33,20 @@ def test_one_bit_becomes_black_and_white():
     assert (decode(Image.new("1", (4, 3), 1)) == 255).all()
 
 
-def test_palette_becomes_its_colours():
+def test_palette_becomes_its_colors():
     assert (decode(Image.new("RGB", (4, 3), RED).quantize(4)) == RED).all()
 
 
 @pytest.mark.parametrize("transparency", [0, bytes([0, 128, 255, 255])])
-def test_transparent_palette_keeps_its_colours(transparency):
+def test_transparent_palette_keeps_its_colors(transparency):
     palette = Image.new("P", (4, 3), 1)
     palette.putpalette([0, 0, 0, *RED, 0, 0, 0, 0, 0, 0])
     assert (decode(palette, transparency=transparency) == RED).all()
 
 
-@pytest.mark.parametrize(("mode", "colour"), [("RGBA", (*RED, 0)), ("LA", (90, 0))])
-def test_alpha_is_dropped(mode, colour):
-    assert (decode(Image.new(mode, (4, 3), colour)) == colour[:-1]).all()
+@pytest.mark.parametrize(("mode", "color"), [("RGBA", (*RED, 0)), ("LA", (90, 0))])
+def test_alpha_is_dropped(mode, color):
+    assert (decode(Image.new(mode, (4, 3), color)) == color[:-1]).all()
 
 
 def test_cmyk_becomes_rgb():
@@ -72,7 +72,7 @@ def test_32_bit_and_float_images_are_scaled():
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
 def test_of_an_animation_the_first_frame_stays(kind):
-    frames = [Image.new("RGB", (8, 8), colour) for colour in (RED, (0, 0, 255))]
+    frames = [Image.new("RGB", (8, 8), color) for color in (RED, (0, 0, 255))]
     decoded = decode(frames[0], kind, save_all=True, append_images=frames[1:], duration=9)
     assert abs(decoded.astype(int) - RED).max() < 12
 

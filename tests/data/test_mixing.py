@@ -12,7 +12,7 @@ from kerasft.errors import SettingError
 @pytest.fixture
 def batches():
     def make(**settings):
-        # Image i has the grey i and the class i: shares of classes can be read from the pixels.
+        # Image i has the gray i and the class i: shares of classes can be read from the pixels.
         x = np.arange(8, dtype="uint8").reshape(8, 1, 1, 1) * np.ones((1, 12, 12, 3), "uint8") * 30
         return Batches(
             x, np.eye(8, dtype="float32"), batch_size=4, seed=5, shuffle=True,
@@ -29,7 +29,7 @@ def test_labels_are_mixed_as_the_pixels_are(batches, settings):
         x, y = batches(**settings).batch(index)
         assert x.dtype == np.uint8
         np.testing.assert_allclose(y.sum(axis=1), 1, atol=1e-5)
-        # The mean grey tells the shares, to what a patch loses by whole pixels.
+        # The mean gray tells the shares, to what a patch loses by whole pixels.
         np.testing.assert_allclose(x.mean(axis=(1, 2, 3)), y @ (np.arange(8) * 30), atol=16)
         mixed += int((y.max(axis=1) < 0.99).sum())
     assert mixed

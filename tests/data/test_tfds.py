@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from kerasft import datasets
+from kerasft import dataset_lookup
 from kerasft.config import ImageConfig, TextConfig
 from kerasft.data import load_data, read_dataset
 from kerasft.errors import DataError, NetworkError
@@ -13,7 +13,7 @@ from kerasft.errors import DataError, NetworkError
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    """Returns a function that stores a data set as TFDS does, and the folder it stores in."""
+    """Returns a function that stores a dataset as TFDS does, and the folder it stores in."""
     import tensorflow_datasets as tfds
 
     root = tmp_path_factory.mktemp("tfds")
@@ -224,7 +224,7 @@ def mocked(monkeypatch):
     """TFDS with random examples instead of downloads."""
     import tensorflow_datasets as tfds
 
-    monkeypatch.setattr(datasets, "require_host", lambda *args, **kwargs: None)
+    monkeypatch.setattr(dataset_lookup, "require_host", lambda *args, **kwargs: None)
     with tfds.testing.mock_data(num_examples=60):
         yield
 
@@ -244,7 +244,7 @@ def test_glue_pairs_from_mocked_data(mocked, tmp_path):
 @pytest.mark.parametrize(
     ("dataset", "message"),
     [
-        ("tfds:tf_flower", "no data set 'tf_flower'. Did you mean 'tf_flowers'?"),
+        ("tfds:tf_flower", "no dataset 'tf_flower'. Did you mean 'tf_flowers'?"),
         ("tfds:glue/sst3", "cannot open tfds:glue/sst3"),
         ("tfds:tf_flowers:9.9.9", "cannot open tfds:tf_flowers:9.9.9"),
         ("tfds:a b", "must be tfds:NAME"),

@@ -140,7 +140,7 @@ def test_nothing_is_said_where_nothing_is_frozen(pictures):
 
 
 def test_trainings_share_features_and_higher_ones_come_from_lower_ones(texts, monkeypatch):
-    from kerasft.frozen import feature_cache as features as room
+    from kerasft.frozen import feature_cache as room
 
     computed = []
     original = room._compute

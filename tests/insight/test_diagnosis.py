@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import kerasft
-from kerasft.insight import diagnose, rules_data, rules_fit, rules_rate
+from kerasft.insight import diagnose, rules
 from kerasft.insight.comparison import best_group, compare
 from kerasft.insight.diagnosis import RULES, _allowed, find, hopeless
 from kerasft.insight.facts import Facts
@@ -85,7 +85,7 @@ def test_the_first_advice_goes_to_the_rate_of_the_recipe_where_that_is_further(r
              "learning_rate": rate} for n in range(1, 4)]  # fmt: skip
     settings = {"learning_rate": rate}
     found = facts(rows=rows, settings=settings, usual={"learning_rate": 1e-3})
-    advice = rules_rate.learning_rate_too_high(found).advice[0]
+    advice = rules.rate.learning_rate_too_high(found).advice[0]
     assert advice.changes["learning_rate"] == wanted
 
 
@@ -129,7 +129,7 @@ def test_the_interval_of_an_accuracy_is_that_of_wilson():
 def test_more_validation_examples_are_asked_for_in_a_way_that_can_be_followed():
     def advice(**changes):
         counts = {"train": 100, "validation": 30, "test": 30}
-        finding = rules_data.validation_too_small(facts(counts=counts, **changes))
+        finding = rules.data.validation_too_small(facts(counts=counts, **changes))
         return finding.evidence, finding.advice[0].changes
 
     made = {"class_counts": {"a": 50, "b": 50}, "made": ["validation", "test"]}
@@ -170,7 +170,7 @@ def test_more_blocks_are_not_more_than_there_are():
     def advised(blocks):
         settings = {**dataclasses.asdict(resnet_digits.Config()), "trainable_blocks": blocks}
         found = facts(settings=settings, blocks=4, loss=[0.69, 0.68, 0.675])
-        return rules_fit.underfitting(found).advice[0].changes["trainable_blocks"]
+        return rules.fit.underfitting(found).advice[0].changes["trainable_blocks"]
 
     assert [advised(n) for n in (0, 1, 2, 3)] == [2, 3, -1, -1]
 
@@ -180,7 +180,7 @@ def test_epochs_of_gradual_unfreezing_are_counted():
     phases = ["head", "top 1", "top 1"]
     before = [{**found.rows[0], "phase": phase, "epoch": n} for n, phase in enumerate(phases, 1)]
     rows = before + [{**row, "epoch": row["epoch"] + 3} for row in found.rows]
-    told = rules_rate.trained_too_long(dataclasses.replace(found, rows=rows, best_epoch=5))
+    told = rules.rate.trained_too_long(dataclasses.replace(found, rows=rows, best_epoch=5))
     assert "number 2;" in told.evidence
     assert told.advice[0].changes["epochs"] == 2 + 4  # two of unfreezing, and twice the best
 

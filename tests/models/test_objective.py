@@ -140,8 +140,8 @@ def test_the_data_loss_is_the_loss_without_penalties():
 
     _, plain = histories(None)
     assert plain.history["data_loss"] == pytest.approx(plain.history["loss"], rel=1e-5)
-    _, penalised = histories(keras.regularizers.L2(0.2))
-    first = penalised.history["loss"][0] - penalised.history["data_loss"][0]
+    _, penalized = histories(keras.regularizers.L2(0.2))
+    first = penalized.history["loss"][0] - penalized.history["data_loss"][0]
     assert first > 0.01
 
 

@@ -74,7 +74,7 @@ def test_the_next_export_is_the_next_version(image_run, tmp_path):
 
 def test_texts_are_served_as_python_predicts_them(preset, reviews, tmp_path):
     run = quick(text_recipe, preset("bert"), reviews, tmp_path)
-    # In a process that has not tokenised anything before: the tokenizer must be built there.
+    # In a process that has not tokenized anything before: the tokenizer must be built there.
     line = ["export", str(run.path), "--models-dir", str(tmp_path / "models"), "-q"]
     done = subprocess.run(
         [sys.executable, "-m", "kerasft", *line], capture_output=True, text=True, check=False
@@ -129,7 +129,7 @@ def test_other_data_may_have_other_columns(preset, reviews, tmp_path):
     )
     with pytest.raises(SettingError, match=r"no column that this run reads.*'text_column'"):
         kerasft.predict(run, [table], columns={"text_colum": "body"})
-    with pytest.raises(SettingError, match="speaks of another data set"):
+    with pytest.raises(SettingError, match="speaks of another dataset"):
         kerasft.evaluate(run, columns=columns)
 
 

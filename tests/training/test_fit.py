@@ -86,7 +86,7 @@ def test_metrics_have_each_class_and_the_confusion_matrix(run):
     assert np.trace(matrix) / matrix.sum() == pytest.approx(test["accuracy"])
 
 
-def test_colours_are_learned(preset, photos, tmp_path):
+def test_colors_are_learned(preset, photos, tmp_path):
     config = image_config(preset, photos, epochs=6, learning_rate=3e-3, trainable_blocks=-1,
                           freeze_batch_norm=False)  # fmt: skip
     assert fit(image_recipe, config, tmp_path).metrics["test"]["accuracy"] >= 0.8
@@ -204,7 +204,7 @@ def test_several_labels_fit_predict_and_reload(preset, tmp_path):
         for end in ("", " cat", " dog", " rose", " flower", " card"):
             rows.append({"text": " ".join(["the", *present]) + end, "label": "|".join(present)})
     config = text_config(
-        preset, write_table(tmp_path / "colours.csv", rows), task="multilabel",
+        preset, write_table(tmp_path / "colors.csv", rows), task="multilabel",
         label_separator="|", trainable_blocks=-1, head_epochs=0, epochs=20, learning_rate=5e-3,
         dropout=0.0, patience=0,
     )  # fmt: skip

@@ -54,9 +54,9 @@ def test_an_epoch_passes_back_through_what_is_trained_alone():
     validation = kerasft.Split(x[:4], np.zeros(4), None)
     data = kerasft.Data(train, validation, None, None)
     cut = FrozenPrefix(layers(1))
-    learnt = 16 * 4 * 5 + 35
-    assert epoch_work(cut, cut.work, data) == 10 * (cut.work + 2 * learnt) + 4 * cut.work
-    assert epoch_work(cut, learnt, data) == 10 * 3 * learnt + 4 * learnt
+    learned = 16 * 4 * 5 + 35
+    assert epoch_work(cut, cut.work, data) == 10 * (cut.work + 2 * learned) + 4 * cut.work
+    assert epoch_work(cut, learned, data) == 10 * 3 * learned + 4 * learned
 
 
 def test_texts_are_counted_by_their_real_tokens(config):

@@ -41,7 +41,7 @@ class Finding:
 
 
 def rounded(value: float) -> float:
-    """Returns a rate in two figures, as a person would type it.
+    """Return a rate in two figures, as a person would type it.
 
     Example:
         >>> rounded(0.000333333)

@@ -32,7 +32,7 @@ def over_regularized(facts: Facts) -> Finding | None:
         evidence = (
             f"The penalty was up to {number(penalty.max())} beside a training loss that ended at "
             f"{number(loss[-1])} (a constant answer has {number(facts.chance)}): "
-            f"{name}={number(value)} decides what is learnt."
+            f"{name}={number(value)} decides what is learned."
         )
         advice: tuple[Advice, ...]
         changes: dict[str, float] = {n: 0.0 for n in _PENALTIES if facts.settings.get(n, 0) > 0}
@@ -102,7 +102,7 @@ def no_signal(facts: Facts) -> Finding | None:
         return None
     return Finding(
         "no_signal",
-        "Nothing that was learnt holds on the validation split",
+        "Nothing that was learned holds on the validation split",
         f"The training loss fell to {number(loss[-1])}, but the validation loss was never below "
         f"{number(np.nanmin(val))}; a constant answer has {number(facts.chance)}.",
         (
@@ -124,7 +124,7 @@ def overfitting(facts: Facts) -> Finding | None:
     best = int(np.nanargmin(val))
     turned = len(val) - best > 2 and val[-1] > 1.25 * val[best] and loss[-1] < loss[best]
     if facts.task == "regression":
-        # As below: a training split learnt by heart does no harm by itself.
+        # As below: a training split learned by heart does no harm by itself.
         gap = val[-1] > (2.5 if turned else 4.0) * loss[-1] and val[-1] > 0.35
         words = f"the training loss ended at {number(loss[-1])}, the validation loss at "
         words += number(val[-1])
@@ -153,7 +153,7 @@ def overfitting(facts: Facts) -> Finding | None:
 
 
 def _few(facts: Facts) -> bool:
-    """Tells whether there are less than ten examples a class, or a hundred with numbers."""
+    """Return whether there are less than ten examples a class, or a hundred with numbers."""
     classes = 10 if facts.task == "regression" else max(len(facts.class_shares), 1)
     return facts.counts.get("train", 0) < 10 * classes
 

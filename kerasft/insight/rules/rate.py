@@ -21,7 +21,7 @@ LOWER, HIGHER = 0.1, 10.0  # factors of a first step towards a usable rate
 def diverged(facts: Facts) -> Finding | None:
     """The loss became NaN or infinite, or ended far above that of a constant answer.
 
-    A rate at which the loss leaves the neighbourhood of a constant answer for good is above the
+    A rate at which the loss leaves the neighborhood of a constant answer for good is above the
     stable range (Goodfellow, Bengio, Courville 2016, section 8.3.1 and figure 11.1).
     """
     rate = facts.settings["learning_rate"]
@@ -63,7 +63,7 @@ def _slower(facts: Facts, factor: float) -> dict[str, float]:
 
 
 def _changed(facts: Facts, name: str, factor: float, further: Callable[..., float]) -> float:
-    """Returns a rate changed by a factor, or the recipe's own where that lies further that way."""
+    """Return a rate changed by a factor, or the recipe's own where that lies further that way."""
     rate = facts.settings[name] * factor
     # Where the output layer is all that trains, its rate is that of the head phase.
     alone = facts.settings.get("trainable_blocks") == 0
@@ -72,7 +72,7 @@ def _changed(facts: Facts, name: str, factor: float, further: Callable[..., floa
 
 
 def _wild(facts: Facts, rows: list[dict[str, Any]]) -> str:
-    """Returns how the curves of a phase show a rate that is too high, or nothing.
+    """Return how the curves of a phase show a rate that is too high, or nothing.
 
     The training loss alone does not: dropout lifts it, and a random output layer begins above
     the loss of a constant answer.
@@ -106,11 +106,11 @@ def _wild(facts: Facts, rows: list[dict[str, Any]]) -> str:
 
 
 def learning_rate_too_high(facts: Facts) -> Finding | None:
-    """The loss blows up in the first epoch, jumps between epochs, or what was learnt is lost."""
+    """The loss blows up in the first epoch, jumps between epochs, or what was learned is lost."""
     loss = facts.curve("loss")
     evidence = _wild(facts, facts.main) or _wild(facts, facts.head)
     if not evidence and facts.head and len(loss):
-        # Unfreezing must not undo what the head had learnt.
+        # Unfreezing must not undo what the head had learned.
         before, after = facts.head[-1]["val_loss"], facts.curve("val_loss").min()
         if after > 1.2 * before and after - before > 0.1 * facts.chance:
             evidence = (

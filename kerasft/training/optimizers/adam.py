@@ -100,7 +100,7 @@ class FusedAdam(ByDepth, keras.optimizers.Adam):
 
 
 def _each_row_once(gradient: Any) -> Any:
-    """Returns a gradient of rows with the parts of each row summed; any other as it is."""
+    """Return a gradient of rows with the parts of each row summed; any other as it is."""
     import tensorflow as tf
 
     if not isinstance(gradient, tf.IndexedSlices):
@@ -113,7 +113,7 @@ def _each_row_once(gradient: Any) -> Any:
 
 
 def _clipped(gradients: list[Any], limit: float) -> list[Any]:
-    """Returns gradients whose global norm is at most the limit, NaN where it is not finite."""
+    """Return gradients whose global norm is at most the limit, NaN where it is not finite."""
     import tensorflow as tf
 
     values = [g.values if isinstance(g, tf.IndexedSlices) else g for g in gradients]

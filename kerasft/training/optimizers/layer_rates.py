@@ -16,13 +16,13 @@ class ByDepth:
     """
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Updates a variable with its share of the rate."""
+        """Update a variable with its share of the rate."""
         own = self._trainable_variables[self._get_variable_index(variable)]  # type: ignore[attr-defined]
         rate = keras.ops.cast(learning_rate, "float32") * rate_scale(own)
         super().update_step(gradient, variable, rate)  # type: ignore[misc]
 
     def _use_weight_decay(self, variable: Any) -> bool:
-        """Leaves out every vector: decaying scales and shifts pulls towards nothing useful.
+        """Leave out every vector: decaying scales and shifts pulls towards nothing useful.
 
         By their shape, as families call the scales of their norms what they like.
         """
@@ -30,7 +30,7 @@ class ByDepth:
 
 
 def rate_scale(variable: Any) -> float:
-    """Returns the share of the learning rate that a variable has."""
+    """Return the share of the learning rate that a variable has."""
     return float(getattr(variable, "rate_scale", 1.0))
 
 

@@ -35,13 +35,13 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
         self.fall_steps = MutableScalar(fall_steps)
 
     def set(self, peak: float, warmup_steps: int, fall_steps: int) -> None:
-        """Changes the numbers."""
+        """Change the numbers."""
         self.peak.set(peak)
         self.warmup_steps.set(warmup_steps)
         self.fall_steps.set(fall_steps)
 
     def __call__(self, step: Any) -> Any:
-        """Returns the rate of a step."""
+        """Return the rate of a step."""
         step = ops.cast(step, "float32")
         warmup = self.warmup_steps.read()
         rising = (step + 1) / ops.maximum(warmup, 1.0)
@@ -49,7 +49,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
         return self.peak.read() * ops.where(step < warmup, rising, _fall(self.kind, done))
 
     def get_config(self) -> dict[str, Any]:
-        """Returns what rebuilds the schedule."""
+        """Return what rebuilds the schedule."""
         return {
             "kind": self.kind,
             "peak": float(self.peak),
@@ -59,7 +59,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def _fall(kind: str, done: Any) -> Any:
-    """Returns the share of the peak that is left when the share `done` of the fall is over."""
+    """Return the share of the peak that is left when the share `done` of the fall is over."""
     if kind == "cosine":
         return (1 + ops.cos(math.pi * done)) / 2
     if kind == "linear":
@@ -72,7 +72,7 @@ def _fall(kind: str, done: Any) -> Any:
 
 
 def make_schedule(kind: str, peak: float, total_steps: int, warmup_fraction: float) -> Any:
-    """Returns a learning-rate schedule over a phase.
+    """Return a learning-rate schedule over a phase.
 
     Args:
         kind: As `Schedule` has them; `plateau` stays, as a callback will lower it (see
@@ -91,7 +91,7 @@ def make_schedule(kind: str, peak: float, total_steps: int, warmup_fraction: flo
 
 
 def make_optimizer(config: Config, learning_rate: Any) -> Any:
-    """Returns a new optimizer for one phase.
+    """Return a new optimizer for one phase.
 
     Args:
         config: Its optimizer, momentum, weight_decay and gradient_clip are used. The decay leaves
