@@ -98,8 +98,8 @@ def test_tensorflow_starts_without_chatter_and_stdout_is_one_document(tmp_path):
 def test_a_user_who_set_the_log_level_is_left_alone(tmp_path):
     program = (
         "import os\n"
-        "from kerasft.tensorflow_log import quiet_start\n"
-        "with quiet_start():\n"
+        "from kerasft.tensorflow_log import quiet_tensorflow\n"
+        "with quiet_tensorflow():\n"
         "    os.write(2, b'I0000 00:00:17.27 5 a.cc:1] seen\\n')\n"
         "print(os.environ['TF_CPP_MIN_LOG_LEVEL'])\n"
     )
@@ -114,8 +114,8 @@ def test_a_user_who_set_the_log_level_is_left_alone(tmp_path):
 def test_an_error_while_starting_is_not_swallowed():
     program = (
         "import os\n"
-        "from kerasft.tensorflow_log import quiet_start\n"
-        "with quiet_start():\n"
+        "from kerasft.tensorflow_log import quiet_tensorflow\n"
+        "with quiet_tensorflow():\n"
         "    os.write(2, b'I0000 00:00:17.27 5 a.cc:1] noise\\nlibcuda is broken\\n')\n"
         "    raise ImportError('no keras')\n"
     )
