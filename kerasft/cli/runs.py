@@ -164,7 +164,7 @@ def compare_command(runs: tuple[str, ...], split: str, plot: str | None, runs_di
 @click.option("-y", "--yes", is_flag=True, help="Do not ask")
 @with_runs_dir
 def delete_command(runs: tuple[str, ...], yes: bool, runs_dir: str) -> None:
-    """Delete runs, all their files with them; asks first.
+    """Delete runs, all their files with them; asks first. A link to a run is deleted alone.
 
     A RUN must be named in full (RECIPE/NAME, or its folder): `latest` and a recipe's name are
     not taken.
@@ -178,11 +178,12 @@ def delete_command(runs: tuple[str, ...], yes: bool, runs_dir: str) -> None:
             raise SettingError(f"{text} means {path} today: name that run in full to delete it.")
         paths.append(path)
     for path in paths:
-        click.echo(str(path), err=True)
+        linked = f" (a link: {path.resolve()} stays)" if path.is_symlink() else ""
+        click.echo(f"{path}{linked}", err=True)
     if not yes:
         click.confirm(f"Delete {len(paths)} run{'s' * (len(paths) != 1)}?", abort=True, err=True)
-    for path in paths:
-        delete_run(load_run(path))
+    for run in [load_run(path) for path in paths]:  # before one is gone that a link leads to
+        delete_run(run)
 
 
 def _describe(run: Any) -> dict[str, Any]:

@@ -173,13 +173,16 @@ def _created(run: Run) -> str:
 
 
 def delete_run(run: Run) -> None:
-    """Delete a run with all its files.
+    """Delete a run with all its files; of a link to a run, the link alone.
 
     The record goes first: a deletion that was cut short leaves a folder that is no run any more.
 
     Args:
         run: As `load_run` gives it.
     """
+    if run.path.is_symlink():
+        run.path.unlink()
+        return
     (run.path / "manifest.json").unlink()
     shutil.rmtree(run.path)
 

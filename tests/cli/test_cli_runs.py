@@ -104,3 +104,21 @@ def test_no_runs_is_no_error(kerasft_line):
     assert (result.exit_code, result.stdout) == (0, "")
     assert "There is no run in runs yet." in result.stderr
     assert json.loads(kerasft_line("runs", "--json").stdout) == []
+
+
+def test_deleting_a_linked_run_deletes_the_link_alone(make_run, kerasft_line):
+    real = make_run("real")
+    before = {path: path.read_bytes() for path in real.path.iterdir()}
+    link = Path("runs/mail/linked")
+    link.symlink_to(real.path.absolute(), target_is_directory=True)
+    result = kerasft_line("runs", "delete", "mail/linked", "--yes")
+    assert result.exit_code == 0, result.stderr
+    assert f"{link} (a link: {real.path.absolute()} stays)" in result.stderr
+    assert not link.is_symlink()
+    assert {path: path.read_bytes() for path in real.path.iterdir()} == before
+    link.symlink_to("real", target_is_directory=True)  # relative, named as a folder
+    assert kerasft_line("runs", "delete", f"{link}/", "--yes").exit_code == 0
+    assert not link.is_symlink() and (real.path / "manifest.json").is_file()
+    link.symlink_to("real", target_is_directory=True)
+    assert kerasft_line("runs", "delete", "mail/real", "mail/linked", "--yes").exit_code == 0
+    assert not link.is_symlink() and not real.path.exists()
