@@ -3,13 +3,15 @@
 Keras' BackupAndRestore begins the epoch anew with other seeds and forgets early stopping; here
 are the weights, the optimizer, every seed generator, the best epoch so far with its weights, and
 the history. One file, replaced atomically: a process killed at any moment leaves the old or
-the new one.
+the new one. The file holds its own checksum, so that state and checksum cannot get out of step.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,9 @@ from kerasft.errors import DamagedFileError
 from kerasft.models.blocks import flatten_layers
 from kerasft.runs import write_tensors
 from kerasft.training.callbacks import BestWeights
+
+_CHECKSUM = "sha256"  # its entry in the metadata; states of kerasft 0.1.0 have none
+_ENTRIES = ({"state"}, {"state", _CHECKSUM})
 
 
 def seed_states(model: keras.Model) -> list[Any]:
@@ -142,7 +147,18 @@ def save_state(
         },
         "plateau": plateau,
     }
-    write_tensors(path, arrays, {"state": json.dumps(facts)})
+    metadata = {"state": json.dumps(facts)}
+    write_tensors(path, arrays, {**metadata, _CHECKSUM: _checksum(arrays, metadata)})
+
+
+def _checksum(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> str:
+    """Return the SHA-256 of names, types, shapes and bytes of arrays, and of other metadata."""
+    digest = hashlib.sha256(json.dumps(dict(metadata), sort_keys=True).encode())
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(json.dumps([name, str(array.dtype), array.shape]).encode())
+        digest.update(array.reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
 
 
 def load_state(path: Path) -> TrainingState | None:
@@ -155,13 +171,18 @@ def load_state(path: Path) -> TrainingState | None:
         return None
     try:
         with safe_open(path, framework="numpy") as file:
-            facts = json.loads(file.metadata()["state"])
+            metadata = dict(file.metadata())
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if set(metadata) not in _ENTRIES:  # a damaged name must not hide the checksum
+            raise ValueError("unknown metadata")
+        if metadata.pop(_CHECKSUM, None) not in (None, _checksum(arrays, metadata)):
+            raise ValueError("checksum mismatch")
+        facts = json.loads(metadata["state"])
+        return TrainingState(arrays=arrays, best_weights=facts.pop("keeper"), **facts)
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise DamagedFileError(
-            f"{path} is damaged: {error}. Delete it, and the training begins anew."
+            f"{path} is damaged: {error}. Delete it to train from the first epoch."
         ) from error
-    return TrainingState(arrays=arrays, best_weights=facts.pop("keeper"), **facts)
 
 
 class SaveState(keras.callbacks.Callback):

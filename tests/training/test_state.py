@@ -3,16 +3,18 @@
 import keras
 import numpy as np
 import pytest
+from safetensors import safe_open
 
 from kerasft.errors import DamagedFileError
 from kerasft.models import choose_monitor
 from kerasft.models.freezing import changing_weights
 from kerasft.recipes import minilm_tickets, resnet_digits
+from kerasft.runs import write_tensors
 from kerasft.training.callbacks import BestWeights
 from kerasft.training.compiled_models import CompiledModels
 from kerasft.training.loop import train
 from kerasft.training.run_record import Recorder
-from kerasft.training.state import load_state
+from kerasft.training.state import load_state, save_state
 
 
 class KilledError(Exception):
@@ -129,3 +131,76 @@ def test_a_damaged_state_is_told(tmp_path):
     path.write_bytes(b"no state")
     with pytest.raises(DamagedFileError, match=r"state\.safetensors is damaged"):
         load_state(path)
+
+
+@pytest.fixture
+def small_state(tmp_path):
+    """The state of a real, tiny training, and its file."""
+    layer = keras.layers.Dense(2)
+    layer.build((None, 3))
+    keeper = BestWeights(layer.trainable_weights, "val_loss", "min", patience=3)
+    keeper.best, keeper.best_epoch = (-0.5, -0.5), 0
+    keeper.best_values = [value.numpy() + 1 for value in layer.trainable_weights]
+    optimizer = keras.optimizers.Adam(1e-3)
+    optimizer.build(layer.trainable_weights)
+    seeds = [keras.random.SeedGenerator(7).state]
+    path = tmp_path / "state.safetensors"
+    history = [{"epoch": 1, "loss": 0.75, "seconds": 0.1}, {"epoch": 2, "loss": 0.5}]
+    save_state(
+        path, phase=0, epoch=2, optimizer=optimizer, seeds=seeds, keeper=keeper,
+        history=history, plateau={"rate": 0.001},
+    )  # fmt: skip
+    return path
+
+
+def equal(one, other):
+    facts = [{**vars(state), "arrays": None} for state in (one, other)]
+    return (
+        facts[0] == facts[1]
+        and set(one.arrays) == set(other.arrays)
+        and all(
+            value.dtype == other.arrays[name].dtype and np.array_equal(value, other.arrays[name])
+            for name, value in one.arrays.items()
+        )
+    )
+
+
+def test_every_flipped_bit_of_a_state_is_refused(small_state):
+    """In lengths, names, shapes, facts, the checksum and the values: all of the file."""
+    content, whole = small_state.read_bytes(), load_state(small_state)
+    refused = 0
+    for place in range(len(content)):
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << place % 8
+        small_state.write_bytes(damaged)
+        try:
+            assert equal(load_state(small_state), whole), f"byte {place} trains on differently"
+        except DamagedFileError as error:
+            refused += 1
+            assert "state.safetensors is damaged" in str(error)
+    assert refused > 0.99 * len(content)
+    small_state.write_bytes(content)
+    assert equal(load_state(small_state), whole)
+
+
+@pytest.mark.parametrize("change", [lambda b: b[:-1], lambda b: b + b"\0", lambda b: b[:40]])
+def test_a_state_of_another_length_is_refused(small_state, change):
+    small_state.write_bytes(change(small_state.read_bytes()))
+    with pytest.raises(DamagedFileError, match=r"state\.safetensors is damaged"):
+        load_state(small_state)
+
+
+def test_a_state_without_a_checksum_still_loads(small_state):
+    """As kerasft 0.1.0 wrote it; a misspelled checksum is none of these."""
+    whole = load_state(small_state)
+    with safe_open(small_state, framework="numpy") as file:
+        metadata = file.metadata()
+    write_tensors(small_state, whole.arrays, {"state": metadata["state"]})
+    assert equal(load_state(small_state), whole)
+    write_tensors(small_state, whole.arrays, {**metadata, "sha256": "0" * 64})
+    with pytest.raises(DamagedFileError, match="checksum mismatch"):
+        load_state(small_state)
+    renamed = {"state": metadata["state"], "sha257": metadata["sha256"]}
+    write_tensors(small_state, whole.arrays, renamed)
+    with pytest.raises(DamagedFileError, match="unknown metadata"):
+        load_state(small_state)

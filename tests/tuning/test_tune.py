@@ -223,7 +223,7 @@ def test_a_full_disk_and_a_damaged_state_lose_nothing(tune, monkeypatch, file_si
     state = trial_folder(folder, 1) / "state-0.safetensors"
     good = state.read_bytes()
     state.write_bytes(good[:-40])
-    with pytest.raises(DamagedFileError, match=r"state-0\.safetensors is damaged.*begins anew"):
+    with pytest.raises(DamagedFileError, match=r"state-0\.safetensors is damaged.*from the first"):
         tune(name="full", max_trials=2, resume=True)
     state.write_bytes(good)
     assert told(tune(name="full", max_trials=2, resume=True)) == whole
