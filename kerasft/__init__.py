@@ -25,7 +25,7 @@ from typing import Any
 
 from kerasft.tensorflow_log import quiet_tensorflow
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 # TensorFlow leaves oneDNN off on AMD processors, where steps gain from it too; it reads the
 # variable once, at its import. A user who has set it is left alone.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import importlib
 import importlib.metadata
 import platform
 from pathlib import Path
@@ -17,13 +18,15 @@ from kerasft.paths import expanded
 from kerasft.presets.resolve import resolve, whole_path
 from kerasft.runs import sha256
 
-_PACKAGES = ("kerasft", "keras", "tensorflow", "keras-hub", "numpy", "tensorflow-datasets")
+_PACKAGES = ("keras", "tensorflow", "keras-hub", "numpy", "tensorflow-datasets")
 
 
 def versions() -> dict[str, str]:
     """Return the versions of Python, the platform and the packages that decide results."""
     found = {"python": platform.python_version(), "platform": platform.platform()}
     found["backend"] = keras.backend.backend()
+    # Not from the metadata, which an editable install keeps from the day it was installed.
+    found["kerasft"] = importlib.import_module("kerasft").__version__
     for package in _PACKAGES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[package] = importlib.metadata.version(package)

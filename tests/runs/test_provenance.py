@@ -7,7 +7,7 @@ import pytest
 import kerasft
 from kerasft.errors import ResumeError
 from kerasft.recipes import resnet_digits
-from kerasft.runs.provenance import anchored
+from kerasft.runs.provenance import anchored, versions
 from kerasft.testing import tiny_preset
 
 
@@ -24,6 +24,10 @@ def test_paths_are_whole_and_names_stay(tmp_path, monkeypatch):
     assert anchored(known) == known
     missing = kerasft.ImageConfig(dataset="nowhere", preset="package:kerasft/assets/resnet_glyphs")
     assert anchored(missing) == missing
+
+
+def test_the_version_of_the_running_code_is_recorded():
+    assert versions()["kerasft"] == kerasft.__version__
 
 
 def test_a_run_is_used_from_another_folder(tmp_path, photos, monkeypatch):
