@@ -14,10 +14,11 @@ from types import ModuleType
 from typing import Any
 
 from kerasft.config import Config
-from kerasft.errors import KerasftError, SettingError, did_you_mean
+from kerasft.errors import KerasftError, ResumeError, SettingError, did_you_mean
 from kerasft.paths import expanded
 
 _PACKAGE = "kerasft.recipes"
+_EXECUTED = "__kerasft_sha256__"  # in a module: the hash of what was executed
 
 
 @dataclass(frozen=True)
@@ -77,19 +78,21 @@ def find_recipe(name_or_path: str | Path) -> Recipe:
     )
 
 
-def load_recipe(name_or_path: str | Path) -> ModuleType:
-    """Import a recipe and checks that it has what a recipe needs.
+def load_recipe(name_or_path: str | Path, *, sha256: str | None = None) -> ModuleType:
+    """Import a recipe and check that it has what a recipe needs.
 
     A file outside of the package is run anew by each call, so that what an editor changed counts.
 
     Args:
         name_or_path: Name of a recipe of the package, or path of a `.py` file.
+        sha256: Hash that the file must have, checked before any of it runs; any by default.
 
     Returns:
         Its module: `Config`, `load_data`, `build_model`, and perhaps `search_space`.
 
     Raises:
         SettingError: There is no such recipe, it cannot be imported, or a part is missing.
+        ResumeError: The file has another hash.
 
     Example:
         >>> recipe = load_recipe("resnet_digits")
@@ -97,8 +100,14 @@ def load_recipe(name_or_path: str | Path) -> ModuleType:
         3
     """
     recipe = find_recipe(name_or_path)
+    content = recipe.path.read_bytes()
+    if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+        raise ResumeError(
+            f"{recipe.path} has changed: its SHA-256 is not the recorded {sha256:.12}. Put the "
+            "recorded file back, or fit again."
+        )
     try:
-        module = _import(recipe)
+        module = _import(recipe, content)
     except KerasftError:
         raise
     except SyntaxError as error:
@@ -178,34 +187,42 @@ def _read_recipe(path: Path) -> Recipe:
     return Recipe(path.stem, path, summary, docstring)
 
 
-def _import(recipe: Recipe) -> ModuleType:
+def executed_sha256(module: ModuleType) -> str | None:
+    """Return the hash of the source that a recipe's module was made of, where it is known."""
+    known = vars(module).get(_EXECUTED)
+    return None if known is None else str(known)
+
+
+def _import(recipe: Recipe, content: bytes) -> ModuleType:
     # One file is one module, whether it was named or given as a path.
     if recipe.path.resolve().parent == recipes_folder().resolve():
         _map_package()
         return importlib.import_module(f"{_PACKAGE}.{recipe.name}")
     path = recipe.path.resolve()
     digest = hashlib.sha256(str(path).encode()).hexdigest()[:8]
-    return _run_file(f"kerasft_recipe_{digest}.{recipe.name}", path)
+    return _run_file(f"kerasft_recipe_{digest}.{recipe.name}", path, content)
 
 
 def _map_package() -> None:
     """Make `kerasft.recipes` importable in a checkout that is not installed."""
     if importlib.util.find_spec(_PACKAGE) is None:
-        module = _run_file(_PACKAGE, recipes_folder() / "__init__.py")
+        path = recipes_folder() / "__init__.py"
+        module = _run_file(_PACKAGE, path, path.read_bytes())
         setattr(sys.modules["kerasft"], "recipes", module)  # noqa: B010 (mypy knows no such name)
 
 
-def _run_file(name: str, path: Path) -> ModuleType:
+def _run_file(name: str, path: Path, content: bytes) -> ModuleType:
     package = [str(path.parent)] if path.name == "__init__.py" else None
     spec = importlib.util.spec_from_file_location(name, path, submodule_search_locations=package)
     if spec is None:
         raise SettingError(f"The recipe {path} cannot be imported.")
     module = importlib.util.module_from_spec(spec)
+    vars(module)[_EXECUTED] = hashlib.sha256(content).hexdigest()
     before = sys.modules.get(name)
     sys.modules[name] = module  # data classes look their module up there
     try:
         # Without a bytecode cache: it misses a change within a second and leaves files.
-        exec(compile(path.read_bytes(), str(path), "exec"), vars(module))
+        exec(compile(content, str(path), "exec"), vars(module))
     except BaseException:
         if before is None:
             del sys.modules[name]

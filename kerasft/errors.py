@@ -29,7 +29,7 @@ class DataError(KerasftError, ValueError):
 
 
 class ResumeError(KerasftError):
-    """A run that cannot be continued with these settings or this preset (exit code 4)."""
+    """A run whose recipe, settings, preset or data are not what they were (exit code 4)."""
 
     exit_code = 4
 

@@ -10,14 +10,13 @@ from typing import Any
 
 import keras
 
-from kerasft.catalog import load_recipe
 from kerasft.config import Config, TextConfig, from_dict
 from kerasft.data import Data, Labels
 from kerasft.errors import ResumeError, SettingError, did_you_mean
 from kerasft.models.freezing import changing_weights
 from kerasft.models.precision import precision
 from kerasft.runs import Run, load_run, restore_weights
-from kerasft.runs.provenance import describe_weights
+from kerasft.runs.provenance import describe_weights, recorded_recipe
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,11 +53,7 @@ def load_model(run: Run | str | Path) -> Loaded:
         >>> loaded.model.predict(images)
     """
     run = run if isinstance(run, Run) else load_run(run)
-    source = run.manifest["recipe"]["source"]
-    try:
-        recipe = load_recipe(source)
-    except SettingError as error:
-        raise ResumeError(f"The recipe of {run.path} cannot be loaded: {error}") from error
+    recipe = recorded_recipe(run)
     config = _settings(recipe, run)
     stored = run.manifest["weights"]
     try:

@@ -7,16 +7,19 @@ import dataclasses
 import importlib
 import importlib.metadata
 import platform
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import keras
 
+from kerasft.catalog import executed_sha256, load_recipe
 from kerasft.config import Config, changed_settings
+from kerasft.errors import ResumeError, SettingError
 from kerasft.paths import expanded
-from kerasft.presets.resolve import resolve, whole_path
-from kerasft.runs import sha256
+from kerasft.presets import resolve, whole_path
+from kerasft.runs import Run, sha256
 
 _PACKAGES = ("keras", "tensorflow", "keras-hub", "numpy", "tensorflow-datasets")
 
@@ -47,8 +50,54 @@ def describe_recipe(module: ModuleType) -> dict[str, Any]:
     return {
         "name": Path(path).stem,
         "source": str(Path(path).resolve()),
-        "sha256": sha256(Path(path)),
+        "sha256": executed_sha256(module) or sha256(Path(path)),
     }
+
+
+def recorded_recipe(run: Run) -> ModuleType:
+    """Import the recipe of a run, after checking its file against the recorded hash.
+
+    A record may come from elsewhere: without the check its source could be any file. A recipe of
+    the package may differ where another version of kerasft made the run.
+
+    Raises:
+        ResumeError: The recipe is gone, has changed, or has no hash in the record.
+    """
+    manifest = run.manifest
+    source, digest = str(manifest["recipe"].get("source") or ""), manifest["recipe"].get("sha256")
+    upgraded = _is_upgraded(source, manifest.get("versions", {}))
+    if not source or not (digest or upgraded):
+        raise ResumeError(
+            f"{run.path} does not record the file and the hash of its recipe. Fit again with a "
+            "recipe file."
+        )
+    try:
+        return load_recipe(source, sha256=None if upgraded else digest)
+    except (SettingError, ResumeError) as error:
+        raise ResumeError(f"The recipe of {run.path} cannot be loaded: {error}") from error
+
+
+def _is_upgraded(source: str, then: Mapping[str, Any]) -> bool:
+    """Return whether a recipe of this package was recorded by another version of it."""
+    packaged = Path(source).name == source and not source.endswith(".py")
+    return packaged and then.get("kerasft") != versions()["kerasft"]
+
+
+def recipe_changed(
+    recorded: Mapping[str, Any], then: Mapping[str, Any], present: Mapping[str, Any]
+) -> bool:
+    """Return whether a recipe is another one than a record names.
+
+    A recipe of the package may change with the version of the package.
+
+    Args:
+        recorded: The record's recipe, as `describe_recipe` returned it.
+        then: The record's versions, as `versions` returned them.
+        present: As `describe_recipe` returns it now.
+    """
+    if _is_upgraded(str(recorded.get("source") or ""), then):
+        return recorded["source"] != present["source"]
+    return recorded["sha256"] != present["sha256"]
 
 
 def anchored(config: Config) -> Config:

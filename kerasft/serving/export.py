@@ -11,13 +11,13 @@ from typing import Any
 
 import keras
 
-from kerasft.catalog import load_recipe
 from kerasft.config import ImageConfig, TextConfig
 from kerasft.data import Labels
 from kerasft.errors import SettingError
 from kerasft.evaluation.load import Loaded, load_model
 from kerasft.models import merge_adapters
 from kerasft.runs import Run, load_run, write_json
+from kerasft.runs.provenance import recorded_recipe
 from kerasft.serving.preset import write_preset
 
 FORMATS = ("saved_model", "preset")
@@ -85,7 +85,7 @@ def export(
 
 def _default_name(run: Run) -> str:
     """The recipe's name belongs to its own dataset."""
-    recipe, dataset = load_recipe(run.manifest["recipe"]["source"]), run.config["dataset"]
+    recipe, dataset = recorded_recipe(run), run.config["dataset"]
     own = next(f.default for f in dataclasses.fields(recipe.Config) if f.name == "dataset")
     words = re.sub(r"[^A-Za-z0-9]+", "_", Path(dataset).stem).strip("_")
     return run.recipe if dataset == own or not words else f"{run.recipe}_{words}"

@@ -11,7 +11,7 @@ from kerasft.config import Config, ConfigType, changed_settings, from_dict, to_d
 from kerasft.data import Data
 from kerasft.errors import ResumeError, SettingError
 from kerasft.runs import Run, file_lock, list_runs
-from kerasft.runs.provenance import anchored, describe_weights
+from kerasft.runs.provenance import anchored, describe_weights, recipe_changed
 
 STATE = "state.safetensors"
 EVERY = 60.0  # seconds from one state to the next: a short fit writes none
@@ -95,7 +95,7 @@ def check_unchanged(run: Run, recipe: dict[str, Any], config: Config, data: Data
     """
     known = run.manifest
     pairs = {
-        "recipe": (known["recipe"]["sha256"], recipe["sha256"]),
+        "recipe": (recipe_changed(known["recipe"], known["versions"], recipe), False),
         "preset": (known["weights"]["fingerprint"], describe_weights(config)["fingerprint"]),
         "data": (known["data"]["fingerprint"], data.fingerprint),
     }

@@ -15,7 +15,7 @@ from kerasft.config import Config, changed_settings, from_dict, to_dict
 from kerasft.errors import ResumeError, SettingError
 from kerasft.models import choose_monitor
 from kerasft.models.precision import precision
-from kerasft.runs.provenance import describe_weights, versions
+from kerasft.runs.provenance import describe_weights, recipe_changed, versions
 from kerasft.tuning.journal import JOURNAL, differences
 from kerasft.tuning.oracles import TUNERS, hyperband_plan
 from kerasft.tuning.results import load_search
@@ -215,6 +215,8 @@ def compare(folder: Path, old: Mapping[str, Any], header: Mapping[str, Any]) -> 
     """
     before = {key: value for key, value in old.items() if key not in _FREE}
     now = {key: value for key, value in header.items() if key not in _FREE}
+    if not recipe_changed(old["recipe"], old["versions"], header["recipe"]):
+        before["recipe"] = now["recipe"]
     found = differences(before, now)
     if found:
         raise ResumeError(

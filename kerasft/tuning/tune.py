@@ -132,8 +132,7 @@ def tune(
             display=display,
         )  # fmt: skip
         searcher.replay(before[1:])
-        source = described["source"] or described["name"]
-        _run(searcher, Workers(source, plan.trial_models, plan.config.seed, workers), display)
+        _run(searcher, Workers(described, plan.trial_models, plan.config.seed, workers), display)
     return _finish(load_search(folder))
 
 

@@ -9,10 +9,12 @@ import multiprocessing
 import os
 import signal
 import threading
+from collections.abc import Mapping
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from kerasft.errors import KerasftError
 from kerasft.tensorflow_log import quiet_tensorflow
 
 _trial_models: Any = None
@@ -22,13 +24,13 @@ class Workers:
     """Runs trials with one thread here, or with `count` processes.
 
     Args:
-        recipe: What `load_recipe` takes, for processes.
+        recipe: As `describe_recipe` gives it, for processes.
         trial_models: Of this process, for the thread.
         seed: Of the splits.
         count: Trials at the same time.
     """
 
-    def __init__(self, recipe: str, trial_models: Any, seed: int, count: int) -> None:
+    def __init__(self, recipe: Mapping[str, Any], trial_models: Any, seed: int, count: int) -> None:
         self.count, self._trial_models = count, trial_models
         self._cancelled = threading.Event()
         self._executor: Executor
@@ -40,7 +42,7 @@ class Workers:
         for place in range(count):
             places.put(place)
         self._executor = ProcessPoolExecutor(
-            count, context, _start_worker, (recipe, seed, places, count)
+            count, context, _start_worker, (dict(recipe), seed, places, count)
         )
 
     def submit(self, task: Any) -> Future[dict[str, Any]]:
@@ -60,7 +62,7 @@ class Workers:
         self._executor.shutdown(wait=True, cancel_futures=True)
 
 
-def _start_worker(recipe: str, seed: int, places: Any, count: int) -> None:
+def _start_worker(recipe: dict[str, Any], seed: int, places: Any, count: int) -> None:
     """Prepare a worker process before it imports TensorFlow."""
     global _trial_models
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the search decides what is stopped
@@ -77,7 +79,11 @@ def _start_worker(recipe: str, seed: int, places: Any, count: int) -> None:
         from kerasft.catalog import load_recipe
         from kerasft.tuning.trial_models import TrialModels
 
-    _trial_models = TrialModels(load_recipe(recipe), seed)
+    source = recipe["source"] or recipe["name"]
+    try:
+        _trial_models = TrialModels(load_recipe(source, sha256=recipe["sha256"]), seed)
+    except KerasftError as error:  # raised here, it would break the pool and hide its reason
+        _trial_models = error
 
 
 def _count_gpus() -> int:
@@ -88,4 +94,6 @@ def _count_gpus() -> int:
 def _run_in_worker(task: Any) -> dict[str, Any]:
     from kerasft.tuning.trial import run_trial
 
+    if isinstance(_trial_models, KerasftError):
+        raise _trial_models
     return run_trial(_trial_models, task)

@@ -1,5 +1,6 @@
 """Recipes are found by name and path, read without running them, and checked."""
 
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import pytest
 
 import kerasft
 from kerasft import catalog
-from kerasft.errors import SettingError
+from kerasft.errors import ResumeError, SettingError
 
 HEADING = '''"""Sort the mail.
 
@@ -85,6 +86,16 @@ def test_a_changed_file_is_loaded_anew(tmp_path):
     assert catalog.load_recipe(path).Config().dataset == "mail.csv"
     write(tmp_path, (HEADING + CONFIG + FUNCTIONS).replace("mail.csv", "post.csv"))
     assert catalog.load_recipe(path).Config().dataset == "post.csv"
+
+
+def test_a_file_with_another_hash_is_not_run(tmp_path):
+    path = write(tmp_path, HEADING + CONFIG + FUNCTIONS)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    module = catalog.load_recipe(path, sha256=digest)
+    assert catalog.executed_sha256(module) == digest
+    write(tmp_path, "raise RuntimeError('run')")
+    with pytest.raises(ResumeError, match=r"mail\.py has changed"):
+        catalog.load_recipe(path, sha256=digest)
 
 
 def test_recipes_work_in_a_checkout_that_is_not_installed(tmp_path):

@@ -138,16 +138,16 @@ def small_state(tmp_path):
     """The state of a real, tiny training, and its file."""
     layer = keras.layers.Dense(2)
     layer.build((None, 3))
-    keeper = BestWeights(layer.trainable_weights, "val_loss", "min", patience=3)
-    keeper.best, keeper.best_epoch = (-0.5, -0.5), 0
-    keeper.best_values = [value.numpy() + 1 for value in layer.trainable_weights]
+    best_weights = BestWeights(layer.trainable_weights, "val_loss", "min", patience=3)
+    best_weights.best, best_weights.best_epoch = (-0.5, -0.5), 0
+    best_weights.best_values = [value.numpy() + 1 for value in layer.trainable_weights]
     optimizer = keras.optimizers.Adam(1e-3)
     optimizer.build(layer.trainable_weights)
     seeds = [keras.random.SeedGenerator(7).state]
     path = tmp_path / "state.safetensors"
     history = [{"epoch": 1, "loss": 0.75, "seconds": 0.1}, {"epoch": 2, "loss": 0.5}]
     save_state(
-        path, phase=0, epoch=2, optimizer=optimizer, seeds=seeds, keeper=keeper,
+        path, phase=0, epoch=2, optimizer=optimizer, seeds=seeds, best_weights=best_weights,
         history=history, plateau={"rate": 0.001},
     )  # fmt: skip
     return path
