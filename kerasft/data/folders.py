@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,89 +9,70 @@ from pathlib import Path
 from kerasft.config import Config, ImageConfig
 from kerasft.data.examples import Examples
 from kerasft.data.images import image_extensions
+from kerasft.data.links import Links, counts
 from kerasft.data.split_names import is_split_name, match_splits, named_splits
 from kerasft.errors import DataError, SettingError
 
-_NOT_DATA = ("__MACOSX",)
 
-
-def visible_folders(folder: Path) -> list[Path]:
-    """Return the subfolders that may hold data, sorted by name."""
-    return sorted(p for p in folder.iterdir() if _counts(p.name) and p.is_dir())
-
-
-def _counts(name: str) -> bool:
-    return not name.startswith(".") and name not in _NOT_DATA
-
-
-def scan_images(folder: Path, others: Counter[str] | None = None) -> list[Path]:
-    """Return all images below a folder, sorted by path.
-
-    Hidden files and folders and dangling links are left out; links to folders are followed, each
-    folder once.
+def scan_images(folder: Path, links: Links, others: Counter[str] | None = None) -> list[Path]:
+    """Return all images below a folder, each file once, sorted by path.
 
     Args:
-        folder: Where to look.
+        folder: Where to look; hidden files and folders are left out.
+        links: Which links are followed.
         others: Counts the endings of files that are no images.
     """
-    paths = _iterate_images(folder, Counter() if others is None else others)
+    paths = _iterate_images(folder, links, Counter() if others is None else others)
     return sorted(paths, key=lambda path: path.relative_to(folder).as_posix())
 
 
-def holds_images(folder: Path) -> bool:
+def holds_images(folder: Path, links: Links) -> bool:
     """Return whether there is any image below a folder."""
-    return next(_iterate_images(folder, Counter()), None) is not None
+    return next(_iterate_images(folder, links, Counter()), None) is not None
 
 
-def _iterate_images(folder: Path, others: Counter[str]) -> Iterator[Path]:
-    seen: set[tuple[int, int]] = set()
-    for parent, folders, files in os.walk(folder, followlinks=True):
-        status = Path(parent).stat()
-        if (status.st_dev, status.st_ino) in seen:
-            folders.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        folders[:] = sorted(name for name in folders if _counts(name))
-        for name in files:
-            path = Path(parent, name)
-            if not _counts(name) or not path.is_file():
-                continue
-            if path.suffix.lower() in image_extensions():
-                yield path
-            else:
-                others[path.suffix.lower() or path.name] += 1
+def _iterate_images(folder: Path, links: Links, others: Counter[str]) -> Iterator[Path]:
+    for path in links.files(folder):
+        if path.suffix.lower() in image_extensions():
+            yield path
+        else:
+            others[path.suffix.lower() or path.name] += 1
 
 
-def split_folders(config: Config, root: Path) -> dict[str, Path]:
+def split_folders(config: Config, folders: list[Path], links: Links) -> dict[str, Path]:
     """Return the folders of the splits by name of the split; empty where there are none.
 
     A folder with a usual name is a split only when it holds folders and no images of its own: a
-    class may be called `train`.
+    class may be called `train`. A link to another split is left out.
 
     Raises:
         DataError: A setting names a folder that is not there.
     """
-    folders = {folder.name: folder for folder in visible_folders(root)}
+    names = {folder.name: folder for folder in folders}
+    found = {split: names[name] for split, name in match_splits(config, names).items()}
+    if not named_splits(config):
+        found = {split: path for split, path in found.items() if holds_folders_only(path, links)}
+        if "train" not in found and len(found) != len(folders):
+            return {}
+    kept = links.without_claims().distinct(list(found.values()))
+    dropped = {path.name for path in found.values()} - {path.name for path in kept}
+    found = {split: path for split, path in found.items() if path in kept}
     for split, name in named_splits(config).items():
-        if name not in folders:
-            present = ", ".join(folders) or "none"
+        if split not in found:
+            present = ", ".join(name for name in names if name not in dropped) or "none"
             raise DataError(
-                f"{root} has no folder {name!r} for the {split} split. Its folders are: {present}. "
-                f"Name it with --{split}-split."
+                f"{links.root} has no folder {name!r} for the {split} split{links.hint()}. Its "
+                f"folders are: {present}. Name it with --{split}-split."
             )
-    found = {split: folders[name] for split, name in match_splits(config, folders).items()}
-    if named_splits(config):
-        return found
-    found = {split: path for split, path in found.items() if holds_folders_only(path)}
-    return found if "train" in found or len(found) == len(folders) else {}
+    return found
 
 
-def holds_folders_only(folder: Path) -> bool:
+def holds_folders_only(folder: Path, links: Links) -> bool:
     """Return whether a folder has subfolders and no images of its own."""
     has_images = any(
-        _counts(p.name) and p.suffix.lower() in image_extensions() for p in folder.iterdir()
+        counts(p.name) and p.suffix.lower() in image_extensions() for p in folder.iterdir()
     )
-    return bool(visible_folders(folder)) and not has_images
+    return bool(links.visible_folders(folder)) and not has_images
 
 
 def read_folder(config: Config, root: Path) -> tuple[dict[str, Examples], list[str]]:
@@ -118,39 +98,52 @@ def read_folder(config: Config, root: Path) -> tuple[dict[str, Examples], list[s
             f"A folder of class folders gives one class an image. For task={config.task} give a "
             "table with an image column and a label column."
         )
-    others: Counter[str] = Counter()
-    parts = split_folders(config, root)
-    if not parts:
-        examples = _read_classes(root, root, others)
-        return {"train": examples}, _note_others(others)
-    splits = {name: _read_classes(path, root, others) for name, path in parts.items()}
-    _check_classes(splits, parts)
-    unused = [p.name for p in visible_folders(root) if p not in parts.values()]
-    notes = [f"Folders that are no split were left out: {', '.join(unused)}."] if unused else []
-    return splits, notes + _note_others(others)
+    links, others = Links(root), Counter[str]()
+    folders = links.visible_folders(root)
+    parts = split_folders(config, folders, links)
+    places = parts or {"train": root}
+    classes = {name: _class_folders(path, links) for name, path in places.items()}
+    kept = set(links.distinct([path for paths in classes.values() for path in paths]))
+    splits = {
+        name: _read_classes(places[name], [path for path in paths if path in kept], links, others)
+        for name, paths in classes.items()
+    }
+    if parts:
+        _check_classes(splits, parts, links)
+    more = [path.name for path in folders if path not in parts.values() and path not in links]
+    unused = ", ".join(more) if parts else ""
+    notes = [f"Folders that are no split were left out: {unused}."] if unused else []
+    return splits, notes + links.note() + _note_others(others)
 
 
-def _read_classes(folder: Path, root: Path, others: Counter[str]) -> Examples:
-    classes = visible_folders(folder)
+def _class_folders(folder: Path, links: Links) -> list[Path]:
+    classes = links.visible_folders(folder)
     if not classes or all(is_split_name(path.name) for path in classes):
         raise DataError(
-            f"{folder} has no class folders. Expected: one folder a class with its images, such as "
-            f"{folder.name}/cat/1.jpg."
+            f"{folder} has no class folders{links.hint(folder)}. Expected: one folder a class with "
+            f"its images, such as {folder.name}/cat/1.jpg."
         )
+    return classes
+
+
+def _read_classes(
+    folder: Path, classes: list[Path], links: Links, others: Counter[str]
+) -> Examples:
     inputs: list[Path] = []
     labels: list[str] = []
     for path in classes:
-        images = scan_images(path, others)
+        images = scan_images(path, links, others)
         if not images:
             raise DataError(
-                f"The class folder {path} has no images: add some or delete the folder."
+                f"The class folder {path} has no images{links.hint(path)}: add some or delete the "
+                "folder."
             )
         inputs += images
         labels += [path.name] * len(images)
-    return Examples(inputs, labels, [path.relative_to(root).as_posix() for path in inputs])
+    return Examples(inputs, labels, [path.relative_to(links.root).as_posix() for path in inputs])
 
 
-def _check_classes(splits: dict[str, Examples], parts: dict[str, Path]) -> None:
+def _check_classes(splits: dict[str, Examples], parts: dict[str, Path], links: Links) -> None:
     if "train" not in splits:
         return
     known = set(splits["train"].labels or ())
@@ -158,8 +151,8 @@ def _check_classes(splits: dict[str, Examples], parts: dict[str, Path]) -> None:
         more = sorted(set(examples.labels or ()) - known)
         if more:
             raise DataError(
-                f"{parts[name] / more[0]} has no class folder of that name in {parts['train']}: "
-                "every class must have training examples."
+                f"{parts[name] / more[0]} has no class folder of that name in {parts['train']}"
+                f"{links.hint(parts['train'] / more[0])}: every class must have training examples."
             )
 
 

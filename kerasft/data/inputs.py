@@ -10,6 +10,7 @@ from kerasft.config import Config, ImageConfig
 from kerasft.data.columns import origins, read_inputs_of
 from kerasft.data.examples import Examples
 from kerasft.data.folders import scan_images
+from kerasft.data.links import Links
 from kerasft.data.tables import read_table
 from kerasft.dataset_lookup import TABLE_EXTENSIONS
 from kerasft.errors import DataError
@@ -21,9 +22,9 @@ def read_inputs(config: Config, inputs: Sequence[str], *, pairs: bool = False) -
 
     Args:
         config: The settings of the run: its columns, and whether it takes images or texts.
-        inputs: For images files, folders (all images below, sorted) and tables with an image
-            column; for texts the texts themselves, tables, and .txt files with one text a line.
-            Where texts are pairs, a tab stands between the two.
+        inputs: For images files, folders (all images below, each file once, sorted) and tables
+            with an image column; for texts the texts themselves, tables, and .txt files with one
+            text a line. Where texts are pairs, a tab stands between the two.
         pairs: Whether the run reads pairs of texts.
 
     Returns:
@@ -58,9 +59,10 @@ def check_pairs(inputs: Sequence[Any], where: str, *, pairs: bool) -> None:
 def _image_inputs(config: Config, item: str) -> Iterator[tuple[Any, str]]:
     path = expanded(item)
     if path.is_dir():
-        images = scan_images(path)
+        links = Links(path, inside=False)
+        images = scan_images(path, links)
         if not images:
-            raise DataError(f"The folder {item} has no images.")
+            raise DataError(f"The folder {item} has no images{links.hint()}.")
         yield from ((image, str(image)) for image in images)
     elif not path.is_file():
         raise DataError(

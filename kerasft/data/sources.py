@@ -8,7 +8,8 @@ from kerasft.config import Config
 from kerasft.data.builtin import read_digits, read_tickets
 from kerasft.data.columns import describe_columns, table_examples
 from kerasft.data.examples import Examples
-from kerasft.data.folders import holds_folders_only, holds_images, read_folder, visible_folders
+from kerasft.data.folders import holds_folders_only, holds_images, read_folder
+from kerasft.data.links import Links
 from kerasft.data.split_names import ALIASES, is_split_name, match_splits, named_splits
 from kerasft.data.tables import Table, read_table
 from kerasft.dataset_lookup import POSSIBLE, TABLE_EXTENSIONS, check_dataset
@@ -131,15 +132,18 @@ def _from_folder(config: Config, root: Path) -> tuple[dict[str, Examples], list[
         return _from_files(config, {name: stems[name] for name in by_split}, [])
     if len(tables) == 1 and not _has_classes(root):
         return _from_table(config, read_table(tables[0]))
-    if not any(holds_images(folder) for folder in visible_folders(root)):
+    links = Links(root)
+    if not any(holds_images(folder, links) for folder in links.visible_folders(root)):
         found = ", ".join(path.name for path in tables) or "no table and no folder of images"
-        raise DataError(f"{root} holds {found}. {POSSIBLE}")
+        raise DataError(f"{root} holds {found}{links.hint()}. {POSSIBLE}")
     return read_folder(config, root)
 
 
 def _has_classes(root: Path) -> bool:
     """Return whether the folders are classes or splits, and not just the images of a table."""
-    folders = [folder for folder in visible_folders(root) if holds_images(folder)]
+    links = Links(root)
+    present = links.without_claims().distinct(links.visible_folders(root))
+    folders = [folder for folder in present if holds_images(folder, links)]
     if all(is_split_name(folder.name) for folder in folders):
-        return any(holds_folders_only(folder) for folder in folders)
+        return any(holds_folders_only(folder, links) for folder in folders)
     return len(folders) > 1

@@ -16,6 +16,7 @@ import csv
 import json
 import os
 import random
+import shutil
 import statistics
 import tempfile
 import time
@@ -71,14 +72,14 @@ def take(dataset: Path, per_class: int, seed: int, folder: Path) -> str:
         return str(made / "train.csv")
     for split in ("validation", "test"):
         if (dataset / split).is_dir():
-            (made / split).symlink_to((dataset / split).resolve())
+            shutil.copytree(dataset / split, made / split)  # links would leave the dataset
     source = dataset / "train" if (dataset / "train").is_dir() else dataset
     for kind in sorted(path for path in source.iterdir() if path.is_dir()):
         pictures = sorted(kind.iterdir())
         draw.shuffle(pictures)
         (made / "train" / kind.name).mkdir(parents=True)
         for picture in pictures[:per_class]:
-            (made / "train" / kind.name / picture.name).symlink_to(picture.resolve())
+            shutil.copy(picture, made / "train" / kind.name)
     return str(made)
 
 
