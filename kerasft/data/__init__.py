@@ -1,14 +1,14 @@
-"""Sources to examples to splits to arrays to batches.
+"""The data pipeline: sources, examples, splits, prepared arrays, batches.
 
-sources       what `config.dataset` names: builtin, folders, tables (tables, columns), tfds
-splits        given ones kept, missing ones made
+sources       readers of `config.dataset`: builtin, folders, tables (tables, columns), tfds
+splits        missing splits, split off the training set
 labels        classes and targets
-images, texts preparation, once
-preparation   all of it in order: `load_data`
+images, texts preparation, once per dataset
+preparation   all steps in order: `load_data`
 audit         notes and a summary
-inputs        what `predict` is given
-batches       the order of an epoch (ragged: rows of different length)
-streams       batches on their way into TensorFlow
+inputs        inputs of `predict`
+batches       batches and their order in an epoch (ragged: arrays of variable length)
+tf_dataset    batches as a `tf.data.Dataset`
 """
 
 from kerasft.data.arrays import allocate

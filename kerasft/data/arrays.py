@@ -1,4 +1,4 @@
-"""Large arrays: in memory, or in a temporary file that goes with them."""
+"""Large arrays, in memory or in temporary files."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ import numpy as np
 
 from kerasft.errors import ResourceError
 
-_SHARE = 0.25  # of the free memory that an array may take; a larger one lies in a file
+_SHARE = 0.25  # of free memory; an array that needs more is mapped from a file
 
 
 def allocate(shape: tuple[int, ...], dtype: np.dtype, what: str, advice: str) -> np.ndarray:
-    """Return an array without values: in memory, or mapped from a temporary file.
+    """Return an uninitialized array, in memory or mapped from a temporary file.
 
-    The file has no name any more and goes with the array, whatever ends the process.
+    The file is unlinked at once: its space is freed with the array, even if the process is killed.
 
     Args:
-        shape: Its shape.
-        dtype: Its number format.
-        what: How a message calls what it holds.
-        advice: What a person can do where there is no room.
+        shape: Shape of the array.
+        dtype: Dtype of the array.
+        what: Noun phrase for the contents, for the error message.
+        advice: Imperative clause for the error message: how to need less space.
 
     Raises:
-        ResourceError: There is room neither in memory nor in the folder of temporary files.
+        ResourceError: Neither memory nor the folder for temporary files has enough space.
     """
     size = math.prod(shape) * dtype.itemsize
     if size <= _SHARE * free_memory():
         return np.empty(shape, dtype)
     with tempfile.TemporaryFile(prefix="kerasft-") as file:
         try:
-            # A sparse file would end the process with a signal where the disk is full.
+            # Writing to a mapped sparse file on a full disk would kill the process (SIGBUS).
             if hasattr(os, "posix_fallocate"):  # not on macOS
                 os.posix_fallocate(file.fileno(), 0, size)
             else:
                 file.truncate(size)
         except OSError as error:
             raise ResourceError(
-                f"There is no room for {size / 1e9:,.1f} GB of {what} in {tempfile.gettempdir()} "
+                f"{tempfile.gettempdir()} has no space for {size / 1e9:,.1f} GB of {what} "
                 f"({error.strerror}): {advice}, or set TMPDIR to a larger folder."
             ) from error
         return np.memmap(file, dtype, "r+", shape=shape)
 
 
 def free_memory() -> int:
-    """Return the bytes of memory that are free."""
+    """Return the free memory in bytes."""
     names = [n for n in ("SC_AVPHYS_PAGES", "SC_PHYS_PAGES") if n in os.sysconf_names]
     return os.sysconf(names[0]) * os.sysconf("SC_PAGE_SIZE") if names else 1 << 32

@@ -1,4 +1,4 @@
-"""What a person should know about the data before a number is believed."""
+"""Data audit: notes on problems that make scores unreliable, and a summary."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from kerasft.data.examples import SPLITS, Data, Examples, Labels, Split
 from kerasft.data.labels import is_whole
 from kerasft.data.texts import count_truncated
 
-_IMBALANCE = 10  # largest class against smallest, from which on it is worth a note
-_FEW = 16  # training examples a class; between 8 and 64 more blocks begin to pay (README, ways)
-_SMALL_TEST = 200  # examples; below, 90 % measured is uncertain by more than 4 points
+_IMBALANCE = 10  # ratio of the largest to the smallest class above which a note is given
+_FEW = 16  # training examples per class; more blocks start to help between 8 and 64
+_SMALL_TEST = 200  # examples; with fewer, an accuracy of 90% is uncertain by more than 4 points
 
 
 def audit_examples(
     config: Config, given: Mapping[str, Examples], parts: Mapping[str, Examples], labels: Labels
 ) -> list[str]:
-    """Return notes about splits, duplicates, classes and contradictions.
+    """Return notes about splits, duplicates, conflicting labels and classes.
 
     Args:
-        config: The settings.
-        given: The splits as they were read.
+        config: Settings.
+        given: Splits of the source, before the missing ones were split off.
         parts: All three splits.
-        labels: The classes.
+        labels: Task and class names.
     """
     notes = _note_made(config, given, parts)
     notes += _note_duplicates(parts)
@@ -37,15 +37,15 @@ def audit_examples(
 
 
 def measure_examples(parts: Mapping[str, Examples], labels: Labels) -> dict[str, Any]:
-    """Return what notes say as numbers, fit for JSON.
+    """Return the numbers behind the notes, JSON-serializable.
 
     Args:
         parts: All three splits.
-        labels: The classes.
+        labels: Task and class names.
 
     Returns:
-        `class_counts` of the training split (not for regression), and `duplicates`: how many
-        examples of a split stand in another one too, by `split/other`.
+        `class_counts` of the training split (not for regression), and `duplicates`: the number of
+        examples of a split that also occur in another one, by `split/other`.
     """
     double = {f"{n}/{other}": len(pairs) for n, other, pairs in _duplicates(parts)}
     found: dict[str, Any] = {"duplicates": double}
@@ -58,21 +58,20 @@ def measure_examples(parts: Mapping[str, Examples], labels: Labels) -> dict[str,
 def _note_made(
     config: Config, given: Mapping[str, Examples], parts: Mapping[str, Examples]
 ) -> list[str]:
-    made = [f"{name} ({len(parts[name]):,})" for name in SPLITS if name not in given]
+    made = [f"{len(parts[name]):,} {name}" for name in SPLITS if name not in given]
     if not made:
         return []
-    by = {"classification": "class", "multilabel": "set of labels", "regression": "quantile"}
-    verb = "was" if len(made) == 1 else "were"
+    by = {"classification": "class", "multilabel": "label set", "regression": "quantile"}
     return [
-        f"{' and '.join(made).capitalize()} {verb} made out of the training examples, stratified "
-        f"by {by[config.task]}, seed {config.seed}."
+        f"Split off the training set: {', '.join(made)} (stratified by {by[config.task]}, seed "
+        f"{config.seed})."
     ]
 
 
 def _duplicates(
     parts: Mapping[str, Examples],
 ) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
-    """Yield two splits and the origins of what stands in both, where anything does."""
+    """Yield pairs of splits that share examples, with the origins of these in both."""
     for name, other in (("test", "train"), ("validation", "train"), ("test", "validation")):
         origins = dict(zip(parts[other].content_hashes, parts[other].origins, strict=True))
         double = [
@@ -89,10 +88,10 @@ def _note_duplicates(parts: Mapping[str, Examples]) -> list[str]:
     for name, other, double in _duplicates(parts):
         first, second = double[0]
         count = f"{len(double)} {'example' if len(double) == 1 else 'examples'}"
-        verb = "stands" if len(double) == 1 else "stand"
+        verb = "is" if len(double) == 1 else "are"
         notes.append(
-            f"{count} of the {name} split {verb} also in the {other} split, for example "
-            f"{first} = {second}; scores may be too good."
+            f"{count} of the {name} split {verb} also in the {other} split (for example "
+            f"{first} = {second}); scores may be inflated."
         )
     return notes
 
@@ -109,8 +108,8 @@ def _note_conflicts(parts: Mapping[str, Examples]) -> list[str]:
     if not conflicts:
         return []
     example = next(iter(conflicts.values()))
-    kind = "input stands" if len(conflicts) == 1 else "inputs stand"
-    return [f"{len(conflicts)} {kind} there with different labels, for example {example}."]
+    kind = "input has" if len(conflicts) == 1 else "inputs have"
+    return [f"{len(conflicts)} {kind} conflicting labels, for example {example}."]
 
 
 def _count(examples: Examples) -> Counter[str]:
@@ -125,7 +124,7 @@ def _note_classes(parts: Mapping[str, Examples], labels: Labels) -> list[str]:
     if counts[most] > _IMBALANCE * counts[least]:
         notes.append(
             f"Classes are imbalanced: {most!r} has {counts[most]:,} training examples, {least!r} "
-            f"{counts[least]:,}; look at macro F1, and try class_weight=balanced."
+            f"{counts[least]:,}; compare macro F1, and try class_weight=balanced."
         )
     for name in ("validation", "test"):
         found = _count(parts[name])
@@ -139,27 +138,30 @@ def _note_classes(parts: Mapping[str, Examples], labels: Labels) -> list[str]:
 
 
 def _note_order(labels: Labels) -> list[str]:
-    """Numbers from 0 on are mostly the places of classes in a list; others may be a scale."""
+    """Return a note if the classes look ordinal: whole numbers, but not indices from 0."""
     numbers = [int(name) for name in labels.names if is_whole(name)]
     if labels.task != "classification" or not 3 <= len(labels.names) == len(numbers):
         return []
     if 0 in numbers:
         return []
     return [
-        f"Labels are whole numbers ({numbers[0]} to {numbers[-1]}), taken as {len(numbers)} "
-        "classes; if they are a scale (stars, grades), try task=regression."
+        f"Labels are whole numbers ({numbers[0]} to {numbers[-1]}), treated as {len(numbers)} "
+        "classes; if they are ordinal (stars, grades), try task=regression."
     ]
 
 
 def _note_few(config: Config, parts: Mapping[str, Examples], labels: Labels) -> list[str]:
-    """Measured on Banking77 with MiniLM (README, ways to tune); other texts may differ."""
+    """Return a note if a text classifier trains many blocks on few examples per class.
+
+    Measured on Banking77 with MiniLM; other datasets may differ.
+    """
     each = len(parts["train"]) / len(labels.names)
     single = labels.task == "classification" and isinstance(config, TextConfig)
     if not single or each >= _FEW or config.trainable_blocks in (0, 1):
         return []
     return [
-        f"The training split has {each:.0f} texts a class: with so few the top block alone is "
-        "mostly as good as more of the model, and faster (--trainable-blocks 1 --epochs 8)."
+        f"The training split has about {each:.0f} texts per class; with so few, training only the "
+        "top block is usually as accurate and faster (--trainable-blocks 1 --epochs 8)."
     ]
 
 
@@ -168,17 +170,17 @@ def _note_small(parts: Mapping[str, Examples], labels: Labels) -> list[str]:
     if count >= _SMALL_TEST:
         return []
     if labels.task == "regression":
-        return [f"The test split has only {count} examples: its scores are rough."]
-    # Normal approximation of the 95 % interval around an accuracy of 90 %.
+        return [f"The test split has only {count} examples; its scores are imprecise."]
+    # Normal approximation of the 95% confidence interval around an accuracy of 90%.
     points = 100 * 1.96 * math.sqrt(0.9 * 0.1 / count)
     return [
-        f"The test split has only {count} examples: an accuracy of 90 % on it is known to about "
-        f"{points:.0f} points either way."
+        f"The test split has only {count} examples; an accuracy of 90% has a 95% confidence "
+        f"interval of ±{points:.0f} points."
     ]
 
 
 def note_truncated(config: Config, splits: Mapping[str, Split]) -> tuple[list[str], float]:
-    """Return a note where texts were cut at `sequence_length`, and the share that was."""
+    """Return a note if texts were truncated to `sequence_length`, and the fraction of them."""
     if not isinstance(config, TextConfig):
         return [], 0.0
     total = sum(len(split) for split in splits.values())
@@ -186,17 +188,17 @@ def note_truncated(config: Config, splits: Mapping[str, Split]) -> tuple[list[st
     if not cut:
         return [], 0.0
     note = (
-        f"{cut:,} of {total:,} texts ({cut / total:.1%}) were cut at {config.sequence_length} "
-        "tokens (sequence_length)."
+        f"{cut:,} of {total:,} texts ({cut / total:.1%}) were truncated to "
+        f"{config.sequence_length} tokens (sequence_length)."
     )
     return [note], cut / total
 
 
 def summarize(data: Data) -> str:
-    """Return a short text about the data: sizes, classes, notes.
+    """Return a summary of the data for people: sizes, classes, notes.
 
     Args:
-        data: As `load_data` gives it.
+        data: Dataset from `load_data`.
 
     Example:
         >>> print(summarize(load_data(ImageConfig(dataset="builtin:digits"))))
@@ -204,9 +206,9 @@ def summarize(data: Data) -> str:
     splits = {name: split for name in SPLITS if (split := getattr(data, name)) is not None}
     lines = ["  ".join(f"{name} {len(split):,}" for name, split in splits.items())]
     if data.labels.task == "regression":
-        scale = " of the logarithm" if data.labels.transform == "log" else ""
+        scale = " (log)" if data.labels.transform == "log" else ""
         mean, deviation = f"{data.labels.mean:,.6g}", f"{data.labels.std:,.6g}"
-        lines.append(f"target  mean{scale} {mean}, deviation {deviation}")
+        lines.append(f"target{scale}  mean {mean}, standard deviation {deviation}")
     else:
         lines += _class_table(splits, data.labels)
     return "\n".join([*lines, *(f"- {note}" for note in data.notes)])

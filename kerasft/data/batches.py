@@ -1,4 +1,4 @@
-"""Batches of prepared arrays, in an order that the seed and the epoch alone decide."""
+"""Batches of prepared arrays, in an order determined by the seed and the epoch."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from kerasft.data.bucket_widths import COUNT, MULTIPLE, plan_widths
 from kerasft.data.mixing import Mix
 from kerasft.data.ragged import Ragged
 
-CHUNK = 50  # batches whose texts are sorted by length together, as Hugging Face's group_by_length
+CHUNK = 50  # batches whose texts are sorted together, like Hugging Face's group_by_length
 
 
 class Batches(keras.utils.PyDataset):
     """Batches for `fit`, `evaluate` and `predict`.
 
-    The order of an epoch is a permutation made from (seed, epoch): a continued training sees what
-    an uninterrupted one would have seen. Texts are cut to the longest of their batch, and texts
-    of similar length come together: stretches of the permutation (50 batches) are sorted by
-    length, cut into batches, and the batches shuffled. No example is dropped; the last batch may
-    be smaller. `fit` shuffles the batches of a PyDataset once more unless it is told
-    `shuffle=False`.
+    The order of an epoch is a permutation seeded with (seed, epoch), so a resumed training sees
+    the same batches as an uninterrupted one. Texts are trimmed to the longest text of their batch.
+    To group texts of similar length, chunks of 50 batches are sorted by length and cut into
+    batches, and the batches are shuffled. No example is dropped; the last batch may be smaller.
+    Call `fit` with `shuffle=False`: otherwise it shuffles the batches of a PyDataset again.
 
     Args:
-        x: As in `Split.x`; a dict may hold `Ragged` arrays too, and features of floats.
-        y: As in `Split.y`, or None for prediction.
-        batch_size: Examples in a batch, at least 1.
-        seed: Decides the order together with the epoch.
-        shuffle: False keeps the order of the arrays.
-        by_length: Without `shuffle`: texts from the shortest to the longest, which evaluates and
-            predicts them faster. `order` tells where each example stood in the arrays.
+        x: Inputs, as in `Split.x`; a dict may also hold `Ragged` arrays and float features.
+        y: Targets, as in `Split.y`, or None for prediction.
+        batch_size: Examples per batch, at least 1.
+        seed: Random seed; together with the epoch it determines the order.
+        shuffle: Whether to shuffle; False keeps the order of the arrays.
+        by_length: Whether to sort texts by length, shortest first, for faster evaluation and
+            prediction (without `shuffle` only). `order` has each example's index in the arrays.
         sample_weight: Weight of each example, shape (n,).
-        lengths: Of the texts, shape (n,); by default what the `padding_mask` of x tells.
-        mix: Mixes the examples of a batch, of an array x and labels that are shares of classes;
-            seed, epoch and place of the batch alone decide how.
+        lengths: Number of tokens of each text, shape (n,); by default counted in the
+            `padding_mask` of x.
+        mix: Function that mixes the examples of a batch (an image array x, soft labels y), seeded
+            with the seed, the epoch and the index of the batch.
 
     Example:
         >>> batches = Batches(data.train.x, data.train.y, batch_size=32, shuffle=True)
@@ -72,13 +72,13 @@ class Batches(keras.utils.PyDataset):
 
     def _plan_widths(self) -> np.ndarray | None:
         if self._lengths is None or not len(self._lengths) or not self._longest():
-            return None  # no texts, or pooled features of them
-        # A smaller last batch is one more shape.
+            return None  # no texts, or pooled features
+        # A smaller last batch adds a shape.
         count = COUNT - bool(self.num_examples % self.batch_size)
         return plan_widths(self._lengths, self.batch_size, self._longest(), count)
 
     def _longest(self) -> int:
-        """Return the width of texts before they are cut."""
+        """Return the padded length of texts before trimming."""
         x = self.x if isinstance(self.x, dict) else {}
         if "padding_mask" in x:
             return int(x["padding_mask"].shape[1])
@@ -86,12 +86,12 @@ class Batches(keras.utils.PyDataset):
 
     @property
     def num_examples(self) -> int:
-        """The number of examples in one pass."""
+        """Number of examples per epoch."""
         return len(next(iter(self.x.values()))) if isinstance(self.x, dict) else len(self.x)
 
     @property
     def epoch(self) -> int:
-        """The epoch whose order is given; set it to continue a training."""
+        """Epoch that determines the order, from 0; set it to resume a training."""
         return self._epoch
 
     @epoch.setter
@@ -105,7 +105,7 @@ class Batches(keras.utils.PyDataset):
             self.order = np.arange(self.num_examples)
 
     def _random_order(self, rng: np.random.Generator) -> np.ndarray:
-        """Return the order of an epoch: a permutation, its stretches grouped by length."""
+        """Return the order of an epoch: a permutation whose chunks are grouped by length."""
         order = rng.permutation(self.num_examples)
         if self._lengths is None:
             return order
@@ -121,11 +121,11 @@ class Batches(keras.utils.PyDataset):
         return order
 
     def on_epoch_begin(self) -> None:
-        """Keras calls this before it draws the batches of an epoch."""
+        """Record that batches are now drawn for an epoch, not to infer a signature."""
         self._within_epoch = True
 
     def on_epoch_end(self) -> None:
-        """Keras calls this after an epoch: the next one has its own order."""
+        """Advance to the next epoch, which has another order."""
         self._within_epoch = False
         self.epoch += 1
 
@@ -139,7 +139,7 @@ class Batches(keras.utils.PyDataset):
         return batch
 
     def width(self, index: int) -> int:
-        """Return the length to which the texts of a batch are cut, 0 where there are none."""
+        """Return the length to which the texts of a batch are trimmed, or 0 without texts."""
         chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
         return self._width(chosen) or 0
 
@@ -154,9 +154,9 @@ class Batches(keras.utils.PyDataset):
         return int(self._widths[np.searchsorted(self._widths, longest)])
 
     def batch(self, index: int) -> tuple[Any, ...]:
-        """Return a batch: x, y and weights, as far as there are any."""
+        """Return a batch: x, followed by y and the sample weights if there are any."""
         if not -len(self) <= index < len(self):
-            raise IndexError(f"There are {len(self)} batches. Received: index {index}.")
+            raise IndexError(f"Batch index {index} is out of range for {len(self)} batches.")
         index %= len(self)
         chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
         x: Any = self._take(self.x, chosen) if isinstance(self.x, dict) else self.x[chosen]
@@ -166,7 +166,7 @@ class Batches(keras.utils.PyDataset):
         return x, *rest
 
     def _take(self, x: dict[str, Any], chosen: np.ndarray) -> dict[str, np.ndarray]:
-        """Return examples, texts cut to the longest of them."""
+        """Return the chosen examples, with texts trimmed to the width of their batch."""
         width = self._width(chosen)
         ragged = {n: v.take(chosen, width) for n, v in x.items() if isinstance(v, Ragged)}
         plain = {name: v[chosen] for name, v in x.items() if not isinstance(v, Ragged)}
@@ -176,22 +176,22 @@ class Batches(keras.utils.PyDataset):
     def _widen_for_signature(self, x: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Make the second batch longer than the first, outside an epoch only.
 
-        Keras 3.15 looks at the first two batches, before the epoch begins, to decide whether the
-        length may change (`get_tensor_spec`). Were they of one length by chance, a later batch of
-        another length would stop the training.
+        Before the epoch, Keras 3.15 inspects the first two batches to infer whether the length is
+        variable (`get_tensor_spec`). If both happened to have the same length, a later batch of
+        another length would raise an error.
         """
         if any(values.dtype.kind not in "iu" for values in x.values()):
-            return x  # features are fed by `stream`, which tells the signature itself
+            return x  # features go through `stream`, which declares their signature
         width = next(iter(x.values())).shape[1]
         first = next(iter(self[0][0].values())).shape[1]
         if width != first:
             return x
-        # Zeros in the mask too: what stands there is not read.
+        # The mask is padded with zeros as well, so the model ignores the added positions.
         return {name: np.pad(values, ((0, 0), (0, MULTIPLE))) for name, values in x.items()}
 
 
 def compiles_shapes() -> bool:
-    """Return whether every new shape of a batch costs a compilation: not in TensorFlow on a CPU."""
+    """Return whether every new batch shape is compiled: yes, except on TensorFlow on a CPU."""
     if keras.backend.backend() != "tensorflow":
         return True
     import tensorflow
@@ -200,19 +200,19 @@ def compiles_shapes() -> bool:
 
 
 def text_lengths(x: Any) -> np.ndarray | None:
-    """Return the number of real tokens of every text, or None where x holds no texts."""
+    """Return the number of tokens of each text without padding, or None if x holds no texts."""
     mask = x.get("padding_mask") if isinstance(x, dict) else None
     return None if mask is None else np.count_nonzero(mask, axis=1)
 
 
 def trim_texts(x: dict[str, np.ndarray], width: int | None = None) -> dict[str, np.ndarray]:
-    """Cut the padding that all texts have in common.
+    """Trim the padding that all texts share.
 
     Args:
-        x: Arrays of shape (n, length); `padding_mask` says which tokens are real. Without it
-            nothing is cut.
-        width: The length that stays, at least that of the longest text, which it is by default,
-            rounded up to a multiple of 8.
+        x: Arrays of shape (n, length); `padding_mask` is 0 for padding. Without it nothing is
+            trimmed.
+        width: Length to trim to, at least that of the longest text. By default the length of the
+            longest text, rounded up to a multiple of 8.
     """
     mask = x.get("padding_mask")
     if mask is None or not mask.size:
@@ -221,21 +221,24 @@ def trim_texts(x: dict[str, np.ndarray], width: int | None = None) -> dict[str, 
     if width is None:
         longest = max(int(np.count_nonzero(mask, axis=1).max()), 1)
         width = math.ceil(longest / MULTIPLE) * MULTIPLE
-    # Some families pad on the left: the real tokens then end with the array.
+    # Some families pad on the left: their tokens are at the end.
     left = not mask[:, 0].any() and mask[:, -1].any()
     part = slice(max(total - width, 0), total) if left else slice(0, width)
     return {name: v[:, part] if v.shape[1] == total else v for name, v in x.items()}
 
 
 def class_weights(y: np.ndarray, num_classes: int) -> np.ndarray:
-    """Return a weight for every class, so that all classes weigh the same together.
+    """Return a weight per class that gives every class the same total weight.
 
-    The formula is that of scikit-learn's `class_weight="balanced"`: n / (classes * count). A class
-    without examples gets the weight 0.
+    The formula is that of scikit-learn's `class_weight="balanced"`: n / (classes * count). The
+    weight of a class without examples is 0.
 
     Args:
         y: Class indices, shape (n,).
         num_classes: Number of classes.
+
+    Returns:
+        Weights, shape (num_classes,).
     """
     counts = np.bincount(y, minlength=num_classes)
     present = np.maximum(counts, 1)

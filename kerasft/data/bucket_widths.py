@@ -1,4 +1,4 @@
-"""The few widths to which texts are padded where every new shape is compiled."""
+"""Widths to which texts are padded on backends that compile every new shape."""
 
 from __future__ import annotations
 
@@ -6,37 +6,36 @@ import math
 
 import numpy as np
 
-MULTIPLE = 8  # of which widths are: what matrix units of accelerators work on
-COUNT = 6
+MULTIPLE = 8  # divides all widths: the granularity of the matrix units of accelerators
+COUNT = 6  # default number of widths, and so of compilations
 
 
 def plan_widths(
     lengths: np.ndarray, batch_size: int, longest: int, count: int = COUNT
 ) -> np.ndarray:
-    """Return the widths that pad the fewest tokens, from the smallest to the largest.
+    """Return the widths that minimize padding, in ascending order.
 
-    The texts are taken in batches of similar length, as `Batches` puts them together, each as
-    wide as its longest text. Of all choices of `count` widths the one with the fewest tokens in
-    all batches is found by dynamic programming over the possible widths.
+    The texts are taken in batches of similar length, as `Batches` groups them. Dynamic programming
+    over the possible widths finds up to `count` widths with the fewest tokens in total.
 
     Args:
-        lengths: Tokens of every text, shape (n,).
-        batch_size: Texts of a batch.
-        longest: No width is larger.
-        count: The most widths, at least 1.
+        lengths: Number of tokens of each text, shape (n,).
+        batch_size: Texts per batch, at least 1.
+        longest: Upper bound of the widths, in tokens.
+        count: Maximum number of widths, at least 1.
 
     Returns:
-        Widths that are multiples of 8, but `longest` itself.
+        Widths in tokens: multiples of 8, and possibly `longest`.
 
     Example:
         >>> plan_widths(np.array([3, 4, 30, 31]), batch_size=2, longest=128)
         array([ 8, 32])
     """
-    # The longest of a batch comes last where texts are sorted; the last batch may be smaller.
+    # In descending order, every batch_size-th text is the longest of its batch.
     maxima = np.sort(lengths)[::-1][::batch_size]
     rounded = [min(math.ceil(max(width, 1) / MULTIPLE) * MULTIPLE, longest) for width in maxima]
     widths, batches = np.unique(rounded, return_counts=True)
-    # least[i] is the least cost of the i narrowest kinds of batch with the widths so far.
+    # least[i]: fewest tokens of the batches of the i narrowest widths, with the widths so far.
     total = np.concatenate([[0], np.cumsum(batches)])
     least = np.where(total == 0, 0.0, np.inf)
     chosen: list[list[int]] = [[] for _ in total]

@@ -18,16 +18,16 @@ def scan_images(folder: Path, links: Links, others: Counter[str] | None = None) 
     """Return all images below a folder, each file once, sorted by path.
 
     Args:
-        folder: Where to look; hidden files and folders are left out.
-        links: Which links are followed.
-        others: Counts the endings of files that are no images.
+        folder: Folder to search; hidden files and folders are skipped.
+        links: Rules for following links.
+        others: Counter of the suffixes of files that are not images, updated in place.
     """
     paths = _iterate_images(folder, links, Counter() if others is None else others)
     return sorted(paths, key=lambda path: path.relative_to(folder).as_posix())
 
 
 def holds_images(folder: Path, links: Links) -> bool:
-    """Return whether there is any image below a folder."""
+    """Return whether a folder contains images, at any depth."""
     return next(_iterate_images(folder, links, Counter()), None) is not None
 
 
@@ -40,13 +40,13 @@ def _iterate_images(folder: Path, links: Links, others: Counter[str]) -> Iterato
 
 
 def split_folders(config: Config, folders: list[Path], links: Links) -> dict[str, Path]:
-    """Return the folders of the splits by name of the split; empty where there are none.
+    """Return the folder of each split, or an empty dict if the folders are not splits.
 
-    A folder with a usual name is a split only when it holds folders and no images of its own: a
-    class may be called `train`. A link to another split is left out.
+    A folder with the usual name of a split is a split only if it contains folders and no images of
+    its own, because a class may be called `train`. A link to another split is skipped.
 
     Raises:
-        DataError: A setting names a folder that is not there.
+        DataError: A setting names a folder that does not exist.
     """
     names = {folder.name: folder for folder in folders}
     found = {split: names[name] for split, name in match_splits(config, names).items()}
@@ -61,8 +61,8 @@ def split_folders(config: Config, folders: list[Path], links: Links) -> dict[str
         if split not in found:
             present = ", ".join(name for name in names if name not in dropped) or "none"
             raise DataError(
-                f"{links.root} has no folder {name!r} for the {split} split{links.hint()}. Its "
-                f"folders are: {present}. Name it with --{split}-split."
+                f"{links.root} has no folder {name!r} for the {split} split{links.hint()}; its "
+                f"folders are: {present}. Name an existing one with --{split}-split."
             )
     return found
 
@@ -76,26 +76,28 @@ def holds_folders_only(folder: Path, links: Links) -> bool:
 
 
 def read_folder(config: Config, root: Path) -> tuple[dict[str, Examples], list[str]]:
-    """Read an image folder.
+    """Read a folder of images.
 
     Args:
-        config: Names of the splits and the task.
-        root: A folder with one folder a class, or one a split.
+        config: Settings; the task and the names of the splits are used.
+        root: Folder with one subfolder per class, or per split with one subfolder per class.
 
     Returns:
-        The examples by split, and notes.
+        Examples by split, and notes.
 
     Raises:
-        DataError: A class is empty, there is only one, or a split has a class more than train.
+        DataError: A class folder is empty, there are no class folders, or a split has a class that
+            the training split lacks.
+        SettingError: The task is not classification.
     """
     if not isinstance(config, ImageConfig):
         raise DataError(
-            f"{root} is a folder of images, and this recipe takes texts: give a table of texts, or "
+            f"{root} is a folder of images, but this recipe takes texts. Give a table of texts, or "
             "use a recipe for images."
         )
     if config.task != "classification":
         raise SettingError(
-            f"A folder of class folders gives one class an image. For task={config.task} give a "
+            f"Class folders have one class per image and do not fit task={config.task}. Give a "
             "table with an image column and a label column."
         )
     links, others = Links(root), Counter[str]()
@@ -112,7 +114,7 @@ def read_folder(config: Config, root: Path) -> tuple[dict[str, Examples], list[s
         _check_classes(splits, parts, links)
     more = [path.name for path in folders if path not in parts.values() and path not in links]
     unused = ", ".join(more) if parts else ""
-    notes = [f"Folders that are no split were left out: {unused}."] if unused else []
+    notes = [f"Folders skipped (not a split): {unused}."] if unused else []
     return splits, notes + links.note() + _note_others(others)
 
 
@@ -120,8 +122,8 @@ def _class_folders(folder: Path, links: Links) -> list[Path]:
     classes = links.visible_folders(folder)
     if not classes or all(is_split_name(path.name) for path in classes):
         raise DataError(
-            f"{folder} has no class folders{links.hint(folder)}. Expected: one folder a class with "
-            f"its images, such as {folder.name}/cat/1.jpg."
+            f"{folder} has no class folders{links.hint(folder)}. Put the images of each class into "
+            f"a folder of their own, such as {folder.name}/cat/1.jpg."
         )
     return classes
 
@@ -135,7 +137,7 @@ def _read_classes(
         images = scan_images(path, links, others)
         if not images:
             raise DataError(
-                f"The class folder {path} has no images{links.hint(path)}: add some or delete the "
+                f"The class folder {path} has no images{links.hint(path)}. Add some, or delete the "
                 "folder."
             )
         inputs += images
@@ -151,8 +153,9 @@ def _check_classes(splits: dict[str, Examples], parts: dict[str, Path], links: L
         more = sorted(set(examples.labels or ()) - known)
         if more:
             raise DataError(
-                f"{parts[name] / more[0]} has no class folder of that name in {parts['train']}"
-                f"{links.hint(parts['train'] / more[0])}: every class must have training examples."
+                f"The class {parts[name] / more[0]} has no folder in {parts['train']}"
+                f"{links.hint(parts['train'] / more[0])}. Add training examples of the class, or "
+                "delete its folder."
             )
 
 
@@ -160,4 +163,4 @@ def _note_others(others: Counter[str]) -> list[str]:
     if not others:
         return []
     kinds = ", ".join(f"{count} {ending}" for ending, count in sorted(others.items()))
-    return [f"Files that are no images were left out: {kinds}."]
+    return [f"Files skipped (not images): {kinds}."]

@@ -1,4 +1,4 @@
-"""Links in a folder of images: which of them are followed, and which are left out."""
+"""Symbolic links in folders of images: which are followed and which are skipped."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-_NAMED = 5  # links that a note names
+_NAMED = 5  # maximum number of links listed in a message
 
 
 def counts(name: str) -> bool:
-    """Return whether a file or folder of that name may hold data: not hidden or an archiver's."""
+    """Return whether a file or folder may contain data: not hidden, not macOS archive metadata."""
     return not name.startswith(".") and name != "__MACOSX"
 
 
 class Links:
-    """Decides which links below a folder are followed, and remembers the others.
+    """Rules for following the links below a folder, with a record of the skipped ones.
 
-    No link is followed that is broken, leads to the root or above it, or into a folder that
-    another split or class has claimed.
+    A link is skipped if it is broken, if it points to the root or above it, or if it points into
+    a folder that another split or class has claimed.
 
     Args:
-        root: The folder; it may be a link itself.
-        inside: Whether links that lead out of the root are left out too.
-        left: Links left out so far; a new record by default.
+        root: Root folder; it may be a link itself.
+        inside: Whether links that point outside the root are skipped too.
+        left: Record of skipped links to add to; a new one by default.
     """
 
     def __init__(
@@ -39,17 +39,17 @@ class Links:
         return path in self._left
 
     def without_claims(self) -> Links:
-        """Return the same links without claimed folders; what is left out is shared."""
+        """Return the same rules without claimed folders; the record of skipped links is shared."""
         return Links(self.root, inside=self._inside, left=self._left)
 
     def visible_folders(self, folder: Path) -> list[Path]:
-        """Return the subfolders that may hold data, sorted by name; links as far as followed."""
+        """Return the subfolders that may contain data, sorted by name, without skipped links."""
         present = sorted(path for path in folder.iterdir() if counts(path.name))
         found = [path for path in present if path.is_dir() or not path.exists()]
         return [path for path in found if not path.is_symlink() or self._follows(path)]
 
     def distinct(self, folders: Sequence[Path]) -> list[Path]:
-        """Claims folders that share no file, and returns them: a link into another is left out."""
+        """Claim folders that share no files and return them; skip links into another of them."""
         for path in folders:
             if not path.is_symlink():
                 self._claim(path)
@@ -67,7 +67,7 @@ class Links:
         self._above.update(real.parents)
 
     def _follows(self, link: Path, home: Path | None = None) -> bool:
-        """Return whether a link is followed from within a folder; one that is not is remembered."""
+        """Return whether a link inside the folder `home` is followed; record it if it is not."""
         target = _real(link)
         owner = next((path for path in (target, *target.parents) if path in self._claimed), None)
         follows = (
@@ -100,14 +100,14 @@ class Links:
     def _walk(
         self, folder: Path, home: Path, seen: set[Path], linked: list[Path]
     ) -> Iterator[Path]:
-        """Yield the files that are no links; adds what they are to `seen`, others to `linked`."""
+        """Yield the files that are not links and add them to `seen`; add links to `linked`."""
         waiting = [folder]
         while waiting:
             start = waiting.pop(0)
             if _real(start) in seen:
                 self._leave(start)
                 continue
-            for parent, folders, names in os.walk(start):  # it does not follow links itself
+            for parent, folders, names in os.walk(start):  # does not follow links
                 here = _real(Path(parent))
                 folders[:] = sorted(filter(counts, folders)) if here not in seen else []
                 if here in seen:
@@ -122,18 +122,18 @@ class Links:
                 yield from files
 
     def note(self) -> list[str]:
-        """Return what was left out as a note, where anything was."""
+        """Return a note about the skipped links, or an empty list if there are none."""
         if not self._left:
             return []
         return [
-            f"Links left out: {len(self._left)} ({self._names(self.root)}). Links are followed "
-            "inside the dataset only, not into another class or split, and each file is read once."
+            f"Links skipped: {len(self._left)} ({self._names(self.root)}). Links are followed only "
+            "inside the dataset, not into another class or split, and each file is read once."
         ]
 
     def hint(self, folder: Path | None = None) -> str:
-        """Return the links left out in a folder in brackets, for an error; or nothing."""
+        """Return the skipped links below a folder in parentheses, for errors, or ""."""
         names = self._names(folder or self.root)
-        return f" (links left out: {names})" if names else ""
+        return f" (links skipped: {names})" if names else ""
 
     def _names(self, folder: Path) -> str:
         left = sorted(path for path in self._left if path.is_relative_to(folder))
@@ -143,5 +143,5 @@ class Links:
 
 
 def _real(path: Path) -> Path:
-    """Return the path without links; of links in a circle the path of one of them."""
+    """Return the path with links resolved; for circular links, the path of one of them."""
     return Path(os.path.realpath(path))

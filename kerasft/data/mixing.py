@@ -1,4 +1,4 @@
-"""Mixed examples: two training images in one, and their labels in the same shares."""
+"""MixUp and CutMix: pairs of training images combined into one, with soft labels."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ Mix = Callable[[np.ndarray, np.ndarray, list[int]], tuple[np.ndarray, np.ndarray
 
 
 def make_mix(config: Config) -> Mix | None:
-    """Return what mixes the examples of a batch, or None where the settings ask for nothing.
+    """Return a function that mixes the examples of a batch, or None if mixing is off.
 
-    MixUp blends pairs of images (Zhang et al. 2017, arXiv 1710.09412), CutMix puts a patch of one
-    into another (Yun et al. 2019, arXiv 1905.04899); both are Keras' own layers. With both, one
-    of them is drawn for every batch.
+    MixUp blends pairs of images (Zhang et al. 2017, arXiv 1710.09412). CutMix pastes a patch of
+    one image into another (Yun et al. 2019, arXiv 1905.04899). Both are Keras layers. With both
+    on, one of them is drawn for each batch.
 
     Args:
-        config: Its mixup and cutmix are used, where it has them.
+        config: Settings; `mixup` and `cutmix` are used, and are 0 where the config lacks them.
 
     Returns:
-        A function of images, labels as shares of the classes, and the entropy of its seed: the
-        same three give the same mixture.
+        A function of images, soft labels (shape (n, classes)) and the entropy of a seed, which
+        returns mixed images and labels. It is deterministic.
     """
     mixup, cutmix = (float(getattr(config, name, 0.0)) for name in ("mixup", "cutmix"))
     layers: list[keras.layers.Layer] = []
     if mixup:
         layers.append(keras.layers.MixUp(mixup, dtype="float32"))
     if cutmix:
-        # In half precision 256 by 256 pixels are too many to count.
+        # Half precision cannot hold the pixel count of a 256x256 image (65,536).
         layers.append(keras.layers.CutMix((cutmix, cutmix), dtype="float32"))
     if not layers:
         return None

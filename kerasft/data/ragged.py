@@ -1,4 +1,4 @@
-"""Rows of different length, kept end to end."""
+"""Arrays of variable length, stored end to end."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import numpy as np
 
 
 class Ragged:
-    """One array of shape (length, ...) an example, without the padding between them.
+    """One array of shape (length, ...) per example, stored without padding.
 
     Args:
-        values: All rows end to end, shape (sum of lengths, ...).
-        lengths: Of each example, shape (n,).
-        longest: Width of the texts before their padding was left out.
-        left: Whether the padding of a batch stands before the rows instead of after them.
+        values: Arrays of all examples end to end, shape (sum of lengths, ...).
+        lengths: Length of each example, shape (n,).
+        longest: Length of the texts with their padding.
+        left: Whether batches are padded on the left instead of the right.
 
     Example:
         >>> ragged = Ragged(np.arange(5.0), np.array([2, 3]), longest=8)
@@ -34,15 +34,15 @@ class Ragged:
 
     @property
     def dtype(self) -> Any:
-        """The type of the values."""
+        """Dtype of the values."""
         return self.values.dtype
 
     def take(self, chosen: np.ndarray, width: int | None = None) -> np.ndarray:
         """Return examples as one array, padded with zeros.
 
         Args:
-            chosen: Which examples.
-            width: Its length, by default that of the longest of them.
+            chosen: Indices of the examples, shape (batch,).
+            width: Length to pad to; by default that of the longest chosen example.
         """
         width = width or max(int(self.lengths[chosen].max(initial=0)), 1)
         batch = np.zeros((len(chosen), width, *self.values.shape[1:]), self.values.dtype)
@@ -52,7 +52,7 @@ class Ragged:
         return batch
 
     def put(self, chosen: np.ndarray, batch: np.ndarray) -> None:
-        """Set examples from one array, leaving its padding out."""
+        """Set examples from a padded array."""
         for row, index in enumerate(chosen):
             length = self.lengths[index]
             first = batch.shape[1] - length if self.left else 0

@@ -1,4 +1,4 @@
-"""Where the examples come from: `config.dataset` read into raw examples."""
+"""Data sources: read `config.dataset` into raw examples."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from kerasft.paths import expanded
 
 
 def read_dataset(config: Config) -> dict[str, Examples]:
-    """Read the dataset of a config into raw examples, without dividing or decoding them.
+    """Read the dataset of a config into raw examples, without splitting or decoding them.
 
     Args:
-        config: Its `dataset` and the settings about columns and splits are used.
+        config: Settings; `dataset` and the settings of columns and splits are used.
 
     Returns:
-        `train`, `validation` and `test` as far as they are given; `train` alone where nothing is
-        divided.
+        Examples of those of `train`, `validation` and `test` that the dataset has; only `train` if
+        it has no splits.
 
     Raises:
-        DataError: There is no such dataset, or it cannot be used.
-        NetworkError: It must be downloaded and there is no network.
+        DataError: The dataset does not exist or cannot be used.
+        NetworkError: The dataset must be downloaded and the network is unreachable.
 
     Example:
         >>> read_dataset(ImageConfig(dataset="builtin:digits"))["train"].labels[0]
@@ -39,7 +39,7 @@ def read_dataset(config: Config) -> dict[str, Examples]:
 
 
 def read_source(config: Config) -> tuple[dict[str, Examples], list[str]]:
-    """Read as `read_dataset`, and return also notes about what was found."""
+    """Read the dataset like `read_dataset`, and also return notes about it."""
     dataset = config.dataset
     check_dataset(dataset, config.data_dir)
     if dataset.startswith("tfds:"):
@@ -60,7 +60,7 @@ def read_source(config: Config) -> tuple[dict[str, Examples], list[str]]:
 
 
 def _from_table(config: Config, table: Table) -> tuple[dict[str, Examples], list[str]]:
-    """Read one table, divided by its column `split` where it has one."""
+    """Read one table, split by its column `split` if it has one."""
     examples = table_examples(config, table)
     notes = describe_columns(config, table)
     column = next((name for name in table.columns if name.lower() == "split"), None)
@@ -82,12 +82,12 @@ def _from_table(config: Config, table: Table) -> tuple[dict[str, Examples], list
     }
     left = len(examples) - sum(map(len, splits.values()))
     if left:
-        notes.append(f"{left} rows with another value in column 'split' were left out.")
+        notes.append(f"Rows skipped (another value in column 'split'): {left:,}.")
     return splits, notes
 
 
 def _siblings(path: Path) -> dict[str, Path]:
-    """Return validation.csv, test.csv and the like beside a train.csv."""
+    """Return the tables of validation and test splits (test.csv, ...) next to a train.csv."""
     if path.stem.lower() not in ALIASES["train"]:
         return {}
     usual = ALIASES["validation"] + ALIASES["test"]
@@ -101,26 +101,26 @@ def _siblings(path: Path) -> dict[str, Path]:
 def _from_files(
     config: Config, files: dict[str, Path], given: list[str]
 ) -> tuple[dict[str, Examples], list[str]]:
-    """Read one table a split."""
+    """Read one table per split."""
     found = match_splits(config, files)
     for split, name in named_splits(config).items():
         if split not in found:
             present = ", ".join(path.name for path in files.values())
             raise DataError(
-                f"There is no table {name!r} for the {split} split. Found: {present}. Name it with "
-                f"--{split}-split."
+                f"Table {name!r} of the {split} split not found (tables: {present}). Name an "
+                f"existing one with --{split}-split."
             )
     tables = {split: read_table(files[name]) for split, name in found.items()}
     splits = {split: table_examples(config, table) for split, table in tables.items()}
     columns = describe_columns(config, next(iter(tables.values()))) if tables else []
     more = [f"{files[name].name} ({split})" for split, name in found.items()]
     more = [name for name in more if name.split(" (")[0] not in given]
-    notes = [f"Splits were taken from files beside it: {', '.join(more)}."] if more else []
+    notes = [f"Other splits read from the same folder: {', '.join(more)}."] if more else []
     return splits, columns + (notes if given else [])
 
 
 def _from_folder(config: Config, root: Path) -> tuple[dict[str, Examples], list[str]]:
-    """Read a folder: class folders, or tables where it has none."""
+    """Read a folder of class folders, or of tables if it has no class folders."""
     tables = sorted(
         p
         for p in root.iterdir()
@@ -135,12 +135,12 @@ def _from_folder(config: Config, root: Path) -> tuple[dict[str, Examples], list[
     links = Links(root)
     if not any(holds_images(folder, links) for folder in links.visible_folders(root)):
         found = ", ".join(path.name for path in tables) or "no table and no folder of images"
-        raise DataError(f"{root} holds {found}{links.hint()}. {POSSIBLE}")
+        raise DataError(f"{root} contains {found}{links.hint()}. {POSSIBLE}")
     return read_folder(config, root)
 
 
 def _has_classes(root: Path) -> bool:
-    """Return whether the folders are classes or splits, and not just the images of a table."""
+    """Return whether the subfolders are classes or splits, not just the images of a table."""
     links = Links(root)
     present = links.without_claims().distinct(links.visible_folders(root))
     folders = [folder for folder in present if holds_images(folder, links)]

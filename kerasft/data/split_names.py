@@ -1,4 +1,4 @@
-"""Which settings speak of the data at hand, and what the splits may be called."""
+"""Names of splits, and dataset settings that apply to the current dataset."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ ALIASES = {
 
 
 def is_split_name(name: str) -> bool:
-    """Return whether a folder or file of that name is usually a split."""
+    """Return whether a folder or file name usually denotes a split."""
     return any(name.strip().lower() in aliases for aliases in ALIASES.values())
 
 
 def own_setting(config: Config, name: str, present: Container[str] = ()) -> Any:
-    """Return a setting that describes the dataset, or None where it describes another one.
+    """Return a setting that describes the dataset, or None if it describes another dataset.
 
-    A recipe may say that the column of its own dataset is `urgency`. With `--dataset` pointing
-    elsewhere such a default means nothing, unless the value is `present` in the data, or was given.
+    A recipe may declare that the label column of its own dataset is `urgency`. With another
+    `--dataset` this default is ignored, unless the data contain the name or it was set explicitly.
 
     Args:
-        config: The settings.
-        name: The setting; one that this kind of config does not have counts as not set.
-        present: Names that the data have, such as columns.
+        config: Settings.
+        name: Name of the setting; None is returned if the config lacks it.
+        present: Names in the data, such as columns.
     """
     value = getattr(config, name, None)
     if value is None or value in present:
@@ -42,23 +42,23 @@ def own_setting(config: Config, name: str, present: Container[str] = ()) -> Any:
 
 
 def named_splits(config: Config) -> dict[str, str]:
-    """Return the names that the settings give to splits, by `train`, `validation` and `test`."""
+    """Return the split names that are set explicitly, by `train`, `validation` and `test`."""
     named = {split: getattr(config, f"{split}_split") for split in SPLITS}
     return {split: name for split, name in named.items() if name}
 
 
 def match_splits(config: Config, present: Iterable[str]) -> dict[str, str]:
-    """Find which of the names in the data are which split.
+    """Match names in the data to splits.
 
-    A setting wins. A usual name counts for a split without a setting, unless a setting has claimed
-    it for another split.
+    Settings take precedence. A split without a setting is found by its usual names, unless a
+    setting has claimed that name for another split.
 
     Args:
-        config: The settings.
-        present: Names of folders, files, or values of the column `split`.
+        config: Settings.
+        present: Names of folders or files, or values of the column `split`.
 
     Returns:
-        `train`, `validation` and `test`, as far as they are there, with their name in the data.
+        Names in the data by `train`, `validation` and `test`, for the splits that were found.
     """
     named = named_splits(config)
     names = sorted(present)

@@ -1,7 +1,7 @@
-"""Splits that are missing, made out of the training examples.
+"""Missing splits, split off the training set.
 
-Everything is decided by the content of the examples and the seed: neither the order of the files
-nor the computer changes a split, and examples that are added later move no other ones by much.
+Splits depend only on the contents of the examples and the seed, not on the order of files or the
+machine. Adding examples moves few of the others to another split.
 """
 
 from __future__ import annotations
@@ -21,30 +21,34 @@ _BINS = 10  # quantiles by which a numeric target is stratified
 
 
 def make_splits(splits: Mapping[str, Examples], config: Config) -> dict[str, Examples]:
-    """Keep the given splits and takes the missing ones out of the training examples.
+    """Keep the given splits and split the missing ones off the training set.
 
-    Stratified by class, by set of labels, or by tenths of a numeric target. Exact duplicates stay
-    on one side. Every label keeps at least one example in the training split.
+    Splits are stratified by class, by label set, or by decile of a numeric target. Exact
+    duplicates stay in the same split. Every label keeps at least one training example.
 
     Args:
-        splits: `train`, and `validation` and `test` where they are given.
-        config: `seed`, `test_fraction`, `validation_fraction` and `task` are used.
+        splits: Examples of `train`, and of `validation` and `test` if the dataset has them.
+        config: Settings; `seed`, `test_fraction`, `validation_fraction` and `task` are used.
 
     Returns:
-        All three splits.
+        Examples of all three splits.
 
     Raises:
-        DataError: There are no training examples, or too few to divide.
+        DataError: There is no training split, a given split is empty, or there are too few training
+            examples to split.
     """
     if not splits.get("train"):
         received = ", ".join(splits) or "none"
         raise DataError(
-            f"{config.dataset or 'The data'} must have a training split. Received: {received}. "
+            f"{config.dataset or 'The data'} has no training split (splits: {received}). "
             "Name it with --train-split."
         )
     empty = [name for name, part in splits.items() if not part]
     if empty:
-        raise DataError(f"The {empty[0]} split of {config.dataset or 'the data'} has no examples.")
+        raise DataError(
+            f"The {empty[0]} split of {config.dataset or 'the data'} has no examples. Add some, or "
+            "leave the split out."
+        )
     made = dict(splits)
     total = len(splits["train"])
     for name, fraction in (
@@ -56,9 +60,9 @@ def make_splits(splits: Mapping[str, Examples], config: Config) -> dict[str, Exa
         taken = _draw(made["train"], fraction * total, config, name)
         if not taken:
             raise DataError(
-                f"Too few training examples ({total}) to make a {name} split of "
-                f"{fraction:.0%} that leaves every class one example for training. Add examples, "
-                f"raise {name}_fraction, or give a {name} split.{_maybe_regression(config, made)}"
+                f"Too few training examples ({total}) to split off {fraction:.0%} for {name} and "
+                "keep one of each class for training. Add examples, raise "
+                f"{name}_fraction, or provide a {name} split{_maybe_regression(config, made)}."
             )
         rest = sorted(set(range(len(made["train"]))) - taken)
         made[name] = made["train"].select(sorted(taken))
@@ -67,7 +71,7 @@ def make_splits(splits: Mapping[str, Examples], config: Config) -> dict[str, Exa
 
 
 def _draw(examples: Examples, wanted: float, config: Config, name: str) -> set[int]:
-    """Return the positions of about `wanted` examples, drawn stratum by stratum."""
+    """Return the indices of about `wanted` examples, sampled stratum by stratum."""
     groups = _groups(examples, f"{config.seed}:{name}")
     values = known_labels(examples)
     reserved = set() if config.task == "regression" else _reserve(groups, values)
@@ -82,7 +86,7 @@ def _draw(examples: Examples, wanted: float, config: Config, name: str) -> set[i
                 taken.update(group)
                 left -= len(group)
         missing += left
-    # What duplicates or rare classes kept a stratum from giving comes from the others.
+    # Where duplicates or rare classes keep a stratum below its quota, others make up for it.
     for group in groups if missing else []:
         fits = len(group) <= missing and len(taken) + len(group) < len(examples)
         if fits and group[0] not in reserved and group[0] not in taken:
@@ -92,7 +96,7 @@ def _draw(examples: Examples, wanted: float, config: Config, name: str) -> set[i
 
 
 def _groups(examples: Examples, salt: str) -> list[tuple[int, ...]]:
-    """Return the positions of equal examples together, in an order that the salt decides."""
+    """Return groups of indices of identical examples, in an order determined by the salt."""
     by_hash: dict[str, list[int]] = defaultdict(list)
     for index, content in enumerate(examples.content_hashes):
         by_hash[content].append(index)
@@ -108,7 +112,7 @@ def _names(value: Any) -> Iterable[Any]:
 
 
 def _reserve(groups: list[tuple[int, ...]], values: list[Any]) -> set[int]:
-    """Return the first positions of groups that keep every label in the training split."""
+    """Return the first index of each group that must stay in training, to keep every label."""
     counts = Counter(name for group in groups for i in group for name in _names(values[i]))
     first: dict[Any, tuple[int, ...]] = {}
     for group in groups:
@@ -134,18 +138,18 @@ def _strata(
         for g, group in enumerate(groups):
             strata[bins[g]].append(group)
         return dict(sorted(strata.items()))
-    # Equal examples with different labels: the first label by name stands for all.
+    # Identical examples with different labels are stratified by the first label by name.
     keys = [min((values[i] for i in group), key=str) for group in groups]
     sizes = Counter(keys)
     for group, key in zip(groups, keys, strict=True):
-        # Sets of labels that occur once or twice are divided together.
+        # Label sets that occur once or twice share a stratum.
         rare = task == "multilabel" and sizes[key] < 3
         strata["" if rare else key].append(group)
     return {key: strata[key] for key in sorted(strata, key=str)}
 
 
 def _quotas(sizes: dict[Any, int], wanted: float) -> dict[Any, int]:
-    """Divide round(wanted) over strata in proportion to their sizes (largest remainder)."""
+    """Distribute round(wanted) over strata in proportion to their sizes (largest remainder)."""
     total = sum(sizes.values())
     exact = {key: wanted * size / total for key, size in sizes.items()}
     quotas = {key: math.floor(value) for key, value in exact.items()}
@@ -157,7 +161,7 @@ def _quotas(sizes: dict[Any, int], wanted: float) -> dict[Any, int]:
 
 
 def _maybe_regression(config: Config, splits: Mapping[str, Examples]) -> str:
-    """Numbers that hardly repeat are mostly meant to be predicted as numbers."""
+    """Return a hint for numeric labels that rarely repeat: regression is probably meant."""
     labels = splits["train"].labels or []
     try:
         numbers = {float(label) for label in labels}
@@ -165,4 +169,4 @@ def _maybe_regression(config: Config, splits: Mapping[str, Examples]) -> str:
         return ""
     if config.task != "classification" or len(numbers) < len(labels) / 4:
         return ""
-    return " The labels are numbers: to predict a number, use --task regression."
+    return "; the labels are numbers, so regression may be meant (--task regression)"

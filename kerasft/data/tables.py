@@ -1,4 +1,4 @@
-"""Tables as files: CSV, TSV, JSON lines and Parquet, read without guessing at their values."""
+"""Tables in files: CSV, TSV, JSON Lines and Parquet, read without type inference."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Table:
     """A table in memory.
 
     Attributes:
-        path: Its file.
-        columns: Values by name of the column, all of one length; None and "" are empty cells.
+        path: Path of the file.
+        columns: Values by column name, all of the same length; empty cells are None or "".
         num_rows: Number of rows.
     """
 
@@ -26,20 +26,20 @@ class Table:
     num_rows: int
 
     def origin(self, row: int) -> str:
-        """Return how messages call a row: counted from 1, the header of a CSV not included."""
+        """Return the name of a row for messages, counted from 1 without the header of a CSV."""
         return f"row {row + 1} of {self.path.name}"
 
 
 def is_empty(value: Any) -> bool:
-    """Return whether a cell holds nothing."""
+    """Return whether a cell is empty: None, blank or NaN."""
     return value is None or (isinstance(value, str) and not value.strip()) or value != value
 
 
 def read_table(path: Path) -> Table:
-    """Read a table. The values of CSV are text: `001` and `NA` stay what they are.
+    """Read a table, with the values of a CSV as text: `001` and `NA` are not converted.
 
     Args:
-        path: A file that ends in .csv, .tsv, .jsonl, .ndjson, .json or .parquet.
+        path: Path of a .csv, .tsv, .jsonl, .ndjson, .json or .parquet file.
 
     Raises:
         DataError: The file is damaged, empty, or not UTF-8.
@@ -56,7 +56,7 @@ def read_table(path: Path) -> Table:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
     num_rows = len(next(iter(columns.values()), []))
     if not num_rows:
-        raise DataError(f"{path} has no rows.")
+        raise DataError(f"{path} has no rows. Give a table with at least one.")
     return Table(path, columns, num_rows)
 
 
@@ -66,7 +66,7 @@ def _read_csv(path: Path) -> dict[str, list[Any]]:
     separator = _separator(path)
     try:
         with warnings.catch_warnings():
-            # pandas only warns when it cuts rows that are longer than the header.
+            # pandas only warns when it truncates rows that are longer than the header.
             warnings.simplefilter("error", pd.errors.ParserWarning)
             frame = pd.read_csv(
                 path,
@@ -77,14 +77,14 @@ def _read_csv(path: Path) -> dict[str, list[Any]]:
                 encoding="utf-8-sig",
             )
     except pd.errors.EmptyDataError as error:
-        raise DataError(f"{path} is empty.") from error
+        raise DataError(f"{path} is empty. Give a table with a header and rows.") from error
     except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
         reason = str(error).strip().removeprefix("Error tokenizing data. C error: ")
         raise DataError(
-            f"{path} is not a regular table: {reason.rstrip('.')}. Texts with commas, quotes or "
-            "line breaks must stand in double quotes."
+            f"{path} is not a valid table: {reason.rstrip('.')}. Put texts with commas, quotes or "
+            "line breaks in double quotes."
         ) from error
-    # Cells that a short row lacks come as NaN in spite of keep_default_na.
+    # Missing cells of short rows are NaN despite keep_default_na=False.
     frame = frame.astype(object).where(frame.notna(), "")
     return {str(name).strip(): frame[name].tolist() for name in frame.columns}
 
@@ -94,7 +94,7 @@ def _separator(path: Path) -> str:
         return "\t"
     with path.open(encoding="utf-8-sig") as file:
         header = file.readline()
-    # Spreadsheets of many countries write semicolons into files that they call .csv.
+    # In many locales, spreadsheets separate the columns of a .csv file with semicolons.
     return next((mark for mark in ";\t" if mark in header and "," not in header), ",")
 
 
@@ -103,7 +103,7 @@ def _read_json(path: Path) -> dict[str, list[Any]]:
     if text.lstrip().startswith("["):
         rows = list(enumerate(_parse(text, f"{path}"), start=1))
     else:
-        # Not splitlines(): JSON lets other line separators of Unicode stand inside a string.
+        # Not splitlines(): JSON strings may contain other Unicode line separators.
         lines = enumerate(text.split("\n"), start=1)
         rows = [(n, _parse(line, f"Line {n} of {path}")) for n, line in lines if line.strip()]
     names: dict[str, None] = {}
@@ -142,7 +142,7 @@ def _read_parquet(path: Path) -> dict[str, list[Any]]:
 
 
 def _class_names(metadata: dict[bytes, bytes]) -> dict[str, list[str]]:
-    """Return the names of classes that Hugging Face keeps as numbers, by column."""
+    """Return the class names of label columns that Hugging Face stores as integers."""
     try:
         features = json.loads(metadata[b"huggingface"])["info"]["features"]
     except (KeyError, ValueError, TypeError):

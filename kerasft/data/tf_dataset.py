@@ -1,4 +1,4 @@
-"""Batches on their way into TensorFlow, with as little Python in between as can be."""
+"""Batches as a `tf.data.Dataset`, with as little Python per step as possible."""
 
 from __future__ import annotations
 
@@ -10,21 +10,20 @@ import numpy as np
 from kerasft.data.batches import Batches
 from kerasft.data.ragged import Ragged
 
-_COPIED = 1 << 30  # bytes of arrays that are given to TensorFlow as a whole
+_COPIED = 1 << 30  # bytes; arrays up to this total size are copied into TensorFlow
 
 
 def stream(batches: Any) -> Any:
-    """Return batches as Keras trains on them fastest.
+    """Return batches in the form that Keras trains on fastest.
 
-    On TensorFlow a `tf.data.Dataset` with the signature of the arrays: Keras would look at the
-    first batches to guess it, and call Python for every batch. Arrays of one shape are gathered
-    in TensorFlow by the order of the epoch, which is asked for when the epoch begins; texts and
-    arrays of different length are put together in Python, ahead of the step that needs them, and
-    so are mixed examples.
-    Any other `keras.utils.PyDataset`, and every one on other backends, stays what it is.
+    On TensorFlow this is a `tf.data.Dataset` with an explicit signature. From a PyDataset, Keras
+    would infer the signature from the first batches and call Python for every batch. Arrays of
+    fixed shape are gathered in TensorFlow, in the order that `batches` has when an epoch begins.
+    Texts, arrays of variable length and mixed examples are assembled in Python and prefetched.
+    Any other PyDataset, and any PyDataset on another backend, is returned unchanged.
 
     Args:
-        batches: Their order is theirs: whoever sets `batches.epoch` sets it for the stream.
+        batches: Batches to convert; setting `batches.epoch` also changes the order of the result.
     """
     if keras.backend.backend() != "tensorflow" or not isinstance(batches, Batches):
         return batches
@@ -39,7 +38,7 @@ def stream(batches: Any) -> Any:
 
 
 def _all_features(x: dict[str, Any]) -> bool:
-    """Return whether x holds features of one shape alone, of which nothing is trimmed."""
+    """Return whether x holds only features of fixed shape, which need no trimming."""
     return all(array.dtype.kind not in "iu" for array in x.values())
 
 

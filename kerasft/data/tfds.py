@@ -1,4 +1,4 @@
-"""Datasets of TensorFlow Datasets: from disk where they are prepared, else downloaded."""
+"""Datasets from TensorFlow Datasets (TFDS), downloaded unless they are on disk."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from kerasft.errors import DataError, did_you_mean
 
 
 def read_tfds(config: Config) -> tuple[dict[str, Examples], list[str]]:
-    """Read a dataset of TensorFlow Datasets.
+    """Read a dataset from TensorFlow Datasets.
 
     Args:
-        config: `dataset`, `data_dir`, the splits (with TFDS' slicing) and the columns are used.
+        config: Settings; `dataset`, `data_dir`, columns and splits (also TFDS slices) are used.
 
     Returns:
-        The examples by split, and notes.
+        Examples by split, and notes.
 
     Raises:
-        DataError: There is no such dataset, split or feature, or labels are hidden.
+        DataError: The dataset, a split or a feature does not exist, or the labels are hidden.
     """
     address = parse_address(config.dataset)
     builder = _open(address, config)
@@ -32,12 +32,12 @@ def read_tfds(config: Config) -> tuple[dict[str, Examples], list[str]]:
     columns = find_columns(config, builder.info, str(address))
     parts = {split: _read_split(config, builder, name, columns) for split, name in splits.items()}
     first, *second = columns.inputs
-    notes = [f"Texts are pairs: {first!r}, then {second[0]!r}."] if second else []
+    notes = [f"Text pairs: {first!r} and {second[0]!r}."] if second else []
     return parts, notes
 
 
 def _open(address: Address, config: Config) -> Any:
-    """Return a prepared builder; nothing is downloaded when the dataset lies on the disk."""
+    """Return a prepared builder; download the dataset only if it is not on disk."""
     root = data_root(config.data_dir)
     folder = find_prepared(root, address)
     import tensorflow_datasets as tfds
@@ -52,8 +52,8 @@ def _open(address: Address, config: Config) -> Any:
     )
     try:
         builder.download_and_prepare()
-    # Scripts of datasets raise any kind of error: of the download, a checksum, a missing manual
-    # file, a missing package; each means that this dataset cannot be had.
+    # Dataset scripts raise errors of any class: failed downloads or checksums, missing files or
+    # packages. All mean that the dataset is unavailable.
     except Exception as error:
         raise DataError(f"TFDS could not prepare tfds:{address}: {_first_line(error)}") from error
     return builder
@@ -66,8 +66,8 @@ def _builder(address: Address, root: str) -> Any:
         return tfds.builder(str(address), data_dir=root)
     except tfds.core.DatasetNotFoundError as error:
         near = did_you_mean(address.name, tfds.list_builders(with_community_datasets=False))
-        raise DataError(f"TFDS has no dataset {address.name!r}.{near}") from error
-    except (ValueError, AssertionError) as error:  # of an unknown configuration or version
+        raise DataError(f"Dataset {address.name!r} not found in TFDS.{near}") from error
+    except (ValueError, AssertionError) as error:  # unknown config or version
         raise DataError(f"TFDS cannot open tfds:{address}: {_first_line(error)}") from error
 
 
@@ -77,21 +77,22 @@ def _first_line(error: Exception) -> str:
 
 
 def choose_splits(config: Config, present: list[str]) -> dict[str, str]:
-    """Return TFDS' name or slice for every split that is given.
+    """Return the TFDS name or slice of each split that the dataset has.
 
-    Settings win; a usual name counts for a split without one, unless a setting uses any part of it.
+    Settings take precedence. A split without a setting is found by its usual names, unless a
+    setting uses any part of that TFDS split.
 
     Raises:
         DataError: A setting names a split that the dataset does not have.
     """
     named = named_splits(config)
     used = {base for name in named.values() for base in _bases(name)}
-    # TFDS' mock data have no names of splits and accept any.
+    # Mock data of TFDS have no split names and accept any.
     unknown = sorted(used - set(present)) if present else []
     if unknown:
         raise DataError(
-            f"{config.dataset} has no split {unknown[0]!r}.{did_you_mean(unknown[0], present)} Its "
-            f"splits are: {', '.join(present)}."
+            f"{config.dataset} has no split {unknown[0]!r} (splits: {', '.join(present)})."
+            f"{did_you_mean(unknown[0], present)}"
         )
     chosen = {}
     for split in SPLITS:
@@ -111,14 +112,14 @@ def _read_split(config: Config, builder: Any, split: str, columns: Columns) -> E
     import tensorflow_datasets as tfds
 
     wanted = dict.fromkeys((*columns.inputs, *columns.labels), True)
-    # Images stay the bytes of their files: one decoder reads them, whatever their source.
+    # Images are kept as encoded bytes, so that one decoder serves all sources.
     skip = {columns.inputs[0]: tfds.decode.SkipDecoding()} if columns.image else None
     decoders = tfds.decode.PartialDecoding(wanted, decoders=skip)
     try:
         rows = builder.as_dataset(split=split, decoders=decoders, shuffle_files=False)
-    except (ValueError, AssertionError) as error:  # of a slice that cannot be
+    except (ValueError, AssertionError) as error:  # invalid slice
         raise DataError(
-            f"{config.dataset} cannot be read as {split!r}: {_first_line(error)}"
+            f"Split {split!r} of {config.dataset} cannot be read: {_first_line(error)}"
         ) from error
     pairs = list(_rows(rows, columns, split))
     origins = [f"{split}, example {index}" for index in range(len(pairs))]

@@ -37,7 +37,7 @@ def test_clean_data_have_no_notes(prepared):
 def test_made_splits_are_told(prepared):
     data = prepared({"train": many("train", 400), "test": many("test", 200)}, seed=4)
     assert data.notes == (
-        "Validation (60) was made out of the training examples, stratified by class, seed 4.",
+        "Split off the training set: 60 validation (stratified by class, seed 4).",
     )
 
 
@@ -47,16 +47,16 @@ def test_duplicates_across_given_splits_are_told(prepared):
     parts["test"][4] = parts["train"][8]
     data = prepared(parts)
     assert data.notes == (
-        "2 examples of the test split stand also in the train split, for example "
-        "test 3 = train 7; scores may be too good.",
+        "2 examples of the test split are also in the train split (for example "
+        "test 3 = train 7); scores may be inflated.",
     )
 
 
 def test_equal_inputs_with_different_labels_are_told(prepared):
     parts = {n: many(n, 200) for n in ("train", "validation", "test")}
     parts["train"][1] = (parts["train"][0][0], "b")
-    assert notes(prepared(parts), "different labels") == [
-        "1 input stands there with different labels, for example train 0 (a) and train 1 (b)."
+    assert notes(prepared(parts), "conflicting labels") == [
+        "1 input has conflicting labels, for example train 0 (a) and train 1 (b)."
     ]
 
 
@@ -69,9 +69,9 @@ def test_imbalance_is_told(prepared):
 
 def test_a_handful_of_texts_a_class_is_told(prepared):
     parts = {"train": many("train", 20), "validation": many("v", 200), "test": many("test", 200)}
-    assert "10 texts a class" in notes(prepared(parts, trainable_blocks=4), "a class")[0]
-    assert notes(prepared(parts, trainable_blocks=1), "a class") == []
-    assert notes(prepared({**parts, "train": many("train", 40)}), "a class") == []
+    assert "10 texts per class" in notes(prepared(parts, trainable_blocks=4), "per class")[0]
+    assert notes(prepared(parts, trainable_blocks=1), "per class") == []
+    assert notes(prepared({**parts, "train": many("train", 40)}), "per class") == []
 
 
 def test_a_scale_may_be_meant_by_whole_numbers_that_begin_above_0(prepared):
@@ -79,11 +79,11 @@ def test_a_scale_may_be_meant_by_whole_numbers_that_begin_above_0(prepared):
     stars, places, words = (
         prepared({n: many(n, 200, classes) for n in sizes}) for classes in ("12345", "01234", "abc")
     )
-    assert notes(stars, "scale") == [
-        "Labels are whole numbers (1 to 5), taken as 5 classes; if they are a scale (stars, "
+    assert notes(stars, "ordinal") == [
+        "Labels are whole numbers (1 to 5), treated as 5 classes; if they are ordinal (stars, "
         "grades), try task=regression."
     ]
-    assert notes(places, "scale") == notes(words, "scale") == []
+    assert notes(places, "ordinal") == notes(words, "ordinal") == []
 
 
 def test_classes_missing_in_a_split_are_told(prepared):
@@ -97,14 +97,14 @@ def test_a_small_test_split_is_told(prepared):
     parts["test"] = parts["test"][:50]
     (note,) = prepared(parts).notes
     assert "only 50 examples" in note
-    assert "about 8 points" in note
+    assert "interval of ±8 points" in note
 
 
 def test_cut_texts_are_told(prepared):
     parts = {n: many(n, 200) for n in ("train", "validation", "test")}
     parts["train"][:3] = [(f"cat {i} " + "cat " * 20, "a") for i in range(3)]
     data = prepared(parts, sequence_length=16)
-    assert "3 of 600 texts (0.5%) were cut at 16 tokens (sequence_length)." in data.notes
+    assert "3 of 600 texts (0.5%) were truncated to 16 tokens (sequence_length)." in data.notes
 
 
 def test_summary_shows_sizes_classes_and_notes(pets):
@@ -115,7 +115,7 @@ def test_summary_shows_sizes_classes_and_notes(pets):
         "class       train  validation        test",
         "cat             7           1           2",
     ]
-    assert "- Validation (3) and test (3) were made" in text
+    assert "- Split off the training set: 3 validation, 3 test" in text
 
 
 def test_summary_of_regression_shows_the_target(prepared):

@@ -182,7 +182,7 @@ def test_a_class_without_examples_has_no_weight():
 def test_an_index_outside_is_refused():
     batches = Batches(np.arange(5), batch_size=2)
     assert batches[-1][0].tolist() == [4]
-    with pytest.raises(IndexError, match="There are 3 batches"):
+    with pytest.raises(IndexError, match="out of range for 3 batches"):
         batches[3]
 
 

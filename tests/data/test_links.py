@@ -14,7 +14,7 @@ from kerasft.errors import DataError
 def read(path, **settings):
     """Returns the origins by split, and the note about links."""
     splits, notes = read_source(ImageConfig(dataset=str(path), **settings))
-    found = [note for note in notes if note.startswith("Links left out")]
+    found = [note for note in notes if note.startswith("Links skipped")]
     assert len(found) <= 1
     return {name: part.origins for name, part in splits.items()}, "".join(found)
 
@@ -56,7 +56,7 @@ def test_a_link_to_files_of_another_or_the_same_class_is_left_out(pets, plain, p
     found, note = read(pets)
     renamed = {"cat/0.png": "cat/deep/0.png"}
     assert sorted(found["train"]) == sorted(renamed.get(name, name) for name in plain)
-    assert note.startswith(f"Links left out: 1 ({place}). Links are followed inside")
+    assert note.startswith(f"Links skipped: 1 ({place}). Links are followed only")
 
 
 def test_the_note_reaches_the_data_and_counts_all_links(pets):
@@ -65,7 +65,7 @@ def test_the_note_reaches_the_data_and_counts_all_links(pets):
     data = load_data(ImageConfig(dataset=str(pets), image_size=8))
     assert sum(len(part.y) for part in (data.train, data.validation, data.test)) == 20
     (note,) = (note for note in data.notes if note.startswith("Links"))
-    assert note.startswith("Links left out: 8 (cat/loop0, cat/loop1, ")
+    assert note.startswith("Links skipped: 8 (cat/loop0, cat/loop1, ")
     assert "cat/loop4, 3 more)" in note
 
 
@@ -76,7 +76,7 @@ def test_links_out_of_the_dataset_are_left_out(tmp_path, pets, plain):
     link(pets / "cat" / "out.png", outside / "cat" / "0.png")
     found, note = read(pets)
     assert found["train"] == plain
-    assert note.startswith("Links left out: 3 (cat/out, cat/out.png, cow).")
+    assert note.startswith("Links skipped: 3 (cat/out, cat/out.png, cow).")
 
 
 @pytest.mark.parametrize("folders", [True, False])
@@ -86,12 +86,12 @@ def test_where_nothing_but_links_is_left_the_error_names_them(tmp_path, pets, fo
         place, target = (name, "") if folders else (f"{name}/0.png", "0.png")
         link(root / place, pets / name / target)
     named = "cat, dog" if folders else "cat/0.png, dog/0.png"
-    with pytest.raises(DataError, match=rf"links left out: {named}"):
+    with pytest.raises(DataError, match=rf"links skipped: {named}"):
         read(root)
     (root / "bird").mkdir()
     shutil.copy(pets / "cat" / "0.png", root / "bird")
     if not folders:
-        with pytest.raises(DataError, match=r"cat has no images \(links left out: cat/0\.png\)"):
+        with pytest.raises(DataError, match=r"cat has no images \(links skipped: cat/0\.png\)"):
             read(root)
 
 
@@ -100,7 +100,7 @@ def test_the_dataset_itself_may_be_a_link(tmp_path, pets, plain):
     link(pets / "cat" / "loop", tmp_path / "link")
     found, note = read(tmp_path / "link")
     assert found["train"] == plain
-    assert note.startswith("Links left out: 1 (cat/loop).")
+    assert note.startswith("Links skipped: 1 (cat/loop).")
 
 
 def test_links_to_files_of_the_dataset_that_no_class_has_are_followed(pets, make_images):
@@ -113,7 +113,7 @@ def test_links_to_files_of_the_dataset_that_no_class_has_are_followed(pets, make
     found, note = read(pets)
     more = {"cow/1.png", "cow/2.png", "cat/more/3.png", "dog/also.png"}
     assert more < set(found["train"]) and len(found["train"]) == 24
-    assert note.startswith("Links left out: 1 (kine).")
+    assert note.startswith("Links skipped: 1 (kine).")
 
 
 def test_links_between_splits_are_left_out(tmp_path, make_images):
@@ -127,8 +127,8 @@ def test_links_between_splits_are_left_out(tmp_path, make_images):
     found, note = read(tmp_path)
     assert len(read_source(ImageConfig(dataset=str(tmp_path)))[1]) == 1  # no other note
     assert {name: len(origins) for name, origins in found.items()} == {"train": 6, "test": 6}
-    assert note.startswith("Links left out: 4 (test/cat/seen, test/cow, train/dog/up, val).")
-    with pytest.raises(DataError, match=r"no folder 'val' .*left out: val\).*test, train\."):
+    assert note.startswith("Links skipped: 4 (test/cat/seen, test/cow, train/dog/up, val).")
+    with pytest.raises(DataError, match=r"no folder 'val' .*skipped: val\).*test, train\."):
         read(tmp_path, validation_split="val", train_split="train", test_split="test")
 
 
@@ -165,5 +165,5 @@ def test_prediction_reads_each_file_once_and_follows_what_was_given(tmp_path, pe
     link(pets / "cat" / "out.png", tmp_path / "outside.png")
     assert len(read_inputs(config, [str(pets)]).inputs) == 21
     link(tmp_path / "empty" / "loop", "..")
-    with pytest.raises(DataError, match=r"has no images \(links left out: loop\)"):
+    with pytest.raises(DataError, match=r"has no images \(links skipped: loop\)"):
         read_inputs(config, [str(tmp_path / "empty")])

@@ -74,9 +74,9 @@ def test_other_separators(write, name, mark):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("text,label\nx,a\ny,b,c,d\n", "not a regular table.*line 3"),
-        ("text,label\ny,b,c,d\n", "not a regular table"),
-        ('text,label\n"x,a\n', "not a regular table.*double quotes"),
+        ("text,label\nx,a\ny,b,c,d\n", "not a valid table.*line 3"),
+        ("text,label\ny,b,c,d\n", "not a valid table"),
+        ('text,label\n"x,a\n', "not a valid table.*double quotes"),
         ("text,label\n", "has no rows"),
         ("", "is empty"),
     ],
@@ -257,7 +257,7 @@ def test_a_setting_names_the_table_of_a_split(write):
         path = write(f"d/{name}.csv", rows(count))
     folder = Path(path).parent
     assert len(read(folder / "train.csv", test_split="test")["test"]) == 2
-    with pytest.raises(DataError, match=r"no table 'tets' for the test split.*--test-split"):
+    with pytest.raises(DataError, match=r"Table 'tets' of the test split not found.*--test-split"):
         read(folder / "train.csv", test_split="tets")
 
 

@@ -114,14 +114,12 @@ def test_slices_that_overlap_are_told(photos):
         train_split="train[:80%]",
         validation_split="train[70%:]",
     )
-    assert any(
-        "2 examples of the validation split stand also" in n for n in load_data(config).notes
-    )
+    assert any("2 examples of the validation split are also" in n for n in load_data(config).notes)
 
 
 @pytest.mark.parametrize(
     ("split", "message"),
-    [("tset", "no split 'tset'. Did you mean 'test'?"), ("train[:x]", "cannot be read as")],
+    [("tset", "no split 'tset' .* Did you mean 'test'?"), ("train[:x]", r"'train\[:x\]' of .*can")],
 )
 def test_a_split_that_is_not_there_is_named(photos, split, message):
     config = ImageConfig(dataset="tfds:photos", data_dir=photos, test_split=split)
@@ -244,7 +242,7 @@ def test_glue_pairs_from_mocked_data(mocked, tmp_path):
 @pytest.mark.parametrize(
     ("dataset", "message"),
     [
-        ("tfds:tf_flower", "no dataset 'tf_flower'. Did you mean 'tf_flowers'?"),
+        ("tfds:tf_flower", "Dataset 'tf_flower' not found in TFDS. Did you mean 'tf_flowers'?"),
         ("tfds:glue/sst3", "cannot open tfds:glue/sst3"),
         ("tfds:tf_flowers:9.9.9", "cannot open tfds:tf_flowers:9.9.9"),
         ("tfds:a b", "must be tfds:NAME"),
