@@ -1,4 +1,4 @@
-"""Random changes of training images, as layers of the model: inactive outside training."""
+"""Data augmentation of images, as layers of the model that are active only in training."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ def augment(
     horizontal_flip: bool = True,
     random_erasing: float = 0.0,
 ) -> object:
-    """Add the layers of an augmentation to `images`.
+    """Add augmentation layers to `images`.
 
     Args:
-        images: Pixels 0 to 255, shape (batch, height, width, 3).
-        strength: `none`; `light`: flip, shift by at most 8 %, rotation by at most 11 degrees,
-            brightness and contrast by at most 10 %; `strong`: 15 %, 22 degrees, 25 %, and zoom;
-            `randaugment`: flip, and two of the eleven changes of Keras' RandAugment (Cubuk et al.
-            2019, arXiv 1909.13719), drawn anew for every batch, at half their strength.
-        horizontal_flip: Whether mirror images are as likely as the originals (not for digits
-            or text in pictures).
-        random_erasing: Share of the images of which a patch is filled with noise (Zhong et al.
-            2017, arXiv 1708.04896), whatever the strength.
+        images: Symbolic pixels in [0, 255], shape (batch, height, width, 3).
+        strength: Kind of augmentation. `none`; `light`: flip, shift by up to 8%, rotation by up to
+            11 degrees, brightness and contrast by up to 10%; `strong`: the same by 15%, 22 degrees
+            and 25%, and zoom; `randaugment`: flip, and two of the eleven operations of Keras'
+            RandAugment (Cubuk et al. 2019, arXiv 1909.13719), drawn for each batch, at half
+            magnitude.
+        horizontal_flip: Whether to mirror half of the images (not for digits or text).
+        random_erasing: Fraction of the images in which a patch is replaced by noise, with any
+            `strength` (Zhong et al. 2017, arXiv 1708.04896).
 
     Returns:
-        A symbolic tensor of the same shape, float32 pixels 0 to 255.
+        Symbolic float32 pixels in [0, 255], of the same shape.
     """
     x = keras.layers.Rescaling(1.0, name="pixels", dtype="float32")(images)
     if strength != "none" and horizontal_flip:

@@ -1,4 +1,4 @@
-"""Load a pretrained backbone, and the scaling of pixels that it was trained with."""
+"""Pretrained backbones: loading, and a cache for repeated loading."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ _kept: Kept | None = None
 
 
 class BackboneCache:
-    """Inside it a pretrained backbone is loaded once and then given again, as it was loaded.
+    """A context in which each pretrained backbone is loaded once and then reused.
 
-    The same object comes back: only one of its models can be trained at a time.
+    `load_backbone` returns the same object again, with its pretrained weights restored. Only one
+    of the models built on it can be trained at a time.
 
     Example:
-        >>> kept = kept_backbones()
-        >>> with kept:
+        >>> cache = BackboneCache()
+        >>> with cache:
         ...     first = load_backbone(preset)
-        >>> with kept:
+        >>> with cache:
         ...     assert load_backbone(preset) is first
     """
 
@@ -45,24 +46,22 @@ class BackboneCache:
 
 
 def building(config: Config, kept: BackboneCache) -> contextlib.AbstractContextManager[None]:
-    """Return what surrounds the building of a model that may take a kept backbone.
+    """Return the context in which to build a model that may share a cached backbone.
 
-    Adapters change a backbone for good: a model with them gets one of its own.
+    Adapters change a backbone permanently, so a model with adapters does not use the cache.
 
     Args:
-        config: Its lora_rank is used.
-        kept: The backbones that models share.
+        config: Settings; `lora_rank` is used.
+        kept: Cache of the backbones that models share.
     """
     return contextlib.nullcontext() if config.lora_rank else kept
 
 
 def _as_loaded(backbone: keras.Model, values: list[Any]) -> keras.Model:
-    """Give a kept backbone its pretrained weights back, everything trainable."""
+    """Restore the pretrained weights of a cached backbone and make everything trainable."""
     for variable, value in zip(backbone.weights, values, strict=True):
         variable.assign(value)
-    set_trainable(
-        functional_graph(backbone), True
-    )  # the layers around layers that it has made, too
+    set_trainable(functional_graph(backbone), True)  # also its wrapper layers
     set_trainable(backbone, True)
     disable_dropout(backbone, False)
     return backbone
@@ -72,18 +71,18 @@ def load_backbone(preset: str, *, pretrained: bool = True) -> keras.Model:
     """Load a KerasHub backbone with its pretrained weights.
 
     Args:
-        preset: A KerasHub preset name, a folder in the layout of KerasHub, Hugging Face or timm,
-            `hf://ORG/NAME`, `package:NAME/FOLDER` for one inside an installed package, a `.keras`
-            file with a Functional model without its head, or `applications:NAME` for a model of
-            keras.applications that KerasHub lacks.
-        pretrained: False gives the same architecture with random weights.
+        preset: Name or location of the preset: a KerasHub preset name, a folder in the layout of
+            KerasHub, Hugging Face or timm, `hf://ORG/NAME`, `package:NAME/FOLDER` for a folder of
+            an installed package, a `.keras` file of a Functional model without head, or
+            `applications:NAME` for a model of keras.applications that KerasHub lacks.
+        pretrained: Whether to load the pretrained weights; False initializes them at random.
 
     Returns:
-        The backbone, a Functional `keras.Model` with everything trainable: call `freeze` next.
+        A Functional `keras.Model` with everything trainable; call `freeze` next.
 
     Raises:
-        SettingError: There is no such preset, or KerasHub cannot read it.
-        NetworkError: It must be downloaded and its host cannot be reached.
+        SettingError: The preset does not exist, or cannot be loaded.
+        NetworkError: The preset must be downloaded and its host is unreachable.
 
     Example:
         >>> backbone = load_backbone("package:kerasft/assets/resnet_glyphs")
@@ -101,8 +100,8 @@ def load_backbone(preset: str, *, pretrained: bool = True) -> keras.Model:
     except (ValueError, KeyError, TypeError, ImportError, OSError) as error:
         raise _unreadable(found, error) from error
     finally:
-        # Initializers draw seeds for weights that the preset replaces: the head after them
-        # must get the same ones whatever the backbone is, and whether it was loaded just now.
+        # Initializers of weights that the preset then replaces draw seeds. Undo this, so that the
+        # head is initialized alike for every backbone, loaded or cached.
         if pretrained:
             random.setstate(before)
     multiply_as_matrices(backbone)
@@ -127,13 +126,13 @@ def _read(found: Preset, policy: str, pretrained: bool) -> keras.Model:
     import keras_hub
 
     options: dict[str, Any] = {"load_weights": pretrained}
-    if policy != "float32":  # a saved preset names float32, which would win over the policy
+    if policy != "float32":  # a saved preset specifies float32, which would override the policy
         options["dtype"] = policy
     return keras_hub.models.Backbone.from_preset(found.location, **options)
 
 
 def _refuse_head(found: Preset, model: keras.Model) -> None:
-    """Refuse a model that ends in its own softmax or sigmoid layer."""
+    """Raise SettingError if the model ends in a softmax or sigmoid layer."""
     last = model.layers[-1] if model.layers else None
     activation = getattr(getattr(last, "activation", None), "__name__", "")
     flat = all(len(tensor.shape) == 2 for tensor in getattr(model, "outputs", ()))
@@ -145,13 +144,13 @@ def _refuse_head(found: Preset, model: keras.Model) -> None:
 
 
 def _in_policy(model: keras.Model, policy: str) -> keras.Model:
-    """Return a model that was saved in float32 with its layers in the number format asked for."""
+    """Return a model that was saved in float32 with the dtype policy of its layers replaced."""
     if policy == "float32":
         return model
 
     def in_policy(operation: Any) -> Any:
         config = operation.get_config()
-        # A sum that was written with + is an operation without a number format of its own.
+        # A sum written as `a + b` is an operation without a dtype policy.
         is_layer = isinstance(operation, keras.layers.Layer)
         if is_layer and operation.dtype_policy.name == "float32":
             config["dtype"] = policy

@@ -1,4 +1,4 @@
-"""What the blocks of a backbone are made of: layers, parameters, shapes, share of the work."""
+"""Summary of the blocks of a backbone: layers, parameters, shapes, share of the compute."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from kerasft.models.work import work_of
 
 
 def describe_blocks(backbone: keras.Model, image_size: int | None = None) -> list[dict[str, Any]]:
-    """Describe the blocks of a backbone, the lowest first.
+    """Describe the blocks of a backbone, lowest first.
 
     Args:
-        backbone: As `load_backbone` gives it.
-        image_size: For shapes and work of an image backbone; the size that it is made for, or
-            224, by default.
+        backbone: Backbone from `load_backbone`.
+        image_size: Image size in pixels, for the shapes and work of an image backbone. By default
+            its fixed input size, or 224.
 
     Returns:
-        For every block its `block` (name), `layers` (count), `parameters`, `output` (shape for
-        one example; None is the number of tokens), and `work`: its share of the multiplications
-        of a forward pass, kernels only.
+        A dict per block: `block` (name), `layers` (count), `parameters` (count), `output` (shape
+        without batch axis; None is the number of tokens), and `work`: the fraction of the
+        multiplications of a forward pass in this block, counting kernels only.
 
     Raises:
-        SettingError: Its blocks are not known.
+        SettingError: The blocks of the backbone cannot be found.
 
     Example:
         >>> backbone = kerasft.load_backbone("package:kerasft/assets/resnet_glyphs")
@@ -37,7 +37,7 @@ def describe_blocks(backbone: keras.Model, image_size: int | None = None) -> lis
     ends = list(block_outputs(backbone).values())
     inputs = [_concrete(tensor, image_size) for tensor in graph.inputs]
     made = replay(keras.Model(graph.inputs, [*ends, *keras.tree.flatten(graph.output)]), inputs)
-    # What the last block has on top (a final norm) counts as its own.
+    # Layers after the last block (a final norm) count as part of it.
     reached = [work_of(keras.Model(inputs, output)) for output in made[: len(ends)]]
     reached[-1] = work_of(keras.Model(inputs, made[len(ends) :]))
     whole = max(reached[-1], 1.0)

@@ -1,4 +1,4 @@
-"""Projections as one matrix product each, which TensorFlow also differentiates as one."""
+"""EinsumDense layers as single matrix products, for faster gradients on TensorFlow."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from kerasft.models.blocks import flatten_layers
 
 
 def multiply_as_matrices(model: keras.Model) -> None:
-    """Make the EinsumDense layers of a model multiply matrices, on TensorFlow.
+    """Compute the EinsumDense layers of a model as matrix products, on TensorFlow.
 
-    Keras 3.15 writes the projections of attention, `abc,cde->abde` and `abcd,cde->abe`, as a
-    batched product with one kernel for all examples. Its gradient is a kernel an example, summed
-    afterwards. With the examples and positions in one axis it is a single product: in bfloat16 a
-    MiniLM's gradient takes 149 ms instead of 174, in float32 as long as before (two CPU cores,
-    `python -m tests.benchmarks.step_parts`). Values are the same up to rounding; configuration
-    and saved files do not change.
+    Keras 3.15 computes the projections of attention, `abc,cde->abde` and `abcd,cde->abe`, as a
+    batched product, whose gradient is one kernel per example, summed afterwards. With batch and
+    positions merged into one axis, it is a single product. In bfloat16 the gradient of MiniLM
+    takes 149 ms instead of 174 ms; in float32 there is no measurable gain (two CPU cores,
+    `python -m tests.benchmarks.step_parts`). Values are the same up to rounding; config and saved
+    files do not change.
 
     Args:
-        model: Its layers are changed in place, nested ones too.
+        model: Model whose layers, nested ones included, are changed in place.
     """
     if keras.backend.backend() != "tensorflow":
         return
@@ -33,7 +33,9 @@ def multiply_as_matrices(model: keras.Model) -> None:
 
 
 def _shared_axes(equation: str) -> int:
-    """Return how many axes are summed, where they end the input and begin the kernel; else 0.
+    """Return the number of summed axes if they are last in the input and first in the kernel.
+
+    It is 0 for all other equations.
 
     Example:
         >>> _shared_axes("abcd,cde->abe"), _shared_axes("abc,dc->abd")
@@ -48,7 +50,7 @@ def _shared_axes(equation: str) -> int:
 
 
 def _call(self: keras.layers.EinsumDense, inputs: Any, training: bool | None = None) -> Any:
-    """`EinsumDense.call`, its contraction as a product of two matrices."""
+    """Compute `EinsumDense.call` with its contraction as a product of two matrices."""
     shared = _shared_axes(self.equation)
     kernel = ops.convert_to_tensor(self.kernel)
     summed, made = kernel.shape[:shared], kernel.shape[shared:]

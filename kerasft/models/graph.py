@@ -1,4 +1,4 @@
-"""The graph of a Functional model: its calls in order, and the same calls made again."""
+"""The graph of a Functional model: its nodes in order, flattening, and replaying."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ import keras
 
 
 def is_functional(operation: Any) -> bool:
-    """Return whether something is a Functional model."""
+    """Return whether an operation is a Functional model."""
     return isinstance(operation, keras.Model) and hasattr(operation, "_nodes_by_depth")
 
 
 def nodes(model: Any) -> list[Any]:
-    """Return the calls of a graph, from the inputs to the outputs."""
-    # Keras has no public order of calls; `operations` has each shared layer once only.
+    """Return the nodes (layer calls) of a graph, from the inputs to the outputs."""
+    # Keras has no public list of nodes; `operations` has each shared layer only once.
     depths = sorted(model._nodes_by_depth, reverse=True)
     return [n for depth in depths for n in model._nodes_by_depth[depth] if not n.is_input]
 
 
 def flat(model: keras.Model) -> keras.Model:
-    """Return the same model without nested models: their layers stand in its own graph."""
+    """Return the same model with the layers of nested models in its own graph."""
     if not any(is_functional(node.operation) for node in nodes(model)):
         return model
     return keras.Model(model.inputs, replay(model, model.inputs))
 
 
 def replay(model: keras.Model, inputs: list[Any]) -> Any:
-    """Call the layers of a model again, those of nested models too.
+    """Call the layers of a model, nested ones included, on other inputs.
 
     Args:
-        model: A Functional model.
-        inputs: Other tensors for `model.inputs`.
+        model: Functional model.
+        inputs: Tensors that replace `model.inputs`, in the same order.
 
     Returns:
-        Outputs, in the structure of the model's.
+        Output tensors, in the structure of `model.output`.
     """
     values = {id(old): new for old, new in zip(model.inputs, inputs, strict=True)}
     for node in nodes(model):

@@ -1,7 +1,7 @@
-"""Low-rank adapters: a block is tuned by small matrices beside its kernels (LoRA).
+"""Low-rank adapters (LoRA): small trained matrices added to the frozen kernels of a block.
 
-Hu et al. 2021, arXiv 2106.09685. The adapters are Keras' own (`enable_lora`); here stands which
-layers get them, and that nothing else of the block is trained.
+Hu et al. 2021, arXiv 2106.09685. The adapters are those of Keras (`enable_lora`); this module
+chooses the layers that get them and freezes the rest of the block.
 """
 
 from __future__ import annotations
@@ -15,34 +15,37 @@ import keras
 from kerasft.errors import SettingError
 from kerasft.models.blocks import find_blocks, flatten_layers
 
-# The projections of attention that gain most (Hu et al., section 7.1), by the names that
-# KerasHub's families give them, as layers or as attributes of the layer around them.
+# The attention projections that benefit most (Hu et al., section 7.1), by their names in the
+# KerasHub families, as layers or as attributes of the enclosing layer.
 _PROJECTIONS = re.compile(r"query|value|qkv|(^|_)[qv](_|$)")
 _DENSE = (keras.layers.Dense, keras.layers.EinsumDense)
 _CONVOLUTIONS = (keras.layers.Conv1D, keras.layers.Conv2D)
 
 
 def add_adapters(model: keras.Model, rank: int) -> None:
-    """Give the trained blocks of a model adapters, and freezes the rest of these blocks.
+    """Add adapters to the trained blocks of a model and freeze the rest of these blocks.
 
-    Queries and values of attention get them where a block has attention, else every dense layer
-    and every convolution that is not depthwise. Call it after `freeze` and before compiling.
-    Dropout of the blocks stays on.
+    In a block with attention, the query and value projections get adapters. In other blocks, every
+    dense layer and every convolution that is not depthwise does. Call it after `freeze` and before
+    compiling. Dropout in the blocks stays active.
 
     Args:
-        model: A backbone, or a model with one inside.
-        rank: Of the matrices, at least 1. 4 to 16 are usual.
+        model: Backbone, or model with a backbone inside.
+        rank: Rank of the adapters, at least 1; 4 to 16 are usual.
 
     Raises:
-        SettingError: No block is trained, no layer of them can have adapters, or the rank is
-            larger than that of the kernels themselves.
+        SettingError: No block is trained, no layer of these blocks supports adapters, or the rank
+            exceeds that of the kernels.
 
     Example:
         >>> add_adapters(part, 8)
     """
     trained = [block for block in find_blocks(model) if block.trained_parameters]
     if not trained:
-        raise SettingError("`lora_rank` needs trained blocks: give `trainable_blocks`.")
+        raise SettingError(
+            "`lora_rank` needs trained blocks. Set `trainable_blocks` to their number, or to -1 "
+            "for all."
+        )
     layers = [[x for top in block.layers for x in flatten_layers(top)] for block in trained]
     _check_rank(rank, [layer for inner in layers for layer in _targets(inner)])
     for inner in layers:
@@ -52,21 +55,24 @@ def add_adapters(model: keras.Model, rank: int) -> None:
         for layer in inner:
             alone = len(flatten_layers(layer)) == 1 and layer.weights
             if alone and layer not in targets:
-                layer.trainable = False  # statistics of BatchNormalization stand still too
+                layer.trainable = False  # also freezes BatchNormalization statistics
             for variable in layer.weights:
                 variable.trainable = "lora_" in variable.name
 
 
 def _check_rank(rank: int, targets: list[Any]) -> None:
-    """Raise a SettingError where there is no target, or none of so high a rank."""
+    """Raise SettingError if there are no target layers, or if all have a lower rank."""
     if not targets:
-        raise SettingError("`lora_rank`: no layer of the trained blocks can have adapters.")
+        raise SettingError(
+            "`lora_rank` needs a dense or convolution layer, but the trained blocks have none. Set "
+            "lora_rank=0, or train other blocks."
+        )
     shapes = [layer.kernel.shape for layer in targets]
     largest = max(min(math.prod(shape[:-1]), shape[-1]) for shape in shapes)
     if rank > largest:
         raise SettingError(
-            f"`lora_rank` must be at most {largest} for this backbone, whose kernels have no "
-            f"larger rank themselves. Received: {rank}."
+            f"`lora_rank` must be at most {largest}, the maximum rank of kernels in the trained "
+            f"blocks. Received: {rank}."
         )
 
 
@@ -89,8 +95,8 @@ def _targets(layers: list[Any]) -> list[Any]:
 
 
 def merge_adapters(model: keras.Model) -> None:
-    """Add the adapters of a model to its kernels; what it computes stays the same."""
+    """Merge the adapters of a model into its kernels; its outputs stay the same."""
     for layer in flatten_layers(model):
         if getattr(layer, "lora_enabled", False):
-            layer._kernel.assign(layer.kernel)  # with the product of the adapters
+            layer._kernel.assign(layer.kernel)  # `kernel` includes the product of the adapters
             layer.lora_kernel_b.assign(keras.ops.zeros_like(layer.lora_kernel_b))

@@ -1,4 +1,4 @@
-"""What is minimized and what is measured, by task."""
+"""Losses, metrics and monitors by task."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kerasft.data import Labels
 from kerasft.errors import SettingError, did_you_mean
 
 _SCORES = {"loss": "min", "accuracy": "max", "precision": "max", "recall": "max", "f1": "max"}
-# What can be monitored by task, and whether more is better.
+# Metrics that can be monitored by task, and whether to minimize or maximize them.
 DIRECTIONS = {
     "classification": _SCORES,
     "multilabel": _SCORES,
@@ -23,14 +23,14 @@ DIRECTIONS = {
 
 
 def choose_monitor(config: Config) -> tuple[str, str]:
-    """Return the validation metric that picks the best epoch, and `min` or `max`.
+    """Return the validation metric that selects the best epoch, and `min` or `max`.
 
     Args:
-        config: Its monitor is used; without one val_accuracy, val_f1 (multi-label), val_rmse
-            (regression), or val_loss (regression on a logarithm, whose loss is the error there).
+        config: Settings; `monitor` is used. Its default is val_accuracy (classification), val_f1
+            (multi-label), val_rmse (regression), or val_loss (regression on a logarithm).
 
     Raises:
-        SettingError: The metric is not one of the task.
+        SettingError: The task does not have this metric.
     """
     known = DIRECTIONS[config.task]
     usual = "loss" if config.target_transform == "log" else MAIN_METRICS[config.task][0]
@@ -45,19 +45,21 @@ def choose_monitor(config: Config) -> tuple[str, str]:
 
 
 def make_loss(config: Config, labels: Labels) -> Callable[[Any, Any], Any]:
-    """Return the data loss of each example: cross-entropy, or the squared error, or as chosen.
+    """Return the loss function without penalties; by default cross-entropy or squared error.
+
+    For regression the model predicts in the unit of the target. The loss is computed in standard
+    deviations of the training targets (of their logarithm for transform `log`), so that learning
+    rates and penalties do not depend on the unit.
 
     Args:
-        config: Its loss and label_smoothing are used. `focal` is the focal loss with a focus of
-            2 (Lin et al. 2017, arXiv 1708.02002), without weights of classes; `huber` is the
-            squared error, halved, below one standard deviation and linear above.
-        labels: Task and, for regression, transform and standard deviation of the training
-            targets: the model speaks in their unit, the loss in standard deviations (of their
-            logarithm for transform `log`), so that learning rates and penalties do not depend
-            on the unit.
+        config: Settings; `loss` and `label_smoothing` are used. `focal` is the focal loss with
+            gamma=2 and no class weights (Lin et al. 2017, arXiv 1708.02002). `huber` is half the
+            squared error up to one standard deviation, and linear above.
+        labels: Task and number of outputs; for regression also the transform and the standard
+            deviation of the training targets.
 
     Returns:
-        A function of truth and predictions that gives one loss an example, shape (batch,).
+        A function of targets and predictions that returns a loss per example, shape (batch,).
     """
     focal, smoothing = config.loss == "focal", config.label_smoothing
     if labels.task == "regression":
@@ -91,7 +93,7 @@ def _standardized_error(
 
 
 def _of_shares(classes: int, smoothing: float, loss: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a loss that takes shares of classes, as mixed examples have them, or indices."""
+    """Return a loss that accepts class indices or soft labels (of mixed examples)."""
 
     def cross_entropy(y_true: Any, y_pred: Any) -> Any:
         return loss(_shares_of(y_true, classes), y_pred, label_smoothing=smoothing)
@@ -100,21 +102,21 @@ def _of_shares(classes: int, smoothing: float, loss: Callable[..., Any]) -> Call
 
 
 def _shares_of(y_true: Any, classes: int) -> Any:
-    """Return the share that each class has of an example: 1 and 0 where it is of one class."""
+    """Return labels as soft labels, shape (batch, classes); class indices become one-hot."""
     if len(y_true.shape) == 2 and y_true.shape[-1] == classes:
         return y_true
     return ops.one_hot(_class_of(y_true, classes), classes)
 
 
 def _class_of(y_true: Any, classes: int) -> Any:
-    """Return the index of the class of each example, of mixed ones that with the largest share."""
+    """Return labels as class indices, shape (batch,); soft labels become their argmax."""
     if len(y_true.shape) == 2 and y_true.shape[-1] == classes:
         return ops.argmax(y_true, axis=-1)
     return ops.reshape(ops.cast(y_true, "int32"), (-1,))
 
 
 def make_metrics(labels: Labels) -> list[keras.metrics.Metric]:
-    """Return what is watched every epoch, on training and validation."""
+    """Return the metrics that are computed every epoch, on training and validation data."""
     if labels.task == "regression":
         return [
             keras.metrics.RootMeanSquaredError(name="rmse"),
@@ -131,7 +133,7 @@ def make_metrics(labels: Labels) -> list[keras.metrics.Metric]:
 
 
 class _Accuracy(keras.metrics.SparseCategoricalAccuracy):
-    """Keras' accuracy, also of mixed examples: their largest share counts."""
+    """Keras' accuracy for class indices and soft labels, whose argmax counts."""
 
     def __init__(self, classes: int) -> None:
         super().__init__(name="accuracy")
@@ -142,7 +144,7 @@ class _Accuracy(keras.metrics.SparseCategoricalAccuracy):
 
 
 class _LabelAccuracy(keras.metrics.BinaryAccuracy):
-    """Keras' accuracy of several labels, also of mixed examples: half a label counts as one."""
+    """Keras' multi-label accuracy for binary and soft labels, which count as 1 from 0.5 on."""
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         super().update_state(ops.cast(y_true >= 0.5, y_pred.dtype), y_pred, sample_weight)
@@ -156,15 +158,16 @@ class _R2(keras.metrics.R2Score):
 
 
 class MacroScore(keras.metrics.Metric):
-    """Precision, recall or F1, averaged over the classes that occur (as scikit-learn's macro).
+    """Macro precision, recall or F1: the mean over the classes that occur, as in scikit-learn.
 
-    Keras' own Precision, Recall and F1Score refuse integer labels of several classes.
+    Keras' Precision, Recall and F1Score do not accept integer labels of several classes.
 
     Args:
-        kind: `precision`, `recall` or `f1`.
-        classes: Number of classes or labels.
-        multilabel: Whether labels are 0/1 rows and predictions are cut at 0.5, instead of
-            integers and the largest probability.
+        kind: Score: `precision`, `recall` or `f1`.
+        classes: Number of classes.
+        multilabel: Whether labels are multi-hot and predictions are thresholded at 0.5, instead of
+            class indices and the argmax.
+        name: Name of the metric.
     """
 
     def __init__(self, kind: str, classes: int, *, multilabel: bool = False, name: str) -> None:
@@ -175,7 +178,7 @@ class MacroScore(keras.metrics.Metric):
         self.actual = self.add_weight(shape=(classes,), initializer="zeros", name="actual")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Count a batch; weights are ignored, as the score speaks of examples."""
+        """Add the counts of a batch, without sample weights: the score is unweighted."""
         if self.multilabel:
             actual = ops.cast(y_true >= 0.5, "float32")
             predicted = ops.cast(y_pred >= 0.5, "float32")
@@ -187,7 +190,7 @@ class MacroScore(keras.metrics.Metric):
         self.actual.assign_add(ops.sum(actual, axis=0))
 
     def result(self) -> Any:
-        """Return the mean over classes that were seen or predicted."""
+        """Return the mean over the classes that occur in the targets or predictions."""
         below = {
             "precision": self.predicted,
             "recall": self.actual,
@@ -199,13 +202,13 @@ class MacroScore(keras.metrics.Metric):
 
 
 class DataLoss(keras.metrics.Mean):
-    """The loss without L1 and L2 penalties, weighted as Keras weights the loss of an epoch.
+    """The loss without L1 and L2 penalties, averaged like Keras averages the loss of an epoch.
 
-    What Keras calls `loss` minus this is the penalty, to the last bit of the sums: both are taken
-    with the weights before the step.
+    Keras' `loss` minus this metric is the penalty, up to rounding: both are computed with the
+    weights before the step.
 
     Args:
-        loss: As `make_loss` gives it.
+        loss: Loss function from `make_loss`.
     """
 
     def __init__(self, loss: Callable[[Any, Any], Any]) -> None:

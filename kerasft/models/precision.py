@@ -1,4 +1,4 @@
-"""The number format in which a model is built."""
+"""The dtype policy with which a model is built."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ import keras
 
 @contextlib.contextmanager
 def precision(name: str) -> Iterator[None]:
-    """Set Keras' number format while a model is built and trained."""
+    """Set Keras' dtype policy inside a context, for building and training a model.
+
+    Args:
+        name: Name of the dtype policy, such as `float32` or `mixed_bfloat16`.
+    """
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(name)
     try:

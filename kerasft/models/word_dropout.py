@@ -1,4 +1,4 @@
-"""Random changes of training texts, as a layer of the model: inactive outside training."""
+"""Word dropout, as a layer of the model that is active only in training."""
 
 from __future__ import annotations
 
@@ -13,25 +13,26 @@ from kerasft.presets.tokenizers import load_preprocessor
 
 
 def mask_words(token_ids: Any, config: TextConfig) -> Any:
-    """Mask a share of the tokens at random in training, as word dropout does.
+    """Apply word dropout to token ids: replace random tokens by the mask token in training.
 
-    Iyyer et al. 2015 (ACL, "Deep unordered composition rivals syntactic methods") drop words;
-    here they become the token that stands for a hidden word, so that no text changes its length.
+    Iyyer et al. 2015 (ACL, "Deep unordered composition rivals syntactic methods") remove words.
+    Replacing them by the mask token, or the unknown-word token, keeps the length of the text.
 
     Args:
-        token_ids: Shape (batch, length).
-        config: Its word_dropout is the share; its preset's tokenizer tells which tokens stand for
-            no word and stay.
+        token_ids: Symbolic integer token ids, shape (batch, length).
+        config: Settings; `word_dropout` (fraction of the tokens, in [0, 1)) is used, and the
+            tokenizer of `preset`, whose special tokens are never replaced.
 
     Raises:
-        SettingError: The tokenizer has no token for a hidden or an unknown word.
+        SettingError: The tokenizer has neither a mask nor an unknown-word token.
     """
     tokenizer = load_preprocessor(config).tokenizer
     names = ("mask_token_id", "unk_token_id")
     mask = next((i for n in names if (i := getattr(tokenizer, n, None)) is not None), None)
     if mask is None:
         raise SettingError(
-            f"`word_dropout` needs a token for a hidden word: {type(tokenizer).__name__} has none."
+            "`word_dropout` needs a mask or unknown-word token, which "
+            f"{type(tokenizer).__name__} lacks. Set word_dropout=0, or use another preset."
         )
     kept = sorted({int(index) for index in tokenizer.special_token_ids} | {int(mask)})
     return WordDropout(config.word_dropout, int(mask), kept, name="word_dropout")(token_ids)
@@ -39,12 +40,12 @@ def mask_words(token_ids: Any, config: TextConfig) -> Any:
 
 @keras.saving.register_keras_serializable(package="kerasft")
 class WordDropout(keras.layers.Layer):
-    """Replaces tokens at random in training.
+    """A layer that replaces random tokens in training.
 
     Args:
-        rate: Share of the tokens that is replaced.
-        mask: What they become.
-        kept: Tokens that stay: those that stand for no word, padding among them.
+        rate: Fraction of the tokens to replace, in [0, 1).
+        mask: Id of the token that replaces them.
+        kept: Ids of the tokens that are never replaced: special tokens, padding included.
     """
 
     def __init__(self, rate: float, mask: int, kept: list[int], **options: Any) -> None:
@@ -53,7 +54,7 @@ class WordDropout(keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator()
 
     def call(self, token_ids: Any, training: bool = False) -> Any:
-        """Return the tokens, some of them replaced."""
+        """Return the token ids, with random ones replaced in training."""
         if not training:
             return token_ids
         chosen = keras.random.uniform(ops.shape(token_ids), seed=self.seed_generator) < self.rate
@@ -62,10 +63,10 @@ class WordDropout(keras.layers.Layer):
         return ops.where(chosen, ops.cast(self.mask, token_ids.dtype), token_ids)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """Return the shape that it got."""
+        """Return the input shape."""
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer."""
+        """Return the configuration with the arguments of the layer."""
         rest = {"rate": self.rate, "mask": self.mask, "kept": self.kept}
         return {**super().get_config(), **rest}

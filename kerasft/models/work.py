@@ -1,4 +1,4 @@
-"""Multiplications of a graph, for one example."""
+"""Compute of a graph, as multiplications per example."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from kerasft.models.graph import flat, nodes
 
 @dataclass(frozen=True)
 class Product:
-    """The matrix product that a layer's kernel is, for one example.
+    """The matrix product of a kernel, for one example.
 
     Attributes:
-        rows: Positions of the output, by unit of a length that varies.
-        inner: The summed axis.
-        columns: Features made.
-        learned: Whether its gradients are needed in training.
+        rows: Number of output positions; an axis of variable length counts as 1.
+        inner: Size of the summed axis.
+        columns: Number of output features.
+        learned: Whether training needs gradients of the product.
     """
 
     rows: int
@@ -29,21 +29,21 @@ class Product:
 
     @property
     def work(self) -> float:
-        """Multiplications."""
+        """Number of multiplications."""
         return float(self.rows * self.inner * self.columns)
 
 
 def work_of(model: keras.Model) -> float:
-    """Return the multiplications of a Functional model for one example, as `Part.work`."""
+    """Return the number of multiplications of a Functional model per example."""
     return sum(product.work for product in products_of(nodes(flat(model))))
 
 
 def products_of(calls: list[Any]) -> list[Product]:
-    """Return the products of kernels in calls that stand in the order of the graph.
+    """Return the matrix products of the kernels in a list of nodes, in graph order.
 
-    Kernels times the positions of the output: exact for dense layers and convolutions, near
-    enough for blocks of them. Tables of embeddings are read, not multiplied; products of tokens
-    with tokens are left out.
+    Each kernel counts once per output position: exact for dense layers and convolutions, close
+    for blocks of them. Embedding lookups are not products. Products of activations (attention
+    scores) are ignored.
     """
     found, learned = [], set[int]()
     for node in calls:
