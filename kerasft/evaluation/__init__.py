@@ -1,4 +1,4 @@
-"""A run as a model: load, predict, evaluate."""
+"""Runs as models: loading, prediction, evaluation."""
 
 from kerasft.evaluation.evaluate import evaluate
 from kerasft.evaluation.load import Loaded, load_model

@@ -1,4 +1,4 @@
-"""A run brought back to a model: measured, and used."""
+"""Evaluation of a run, on its own splits or on another dataset."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ def evaluate(
     split: str = "test",
     columns: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Measure a run on one of its own splits, or on another dataset.
+    """Evaluate a run on one of its own splits, or on another dataset.
 
     Args:
-        run: A run or the path of its folder.
-        dataset: Another dataset with the same classes: its test split where it has one, else
-            all of it. The run's own by default.
-        split: `validation` or `test` of the run's own data.
-        columns: What columns are called in the other dataset, by setting: text_column,
-            text_pair_column, image_column, label_column. The run's own names by default.
+        run: Run, or path of its folder.
+        dataset: Another dataset with the same classes, of which the test split is used, or all
+            examples if it has none. By default the dataset of the run.
+        split: Split of the run's own dataset: `train`, `validation` or `test`.
+        columns: Column names in the other dataset, by setting: text_column, text_pair_column,
+            image_column, label_column. By default those of the run.
 
     Returns:
-        As `measure`.
+        Metrics, as from `measure`.
 
     Raises:
-        SettingError: There is no such split.
-        DataError: The data have changed since the run was made, or cannot be used.
+        SettingError: The split does not exist, or `columns` is given without `dataset`.
+        DataError: The data have changed since the training, or cannot be used.
     """
     run = run if isinstance(run, Run) else load_run(run)
     if columns and not dataset:
-        raise SettingError("`columns` speaks of another dataset: give `dataset` too.")
+        raise SettingError("`columns` needs `dataset`. Give the dataset that has these columns.")
     loaded = with_columns(load_model(run), columns)
     part = _other_data(loaded, dataset) if dataset else _own_split(run, loaded, split)
     predictions = predict_arrays(loaded.model, part.x, loaded.config.batch_size)
@@ -59,13 +59,13 @@ def _own_split(run: Run, loaded: Loaded, split: str) -> Any:
     data = loaded.recipe.load_data(loaded.config)
     if data.fingerprint != run.manifest["data"]["fingerprint"]:
         raise DataError(
-            f"The dataset {loaded.config.dataset} is not what it was when {run.path} was made; "
-            "its splits may differ, so a score could count training examples. Measure the "
-            "present data as a whole with --dataset."
+            f"The dataset {loaded.config.dataset} has changed since {run.path} was trained, so its "
+            "splits may differ and contain training examples. Restore it, or evaluate on other "
+            "data with --dataset."
         )
     part = getattr(data, split)
     if part is None:
-        raise SettingError(f"The data of {run.path} have no {split} split.")
+        raise SettingError(f"The data of {run.path} have no {split} split. Set another `split`.")
     return part
 
 

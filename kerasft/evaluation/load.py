@@ -1,4 +1,4 @@
-"""A run brought back to a model."""
+"""Loading the model of a run."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Loaded:
     """A run in memory.
 
     Attributes:
-        recipe: The recipe's module.
-        config: The settings of the run.
-        labels: What the outputs mean.
-        model: The fine-tuned model, frozen as it was trained, not compiled.
-        pairs: Whether it reads pairs of texts.
+        recipe: Module of the recipe.
+        config: Settings of the run.
+        labels: Task and class names, in the order of the outputs.
+        model: Fine-tuned model, frozen as in training, not compiled.
+        pairs: Whether the inputs are text pairs.
     """
 
     recipe: ModuleType
@@ -39,14 +39,14 @@ class Loaded:
 
 
 def load_model(run: Run | str | Path) -> Loaded:
-    """Build the model of a run again and give it its trained weights.
+    """Rebuild the model of a run with its trained weights.
 
     Args:
-        run: A run or the path of its folder.
+        run: Run, or path of its folder.
 
     Raises:
-        DamagedFileError: A file of the run is missing or changed.
-        ResumeError: The preset under it, or the recipe, is gone or has changed.
+        DamagedFileError: A file of the run is missing or has changed.
+        ResumeError: The preset or the recipe of the run is missing or has changed.
 
     Example:
         >>> loaded = kerasft.load_model("runs/resnet_digits/2026-01-31_12-00-00")
@@ -59,11 +59,11 @@ def load_model(run: Run | str | Path) -> Loaded:
     try:
         fingerprint = describe_weights(config)["fingerprint"]
     except SettingError as error:
-        raise ResumeError(f"The preset of {run.path} is not there any more: {error}") from error
+        raise ResumeError(f"The preset of {run.path} cannot be found: {error}") from error
     if stored["stored"] == "trained" and fingerprint != stored["fingerprint"]:
         raise ResumeError(
-            f"The preset {config.preset} is not the one that {run.path} was trained from: its "
-            "files have changed. Put the old files back."
+            f"The files of the preset {config.preset} have changed since {run.path} was trained "
+            "from it. Restore the original files."
         )
     labels = Labels.from_dict(run.labels)
     with precision(config.precision):
@@ -74,7 +74,7 @@ def load_model(run: Run | str | Path) -> Loaded:
 
 
 def _settings(recipe: ModuleType, run: Run) -> Config:
-    """Return the settings of a run; its data may not have had the recipe's second column."""
+    """Return the settings of a run, without a second text column if its data had none."""
     config: Config = from_dict(recipe.Config, run.config)
     if isinstance(config, TextConfig) and not run.pairs:
         return dataclasses.replace(config, text_pair_column=None)
@@ -85,13 +85,21 @@ COLUMNS = ("text_column", "text_pair_column", "image_column", "label_column")
 
 
 def with_columns(loaded: Loaded, columns: Mapping[str, str] | None) -> Loaded:
-    """Return a run that reads other columns."""
+    """Return a loaded run that reads other columns.
+
+    Args:
+        loaded: Run in memory.
+        columns: Column names by setting, a subset of `COLUMNS`; None changes nothing.
+
+    Raises:
+        SettingError: The config of the run lacks one of these settings.
+    """
     known = [name for name in COLUMNS if hasattr(loaded.config, name)]
     for name in columns or ():
         if name not in known:
             raise SettingError(
-                f"`{name}` is no column that this run reads.{did_you_mean(name, known)} It has "
-                f"{', '.join(known)}."
+                f"`{name}` is not a column setting of this run (settings: {', '.join(known)})."
+                f"{did_you_mean(name, known)}"
             )
     changes: dict[str, Any] = dict(columns or {})
     return dataclasses.replace(loaded, config=dataclasses.replace(loaded.config, **changes))

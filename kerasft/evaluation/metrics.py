@@ -1,4 +1,4 @@
-"""How good predictions are: the metrics of every task, by scikit-learn."""
+"""Evaluation metrics of every task, computed with scikit-learn."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ from kerasft.models import make_loss
 def measure(
     config: Config, labels: Labels, y: np.ndarray, predictions: np.ndarray
 ) -> dict[str, Any]:
-    """Return the metrics of predictions against the truth, by scikit-learn.
+    """Return the metrics of predictions, computed with scikit-learn.
 
     Args:
-        config: Its label_smoothing enters the loss.
+        config: Settings; those of the loss, such as `label_smoothing`, are used.
         labels: Task and class names.
-        y: As in `Split.y`.
-        predictions: The model's outputs, shape (n, outputs).
+        y: Targets, as in `Split.y`, shape (n,) or (n, outputs).
+        predictions: Outputs of the model, shape (n, outputs).
 
     Returns:
-        For regression loss (in standard deviations squared), mse, rmse, mae, r2 in the unit of
-        the target, r2_log where it was learned on its logarithm, and for ordered classes
-        (`Labels.scale`) accuracy_rounded, within_one (the share that is off by one
-        class at most) and kappa (Cohen's, by squared distance); otherwise loss, accuracy,
-        macro precision, recall and f1, `per_class`, and for one class an example
-        `confusion_matrix` (rows: truth, columns: predicted).
+        `examples` (count), `loss`, and the metrics of the task. Classification and multi-label:
+        `accuracy`, macro `precision`, `recall` and `f1`, and `per_class`; for classification also
+        `confusion_matrix` (rows: true class, columns: predicted class). Regression: `mse`, `rmse`,
+        `mae` in the unit of the target, and `r2`; the loss is in standard deviations of the
+        training targets. Regression on a logarithm also reports `r2_log`. Ordinal labels
+        (`Labels.scale`) also report rounded accuracy (`accuracy_rounded`), accuracy within ±1
+        (`within_one`) and quadratic kappa (`kappa`, Cohen's).
     """
     loss = make_loss(config, labels)(
         keras.ops.convert_to_tensor(y), keras.ops.convert_to_tensor(predictions)
@@ -44,7 +45,7 @@ def _regression(labels: Labels, y: np.ndarray, predicted: np.ndarray) -> dict[st
     from sklearn import metrics
 
     mse = float(metrics.mean_squared_error(y, predicted))
-    # R2 of fewer than two examples is not defined; NaN becomes null in the file.
+    # R2 is undefined for fewer than two examples; NaN becomes null in JSON.
     r2 = float(metrics.r2_score(y, predicted)) if len(y) > 1 else float("nan")
     scale = {}
     if labels.transform == "log" and len(y) > 1:
@@ -60,18 +61,18 @@ def _regression(labels: Labels, y: np.ndarray, predicted: np.ndarray) -> dict[st
 
 
 def _ordered(scale: tuple[int, int], y: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
-    """Return what is asked of classes in an order, nothing where a target is no class."""
+    """Return the metrics of ordinal labels, or an empty dict if a target is not an integer."""
     from sklearn import metrics
 
     truth = np.rint(y).astype("int64")
     if np.any(truth != y):
         return {}
-    # A number beyond the ends of the scale is taken for its end.
+    # Predictions beyond the ends of the scale are clipped to it.
     lowest, highest = min(scale[0], int(truth.min())), max(scale[1], int(truth.max()))
     rounded = np.rint(np.clip(predicted, lowest, highest)).astype("int64")
-    # Where all are of one class nothing could have been said by chance; NaN becomes null.
+    # Kappa is undefined if only one class occurs; NaN becomes null in JSON.
     alike = len(np.union1d(truth, rounded)) == 1
-    # All classes between the ends, also those that do not occur: distances are counted in them.
+    # List all classes of the scale, because kappa measures distances by position in this list.
     kappa = (
         float("nan")
         if alike
@@ -95,8 +96,8 @@ def _classes(labels: Labels, y: np.ndarray, predictions: np.ndarray) -> dict[str
     each = metrics.precision_recall_fscore_support(
         truth, predicted, labels=range(labels.num_outputs), zero_division=0.0
     )
-    # Over the classes that occur, as the metrics of the training; scikit-learn leaves out those
-    # that do not, but for several labels an example.
+    # Average over the classes that occur, like the metrics in training. scikit-learn does so too,
+    # except for multi-label targets.
     occurs = (
         np.flatnonzero((truth | predicted).any(axis=0))
         if multilabel

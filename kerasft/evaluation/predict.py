@@ -1,4 +1,4 @@
-"""Predictions of a run for files, tables and texts."""
+"""Predictions of a run for images, tables and texts."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from kerasft.runs import Run
 def predict_arrays(
     model: keras.Model, x: Any, batch_size: int = 32, *, lengths: np.ndarray | None = None
 ) -> np.ndarray:
-    """Return the model's outputs for prepared inputs, shape (n, outputs).
+    """Return the outputs of a model for prepared inputs, shape (n, outputs).
 
     Args:
-        model: Any part of a model that ends with its output.
-        x: As `Split.x`, or what a tail reads.
-        batch_size: Examples in a batch.
-        lengths: Of texts, where x does not tell them.
+        model: Model, or the part of it after the frozen prefix.
+        x: Inputs, as in `Split.x`, or frozen features.
+        batch_size: Examples per batch.
+        lengths: Number of tokens of each text, shape (n,); by default counted in the
+            `padding_mask` of x.
     """
     batches = Batches(x, batch_size=batch_size, by_length=True, lengths=lengths)
     predicted = np.asarray(model.predict(stream(batches), verbose=0))
@@ -35,17 +36,17 @@ def predict_arrays(
 def predict(
     run: Run | str | Path, inputs: Sequence[str], *, columns: Mapping[str, str] | None = None
 ) -> list[dict[str, Any]]:
-    """Predict files, folders, tables or texts with a run.
+    """Predict images or texts with a run.
 
     Args:
-        run: A run or the path of its folder.
-        inputs: For images paths of files, folders or tables with a column of paths; for texts
-            the texts themselves, tables, or .txt files with one text a line.
-        columns: As `evaluate` has them, for tables.
+        run: Run, or path of its folder.
+        inputs: For images, paths of files, folders, or tables with a column of paths. For texts,
+            the texts themselves, paths of tables, or of .txt files with one text per line.
+        columns: Column names of tables, by setting, as in `evaluate`.
 
     Returns:
-        One row an input: `input`, `prediction`, and `probability` with a `p(NAME)` for every
-        class (not for regression).
+        One dict per input: `input` and `prediction`; for classification also `probability` (of the
+        prediction) and `p(NAME)` for every class; for multi-label only `p(NAME)`.
 
     Raises:
         DataError: An input cannot be read.
@@ -64,7 +65,7 @@ def predict(
 
 
 def _input_name(item: Any, origin: str) -> str:
-    """Return a text as it is and an image by its path; else where the input came from."""
+    """Return the text or image path of an input, or its origin if it has neither."""
     if isinstance(item, tuple):
         return "\t".join(item)
     return str(item) if isinstance(item, (str, Path)) else origin
@@ -72,9 +73,9 @@ def _input_name(item: Any, origin: str) -> str:
 
 def _row(labels: Labels, name: str, output: np.ndarray) -> dict[str, Any]:
     if labels.task == "regression":
-        # Nine digits are what float32 holds of a number.
+        # float32 has at most nine significant digits.
         return {"input": name, "prediction": float(f"{output[0]:.9g}")}
-    # Six decimals are what float32 holds of a probability.
+    # Six decimals are about the resolution of a probability in float32.
     output = np.round(output.astype("float64"), 6)
     each = {f"p({label})": float(p) for label, p in zip(labels.names, output, strict=True)}
     if labels.task == "multilabel":

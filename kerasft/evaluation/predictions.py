@@ -1,4 +1,4 @@
-"""What a run keeps of its predictions: all outputs, and the examples with the highest loss."""
+"""Stored predictions of a run: all outputs, and the examples with the highest loss."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from kerasft.data import Labels, Split
 from kerasft.models import make_loss
 from kerasft.runs import Run, atomic_path, write_json
 
-WORST = 16
-_PIXELS = 112  # of the longer side of a picture that is kept
+WORST = 16  # number of examples in worst.json
+_PIXELS = 112  # longer side of a stored picture
 
 
 def save_predictions(
@@ -23,15 +23,15 @@ def save_predictions(
 ) -> None:
     """Write `predictions.npz` and `worst.json` into a run.
 
-    Args:
-        run: A run.
-        config: Its label_smoothing enters the loss.
-        labels: What the outputs mean.
-        splits: By name the split and the model's outputs for it, shape (n, outputs).
+    `predictions.npz` contains `y_SPLIT`, and `outputs_SPLIT` as float32. `worst.json` lists the
+    validation examples with the highest loss: `origin`, `truth`, `prediction`, `probability` (of
+    the prediction), `loss`, and `text`, or `picture` as a base64-encoded PNG.
 
-    `predictions.npz` has `y_SPLIT` and `outputs_SPLIT` as float32. `worst.json` has the examples
-    of the validation split with the highest loss: `origin`, `truth`, `prediction`,
-    `probability` (of the prediction), `loss`, and `text`, or `picture` as a PNG in base64.
+    Args:
+        run: Run to write to.
+        config: Settings; those of the loss, such as `label_smoothing`, are used.
+        labels: Task and class names.
+        splits: Split and outputs of the model, shape (n, outputs), by name of the split.
     """
     arrays = {}
     for name, (split, outputs) in splits.items():
@@ -65,7 +65,7 @@ def _worst(config: Config, labels: Labels, split: Split, outputs: np.ndarray) ->
 
 
 def _meaning(labels: Labels, y: Any, output: np.ndarray) -> tuple[Any, Any, float | None]:
-    """Return truth and prediction in words or numbers, and the prediction's probability."""
+    """Return target and prediction as names or numbers, and the prediction's probability."""
     if labels.task == "regression":
         return float(y), float(output[0]), None
     if labels.task == "multilabel":

@@ -51,7 +51,7 @@ def test_a_run_is_used_from_another_folder(tmp_path, photos, monkeypatch):
     found = kerasft.evaluate(again)
     assert found["loss"] == pytest.approx(again.metrics["test"]["loss"], abs=1e-5)
     (tmp_path / "own").rename(tmp_path / "moved")
-    with pytest.raises(ResumeError, match=r"The preset of .* is not there any more: .*own"):
+    with pytest.raises(ResumeError, match=r"The preset of .* cannot be found: .*own"):
         kerasft.load_model(again)
 
 

@@ -127,9 +127,9 @@ def test_other_data_may_have_other_columns(preset, reviews, tmp_path):
     assert kerasft.predict(run, [table], columns={"text_column": "body"})[1] == (
         predicted[1] | {"input": "bad"}
     )
-    with pytest.raises(SettingError, match=r"no column that this run reads.*'text_column'"):
+    with pytest.raises(SettingError, match=r"not a column setting of this run.*'text_column'"):
         kerasft.predict(run, [table], columns={"text_colum": "body"})
-    with pytest.raises(SettingError, match="speaks of another dataset"):
+    with pytest.raises(SettingError, match="needs `dataset`"):
         kerasft.evaluate(run, columns=columns)
 
 
