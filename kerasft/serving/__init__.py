@@ -1,4 +1,4 @@
-"""Export with preprocessing in the graph."""
+"""Export of runs as SavedModels, with preprocessing in the graph, or as presets."""
 
 from kerasft.serving.export import export, serving_function
 

@@ -1,4 +1,4 @@
-"""A run as something to ship: a SavedModel that takes raw inputs, or a KerasHub preset."""
+"""Export of a run: a SavedModel that takes raw inputs, or a KerasHub preset."""
 
 from __future__ import annotations
 
@@ -30,33 +30,33 @@ def export(
     name: str | None = None,
     format: str = "saved_model",
 ) -> Path:
-    """Export a run.
+    """Export a run as a SavedModel or a preset.
 
-    A `saved_model` has its preprocessing inside. Its signature `serve` (also
-    `serving_default`) takes `bytes`, image files as strings of shape (n,) (JPEG, PNG, GIF, BMP;
-    the EXIF orientation is not applied), or `text`, UTF-8 strings of shape (n,), and `text_pair`
-    for pairs. It returns what `predict` does: `prediction` (class names, shape (n,)), its
-    `probability` (shape (n,), not for several labels), `probabilities` and `classes` (shape
-    (n, classes)), or for regression `prediction` as numbers in the unit of the target.
-    A text model needs `import tensorflow_text` in the process that loads it.
+    A `saved_model` includes the preprocessing. Its signature `serve` (also `serving_default`)
+    takes `bytes`, encoded image files as strings of shape (n,) (JPEG, PNG, GIF, BMP; the EXIF
+    orientation is not applied), or `text`, UTF-8 strings of shape (n,), and `text_pair` for pairs.
+    It returns `prediction` (class names, shape (n,)), `probability` of the prediction (shape (n,),
+    not for multi-label), and `probabilities` and `classes` (shape (n, classes)). For regression it
+    returns `prediction` as numbers in the unit of the target. A text model needs
+    `import tensorflow_text` in the process that loads it.
 
-    A `preset` is the tuned backbone, for `load_backbone` and KerasHub's `from_preset`.
+    A `preset` is the fine-tuned backbone, for `load_backbone` and KerasHub's `from_preset`.
 
     Args:
-        run: A run or the path of its folder.
-        models_dir: Where exported models are kept.
-        name: Name of the model. By default the recipe's, or the dataset's where the recipe was
-            fitted to another one: a server takes the highest version of a name.
-        format: `saved_model` or `preset`.
+        run: Run, or path of its folder.
+        models_dir: Folder for exported models.
+        name: Name of the model, under which a server serves the highest version. By default the
+            name of the recipe, with that of the dataset appended if it is not the recipe's own.
+        format: Export format: `saved_model` or `preset`.
 
     Returns:
-        `models_dir/name/VERSION`, with the next free version number, or
+        Path of the export: `models_dir/name/VERSION`, with the next free version number, or
         `models_dir/name-preset` for a preset.
 
     Raises:
-        SettingError: A name is no plain folder name, the format is not known, or Keras has
-            another backend than the TensorFlow that a SavedModel needs.
-        DamagedFileError: A file of the run is missing or changed.
+        SettingError: The name is not a plain folder name, the format is unknown, or a SavedModel
+            is exported with a backend other than TensorFlow.
+        DamagedFileError: A file of the run is missing or has changed.
 
     Example:
         >>> path = kerasft.export("runs/resnet_digits/2026-01-31_12-00-00")
@@ -70,7 +70,8 @@ def export(
         raise SettingError(f"`format` must be one of {', '.join(FORMATS)}. Received: {format!r}.")
     if format == "saved_model" and keras.backend.backend() != "tensorflow":
         raise SettingError(
-            "A SavedModel is written by TensorFlow: export this run with KERAS_BACKEND=tensorflow."
+            f"Keras runs on {keras.backend.backend()}, but a SavedModel needs TensorFlow. Export "
+            "this run with KERAS_BACKEND=tensorflow."
         )
     loaded = load_model(run)
     merge_adapters(loaded.model)
@@ -84,7 +85,7 @@ def export(
 
 
 def _default_name(run: Run) -> str:
-    """The recipe's name belongs to its own dataset."""
+    """Return the name of the recipe, with that of the dataset if it is not the recipe's own."""
     recipe, dataset = recorded_recipe(run), run.config["dataset"]
     own = next(f.default for f in dataclasses.fields(recipe.Config) if f.name == "dataset")
     words = re.sub(r"[^A-Za-z0-9]+", "_", Path(dataset).stem).strip("_")
@@ -92,11 +93,11 @@ def _default_name(run: Run) -> str:
 
 
 def _install(parent: Path, name: str, write: Any) -> Path:
-    """Write beside the final place and renames: a server never sees half a version."""
+    """Write to a temporary folder and rename it, so that a server never sees half a version."""
     parent.mkdir(parents=True, exist_ok=True)
     target = parent / name
     if target.exists():
-        raise SettingError(f"There is already {target}. Give another --name, or delete it.")
+        raise SettingError(f"{target} exists already. Give another --name, or delete it.")
     temporary = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=parent))
     try:
         write(temporary / "content")
@@ -117,7 +118,7 @@ def _write_saved_model(run: Run, loaded: Loaded, folder: Path) -> None:
         archive.track(layer)
     archive.add_endpoint("serve", serve, input_signature=signature)
     archive.write_out(str(folder), verbose=False)
-    # TensorFlow Serving passes over files that it does not know.
+    # TensorFlow Serving ignores files other than its own.
     about = {
         "recipe": run.recipe,
         "run": run.name,
@@ -129,14 +130,17 @@ def _write_saved_model(run: Run, loaded: Loaded, folder: Path) -> None:
 
 
 def serving_function(loaded: Loaded) -> tuple[Any, list[Any], list[Any]]:
-    """Return what serves a run from raw inputs.
+    """Return the serving function of a run, which takes raw inputs.
 
     Args:
-        loaded: A run in memory.
+        loaded: Run in memory.
 
     Returns:
-        (function, input signature, layers that it uses): the function maps string tensors to a
-        dict of output tensors, in TensorFlow's graph.
+        The function, its input signature (a list of `tf.TensorSpec`), and the layers that it uses.
+        The function maps string tensors of shape (n,) to a dict of output tensors.
+
+    Raises:
+        SettingError: The config is neither an ImageConfig nor a TextConfig.
     """
     import tensorflow as tf
 
@@ -149,11 +153,14 @@ def serving_function(loaded: Loaded) -> tuple[Any, list[Any], list[Any]]:
 
         return serve_images, [tf.TensorSpec([None], tf.string, "bytes")], [model]
     if not isinstance(loaded.config, TextConfig):
-        raise SettingError("Only recipes with an ImageConfig or a TextConfig can be exported.")
+        raise SettingError(
+            "Only recipes with an ImageConfig or a TextConfig can be exported. Received: "
+            f"{type(loaded.config).__name__}."
+        )
     from kerasft.presets.tokenizers import load_preprocessor
 
     preprocessor = load_preprocessor(loaded.config)
-    # The archive must own its vocabulary tables; in the graph it would be built too late.
+    # Build it now: tables created while tracing would not be tracked by the archive.
     if not preprocessor.built:
         preprocessor.build(None)
 
@@ -198,7 +205,7 @@ def _outputs(labels: Labels, predicted: Any) -> dict[str, Any]:
     if labels.task == "multilabel":
         chosen = tf.where(predicted >= 0.5, names[tf.newaxis], "")
         joined = tf.strings.reduce_join(chosen, axis=1, separator="|")
-        # Empty names leave separators behind: runs of them become one, outer ones go.
+        # Classes that are not predicted leave empty names: merge and strip their separators.
         joined = tf.strings.regex_replace(joined, r"\|+", "|")
         prediction = tf.strings.regex_replace(joined, r"^\||\|$", "")
         return {"prediction": prediction, "probabilities": predicted, "classes": classes}

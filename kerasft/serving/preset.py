@@ -1,4 +1,4 @@
-"""The tuned backbone of a run as a KerasHub preset."""
+"""Export of the fine-tuned backbone of a run as a KerasHub preset."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from kerasft.models.blocks import find_backbone
 
 
 def write_preset(loaded: Loaded, folder: Path) -> None:
-    """Write backbone, and its image converter or tokenizer, as `from_preset` reads them.
+    """Write the backbone and its image converter or tokenizer in the layout of `from_preset`.
 
     Args:
-        loaded: A run in memory.
-        folder: A folder that does not exist yet.
+        loaded: Run in memory.
+        folder: Path of a folder that does not exist yet.
 
     Raises:
-        SettingError: The backbone is not one of KerasHub's.
+        SettingError: The backbone is not a KerasHub backbone, or has no image converter.
     """
     import keras_hub
 
     backbone = find_backbone(loaded.model)
     if not isinstance(backbone, keras_hub.models.Backbone):
         raise SettingError(
-            "Only KerasHub backbones can be saved as a preset. "
-            f"Received: {type(backbone).__name__}."
+            f"The backbone is a {type(backbone).__name__}, but only KerasHub backbones can be "
+            "exported as a preset. Use --format saved_model."
         )
-    backbone.trainable = True  # the freezing belongs to the run, not to the preset
+    backbone.trainable = True  # a preset is not frozen, whatever the run trained
     backbone.save_to_preset(str(folder))
     for path in folder.glob("*.weights.h5"):
         _compress(path)
@@ -44,7 +44,7 @@ def write_preset(loaded: Loaded, folder: Path) -> None:
 
 
 def _compress(path: Path) -> None:
-    """Rewrite a weights file with its numbers compressed, without loss; Keras reads it as ever."""
+    """Compress the weights in a file losslessly; Keras can read it as before."""
     import h5py
 
     compressed = path.with_suffix(".compressed")
@@ -64,7 +64,7 @@ def _compress(path: Path) -> None:
 
 
 def _image_converter(model: keras.Model, backbone: keras.Model, config: ImageConfig) -> keras.Layer:
-    """Return the family's image converter that prepares pixels as the run did."""
+    """Return the family's image converter, with the resizing and scaling of the run."""
     import keras_hub
 
     kinds = [
@@ -74,7 +74,10 @@ def _image_converter(model: keras.Model, backbone: keras.Model, config: ImageCon
         and getattr(kind := getattr(keras_hub.layers, name), "backbone_cls", None) is type(backbone)
     ]
     if not kinds:
-        raise SettingError(f"KerasHub has no image converter for {type(backbone).__name__}.")
+        raise SettingError(
+            f"KerasHub has no image converter for {type(backbone).__name__}. Use --format "
+            "saved_model."
+        )
     scaling = model.get_layer("scaling")
     size = (config.image_size, config.image_size)
     return kinds[0](
