@@ -1,4 +1,4 @@
-"""For tests of recipes: tiny real presets, and a conformance check for a recipe of one's own.
+"""Utilities for testing recipes: tiny real presets and a conformance check.
 
 def test_my_recipe(tmp_path):
     kerasft.testing.check_recipe("my_recipe.py", tmp_path, dataset="tiny_photos/")
@@ -23,14 +23,17 @@ FAMILIES: dict[str, Callable[[Path], Path | None]] = {**IMAGE_FAMILIES, **TEXT_F
 
 
 def tiny_preset(family: str, folder: str | Path) -> str:
-    """Save a tiny backbone with random weights as a preset, as `from_preset` reads it.
+    """Save a tiny backbone with random weights as a preset.
 
     Args:
-        family: One of `FAMILIES`: `resnet`, `vit`, `bert`, `gpt2`, ...
-        folder: Where to save it.
+        family: Backbone family, one of `FAMILIES`: `resnet`, `vit`, `bert`, `gpt2`, ...
+        folder: Folder to save the preset in.
 
     Returns:
-        The folder or file, for `preset=`.
+        Path of the folder or `.keras` file, for `preset=`.
+
+    Raises:
+        KerasftError: The family is unknown.
 
     Example:
         >>> config = recipe.Config(preset=tiny_preset("bert", tmp_path / "bert"))
@@ -47,20 +50,23 @@ def tiny_preset(family: str, folder: str | Path) -> str:
 def check_recipe(
     recipe: ModuleType | str, folder: str | Path, *, fit: bool = True, **settings: Any
 ) -> None:
-    """Check that a recipe keeps the contract, by fitting it for one epoch.
+    """Check that a recipe conforms to the recipe interface, by fitting it for one epoch.
 
-    The recipe loads, its settings survive JSON, data and model agree in classes and shapes,
-    `trainable_blocks=0` freezes the backbone, the search space names settings, a fit records a
-    run, and a run loaded again predicts the same.
+    The checks: the recipe loads, its settings survive a JSON round trip, the search space names
+    settings, the output shape of the model matches the data, `trainable_blocks=0` freezes the
+    backbone, a fit writes a complete run, and the loaded run predicts reproducibly.
 
     Args:
-        recipe: A recipe module, its name, or the path of its file.
-        folder: Where the run may be written.
-        fit: Whether to fit; what needs no fit takes a third of the time.
-        **settings: Settings that make it quick: a tiny preset and a small dataset.
+        recipe: Recipe module, name of a recipe, or path of its file.
+        folder: Folder to write the run in.
+        fit: Whether to run the checks that need a fit; the others take a third of the time.
+        **settings: Settings that make the fit fast, such as a tiny preset and a small dataset.
 
     Raises:
-        KerasftError: What does not hold, in words.
+        KerasftError: A check fails; the message says which.
+
+    Example:
+        >>> check_recipe("my_recipe.py", tmp_path, dataset="tiny_photos/")
     """
     import numpy as np
 
@@ -70,15 +76,18 @@ def check_recipe(
     module = load_recipe(recipe) if isinstance(recipe, str) else recipe
     config = module.Config(**{"epochs": 1, "head_epochs": 0, "batch_size": 8, **settings})
     if from_dict(type(config), json.loads(json.dumps(to_dict(config)))) != config:
-        raise KerasftError("The settings change on their way through JSON.")
+        raise KerasftError(
+            "The settings change in a JSON round trip. Declare settings of Config with types that "
+            "JSON can represent."
+        )
     _check_search_space(module, config)
     data = module.load_data(config)
     model = module.build_model(config, data)
     outputs = data.labels.num_outputs
     if tuple(model.output.shape) != (None, outputs):
         raise KerasftError(
-            f"build_model must give outputs of shape (batch, {outputs}) for these data. "
-            f"Received: {tuple(model.output.shape)}."
+            f"build_model must return a model with outputs of shape (None, {outputs}) for these "
+            f"data. Received: {tuple(model.output.shape)}."
         )
     if not fit:
         return
@@ -89,7 +98,10 @@ def check_recipe(
     part = data.validation
     one, two = (predict_arrays(m, part.x, config.batch_size) for m in (first, again))
     if not np.array_equal(one, two):
-        raise KerasftError("Two loads of the same run predict differently.")
+        raise KerasftError(
+            "The same run, loaded twice, predicts differently. Remove randomness at inference from "
+            "build_model."
+        )
     _check_record(run, data)
 
 
@@ -102,7 +114,7 @@ def _check_freezing(module: ModuleType, config: Config, data: Any) -> None:
     if trained:
         raise KerasftError(
             "build_model must leave the backbone frozen with trainable_blocks=0 (kerasft.freeze). "
-            f"Trained: {', '.join(trained)}."
+            f"Received trained blocks: {', '.join(trained)}."
         )
 
 
@@ -116,13 +128,19 @@ def _check_search_space(module: ModuleType, config: Config) -> None:
     known = {field.name for field in dataclasses.fields(config)}
     unknown = sorted(set(hp.values) - known)
     if unknown:
-        raise KerasftError(f"search_space names no settings of Config: {', '.join(unknown)}.")
+        raise KerasftError(
+            f"search_space contains {', '.join(unknown)}, which Config lacks. Add the settings to "
+            "Config, or remove them from search_space."
+        )
 
 
 def _check_record(run: Any, data: Any) -> None:
     needed: Sequence[str] = ("config.json", "labels.json", "history.csv", "metrics.json")
     missing = [name for name in needed if not (run.path / name).exists()]
     if missing:
-        raise KerasftError(f"The run has no {', '.join(missing)}.")
+        raise KerasftError(f"The run lacks {', '.join(missing)}.")
     if run.manifest["data"]["fingerprint"] != data.fingerprint:
-        raise KerasftError("Two calls of load_data give different data.")
+        raise KerasftError(
+            "Two calls of load_data return different data. Make load_data deterministic, for "
+            "example with config.seed."
+        )

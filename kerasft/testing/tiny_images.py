@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-SIZE = 32  # pixels, of families that take one size
+SIZE = 32  # image size in pixels, for families with a fixed input size
 
 
 def _save_images(backbone: Any, converter: str, folder: Path, scale: float = 1 / 127.5) -> None:
@@ -202,8 +202,8 @@ def _mit(folder: Path) -> None:
 
 
 def _convnext(folder: Path) -> Path:
-    """A ConvNeXt of keras.applications, as a file."""
-    from keras.src.applications.convnext import ConvNeXt  # those that are public are large
+    """Save a ConvNeXt from keras.applications as a `.keras` file."""
+    from keras.src.applications.convnext import ConvNeXt  # the public ones are large
 
     model = ConvNeXt(
         [1, 1, 2, 1],
@@ -216,7 +216,7 @@ def _convnext(folder: Path) -> Path:
 
 
 def _inception(folder: Path) -> Path:
-    """Two modules of parallel paths, as Inception has them: found by the graph alone."""
+    """Save two Inception modules (parallel paths), whose blocks only the graph reveals."""
     import keras
 
     def unit(x: Any, filters: int, size: int, strides: int = 1) -> Any:

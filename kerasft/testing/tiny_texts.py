@@ -26,7 +26,7 @@ _TRANSFORMER = {
 
 
 def _save_texts(backbone: Any, tokenizer: Any, folder: Path, preprocessor: str = "") -> None:
-    """Save what a real preset of the family has: its preprocessor, or a tokenizer alone."""
+    """Save the parts that real presets of the family have: a preprocessor, or a tokenizer only."""
     import keras_hub
 
     backbone.save_to_preset(str(folder))
@@ -71,7 +71,7 @@ def _electra(folder: Path) -> None:
 
 
 def _byte_pairs(special: list[str]) -> dict[str, Any]:
-    """Return a tokenizer's arguments: letters, and words where a space stands before them."""
+    """Return the arguments of a BPE tokenizer: letters, and words after a space."""
     letters = [chr(code) for code in range(ord("!"), ord("~") + 1)]
     merges: dict[str, str] = {}
     for word in WORDS:
@@ -123,7 +123,11 @@ def _llama(folder: Path) -> None:
 
 
 def _sentence_pieces(**special: Any) -> bytes:
-    """Return a vocabulary as sentencepiece trains it on the words."""
+    """Return a serialized SentencePiece model trained on `WORDS`.
+
+    Args:
+        **special: Ids and pieces of special tokens, for `SentencePieceTrainer.train`.
+    """
     import io
 
     import sentencepiece
@@ -162,7 +166,7 @@ def _deberta_v3(folder: Path) -> None:
 
 
 def _albert_pieces() -> bytes:
-    """Return a vocabulary with the signs that ALBERT and FNet have."""
+    """Return a SentencePiece model with the special tokens of ALBERT and FNet."""
     return _sentence_pieces(
         pad_id=0, unk_id=1, bos_id=2, eos_id=3, pad_piece="<pad>", unk_piece="<unk>",
         bos_piece="[CLS]", eos_piece="[SEP]", user_defined_symbols="[MASK]",
