@@ -124,6 +124,15 @@ def load_recipe(name_or_path: str | Path, *, sha256: str | None = None) -> Modul
     return module
 
 
+def recipe_module(recipe: ModuleType | str | Path) -> ModuleType:
+    """Return a recipe module: the given one, or the one that `load_recipe` imports by its name.
+
+    Args:
+        recipe: A recipe module, its name, or the path of its file.
+    """
+    return recipe if isinstance(recipe, ModuleType) else load_recipe(recipe)
+
+
 def recipe_defaults(recipe: Recipe) -> dict[str, Any]:
     """Return the defaults that a recipe's Config sets, read from its source without running it.
 

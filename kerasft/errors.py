@@ -60,6 +60,23 @@ class NetworkError(KerasftError):
     """Something must be downloaded and its host cannot be reached (exit code 1)."""
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's text without its period, or the name of its class.
+
+    Example:
+        >>> first_line(ValueError("Bad shape."))
+        'Bad shape'
+    """
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0].rstrip(".") if lines else type(error).__name__
+
+
+def name_and_first_line(error: BaseException) -> str:
+    """Return `ValueError: bad shape`, or the name of the class alone where it has no text."""
+    name, line = type(error).__name__, first_line(error)
+    return name if line == name else f"{name}: {line}"
+
+
 def did_you_mean(received: str, known: Iterable[str]) -> str:
     """Return `" Did you mean 'x'?"` for the nearest known name, or an empty string.
 

@@ -21,19 +21,31 @@ def duration(seconds: float) -> str:
 
 
 def number(value: float) -> str:
-    """Return a metric or rate in about four figures.
+    """Return a number for a person: four significant digits, thousands separators.
+
+    Whole numbers keep all digits.
 
     Example:
-        >>> number(0.98321), number(0.00003), number(68412.3)
-        ('0.9832', '3e-05', '68,412')
+        >>> number(0.98321), number(0.00003), number(68412.3), number(68412)
+        ('0.9832', '3e-05', '68,412', '68,412')
     """
-    if value and abs(value) < 1e-3:
-        return f"{value:.2g}"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.4g}"
 
 
 def shown(value: Any) -> str:
-    """Return any value: numbers with four significant digits, nothing for None."""
+    """Return any value for a person: numbers as `number` formats them, nothing for None."""
+    return number(value) if _is_number(value) else setting_text(value)
+
+
+def setting_text(value: Any) -> str:
+    """Return the value of a setting as the command line accepts it, without separators.
+
+    Example:
+        >>> setting_text(64_000), setting_text(1e-5), setting_text(None)
+        ('64000', '1e-05', '')
+    """
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -41,3 +53,7 @@ def shown(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.4g}"
     return str(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,8 +1,26 @@
-"""Paths as a user writes them; standard library only."""
+"""Paths and folder names as a user writes them; standard library only."""
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
+
+from kerasft.errors import SettingError
+
+
+def check_folder_name(name: str) -> None:
+    """Refuse a name that is not that of a single visible folder.
+
+    Raises:
+        SettingError: The name is empty, has a path separator or begins with a dot.
+    """
+    if not name or Path(name).name != name or name.startswith("."):
+        raise SettingError(f"`name` must be a plain folder name. Received: name={name!r}.")
+
+
+def timestamp_name() -> str:
+    """Return the local time as a folder name: `2026-01-31_12-00-00`."""
+    return datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
 
 
 def expanded(path: str | Path) -> Path:

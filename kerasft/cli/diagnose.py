@@ -10,7 +10,8 @@ import click
 
 from kerasft.cli.find_runs import find_run, with_runs_dir
 from kerasft.cli.options import SharedOptions, wants
-from kerasft.cli.output import print_json, print_table, shown
+from kerasft.cli.output import print_json, print_table
+from kerasft.formatting import setting_text, shown
 
 
 @click.command("diagnose", cls=SharedOptions)
@@ -64,7 +65,7 @@ def _print(diagnosis: dict[str, Any], *, several: bool) -> None:
         click.echo(title)
         click.echo(textwrap.indent(textwrap.fill(finding["evidence"], 92), "   "))
         for advice in finding["advice"]:
-            what = ", ".join(f"{name} {shown(v)}" for name, v in advice["changes"].items())
+            what = ", ".join(f"{name} {setting_text(v)}" for name, v in advice["changes"].items())
             text = f"{what}: {advice['why']}" if what else advice["why"]
             click.echo(textwrap.indent(textwrap.fill(text, 90), "   > "))
             if advice["command"]:
@@ -84,7 +85,7 @@ def print_comparison(compared: dict[str, Any]) -> None:
     rows = []
     for group in compared["groups"]:
         spread = "" if group["spread"] is None else f" ± {shown(group['spread'])}"
-        settings = ", ".join(f"{k} {shown(a)} -> {shown(b)}" for k, (a, b) in
+        settings = ", ".join(f"{k} {setting_text(a)} -> {setting_text(b)}" for k, (a, b) in
                              group["settings"].items())  # fmt: skip
         against = ""
         if "difference" in group:

@@ -7,10 +7,10 @@ import dataclasses
 import click
 
 from kerasft.cli import health
-from kerasft.cli.failures import first_line
 from kerasft.cli.options import SharedOptions, wants
 from kerasft.cli.output import print_facts, print_json
 from kerasft.cli.startup import working
+from kerasft.errors import name_and_first_line
 
 
 @click.command("doctor", cls=SharedOptions)
@@ -24,7 +24,7 @@ def doctor_command() -> None:
         with working():
             facts["devices"] = health.devices()
     except Exception as error:  # whatever keeps TensorFlow from starting is what we look for
-        text = f"TensorFlow cannot be started: {type(error).__name__}: {first_line(error)}."
+        text = f"TensorFlow cannot be started: {name_and_first_line(error)}."
         mend = "pip install --force-reinstall 'tensorflow>=2.21,<2.22' 'keras>=3.15'"
         conflicts.append(health.Conflict(text, mend))
     facts |= health.caches()

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from kerasft.errors import KerasftError, ResourceError
+from kerasft.errors import KerasftError, ResourceError, first_line, name_and_first_line
 
 INTERRUPTED = 130
 TERMINATED = 143
@@ -60,7 +60,7 @@ def sentence(error: BaseException) -> str:
         way_out = "" if isinstance(error, OSError) else " A smaller --batch-size needs less."
         return f"Out of {what}: {reason}.{way_out}"
     doctor = "kerasft doctor tells what is missing; " if isinstance(error, ImportError) else ""
-    return f"{type(error).__name__}: {reason} ({doctor}use --debug for the traceback)"
+    return f"{name_and_first_line(error)} ({doctor}use --debug for the traceback)"
 
 
 def _out_of_something(error: BaseException) -> bool:
@@ -69,12 +69,6 @@ def _out_of_something(error: BaseException) -> bool:
     # TensorFlow's class is known by its name: importing it here would start TensorFlow.
     names = {kind.__name__ for kind in type(error).__mro__}
     return bool(names & {"MemoryError", "ResourceExhaustedError"})
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first line of an error's text, without its full stop."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0].rstrip(".") if lines else "no text"
 
 
 def _show_traceback(context: click.Context) -> None:

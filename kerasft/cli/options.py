@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from kerasft.cli.output import shown
 from kerasft.config import Config
 from kerasft.errors import SettingError, did_you_mean
+from kerasft.formatting import setting_text
 from kerasft.settings import Setting, settings
 
 _SHARED = {
@@ -114,7 +114,7 @@ def setting_options(config: type[Config], taken: Iterable[str] = ()) -> list[cli
 
 def _setting_option(item: Setting) -> click.Option:
     flag = item.name.replace("_", "-")
-    default = f"default: {shown(item.default)}" if item.default not in (None, "") else ""
+    default = f"default: {setting_text(item.default)}" if item.default not in (None, "") else ""
     extra = "; ".join(part for part in (default, limits(item)) if part)
     text = f"{item.help}  [{extra}]" if extra else item.help
     if item.type is bool:

@@ -10,9 +10,10 @@ import click
 
 from kerasft import catalog
 from kerasft.cli.options import SharedOptions, limits, setting_groups, wants
-from kerasft.cli.output import print_facts, print_json, print_table, shown
+from kerasft.cli.output import print_facts, print_json, print_table
 from kerasft.config import Config
 from kerasft.errors import SettingError
+from kerasft.formatting import setting_text
 from kerasft.settings import settings
 from kerasft.tensorflow_log import quiet_tensorflow
 
@@ -68,7 +69,7 @@ def show_command(recipe: str) -> None:
     click.echo(f"{found.docstring}\n")
     for group, names in setting_groups(config).items():
         click.secho(f"{group.capitalize()} settings", bold=True)
-        rows = [(name, shown(items[name].default), limits(items[name])) for name in names]
+        rows = [(name, setting_text(items[name].default), limits(items[name])) for name in names]
         print_table(("setting", "default", "allowed"), rows, indent="  ")
         click.echo()
     print_facts(

@@ -10,10 +10,11 @@ import click
 from kerasft.cli.diagnose import print_comparison
 from kerasft.cli.find_runs import find_run, with_runs_dir
 from kerasft.cli.options import SharedGroup, SharedOptions, wants
-from kerasft.cli.output import print_json, print_table, shown
+from kerasft.cli.output import print_json, print_table
 from kerasft.cli.scores import main_metrics
 from kerasft.config import LESS_IS_BETTER
 from kerasft.errors import DamagedFileError, SettingError, did_you_mean
+from kerasft.formatting import shown
 
 _TABLES = ("per_class", "confusion_matrix")
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from kerasft.cli.output import print_table, shown
+from kerasft.cli.output import print_table
 from kerasft.config import MAIN_METRICS
+from kerasft.formatting import shown
 
 _WIDEST_MATRIX = 15
 _SHOWN_CONFUSIONS = 10

@@ -14,7 +14,7 @@ from kerasft.cli.output import print_facts, print_json
 from kerasft.cli.recipe_group import RecipeGroup
 from kerasft.cli.startup import check_sources, working
 from kerasft.config import Config
-from kerasft.formatting import shown
+from kerasft.formatting import setting_text
 
 _FEW = 20  # trials below which what matters is a hint
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -105,7 +105,7 @@ def _facts(report: dict[str, Any]) -> dict[str, Any]:
         for name, value in best["values"].items()
         if value != report["defaults"]["values"].get(name)
     }
-    values = ", ".join(f"{name} {shown(value)}" for name, value in changed.items())
+    values = ", ".join(f"{name} {setting_text(value)}" for name, value in changed.items())
     facts: dict[str, Any] = {
         "trials": ", ".join(f"{count} {state}" for state, count in report["trials"].items()),
         "best": f"trial {best['trial']}: {objective} {best['score']:.4g}"

@@ -11,7 +11,7 @@ from kerasft.data.examples import SPLITS, Examples
 from kerasft.data.split_names import ALIASES, named_splits
 from kerasft.data.tfds_features import Columns, find_columns
 from kerasft.dataset_lookup import Address, data_root, find_prepared, parse_address
-from kerasft.errors import DataError, did_you_mean
+from kerasft.errors import DataError, did_you_mean, first_line
 
 
 def read_tfds(config: Config) -> tuple[dict[str, Examples], list[str]]:
@@ -55,7 +55,7 @@ def _open(address: Address, config: Config) -> Any:
     # Dataset scripts raise errors of any class: failed downloads or checksums, missing files or
     # packages. All mean that the dataset is unavailable.
     except Exception as error:
-        raise DataError(f"TFDS could not prepare tfds:{address}: {_first_line(error)}") from error
+        raise DataError(f"TFDS could not prepare tfds:{address}: {first_line(error)}.") from error
     return builder
 
 
@@ -68,12 +68,7 @@ def _builder(address: Address, root: str) -> Any:
         near = did_you_mean(address.name, tfds.list_builders(with_community_datasets=False))
         raise DataError(f"Dataset {address.name!r} not found in TFDS.{near}") from error
     except (ValueError, AssertionError) as error:  # unknown config or version
-        raise DataError(f"TFDS cannot open tfds:{address}: {_first_line(error)}") from error
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+        raise DataError(f"TFDS cannot open tfds:{address}: {first_line(error)}.") from error
 
 
 def choose_splits(config: Config, present: list[str]) -> dict[str, str]:
@@ -119,7 +114,7 @@ def _read_split(config: Config, builder: Any, split: str, columns: Columns) -> E
         rows = builder.as_dataset(split=split, decoders=decoders, shuffle_files=False)
     except (ValueError, AssertionError) as error:  # invalid slice
         raise DataError(
-            f"Split {split!r} of {config.dataset} cannot be read: {_first_line(error)}"
+            f"Split {split!r} of {config.dataset} cannot be read: {first_line(error)}."
         ) from error
     pairs = list(_rows(rows, columns, split))
     origins = [f"{split}, example {index}" for index in range(len(pairs))]

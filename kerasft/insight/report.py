@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasft.formatting import number, shown
+from kerasft.formatting import number, setting_text, shown
 from kerasft.insight import charts
 from kerasft.insight.diagnosis import diagnose
 from kerasft.insight.facts import Facts, read_facts
@@ -104,7 +104,7 @@ def _diagnosis(run: Run) -> str:
         text += f"<div class='finding{kind}'><p><b>{escape(finding['title'])}</b></p>"
         text += paragraph(finding["evidence"])
         for advice in finding["advice"]:
-            what = ", ".join(f"{k} {shown(v)}" for k, v in advice["changes"].items())
+            what = ", ".join(f"{k} {setting_text(v)}" for k, v in advice["changes"].items())
             text += paragraph(f"{what}: {advice['why']}" if what else advice["why"])
             if advice["command"]:
                 text += f"<pre>{escape(advice['command'])}</pre>"
@@ -268,10 +268,12 @@ def _data(run: Run) -> str:
 def _settings(run: Run, facts: Facts) -> str:
     given = facts.given
     rows = [(name, value) for name, value in facts.settings.items() if name in given]
-    rest = [(name, shown(value)) for name, value in facts.settings.items() if name not in given]
+    rest = [
+        (name, setting_text(value)) for name, value in facts.settings.items() if name not in given
+    ]
     versions = [(name, value) for name, value in run.manifest.get("versions", {}).items()]
     return (
-        table(("changed", ""), [(name, shown(value)) for name, value in rows])
+        table(("changed", ""), rows)
         + folded("All other settings", table(("setting", ""), rest))
         + folded("Versions", table(("", ""), versions))
     )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from kerasft.formatting import shown
+from kerasft.formatting import setting_text, shown
 from kerasft.insight import charts
 from kerasft.insight.page import escape, figure, page, paragraph, section, table
 from kerasft.insight.searches import draw_objective, draw_parallel, draw_setting, importance
@@ -74,7 +74,7 @@ def _winner(
     rows = [(header["objective"]["name"], shown(defaults["score"]), shown(winner["score"]))]
     for name in winner["values"]:
         usual = defaults["values"].get(name, header["config"].get(name))
-        rows.append((name, shown(usual), shown(winner["values"][name])))
+        rows.append((name, setting_text(usual), setting_text(winner["values"][name])))
     gain = winner["score"] - defaults["score"]
     words = f"Gain over the defaults: {gain:+.4g}."
     if chance is not None:
@@ -143,7 +143,7 @@ def _trials(header: dict[str, Any], trials: Sequence[Any]) -> str:
 
     rows = [
         (t["number"], t["score"], t["state"], t["epochs"], t.get("seconds"),
-         *(shown(t["values"].get(name)) for name in names))
+         *(setting_text(t["values"].get(name)) for name in names))
         for t in sorted(trials, key=score, reverse=larger)
     ]  # fmt: skip
     columns = ("trial", header["objective"]["name"], "state", "epochs", "seconds", *names)

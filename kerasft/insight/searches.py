@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasft.formatting import shown
+from kerasft.formatting import setting_text
 from kerasft.insight import charts
 
 _LEAST = 5  # completed trials, below which an importance would be chance
@@ -139,7 +139,7 @@ def draw_parallel(
     values.append([trial["score"] for trial in done])
     for index, column in enumerate(columns):  # the least and the most of every axis
         for end, height, side in ((np.nanargmin, -0.03, "top"), (np.nanargmax, 1.03, "bottom")):
-            text = shown(values[index][int(end(column))])
+            text = setting_text(values[index][int(end(column))])
             axes.text(index, height, text, ha="center", va=side, fontsize=7)
     axes.set_ylim(-0.15, 1.15)
     charts.finish(axes, "the best third in orange")
@@ -154,7 +154,7 @@ def _places(
         return [math.nan if v is None else float(v) for v in values], []
     choices = list(dimension.get("values", [False, True]))
     places = [float(choices.index(v)) if v in choices else math.nan for v in values]
-    return places, [shown(choice) for choice in choices]
+    return places, [setting_text(choice) for choice in choices]
 
 
 def _scaled(column: list[float]) -> list[float]:

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from kerasft.config import Config
-from kerasft.errors import SettingError
+from kerasft.errors import SettingError, first_line
 from kerasft.models.einsum_dense import multiply_as_matrices
 from kerasft.models.families import functional_graph
 from kerasft.models.freezing import disable_dropout, set_trainable
@@ -162,5 +162,4 @@ def _in_policy(model: keras.Model, policy: str) -> keras.Model:
 
 
 def _unreadable(preset: Preset, error: Exception) -> SettingError:
-    first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    return SettingError(f"The preset {preset.name} cannot be loaded: {first}")
+    return SettingError(f"The preset {preset.name} cannot be loaded: {first_line(error)}.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import datetime
 import io
 import shutil
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasft.errors import DamagedFileError, SettingError, did_you_mean
+from kerasft.paths import check_folder_name, timestamp_name
 from kerasft.runs.files import read_json, sha256, write_json, write_text
 
 WEIGHTS = "weights.safetensors"
@@ -111,7 +111,7 @@ def create_run(runs_dir: str | Path, recipe: str, name: str | None = None) -> Ru
     """
     check_name(runs_dir, recipe, name)
     parent = Path(runs_dir) / recipe
-    stem = name or datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    stem = name or timestamp_name()
     for count in range(1, 1000):
         path = parent / (stem if count == 1 else f"{stem}-{count}")
         try:
@@ -130,8 +130,7 @@ def check_name(runs_dir: str | Path, recipe: str, name: str | None) -> None:
     """
     if name is None:
         return
-    if not name or Path(name).name != name or name.startswith("."):
-        raise SettingError(f"`name` must be a plain folder name. Received: name={name!r}.")
+    check_folder_name(name)
     path = Path(runs_dir) / recipe / name
     if path.exists():
         raise SettingError(f"There is already a run {path}. Give another --name, or delete it.")

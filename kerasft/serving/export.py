@@ -16,6 +16,7 @@ from kerasft.data import Labels
 from kerasft.errors import SettingError
 from kerasft.evaluation.load import Loaded, load_model
 from kerasft.models import merge_adapters
+from kerasft.paths import check_folder_name
 from kerasft.runs import Run, load_run, write_json
 from kerasft.runs.provenance import recorded_recipe
 from kerasft.serving.preset import write_preset
@@ -64,8 +65,7 @@ def export(
     """
     run = run if isinstance(run, Run) else load_run(run)
     name = name or _default_name(run)
-    if Path(name).name != name or name.startswith("."):
-        raise SettingError(f"`name` must be a plain folder name. Received: name={name!r}.")
+    check_folder_name(name)
     if format not in FORMATS:
         raise SettingError(f"`format` must be one of {', '.join(FORMATS)}. Received: {format!r}.")
     if format == "saved_model" and keras.backend.backend() != "tensorflow":

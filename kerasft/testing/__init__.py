@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from kerasft.catalog import load_recipe
+from kerasft.catalog import recipe_module
 from kerasft.config import Config, from_dict, to_dict
 from kerasft.errors import KerasftError
 from kerasft.testing.tiny_images import IMAGE_FAMILIES
@@ -73,7 +73,7 @@ def check_recipe(
     import kerasft
     from kerasft.evaluation.predict import predict_arrays
 
-    module = load_recipe(recipe) if isinstance(recipe, str) else recipe
+    module = recipe_module(recipe)
     config = module.Config(**{"epochs": 1, "head_epochs": 0, "batch_size": 8, **settings})
     if from_dict(type(config), json.loads(json.dumps(to_dict(config)))) != config:
         raise KerasftError(

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasft.catalog import load_recipe
+from kerasft.catalog import recipe_module
 from kerasft.config import Config
 from kerasft.data import Data, Labels
 from kerasft.errors import SettingError
@@ -76,7 +76,7 @@ def compare_baselines(
     Example:
         >>> [(rung.name, rung.score) for rung in kerasft.climb_ladder("resnet_digits")]
     """
-    module = load_recipe(recipe) if isinstance(recipe, str) else recipe
+    module = recipe_module(recipe)
     config = config if config is not None else module.Config()
     if config.unfreeze_every:
         raise SettingError(

@@ -10,7 +10,7 @@ from types import ModuleType
 
 import keras
 
-from kerasft.catalog import load_recipe
+from kerasft.catalog import recipe_module
 from kerasft.config import Config
 from kerasft.data import Data
 from kerasft.errors import DataError
@@ -98,7 +98,7 @@ def fit(
         >>> run.metrics["test"]["accuracy"]
     """
     began = time.monotonic()
-    module = load_recipe(recipe) if isinstance(recipe, str) else recipe
+    module = recipe_module(recipe)
     described = describe_recipe(module)
     begun, config = _begin(module, config, runs_dir, described["name"], name, resume=resume)
     open_tracker(track, described["name"])

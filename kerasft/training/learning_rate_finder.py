@@ -176,11 +176,11 @@ def find_learning_rate(
     Example:
         >>> kerasft.find_learning_rate("resnet_digits")[-1].valley
     """
-    from kerasft.catalog import load_recipe
+    from kerasft.catalog import recipe_module
     from kerasft.models.precision import precision
     from kerasft.training.precision import build_in_precision
 
-    module = load_recipe(recipe) if isinstance(recipe, str) else recipe
+    module = recipe_module(recipe)
     config = config if config is not None else module.Config()
     keras.utils.set_random_seed(config.seed)
     data = module.load_data(config)

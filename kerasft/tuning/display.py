@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from kerasft.errors import DamagedFileError
-from kerasft.formatting import duration, number, shown
+from kerasft.formatting import duration, number, setting_text
 from kerasft.runs import Run
 from kerasft.tuning.results import Trial, ranked
 
@@ -104,7 +104,7 @@ class Display:
         if trial.number == 0:
             return "defaults"
         names = [n for n, value in trial.values.items() if value != self.defaults.get(n)]
-        told = [f"{name} {shown(trial.values[name])}" for name in names]
+        told = [f"{name} {setting_text(trial.values[name])}" for name in names]
         if trial.continues is not None:
             told.insert(0, f"goes on from {trial.continues} to epoch {trial.epochs}")
         return ", ".join(told) or "the defaults again"

@@ -15,6 +15,7 @@ from kerasft.config import Config, changed_settings, from_dict, to_dict
 from kerasft.errors import ResumeError, SettingError
 from kerasft.models import choose_monitor
 from kerasft.models.precision import precision
+from kerasft.paths import check_folder_name, timestamp_name
 from kerasft.runs.provenance import describe_weights, recipe_changed, versions
 from kerasft.tuning.journal import JOURNAL, differences
 from kerasft.tuning.oracles import TUNERS, hyperband_plan
@@ -189,10 +190,10 @@ def find_folder(parent: Path, name: str | None, resume: bool) -> Path:
     Raises:
         SettingError: The name is taken, or there is no such search.
     """
-    if name is not None and (Path(name).name != name or name.startswith(".") or not name):
-        raise SettingError(f"`name` must be a plain folder name. Received: name={name!r}.")
+    if name is not None:
+        check_folder_name(name)
     if not resume:
-        folder = parent / (name or datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S"))
+        folder = parent / (name or timestamp_name())
         if (folder / JOURNAL).exists():
             raise SettingError(
                 f"There is already a search {folder}. Go on with it (--resume), or give another "

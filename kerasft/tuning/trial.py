@@ -21,6 +21,8 @@ from kerasft.errors import (
     DivergedError,
     NetworkError,
     ResourceError,
+    first_line,
+    name_and_first_line,
 )
 from kerasft.models import choose_monitor
 from kerasft.models.freezing import changing_weights
@@ -196,6 +198,5 @@ def _summary(results: list[dict[str, Any]]) -> dict[str, Any]:
 def _reason(error: Exception) -> str:
     if type(error).__name__ == "ResourceExhaustedError" or isinstance(error, MemoryError):
         return "out of memory: a smaller batch_size needs less"
-    text = str(error).strip().splitlines()
     known = isinstance(error, (DivergedError, ValueError))
-    return text[0] if known and text else f"{type(error).__name__}: {text[0] if text else ''}"
+    return first_line(error) if known else name_and_first_line(error)

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TextIO
 
-from kerasft.catalog import load_recipe
+from kerasft.catalog import recipe_module
 from kerasft.config import Config
 from kerasft.errors import NoTrialError
 from kerasft.insight import plot_search
@@ -101,7 +101,7 @@ def tune(
         >>> search.best.values
         >>> kerasft.fit("resnet_digits", recipe.Config(**search.best_settings))
     """
-    module = load_recipe(recipe) if isinstance(recipe, str) else recipe
+    module = recipe_module(recipe)
     described = describe_recipe(module)
     asked = {
         "tuner": tuner, "max_trials": max_trials, "max_epochs": max_epochs,

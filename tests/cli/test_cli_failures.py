@@ -32,7 +32,7 @@ class ResourceExhaustedError(Exception):
             6,
             "Out of disk space: [Errno 28] No space left on device: 'x'.",
         ),
-        (MemoryError(), 6, "Out of memory: no text. A smaller --batch-size needs less."),
+        (MemoryError(), 6, "Out of memory: MemoryError. A smaller --batch-size needs less."),
         (
             ResourceExhaustedError("OOM when allocating tensor\n\t[[node]]"),
             6,

@@ -12,7 +12,8 @@ from kerasft.cli.output import plain, print_table, shown, size
     ("value", "text"),
     [
         (0.97777, "0.9778"),
-        (12345.6, "12346"),
+        (12345.6, "12,346"),
+        (12345, "12,345"),
         (0.0, "0"),
         (1e-9, "1e-09"),
         (1.0, "1"),
