@@ -8,17 +8,21 @@ import click
 
 from kerasft import __version__
 from kerasft.cli.blocks import blocks_command
+from kerasft.cli.copy import copy_command
 from kerasft.cli.diagnose import diagnose_command
 from kerasft.cli.doctor import doctor_command
+from kerasft.cli.evaluate import evaluate_command
+from kerasft.cli.export import export_command
 from kerasft.cli.failures import stopping_on_sigterm, telling, use_color
 from kerasft.cli.find_lr import find_lr_command
 from kerasft.cli.fit import fit_command
+from kerasft.cli.list import list_command
 from kerasft.cli.options import SharedGroup
-from kerasft.cli.recipes import copy_command, list_command, show_command
+from kerasft.cli.predict import predict_command
 from kerasft.cli.report import report_command
 from kerasft.cli.runs import runs_command
+from kerasft.cli.show import show_command
 from kerasft.cli.tune import tune_command
-from kerasft.cli.use import evaluate_command, export_command, predict_command
 
 
 class App(SharedGroup):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import textwrap
-from pathlib import Path
 from typing import Any
 
 import click
 
+from kerasft.cli.comparison_table import print_comparison
 from kerasft.cli.find_runs import find_run, with_runs_dir
 from kerasft.cli.options import SharedOptions, wants
-from kerasft.cli.output import print_json, print_table
-from kerasft.formatting import setting_text, shown
+from kerasft.cli.output import print_json
+from kerasft.formatting import setting_text
 
 
 @click.command("diagnose", cls=SharedOptions)
@@ -70,28 +70,3 @@ def _print(diagnosis: dict[str, Any], *, several: bool) -> None:
             click.echo(textwrap.indent(textwrap.fill(text, 90), "   > "))
             if advice["command"]:
                 click.echo(f"     {advice['command']}")
-
-
-def _names(group: dict[str, Any]) -> str:
-    """Return what the runs of a group are called: the first, and how many more seeds."""
-    first = Path(group["runs"][0])
-    more = len(group["runs"]) - 1
-    return f"{first.parent.name}/{first.name}" + (f" and {more} more" if more else "")
-
-
-def print_comparison(compared: dict[str, Any]) -> None:
-    """Print runs side by side."""
-    name = compared["score"]
-    rows = []
-    for group in compared["groups"]:
-        spread = "" if group["spread"] is None else f" ± {shown(group['spread'])}"
-        settings = ", ".join(f"{k} {setting_text(a)} -> {setting_text(b)}" for k, (a, b) in
-                             group["settings"].items())  # fmt: skip
-        against = ""
-        if "difference" in group:
-            noise = "" if group["noise"] is None else f" (noise {shown(group['noise'])})"
-            against = f"{group['difference']:+.4g}{noise}: {group['verdict']}"
-        rows.append((_names(group), f"{shown(group['mean'])}{spread}", settings or "-", against))
-    print_table(("run", f"{compared['split']} {name}", "settings", "against the first"), rows)
-    if not compared["same_data"] and len(compared["groups"]) > 1:
-        click.echo("The runs did not have the same data: a difference may be that of the data.")

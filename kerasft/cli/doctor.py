@@ -6,7 +6,7 @@ import dataclasses
 
 import click
 
-from kerasft.cli import health
+from kerasft.cli import installation
 from kerasft.cli.options import SharedOptions, wants
 from kerasft.cli.output import print_facts, print_json
 from kerasft.cli.startup import working
@@ -19,15 +19,15 @@ def doctor_command() -> None:
 
     Each conflict comes with the command that mends it; with one, the exit code is 1.
     """
-    facts, conflicts = health.facts(), health.conflicts()
+    facts, conflicts = installation.facts(), installation.conflicts()
     try:
         with working():
-            facts["devices"] = health.devices()
+            facts["devices"] = installation.devices()
     except Exception as error:  # whatever keeps TensorFlow from starting is what we look for
         text = f"TensorFlow cannot be started: {name_and_first_line(error)}."
         mend = "pip install --force-reinstall 'tensorflow>=2.21,<2.22' 'keras>=3.15'"
-        conflicts.append(health.Conflict(text, mend))
-    facts |= health.caches()
+        conflicts.append(installation.Conflict(text, mend))
+    facts |= installation.caches()
     if wants("json"):
         print_json({**facts, "conflicts": [dataclasses.asdict(c) for c in conflicts]})
     else:

@@ -8,15 +8,14 @@ from typing import Any
 
 import click
 
-from kerasft.cli.fit import report as fit_report
 from kerasft.cli.options import given_settings, wants
 from kerasft.cli.output import print_facts, print_json
 from kerasft.cli.recipe_group import RecipeGroup
+from kerasft.cli.run_summary import report as run_report
+from kerasft.cli.search_summary import describe_search, search_facts
 from kerasft.cli.startup import check_sources, working
 from kerasft.config import Config
-from kerasft.formatting import setting_text
 
-_FEW = 20  # trials below which what matters is a hint
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -59,75 +58,19 @@ def tune(module: ModuleType, config: Config, **options: Any) -> None:
             progress=not wants("quiet"),
             **options,
         )
-        report = describe(search)
+        report = describe_search(search)
         if fit_best:
             best = type(config)(**search.best_settings)
             run = kerasft.fit(module, best, progress=not wants("quiet"))
             report["run"], report["metrics"] = run.path, run.metrics
-            fitted = fit_report(run)
+            fitted = run_report(run)
     if wants("json"):
         print_json(report)
     elif wants("quiet"):
         click.echo(search.path)
     else:
-        facts = _facts(report)
+        facts = search_facts(report)
         print_facts({**facts, **fitted} if fit_best else facts)
-
-
-def describe(search: Any) -> dict[str, Any]:
-    """Return what `--json` tells of a search."""
-    from kerasft.insight import importance
-
-    header, best, trials = search.header, search.best, search.trials
-    records = [{"values": trial.values, "score": trial.score} for trial in trials]
-    scores = [trial.score for trial in trials if trial.score is not None]
-    by_chance = search.chance is not None and max(scores) - min(scores) < search.chance
-    states = ["interrupted" if t.state == "running" else t.state for t in trials]
-    return {
-        "search": search.path,
-        "recipe": header["recipe"]["name"],
-        "tuner": header["tuner"],
-        "objective": header["objective"],
-        "trials": {state: states.count(state) for state in dict.fromkeys(states)},
-        "best": {"trial": best.number, "score": best.score, "values": best.values},
-        "defaults": {"score": search.defaults.score, "values": search.defaults.values},
-        "chance": search.chance,
-        "validation_examples": header["validation_examples"],
-        "importance": {} if by_chance else importance(header["space"], records),
-        "fit": search.fit_command,
-    }
-
-
-def _facts(report: dict[str, Any]) -> dict[str, Any]:
-    objective, best = report["objective"]["name"], report["best"]
-    changed = {
-        name: value
-        for name, value in best["values"].items()
-        if value != report["defaults"]["values"].get(name)
-    }
-    values = ", ".join(f"{name} {setting_text(value)}" for name, value in changed.items())
-    facts: dict[str, Any] = {
-        "trials": ", ".join(f"{count} {state}" for state, count in report["trials"].items()),
-        "best": f"trial {best['trial']}: {objective} {best['score']:.4g}"
-        f" ({values or 'the defaults'})",
-    }
-    if report["defaults"]["score"] is not None:
-        gain = best["score"] - report["defaults"]["score"]
-        tie = ", best by its smaller val_loss" if not gain and best["trial"] else ""
-        facts["defaults"] = f"{objective} {report['defaults']['score']:.4g} (gain {gain:+.2g}{tie})"
-        if gain and report["chance"] is not None and abs(gain) < report["chance"]:
-            facts["chance"] = (
-                f"a gain below {report['chance']:.2g} may be chance with "
-                f"{report['validation_examples']} validation examples"
-            )
-    shares = report["importance"]
-    if shares:
-        told = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
-        done = report["trials"].get("completed", 0)
-        facts["matters"] = told if done >= _FEW else f"{told} (a hint, of {done} trials)"
-    facts["search"] = f"{report['search']} (trials.csv, objective.png, settings.png)"
-    facts["next"] = report["fit"]
-    return facts
 
 
 def _make_options() -> list[click.Option]:

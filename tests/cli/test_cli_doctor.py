@@ -4,20 +4,20 @@ import json
 
 import pytest
 
-from kerasft.cli import health, startup
+from kerasft.cli import installation, startup
 
 
 @pytest.fixture
 def machine(monkeypatch, tmp_path):
     """A machine without conflicts whose packages and variables a test may change."""
     monkeypatch.setattr(startup, "start_keras", lambda: None)
-    monkeypatch.setattr(health, "devices", lambda: ["CPU:0"])
+    monkeypatch.setattr(installation, "devices", lambda: ["CPU:0"])
     versions = dict.fromkeys(
         ("keras", "keras-hub", "tensorflow", "tensorflow-text", "tensorboard", "safetensors"),
         "3.15.1",
     )
     versions["importlib_resources"] = "6.5"
-    monkeypatch.setattr(health, "version", versions.get)
+    monkeypatch.setattr(installation, "version", versions.get)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     for name in ("KERAS_BACKEND", "TF_USE_LEGACY_KERAS"):
         monkeypatch.delenv(name, raising=False)
@@ -71,7 +71,7 @@ def test_a_backend_named_in_the_settings_of_keras(machine, kerasft_line, tmp_pat
 
 
 def test_python_outside_of_its_range(machine, kerasft_line, monkeypatch):
-    monkeypatch.setattr(health.sys, "version_info", (3, 14, 0))
+    monkeypatch.setattr(installation.sys, "version_info", (3, 14, 0))
     assert kerasft_line("doctor").exit_code == 1
 
 
@@ -79,7 +79,7 @@ def test_a_tensorflow_that_does_not_start_is_a_conflict(machine, kerasft_line, m
     def fail():
         raise ImportError("libcudart.so.12 is missing\nmore")
 
-    monkeypatch.setattr(health, "devices", fail)
+    monkeypatch.setattr(installation, "devices", fail)
     result = kerasft_line("doctor")
     assert result.exit_code == 1
     assert "cannot be started: ImportError: libcudart.so.12 is missing.\n" in result.stdout
@@ -89,6 +89,6 @@ def test_sizes_of_caches_stop_at_a_limit(machine, monkeypatch, tmp_path):
     (tmp_path / "keras").mkdir()
     for count in range(5):
         (tmp_path / "keras" / str(count)).write_bytes(b"x" * 1000)
-    assert health.caches()["cache of Keras"].endswith("keras (4.9 KiB)")
-    monkeypatch.setattr(health, "_COUNTED_FILES", 2)
-    assert "(more than 2.9 KiB)" in health.caches()["cache of Keras"]
+    assert installation.caches()["cache of Keras"].endswith("keras (4.9 KiB)")
+    monkeypatch.setattr(installation, "_COUNTED_FILES", 2)
+    assert "(more than 2.9 KiB)" in installation.caches()["cache of Keras"]

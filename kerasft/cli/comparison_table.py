@@ -1,0 +1,36 @@
+"""Compared runs as a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kerasft.cli.output import print_table
+from kerasft.formatting import setting_text, shown
+
+
+def _names(group: dict[str, Any]) -> str:
+    """Return what the runs of a group are called: the first, and how many more seeds."""
+    first = Path(group["runs"][0])
+    more = len(group["runs"]) - 1
+    return f"{first.parent.name}/{first.name}" + (f" and {more} more" if more else "")
+
+
+def print_comparison(compared: dict[str, Any]) -> None:
+    """Print runs side by side."""
+    name = compared["score"]
+    rows = []
+    for group in compared["groups"]:
+        spread = "" if group["spread"] is None else f" ± {shown(group['spread'])}"
+        settings = ", ".join(f"{k} {setting_text(a)} -> {setting_text(b)}" for k, (a, b) in
+                             group["settings"].items())  # fmt: skip
+        against = ""
+        if "difference" in group:
+            noise = "" if group["noise"] is None else f" (noise {shown(group['noise'])})"
+            against = f"{group['difference']:+.4g}{noise}: {group['verdict']}"
+        rows.append((_names(group), f"{shown(group['mean'])}{spread}", settings or "-", against))
+    print_table(("run", f"{compared['split']} {name}", "settings", "against the first"), rows)
+    if not compared["same_data"] and len(compared["groups"]) > 1:
+        click.echo("The runs did not have the same data: a difference may be that of the data.")

@@ -1,0 +1,48 @@
+"""`kerasft evaluate`."""
+
+from __future__ import annotations
+
+import click
+
+from kerasft.cli.find_runs import find_run, with_runs_dir
+from kerasft.cli.options import wants
+from kerasft.cli.output import print_json
+from kerasft.cli.run_options import RunCommand, given_columns, with_columns
+from kerasft.cli.scores import judged_by, print_scores
+from kerasft.cli.startup import working
+
+
+@click.command("evaluate", cls=RunCommand)
+@click.argument("run")
+@click.option(
+    "--split",
+    type=click.Choice(["validation", "test"]),
+    default="test",
+    show_default=True,
+    help="Which of the run's own splits is measured",
+)
+@click.option(
+    "--dataset", help="Other data with the same classes: their test split, or all without one"
+)
+@with_columns("text", "text-pair", "image", "label")
+@with_runs_dir
+def evaluate_command(
+    run: str, split: str, dataset: str | None, runs_dir: str, **columns: str | None
+) -> None:
+    """Measure a RUN on its test split or on other data."""
+    path = find_run(run, runs_dir)
+    with working():
+        import kerasft
+
+        metrics = kerasft.evaluate(
+            path, dataset=dataset, split=split, columns=given_columns(columns)
+        )
+        task = kerasft.load_run(path).labels["task"]
+    if wants("json"):
+        where = {"dataset": dataset} if dataset else {"split": split}
+        print_json({"run": path, **where, "metrics": metrics})
+    elif wants("quiet"):
+        click.echo(f"{judged_by(task, metrics):.6g}")
+    else:
+        click.echo(f"{path} on {dataset or f'its {split} split'}\n")
+        print_scores(task, metrics)

@@ -1,0 +1,72 @@
+"""`kerasft export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kerasft.cli.find_runs import find_run, with_runs_dir
+from kerasft.cli.options import wants
+from kerasft.cli.output import print_facts, print_json
+from kerasft.cli.run_options import RunCommand
+from kerasft.cli.startup import working
+
+
+@click.command("export", cls=RunCommand)
+@click.argument("run")
+@click.option(
+    "--name", help="Name of the model  [default: the recipe's, and the dataset's if it is another]"
+)
+@click.option(
+    "--models-dir",
+    type=click.Path(file_okay=False),
+    default="saved_models",
+    show_default=True,
+    metavar="DIR",
+    help="Folder in which exported models are kept",
+)
+@click.option(
+    "--format",
+    type=click.Choice(["saved_model", "preset"]),
+    default="saved_model",
+    show_default=True,
+    help="A SavedModel that takes raw inputs, or the tuned backbone as a KerasHub preset",
+)
+@with_runs_dir
+def export_command(run: str, name: str | None, models_dir: str, format: str, runs_dir: str) -> None:
+    """Export a RUN as a SavedModel or as a preset.
+
+    A SavedModel has its preprocessing inside: it takes raw images or texts.
+    """
+    path = find_run(run, runs_dir)
+    with working():
+        import kerasft
+
+        folder = kerasft.export(path, models_dir=models_dir, name=name, format=format)
+        exported = kerasft.load_run(path)
+    if wants("json"):
+        print_json({"run": path, "path": folder, "format": format})
+    elif wants("quiet"):
+        click.echo(folder)
+    else:
+        print_facts({"exported": str(folder), "load": _how_to_load(folder, format, exported)})
+
+
+def _how_to_load(folder: Path, format: str, run: Any) -> list[str]:
+    if format == "preset":
+        return [
+            "import keras_hub",
+            f"backbone = keras_hub.models.Backbone.from_preset({str(folder)!r})",
+        ]
+    is_text = "text_column" in run.config
+    values = ["'a text'", "'its second text'"][: 1 + run.pairs]
+    if not is_text:
+        values = ["open('picture.png', 'rb').read()"]
+    given = ", ".join(f"tf.constant([{value}])" for value in values)
+    return [
+        "import tensorflow as tf" + (", tensorflow_text" if is_text else ""),
+        f"model = tf.saved_model.load({str(folder)!r})",
+        f"model.serve({given})['prediction']",
+    ]

@@ -1,0 +1,154 @@
+"""`kerasft runs list`, which is `kerasft runs` too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from kerasft.cli.find_runs import with_runs_dir
+from kerasft.cli.options import SharedOptions, wants
+from kerasft.cli.output import print_json, print_table
+from kerasft.cli.scores import main_metrics
+from kerasft.config import LESS_IS_BETTER
+from kerasft.errors import DamagedFileError, SettingError, did_you_mean
+from kerasft.formatting import shown
+
+_TABLES = ("per_class", "confusion_matrix")
+
+
+@click.command("list", cls=SharedOptions)
+@click.argument("recipe", required=False)
+@click.option(
+    "--sort", type=click.Choice(["created", "score", "seconds"]), default="created",
+    show_default=True, help="Order: newest, best (by validation, shown then) or longest last",
+)  # fmt: skip
+@click.option("--where", multiple=True, metavar="NAME=VALUE", help="Only runs with this setting, or state=done")  # fmt: skip # noqa: E501
+@with_runs_dir
+def list_runs_command(recipe: str | None, sort: str, where: tuple[str, ...], runs_dir: str) -> None:
+    """List the runs, of a RECIPE or all, newest last."""
+    import kerasft
+
+    runs = kerasft.list_runs(runs_dir)
+    recipes = {run.path.parent.name for run in runs}
+    if recipe is not None and recipe not in recipes:
+        raise SettingError(
+            f"There is no run of {recipe} in {runs_dir}.{did_you_mean(recipe, recipes)} "
+            "All: kerasft runs."
+        )
+    chosen = _wanted([run for run in runs if recipe in (None, run.path.parent.name)], where)
+    rows = sorted((_describe(run) for run in chosen), key=lambda row: _place(row, sort))
+    if wants("json"):
+        print_json(rows)
+    elif wants("quiet"):
+        for row in rows:
+            click.echo(row["path"])
+    elif not rows:
+        end = f"with {' and '.join(where)}." if where else "yet. Make one: kerasft fit RECIPE"
+        click.echo(f"There is no run in {runs_dir} {end}", err=True)
+    else:
+        _print_runs(rows, "validation" if sort == "score" else "test")
+
+
+def _wanted(runs: list[Any], where: tuple[str, ...]) -> list[Any]:
+    """Return the runs that have the settings which are asked for; a damaged one has none.
+
+    Raises:
+        SettingError: None of the runs has a setting of that name.
+    """
+    pairs = []
+    for text in where:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise SettingError(f"--where takes NAME=VALUE. Received: {text!r}.")
+        pairs.append((name.replace("-", "_"), value))
+    known = [_known(run) for run in runs] if pairs else []
+    names = {name for values in known for name in values}
+    for name, _ in pairs:
+        if names and name not in names:
+            raise SettingError(f"No run has a setting `{name}`.{did_you_mean(name, names)}")
+    return [
+        run
+        for run, values in zip(runs, known or [{}] * len(runs), strict=True)
+        if all(name in values and _equal(values[name], value) for name, value in pairs)
+    ]
+
+
+def _known(run: Any) -> dict[str, Any]:
+    try:
+        return {**run.config, "state": run.state}
+    except DamagedFileError:
+        return {}
+
+
+def _equal(known: Any, text: str) -> bool:
+    if isinstance(known, (int, float)) and not isinstance(known, bool):
+        try:
+            return float(text) == float(known)
+        except ValueError:
+            return False
+    words = {True: ("yes", "true"), False: ("no", "false")}
+    return text.lower() in words[known] if isinstance(known, bool) else text == str(known or "")
+
+
+def _place(row: dict[str, Any], sort: str) -> Any:
+    if sort == "score":
+        metrics, task = row.get("metrics") or {}, row.get("task", "")
+        name = main_metrics(task)[0]
+        value = (metrics.get("validation") or {}).get(name)
+        if value is None:
+            return float("-inf")
+        return -value if name in LESS_IS_BETTER else value
+    return row.get("seconds") or 0.0 if sort == "seconds" else 0  # else as they were made
+
+
+def _describe(run: Any) -> dict[str, Any]:
+    """Return a run in few words; a damaged file costs its values, not the list."""
+    found = {"run": run.name, "recipe": run.path.parent.name, "path": run.path}
+    try:
+        manifest = run.manifest
+        return {
+            **found,
+            "state": manifest.get("state"),
+            "dataset": manifest.get("data", {}).get("dataset"),
+            "task": run.labels["task"],
+            "metrics": {
+                split: {name: value for name, value in values.items() if name not in _TABLES}
+                for split, values in run.metrics.items()
+            },
+            "epochs": len(run.history),
+            "head_epochs": sum(row.get("phase") == "head" for row in run.history),
+            "seconds": manifest.get("seconds"),
+            "created": manifest.get("created"),
+        }
+    except (DamagedFileError, KeyError) as error:
+        return {**found, "state": "damaged", "reason": str(error)}
+
+
+def _print_runs(rows: list[dict[str, Any]], split: str) -> None:
+    headings = ("run", "dataset", "state", split, "epochs", "seconds", "created (UTC)")
+    cells = [
+        (
+            f"{row['recipe']}/{row['run']}",
+            row.get("dataset"),
+            row["state"],
+            _scores(row, split),
+            _epochs(row),
+            None if row.get("seconds") is None else round(row["seconds"]),
+            str(row.get("created") or "")[:16].replace("T", " "),
+        )
+        for row in rows
+    ]
+    print_table(headings, cells)
+
+
+def _epochs(row: dict[str, Any]) -> str | None:
+    """Return the epochs of the main phase, after those of the head where it had some."""
+    count, head = row.get("epochs"), row.get("head_epochs")
+    return None if count is None else f"{head} + {count - head}" if head else str(count)
+
+
+def _scores(row: dict[str, Any], split: str) -> str:
+    found = row.get("metrics", {}).get(split, {})
+    names = [name for name in main_metrics(row.get("task", "")) if name in found]
+    return ", ".join(f"{name} {shown(found[name])}" for name in names)

@@ -1,0 +1,66 @@
+"""What a search is reported as: to programs and to people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kerasft.formatting import setting_text
+
+_FEW = 20  # completed trials below which importances are only indicative
+
+
+def describe_search(search: Any) -> dict[str, Any]:
+    """Return what `--json` tells of a search."""
+    from kerasft.insight import importance
+
+    header, best, trials = search.header, search.best, search.trials
+    records = [{"values": trial.values, "score": trial.score} for trial in trials]
+    scores = [trial.score for trial in trials if trial.score is not None]
+    by_chance = search.chance is not None and max(scores) - min(scores) < search.chance
+    states = ["interrupted" if t.state == "running" else t.state for t in trials]
+    return {
+        "search": search.path,
+        "recipe": header["recipe"]["name"],
+        "tuner": header["tuner"],
+        "objective": header["objective"],
+        "trials": {state: states.count(state) for state in dict.fromkeys(states)},
+        "best": {"trial": best.number, "score": best.score, "values": best.values},
+        "defaults": {"score": search.defaults.score, "values": search.defaults.values},
+        "chance": search.chance,
+        "validation_examples": header["validation_examples"],
+        "importance": {} if by_chance else importance(header["space"], records),
+        "fit": search.fit_command,
+    }
+
+
+def search_facts(report: dict[str, Any]) -> dict[str, Any]:
+    """Return what is printed for a person, from what `describe_search` returns."""
+    objective, best = report["objective"]["name"], report["best"]
+    changed = {
+        name: value
+        for name, value in best["values"].items()
+        if value != report["defaults"]["values"].get(name)
+    }
+    values = ", ".join(f"{name} {setting_text(value)}" for name, value in changed.items())
+    facts: dict[str, Any] = {
+        "trials": ", ".join(f"{count} {state}" for state, count in report["trials"].items()),
+        "best": f"trial {best['trial']}: {objective} {best['score']:.4g}"
+        f" ({values or 'the defaults'})",
+    }
+    if report["defaults"]["score"] is not None:
+        gain = best["score"] - report["defaults"]["score"]
+        tie = ", best by its smaller val_loss" if not gain and best["trial"] else ""
+        facts["defaults"] = f"{objective} {report['defaults']['score']:.4g} (gain {gain:+.2g}{tie})"
+        if gain and report["chance"] is not None and abs(gain) < report["chance"]:
+            facts["chance"] = (
+                f"a gain below {report['chance']:.2g} may be chance with "
+                f"{report['validation_examples']} validation examples"
+            )
+    shares = report["importance"]
+    if shares:
+        told = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
+        done = report["trials"].get("completed", 0)
+        facts["matters"] = told if done >= _FEW else f"{told} (a hint, of {done} trials)"
+    facts["search"] = f"{report['search']} (trials.csv, objective.png, settings.png)"
+    facts["next"] = report["fit"]
+    return facts

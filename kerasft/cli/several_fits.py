@@ -1,0 +1,74 @@
+"""Several fits of one recipe: with several seeds, or from baselines upwards."""
+
+from __future__ import annotations
+
+import shlex
+import statistics
+from dataclasses import replace
+from types import ModuleType
+from typing import Any
+
+import click
+
+from kerasft.cli.options import wants
+from kerasft.cli.output import print_facts, print_json, print_table
+from kerasft.cli.run_summary import describe
+from kerasft.cli.scores import main_metrics, score_line
+from kerasft.cli.startup import working
+from kerasft.config import Config
+
+
+def fit_several(
+    module: ModuleType, config: Config, seeds: int, options: dict[str, Any], *, ladder: bool
+) -> None:
+    """Fit with several seeds, or step by step from the simplest model."""
+    steps: list[Any] = []
+    with working():
+        import kerasft
+
+        if ladder:
+            steps = kerasft.compare_baselines(module, config, **options)
+            runs = [step.run for step in steps if step.run is not None]
+        else:
+            several = [config, *(replace(config, seed=config.seed + n) for n in range(1, seeds))]
+            runs = [kerasft.fit(module, one, **options) for one in several]
+    if wants("quiet"):
+        for run in runs:
+            click.echo(run.path)
+    elif wants("json"):
+        compared = kerasft.compare(runs)
+        print_json({"runs": [describe(run) for run in runs], "comparison": compared,
+                    "ladder": [vars(step) | {"run": step.run and step.run.path}
+                               for step in steps]})  # fmt: skip
+    elif ladder:
+        _print_ladder(steps, config.task)
+    else:
+        _print_seeds(runs, config.task)
+
+
+def _print_seeds(runs: list[Any], task: str) -> None:
+    """Print a row for every seed, then what they are on average and how far they differ."""
+    name = main_metrics(task)[0]
+    splits = [split for split in ("validation", "test") if split in runs[0].metrics]
+    scores = [[run.metrics[split][name] for split in splits] for run in runs]
+    columns = list(zip(*scores, strict=True))
+    rows: list[Any] = [
+        (str(run.config["seed"]), *found, str(run.path))
+        for run, found in zip(runs, scores, strict=True)
+    ]
+    rows.append(("mean", *map(statistics.fmean, columns), ""))
+    rows.append(("standard deviation", *map(statistics.stdev, columns), ""))
+    print_table(("seed", *(f"{split} {name}" for split in splits), "run"), rows)
+    paths = [str(run.path) for run in runs]
+    print_facts({"next": f"kerasft diagnose {shlex.join(paths)}"})
+
+
+def _print_ladder(steps: list[Any], task: str) -> None:
+    name = main_metrics(task)[0]
+    rows = [(step.name, step.score, step.parameters, step.seconds, step.verdict) for step in steps]
+    heads = ("step", f"validation {name}", "trained", "seconds", "")
+    print_table(heads, rows)
+    for step in [step for step in steps if step.kept and step.run is not None][-1:]:
+        path = str(step.run.path)
+        test = score_line(task, step.run.metrics["test"]) if step.test is not None else None
+        print_facts({"test": test, "run": path, "next": f"kerasft diagnose {shlex.quote(path)}"})
