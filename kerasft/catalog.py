@@ -1,4 +1,4 @@
-"""Find recipes by name or path, and read what they say of themselves without running them."""
+"""Find recipes by name or path, and read their descriptions without importing them."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from kerasft.errors import KerasftError, ResumeError, SettingError, did_you_mean
 from kerasft.paths import expanded
 
 _PACKAGE = "kerasft.recipes"
-_EXECUTED = "__kerasft_sha256__"  # in a module: the hash of what was executed
+_EXECUTED = "__kerasft_sha256__"  # attribute of a module: hash of the executed source
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A recipe as its source tells it, without running it.
+    """A recipe, read from its source without importing it.
 
     Attributes:
-        name: Its file's name without `.py`; runs are kept under it.
-        path: Its file.
-        summary: First line of its docstring.
-        docstring: All of its docstring.
+        name: Name of the file without `.py`; the folder of its runs.
+        path: Path of the file.
+        summary: First line of the docstring.
+        docstring: The whole docstring.
     """
 
     name: str
@@ -41,8 +41,8 @@ class Recipe:
 def list_recipes() -> list[Recipe]:
     """Return the recipes of the package `kerasft.recipes`, by name.
 
-    Their files are parsed, not imported. A file that cannot be parsed is listed too, with the
-    reason as its summary.
+    The files are parsed, not imported. A file that cannot be parsed is listed with the reason as
+    its summary.
 
     Example:
         >>> [recipe.name for recipe in list_recipes()]
@@ -58,7 +58,7 @@ def find_recipe(name_or_path: str | Path) -> Recipe:
         name_or_path: Name of a recipe of the package, or path of a `.py` file.
 
     Raises:
-        SettingError: There is no such recipe or file.
+        SettingError: The recipe or file was not found.
 
     Example:
         >>> find_recipe("resnet_digits").summary
@@ -70,28 +70,28 @@ def find_recipe(name_or_path: str | Path) -> Recipe:
     if text in known:
         return known[text]
     if Path(text).name != text:
-        raise SettingError(f"A recipe is a name or a .py file. Received: {text}.")
+        raise SettingError(f"A recipe must be a name or a .py file. Received: {text}.")
     own = f" Did you mean the file './{text}.py'?" if Path(f"{text}.py").is_file() else ""
     raise SettingError(
-        f"There is no recipe '{text}'.{did_you_mean(text, known) or own} "
-        "All recipes: kerasft list. A file of your own works by its path, such as my_recipe.py."
+        f"Recipe '{text}' not found.{did_you_mean(text, known) or own} "
+        "List recipes: kerasft list. Give your own file by its path, such as my_recipe.py."
     )
 
 
 def load_recipe(name_or_path: str | Path, *, sha256: str | None = None) -> ModuleType:
-    """Import a recipe and check that it has what a recipe needs.
+    """Import a recipe and check that it is complete.
 
-    A file outside of the package is run anew by each call, so that what an editor changed counts.
+    A file outside of the package is executed again by each call, so that edits take effect.
 
     Args:
         name_or_path: Name of a recipe of the package, or path of a `.py` file.
-        sha256: Hash that the file must have, checked before any of it runs; any by default.
+        sha256: Expected hash of the file, checked before it is executed; None for any.
 
     Returns:
-        Its module: `Config`, `load_data`, `build_model`, and perhaps `search_space`.
+        The module, with `Config`, `build_model`, and optionally `load_data` and `search_space`.
 
     Raises:
-        SettingError: There is no such recipe, it cannot be imported, or a part is missing.
+        SettingError: The recipe was not found, cannot be imported, or is incomplete.
         ResumeError: The file has another hash.
 
     Example:
@@ -103,8 +103,8 @@ def load_recipe(name_or_path: str | Path, *, sha256: str | None = None) -> Modul
     content = recipe.path.read_bytes()
     if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
         raise ResumeError(
-            f"{recipe.path} has changed: its SHA-256 is not the recorded {sha256:.12}. Put the "
-            "recorded file back, or fit again."
+            f"{recipe.path} has changed: its SHA-256 is not the recorded {sha256:.12}. Restore the "
+            "recorded file, or fit again."
         )
     try:
         module = _import(recipe, content)
@@ -112,10 +112,10 @@ def load_recipe(name_or_path: str | Path, *, sha256: str | None = None) -> Modul
         raise
     except SyntaxError as error:
         raise SettingError(
-            f"The recipe {error.filename or recipe.path} is no valid Python: {error.msg} in line "
-            f"{error.lineno}."
+            f"The recipe {error.filename or recipe.path} is not valid Python: {error.msg} in line "
+            f"{error.lineno}. Fix that line."
         ) from error
-    except Exception as error:  # a recipe is a user's program: anything can go wrong in it
+    except Exception as error:  # a recipe is a user's program and can raise anything
         raise SettingError(
             f"The recipe {recipe.path} cannot be imported: {type(error).__name__}: {error}"
             f"{_line_in(recipe.path, error)}."
@@ -134,9 +134,9 @@ def recipe_module(recipe: ModuleType | str | Path) -> ModuleType:
 
 
 def recipe_defaults(recipe: Recipe) -> dict[str, Any]:
-    """Return the defaults that a recipe's Config sets, read from its source without running it.
+    """Return the defaults in a recipe's Config, read from its source without importing it.
 
-    Only plain values are seen; what is computed is left out, and so is what it inherits.
+    Only literal values are read; computed and inherited defaults are left out.
 
     Example:
         >>> recipe_defaults(find_recipe("resnet_digits"))["dataset"]
@@ -183,7 +183,7 @@ def _existing_file(text: str) -> Path:
         return path
     folder = path.parent
     files = [str(other) for other in folder.glob("*.py")] if folder.is_dir() else []
-    raise SettingError(f"There is no recipe file {path}.{did_you_mean(str(path), files)}")
+    raise SettingError(f"Recipe file {path} not found.{did_you_mean(str(path), files)}")
 
 
 def _read_recipe(path: Path) -> Recipe:
@@ -191,19 +191,19 @@ def _read_recipe(path: Path) -> Recipe:
         docstring = ast.get_docstring(ast.parse(path.read_bytes())) or ""
     except (SyntaxError, ValueError) as error:  # ValueError: null bytes in the source
         line = f" in line {error.lineno}" if isinstance(error, SyntaxError) else ""
-        return Recipe(path.stem, path, f"(no valid Python{line})", "")
+        return Recipe(path.stem, path, f"(not valid Python{line})", "")
     summary = docstring.strip().partition("\n")[0]
     return Recipe(path.stem, path, summary, docstring)
 
 
 def executed_sha256(module: ModuleType) -> str | None:
-    """Return the hash of the source that a recipe's module was made of, where it is known."""
+    """Return the hash of the source that was executed for a recipe module, None if unknown."""
     known = vars(module).get(_EXECUTED)
     return None if known is None else str(known)
 
 
 def _import(recipe: Recipe, content: bytes) -> ModuleType:
-    # One file is one module, whether it was named or given as a path.
+    # A file is one module, whether it is given by name or by path.
     if recipe.path.resolve().parent == recipes_folder().resolve():
         _map_package()
         return importlib.import_module(f"{_PACKAGE}.{recipe.name}")
@@ -228,9 +228,9 @@ def _run_file(name: str, path: Path, content: bytes) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     vars(module)[_EXECUTED] = hashlib.sha256(content).hexdigest()
     before = sys.modules.get(name)
-    sys.modules[name] = module  # data classes look their module up there
+    sys.modules[name] = module  # dataclasses look up their module here
     try:
-        # Without a bytecode cache: it misses a change within a second and leaves files.
+        # No bytecode cache: it misses changes within a second and leaves files behind.
         exec(compile(content, str(path), "exec"), vars(module))
     except BaseException:
         if before is None:
@@ -242,21 +242,21 @@ def _run_file(name: str, path: Path, content: bytes) -> ModuleType:
 
 
 def _line_in(path: Path, error: BaseException) -> str:
-    """Return `" (line 12)"`, the last line of the recipe through which an error came."""
+    """Return `" (line 12)"`: the last line of the recipe in a traceback."""
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename == str(path.resolve())]
     return f" (line {lines[-1]})" if lines else ""
 
 
 def _check(module: ModuleType, path: Path) -> None:
-    """Raise SettingError when a part of a recipe is missing or of the wrong kind."""
+    """Raise SettingError if a part of a recipe is missing or of the wrong kind."""
     config = getattr(module, "Config", None)
     if not isinstance(config, type) or not issubclass(config, Config):
         raise SettingError(
             f"The recipe {path} needs a class `Config` that inherits from kerasft.ImageConfig or "
             f"kerasft.TextConfig. Received: {config!r}."
         )
-    # A subclass without the decorator inherits the fields, and its new defaults are not seen.
+    # Without the decorator, a subclass inherits the fields and ignores its new defaults.
     if not is_dataclass(config) or "__dataclass_params__" not in vars(config):
         raise SettingError(
             f"`Config` of the recipe {path} needs the decorator "

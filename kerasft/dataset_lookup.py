@@ -1,7 +1,7 @@
-"""Check that a dataset exists: the name that a user gives, looked up before anything is read.
+"""Check that a dataset exists before it is read.
 
-Nothing heavy is imported here, so that a mistyped path or a missing network is told within a
-second instead of after TensorFlow's start.
+No heavy imports: a mistyped path or a missing network is reported within a second, before
+TensorFlow starts.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _HOST = "storage.googleapis.com"
 
 @dataclass(frozen=True)
 class Address:
-    """`tfds:NAME[/CONFIG][:VERSION]` in its parts."""
+    """The parts of `tfds:NAME[/CONFIG][:VERSION]`."""
 
     name: str
     config: str | None
@@ -44,10 +44,10 @@ class Address:
 
 
 def parse_address(dataset: str) -> Address:
-    """Return the parts of a dataset's address.
+    """Parse the address of a TFDS dataset.
 
     Raises:
-        DataError: It has another form.
+        DataError: The address has another form.
     """
     match = _NAME.fullmatch(dataset.removeprefix("tfds:"))
     if match is None:
@@ -59,15 +59,15 @@ def parse_address(dataset: str) -> Address:
 
 
 def check_dataset(dataset: str, data_dir: str | None = None) -> None:
-    """Look whether a dataset can be had, without reading it.
+    """Check that a dataset exists or can be downloaded, without reading it.
 
     Args:
         dataset: `tfds:NAME`, `builtin:NAME`, or the path of a folder or table.
-        data_dir: Where TFDS keeps its datasets; its usual folder by default.
+        data_dir: Folder of TFDS datasets; the default of TFDS if None.
 
     Raises:
-        DataError: There is no such dataset.
-        NetworkError: It must be downloaded and its host cannot be reached.
+        DataError: The dataset was not found.
+        NetworkError: A download is needed and its host cannot be reached.
 
     Example:
         >>> check_dataset("builtin:digits")
@@ -81,50 +81,50 @@ def check_dataset(dataset: str, data_dir: str | None = None) -> None:
     else:
         path = expanded(dataset)
         if not dataset or not _exists(path):
-            raise DataError(f"There is no dataset {dataset!r}. {POSSIBLE}")
+            raise DataError(f"Dataset {dataset!r} not found. {POSSIBLE}")
         if not path.is_dir() and path.suffix.lower() not in TABLE_EXTENSIONS:
-            raise DataError(f"{path} is not a table that can be read. {POSSIBLE}")
+            raise DataError(f"{path} is not a table of a known format. {POSSIBLE}")
 
 
 def _check_builtin(name: str) -> None:
-    """Raise DataError where there is no built-in dataset of that name."""
+    """Raise DataError if the built-in dataset is unknown."""
     if name not in BUILTIN:
         known = ", ".join(f"builtin:{known}" for known in BUILTIN)
         raise DataError(
-            f"There is no built-in dataset {name!r}.{did_you_mean(name, BUILTIN)} Known: {known}."
+            f"Built-in dataset {name!r} not found.{did_you_mean(name, BUILTIN)} Known: {known}."
         )
 
 
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
-    except OSError:  # too long for a path
+    except OSError:  # the path is too long
         return False
 
 
 def _require_network(address: Address) -> None:
-    """Raise NetworkError where the host of TFDS' datasets cannot be reached."""
+    """Raise NetworkError if the host of TFDS cannot be reached."""
     names = _names_on_disk()
     hint = "" if address.name in names else did_you_mean(address.name, names)
     require_host(
         _HOST,
         to_fetch=f"the dataset tfds:{address}",
-        instead=f"{hint} A dataset that TFDS has prepared is read from --data-dir DIR; "
+        instead=f"{hint} A prepared TFDS dataset is read from --data-dir DIR; "
         "resnet_digits and minilm_tickets work without a network.".strip(),
     )
 
 
 def data_root(data_dir: str | None) -> Path:
-    """Return the folder in which TFDS keeps its datasets."""
+    """Return the folder of TFDS datasets."""
     default = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
     return expanded(data_dir or default)
 
 
 def find_prepared(root: Path, address: Address) -> Path | None:
-    """Return the folder of a prepared dataset, or None; its newest version unless one is named.
+    """Return the folder of a prepared dataset, of its newest version by default, or None.
 
     Raises:
-        DataError: Several configurations are there and none is named.
+        DataError: Several configurations exist and none is named.
     """
     folder = root / address.name
     if address.config is not None:
@@ -149,7 +149,7 @@ def _newest(folder: Path, version: str | None) -> Path | None:
 
 
 def _names_on_disk() -> list[str]:
-    """Return most names that TFDS knows, from its files: importing it takes seconds."""
+    """Return most dataset names of TFDS, from its files: its import takes seconds."""
     package = importlib.util.find_spec("tensorflow_datasets")
     roots = package.submodule_search_locations if package else None
     paths = [p for root in roots or () for p in Path(root).glob("datasets/*")]

@@ -1,4 +1,4 @@
-"""What can go wrong, each with the exit code that the command line returns for it."""
+"""Errors, each with its exit code on the command line."""
 
 from __future__ import annotations
 
@@ -7,57 +7,56 @@ from collections.abc import Iterable
 
 
 class KerasftError(Exception):
-    """An error that a user can act on: one sentence with what was received and the way out.
+    """An error that a user can act on: what was received, what was expected, what to do next.
 
-    The command line prints the sentence and leaves with `exit_code`; from Python it is an
-    ordinary exception.
+    The command line prints the message and exits with `exit_code`.
     """
 
     exit_code = 1
 
 
 class SettingError(KerasftError, ValueError):
-    """A setting, name or option that is not valid (exit code 2)."""
+    """An invalid setting, name or option (exit code 2)."""
 
     exit_code = 2
 
 
 class DataError(KerasftError, ValueError):
-    """Data that cannot be used: missing, empty, corrupt or mislabeled (exit code 3)."""
+    """Unusable data: missing, empty, corrupt or mislabeled (exit code 3)."""
 
     exit_code = 3
 
 
 class ResumeError(KerasftError):
-    """A run whose recipe, settings, preset or data are not what they were (exit code 4)."""
+    """A run that does not match its recipe, settings, preset or data (exit code 4)."""
 
     exit_code = 4
 
 
 class DamagedFileError(KerasftError):
-    """A file of a run that does not have the content it was written with (exit code 5)."""
+    """A missing or damaged file of a run (exit code 5)."""
 
     exit_code = 5
 
 
 class ResourceError(KerasftError):
-    """No disk space or memory left (exit code 6)."""
+    """Out of disk space or memory (exit code 6)."""
 
     exit_code = 6
 
 
 class NoTrialError(KerasftError):
-    """A search in which no trial was completed (exit code 7)."""
+    """A search without a completed trial (exit code 7)."""
 
     exit_code = 7
 
 
 class DivergedError(KerasftError):
-    """A training whose loss became NaN or infinite (exit code 1)."""
+    """A loss that became NaN or infinite (exit code 1)."""
 
 
 class NetworkError(KerasftError):
-    """Something must be downloaded and its host cannot be reached (exit code 1)."""
+    """A download that is needed, from a host that cannot be reached (exit code 1)."""
 
 
 def first_line(error: BaseException) -> str:

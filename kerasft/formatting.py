@@ -1,4 +1,4 @@
-"""Numbers and values as a person reads them, the same in every place."""
+"""Numbers, durations and values as text for people."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def duration(seconds: float) -> str:
-    """Return a time as `9s`, `1m05s` or `2h03m`.
+    """Return a duration as `9s`, `1m05s` or `2h03m`.
 
     Example:
         >>> duration(65)

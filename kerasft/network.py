@@ -1,4 +1,4 @@
-"""Return whether a host can be reached, found out in a second instead of a library's minutes."""
+"""Check within a second that a host can be reached; libraries try for minutes."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ SECONDS = 1.0
 
 
 def require_host(host: str, *, to_fetch: str, instead: str) -> None:
-    """Raise NetworkError within about a second when `host` cannot be reached.
+    """Raise NetworkError within about a second if `host` cannot be reached.
 
-    Behind a proxy (HTTPS_PROXY) nothing is tried: only the proxy can tell.
+    Behind a proxy (HTTPS_PROXY) nothing is checked.
 
     Args:
-        host: Name of the host to be asked, on port 443.
-        to_fetch: What would be downloaded, with its size where it is known.
-        instead: What to do without a network.
+        host: Name of the host, on port 443.
+        to_fetch: Name of the download, with its size if known.
+        instead: Advice for work without a network.
 
     Raises:
-        NetworkError: The host has no address or does not answer.
+        NetworkError: The host is unknown or does not answer.
     """
     if os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy"):
         return
@@ -34,7 +34,7 @@ def require_host(host: str, *, to_fetch: str, instead: str) -> None:
 
 
 def connection_error(host: str, port: int) -> str:
-    """Return why a host does not answer within about a second, or nothing."""
+    """Return why a host does not answer within about a second, or an empty string."""
     try:
         socket.create_connection((host, port), timeout=SECONDS).close()
     except OSError as error:

@@ -24,10 +24,10 @@ def timestamp_name() -> str:
 
 
 def expanded(path: str | Path) -> Path:
-    """Return a path with ~ as the home folder; what begins with ~ and is no user's stays.
+    """Return a path with ~ expanded; unchanged if the user of ~NAME is unknown.
 
     Args:
-        path: What a user gave: it may be a text, or a name with a ~ of its own.
+        path: Path as given; it may also be a text or a file name that begins with ~.
 
     Example:
         >>> expanded("~20 items are missing")

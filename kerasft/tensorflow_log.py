@@ -1,4 +1,4 @@
-"""Start TensorFlow without its chatter; standard library only."""
+"""Hide the start-up notices of TensorFlow; standard library only."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 
-# What the C++ side writes: `I0000 00:00:1795468996.27 5259 file.cc:31] text`, and its heading.
-_CHATTER = re.compile(r"^([IWEF]\d{4} \S+ +\d+ \S+\]|WARNING: All log messages before absl)")
+# Notices of the C++ code, `I0000 00:00:1795468996.27 5259 file.cc:31] text`, and their header.
+_NOTICE = re.compile(r"^([IWEF]\d{4} \S+ +\d+ \S+\]|WARNING: All log messages before absl)")
 _USER_DECIDES = "TF_CPP_MIN_LOG_LEVEL" in os.environ
 
 
 @contextlib.contextmanager
 def quiet_tensorflow() -> Iterator[None]:
-    """Surround what may import TensorFlow, and hold back the notices of its start.
+    """Hide the start-up notices of TensorFlow while the body imports it.
 
-    A user who set TF_CPP_MIN_LOG_LEVEL decides alone what is shown.
+    Nothing is changed if the user has set TF_CPP_MIN_LOG_LEVEL.
     """
     if _USER_DECIDES or "tensorflow" in sys.modules:
         yield
         return
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    # Of graphs traced anew: a search traces many, and that is no fault of the user's.
+    # Warnings about retraced graphs: a search traces many.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    # KerasHub's T5 warns of itself; its attention gets the mask as an argument.
+    # KerasHub's T5 warns about its own attention, which gets the mask as an argument.
     warnings.filterwarnings("ignore", message=r"Layer '\w+' \(of type T5MultiHeadAttention\)")
-    # TensorFlow 2.21 writes some notices before it reads its level: they are filtered.
+    # TensorFlow 2.21 writes some notices before it reads the level: they are filtered.
     with _filtered_stderr():
         yield
 
 
 @contextlib.contextmanager
 def _filtered_stderr() -> Iterator[None]:
-    """Hold back what is written to file descriptor 2, then pass on what is no chatter."""
+    """Buffer file descriptor 2, then write all lines but the notices."""
     sys.stderr.flush()
     with tempfile.TemporaryFile() as held:
         terminal = os.dup(2)
@@ -54,5 +54,5 @@ def _filtered_stderr() -> Iterator[None]:
 
 def _pass_on(text: str) -> None:
     for line in text.splitlines():
-        if not _CHATTER.match(line):
+        if not _NOTICE.match(line):
             print(line, file=sys.stderr, flush=True)

@@ -13,7 +13,7 @@ from kerasft.cli.diagnose import diagnose_command
 from kerasft.cli.doctor import doctor_command
 from kerasft.cli.evaluate import evaluate_command
 from kerasft.cli.export import export_command
-from kerasft.cli.failures import stopping_on_sigterm, telling, use_color
+from kerasft.cli.failures import report_errors, stopping_on_sigterm, use_color
 from kerasft.cli.find_lr import find_lr_command
 from kerasft.cli.fit import fit_command
 from kerasft.cli.list import list_command
@@ -26,12 +26,12 @@ from kerasft.cli.tune import tune_command
 
 
 class App(SharedGroup):
-    """The outermost command: errors end here."""
+    """The outermost command, which reports errors and sets the exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run what the line says."""
+        """Run the command line."""
         ctx.color = use_color()
-        with stopping_on_sigterm(), telling(ctx):
+        with stopping_on_sigterm(), report_errors(ctx):
             return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -45,14 +45,14 @@ def main() -> None:
     """Fine-tune pretrained Keras models.
 
     \b
-    kerasft fit resnet_digits                      the first run, without a network
-    kerasft fit resnet_digits --dataset photos/    your own pictures, one folder a class
+    kerasft fit resnet_digits                      a first run, works offline
+    kerasft fit resnet_digits --dataset photos/    your own images, one folder per class
     kerasft fit minilm_tickets --dataset texts.csv your own texts, columns text and label
 
     Results go to standard output, progress to standard error. Exit codes: 0 done, 1 failed,
     2 usage, 3 bad data, 4 a run or search that cannot be continued, 5 damaged file, 6 out of disk
     or memory, 7 no trial completed, 130 and 143 for signals.
-    """  # noqa: D301 (click takes the character for "do not wrap")
+    """  # noqa: D301 (click reads the character as "do not wrap")
 
 
 for command in (

@@ -13,24 +13,28 @@ from kerasft.errors import SettingError
 
 @click.command("blocks", cls=SharedOptions)
 @click.argument("preset")
-@click.option("--image-size", type=click.IntRange(8, 4096), help="For shapes and work of images")
+@click.option(
+    "--image-size", type=click.IntRange(8, 4096), help="Image size for the shapes and the compute"
+)
 def blocks_command(preset: str, image_size: int | None) -> None:
-    """Show what `--trainable-blocks` counts in a PRESET, the top first.
+    """List the blocks of a PRESET that `--trainable-blocks` counts, top block first.
 
     PRESET is what `--preset` takes: a KerasHub name, a folder, a .keras file, hf://ORG/NAME,
-    applications:NAME, or package:NAME/FOLDER; or the name of a recipe, for its own. Work is the
-    share of a forward pass.
+    applications:NAME, or package:NAME/FOLDER. The name of a recipe stands for its preset. The last
+    column is the share of the compute of a forward pass.
     """
     recipes = {recipe.name: recipe for recipe in catalog.list_recipes()}
     if preset in recipes:
         defaults = catalog.recipe_defaults(recipes[preset])
         if not defaults.get("preset"):
-            raise SettingError(f"The recipe {preset} builds its own backbone: it has no preset.")
+            raise SettingError(
+                f"The recipe {preset} builds its own backbone and has no preset. Name a preset."
+            )
         preset, image_size = defaults["preset"], image_size or defaults.get("image_size")
     with working():
         import kerasft
 
-        # The weights do not matter here: what needs a download for them alone needs none.
+        # Only the architecture is needed: no weights are downloaded.
         backbone = kerasft.load_backbone(preset, pretrained=False)
         rows = kerasft.describe_blocks(backbone, image_size)
     if wants("json"):

@@ -12,14 +12,14 @@ from kerasft.formatting import setting_text, shown
 
 
 def _names(group: dict[str, Any]) -> str:
-    """Return what the runs of a group are called: the first, and how many more seeds."""
+    """Return the name of a group: its first run, and the number of other seeds."""
     first = Path(group["runs"][0])
     more = len(group["runs"]) - 1
     return f"{first.parent.name}/{first.name}" + (f" and {more} more" if more else "")
 
 
 def print_comparison(compared: dict[str, Any]) -> None:
-    """Print runs side by side."""
+    """Print compared runs as a table, one row per group of seeds."""
     name = compared["score"]
     rows = []
     for group in compared["groups"]:
@@ -31,6 +31,6 @@ def print_comparison(compared: dict[str, Any]) -> None:
             noise = "" if group["noise"] is None else f" (noise {shown(group['noise'])})"
             against = f"{group['difference']:+.4g}{noise}: {group['verdict']}"
         rows.append((_names(group), f"{shown(group['mean'])}{spread}", settings or "-", against))
-    print_table(("run", f"{compared['split']} {name}", "settings", "against the first"), rows)
+    print_table(("run", f"{compared['split']} {name}", "settings", "vs first"), rows)
     if not compared["same_data"] and len(compared["groups"]) > 1:
-        click.echo("The runs did not have the same data: a difference may be that of the data.")
+        click.echo("The runs have different data: differences may come from the data.")

@@ -18,16 +18,18 @@ from kerasft.errors import SettingError
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--force", is_flag=True, help="Replace FILE if it exists")
 def copy_command(recipe: str, file: Path, force: bool) -> None:
-    """Copy a RECIPE to FILE, to make it your own."""
+    """Copy a RECIPE to FILE, as a start for your own."""
     found = catalog.find_recipe(recipe)
     if file.is_dir():
         file = file / found.path.name
     if file.suffix != ".py":
-        raise SettingError(f"FILE must end in .py, so that it works as a recipe. Received: {file}.")
+        raise SettingError(f"FILE must end in .py. Received: {file}.")
     if file.exists() and not force:
-        raise SettingError(f"There is already a file {file}. Give another name, or --force.")
+        raise SettingError(
+            f"File {file} already exists. Give another name, or replace it with --force."
+        )
     if not file.parent.is_dir():
-        raise SettingError(f"There is no folder {file.parent}.")
+        raise SettingError(f"Folder {file.parent} not found. Create it first.")
     from kerasft.runs import write_text
 
     write_text(file, found.path.read_text(encoding="utf-8"))

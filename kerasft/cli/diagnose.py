@@ -18,11 +18,11 @@ from kerasft.formatting import setting_text
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
 @with_runs_dir
 def diagnose_command(runs: tuple[str, ...], runs_dir: str) -> None:
-    """Say what to change next, and why.
+    """Diagnose a RUN and suggest what to change next.
 
-    Reads the record of a RUN alone and names what it shows in order of importance, each with its
-    evidence and the command to run next. Several runs are compared too: which change helped, and
-    whether by more than chance.
+    Only the files of the run are read. Findings are ordered by importance, each with its evidence
+    and the command to run next. Several runs are also compared: which change helped, and whether
+    the difference exceeds the noise.
     """
     from kerasft import insight
     from kerasft.runs import load_run
@@ -54,14 +54,12 @@ def _print(diagnosis: dict[str, Any], *, several: bool) -> None:
     if several:
         click.echo(f"{diagnosis['run']}")
     if diagnosis["state"] != "done":
-        click.echo(f"This fit is {diagnosis['state']}.")
+        click.echo(f"State of this fit: {diagnosis['state']}.")
     if diagnosis["healthy"]:
-        click.echo("Nothing is wrong that the record shows.")
+        click.echo("No problems found.")
     for number, finding in enumerate(diagnosis["findings"], start=1):
         fault = finding["fault"]
-        title = (
-            f"{number}. {finding['title']}" if fault else f"-  {finding['title']} (good to know)"
-        )
+        title = f"{number}. {finding['title']}" if fault else f"-  {finding['title']} (note)"
         click.echo(title)
         click.echo(textwrap.indent(textwrap.fill(finding["evidence"], 92), "   "))
         for advice in finding["advice"]:

@@ -17,16 +17,16 @@ from kerasft.errors import name_and_first_line
 def doctor_command() -> None:
     """Show versions, devices, caches and known conflicts.
 
-    Each conflict comes with the command that mends it; with one, the exit code is 1.
+    Each conflict is printed with the command that fixes it. The exit code is 1 if there is one.
     """
     facts, conflicts = installation.facts(), installation.conflicts()
     try:
         with working():
             facts["devices"] = installation.devices()
-    except Exception as error:  # whatever keeps TensorFlow from starting is what we look for
-        text = f"TensorFlow cannot be started: {name_and_first_line(error)}."
-        mend = "pip install --force-reinstall 'tensorflow>=2.21,<2.22' 'keras>=3.15'"
-        conflicts.append(installation.Conflict(text, mend))
+    except Exception as error:  # any error of TensorFlow's start is a finding
+        text = f"TensorFlow cannot start: {name_and_first_line(error)}."
+        fix = "pip install --force-reinstall 'tensorflow>=2.21,<2.22' 'keras>=3.15'"
+        conflicts.append(installation.Conflict(text, fix))
     facts |= installation.caches()
     if wants("json"):
         print_json({**facts, "conflicts": [dataclasses.asdict(c) for c in conflicts]})
@@ -35,7 +35,7 @@ def doctor_command() -> None:
             print_facts(facts)
             click.echo()
         for conflict in conflicts:
-            click.echo(f"conflict  {conflict.text}\n  mend it: {conflict.mend}")
+            click.echo(f"conflict  {conflict.text}\n  fix: {conflict.fix}")
         if not conflicts and not wants("quiet"):
             click.echo("No known conflicts.")
     if conflicts:

@@ -19,17 +19,17 @@ from kerasft.cli.startup import working
     type=click.Choice(["validation", "test"]),
     default="test",
     show_default=True,
-    help="Which of the run's own splits is measured",
+    help="Split of the run to evaluate",
 )
 @click.option(
-    "--dataset", help="Other data with the same classes: their test split, or all without one"
+    "--dataset", help="Other data with the same classes: its test split, or all of it without one"
 )
 @with_columns("text", "text-pair", "image", "label")
 @with_runs_dir
 def evaluate_command(
     run: str, split: str, dataset: str | None, runs_dir: str, **columns: str | None
 ) -> None:
-    """Measure a RUN on its test split or on other data."""
+    """Evaluate a RUN on its test split or on other data."""
     path = find_run(run, runs_dir)
     with working():
         import kerasft

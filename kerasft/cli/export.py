@@ -17,7 +17,8 @@ from kerasft.cli.startup import working
 @click.command("export", cls=RunCommand)
 @click.argument("run")
 @click.option(
-    "--name", help="Name of the model  [default: the recipe's, and the dataset's if it is another]"
+    "--name",
+    help="Name of the model  [default: recipe, plus the dataset if it is not the recipe's]",
 )
 @click.option(
     "--models-dir",
@@ -25,20 +26,20 @@ from kerasft.cli.startup import working
     default="saved_models",
     show_default=True,
     metavar="DIR",
-    help="Folder in which exported models are kept",
+    help="Folder of exported models",
 )
 @click.option(
     "--format",
     type=click.Choice(["saved_model", "preset"]),
     default="saved_model",
     show_default=True,
-    help="A SavedModel that takes raw inputs, or the tuned backbone as a KerasHub preset",
+    help="A SavedModel that takes raw inputs, or the fine-tuned backbone as a KerasHub preset",
 )
 @with_runs_dir
 def export_command(run: str, name: str | None, models_dir: str, format: str, runs_dir: str) -> None:
     """Export a RUN as a SavedModel or as a preset.
 
-    A SavedModel has its preprocessing inside: it takes raw images or texts.
+    A SavedModel includes its preprocessing: it takes raw images or texts.
     """
     path = find_run(run, runs_dir)
     with working():
@@ -61,9 +62,9 @@ def _how_to_load(folder: Path, format: str, run: Any) -> list[str]:
             f"backbone = keras_hub.models.Backbone.from_preset({str(folder)!r})",
         ]
     is_text = "text_column" in run.config
-    values = ["'a text'", "'its second text'"][: 1 + run.pairs]
+    values = ["'a text'", "'the second text'"][: 1 + run.pairs]
     if not is_text:
-        values = ["open('picture.png', 'rb').read()"]
+        values = ["open('image.png', 'rb').read()"]
     given = ", ".join(f"tf.constant([{value}])" for value in values)
     return [
         "import tensorflow as tf" + (", tensorflow_text" if is_text else ""),

@@ -1,4 +1,4 @@
-"""What a command that fails says, and with which code it leaves."""
+"""Error messages and exit codes of the command line."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextlib.contextmanager
-def telling(context: click.Context) -> Iterator[None]:
-    """Turn every error inside into a sentence on stderr and the documented exit code.
+def report_errors(context: click.Context) -> Iterator[None]:
+    """Print any error of the body on stderr and exit with its documented code.
 
-    Click's own errors pass, and so does a closed pipe, which click ends quietly.
+    Errors of click itself pass through, as does a closed pipe, which click handles.
     """
     try:
         yield
@@ -34,7 +34,7 @@ def telling(context: click.Context) -> Iterator[None]:
         _show_traceback(context)
         click.echo("\nInterrupted.", err=True)
         context.exit(INTERRUPTED)
-    except Exception as error:  # the command line ends here: nobody above could tell the user
+    except Exception as error:  # the outermost frame: every error must reach the user
         if isinstance(error, OSError) and error.errno == errno.EPIPE:
             raise
         _show_traceback(context)
@@ -47,26 +47,26 @@ def exit_code(error: BaseException) -> int:
     """Return the documented exit code of an error."""
     if isinstance(error, KerasftError):
         return error.exit_code
-    return ResourceError.exit_code if _out_of_something(error) else 1
+    return ResourceError.exit_code if _is_out_of_resources(error) else 1
 
 
 def sentence(error: BaseException) -> str:
-    """Return what the user reads of an error."""
+    """Return the message that the user sees for an error."""
     if isinstance(error, KerasftError):
         return str(error)
     reason = first_line(error)
-    if _out_of_something(error):
+    if _is_out_of_resources(error):
         what = "disk space" if isinstance(error, OSError) else "memory"
-        way_out = "" if isinstance(error, OSError) else " A smaller --batch-size needs less."
-        return f"Out of {what}: {reason}.{way_out}"
-    doctor = "kerasft doctor tells what is missing; " if isinstance(error, ImportError) else ""
+        fix = "" if isinstance(error, OSError) else " Try a smaller --batch-size."
+        return f"Out of {what}: {reason}.{fix}"
+    doctor = "kerasft doctor lists what is missing; " if isinstance(error, ImportError) else ""
     return f"{name_and_first_line(error)} ({doctor}use --debug for the traceback)"
 
 
-def _out_of_something(error: BaseException) -> bool:
+def _is_out_of_resources(error: BaseException) -> bool:
     if isinstance(error, OSError):
         return error.errno in _FULL
-    # TensorFlow's class is known by its name: importing it here would start TensorFlow.
+    # TensorFlow's class is compared by name: importing it here would start TensorFlow.
     names = {kind.__name__ for kind in type(error).__mro__}
     return bool(names & {"MemoryError", "ResourceExhaustedError"})
 
@@ -78,14 +78,14 @@ def _show_traceback(context: click.Context) -> None:
 
 @contextlib.contextmanager
 def stopping_on_sigterm() -> Iterator[None]:
-    """Let SIGTERM end the program as an exception does, so that files are closed and removed."""
+    """Raise SystemExit on SIGTERM, so that files are closed and temporary ones removed."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         raise SystemExit(TERMINATED)
 
     try:
         before: Any = signal.signal(signal.SIGTERM, stop)
-    except ValueError:  # not in the main thread: its owner decides about signals
+    except ValueError:  # not in the main thread, where signals are handled
         yield
         return
     try:
@@ -95,5 +95,5 @@ def stopping_on_sigterm() -> Iterator[None]:
 
 
 def use_color() -> bool | None:
-    """Return False where NO_COLOR asks for none, None to let click look at the terminal."""
+    """Return False if NO_COLOR is set, else None: click decides by the terminal."""
     return False if os.environ.get("NO_COLOR") else None

@@ -14,7 +14,7 @@ from kerasft.config import Config
 
 
 def find_lr(module: ModuleType, config: Config, steps: int, output: str) -> None:
-    """Ramp the learning rate of every phase, and tell what the curves suggest."""
+    """Ramp the learning rate of every phase and print the suggested rates."""
     check_sources(module, config)
     given = given_settings(click.get_current_context(), type(config))
     with working():
@@ -46,7 +46,7 @@ def _make_options() -> list[click.Option]:
         click.Option(["--steps"], type=click.IntRange(20), default=120, show_default=True,
                      help="Steps of each ramp"),
         click.Option(["-o", "--output"], type=click.Path(dir_okay=False), default="find_lr.png",
-                     show_default=True, help="The plot"),
+                     show_default=True, help="File of the plot"),
     ]  # fmt: skip
 
 
@@ -54,9 +54,9 @@ find_lr_command = RecipeGroup(
     "find-lr",
     action=find_lr,
     make_options=_make_options,
-    help="""Find a learning rate for a RECIPE by a short ramp, one for each phase.
+    help="""Find a learning rate for each phase of a RECIPE with a short ramp.
 
-    Rates rise from 1e-6 until the loss blows up; the suggestion stands half the way down its
-    descent. `kerasft fit RECIPE --learning-rate auto` does the same and fits with it.
+    The rate rises from 1e-6 until the loss diverges. The suggestion is half way down the descent
+    of the loss. `kerasft fit RECIPE --learning-rate auto` does the same and fits with it.
     """,
 )

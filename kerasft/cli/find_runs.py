@@ -17,7 +17,7 @@ _RUNS_DIR: dict[str, Any] = {
     "default": "runs",
     "show_default": True,
     "metavar": "DIR",
-    "help": "Folder in which runs are kept",
+    "help": "Folder of runs",
 }
 with_runs_dir = click.option("--runs-dir", **_RUNS_DIR)
 
@@ -28,16 +28,15 @@ def runs_dir_option() -> click.Option:
 
 
 def find_run(text: str, runs_dir: str) -> Path:
-    """Return the folder of the run that the user means.
+    """Return the folder of the run that an argument names.
 
     Args:
-        text: Path of a run; RECIPE/NAME below `runs_dir`; NAME, where one run alone is called
-            so; RECIPE for its latest run; `latest` for the latest of all. The latest is
-            the last one that was finished, where there is one.
-        runs_dir: Where runs are kept.
+        text: Path of a run; RECIPE/NAME below `runs_dir`; NAME if only one run has it; RECIPE
+            for its latest run; `latest` for the latest of all. Finished runs are preferred.
+        runs_dir: Folder of runs.
 
     Raises:
-        SettingError: There is no such run.
+        SettingError: The run was not found, or several have that name.
     """
     for path in (Path(text), Path(runs_dir) / text):
         if (path / _RECORD).is_file():
@@ -57,7 +56,7 @@ def _latest(runs_dir: str, recipe: str | None) -> Path:
     if not any(Path(runs_dir).glob(f"{recipe or '*'}/*/{_RECORD}")):
         of_recipe = f" of {recipe}" if recipe else ""
         fit = f"kerasft fit {recipe or 'RECIPE'}"
-        raise SettingError(f"There is no run{of_recipe} in {runs_dir} yet. Make one: {fit}.")
+        raise SettingError(f"No runs{of_recipe} found in {runs_dir}. Start one: {fit}.")
     import kerasft
 
     runs = [run for run in kerasft.list_runs(runs_dir) if recipe in (None, run.path.parent.name)]
@@ -67,16 +66,16 @@ def _latest(runs_dir: str, recipe: str | None) -> Path:
 
 def _unknown(text: str, runs_dir: str) -> str:
     if Path(text).is_dir():
-        return f"{text} is no run: it has no {_RECORD}."
+        return f"{text} is not a run: it has no {_RECORD}."
     known = _known(runs_dir)
     if not known:
-        return f"There is no run {text}, and none in {runs_dir}. Make one: kerasft fit RECIPE."
+        return f"Run {text} not found, and {runs_dir} has no runs. Start one: kerasft fit RECIPE."
     names = {path.relative_to(runs_dir).as_posix() for path in known}
     same = sorted(path.relative_to(runs_dir).as_posix() for path in known if path.name == text)
     hint = did_you_mean(text, names | {part for name in names for part in name.split("/")})
     if same:
-        return f"Several runs are called {text}: {', '.join(same)}."
-    return f"There is no run {text}, and none of that name in {runs_dir}.{hint} All: kerasft runs."
+        return f"Several runs are named {text}: {', '.join(same)}. Give RECIPE/NAME."
+    return f"Run {text} not found in {runs_dir}.{hint} List runs: kerasft runs."
 
 
 def _known(runs_dir: str) -> list[Path]:

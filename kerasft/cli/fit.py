@@ -23,20 +23,20 @@ def fit(
     runs_dir: str,
     name: str | None,
     seeds: int,
-    ladder: bool,
+    baselines: bool,
     track: str | None,
     resume: bool,
 ) -> None:
-    """Fit a recipe and tell where the run is and what can be done with it."""
-    if (seeds > 1) + ladder + (name is not None) > 1:
-        raise click.UsageError("--seeds, --ladder and --name do not go together: give one.")
-    if resume and (seeds > 1 or ladder):
-        raise click.UsageError("--resume goes on with one fit: leave --seeds and --ladder out.")
-    if not resume:  # else the record says what was used
+    """Fit a recipe; print the scores, the run's folder and the commands to run next."""
+    if (seeds > 1) + baselines + (name is not None) > 1:
+        raise click.UsageError("--seeds, --baselines and --name exclude each other: give one.")
+    if resume and (seeds > 1 or baselines):
+        raise click.UsageError("--resume continues one fit: leave out --seeds and --baselines.")
+    if not resume:  # else the manifest has the settings that were used
         check_sources(module, config)
     options: dict[str, Any] = {"runs_dir": runs_dir, "progress": not wants("quiet"), "track": track}
-    if seeds > 1 or ladder:
-        fit_several(module, config, seeds, options, ladder=ladder)
+    if seeds > 1 or baselines:
+        fit_several(module, config, seeds, options, baselines=baselines)
         return
     with working():
         import kerasft
@@ -50,6 +50,15 @@ def fit(
         print_facts(report(run))
 
 
+class _BaselinesOption(click.Option):
+    """`--baselines`; its former name `--ladder` still works and is not listed."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Return the first name alone with the help text."""
+        record = super().get_help_record(ctx)
+        return record and (self.opts[0], record[1])
+
+
 def _make_options() -> list[click.Option]:
     return [
         runs_dir_option(),
@@ -57,24 +66,25 @@ def _make_options() -> list[click.Option]:
             ["--seeds"],
             type=click.IntRange(1),
             default=1,
-            help="Fit this many times, from --seed on (which draws missing splits, too): mean "
-            "and spread",
+            help="Number of fits, with seeds from --seed on (also for missing splits); prints mean "
+            "and standard deviation",
         ),
-        click.Option(
-            ["--ladder"],
+        _BaselinesOption(
+            ["--baselines", "--ladder"],
             is_flag=True,
-            help="Begin with the simplest model, and train more while it pays",
+            help="Compare baselines: constant, linear probe, then more blocks while it helps",
         ),
         click.Option(
             ["--track"],
             type=click.Choice(["mlflow"]),
-            help="Also tell this tool (MLFLOW_TRACKING_URI says where)",
+            help="Also log to this tool (at MLFLOW_TRACKING_URI)",
         ),
-        click.Option(["--name"], help="Name of the run's folder  [default: the present time]"),
+        click.Option(["--name"], help="Name of the run's folder  [default: timestamp]"),
         click.Option(
             ["--resume"],
             is_flag=True,
-            help="Go on with the run --name, or the latest that was interrupted, as it was begun",
+            help="Continue the run --name, or the latest interrupted one, with its original "
+            "settings",
         ),
     ]
 
@@ -83,7 +93,7 @@ fit_command = RecipeGroup(
     "fit",
     action=fit,
     make_options=_make_options,
-    help="""Fine-tune a RECIPE and keep what comes out as a run.
+    help="""Fine-tune a RECIPE and save the result as a run.
 
     RECIPE is a name, or the path of a .py file. Any recipe runs on your own data: --dataset takes
     a folder of class folders, or a CSV, JSONL or Parquet table.

@@ -1,4 +1,4 @@
-"""What kerasft stands on here: versions, devices, caches, and conflicts known to bite."""
+"""The installation: versions, devices, caches and known conflicts."""
 
 from __future__ import annotations
 
@@ -32,14 +32,19 @@ _COUNTED_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Conflict:
-    """Something that will fail, and the command that mends it."""
+    """A known problem of the installation.
+
+    Attributes:
+        text: What is wrong, a sentence.
+        fix: The command that fixes it.
+    """
 
     text: str
-    mend: str
+    fix: str
 
 
 def version(package: str) -> str | None:
-    """Return the version of an installed package, None where it is missing."""
+    """Return the version of an installed package, None if it is missing."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
@@ -69,7 +74,7 @@ def cpus() -> int:
 
 
 def memory() -> int | None:
-    """Return the bytes of memory that this process may use, None where that is not known."""
+    """Return the bytes of memory that this process may use, None if unknown."""
     try:
         installed = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
@@ -91,12 +96,12 @@ def devices() -> list[str]:
         details = tf.config.experimental.get_device_details(device)
         found.append(f"{name} {details['device_name']}" if "device_name" in details else name)
     if not any(name.startswith("GPU") for name in found) and shutil.which("nvidia-smi"):
-        found.append("(an NVIDIA driver is here, unused: pip install 'kerasft[gpu]')")
+        found.append("(NVIDIA driver found but unused: pip install 'kerasft[gpu]')")
     return found
 
 
 def caches() -> dict[str, str]:
-    """Return where downloads are kept, and how much is there."""
+    """Return the folders of downloads with their sizes."""
     home = os.environ.get("HF_HOME", "~/.cache/huggingface")
     folders = {
         "cache of Keras": str(_keras_home()),
@@ -109,7 +114,7 @@ def caches() -> dict[str, str]:
 
 def _describe_folder(folder: Path) -> str:
     if not folder.is_dir():
-        return f"{short_path(folder)} (not there yet)"
+        return f"{short_path(folder)} (not created yet)"
     total, complete = _folder_size(folder)
     return f"{short_path(folder)} ({'' if complete else 'more than '}{size(total)})"
 
@@ -162,7 +167,7 @@ def _old_keras() -> Conflict | None:
     if found is None or _numbers(found) >= (3, 15):
         return None
     return Conflict(
-        f"keras {found} is older than 3.15, which mended several ways to run code by a file.",
+        f"keras {found} is older than 3.15, which fixes several code-execution holes.",
         "pip install --upgrade 'keras>=3.15'",
     )
 
@@ -190,7 +195,7 @@ def _legacy_keras() -> Conflict | None:
     if os.environ.get("TF_USE_LEGACY_KERAS", "").lower() not in ("1", "true"):
         return None
     return Conflict(
-        "TF_USE_LEGACY_KERAS is set: tf.keras would be Keras 2, whose models Keras 3 cannot use.",
+        "TF_USE_LEGACY_KERAS is set: tf.keras is Keras 2, whose models Keras 3 cannot use.",
         "unset TF_USE_LEGACY_KERAS",
     )
 
@@ -201,11 +206,11 @@ def _other_backend() -> Conflict | None:
         return None
     if "KERAS_BACKEND" in os.environ:
         return Conflict(
-            f"KERAS_BACKEND is {name!r}; kerasft is made for tensorflow.", "unset KERAS_BACKEND"
+            f"KERAS_BACKEND is {name!r}; kerasft needs tensorflow.", "unset KERAS_BACKEND"
         )
     return Conflict(
-        f"{short_path(_keras_home() / 'keras.json')} asks for the backend {name!r}; kerasft is "
-        "made for tensorflow.",
+        f"{short_path(_keras_home() / 'keras.json')} sets the backend {name!r}; kerasft "
+        "needs tensorflow.",
         "export KERAS_BACKEND=tensorflow",
     )
 
@@ -214,20 +219,20 @@ _CHECKS: tuple[Callable[[], Conflict | None], ...] = (
     _python,
     _missing_tensorflow,
     _two_tensorflows,
-    _missing("keras", "kerasft is built on it"),
+    _missing("keras", "kerasft needs it"),
     _old_keras,
-    _missing("keras-hub", "it has the backbones"),
-    _missing("tensorflow-text", "keras-hub needs it for every text"),
-    _missing("tensorboard", "KerasTuner and the records of a fit need it"),
+    _missing("keras-hub", "backbones and tokenizers come from it"),
+    _missing("tensorflow-text", "keras-hub needs it to tokenize text"),
+    _missing("tensorboard", "KerasTuner and the TensorBoard logs of a fit need it"),
     _missing("importlib_resources", "tensorflow-datasets needs it to prepare a dataset"),
-    _missing("safetensors", "the weights of runs and of Hugging Face presets are read with it"),
+    _missing("safetensors", "the weights of runs and Hugging Face presets are read with it"),
     _legacy_keras,
     _other_backend,
 )
 
 
 def facts() -> dict[str, Any]:
-    """Return what this installation is, without importing TensorFlow."""
+    """Return versions, platform and hardware, without importing TensorFlow."""
     from kerasft import __version__
 
     versions = {package: version(package) or "(not installed)" for package in PACKAGES}

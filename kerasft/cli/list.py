@@ -14,7 +14,7 @@ from kerasft.cli.recipe_description import describe_recipe
 def list_command() -> None:
     """List the recipes.
 
-    OFFLINE tells whether a recipe's own data and weights come without a network; any recipe
+    OFFLINE says whether a recipe's default data and weights work without a network. Any recipe
     takes your own with --dataset and --preset.
     """
     rows = [describe_recipe(recipe) for recipe in catalog.list_recipes()]

@@ -1,4 +1,4 @@
-"""Options that every command has, and the options of a recipe's settings."""
+"""Options of every command, and the options of a recipe's settings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kerasft.settings import Setting, settings
 
 _SHARED = {
     "json": (["--json"], "Write one JSON document to standard output"),
-    "quiet": (["-q", "--quiet"], "Print only what a script needs: a path, a score"),
+    "quiet": (["-q", "--quiet"], "Print only the path or number that a script needs"),
     "debug": (["--debug"], "Show the traceback of an error"),
 }
 _GROUPS = ("data", "model", "training", "recipe")
@@ -27,7 +27,7 @@ def wants(name: str) -> bool:
 
 
 def shared_options() -> list[click.Option]:
-    """Return new --json, --quiet and --debug options, which any place of the line accepts."""
+    """Return new --json, --quiet and --debug options, valid before and after a command."""
 
     def note(context: click.Context, option: click.Parameter, value: bool) -> None:
         if value:
@@ -49,30 +49,30 @@ class SharedOptions(click.Command):
 
 
 class SharedGroup(SharedOptions, click.Group):
-    """A group with the shared options, and with near names for what it does not know."""
+    """A group with the shared options, and with suggestions for mistyped names."""
 
     command_class = SharedOptions
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that the line names."""
+        """Find a command by its name."""
         name = args[0]
         if not name.startswith("-") and self.get_command(ctx, name) is None:
             hint = did_you_mean(name, self.list_commands(ctx))
-            raise click.UsageError(f"There is no command '{name}'.{hint}", ctx)
+            raise click.UsageError(f"Command '{name}' not found.{hint}", ctx)
         return super().resolve_command(ctx, args)
 
 
 class SettingType(click.ParamType):
-    """Text of the command line on its way to a Config, which alone decides what is valid."""
+    """The value of a setting as text; `Config` validates it."""
 
     def __init__(self, item: Setting) -> None:
         self.item = item
         self.name = item.name
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return a number where one is wanted and the text is one, else the text itself."""
+        """Return a number if the setting is one and the text can be read as one, else the text."""
         if value == "" and self.item.optional:
             return None
         try:
@@ -87,17 +87,17 @@ def _whole(value: Any, kind: type) -> Any:
     try:
         return int(value)
     except ValueError:
-        return float(value)  # 1e3 is a whole number too
+        return float(value)  # 1e3 is an integer too
 
 
 def setting_options(config: type[Config], taken: Iterable[str] = ()) -> list[click.Option]:
     """Return one option for each setting of a Config class.
 
-    None of them has a default of its own: what is not given is left to the Config.
+    The options have no defaults: `Config` has them.
 
     Args:
         config: The class.
-        taken: Names of the command's other parameters, which no setting may have.
+        taken: Names of the command's other parameters.
 
     Raises:
         SettingError: A setting has the name of another option.
@@ -128,7 +128,7 @@ def _setting_option(item: Setting) -> click.Option:
 
 
 def limits(item: Setting) -> str:
-    """Return what a setting may be: `0 <= x < 1`, `one of a, b`, or an empty string."""
+    """Return the allowed values: `0 <= x < 1`, `one of a, b`, or an empty string."""
     if item.choices:
         return f"one of {', '.join(map(str, item.choices))}"
     low = f"{item.minimum:g} <= " if item.minimum is not None else ""
@@ -140,7 +140,7 @@ def limits(item: Setting) -> str:
 
 
 def given_settings(context: click.Context, config: type[Config]) -> dict[str, Any]:
-    """Return the settings that the line gives, and only those."""
+    """Return the settings that are passed on the command line."""
     source = click.core.ParameterSource.COMMANDLINE
     return {
         name: context.params[name]
@@ -150,7 +150,7 @@ def given_settings(context: click.Context, config: type[Config]) -> dict[str, An
 
 
 def setting_groups(config: type[Config]) -> dict[str, list[str]]:
-    """Return the names of settings by the heading under which they are shown."""
+    """Return the names of settings by their group."""
     found: dict[str, list[str]] = {group: [] for group in _GROUPS}
     for item in settings(config).values():
         found.setdefault(item.group, []).append(item.name)
@@ -163,7 +163,7 @@ def write_grouped_options(
     parameters: Sequence[click.Parameter],
     groups: dict[str, list[str]],
 ) -> None:
-    """Write the help of options under headings; those of no group come last."""
+    """Write the help of options under the headings of their groups, other options last."""
     records = {
         parameter.name: record
         for parameter in parameters

@@ -22,7 +22,7 @@ def print_json(value: Any) -> None:
 
 
 def plain(value: Any) -> Any:
-    """Return a value as JSON knows it: no NumPy, no paths, null for what is no number."""
+    """Return a JSON value: NumPy and paths converted, null for NaN and infinity."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -43,15 +43,15 @@ def print_table(
     *,
     capitals: bool = True,
 ) -> None:
-    """Print columns: numbers to the right, text to the left.
+    """Print a table: numbers aligned right, text left.
 
-    On a terminal what goes beyond its width is cut, so that a row stays a line.
+    On a terminal, lines are cut to its width.
 
     Args:
-        headings: One a column.
+        headings: One per column.
         rows: Cells, in the order of the headings.
-        indent: What every line begins with.
-        capitals: Whether headings are printed in capitals (not where they are names).
+        indent: Prefix of every line.
+        capitals: Whether to print headings in capitals; False if they are class names.
     """
     cells = [[shown(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(headings, *cells, strict=True)]
@@ -78,7 +78,7 @@ def _fit(line: str) -> str:
 
 
 def print_facts(facts: Mapping[str, Any]) -> None:
-    """Print names and values, one a line; a list of values goes on below the first."""
+    """Print one name and value per line; further values of a list are indented below."""
     width = max(map(len, facts))
     for name, value in facts.items():
         lines = value if isinstance(value, list) else [value]
@@ -87,7 +87,7 @@ def print_facts(facts: Mapping[str, Any]) -> None:
 
 
 def size(count: float) -> str:
-    """Return a number of bytes for a person."""
+    """Return a number of bytes with its unit."""
     for unit in ("B", "KiB", "MiB", "GiB"):
         if count < 1024:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"

@@ -22,7 +22,7 @@ from kerasft.cli.startup import working
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Write the table to a .csv, .jsonl, .json or .parquet file instead",
+    help="Write the table to this .csv, .jsonl, .json or .parquet file",
 )
 @with_columns("text", "text-pair", "image")
 @with_runs_dir
@@ -33,12 +33,12 @@ def predict_command(
     runs_dir: str,
     **columns: str | None,
 ) -> None:
-    """Predict inputs with a RUN and write a table.
+    """Predict inputs with a RUN and print a table.
 
     Its columns: input, prediction, probability, and the probability of every class.
 
     INPUT is a file, a folder or a table of images, or for a text recipe a text, a table, or a
-    .txt file with one text a line. A text that begins with a dash stands after `--`.
+    .txt file with one text per line. Put a text that begins with a dash after `--`.
     """
     if output is not None:
         check_table_path(output)

@@ -15,7 +15,7 @@ Rows = Sequence[Mapping[str, Any]]
 
 
 def csv_text(rows: Rows) -> str:
-    """Return rows as CSV with a heading; no rows give no text."""
+    """Return rows as CSV with a header; empty without rows."""
     text = io.StringIO()
     if rows:
         writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
@@ -25,7 +25,7 @@ def csv_text(rows: Rows) -> str:
 
 
 def _write_text(path: Path, text: str) -> None:
-    # Bytes of file names that are no UTF-8 are written as escapes.
+    # Bytes of file names that are not UTF-8 are written as escapes.
     path.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
@@ -57,18 +57,18 @@ _WRITERS: dict[str, Callable[[Path, Rows], None]] = {
 
 
 def check_table_path(path: Path) -> None:
-    """Raise SettingError when a table cannot be written to `path`, before anything is computed."""
+    """Raise SettingError when a table cannot be written to `path`, before computing predictions."""
     if path.suffix.lower() not in _WRITERS:
         raise SettingError(f"--output must end in {', '.join(_WRITERS)}. Received: {path}.")
     if not path.parent.is_dir():
-        raise SettingError(f"There is no folder {path.parent} for --output {path}.")
+        raise SettingError(f"Folder {path.parent} of --output {path} not found. Create it first.")
 
 
 def write_table(path: Path, rows: Rows) -> None:
-    """Write rows in the format that the path's ending names, atomically.
+    """Write rows atomically in the format of the file's extension.
 
     Raises:
-        SettingError: The ending is not known.
+        SettingError: The extension is unknown.
         ResourceError: The disk is full.
     """
     from kerasft.runs import atomic_path

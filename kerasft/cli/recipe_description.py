@@ -1,4 +1,4 @@
-"""What is known of a recipe from its source, without importing it."""
+"""Description of a recipe, read from its source without importing it."""
 
 from __future__ import annotations
 
@@ -22,5 +22,8 @@ def describe_recipe(recipe: catalog.Recipe) -> dict[str, Any]:
 
 
 def _is_offline(dataset: str, preset: str) -> bool:
-    """A recipe without a preset starts from random weights; one without data needs the user's."""
+    """Return whether the default data and weights of a recipe work without a network.
+
+    A recipe without a preset starts from random weights.
+    """
     return not dataset.startswith("tfds:") and (not preset or preset.startswith("package:"))

@@ -28,11 +28,11 @@ class RecipeCommand(SharedOptions):
     """One recipe under a command, with the settings of its Config as options.
 
     Args:
-        name: What the user called the recipe.
+        name: Name or path of the recipe, as the user gave it.
         module: The recipe.
         action: Receives the module, a Config made of the given settings, and the values of
             `options`.
-        options: The command's own options.
+        options: Options of the command itself.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class RecipeCommand(SharedOptions):
         self.action(self.module, config, **{name: values[name] for name in self.own})
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the line; a setting of the other kind of recipe is told from a mistyped one."""
+        """Parse the line; report a setting of the other kind of recipe as such."""
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
@@ -66,7 +66,7 @@ class RecipeCommand(SharedOptions):
                 if mine and kind != mine and name in settings(base):
                     raise click.UsageError(
                         f"{error.option_name} is a setting of recipes for {kind}; "
-                        f"{self.name} is one for {mine}.",
+                        f"{self.name} is a recipe for {mine}.",
                         ctx,
                     ) from None
             raise
@@ -80,8 +80,8 @@ class RecipeGroup(SharedGroup):
     """A command whose subcommands are recipes: those of the package, and any `.py` file.
 
     Args:
-        action: What is done with a recipe; see `RecipeCommand`.
-        make_options: Returns the command's own options.
+        action: Called with a recipe; see `RecipeCommand`.
+        make_options: Returns the options of the command itself.
     """
 
     def __init__(
@@ -101,24 +101,24 @@ class RecipeGroup(SharedGroup):
         return [recipe.name for recipe in catalog.list_recipes()]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a recipe and makes its command."""
-        with quiet_tensorflow():  # a recipe of the user's own may import Keras at its top
+        """Import a recipe and make its command."""
+        with quiet_tensorflow():  # a user's recipe may import Keras at its top
             module = catalog.load_recipe(cmd_name)
         return RecipeCommand(cmd_name, module, self.action, self.make_options())
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the recipe that the line names; the catalog knows near names."""
+        """Find a recipe by its name; the catalog suggests near names."""
         return args[0], self.get_command(ctx, args[0]), args[1:]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse what stands before the recipe, where no setting can stand."""
+        """Parse the options before the recipe, where settings are not valid."""
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
             raise click.UsageError(
-                f"{error.format_message()} Settings stand after the recipe: "
+                f"{error.format_message()} Settings go after the recipe: "
                 f"{ctx.command_path} RECIPE {error.option_name} ...",
                 ctx,
             ) from None

@@ -13,13 +13,12 @@ from kerasft.cli.output import print_json
 
 @click.command("report", cls=SharedOptions)
 @click.argument("run", metavar="RUN|SEARCH")
-@click.option("-o", "--output", type=click.Path(dir_okay=False), help="The file  [default: report.html in it]")  # fmt: skip # noqa: E501
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="File of the report  [default: report.html in the folder]")  # fmt: skip # noqa: E501
 @with_runs_dir
 def report_command(run: str, output: str | None, runs_dir: str) -> None:
-    """Write one HTML page about a RUN or a search: scores, curves, mistakes, what to change.
+    """Write an HTML report of a RUN or a search: scores, curves, errors, advice.
 
-    The page needs nothing else: no network, no other file. Open it in a browser, print it, or
-    send it.
+    The report is one self-contained file: open it in a browser, print it or send it.
     """
     if (Path(run) / "journal.jsonl").is_file():
         from kerasft.tuning import load_search, write_search_report

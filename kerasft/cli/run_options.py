@@ -1,4 +1,4 @@
-"""What the commands on a run share: the help on RUN, and options for columns."""
+"""Shared by the commands on a run: the help on RUN, and the options for columns."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from kerasft.cli.options import SharedOptions
 
 
 class RunCommand(SharedOptions):
-    """A command on a run: its help tells what a RUN may be."""
+    """A command on a run; its help explains RUN."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.epilog = (
-            "RUN is a run's folder, its NAME or RECIPE/NAME below --runs-dir, RECIPE for its "
+            "RUN is the folder of a run, NAME or RECIPE/NAME below --runs-dir, RECIPE for its "
             "latest run, or `latest`."
         )
 
 
 def with_columns(*kinds: str) -> Any:
-    """Return what adds the options that name the columns of other data."""
+    """Return a decorator that adds the options for the columns of other data."""
 
     def add(command: Any) -> Any:
         for kind in reversed(kinds):

@@ -1,4 +1,4 @@
-"""What a new run is reported as: to programs and to people."""
+"""Summaries of a new run: as JSON, and as lines for people."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kerasft.cli.scores import score_line
 
 
 def describe(run: Any) -> dict[str, Any]:
-    """Return what `--json` tells of a run that was made."""
+    """Return the JSON document of a new run."""
     return {
         "run": run.name,
         "recipe": run.recipe,
@@ -21,11 +21,11 @@ def describe(run: Any) -> dict[str, Any]:
 
 
 def report(run: Any) -> dict[str, Any]:
-    """Return what a person is told of a run that was made."""
+    """Return the lines that are printed for a new run."""
     path = shlex.quote(str(run.path))
-    example = "'a text'" if "text_column" in run.config else "picture.png"
+    example = "'a text'" if "text_column" in run.config else "image.png"
     if run.pairs:
-        example = r"$'a text\tits second text'"
+        example = r"$'a text\tthe second text'"
     seconds, task = run.manifest.get("seconds"), run.labels["task"]
     return {
         **{split: score_line(task, found) for split, found in run.metrics.items()},

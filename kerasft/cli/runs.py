@@ -1,4 +1,4 @@
-"""`kerasft runs`, the group of `list`, `compare` and `delete`."""
+"""`kerasft runs`: the group of `list`, `compare` and `delete`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class RunsGroup(SharedGroup):
     """`kerasft runs [RECIPE]` lists; `compare` and `delete` are commands below it."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """List where no command stands, with all options of the list."""
+        """Run `list` if no command is named, with all its options."""
         first = next((arg for arg in args if arg in self.commands), None)
         if first is None and "--help" not in args:
             args = ["list", *args]
@@ -26,12 +26,12 @@ def runs_command() -> None:
     """List, compare and delete runs.
 
     \b
-    kerasft runs                          all, the newest last
+    kerasft runs                          all runs, newest last
     kerasft runs resnet_digits --sort score --where batch_size=16
     kerasft runs list --help              how to sort and filter
-    kerasft runs compare RUN RUN...       settings, differences, whether by more than chance
-    kerasft runs delete RUN...            asks first
-    """  # noqa: D301 (click takes the character for "do not wrap")
+    kerasft runs compare RUN RUN...       settings, scores and noise
+    kerasft runs delete RUN...            asks for confirmation
+    """  # noqa: D301 (click reads the character as "do not wrap")
 
 
 for command in (list_runs_command, compare_command, delete_command):

@@ -13,20 +13,20 @@ from kerasft.errors import SettingError
 
 @click.command("compare", cls=SharedOptions)
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
-@click.option("--split", type=click.Choice(["validation", "test"]), default="validation", show_default=True, help="Whose score decides")  # fmt: skip # noqa: E501
-@click.option("--plot", type=click.Path(dir_okay=False), help="Write the curves over each other as a PNG")  # fmt: skip # noqa: E501
+@click.option("--split", type=click.Choice(["validation", "test"]), default="validation", show_default=True, help="Split whose score is compared")  # fmt: skip # noqa: E501
+@click.option("--plot", type=click.Path(dir_okay=False), help="Write the overlaid curves to this PNG file")  # fmt: skip # noqa: E501
 @with_runs_dir
 def compare_command(runs: tuple[str, ...], split: str, plot: str | None, runs_dir: str) -> None:
-    """Compare runs: settings that differ, scores, and whether they differ by more than chance.
+    """Compare runs: settings that differ, scores, and noise.
 
-    Runs that differ in their seed alone count as one, with mean and spread. The first is what
-    the others are set against.
+    Runs that differ only in their seed are grouped, with mean and standard deviation. The first run
+    is the reference.
     """
     from kerasft import insight
     from kerasft.runs import load_run
 
     if len(runs) < 2:
-        raise SettingError(f"{runs[0]} is one run: name two or more to compare them.")
+        raise SettingError(f"One run given: {runs[0]}. Name two or more to compare.")
     chosen = [load_run(find_run(text, runs_dir)) for text in runs]
     compared = insight.compare(chosen, split)
     if plot:

@@ -13,13 +13,13 @@ from kerasft.errors import SettingError
 
 @click.command("delete", cls=SharedOptions)
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask")
+@click.option("-y", "--yes", is_flag=True, help="Skip the confirmation")
 @with_runs_dir
 def delete_command(runs: tuple[str, ...], yes: bool, runs_dir: str) -> None:
-    """Delete runs, all their files with them; asks first. A link to a run is deleted alone.
+    """Delete runs with all their files, after confirmation. Of a linked run only the link.
 
-    A RUN must be named in full (RECIPE/NAME, or its folder): `latest` and a recipe's name are
-    not taken.
+    Give the full name of a RUN (RECIPE/NAME, or its folder): `latest` and the name of a recipe are
+    refused.
     """
     from kerasft.runs import delete_run, load_run
 
@@ -27,12 +27,16 @@ def delete_command(runs: tuple[str, ...], yes: bool, runs_dir: str) -> None:
     for text in runs:
         path = find_run(text, runs_dir)
         if text == "latest" or path.name != Path(text).name:
-            raise SettingError(f"{text} means {path} today: name that run in full to delete it.")
+            raise SettingError(
+                f"{text} currently refers to {path}. Give the full name of the run to delete it."
+            )
         paths.append(path)
     for path in paths:
-        linked = f" (a link: {path.resolve()} stays)" if path.is_symlink() else ""
+        linked = f" (a link: {path.resolve()} is not deleted)" if path.is_symlink() else ""
         click.echo(f"{path}{linked}", err=True)
     if not yes:
         click.confirm(f"Delete {len(paths)} run{'s' * (len(paths) != 1)}?", abort=True, err=True)
-    for run in [load_run(path) for path in paths]:  # before one is gone that a link leads to
+    for run in [
+        load_run(path) for path in paths
+    ]:  # all before the first deletion: one may be the target of a link
         delete_run(run)

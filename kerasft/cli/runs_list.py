@@ -21,7 +21,7 @@ _TABLES = ("per_class", "confusion_matrix")
 @click.argument("recipe", required=False)
 @click.option(
     "--sort", type=click.Choice(["created", "score", "seconds"]), default="created",
-    show_default=True, help="Order: newest, best (by validation, shown then) or longest last",
+    show_default=True, help="Order: newest, best (validation score) or longest last",
 )  # fmt: skip
 @click.option("--where", multiple=True, metavar="NAME=VALUE", help="Only runs with this setting, or state=done")  # fmt: skip # noqa: E501
 @with_runs_dir
@@ -33,8 +33,8 @@ def list_runs_command(recipe: str | None, sort: str, where: tuple[str, ...], run
     recipes = {run.path.parent.name for run in runs}
     if recipe is not None and recipe not in recipes:
         raise SettingError(
-            f"There is no run of {recipe} in {runs_dir}.{did_you_mean(recipe, recipes)} "
-            "All: kerasft runs."
+            f"No runs of {recipe} found in {runs_dir}.{did_you_mean(recipe, recipes)} "
+            "List all: kerasft runs."
         )
     chosen = _wanted([run for run in runs if recipe in (None, run.path.parent.name)], where)
     rows = sorted((_describe(run) for run in chosen), key=lambda row: _place(row, sort))
@@ -44,14 +44,14 @@ def list_runs_command(recipe: str | None, sort: str, where: tuple[str, ...], run
         for row in rows:
             click.echo(row["path"])
     elif not rows:
-        end = f"with {' and '.join(where)}." if where else "yet. Make one: kerasft fit RECIPE"
-        click.echo(f"There is no run in {runs_dir} {end}", err=True)
+        end = f"with {' and '.join(where)}." if where else "yet. Start one: kerasft fit RECIPE."
+        click.echo(f"No runs in {runs_dir} {end}", err=True)
     else:
         _print_runs(rows, "validation" if sort == "score" else "test")
 
 
 def _wanted(runs: list[Any], where: tuple[str, ...]) -> list[Any]:
-    """Return the runs that have the settings which are asked for; a damaged one has none.
+    """Return the runs whose settings match; damaged runs match nothing.
 
     Raises:
         SettingError: None of the runs has a setting of that name.
@@ -66,7 +66,7 @@ def _wanted(runs: list[Any], where: tuple[str, ...]) -> list[Any]:
     names = {name for values in known for name in values}
     for name, _ in pairs:
         if names and name not in names:
-            raise SettingError(f"No run has a setting `{name}`.{did_you_mean(name, names)}")
+            raise SettingError(f"No run has the setting `{name}`.{did_you_mean(name, names)}")
     return [
         run
         for run, values in zip(runs, known or [{}] * len(runs), strict=True)
@@ -87,8 +87,8 @@ def _equal(known: Any, text: str) -> bool:
             return float(text) == float(known)
         except ValueError:
             return False
-    words = {True: ("yes", "true"), False: ("no", "false")}
-    return text.lower() in words[known] if isinstance(known, bool) else text == str(known or "")
+    texts = {True: ("yes", "true"), False: ("no", "false")}
+    return text.lower() in texts[known] if isinstance(known, bool) else text == str(known or "")
 
 
 def _place(row: dict[str, Any], sort: str) -> Any:
@@ -99,11 +99,11 @@ def _place(row: dict[str, Any], sort: str) -> Any:
         if value is None:
             return float("-inf")
         return -value if name in LESS_IS_BETTER else value
-    return row.get("seconds") or 0.0 if sort == "seconds" else 0  # else as they were made
+    return row.get("seconds") or 0.0 if sort == "seconds" else 0  # else by creation time
 
 
 def _describe(run: Any) -> dict[str, Any]:
-    """Return a run in few words; a damaged file costs its values, not the list."""
+    """Return a summary of a run; a damaged file leaves out values, not the run."""
     found = {"run": run.name, "recipe": run.path.parent.name, "path": run.path}
     try:
         manifest = run.manifest
@@ -143,7 +143,7 @@ def _print_runs(rows: list[dict[str, Any]], split: str) -> None:
 
 
 def _epochs(row: dict[str, Any]) -> str | None:
-    """Return the epochs of the main phase, after those of the head where it had some."""
+    """Return the number of epochs: of the head phase, if any, plus the main phase."""
     count, head = row.get("epochs"), row.get("head_epochs")
     return None if count is None else f"{head} + {count - head}" if head else str(count)
 

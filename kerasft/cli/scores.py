@@ -1,4 +1,4 @@
-"""Metrics for a person: one line, a table by class, and what is taken for what."""
+"""Metrics as text: one line, a table by class, and confusions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SHOWN_CONFUSIONS = 10
 
 
 def main_metrics(task: str) -> tuple[str, ...]:
-    """Return the metrics that tell most of a task, the most telling first."""
+    """Return the main metrics of a task, the most important first."""
     return MAIN_METRICS.get(task, ("loss",))
 
 
@@ -66,7 +66,7 @@ def _print_confusions(names: Sequence[str], matrix: Sequence[Sequence[int]]) -> 
 
 
 def _short_names(names: Sequence[str]) -> list[str]:
-    """Return names cut to the length that keeps them apart, 6 letters at least."""
+    """Return names cut to the shortest length of at least 6 at which they differ."""
     longest = max(map(len, names))
     for length in range(6, longest):
         cut = [name[:length] for name in names]
@@ -76,6 +76,6 @@ def _short_names(names: Sequence[str]) -> list[str]:
 
 
 def judged_by(task: str, metrics: Mapping[str, Any]) -> float:
-    """Return the one number that a run is judged by, NaN where it was not measured."""
+    """Return the main metric of a task, NaN if it was not measured."""
     value = metrics.get(main_metrics(task)[0])
     return math.nan if value is None else float(value)

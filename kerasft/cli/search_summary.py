@@ -1,4 +1,4 @@
-"""What a search is reported as: to programs and to people."""
+"""Summaries of a search: as JSON, and as lines for people."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _FEW = 20  # completed trials below which importances are only indicative
 
 
 def describe_search(search: Any) -> dict[str, Any]:
-    """Return what `--json` tells of a search."""
+    """Return the JSON document of a search."""
     from kerasft.insight import importance
 
     header, best, trials = search.header, search.best, search.trials
@@ -34,7 +34,7 @@ def describe_search(search: Any) -> dict[str, Any]:
 
 
 def search_facts(report: dict[str, Any]) -> dict[str, Any]:
-    """Return what is printed for a person, from what `describe_search` returns."""
+    """Return the lines that are printed for a search, from `describe_search`."""
     objective, best = report["objective"]["name"], report["best"]
     changed = {
         name: value
@@ -44,23 +44,22 @@ def search_facts(report: dict[str, Any]) -> dict[str, Any]:
     values = ", ".join(f"{name} {setting_text(value)}" for name, value in changed.items())
     facts: dict[str, Any] = {
         "trials": ", ".join(f"{count} {state}" for state, count in report["trials"].items()),
-        "best": f"trial {best['trial']}: {objective} {best['score']:.4g}"
-        f" ({values or 'the defaults'})",
+        "best": f"trial {best['trial']}: {objective} {best['score']:.4g} ({values or 'defaults'})",
     }
     if report["defaults"]["score"] is not None:
         gain = best["score"] - report["defaults"]["score"]
-        tie = ", best by its smaller val_loss" if not gain and best["trial"] else ""
+        tie = ", tie broken by val_loss" if not gain and best["trial"] else ""
         facts["defaults"] = f"{objective} {report['defaults']['score']:.4g} (gain {gain:+.2g}{tie})"
         if gain and report["chance"] is not None and abs(gain) < report["chance"]:
-            facts["chance"] = (
-                f"a gain below {report['chance']:.2g} may be chance with "
-                f"{report['validation_examples']} validation examples"
+            facts["noise"] = (
+                f"gains below {report['chance']:.2g} are within noise "
+                f"({report['validation_examples']} validation examples)"
             )
     shares = report["importance"]
     if shares:
-        told = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
+        text = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
         done = report["trials"].get("completed", 0)
-        facts["matters"] = told if done >= _FEW else f"{told} (a hint, of {done} trials)"
+        facts["importance"] = text if done >= _FEW else f"{text} ({done} trials: indicative)"
     facts["search"] = f"{report['search']} (trials.csv, objective.png, settings.png)"
     facts["next"] = report["fit"]
     return facts

@@ -1,4 +1,4 @@
-"""Several fits of one recipe: with several seeds, or from baselines upwards."""
+"""Several fits of one recipe: with several seeds, or from a constant baseline upwards."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from kerasft.config import Config
 
 
 def fit_several(
-    module: ModuleType, config: Config, seeds: int, options: dict[str, Any], *, ladder: bool
+    module: ModuleType, config: Config, seeds: int, options: dict[str, Any], *, baselines: bool
 ) -> None:
-    """Fit with several seeds, or step by step from the simplest model."""
+    """Fit with several seeds, or compare baselines step by step."""
     steps: list[Any] = []
     with working():
         import kerasft
 
-        if ladder:
+        if baselines:
             steps = kerasft.compare_baselines(module, config, **options)
             runs = [step.run for step in steps if step.run is not None]
         else:
@@ -38,16 +38,16 @@ def fit_several(
     elif wants("json"):
         compared = kerasft.compare(runs)
         print_json({"runs": [describe(run) for run in runs], "comparison": compared,
-                    "ladder": [vars(step) | {"run": step.run and step.run.path}
+                    "baselines": [vars(step) | {"run": step.run and step.run.path}
                                for step in steps]})  # fmt: skip
-    elif ladder:
-        _print_ladder(steps, config.task)
+    elif baselines:
+        _print_baselines(steps, config.task)
     else:
         _print_seeds(runs, config.task)
 
 
 def _print_seeds(runs: list[Any], task: str) -> None:
-    """Print a row for every seed, then what they are on average and how far they differ."""
+    """Print a row for every seed, then the mean and the standard deviation."""
     name = main_metrics(task)[0]
     splits = [split for split in ("validation", "test") if split in runs[0].metrics]
     scores = [[run.metrics[split][name] for split in splits] for run in runs]
@@ -63,7 +63,7 @@ def _print_seeds(runs: list[Any], task: str) -> None:
     print_facts({"next": f"kerasft diagnose {shlex.join(paths)}"})
 
 
-def _print_ladder(steps: list[Any], task: str) -> None:
+def _print_baselines(steps: list[Any], task: str) -> None:
     name = main_metrics(task)[0]
     rows = [(step.name, step.score, step.parameters, step.seconds, step.verdict) for step in steps]
     heads = ("step", f"validation {name}", "trained", "seconds", "")

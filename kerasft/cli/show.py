@@ -17,7 +17,7 @@ from kerasft.tensorflow_log import quiet_tensorflow
 @click.command("show", cls=SharedOptions)
 @click.argument("recipe")
 def show_command(recipe: str) -> None:
-    """Show what a RECIPE does and its settings."""
+    """Show a RECIPE's description and settings."""
     found = catalog.find_recipe(recipe)
     with quiet_tensorflow():
         config: type[Config] = catalog.load_recipe(recipe).Config

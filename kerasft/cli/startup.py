@@ -1,4 +1,4 @@
-"""What stands before the work: a look at what the line names, then TensorFlow without chatter."""
+"""Checks before a command starts, and the start of TensorFlow without its notices."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from kerasft.tensorflow_log import quiet_tensorflow
 
 
 def check_sources(module: ModuleType, config: Config) -> None:
-    """Look whether the dataset and the preset of a recipe are there; TensorFlow takes seconds.
+    """Check that the dataset and the preset of a recipe exist, before TensorFlow starts.
 
-    A recipe that reads its data or builds its backbone in a way of its own is left to itself.
+    Recipes that read their data or build their backbone themselves are not checked.
 
     Raises:
-        DataError, SettingError: There is no such dataset, or no such preset.
-        NetworkError: It must be downloaded and its host cannot be reached.
+        DataError: The dataset was not found.
+        SettingError: The preset was not found.
+        NetworkError: A download is needed and its host cannot be reached.
     """
     if {"load_data"} <= _names(module.load_data) <= {"kerasft", "load_data"}:
         check_dataset(config.dataset, config.data_dir)
@@ -36,17 +37,16 @@ def _names(function: Callable[..., Any]) -> set[str]:
 
 
 def start_keras() -> None:
-    """Import Keras and its backend; their start-up notices are kept from the user."""
+    """Import Keras and its backend, without their start-up notices."""
     with quiet_tensorflow():
         import keras  # noqa: F401
 
 
 @contextlib.contextmanager
 def working() -> Iterator[None]:
-    """Surround a call of the Python API: Keras is started, and stray prints go to stderr.
+    """Start Keras, and send the prints of the body to stderr.
 
-    Libraries print while they download or prepare; with `--json` standard output must hold
-    nothing but the document.
+    Libraries print while they download or prepare, and with `--json` stdout must be one document.
     """
     start_keras()
     with contextlib.redirect_stdout(sys.stderr):

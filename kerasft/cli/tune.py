@@ -20,7 +20,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class Duration(click.ParamType):
-    """A time such as 90s, 30m, 2h or 1h30m; a plain number is seconds."""
+    """A duration such as 90s, 30m, 2h or 1h30m; a plain number is in seconds."""
 
     name = "time"
 
@@ -33,15 +33,17 @@ class Duration(click.ParamType):
             return float(text)
         parts = re.findall(r"(\d+(?:\.\d+)?)([smhd])", text)
         if not parts or "".join(number + unit for number, unit in parts) != text:
-            self.fail(f"{text!r} is no time: 90s, 30m, 2h or 1h30m.", param, ctx)
+            self.fail(f"{text!r} is not a duration such as 90s, 30m, 2h or 1h30m.", param, ctx)
         return sum(float(number) * _SECONDS[unit] for number, unit in parts)
 
 
 def tune(module: ModuleType, config: Config, **options: Any) -> None:
-    """Search, and tell the winner and the line that fits it."""
+    """Search, and print the best trial and the command that fits it."""
     held = given_settings(click.get_current_context(), type(config))
     if "epochs" in held and options["max_epochs"] not in (None, config.epochs):
-        raise click.UsageError("--epochs and --max-epochs say the same of a trial: give one.")
+        raise click.UsageError(
+            "--epochs and --max-epochs both set the epochs of a trial: give one."
+        )
     if not options["resume"]:
         check_sources(module, config)
     space, warm_start = options.pop("space"), options.pop("from_")
@@ -78,11 +80,11 @@ def _make_options() -> list[click.Option]:
     return [
         click.Option(
             ["--tuner"], type=click.Choice(["random", "hyperband", "bayesian", "grid"]),
-            help="Who proposes settings  [default: random]",
+            help="Search algorithm  [default: random]",
         ),
         click.Option(
             ["--max-trials"], type=whole,
-            help="Trials altogether  [default: 20; the whole plan for hyperband and grid]",
+            help="Total number of trials  [default: 20; hyperband and grid: the whole plan]",
         ),
         click.Option(
             ["--max-epochs"], type=whole,
@@ -90,29 +92,34 @@ def _make_options() -> list[click.Option]:
         ),
         click.Option(
             ["--budget"], type=Duration(), metavar="TIME",
-            help="Begin no epoch after this time: 90s, 30m, 2h; --resume goes on",
+            help="Start no epoch after this time: 90s, 30m, 2h; continue with --resume",
         ),
         click.Option(
             ["--space"], multiple=True, metavar="NAME=VALUES",
-            help="What to search: learning_rate=1e-5..1e-2:log, dropout=0,0.1,0.3, epochs=4..12:4"
-            " (again for more)",
+            help="A dimension to search: learning_rate=1e-5..1e-2:log, dropout=0,0.1,0.3 or"
+            " epochs=4..12:4 (repeatable)",
         ),
-        click.Option(["--executions"], type=whole, help="Trainings of each trial  [default: 1]"),
+        click.Option(
+            ["--executions"], type=whole,
+            help="Fits per trial, with different seeds  [default: 1]",
+        ),
         click.Option(
             ["--workers"], type=whole, default=1, show_default=True,
-            help="Trials at the same time, each in a process; with GPUs each on its own",
+            help="Number of trials in parallel, each in a process; with GPUs, one GPU each",
         ),
         click.Option(
             ["--from", "from_"], metavar="FOLDER",
-            help="A search or run: narrow the space around its best settings",
+            help="Search or run whose best settings narrow the search space",
         ),
-        click.Option(["--resume"], is_flag=True, help="Go on with --name, or the latest search"),
-        click.Option(["--fit-best"], is_flag=True, help="Fit the winner at the end, as a run"),
+        click.Option(
+            ["--resume"], is_flag=True, help="Continue the search --name, or the latest one",
+        ),
+        click.Option(["--fit-best"], is_flag=True, help="Fit the best trial at the end, as a run"),
         click.Option(
             ["--searches-dir"], type=click.Path(file_okay=False), default="searches",
-            show_default=True, metavar="DIR", help="Folder in which searches are kept",
+            show_default=True, metavar="DIR", help="Folder of searches",
         ),
-        click.Option(["--name"], help="Name of the search's folder  [default: the present time]"),
+        click.Option(["--name"], help="Name of the search's folder  [default: timestamp]"),
     ]  # fmt: skip
 
 
@@ -120,9 +127,9 @@ tune_command = RecipeGroup(
     "tune",
     action=tune,
     make_options=_make_options,
-    help="""Look for better settings of a RECIPE: many short fits, the best one told at the end.
+    help="""Search for better settings of a RECIPE with many short fits.
 
-    A setting that is given is held; the recipe's search_space and --space tell what is searched.
-    Trial 0 is the recipe's defaults. The validation split judges; the test split is not looked at.
+    Settings you pass are fixed. The search space is the recipe's search_space, and --space. Trial 0
+    has the recipe's defaults. Trials are scored on the validation split; the test split is unused.
     """,
 )

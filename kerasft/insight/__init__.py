@@ -1,4 +1,4 @@
-"""Pictures and words about runs and searches, from their records alone."""
+"""Diagnosis, comparison, charts and reports of runs and searches, read from their files alone."""
 
 from kerasft.insight.commands import fit_command
 from kerasft.insight.comparison import best_group, compare

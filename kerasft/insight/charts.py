@@ -1,4 +1,4 @@
-"""What is drawn of runs and searches, on any axes, in one style: as PNG, or as SVG in a page."""
+"""Charts of runs and searches on any axes, in one style, as PNG or as SVG for a report."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from kerasft.runs import atomic_path
 
-INK = "#010203"  # in a page it takes the color of the text
+INK = "#010203"  # in a report it is replaced by the color of the text
 TRAIN, VALIDATION, BEST = "#3b82c4", "#e07b39", "#2e9e6b"
 Draw = Callable[[Any], None]
 
@@ -22,10 +22,10 @@ def grid(rows: int, columns: int, width: float, height: float) -> tuple[Any, lis
     """Return a figure and its axes in one style.
 
     Args:
-        rows: Of axes.
-        columns: Of axes.
-        width: Of each, in inches.
-        height: Of each.
+        rows: Number of rows of axes.
+        columns: Number of columns of axes.
+        width: Width of each, in inches.
+        height: Height of each, in inches.
     """
     from matplotlib.figure import Figure
 
@@ -41,19 +41,19 @@ def grid(rows: int, columns: int, width: float, height: float) -> tuple[Any, lis
 
 
 def as_png(figure: Any, path: Path) -> None:
-    """Write a figure, whole or not at all."""
+    """Write a figure as PNG, atomically."""
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=110, format="png")
 
 
 def as_svg(label: str, draw: Draw, width: float = 4.6, height: float = 3.0) -> str:
-    """Return a drawing as SVG for a page, with a label for those who cannot see it.
+    """Return a chart as SVG for a report, with a label for screen readers.
 
     Args:
-        label: Unlike that of any other drawing of the page: identifiers are made of it.
-        draw: Gets the axes.
-        width: In inches.
-        height: In inches.
+        label: Label, unique in the report: identifiers are derived from it.
+        draw: Function that draws on the axes.
+        width: Width in inches.
+        height: Height in inches.
     """
     import matplotlib
 
@@ -66,7 +66,7 @@ def as_svg(label: str, draw: Draw, width: float = 4.6, height: float = 3.0) -> s
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     text = file.getvalue()
     text = text[text.index("<svg") :].replace(INK, "currentColor")
-    # What the page need not carry: the sizes (the style gives them) and names of vocabularies.
+    # Leave out what the report does not need: sizes (set by its style) and XML namespaces.
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r' width="[\d.]+pt" height="[\d.]+pt"', "", text, count=1)
     text = re.sub(r' xmlns(:\w+)?="[^"]*"', "", text).replace("xlink:href", "href")
@@ -78,7 +78,7 @@ def as_svg(label: str, draw: Draw, width: float = 4.6, height: float = 3.0) -> s
 
 
 def finish(axes: Any, title: str, x: str = "", y: str = "") -> None:
-    """Give axes their title and names, and a legend where something has a label."""
+    """Set the title and labels of axes, and add a legend if something has a label."""
     axes.set_title(title, fontsize=9.5, color=INK, loc="left")
     axes.set_xlabel(x, fontsize=8.5, color=INK)
     axes.set_ylabel(y, fontsize=8.5, color=INK)
@@ -108,7 +108,7 @@ def draw_curve(axes: Any, history: list[dict[str, Any]], name: str, best: int | 
 
 
 def draw_column(axes: Any, history: list[dict[str, Any]], key: str, **style: Any) -> None:
-    """Draw one column of a history by epoch, where it has a value at all."""
+    """Draw one column of a history by epoch, if it has any value."""
     values = [row.get(key) for row in history]
     if any(value is not None for value in values):
         numbers = [math.nan if value is None else value for value in values]
@@ -117,7 +117,7 @@ def draw_column(axes: Any, history: list[dict[str, Any]], key: str, **style: Any
 
 
 def draw_confusion(axes: Any, matrix: list[list[int]], names: Sequence[str]) -> None:
-    """Draw what is taken for what, rows being the truth."""
+    """Draw a confusion matrix, one row per true class."""
     counts = np.array(matrix, float)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes.grid(visible=False)
@@ -134,11 +134,15 @@ def draw_confusion(axes: Any, matrix: list[list[int]], names: Sequence[str]) -> 
 
 
 def calibration(outputs: np.ndarray, y: np.ndarray) -> list[tuple[float, float, int]]:
-    """Return mean probability, share that is right and number of predictions, by ten bins."""
-    sure, right = outputs.max(axis=1), outputs.argmax(axis=1) == y
-    bins = np.minimum((sure * 10).astype(int), 9)
+    """Return mean probability, accuracy and number of predictions in ten bins."""
+    confidence, correct = outputs.max(axis=1), outputs.argmax(axis=1) == y
+    bins = np.minimum((confidence * 10).astype(int), 9)
     return [
-        (float(sure[bins == b].mean()), float(right[bins == b].mean()), int((bins == b).sum()))
+        (
+            float(confidence[bins == b].mean()),
+            float(correct[bins == b].mean()),
+            int((bins == b).sum()),
+        )
         for b in range(10)
         if (bins == b).any()
     ]
@@ -151,13 +155,13 @@ def calibration_error(points: list[tuple[float, float, int]]) -> float:
 
 
 def draw_calibration(axes: Any, points: list[tuple[float, float, int]]) -> None:
-    """Draw how often a prediction of some probability is right."""
+    """Draw accuracy by predicted probability."""
     axes.plot([0, 1], [0, 1], color=INK, lw=0.8, ls=":")
     axes.plot([p[0] for p in points], [p[1] for p in points], color=TRAIN, marker="o", ms=4)
     for mean, share, count in points:
         axes.annotate(str(count), (mean, share), textcoords="offset points", xytext=(3, -9),
                       fontsize=7, color=INK)  # fmt: skip
-    finish(axes, "calibration", "probability of the prediction", "share that is right")
+    finish(axes, "calibration", "predicted probability", "accuracy")
 
 
 def draw_predicted(axes: Any, predicted: np.ndarray, y: np.ndarray) -> None:
@@ -165,11 +169,11 @@ def draw_predicted(axes: Any, predicted: np.ndarray, y: np.ndarray) -> None:
     axes.scatter(y, predicted, s=10, alpha=0.55, color=TRAIN, linewidths=0)
     ends = [min(y.min(), predicted.min()), max(y.max(), predicted.max())]
     axes.plot(ends, ends, color=INK, lw=0.8, ls=":")
-    finish(axes, "predicted by true value", "true", "predicted")
+    finish(axes, "predicted vs true", "true", "predicted")
 
 
 def draw_residuals(axes: Any, predicted: np.ndarray, y: np.ndarray) -> None:
-    """Draw what is left over of a regression."""
+    """Draw the residuals of a regression."""
     axes.hist(predicted - y, bins=min(30, max(8, len(y) // 10)), color=TRAIN, alpha=0.85)
     axes.axvline(0, color=INK, lw=0.8, ls=":")
     finish(axes, "residuals", "predicted - true", "examples")

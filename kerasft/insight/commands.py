@@ -1,4 +1,4 @@
-"""Lines to run next, as a shell takes them."""
+"""Commands to run next, quoted for a shell."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 
 def fit_command(recipe: str, values: Mapping[str, Any]) -> str:
-    """Return the line that fits a recipe with settings.
+    """Return the command that fits a recipe with settings.
 
     Args:
-        recipe: A name, or the path of a file: shown from the present folder where it lies in it.
-        values: Settings; None is left out.
+        recipe: Name, or path of a file; relative if it is below the current folder.
+        values: Settings; those that are None are left out.
 
     Example:
         >>> fit_command("resnet_digits", {"learning_rate": 1e-4, "cache": False})

@@ -1,4 +1,4 @@
-"""Run side by side: which change helped, and whether the difference is more than chance."""
+"""Comparison of runs: which change helped, and whether the difference exceeds the noise."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ _NOT_COMPARED = ("seed",)
 
 
 def compare(runs: Sequence[Run], split: str = "validation") -> dict[str, Any]:
-    """Compare runs by their settings; runs that differ in their seed alone count as one.
+    """Compare runs by their settings; runs that differ only in their seed are grouped.
 
     Args:
-        runs: At least one finished run each of what is compared, of one task. The settings of
-            the first are what the others are set against.
-        split: Whose score decides. The test split should not: what is picked by it is measured
-            by it no more.
+        runs: Finished runs of one task, one or more per choice of settings. The first one is the
+            reference.
+        split: Split whose score is compared. Choosing by the test split makes its score
+            optimistic.
 
     Returns:
         `score` (its name), `groups` (each with `runs`, `seeds`, `settings` that differ from the
         first group, `mean`, `spread` over seeds, and against the first `difference`, `noise`
-        and `verdict`: better, worse or `no difference that can be told`), and `same_data`.
+        and `verdict`: better, worse or `within noise`), and `same_data`.
 
     Raises:
-        DataError: The runs have no score in common.
+        DataError: The runs have no common score.
 
-    The noise is twice the standard error of the difference: from the spread over seeds where
-    both sides have three or more, else from the size of the split, as for two independent
-    samples (for accuracies), which is wide for the same examples.
+    The noise is twice the standard error of the difference. With three or more seeds on both sides
+    it follows from the spread over seeds; for accuracies, else from the size of the split as for
+    two independent samples, which overestimates it for the same examples.
     """
     read = [(run, read_facts(run)) for run in runs]
     task = read[0][1].task
     name, more = read[0][1].score
     if any(facts.task != task for _, facts in read):
-        raise DataError("Runs of different tasks have no score in common.")
+        raise DataError("Runs of different tasks cannot be compared. Name runs of one task.")
     groups: dict[str, list[tuple[Run, Facts]]] = {}
     for run, facts in read:
         if facts.metrics.get(split, {}).get(name) is not None:
             groups.setdefault(_key(facts), []).append((run, facts))
     if not groups:
-        raise DataError(f"None of the runs has measured {name} on its {split} split.")
+        raise DataError(f"None of the runs has {name} of the {split} split. Name finished runs.")
     described = [_describe(members, name, split) for members in groups.values()]
     first = described[0]
     base = next(iter(groups.values()))[0][1].settings
@@ -88,15 +88,15 @@ def _differences(base: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
 
 
 def _judge(group: dict[str, Any], first: dict[str, Any], more: bool, task: str) -> None:
-    """Add how a group does against the first."""
+    """Add the difference of a group from the first, its noise and a verdict."""
     difference = group["mean"] - first["mean"]
     variances = [_variance(side, task) for side in (first, group)]
     noise = None if None in variances else 2 * math.sqrt(sum(v for v in variances if v is not None))
     group["difference"], group["noise"] = difference, noise
     if noise is None:
-        group["verdict"] = "one run each: give --seeds 3 to tell"
+        group["verdict"] = "unknown: one run each (use --seeds 3)"
     elif abs(difference) <= noise:
-        group["verdict"] = "no difference that can be told"
+        group["verdict"] = "within noise"
     else:
         group["verdict"] = "better" if (difference > 0) == more else "worse"
 

@@ -1,4 +1,4 @@
-"""The curves of runs as pictures."""
+"""Learning curves of runs as PNG files."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from kerasft.runs import Run
 def plot_curves(run: Run) -> None:
     """Draw `curves.png` in the run's folder: data loss, scores, learning rate by epoch.
 
-    The best epoch and the start of the main phase are marked. A run without epochs has no
-    picture.
+    The best epoch and the start of the main phase are marked. Without epochs nothing is drawn.
 
     Args:
         run: A run with a history.
@@ -36,7 +35,7 @@ def plot_curves(run: Run) -> None:
 
 
 def plot_overlaid(runs: Sequence[Run], path: str | Path) -> None:
-    """Draw validation loss and score of several runs over each other as a PNG."""
+    """Draw the validation loss and score of several runs in the same axes, as PNG."""
     score = MAIN_METRICS[runs[0].labels["task"]][0]
     figure, grid = charts.grid(1, 2, 4.8, 3.8)
     for axes, name in zip(grid, ("loss", score), strict=True):

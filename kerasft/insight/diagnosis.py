@@ -1,4 +1,4 @@
-"""What to change next, from a run's record alone."""
+"""Diagnosis of a run from its files alone: findings and advice."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from kerasft.insight.facts import Facts, read_facts
 from kerasft.insight.rules.findings import Finding
 from kerasft.runs import Run
 
-# In order of importance: what makes every other number meaningless, then the learning rate, then
-# how well the model fits, then what the data allow.
+# In order of importance: first what invalidates every other number, then the learning rate, then
+# over- and underfitting, then the limits of the data.
 RULES: tuple[Callable[[Facts], Finding | None], ...] = (
     rules.data.leakage,
     rules.rate.diverged,
@@ -33,7 +33,7 @@ RULES: tuple[Callable[[Facts], Finding | None], ...] = (
 
 
 def find(facts: Facts) -> list[Finding]:
-    """Return what the rules find, in order of importance, consequences left out."""
+    """Return the findings of all rules in order of importance, without consequences of others."""
     found = [finding for rule in RULES if (finding := rule(facts)) is not None]
     explained: set[str] = set()
     kept = []
@@ -41,23 +41,23 @@ def find(facts: Facts) -> list[Finding]:
         if finding.name not in explained:
             kept.append(finding)
             explained |= finding.causes
-    # Stable: faults come before what is only good to know.
+    # A stable sort: faults come before notes.
     return sorted(kept, key=lambda finding: not finding.fault)
 
 
 def diagnose(run: Run) -> dict[str, Any]:
-    """Return what a run's record shows and what to change next.
+    """Return the findings about a run and the changes to try next.
 
     Args:
-        run: Any run, finished or not. Its record alone is read: no model, no data.
+        run: Any run, finished or not. Only its files are read, neither model nor data.
 
     Returns:
         `state`, `healthy`, and `findings` in order of importance, each with `name`, `title`,
-        `evidence`, `fault` and `advice`: `changes` (settings), `why`, and `command` where settings
-        can do it.
+        `evidence`, `fault` and `advice`: `changes` (settings), `why`, and `command` if there are
+        changes.
 
     Raises:
-        DamagedFileError: A file of the record is missing or damaged.
+        DamagedFileError: A file of the run is missing or damaged.
 
     Example:
         >>> kerasft.diagnose(kerasft.load_run("runs/resnet_digits/first"))["findings"][0]["name"]
@@ -73,8 +73,8 @@ def diagnose(run: Run) -> dict[str, Any]:
     }
 
 
-def _allowed(facts: Facts, changes: dict[str, Any]) -> dict[str, Any]:
-    """Return changes with what must change beside them, as the settings would refuse it."""
+def valid_changes(facts: Facts, changes: dict[str, Any]) -> dict[str, Any]:
+    """Return changes with the further changes that make them valid settings."""
     changes = dict(changes)
     now = {**facts.settings, **changes}
     if now.get("trainable_blocks") == 0 and now.get("lora_rank"):
@@ -83,13 +83,15 @@ def _allowed(facts: Facts, changes: dict[str, Any]) -> dict[str, Any]:
         changes |= {name: 0.0 for name in ("mixup", "cutmix") if now.get(name)}
     blocks, every = now.get("trainable_blocks", -1), now.get("unfreeze_every", 0)
     least = every * ((facts.blocks if blocks == -1 else blocks) - 1) + 1
-    if changes and every and now["epochs"] < least:  # all of them must be unfrozen in the end
+    if (
+        changes and every and now["epochs"] < least
+    ):  # every block must be unfrozen by the last epoch
         changes["epochs"] = least
     return changes
 
 
 def _describe(facts: Facts, finding: Finding) -> dict[str, Any]:
-    advised = [(advice, _allowed(facts, advice.changes)) for advice in finding.advice[:2]]
+    advised = [(advice, valid_changes(facts, advice.changes)) for advice in finding.advice[:2]]
     return {
         "name": finding.name,
         "title": finding.title,
@@ -109,7 +111,7 @@ def _describe(facts: Facts, finding: Finding) -> dict[str, Any]:
 
 
 def clearly_wrong(facts: Facts) -> Finding | None:
-    """Return what a training in progress shows beyond doubt, or None."""
+    """Return a certain fault of a training in progress, or None."""
     for rule in (rules.rate.diverged, rules.rate.learning_rate_too_high):
         finding = rule(facts)
         if finding is not None:
@@ -118,15 +120,15 @@ def clearly_wrong(facts: Facts) -> Finding | None:
 
 
 def hopeless(facts: Facts) -> str:
-    """Return why a training in progress cannot recover any more, or nothing.
+    """Return why a training in progress cannot recover, or an empty string.
 
-    Its loss stands far above that of a constant answer for two epochs, or has not left it in
-    five, and the learning rate is past its warm-up.
+    The learning rate is past its warm-up, and the loss is far above that of a constant baseline
+    for two epochs, or has not improved on it in five.
     """
     loss = facts.curve("loss")
     if len(loss) >= 2 and min(loss[-2:]) > 3 * facts.chance:
-        return f"The training loss is {loss[-1]:.3g}, a constant answer has {facts.chance:.3g}"
+        return f"The training loss is {loss[-1]:.3g}, a constant baseline has {facts.chance:.3g}"
     stuck = len(loss) >= 5 and loss.min() > 0.97 * facts.chance
     if stuck and loss[-1] > 0.995 * loss[0]:
-        return f"In {len(loss)} epochs the training loss did not leave that of a constant answer"
+        return f"In {len(loss)} epochs the training loss did not improve on a constant baseline"
     return ""

@@ -1,4 +1,4 @@
-"""What a run's record tells, in the form in which rules read it."""
+"""Facts about a run, read once from its files: the input of every rule."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from kerasft.runs import Run
 
 
 def judged_by(task: str) -> tuple[str, bool]:
-    """Return the score by which a person judges a task, and whether more of it is better."""
+    """Return the main metric of a task, and whether larger is better."""
     name = MAIN_METRICS[task][0]
     return name, name not in LESS_IS_BETTER
 
 
 @dataclass(frozen=True)
 class Facts:
-    """A run's record, read once.
+    """The files of a run, read once.
 
     Attributes:
-        state: As `Run.state`.
-        reason: Why it failed, where it did.
+        state: State, as `Run.state`.
+        reason: Error message of a failed fit.
         task: classification, multilabel or regression.
         settings: All settings.
-        given: Those that differ from the recipe's defaults.
-        usual: The recipe's own settings; empty in records of before.
-        recipe: The recipe as `kerasft fit` takes it.
-        rows: The epochs; `epoch` counts from 1.
-        counts: Examples by split.
-        audit: Measures of the data, as `Data.audit` has them; empty in records of before.
-        metrics: By split.
-        best_epoch: Counted from 1, None where there is none.
-        blocks: Of the backbone, 0 where the record does not tell.
+        given: Settings that differ from the recipe's defaults.
+        usual: Default settings of the recipe; empty in older records.
+        recipe: Name or path of the recipe, as `kerasft fit` takes it.
+        rows: One record per epoch; `epoch` counts from 1.
+        counts: Number of examples by split.
+        audit: Measures of the data, as in `Data.audit`; empty in older records.
+        metrics: Metrics by split.
+        best_epoch: Best epoch, counted from 1; None if unknown.
+        blocks: Number of blocks of the backbone, 0 if unknown.
     """
 
     state: str
@@ -59,7 +59,7 @@ class Facts:
 
     @property
     def before(self) -> list[dict[str, Any]]:
-        """The epochs before the main phase: of the head, and of gradual unfreezing."""
+        """The epochs before the main phase: head phase and gradual unfreezing."""
         return [row for row in self.rows if row.get("phase") != "main"]
 
     @property
@@ -68,21 +68,21 @@ class Facts:
         return [row for row in self.rows if row.get("phase") == "head"]
 
     def curve(self, name: str, rows: list[dict[str, Any]] | None = None) -> np.ndarray:
-        """Return a column of the main phase, or of other epochs; NaN where it has no value."""
+        """Return a column of the main phase, or of other epochs; NaN for missing values."""
         chosen = self.main if rows is None else rows
         values = [row.get(name) for row in chosen]
         return np.array([math.nan if v is None else float(v) for v in values])
 
     @property
     def score(self) -> tuple[str, bool]:
-        """The score that a person judges by, and whether more is better."""
+        """The main metric, and whether larger is better."""
         return judged_by(self.task)
 
     @property
     def chance(self) -> float:
-        """The loss of the best constant answer on the training split."""
+        """The loss of the best constant baseline on the training split."""
         loss = self.settings.get("loss")
-        if self.task == "regression":  # in standard deviations of a target as normal ones are
+        if self.task == "regression":  # of standardized, normally distributed targets
             return {"absolute": 0.8, "huber": 0.42}.get(str(loss), 1.0)
         shares = self.class_shares
         if self.task == "multilabel":
@@ -93,12 +93,12 @@ class Facts:
 
     @property
     def class_counts(self) -> dict[str, int]:
-        """Training examples by class; empty where the record does not tell them."""
+        """Number of training examples by class; empty if unknown."""
         return dict(self.audit.get("class_counts", {}))
 
     @property
     def class_shares(self) -> np.ndarray:
-        """Share of each class in the training split; equal shares where they are not known."""
+        """Share of each class in the training split; equal shares if unknown."""
         counts = np.array(list(self.class_counts.values()), float)
         if not counts.size:
             classes = max(len(self.metrics.get("validation", {}).get("per_class", [])), 2)
@@ -121,13 +121,13 @@ class Facts:
 
 
 def _surprise(probability: np.ndarray, loss: Any) -> np.ndarray:
-    """Return the loss of a right class by its predicted probability."""
+    """Return the loss of the true class by its predicted probability."""
     found: np.ndarray = -np.log(np.maximum(probability, 1e-12))
     return found * (1 - probability) ** 2 if loss == "focal" else found
 
 
 def read_facts(run: Run) -> Facts:
-    """Read the record of a run.
+    """Read the facts about a run.
 
     Args:
         run: Any run, finished or not.

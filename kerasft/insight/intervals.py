@@ -1,4 +1,4 @@
-"""How sure a score is: its 95 % interval from the examples that it was measured on."""
+"""The 95 % confidence interval of a score."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from kerasft.insight.facts import Facts
 def score_interval(
     facts: Facts, arrays: Mapping[str, np.ndarray], split: str
 ) -> tuple[float, float] | None:
-    """Return the 95 % interval of the score that a task is judged by, where it can be told.
+    """Return the 95 % confidence interval of the main metric, or None.
 
-    Of an accuracy it is Wilson's (1927); of a root mean squared error what 2,000 draws of the
-    examples, with replacement, give (Efron 1979).
+    Wilson's interval (1927) for accuracies; 2,000 bootstrap samples (Efron 1979) for a root mean
+    squared error.
 
     Args:
-        facts: Of the run.
-        arrays: What `predictions.npz` has; only numbers need it.
+        facts: Facts about the run.
+        arrays: Arrays of `predictions.npz`; needed for regression.
         split: `validation` or `test`.
     """
     name, _ = facts.score

@@ -1,4 +1,4 @@
-"""The page of a report: one file without scripts, links or requests."""
+"""HTML of a report: one file without scripts, links or requests."""
 
 from __future__ import annotations
 
@@ -94,11 +94,11 @@ def paragraph(text: str, kind: str = "") -> str:
 
 
 def folded(title: str, content: str) -> str:
-    """Return what is shown on demand, and always printed as it stands."""
+    """Return a collapsed section, which is expanded in print."""
     return f"<details><summary>{escape(title)}</summary>{content}</details>" if content else ""
 
 
 def figure(svg: str, caption: str = "") -> str:
     """Return a chart with its caption."""
-    words = f"<figcaption class=soft>{escape(caption)}</figcaption>" if caption else ""
-    return f"<figure style='margin:0'>{svg}{words}</figure>" if svg else ""
+    text = f"<figcaption class=soft>{escape(caption)}</figcaption>" if caption else ""
+    return f"<figure style='margin:0'>{svg}{text}</figure>" if svg else ""

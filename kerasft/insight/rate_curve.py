@@ -1,4 +1,4 @@
-"""What a ramp of the learning rate says."""
+"""Learning-rate suggestions from a ramp."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from kerasft.insight import charts
 
 @dataclasses.dataclass(frozen=True)
 class RateCurve:
-    """The loss of one phase over rising rates.
+    """Loss of one phase over a rising learning rate.
 
     Attributes:
         phase: `head` or `main`.
-        rates: Of the steps.
-        losses: Smoothed, of the same steps.
-        valley: The suggestion: half the way down; see `suggest`.
-        steepest: Where the loss falls fastest, over the logarithm of the rate.
+        rates: Learning rate of each step.
+        losses: Smoothed loss of each step.
+        valley: Suggested rate: half way down the descent; see `suggest`.
+        steepest: Rate of the steepest fall over the logarithm of the rate.
     """
 
     phase: str
@@ -31,25 +31,24 @@ class RateCurve:
 
 
 def suggest(rates: list[float], losses: list[float]) -> tuple[float, float]:
-    """Return a rate from the curve of a ramp, and where it is steepest.
+    """Return the suggested rate of a ramp, and the rate of its steepest fall.
 
-    Where the loss falls, the suggestion stands, on the logarithm of the rate, half the way between
-    where it has lost a tenth of its whole fall and its bottom: fastai's "valley" begins its
-    descent at the first value that is not exceeded later, which on a flat beginning is chance.
+    If the loss falls, the suggestion is the geometric mean of two rates: where the loss has lost a
+    tenth of its total fall, and its minimum. (fastai's "valley" begins at the first value that is
+    not exceeded later, which is random on a flat start.)
 
-    After a head phase the loss may have no visible fall left, only noise and then a rise. The
-    suggestion is then a third of the rate at which it has risen for good: the best rates lie
-    somewhat below the largest stable one (Bengio 2012, arXiv 1206.5533, section 3.1.1). How far
-    was chosen on two curves (`python -m tests.benchmarks.rate_grid`).
+    After a head phase the loss may not fall visibly, but only rise after some noise. The suggestion
+    is then a third of the rate at which the rise begins: the best rates lie somewhat below the
+    largest stable one (Bengio 2012, arXiv 1206.5533, section 3.1.1). The factor was chosen on two
+    curves (`python -m tests.benchmarks.rate_grid`). The same rate is returned as the steepest.
 
-    It is given as the steepest too: where nothing falls there is none. Both are rounded to two
-    figures.
+    Both are rounded to two significant digits.
 
     Args:
-        rates: Rising.
-        losses: Smoothed, of the same steps.
+        rates: Rising learning rates, one per step.
+        losses: Smoothed losses of the same steps.
     """
-    # The first steps are noise around the beginning.
+    # The first steps are noise around the initial loss.
     first = len(losses) // 10 if len(losses) >= 30 else 0
     y, x = np.array(losses[first:]), np.array(rates[first:])
     if not _falls(y):
@@ -63,13 +62,13 @@ def suggest(rates: list[float], losses: list[float]) -> tuple[float, float]:
 
 
 def _falls(y: np.ndarray) -> bool:
-    """Return whether the fall of a curve stands out of the noise of its beginning."""
+    """Return whether a curve falls by more than the noise of its first third."""
     begin = y[: max(len(y) // 3, 1)]
     return bool(np.median(begin) - y.min() > 4 * begin.std())
 
 
 def _descent(y: np.ndarray) -> tuple[int, int]:
-    """Return where a curve has lost a tenth of its whole fall, and its bottom."""
+    """Return the indices of a tenth of the total fall, and of the minimum."""
     bottom = int(y.argmin())
     fall = y[: bottom + 1].max() - y[bottom]
     high = np.flatnonzero(y[: bottom + 1] >= y[bottom] + 0.9 * fall)
@@ -85,7 +84,7 @@ def _below_the_rise(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def plot_rates(curves: list[RateCurve], path: str | Path) -> None:
-    """Draw the ramps of all phases, with what they suggest, as a PNG."""
+    """Draw the ramps of all phases with their suggestions, as PNG."""
     figure, grid = charts.grid(1, len(curves), 5.2, 3.6)
     for axes, curve in zip(grid, curves, strict=True):
         axes.plot(curve.rates, curve.losses, color=charts.TRAIN)

@@ -1,4 +1,4 @@
-"""One page about a run: what came out, why, and what to try next."""
+"""The HTML report of a run: scores, diagnosis, curves, data and settings."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ _PAIRS = 10
 
 
 def write_report(run: Run, path: str | Path | None = None) -> Path:
-    """Write a report of a run: one HTML file that needs nothing else.
+    """Write the report of a run as one self-contained HTML file.
 
     Args:
-        run: Any run, finished or not; what it has not is left out.
-        path: Where to; `report.html` in the run by default.
+        run: Any run, finished or not; missing parts are left out.
+        path: File to write; `report.html` in the run by default.
 
     Returns:
-        The file.
+        Path of the file.
 
     Raises:
-        DamagedFileError: A file of the record is missing or damaged.
+        DamagedFileError: A file of the run is missing or damaged.
         ResourceError: The disk is full.
 
     Example:
@@ -50,7 +50,7 @@ def write_report(run: Run, path: str | Path | None = None) -> Path:
         section("Curves", _curves(run, facts)),
         section("Scores", _scores(facts), _classes(facts), _outputs(facts, arrays)),
         section("Validation examples with the highest loss", _worst(run)),
-        section("What was trained", _blocks(run), _speed(run)),
+        section("Model", _blocks(run), _speed(run)),
         section("Data", _data(run)),
         section("Settings", _settings(run, facts)),
     ]
@@ -75,7 +75,7 @@ def _headline(run: Run, facts: Facts, arrays: dict[str, np.ndarray]) -> str:
     value = facts.metrics.get(split, {}).get(name)
     if value is None:
         reason = f": {facts.reason}" if facts.reason else ""
-        return text + paragraph(f"This fit is {facts.state}{reason}")
+        return text + paragraph(f"State of this fit: {facts.state}{reason}")
     count = facts.metrics[split].get("examples", facts.counts.get(split, 0))
     created = str(manifest.get("created", ""))[:16].replace("T", " ")
     text += f"<p class=headline>{escape(name)} {escape(value)}</p>"
@@ -87,18 +87,18 @@ def _headline(run: Run, facts: Facts, arrays: dict[str, np.ndarray]) -> str:
 
 
 def _interval(facts: Facts, arrays: dict[str, np.ndarray], split: str) -> str:
-    """Return the 95 % interval of the score, in words."""
+    """Return the 95 % confidence interval of the score as text."""
     found = score_interval(facts, arrays, split)
     if found is None:
         return ""
-    return f", with 95 % confidence between {number(found[0])} and {number(found[1])}"
+    return f"; 95 % confidence interval {number(found[0])} to {number(found[1])}"
 
 
 def _diagnosis(run: Run) -> str:
     found = diagnose(run)
     text = ""
     if found["healthy"]:
-        text = "<div class='finding well'><p>Nothing is wrong that the record shows.</p></div>"
+        text = "<div class='finding well'><p>No problems found.</p></div>"
     for finding in found["findings"]:
         kind = "" if finding["fault"] else " note"
         text += f"<div class='finding{kind}'><p><b>{escape(finding['title'])}</b></p>"
@@ -129,8 +129,8 @@ def _curves(run: Run, facts: Facts) -> str:
         )
         for name in names
     )
-    dotted = " Dotted: the main phase begins." if facts.head else ""
-    best = f" Best epoch: {facts.best_epoch} by {run.manifest.get('monitor')}."
+    dotted = " Dotted: start of the main phase." if facts.head else ""
+    best = f" Best epoch: {facts.best_epoch} ({run.manifest.get('monitor')})."
     return f"<div class=charts>{drawn}</div>" + paragraph(
         (best if facts.best_epoch else "") + dotted, "soft"
     )
@@ -157,7 +157,7 @@ def _classes(facts: Facts) -> str:
     columns = ("precision", "recall", "f1")
     cells = [[r["name"], *(r[c] for c in columns), r["support"], counts.get(r["name"])]
              for r in sorted(rows, key=lambda r: r["f1"])]  # fmt: skip
-    text = paragraph("By class, the worst first:")
+    text = paragraph("By class, lowest F1 first:")
     text += table(["class", *columns, "examples", "in training"], cells[:40])
     matrix = found.get("confusion_matrix")
     if matrix:
@@ -183,7 +183,7 @@ def _confused(matrix: list[list[int]], names: list[str]) -> str:
     pairs.sort(key=lambda pair: -pair[0])
     rows = [(truth, predicted, count) for count, truth, predicted in pairs[:_PAIRS]]
     return (
-        paragraph("Most confused:") + table(("truth", "predicted", "times"), rows) if rows else ""
+        paragraph("Most confused:") + table(("truth", "predicted", "count"), rows) if rows else ""
     )
 
 
@@ -197,7 +197,7 @@ def _outputs(facts: Facts, arrays: dict[str, np.ndarray]) -> str:
         drawn = "".join(
             figure(charts.as_svg(label, functools.partial(draw, predicted=predicted, y=y)))
             for label, draw in (
-                ("predicted by true value", charts.draw_predicted),
+                ("predicted vs true", charts.draw_predicted),
                 ("residuals", charts.draw_residuals),
             )
         )
@@ -205,12 +205,12 @@ def _outputs(facts: Facts, arrays: dict[str, np.ndarray]) -> str:
     if facts.task != "classification":
         return ""
     points = charts.calibration(outputs, y)
-    words = (
-        f"Probabilities are off by {charts.calibration_error(points):.3f} on average (expected "
-        "calibration error)."
+    caption = (
+        f"Expected calibration error {charts.calibration_error(points):.3f}: the mean distance of "
+        "confidence from accuracy."
     )
     chart = charts.as_svg("calibration", lambda axes: charts.draw_calibration(axes, points))
-    return f"<div class=charts>{figure(chart, words)}</div>"
+    return f"<div class=charts>{figure(chart, caption)}</div>"
 
 
 def _worst(run: Run) -> str:
@@ -220,15 +220,15 @@ def _worst(run: Run) -> str:
     rows = read_json(path) if path.exists() else []
     cards = []
     for row in rows:
-        sure = "" if row["probability"] is None else f" ({row['probability']:.0%} sure)"
+        confidence = "" if row["probability"] is None else f" ({row['probability']:.0%})"
         content = (
             f"<img alt='{escape(row['origin'])}' src='data:image/png;base64,{row['picture']}'>"
             if "picture" in row
             else paragraph(row.get("text", ""))
         )
-        words = f"truth {shown(row['truth'])}, predicted {shown(row['prediction'])}{sure}"
+        text = f"truth {shown(row['truth'])}, predicted {shown(row['prediction'])}{confidence}"
         cards.append(
-            f"<div class=card>{content}{paragraph(words)}"
+            f"<div class=card>{content}{paragraph(text)}"
             f"{paragraph(row['origin'] + ', loss ' + shown(row['loss']), 'soft')}</div>"
         )
     return f"<div class=cards>{''.join(cards)}</div>" if cards else ""
@@ -253,7 +253,7 @@ def _speed(run: Run) -> str:
         )
         for phase, s in run.manifest.get("speed", {}).items()
     ]
-    columns = ("phase", "examples/s", "real tokens/s", "share of this machine's products")
+    columns = ("phase", "examples/s", "real tokens/s", "of peak matmul throughput")
     kept = [i for i in range(len(columns)) if any(row[i] not in (None, "") for row in rows)]
     return table([columns[i] for i in kept], [[row[i] for i in kept] for row in rows])
 

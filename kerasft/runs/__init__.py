@@ -1,4 +1,4 @@
-"""The run folder: what a fit leaves behind."""
+"""The run folder that a fit writes: created, written atomically, read back and verified."""
 
 from kerasft.runs.files import (
     atomic_path,

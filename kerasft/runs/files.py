@@ -1,4 +1,4 @@
-"""Writing so that a reader sees the old file or the new one, never half of one."""
+"""Atomic writes, JSON files, locks and hashes."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from kerasft.errors import DamagedFileError, ResourceError, SettingError
 
 @contextlib.contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; what was written there replaces `path` at the end.
+    """Yield a temporary path beside `path`; at the end its file replaces `path`.
 
-    When the body raises, the temporary file is removed and `path` stays as it was.
+    If the body raises, the temporary file is removed and `path` is unchanged.
 
     Raises:
         ResourceError: The disk is full.
@@ -38,7 +38,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
         _sync_folder(path.parent)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise ResourceError(f"{path} cannot be written: {error.strerror}.") from error
+            raise ResourceError(
+                f"{path} cannot be written: {error.strerror}. Free some disk space."
+            ) from error
         raise
     finally:
         temporary.unlink(missing_ok=True)
@@ -53,19 +55,19 @@ def _sync_folder(folder: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a UTF-8 file atomically; bytes of file names that are none are written as escapes."""
+    """Write a UTF-8 file atomically; undecodable bytes of file names are written as escapes."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file atomically; not-a-number becomes null, which JSON has."""
+    """Write a JSON file atomically; NaN and infinity become null."""
     text = json.dumps(plain_json(value), indent=2, ensure_ascii=False, allow_nan=False)
     write_text(path, text + "\n")
 
 
 def plain_json(value: Any) -> Any:
-    """Return a value as JSON has it: null for what is no number, text for keys."""
+    """Return a JSON value: null for NaN and infinity, keys as text."""
     if isinstance(value, float):
         return value if value - value == 0 else None
     if isinstance(value, dict):
@@ -79,26 +81,26 @@ def read_json(path: Path) -> Any:
     """Read a JSON file.
 
     Raises:
-        DamagedFileError: It is missing or is no JSON.
+        DamagedFileError: It is missing or not valid JSON.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise DamagedFileError(f"{path} is missing: the run is not complete.") from None
+        raise DamagedFileError(f"{path} is missing: the run is incomplete.") from None
     except (ValueError, UnicodeDecodeError) as error:
         raise DamagedFileError(f"{path} is damaged: {error}.") from None
 
 
 @contextlib.contextmanager
 def file_lock(path: Path, doing: str) -> Iterator[None]:
-    """Keep a file for this process; the system gives it back when the process ends.
+    """Lock a file for this process; the system releases it when the process ends.
 
     Args:
-        path: The file, which then names its owner.
-        doing: What another process does there, and what to do about it, as a sentence goes on.
+        path: Lock file; the process writes its id into it.
+        doing: Rest of the error message: what the other process does, and what to do about it.
 
     Raises:
-        SettingError: Another process has it.
+        SettingError: Another process holds the lock.
     """
     with open(path, "a+", encoding="utf-8") as file:
         try:

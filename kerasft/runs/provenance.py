@@ -1,4 +1,4 @@
-"""What a run remembers of where it came from."""
+"""Provenance of a run: versions, recipe, data paths and weights."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PACKAGES = ("keras", "tensorflow", "keras-hub", "numpy", "tensorflow-datasets")
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of Python, the platform and the packages that decide results."""
+    """Return the versions of Python, the platform and the packages that affect results."""
     found = {"python": platform.python_version(), "platform": platform.platform()}
     found["backend"] = keras.backend.backend()
     # Not from the metadata, which an editable install keeps from the day it was installed.
@@ -37,9 +37,9 @@ def versions() -> dict[str, str]:
 
 
 def describe_recipe(module: ModuleType) -> dict[str, Any]:
-    """Return a recipe's name, where it can be loaded from again, and the hash of its source.
+    """Return the name of a recipe, the source to load it from, and the hash of its file.
 
-    A recipe of this package is known by its name, any other by the path of its file.
+    The source is the name of an installed recipe, or the path of any other file.
     """
     name = module.__name__.rpartition(".")[2]
     path = getattr(module, "__file__", None)
@@ -101,9 +101,9 @@ def recipe_changed(
 
 
 def anchored(config: Config) -> Config:
-    """Return settings that mean the same from any folder: paths of the user's are whole.
+    """Return settings that are valid from any folder: the user's paths made absolute.
 
-    What a recipe says of its own data stays as it says it.
+    Paths that are defaults of the recipe are unchanged.
     """
     paths: dict[str, Any] = {"preset": whole_path(config.preset)}
     for name in ("dataset", "data_dir"):
@@ -117,8 +117,8 @@ def anchored(config: Config) -> Config:
 def describe_weights(config: Config) -> dict[str, Any]:
     """Return which weights a run stores.
 
-    `trained` where the frozen rest can be had again from a preset with a fingerprint;
-    `all` for random backbones, presets without one, and recipes without a preset.
+    `trained` if the frozen rest can be loaded again from a preset with a fingerprint; `all` for
+    random backbones, presets without a fingerprint, and recipes without a preset.
     """
     if not config.preset:
         return {"stored": "all", "preset": None, "fingerprint": None}

@@ -1,4 +1,4 @@
-"""The run: the folder that a fit leaves behind, and how it is read back."""
+"""The run: a folder that is created by a fit and read back."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ WEIGHTS = "weights.safetensors"
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder, read when asked.
+    """A run folder, whose files are read on access.
 
     Attributes:
-        path: `runs/<recipe>/<run>/`.
+        path: Folder `runs/<recipe>/<run>/`.
 
     Example:
         >>> run = load_run("runs/resnet_digits/2026-01-31_12-00-00")
@@ -52,7 +52,7 @@ class Run:
 
     @property
     def state(self) -> str:
-        """`running`, `done`, `failed`, `interrupted`, or `damaged` where it cannot be told."""
+        """`running`, `done`, `failed`, `interrupted`, or `damaged` if it cannot be read."""
         try:
             return str(self.manifest.get("state", "damaged"))
         except DamagedFileError:
@@ -65,35 +65,35 @@ class Run:
 
     @property
     def pairs(self) -> bool:
-        """Return whether it reads pairs of texts: told by its data, as a recipe may allow both."""
+        """Whether the model reads pairs of texts; the data decide if a recipe allows both."""
         given = self.manifest.get("data", {}).get("pairs")
         return bool(self.config.get("text_pair_column") if given is None else given)
 
     @property
     def history(self) -> list[dict[str, Any]]:
-        """One record an epoch."""
+        """One record per epoch."""
         return list(read_json(self.path / "history.json"))
 
     @property
     def metrics(self) -> dict[str, dict[str, Any]]:
-        """Metrics by split, as far as they were measured."""
+        """Metrics by split, of the splits that were evaluated."""
         path = self.path / "metrics.json"
         return dict(read_json(path)) if path.exists() else {}
 
     @property
     def weights(self) -> Path:
-        """Path of the trained weights, after checking them against the manifest.
+        """Path of the trained weights, after their checksum was verified.
 
         Raises:
-            DamagedFileError: They are missing or changed.
+            DamagedFileError: They are missing, or their checksum differs.
         """
         path = self.path / WEIGHTS
         if not path.exists():
             state = self.manifest.get("state", "unknown")
-            raise DamagedFileError(f"{self.path} has no {WEIGHTS} (its fit {state}).")
+            raise DamagedFileError(f"{self.path} has no {WEIGHTS} (state of its fit: {state}).")
         if sha256(path) != self.manifest["files"][WEIGHTS]:
             raise DamagedFileError(
-                f"{path} is damaged: it has not the hash with which it was written."
+                f"{path} is damaged: checksum mismatch. Restore the file or fit again."
             )
         return path
 
@@ -102,12 +102,12 @@ def create_run(runs_dir: str | Path, recipe: str, name: str | None = None) -> Ru
     """Make a new run folder `runs_dir/recipe/name`.
 
     Args:
-        runs_dir: Where runs are kept.
+        runs_dir: Folder of runs.
         recipe: Name of the recipe.
-        name: Name of the run; the present time by default.
+        name: Name of the run; a timestamp by default.
 
     Raises:
-        SettingError: The name is no plain folder name, or is taken.
+        SettingError: The name is not a plain folder name, or is taken.
     """
     check_name(runs_dir, recipe, name)
     parent = Path(runs_dir) / recipe
@@ -119,44 +119,44 @@ def create_run(runs_dir: str | Path, recipe: str, name: str | None = None) -> Ru
             return Run(path)
         except FileExistsError:
             check_name(runs_dir, recipe, name)
-    raise SettingError(f"Too many runs named {stem} in {parent}.")
+    raise SettingError(f"Too many runs named {stem} in {parent}. Give another --name.")
 
 
 def check_name(runs_dir: str | Path, recipe: str, name: str | None) -> None:
-    """Refuse a name that a new run cannot have, before anything is computed for it.
+    """Refuse an invalid or taken name of a new run, before anything is computed.
 
     Raises:
-        SettingError: The name is no plain folder name, or is taken.
+        SettingError: The name is not a plain folder name, or is taken.
     """
     if name is None:
         return
     check_folder_name(name)
     path = Path(runs_dir) / recipe / name
     if path.exists():
-        raise SettingError(f"There is already a run {path}. Give another --name, or delete it.")
+        raise SettingError(f"Run {path} already exists. Give another --name, or delete it.")
 
 
 def load_run(path: str | Path) -> Run:
     """Open a run folder.
 
     Raises:
-        SettingError: There is no such folder, or it is no run.
+        SettingError: The folder was not found, or is not a run.
     """
     path = Path(path)
     if not path.is_dir():
         names = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise SettingError(f"There is no run {path}.{did_you_mean(path.name, names)}")
+        raise SettingError(f"Run {path} not found.{did_you_mean(path.name, names)}")
     if not (path / "manifest.json").exists():
-        raise SettingError(f"{path} is no run: it has no manifest.json.")
+        raise SettingError(f"{path} is not a run: it has no manifest.json.")
     return Run(path)
 
 
 def list_runs(runs_dir: str | Path = "runs", recipe: str | None = None) -> list[Run]:
-    """Return the runs below `runs_dir`, the oldest first.
+    """Return the runs below `runs_dir`, oldest first.
 
     Args:
-        runs_dir: Where runs are kept; one that does not exist holds none.
-        recipe: Only runs of this recipe.
+        runs_dir: Folder of runs; empty if it does not exist.
+        recipe: Name of a recipe; all recipes by default.
     """
     manifests = Path(runs_dir).glob(f"{recipe or '*'}/*/manifest.json")
     runs = [Run(path.parent) for path in manifests]
@@ -164,7 +164,7 @@ def list_runs(runs_dir: str | Path = "runs", recipe: str | None = None) -> list[
 
 
 def _created(run: Run) -> str:
-    """A damaged run comes first: it must not hide the others."""
+    """Return the time of creation; empty for damaged runs, which come first."""
     try:
         return str(run.manifest.get("created", ""))
     except DamagedFileError:
@@ -187,7 +187,7 @@ def delete_run(run: Run) -> None:
 
 
 def write_history(run: Run, history: list[dict[str, Any]]) -> None:
-    """Write the epochs so far as history.json and history.csv."""
+    """Write the history as history.json and history.csv."""
     write_json(run.path / "history.json", history)
     columns = list(dict.fromkeys(name for row in history for name in row))
     text = io.StringIO()
@@ -198,7 +198,7 @@ def write_history(run: Run, history: list[dict[str, Any]]) -> None:
 
 
 def write_manifest(run: Run, **changes: Any) -> None:
-    """Add to the manifest, or changes what it says."""
+    """Update entries of the manifest."""
     path = run.path / "manifest.json"
     known = read_json(path) if path.exists() else {}
     write_json(path, {**known, **changes})

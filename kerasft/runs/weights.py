@@ -1,4 +1,4 @@
-"""Trained weights in a safetensors file: no code in it, and a hash guards it."""
+"""Trained weights in a safetensors file, verified by its checksum."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from kerasft.runs.record import WEIGHTS, Run, write_manifest
 
 
 def weight_names(variables: Sequence[Any]) -> list[str]:
-    """Return a name for each variable: its position and its own name.
+    """Return a name for each variable: its position and its Keras name.
 
-    Positions tell apart what Keras names alike, and do not change from process to process as
-    Keras' counters in automatic names do: these are left out (`variable_12`).
+    Positions distinguish variables of the same name. Counters that Keras appends to automatic names
+    (`variable_12`) differ between processes and are removed.
     """
     return [_plain(f"{index:04d}.{variable.name}") for index, variable in enumerate(variables)]
 
@@ -42,7 +42,7 @@ def write_tensors(
         try:
             save_file(dict(values), temporary, metadata=metadata)
         except SafetensorError as error:
-            # It hides the operating system's error, which says what to do, in a text.
+            # The error of the operating system is only part of its text.
             number = re.search(r"os error (\d+)", str(error))
             if number is None:
                 raise
@@ -51,7 +51,7 @@ def write_tensors(
 
 
 def save_weights(run: Run, variables: Sequence[Any]) -> None:
-    """Write the values of `variables` into the run, atomically, with their hash."""
+    """Write the values of `variables` into the run, atomically, with their checksum."""
     names = weight_names(variables)
     values = {
         name: np.asarray(variable.numpy(), order="C")
@@ -64,10 +64,10 @@ def save_weights(run: Run, variables: Sequence[Any]) -> None:
 
 
 def restore_weights(run: Run, variables: Sequence[Any]) -> None:
-    """Set `variables` to the values that were saved from the same variables of the same model.
+    """Set `variables` to the saved values of the same variables of the same model.
 
     Raises:
-        DamagedFileError: The file is missing, changed, or of another model.
+        DamagedFileError: The file is missing, damaged, or of another model.
     """
     path = run.weights
     try:
@@ -79,8 +79,8 @@ def restore_weights(run: Run, variables: Sequence[Any]) -> None:
     shapes = {name: tuple(v.shape) for name, v in zip(names, variables, strict=True)}
     if shapes != {name: value.shape for name, value in values.items()}:
         raise DamagedFileError(
-            f"{path} holds the weights of another model: the recipe's build_model has changed "
-            "since the run was made."
+            f"{path} has the weights of another model: build_model of the recipe has changed "
+            "since the fit. Restore the recipe of that time."
         )
     for name, variable in zip(names, variables, strict=True):
         variable.assign(values[name])

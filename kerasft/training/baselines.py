@@ -1,4 +1,4 @@
-"""From the simplest model upwards, each step only while it pays."""
+"""Baselines: from a constant prediction to a full fine-tuning, while the score improves."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from kerasft.training.fit import fit
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """One step of a ladder.
+    """One step of a comparison of baselines.
 
     Attributes:
-        name: What is trained, in words.
-        score: On the validation split: accuracy, macro F1 (multi-label) or RMSE.
-        test: The same on the test split, which decides nothing.
-        parameters: How many are trained.
-        seconds: Of the whole fit.
-        kept: Whether it was better than the step before by more than nothing.
-        verdict: What it bought, in words.
-        run: None for a constant answer.
+        name: What is trained, as a phrase.
+        score: Validation accuracy, macro F1 (multi-label) or RMSE.
+        test: The same metric on the test split, for information only.
+        parameters: Number of trained parameters.
+        seconds: Time of the whole fit.
+        kept: Whether the score was better than that of the previous step.
+        verdict: Gain over the previous step, as a phrase.
+        run: The run; None for the constant baseline.
     """
 
     name: str
@@ -55,10 +55,10 @@ def compare_baselines(
     progress: bool = True,
     track: str | None = None,
 ) -> list[Step]:
-    """Fit from the simplest model upwards: a constant answer, a linear head, top blocks, all.
+    """Compare a constant baseline, a linear probe, the top blocks and everything.
 
-    The next step is taken while the last one was better on the validation split. All steps use
-    the same data, seed and settings but `trainable_blocks`; a head alone has no adapters (LoRA).
+    Stop at the first step without a better validation score. All steps use
+    the same data, seed and settings except `trainable_blocks`; a linear probe has no adapters.
 
     Args:
         recipe: A recipe module, its name, or the path of its file.
@@ -68,20 +68,20 @@ def compare_baselines(
         track: As `fit` has it.
 
     Raises:
-        SettingError: unfreeze_every is given: the ladder itself takes a few blocks more each time.
+        SettingError: `unfreeze_every` is set, although the steps themselves unfreeze blocks.
 
     Returns:
         The steps that were taken, the simplest first.
 
     Example:
-        >>> [(rung.name, rung.score) for rung in kerasft.climb_ladder("resnet_digits")]
+        >>> [(step.name, step.score) for step in kerasft.compare_baselines("resnet_digits")]
     """
     module = recipe_module(recipe)
     config = config if config is not None else module.Config()
     if config.unfreeze_every:
         raise SettingError(
-            "`unfreeze_every` cannot go with a ladder, which trains more blocks from step to step "
-            "itself: leave it out."
+            f"`unfreeze_every` is {config.unfreeze_every}, but a comparison of baselines unfreezes "
+            "blocks itself: leave it out."
         )
     name, more = judged_by(config.task)
     data = module.load_data(config)
@@ -91,7 +91,7 @@ def compare_baselines(
             continue  # the last step trains them all
         began = time.monotonic()
         if progress:
-            print(f"ladder {title}", file=sys.stderr, flush=True)
+            print(f"baseline: {title}", file=sys.stderr, flush=True)
         run = fit(module, dataclasses.replace(config, **changes), runs_dir=runs_dir,
                   progress=progress, data=data, track=track)  # fmt: skip
         score = run.metrics["validation"][name]
@@ -116,9 +116,9 @@ def compare_baselines(
 
 def _certain(before: Step, run: Run, better: bool) -> str:
     if before.run is None:
-        return "" if better else ": does not pay"
+        return "" if better else "; no gain"
     verdict = compare([before.run, run])["groups"][-1]["verdict"]
-    return f": {verdict}" if better else f": does not pay ({verdict})"
+    return f": {verdict}" if better else f"; no gain ({verdict})"
 
 
 def _steps(config: Config) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -126,9 +126,9 @@ def _steps(config: Config) -> Iterator[tuple[str, dict[str, Any]]]:
     epochs = config.epochs + config.head_epochs
     head = {"learning_rate": config.head_learning_rate, "head_epochs": 0, "epochs": epochs,
             "lora_rank": 0}  # fmt: skip
-    yield "a linear head on frozen features", {"trainable_blocks": 0, **head}
-    yield "the top block too", {"trainable_blocks": 1}
-    yield "three top blocks", {"trainable_blocks": 3}
+    yield "linear probe on frozen features", {"trainable_blocks": 0, **head}
+    yield "top block", {"trainable_blocks": 1}
+    yield "top three blocks", {"trainable_blocks": 3}
     yield "everything", {"trainable_blocks": -1}
 
 
@@ -151,8 +151,8 @@ def _constant(config: Config, data: Data, name: str) -> Step:
             outputs = np.tile(answer, (len(part.y), 1)).astype("float32")
             found[split] = measure(config, data.labels, part.y, outputs)[name]
     return Step(
-        "a constant answer", found["validation"], found.get("test"), 0, 0.0, True,
-        "the least that a model must beat", None,
+        "constant baseline", found["validation"], found.get("test"), 0, 0.0, True,
+        "the score to beat", None,
     )  # fmt: skip
 
 

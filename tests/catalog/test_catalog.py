@@ -57,7 +57,7 @@ def test_a_file_with_a_syntax_error_is_listed_with_the_reason(tmp_path, monkeypa
     write(tmp_path, "x = (")
     monkeypatch.setattr(catalog, "recipes_folder", lambda: tmp_path)
     (recipe,) = catalog.list_recipes()
-    assert recipe.summary == "(no valid Python in line 1)"
+    assert recipe.summary == "(not valid Python in line 1)"
 
 
 def test_reading_does_not_run_a_recipe(tmp_path):
@@ -126,10 +126,10 @@ def test_loading_leaves_no_files_beside_a_recipe(tmp_path):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("resnet_digts", "Did you mean 'resnet_digits'? All recipes: kerasft list."),
-        ("zzz", "All recipes: kerasft list."),
-        ("folder/recipe", "A recipe is a name or a .py file."),
-        ("nowhere.py", "There is no recipe file nowhere.py."),
+        ("resnet_digts", "Did you mean 'resnet_digits'? List recipes: kerasft list."),
+        ("zzz", "List recipes: kerasft list."),
+        ("folder/recipe", "A recipe must be a name or a .py file."),
+        ("nowhere.py", "Recipe file nowhere.py not found."),
     ],
 )
 def test_an_unknown_recipe_is_refused_with_a_way_out(name, message):
@@ -154,7 +154,7 @@ def test_a_mistyped_file_is_refused_with_the_near_one(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("x = 1\ny = (", "mail.py is no valid Python: '(' was never closed in line 2."),
+        ("x = 1\ny = (", "mail.py is not valid Python: '(' was never closed in line 2."),
         ("import nosuch", "No module named 'nosuch' (line 1)."),
         ("x = 1\nx / 0", "ZeroDivisionError: division by zero (line 2)."),
         (HEADING + FUNCTIONS, "needs a class `Config` that inherits from kerasft.ImageConfig"),

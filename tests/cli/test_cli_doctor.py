@@ -48,7 +48,7 @@ def test_conflicts_of_packages(machine, kerasft_line, package, version, mend):
     machine[package] = version
     result = kerasft_line("doctor")
     assert result.exit_code == 1
-    assert f"mend it: {mend}" in result.stdout
+    assert f"fix: {mend}" in result.stdout
     assert len(json.loads(kerasft_line("doctor", "--json").stdout)["conflicts"]) == 1
 
 
@@ -59,7 +59,7 @@ def test_conflicts_of_the_environment(machine, kerasft_line, monkeypatch, variab
     monkeypatch.setenv(variable, value)
     result = kerasft_line("doctor", "-q")
     assert result.exit_code == 1
-    assert result.stdout.splitlines()[1] == f"  mend it: unset {variable}"
+    assert result.stdout.splitlines()[1] == f"  fix: unset {variable}"
 
 
 def test_a_backend_named_in_the_settings_of_keras(machine, kerasft_line, tmp_path):
@@ -67,7 +67,7 @@ def test_a_backend_named_in_the_settings_of_keras(machine, kerasft_line, tmp_pat
     (tmp_path / "keras" / "keras.json").write_text('{"backend": "torch"}')
     result = kerasft_line("doctor")
     assert result.exit_code == 1
-    assert "asks for the backend 'torch'" in result.stdout
+    assert "sets the backend 'torch'" in result.stdout
 
 
 def test_python_outside_of_its_range(machine, kerasft_line, monkeypatch):
@@ -82,7 +82,7 @@ def test_a_tensorflow_that_does_not_start_is_a_conflict(machine, kerasft_line, m
     monkeypatch.setattr(installation, "devices", fail)
     result = kerasft_line("doctor")
     assert result.exit_code == 1
-    assert "cannot be started: ImportError: libcudart.so.12 is missing.\n" in result.stdout
+    assert "cannot start: ImportError: libcudart.so.12 is missing.\n" in result.stdout
 
 
 def test_sizes_of_caches_stop_at_a_limit(machine, monkeypatch, tmp_path):

@@ -32,17 +32,17 @@ class ResourceExhaustedError(Exception):
             6,
             "Out of disk space: [Errno 28] No space left on device: 'x'.",
         ),
-        (MemoryError(), 6, "Out of memory: MemoryError. A smaller --batch-size needs less."),
+        (MemoryError(), 6, "Out of memory: MemoryError. Try a smaller --batch-size."),
         (
             ResourceExhaustedError("OOM when allocating tensor\n\t[[node]]"),
             6,
-            "Out of memory: OOM when allocating tensor. A smaller --batch-size needs less.",
+            "Out of memory: OOM when allocating tensor. Try a smaller --batch-size.",
         ),
         (
             ImportError("No module named 'keras'"),
             1,
             "ImportError: No module named 'keras' "
-            "(kerasft doctor tells what is missing; use --debug for the traceback)",
+            "(kerasft doctor lists what is missing; use --debug for the traceback)",
         ),
         (
             RuntimeError("Broken thing.\nmore"),

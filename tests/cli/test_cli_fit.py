@@ -134,7 +134,7 @@ def test_a_mistyped_recipe_or_command_is_answered_with_the_near_one(kerasft_line
 def test_a_setting_before_the_recipe_is_answered_with_the_right_order(kerasft_line):
     result = kerasft_line("fit", "--epochs", "3", "resnet_digits")
     assert result.exit_code == 2
-    assert "Settings stand after the recipe: kerasft fit RECIPE --epochs" in result.stderr
+    assert "Settings go after the recipe: kerasft fit RECIPE --epochs" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def test_seeds_count_as_one_with_mean_and_spread(line, tmp_path):
 def test_one_run_is_not_compared(line):
     done = line("runs", "compare", "one")
     assert done.exit_code == 2
-    assert "name two or more" in done.output
+    assert "Name two or more" in done.output
 
 
 def test_runs_are_filtered_and_sorted(line):
@@ -117,16 +117,14 @@ def test_find_lr_suggests_a_rate_and_draws_the_ramp(kerasft_line, preset, review
     assert (tmp_path / "find_lr.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_ladder_begins_with_a_constant_answer_and_seeds_give_a_spread(
-    kerasft_line, preset, photos
-):
+def test_baselines_begin_with_a_constant_and_seeds_give_a_spread(kerasft_line, preset, photos):
     words = ["fit", "resnet_digits", "--preset", preset("resnet"), "--dataset", photos,
              "--image-size", "16", "--epochs", "1", "--head-epochs", "1"]  # fmt: skip
-    done = kerasft_line(*words, "--ladder", "--json")
+    done = kerasft_line(*words, "--baselines", "--json")
     assert done.exit_code == 0, done.output
-    steps = json.loads(done.stdout)["ladder"]
+    steps = json.loads(done.stdout)["baselines"]
     assert [step["name"] for step in steps[:2]] == [
-        "a constant answer", "a linear head on frozen features",
+        "constant baseline", "linear probe on frozen features",
     ]  # fmt: skip
     assert steps[0]["run"] is None and steps[0]["score"] == pytest.approx(1 / 3, abs=0.2)
     assert all(step["kept"] for step in steps[:-1])
@@ -136,9 +134,11 @@ def test_a_ladder_begins_with_a_constant_answer_and_seeds_give_a_spread(
     assert [row[0] for row in rows] == ["SEED", "0", "1", "mean", "standard", "next"]
     mean = sum(float(row[1]) for row in rows[1:3]) / 2
     assert float(rows[3][1]) == pytest.approx(mean, abs=1e-3)
-    assert kerasft_line(*words, "--seeds", "2", "--ladder").exit_code == 2
+    assert kerasft_line(*words, "--seeds", "2", "--baselines").exit_code == 2
+    # The former name of the option still works.
     gradual = kerasft_line(*words, "--unfreeze-every", "1", "--ladder")
-    assert gradual.exit_code == 2 and "cannot go with a ladder" in gradual.stderr
+    assert gradual.exit_code == 2 and "a comparison of baselines" in gradual.stderr
+    assert "--ladder" not in kerasft_line("fit", "resnet_digits", "--help").stdout
 
 
 def test_a_record_of_before_is_diagnosed_too(line, runs_dir):

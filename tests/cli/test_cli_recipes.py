@@ -51,7 +51,7 @@ def test_copy_replaces_a_file_only_when_told_to(kerasft_line, tmp_path):
     result = kerasft_line("copy", "resnet_digits", "mine.py")
     assert result.exit_code == 2
     assert result.stderr == (
-        "Error: There is already a file mine.py. Give another name, or --force.\n"
+        "Error: File mine.py already exists. Give another name, or replace it with --force.\n"
     )
     assert (tmp_path / "mine.py").read_text() == "mine"
     assert kerasft_line("copy", "resnet_digits", "mine.py", "--force", "-q").stdout == "mine.py\n"
@@ -60,6 +60,6 @@ def test_copy_replaces_a_file_only_when_told_to(kerasft_line, tmp_path):
 
 def test_copy_refuses_what_could_not_be_used(kerasft_line, tmp_path):
     assert "must end in .py" in kerasft_line("copy", "resnet_digits", "mine").stderr
-    assert "There is no folder none" in kerasft_line("copy", "resnet_digits", "none/a.py").stderr
+    assert "Folder none not found" in kerasft_line("copy", "resnet_digits", "none/a.py").stderr
     (tmp_path / "own").mkdir()
     assert kerasft_line("copy", "resnet_digits", "own", "-q").stdout == "own/resnet_digits.py\n"

@@ -36,7 +36,7 @@ def test_a_run_is_found_by_path_name_recipe_or_as_the_latest(runs, text, found):
 def test_a_run_is_found_by_its_name_where_one_alone_has_it(runs, make_run):
     assert find_run("second", "runs") == Path("runs/mail/second")
     make_run("second", recipe="post")
-    with pytest.raises(SettingError, match="called second: mail/second, post/second"):
+    with pytest.raises(SettingError, match="named second: mail/second, post/second"):
         find_run("second", "runs")
 
 
@@ -48,10 +48,10 @@ def test_the_latest_is_an_unfinished_run_where_no_other_is(make_run):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("mail/frist", "There is no run mail/frist, and none of that name in runs. Did you mean"),
+        ("mail/frist", "Run mail/frist not found in runs. Did you mean"),
         ("secnod", "Did you mean 'second'?"),
         ("mial", "Did you mean 'mail'?"),
-        ("runs", "runs is no run: it has no manifest.json."),
+        ("runs", "runs is not a run: it has no manifest.json."),
     ],
 )
 def test_an_unknown_run_is_refused_with_the_near_one(runs, text, message):
@@ -64,7 +64,7 @@ def test_an_unknown_run_is_refused_with_the_near_one(runs, text, message):
 def test_without_runs_the_way_to_one_is_told(kerasft_line, text):
     result = kerasft_line("evaluate", text)
     assert result.exit_code == 2
-    assert "Make one: kerasft fit RECIPE." in result.stderr
+    assert "Start one: kerasft fit RECIPE." in result.stderr
 
 
 def test_runs_is_a_table_with_the_newest_last(runs, kerasft_line):
@@ -102,7 +102,7 @@ def test_a_damaged_run_does_not_hide_the_others(runs, kerasft_line):
 def test_no_runs_is_no_error(kerasft_line):
     result = kerasft_line("runs")
     assert (result.exit_code, result.stdout) == (0, "")
-    assert "There is no run in runs yet." in result.stderr
+    assert "No runs in runs yet." in result.stderr
     assert json.loads(kerasft_line("runs", "--json").stdout) == []
 
 
@@ -113,7 +113,7 @@ def test_deleting_a_linked_run_deletes_the_link_alone(make_run, kerasft_line):
     link.symlink_to(real.path.absolute(), target_is_directory=True)
     result = kerasft_line("runs", "delete", "mail/linked", "--yes")
     assert result.exit_code == 0, result.stderr
-    assert f"{link} (a link: {real.path.absolute()} stays)" in result.stderr
+    assert f"{link} (a link: {real.path.absolute()} is not deleted)" in result.stderr
     assert not link.is_symlink()
     assert {path: path.read_bytes() for path in real.path.iterdir()} == before
     link.symlink_to("real", target_is_directory=True)  # relative, named as a folder

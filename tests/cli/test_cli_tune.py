@@ -100,7 +100,7 @@ def test_times_are_read(text, seconds):
 def test_what_is_no_time_is_refused(kerasft_line, recipe_file, text):
     result = kerasft_line("tune", recipe_file, "--budget", text)
     assert result.exit_code == 2
-    assert "is no time: 90s, 30m, 2h or 1h30m" in result.stderr
+    assert "is not a duration such as 90s, 30m, 2h or 1h30m" in result.stderr
 
 
 def test_epochs_of_a_trial_are_given_once(kerasft_line, recipe_file):

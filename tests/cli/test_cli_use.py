@@ -107,7 +107,7 @@ def test_predict_writes_a_table_by_its_ending(run, kerasft_line, api, ending):
     ("path", "message"),
     [
         ("table.xlsx", "--output must end in .csv, .jsonl, .json, .parquet. Received: table.xlsx."),
-        ("none/table.csv", "There is no folder none for --output none/table.csv."),
+        ("none/table.csv", "Folder none of --output none/table.csv not found. Create it first."),
     ],
 )
 def test_a_table_that_cannot_be_written_is_refused_before_work(

@@ -103,7 +103,7 @@ def test_a_page_tells_what_a_person_asks_for(pages, runs):
     assert "residuals" in pages["regression"].read_text(encoding="utf-8")
     shown = pages["text"].read_text(encoding="utf-8")
     assert any(word in shown for word in ("film", "movie"))
-    for words in ("Winner against defaults", "kerasft fit resnet_digits", "best third"):
+    for words in ("Best trial vs defaults", "kerasft fit resnet_digits", "best third"):
         assert words in pages["search"].read_text(encoding="utf-8"), words
 
 

@@ -76,7 +76,7 @@ def test_a_name_that_is_no_folder_name_is_refused(name, tmp_path):
 
 def test_a_taken_name_is_refused(tmp_path):
     create_run(tmp_path, "r", "first")
-    with pytest.raises(SettingError, match="already a run"):
+    with pytest.raises(SettingError, match="already exists"):
         create_run(tmp_path, "r", "first")
 
 
@@ -84,7 +84,7 @@ def test_a_run_that_is_not_there_is_told_with_the_nearest(tmp_path):
     write_manifest(create_run(tmp_path, "r", "first"), created="1")
     with pytest.raises(SettingError, match="Did you mean 'first'"):
         kerasft.load_run(tmp_path / "r" / "frist")
-    with pytest.raises(SettingError, match="is no run"):
+    with pytest.raises(SettingError, match="is not a run"):
         kerasft.load_run(tmp_path / "r")
 
 

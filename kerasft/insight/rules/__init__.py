@@ -1,4 +1,4 @@
-"""Rules of the diagnosis: each a pure function `Facts -> Finding | None`."""
+"""Rules of the diagnosis, each a pure function `Facts -> Finding | None`."""
 
 from kerasft.insight.rules import data, fit, rate
 

@@ -1,6 +1,6 @@
-"""Rules about the data: leaks, balance, size, and what was cut.
+"""Rules about the data: leakage, imbalance, small validation splits, truncation.
 
-Each rule reads `Facts` and returns a Finding or None; see `rules_rate` for their thresholds.
+Each rule reads `Facts` and returns a Finding or None; see `rules.rate` for the thresholds.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from kerasft.insight.rules.findings import Advice, Finding
 
 
 def leakage(facts: Facts) -> Finding | None:
-    """Examples stand in two splits, enough of them to change a score."""
+    """Detect examples that are in two splits, enough to change a score."""
     double = dict(facts.audit.get("duplicates", {}))  # "test/train": 12
     shares = {
         pair: count / max(facts.counts.get(pair.split("/")[0], 1), 1)
@@ -27,20 +27,20 @@ def leakage(facts: Facts) -> Finding | None:
     split, other = pair.split("/")
     return Finding(
         "leakage",
-        "The same examples stand in two splits",
+        "The same examples are in two splits",
         f"{double[pair]} of the {facts.counts.get(split, 0):,} {split} examples "
-        f"({shares[pair]:.0%}) stand in the {other} split too: scores on them are memory.",
+        f"({shares[pair]:.0%}) are also in the {other} split: their scores measure memorization.",
         (
             Advice({"train_split": None, "validation_split": None, "test_split": None},
-                   "Take the copies out of the file, or give it as one split: kerasft keeps equal "
-                   "examples together."),
+                   "Remove the duplicates, or give the data as one split: kerasft keeps equal "
+                   "examples in one split."),
         ),
         causes=frozenset({"trained_too_long"}),
     )  # fmt: skip
 
 
 def imbalance(facts: Facts) -> Finding | None:
-    """Rare classes are missed while the accuracy looks well."""
+    """Detect rare classes with a low recall."""
     counts, metrics = facts.class_counts, facts.metrics.get("validation", {})
     rows = metrics.get("per_class", [])
     if facts.task != "classification" or len(counts) < 2 or not rows:
@@ -53,62 +53,62 @@ def imbalance(facts: Facts) -> Finding | None:
     support = sum(row["support"] for row in rare)
     recall = sum(row["recall"] * row["support"] for row in rare) / support
     others = [r["recall"] for r in rows if r not in rare and r["support"]]
-    # The standard error of the recall of the rare ones together.
+    # Standard error of the pooled recall of the rare classes.
     error = math.sqrt(max(recall * (1 - recall), 0.25 / support) / support)
     if not others or recall > np.mean(others) - max(0.05, 1.5 * error):
         return None
     worst = min(rare, key=lambda row: row["recall"])
     return Finding(
         "imbalance",
-        "Rare classes are missed",
+        "Rare classes have a low recall",
         f"{len(rare)} of {len(rows)} classes have less than an eighth of the examples of the "
-        f"largest ({largest:,}; the median is {usual:,.0f}); {recall:.0%} of their validation "
-        f"examples are found, {np.mean(others):.0%} of the others ({worst['name']!r}: "
+        f"largest ({largest:,}; median {usual:,.0f}). Their validation recall is {recall:.0%}, "
+        f"that of the others {np.mean(others):.0%} (lowest: {worst['name']!r}, "
         f"{worst['recall']:.0%}).",
         (
             Advice({"class_weight": "balanced", "monitor": "val_f1"},
-                   "Rare classes weigh as much as the others, and pick the best epoch."),
-            Advice({}, "More examples of the rare classes."),
+                   "Gives rare classes equal weight in the loss and in the choice of the epoch."),
+            Advice({}, "Or collect more examples of the rare classes."),
         ),
         causes=frozenset({"collapsed", "validation_too_small", "underfitting"}),
     )  # fmt: skip
 
 
 def validation_too_small(facts: Facts) -> Finding | None:
-    """The validation split is too small to tell two settings apart."""
+    """Detect a validation split that is too small to compare settings."""
     n = facts.counts.get("validation", 0)
     if not n or not facts.main:
         return None
     if facts.task == "regression":
         # The standard error of a root mean square of n normal errors is 1 / sqrt(2n) of it.
         either = 1.96 / math.sqrt(2 * n)
-        wide, text = n < 50, f"{n} examples: their RMSE is known to {either:.0%} either way"
+        wide, text = n < 50, f"{n} examples: the RMSE is known to ±{either:.0%}"
     else:
         score = float(np.nanmax(facts.curve(f"val_{facts.score[0]}", facts.rows)))
         half = facts.uncertainty(min(max(score, 0.0), 1.0))
         wide = half > 0.07
-        text = f"{n} examples: {number(score)} is known to {100 * half:.0f} points either way"
+        text = f"{n} examples: {number(score)} is known to ±{100 * half:.0f} points"
     if not wide:
         return None
     share = facts.settings.get("validation_fraction", 0.15)
     more = Advice({"validation_fraction": min(round(2 * share, 2), 0.4)},
-                  "More examples to judge by, fewer to train on.")  # fmt: skip
-    if "validation" not in facts.audit.get("made", ["validation"]):  # records of before lack it
-        more = Advice({}, "Move training examples to the validation split, which your data give.")
+                  "More validation examples, fewer training examples.")  # fmt: skip
+    if "validation" not in facts.audit.get("made", ["validation"]):  # older records lack it
+        more = Advice({}, "Move training examples to the validation split of your data.")
     return Finding(
         "validation_too_small",
-        "The validation split is too small to tell",
-        f"It has {text} (95 %). Smaller differences between runs are chance.",
+        "The validation split is too small to compare settings",
+        f"It has {text} (95 % confidence). Smaller differences between runs are within noise.",
         (
             more,
-            Advice({}, "Or compare several --seed values and look at the mean."),
+            Advice({}, "Or compare means over several seeds (--seeds 3)."),
         ),
         fault=False,
     )  # fmt: skip
 
 
 def truncated(facts: Facts) -> Finding | None:
-    """Many texts were cut."""
+    """Detect texts that were truncated."""
     share = float(facts.audit.get("truncated", 0.0))
     if share < 0.1 or "sequence_length" not in facts.settings:
         return None
@@ -116,9 +116,14 @@ def truncated(facts: Facts) -> Finding | None:
     longer = int(2 ** math.ceil(math.log2(1.5 * length)))
     return Finding(
         "truncated",
-        "Many texts were cut",
-        f"{share:.0%} of the texts are longer than sequence_length={length}; the model never saw "
-        "their ends.",
-        (Advice({"sequence_length": longer}, "Takes more time, in proportion."),),
+        "Many texts were truncated",
+        f"{share:.0%} of the texts are longer than sequence_length={length}; the model never "
+        "sees their ends.",
+        (
+            Advice(
+                {"sequence_length": longer},
+                "Keeps more of each text; the time grows in proportion.",
+            ),
+        ),
         fault=share >= 0.3,
     )

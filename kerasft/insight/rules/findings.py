@@ -1,4 +1,4 @@
-"""What a diagnosis says: what is wrong, how it is known, and what to change."""
+"""Findings of a diagnosis: the problem, its evidence and advice."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ class Advice:
     """One change that should help.
 
     Attributes:
-        changes: Settings and their new values; empty where the data must change.
-        why: What the change does, a sentence.
+        changes: New values of settings; empty if the data must change.
+        why: Effect of the change, a sentence.
     """
 
     changes: dict[str, Any]
@@ -21,15 +21,15 @@ class Advice:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that a run's record shows.
+    """A problem or note about a run.
 
     Attributes:
-        name: Of the rule, fit for JSON.
-        title: The same in words.
-        evidence: The numbers that show it, a sentence or two.
-        advice: What to change, the most promising first.
-        fault: Whether something is wrong; else it is good to know.
-        causes: Names of findings that would be its consequences: they are left out beside it.
+        name: Name of the rule, for JSON.
+        title: Title for people.
+        evidence: Numbers that show it, one or two sentences.
+        advice: Changes to try, the most promising first.
+        fault: Whether it is a problem; else it is a note.
+        causes: Names of findings that are its consequences and therefore left out.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Finding:
 
 
 def rounded(value: float) -> float:
-    """Return a rate in two figures, as a person would type it.
+    """Return a rate with two significant digits.
 
     Example:
         >>> rounded(0.000333333)

@@ -1,6 +1,6 @@
-"""Rules about how well the model fits: too much, too little, or not at all.
+"""Rules about the fit: overfitting, underfitting, regularization, collapse.
 
-Each rule reads `Facts` and returns a Finding or None; see `rules_rate` for their thresholds.
+Each rule reads `Facts` and returns a Finding or None; see `rules.rate` for the thresholds.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from kerasft.insight.facts import Facts
 from kerasft.insight.rules.findings import Advice, Finding
 
 _TO_ZERO = ("kernel_l2", "kernel_l1", "backbone_l2", "backbone_l1")
-_PENALTIES = (*_TO_ZERO, "pretrained_l2")  # whose usual values are larger
+_PENALTIES = (*_TO_ZERO, "pretrained_l2")  # its usual values are larger
 
 
 def over_regularized(facts: Facts) -> Finding | None:
-    """Penalty or dropout keep the model from fitting its own training data."""
+    """Detect a penalty or dropout that prevents the model from fitting the training data."""
     rows = facts.main
     if not rows:
         return None
     loss, val = facts.curve("loss"), facts.curve("val_loss")
-    penalty = np.nan_to_num(facts.curve("penalty", facts.rows))  # the head phase's too
+    penalty = np.nan_to_num(facts.curve("penalty", facts.rows))  # including the head phase
     poor = loss[-1] > 0.35 * facts.chance
     strong = any(facts.settings.get(name, 0) >= 0.05 for name in _TO_ZERO)
     heavy = penalty[-1] > 0.5 * loss[-1] or penalty.max() > facts.chance
@@ -30,23 +30,23 @@ def over_regularized(facts: Facts) -> Finding | None:
         name = max(_PENALTIES, key=lambda n: facts.settings.get(n, 0.0))
         value = facts.settings.get(name, 0.0)
         evidence = (
-            f"The penalty was up to {number(penalty.max())} beside a training loss that ended at "
-            f"{number(loss[-1])} (a constant answer has {number(facts.chance)}): "
-            f"{name}={number(value)} decides what is learned."
+            f"The penalty reached {number(penalty.max())}; the training loss ended at "
+            f"{number(loss[-1])} (a constant baseline has {number(facts.chance)}). "
+            f"{name}={number(value)} dominates the loss."
         )
         advice: tuple[Advice, ...]
         changes: dict[str, float] = {n: 0.0 for n in _PENALTIES if facts.settings.get(n, 0) > 0}
         advice = (
-            Advice(changes, "Early stopping and weight decay guard against overfitting already."),
+            Advice(changes, "Early stopping and weight decay already limit overfitting."),
             Advice({name: value / 1000}, "Or a much weaker penalty."),
         )
     elif facts.settings.get("dropout", 0) >= 0.6 and np.mean(above) >= 0.5:
         evidence = (
-            f"With dropout={number(facts.settings['dropout'])} the training loss stood far above "
-            f"the validation loss, which is measured without dropout, in {above.sum()} of "
-            f"{len(above)} epochs (at the end {number(loss[-1])} and {number(val[-1])})."
+            f"With dropout={number(facts.settings['dropout'])} the training loss was far above "
+            f"the validation loss, which has no dropout, in {above.sum()} of {len(above)} epochs "
+            f"(final values {number(loss[-1])} and {number(val[-1])})."
         )
-        advice = (Advice({"dropout": 0.2}, "Leaves the output layer enough of the features."),)
+        advice = (Advice({"dropout": 0.2}, "Keeps most features for the output layer."),)
     else:
         return None
     return Finding(
@@ -60,35 +60,36 @@ def over_regularized(facts: Facts) -> Finding | None:
 
 
 def collapsed(facts: Facts) -> Finding | None:
-    """All validation examples get one class."""
+    """Detect a model that predicts a single class."""
     matrix = facts.metrics.get("validation", {}).get("confusion_matrix")
     if not matrix:
         return None
     counts = np.array(matrix)
-    answers, truth = counts.sum(axis=0) / counts.sum(), counts.sum(axis=1) / counts.sum()
-    if answers.max() < 0.97 or truth.max() > 0.85:
+    predicted, truth = counts.sum(axis=0) / counts.sum(), counts.sum(axis=1) / counts.sum()
+    if predicted.max() < 0.97 or truth.max() > 0.85:
         return None
     names = [row["name"] for row in facts.metrics["validation"]["per_class"]]
     loss = facts.curve("loss")
     return Finding(
         "collapsed",
-        "The model answers one class only",
-        f"{answers.max():.0%} of the validation examples were called "
-        f"{names[int(answers.argmax())]!r}, which {truth[answers.argmax()]:.0%} are; the training "
-        f"loss ended at {number(loss[-1])}, a constant answer has {number(facts.chance)}.",
+        "The model predicts a single class",
+        f"{predicted.max():.0%} of the validation examples are predicted as "
+        f"{names[int(predicted.argmax())]!r}, the class of {truth[predicted.argmax()]:.0%}. The "
+        f"training loss ended at {number(loss[-1])}; a constant baseline has "
+        f"{number(facts.chance)}.",
         (
             Advice(
                 {"learning_rate": facts.settings["learning_rate"] / 10},
-                "A head dies of steps that are too large.",
+                "Too large steps saturate the output layer.",
             ),
-            Advice({"class_weight": "balanced"}, "Where one class is most of the data."),
+            Advice({"class_weight": "balanced"}, "If one class has most of the examples."),
         ),
         causes=frozenset({"underfitting", "no_signal", "imbalance"}),
     )
 
 
 def no_signal(facts: Facts) -> Finding | None:
-    """Training gets better and validation does not: the labels do not follow from the inputs."""
+    """Detect a training that improves without any gain on the validation split."""
     val, loss = facts.curve("val_loss"), facts.curve("loss")
     if len(val) < 2 or facts.task == "multilabel":
         return None
@@ -96,20 +97,20 @@ def no_signal(facts: Facts) -> Finding | None:
     if facts.task == "classification":
         score = np.nanmax(facts.curve("val_accuracy", facts.rows))
         share = float(facts.class_shares.max())
-        # The best of several epochs: chance gives more than one interval.
+        # The best of several epochs: noise exceeds one interval.
         never = never and score < share + 3 * facts.uncertainty(share)
     if not never or (loss[-1] > 0.97 * loss.max() and loss[-1] > 0.99 * facts.chance):
         return None
     return Finding(
         "no_signal",
-        "Nothing that was learned holds on the validation split",
+        "Nothing learned generalizes to the validation split",
         f"The training loss fell to {number(loss[-1])}, but the validation loss was never below "
-        f"{number(np.nanmin(val))}; a constant answer has {number(facts.chance)}.",
+        f"{number(np.nanmin(val))}; a constant baseline has {number(facts.chance)}.",
         (
-            Advice({}, "Look at some examples with their labels: are they right, and could a "
-                       "person tell them apart from this input?"),
+            Advice({}, "Check some examples: are their labels correct, and can a person predict "
+                       "them from the input?"),
             Advice({"trainable_blocks": 0, "learning_rate": 1e-3},
-                   "A head on fixed features learns by heart the least."),
+                   "A linear probe overfits least."),
         ),
         causes=frozenset({"overfitting", "underfitting", "learning_rate_too_low", "imbalance",
                           "trained_too_long", "stopped_too_early"}),
@@ -117,43 +118,43 @@ def no_signal(facts: Facts) -> Finding | None:
 
 
 def overfitting(facts: Facts) -> Finding | None:
-    """Training is far better than validation, beyond what chance and a good fit explain."""
+    """Detect a gap between training and validation beyond noise and a good fit."""
     if not facts.main or facts.best_epoch is None:
         return None
     loss, val = facts.curve("loss"), facts.curve("val_loss")
     best = int(np.nanargmin(val))
     turned = len(val) - best > 2 and val[-1] > 1.25 * val[best] and loss[-1] < loss[best]
     if facts.task == "regression":
-        # As below: a training split learned by heart does no harm by itself.
+        # As below: a memorized training split alone does no harm.
         gap = val[-1] > (2.5 if turned else 4.0) * loss[-1] and val[-1] > 0.35
-        words = f"the training loss ended at {number(loss[-1])}, the validation loss at "
-        words += number(val[-1])
+        text = f"the training loss ended at {number(loss[-1])}, the validation loss at "
+        text += number(val[-1])
     else:
         name = "accuracy" if facts.task == "classification" else "f1"
         train, other = facts.curve(name)[-1], np.nanmax(facts.curve(f"val_{name}"))
-        # Learning the training split by heart does no harm by itself: validation must suffer.
+        # A memorized training split alone does no harm: validation must suffer.
         least = max(0.12 if turned else 0.2, 1.3 * facts.uncertainty(other))
         gap = train - other > (0.05 if _few(facts) else least)
-        words = f"{name} was {number(train)} in training and {number(other)} in validation"
+        text = f"{name} was {number(train)} in training and {number(other)} in validation"
     if not (gap and val[best] > (0.06 if _few(facts) else 0.1) * facts.chance):
         return None
     turn = (
-        f" The validation loss turned at epoch {best + 1 + len(facts.before)}, from "
-        f"{number(val[best])} up to {number(val[-1])}."
+        f" The validation loss rose after epoch {best + 1 + len(facts.before)}, from "
+        f"{number(val[best])} to {number(val[-1])}."
         if turned
         else ""
     )
     return Finding(
         "overfitting",
         "The model overfits",
-        f"At the end {words}.{turn}",
+        f"At the end {text}.{turn}",
         tuple(_against_overfitting(facts)),
         causes=frozenset({"trained_too_long", "stopped_too_early"}),
     )
 
 
 def _few(facts: Facts) -> bool:
-    """Return whether there are less than ten examples a class, or a hundred with numbers."""
+    """Return whether there are fewer than ten examples per class, or a hundred for regression."""
     classes = 10 if facts.task == "regression" else max(len(facts.class_shares), 1)
     return facts.counts.get("train", 0) < 10 * classes
 
@@ -164,28 +165,28 @@ def _against_overfitting(facts: Facts) -> list[Advice]:
         found.append(Advice({"augmentation": "light"}, "Every epoch sees other pictures."))
     # With a handful of examples a class, dropout takes away what little there is to learn from.
     if settings.get("dropout", 0) < 0.3 and not _few(facts):
-        found.append(Advice({"dropout": 0.5}, "The output layer relies on no single feature."))
+        found.append(Advice({"dropout": 0.5}, "Prevents reliance on single features."))
     blocks = settings.get("trainable_blocks", 0)
     if blocks > 2 or blocks == -1:
-        found.append(Advice({"trainable_blocks": 2}, "Fewer weights learn less by heart."))
+        found.append(Advice({"trainable_blocks": 2}, "Fewer trained weights overfit less."))
     elif blocks:
-        # A head alone takes the rate of the head phase.
+        # A linear probe uses the learning rate of the head phase.
         changes = {"trainable_blocks": 0, "learning_rate": settings["head_learning_rate"],
                    "epochs": 3 * settings["epochs"]}  # fmt: skip
-        if _few(facts):  # measured on digits and tickets, 3 a class (tests/benchmarks/planted.py)
+        if _few(facts):  # measured on digits and tickets with 3 examples per class
             changes["kernel_l2"] = max(0.1, settings.get("kernel_l2", 0.0))
-        found.append(Advice(changes, "A head on fixed features learns the least by heart."))
+        found.append(Advice(changes, "A linear probe overfits least."))
     elif _few(facts) and not settings.get("kernel_l2"):
         changes = {"kernel_l2": 0.1, "epochs": 3 * settings["epochs"]}
-        found.append(Advice(changes, "A small output layer, and time to find it: steps are few."))
+        found.append(Advice(changes, "A small output layer, and more epochs: there are few steps."))
     if not settings.get("kernel_l2"):
-        found.append(Advice({"kernel_l2": 1e-3}, "Keeps the output layer small."))
-    found.append(Advice({}, "More examples help most where there are few."))
+        found.append(Advice({"kernel_l2": 1e-3}, "Penalizes large weights of the output layer."))
+    found.append(Advice({}, "More examples help most."))
     return found
 
 
 def underfitting(facts: Facts) -> Finding | None:
-    """Training and validation are both poor, and the curves are flat."""
+    """Detect training and validation losses that are both high and flat."""
     loss, val = facts.curve("loss"), facts.curve("val_loss")
     if len(loss) < 3 or not np.isfinite(loss).all():
         return None
@@ -197,7 +198,7 @@ def underfitting(facts: Facts) -> Finding | None:
         "underfitting",
         "The model underfits",
         f"Training ({number(loss[-1])}) and validation ({number(val[-1])}) both ended near the "
-        f"loss of a constant answer ({number(facts.chance)}), and the curve is flat.",
+        f"loss of a constant baseline ({number(facts.chance)}), and the curve is flat.",
         tuple(_against_underfitting(facts)),
     )
 
@@ -208,17 +209,15 @@ def _against_underfitting(facts: Facts) -> list[Advice]:
     if blocks != -1:
         more = -1 if 0 < facts.blocks <= blocks + 2 else blocks + 2
         changes = {"trainable_blocks": more, "head_epochs": max(2, len(facts.head))}
-        found.append(Advice(changes, "More of the backbone adapts to the task."))
+        found.append(Advice(changes, "Adapts more of the backbone to the task."))
     found.append(
-        Advice(
-            {"learning_rate": facts.settings["learning_rate"] * 3}, "Larger steps, the first try."
-        )
+        Advice({"learning_rate": facts.settings["learning_rate"] * 3}, "Try larger steps first.")
     )
     return found
 
 
 def batch_norm(facts: Facts) -> Finding | None:
-    """Training is smooth and validation erratic: batches too small for their own statistics."""
+    """Detect batches that are too small for batch statistics: validation is erratic."""
     settings = facts.settings
     moving = settings.get("freeze_batch_norm") is False and settings.get("trainable_blocks") != 0
     val, loss = facts.curve("val_loss"), facts.curve("loss")
@@ -230,16 +229,16 @@ def batch_norm(facts: Facts) -> Finding | None:
         return None
     return Finding(
         "batch_norm",
-        "BatchNormalization has too few examples in a batch",
+        "BatchNormalization has too few examples per batch",
         f"The training loss fell from {number(loss[0])} to {number(loss[-1])} while the "
-        f"validation loss went between {number(val.min())} and {number(val.max())}; "
+        f"validation loss ranged from {number(val.min())} to {number(val.max())}; "
         f"freeze_batch_norm is off and batch_size is {settings['batch_size']}.",
         (
             Advice(
                 {"freeze_batch_norm": True, "batch_size": 32},
-                "Keeps the statistics of the pretraining, and steadies the steps.",
+                "Keeps the pretrained statistics, and makes the steps less noisy.",
             ),
-            Advice({"batch_size": 32}, "Or larger batches alone."),
+            Advice({"batch_size": 32}, "Or only larger batches."),
         ),
         causes=frozenset({"overfitting", "trained_too_long"}),
     )

@@ -1,7 +1,7 @@
-"""Rules about the learning rate and the number of epochs: what to look at first.
+"""Rules about the learning rate and the number of epochs, the first things to check.
 
-Each rule reads `Facts` and returns a Finding or None. Thresholds were chosen on fits with planted
-faults and are checked on others (tests/benchmarks/planted.py, which prints both tables).
+Each rule reads `Facts` and returns a Finding or None. Thresholds were chosen on fits with injected
+faults and are checked on others (tests/benchmarks/planted.py prints both tables).
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from kerasft.formatting import number
 from kerasft.insight.facts import Facts
 from kerasft.insight.rules.findings import Advice, Finding, rounded
 
-LOWER, HIGHER = 0.1, 10.0  # factors of a first step towards a usable rate
+LOWER, HIGHER = 0.1, 10.0  # factors of the first change towards a usable rate
 
 
 def diverged(facts: Facts) -> Finding | None:
-    """The loss became NaN or infinite, or ended far above that of a constant answer.
+    """Detect a loss that became NaN or infinite, or ended far above a constant baseline.
 
-    A rate at which the loss leaves the neighborhood of a constant answer for good is above the
+    A rate at which the loss stays far above that of a constant baseline is above the
     stable range (Goodfellow, Bengio, Courville 2016, section 8.3.1 and figure 11.1).
     """
     rate = facts.settings["learning_rate"]
@@ -32,7 +32,7 @@ def diverged(facts: Facts) -> Finding | None:
         if not len(loss) or (np.isfinite(loss).all() and loss[-1] < 3 * facts.chance):
             return None
         evidence = (
-            f"The training loss ended at {number(loss[-1])}; a constant answer has "
+            f"The training loss ended at {number(loss[-1])}; a constant baseline has "
             f"{number(facts.chance)}."
         )
     return Finding(
@@ -40,7 +40,7 @@ def diverged(facts: Facts) -> Finding | None:
         "The training diverged",
         evidence,
         (
-            Advice(_slower(facts, 0.01), "A rate that much lower is stable almost always."),
+            Advice(_slower(facts, 0.01), "A rate this much lower is almost always stable."),
             *_clip(facts),
         ),
         causes=frozenset({"learning_rate_too_high", "collapsed", "underfitting", "no_signal",
@@ -52,7 +52,7 @@ def diverged(facts: Facts) -> Finding | None:
 def _clip(facts: Facts) -> tuple[Advice, ...]:
     if facts.settings.get("gradient_clip"):
         return ()
-    return (Advice({"gradient_clip": 1.0}, "Bounds every step."),)
+    return (Advice({"gradient_clip": 1.0}, "Limits the norm of every step."),)
 
 
 def _slower(facts: Facts, factor: float) -> dict[str, float]:
@@ -63,19 +63,19 @@ def _slower(facts: Facts, factor: float) -> dict[str, float]:
 
 
 def _changed(facts: Facts, name: str, factor: float, further: Callable[..., float]) -> float:
-    """Return a rate changed by a factor, or the recipe's own where that lies further that way."""
+    """Return a rate changed by a factor, or the recipe's default if that is a larger change."""
     rate = facts.settings[name] * factor
-    # Where the output layer is all that trains, its rate is that of the head phase.
+    # A linear probe uses the learning rate of the head phase.
     alone = facts.settings.get("trainable_blocks") == 0
     usual = facts.usual.get("head_learning_rate" if alone else name)
     return rounded(rate if not isinstance(usual, int | float) else further(rate, usual))
 
 
 def _wild(facts: Facts, rows: list[dict[str, Any]]) -> str:
-    """Return how the curves of a phase show a rate that is too high, or nothing.
+    """Return the evidence in a phase for a learning rate that is too high, or an empty string.
 
-    The training loss alone does not: dropout lifts it, and a random output layer begins above
-    the loss of a constant answer.
+    The training loss alone is no evidence: dropout raises it, and a random output layer starts
+    above a constant baseline.
     """
     loss, val, chance = facts.curve("loss", rows), facts.curve("val_loss", rows), facts.chance
     if not len(loss) or not np.isfinite(val).all():
@@ -84,8 +84,8 @@ def _wild(facts: Facts, rows: list[dict[str, Any]]) -> str:
     if both.max() > 1.5 * chance and (both.argmax() > 0 or both.max() > 2 * chance):
         epoch = rows[int(both.argmax())]["epoch"]
         return (
-            f"In epoch {epoch} the losses of training and validation were "
-            f"{number(loss[both.argmax()])} and {number(val[both.argmax()])}; a constant answer "
+            f"In epoch {epoch} the training and validation losses were "
+            f"{number(loss[both.argmax()])} and {number(val[both.argmax()])}; a constant baseline "
             f"has {number(chance)}"
         )
     steps = np.diff(loss)
@@ -99,18 +99,18 @@ def _wild(facts: Facts, rows: list[dict[str, Any]]) -> str:
     rose = bool((steps > 0.1 * loss[:-1]).any())
     if rose and loss.min() > 0.93 * chance and loss.max() > 1.05 * chance:
         return (
-            f"The training loss went from {number(loss[0])} to {number(loss[-1])} and never "
-            f"below the {number(chance)} of a constant answer"
+            f"The training loss went from {number(loss[0])} to {number(loss[-1])} and was never "
+            f"below the {number(chance)} of a constant baseline"
         )
     return ""
 
 
 def learning_rate_too_high(facts: Facts) -> Finding | None:
-    """The loss blows up in the first epoch, jumps between epochs, or what was learned is lost."""
+    """Detect a loss that diverges, jumps between epochs, or rises after unfreezing."""
     loss = facts.curve("loss")
     evidence = _wild(facts, facts.main) or _wild(facts, facts.head)
     if not evidence and facts.head and len(loss):
-        # Unfreezing must not undo what the head had learned.
+        # Unfreezing must not lose what the head has learned.
         before, after = facts.head[-1]["val_loss"], facts.curve("val_loss").min()
         if after > 1.2 * before and after - before > 0.1 * facts.chance:
             evidence = (
@@ -124,7 +124,7 @@ def learning_rate_too_high(facts: Facts) -> Finding | None:
         "The learning rate is too high",
         f"{evidence} (learning_rate {number(facts.settings['learning_rate'])}).",
         (
-            Advice(_slower(facts, LOWER), "Smaller steps do not leap over the minimum."),
+            Advice(_slower(facts, LOWER), "Smaller steps do not overshoot the minimum."),
             *_longer_warmup(facts),
         ),
         causes=frozenset({"collapsed", "underfitting", "no_signal", "overfitting", "batch_norm",
@@ -135,20 +135,20 @@ def learning_rate_too_high(facts: Facts) -> Finding | None:
 def _longer_warmup(facts: Facts) -> tuple[Advice, ...]:
     if facts.settings.get("warmup_fraction", 1) >= 0.1:
         return ()
-    return (Advice({"warmup_fraction": 0.1}, "The first steps are the most fragile."),)
+    return (Advice({"warmup_fraction": 0.1}, "The first steps are the least stable."),)
 
 
 def learning_rate_too_low(facts: Facts) -> Finding | None:
-    """The loss falls slowly and straight: an epoch brings as much at the end as at the beginning.
+    """Detect a loss that falls slowly and in a straight line to the end.
 
-    The fall of an epoch is taken by unit of its learning rate, so that a schedule that ends near
-    zero does not look like convergence, and from the validation loss, which has no dropout.
+    The fall per epoch is divided by its learning rate, so that a schedule that ends near zero does
+    not look like convergence. It is that of the validation loss, which has no dropout.
     """
     loss, rate = facts.curve("loss"), facts.curve("learning_rate")
     val = facts.curve("val_loss")
     if len(val) < 3 or not np.isfinite(loss).all() or not np.isfinite(val).all():
         return None
-    # With a head phase the main phase begins where the head ended.
+    # After a head phase, the main phase starts from its loss.
     slow_start = val[0] > 0.7 * facts.chance or bool(facts.before and val[-1] > 0.8 * val[0])
     unsolved = val[-1] > 0.15 * facts.chance
     fall = (val[0] - val[-1]) / val[0]
@@ -162,14 +162,14 @@ def learning_rate_too_low(facts: Facts) -> Finding | None:
         "learning_rate_too_low",
         "The learning rate is too low",
         f"In {len(val)} epochs the validation loss fell from {number(val[0])} to "
-        f"{number(val[-1])} in a nearly straight line, to the end and with the training loss "
-        f"({number(loss[-1])}): there is room for larger steps (learning_rate "
+        f"{number(val[-1])} in a nearly straight line, together with the training loss "
+        f"({number(loss[-1])}). Larger steps are possible (learning_rate "
         f"{number(facts.settings['learning_rate'])}).",
         (
-            Advice(_faster(facts, HIGHER), "Larger steps get there in the same time."),
+            Advice(_faster(facts, HIGHER), "Larger steps reach a lower loss in the same time."),
             Advice(
                 {"epochs": 3 * facts.settings["epochs"]},
-                "Or more of them, where time is no matter.",
+                "Or more steps, if training time is no concern.",
             ),
         ),
         causes=frozenset({"underfitting", "stopped_too_early", "no_signal", "collapsed"}),
@@ -184,20 +184,22 @@ def _faster(facts: Facts, factor: float) -> dict[str, float]:
 
 
 def stopped_too_early(facts: Facts) -> Finding | None:
-    """The last epoch still brought much, or there were too few epochs to bring anything.
+    """Detect a training whose last epoch still improved, or with too few epochs to learn.
 
-    The rules for a rate that is too low and for underfitting need three epochs; what stands near a
-    constant answer after fewer is named here.
+    The rules for a low learning rate and for underfitting need three epochs; this one covers losses
+    near a constant baseline after fewer.
     """
     val, train = facts.curve("val_loss"), facts.curve("loss")
     if not len(val) or not np.isfinite(val).all():
         return None
     before = val[-2] if len(val) > 1 else (facts.before[-1]["val_loss"] if facts.before else None)
-    if before is None:  # one epoch of anything is a beginning
+    if before is None:  # after one epoch, compare with a constant baseline
         before = facts.chance
     gained = (before - val[-1]) / before
     solved = val[-1] < 0.015 * facts.chance
-    overfits = len(val) > 1 and train[-1] < 0.5 * val[-1]  # there is nothing left to learn from
+    overfits = (
+        len(val) > 1 and train[-1] < 0.5 * val[-1]
+    )  # the training loss has little left to teach
     barely_begun = len(val) < 3 and val.min() > 0.9 * facts.chance
     still_falls = gained >= 0.08 and val[-1] <= val.min() and not solved and not overfits
     if still_falls:
@@ -209,8 +211,8 @@ def stopped_too_early(facts: Facts) -> Finding | None:
         where = "near" if val[-1] < 1.1 * facts.chance else "above"
         evidence = (
             f"After epoch {len(val)} of the main phase the validation loss is "
-            f"{number(val[-1])}, {where} the {number(facts.chance)} of a constant answer: too few "
-            "to tell whether the learning rate is too low."
+            f"{number(val[-1])}, {where} the {number(facts.chance)} of a constant baseline. That "
+            "is too early to judge the learning rate."
         )
     else:
         return None
@@ -222,7 +224,7 @@ def stopped_too_early(facts: Facts) -> Finding | None:
         (
             Advice(
                 {"epochs": max(3 * epochs, epochs + 4)},
-                "The curve is not flat yet." if still_falls else "Then the curve tells more.",
+                "The loss is still falling." if still_falls else "Shows whether the loss falls.",
             ),
         ),
         causes=frozenset({"underfitting", "validation_too_small"}),
@@ -230,7 +232,7 @@ def stopped_too_early(facts: Facts) -> Finding | None:
 
 
 def trained_too_long(facts: Facts) -> Finding | None:
-    """The best epoch lies far back; what came after was time only (the best weights are kept)."""
+    """Detect many epochs after the best one, which only cost time: best weights are restored."""
     val = facts.curve("val_loss")
     if len(val) < 6 or facts.best_epoch is None:
         return None
@@ -240,12 +242,12 @@ def trained_too_long(facts: Facts) -> Finding | None:
     best, unfreezing = max(best, 1), len(facts.before) - len(facts.head)
     return Finding(
         "trained_too_long",
-        "The training went on for too long",
-        f"The best of {len(val)} epochs was number {best}; the validation loss then rose from "
-        f"{number(val.min())} to {number(val[-1])}. The best weights were kept.",
+        "The training ran for too many epochs",
+        f"The best of {len(val)} epochs was epoch {best}; the validation loss then rose from "
+        f"{number(val.min())} to {number(val[-1])}. The best weights were restored.",
         (
             Advice(
-                {"epochs": unfreezing + min(2 * best, len(val)), "patience": 3}, "Saves time alone."
+                {"epochs": unfreezing + min(2 * best, len(val)), "patience": 3}, "Saves time only."
             ),
         ),
         fault=False,
