@@ -20,7 +20,10 @@ TABLE_EXTENSIONS = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
 BUILTIN = {
     "digits": "scikit-learn's 1,797 handwritten digits, 8 by 8 pixels",
     "tickets": "short messages to a support desk with their intent and urgency",
+    "glyphs": "letters of many scripts, rendered fresh for every training step",
 }
+# Names of built-in datasets in older recipes and run folders.
+FORMER_NAMES = {"rendered glyphs": "builtin:glyphs"}
 POSSIBLE = (
     "Give a folder of class folders, a table (.csv, .tsv, .jsonl, .parquet), tfds:NAME, or "
     + " or ".join(f"builtin:{name}" for name in BUILTIN)
@@ -58,6 +61,11 @@ def parse_address(dataset: str) -> Address:
     return Address(match["name"], match["config"], match["version"])
 
 
+def is_rendered(dataset: str) -> bool:
+    """Return whether a dataset is rendered while it is trained on, and has no examples to read."""
+    return FORMER_NAMES.get(dataset, dataset) == "builtin:glyphs"
+
+
 def check_dataset(dataset: str, data_dir: str | None = None) -> None:
     """Check that a dataset exists or can be downloaded, without reading it.
 
@@ -72,6 +80,7 @@ def check_dataset(dataset: str, data_dir: str | None = None) -> None:
     Example:
         >>> check_dataset("builtin:digits")
     """
+    dataset = FORMER_NAMES.get(dataset, dataset)
     if dataset.startswith("tfds:"):
         address = parse_address(dataset)
         if find_prepared(data_root(data_dir), address) is None:

@@ -1,8 +1,7 @@
 """Read handwritten digits: the embedded ResNet on scikit-learn's digits.
 
 1,797 scans of 8 by 8 pixels, 10 classes. The backbone was pretrained by this project on
-letters and strokes that it rendered itself, never on digits (recipe resnet_glyphs). Nothing
-is downloaded.
+rendered letters, never on digits (recipe resnet_glyphs). Nothing is downloaded.
 """
 
 from __future__ import annotations

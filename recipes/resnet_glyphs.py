@@ -1,8 +1,8 @@
-"""Pretrain the embedded backbone: a small ResNet on letters and strokes that it never sees twice.
+"""Pretrain the embedded backbone: a small ResNet on freshly rendered letters.
 
-1.2 million parameters, images of 32 by 32 pixels, rendered fresh for every step from the fonts
-that Matplotlib carries and from random strokes, and never a digit. The tuned backbone, exported
-as a preset, is the one that resnet_digits starts from:
+1.2 million parameters, images of 32 by 32 pixels. The letters are rendered for every step from the
+fonts of Matplotlib; none is a digit. The backbone, exported as a preset, is the one that
+resnet_digits starts from:
 
     kerasft fit resnet_glyphs && kerasft export resnet_glyphs --format preset
 """
@@ -19,7 +19,7 @@ import kerasft
 class Config(kerasft.ImageConfig):
     """Settings that differ from the common defaults, and one of its own."""
 
-    dataset: str = "rendered glyphs"
+    dataset: str = "builtin:glyphs"
     images_per_epoch: int = kerasft.setting(64_000, "Images rendered for an epoch", minimum=1)
     image_size: int = 32
     augmentation: str = "none"
@@ -36,8 +36,8 @@ class Config(kerasft.ImageConfig):
 
 
 def load_data(config: Config) -> kerasft.Data:
-    """Render validation and test; the training images are rendered while they are needed."""
-    return kerasft.load_glyphs(config, images_per_epoch=config.images_per_epoch)
+    """Return validation and test images, and training images that are rendered for every step."""
+    return kerasft.load_data(config)
 
 
 def build_model(config: Config, data: kerasft.Data) -> Any:

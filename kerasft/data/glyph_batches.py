@@ -1,4 +1,4 @@
-"""Training images that are rendered when they are asked for, never twice the same."""
+"""Training images that are rendered for every step, no image twice."""
 
 from __future__ import annotations
 
@@ -6,22 +6,24 @@ from typing import Any
 
 import keras
 
-from kerasft.config import ImageConfig
+from kerasft.config import Config, ImageConfig
 from kerasft.data.examples import Data, Examples, Labels, Split
 from kerasft.data.glyphs import glyph_names, render_glyphs
+from kerasft.errors import DataError
 
 # Far from the seeds of training batches, which begin at 0 and step by one.
 _VALIDATION_SEED, _TEST_SEED = 2**40, 2**41
+_IMAGES_PER_EPOCH = 64_000  # for recipes without a setting of that name
 
 
 class RenderedGlyphs(keras.utils.PyDataset):
-    """Batches of fresh glyphs: batch `index` of epoch `epoch` has a seed of its own.
+    """Batches of fresh glyphs: every batch of every epoch has another seed.
 
     Args:
-        batch_size: Images in a batch.
-        batches: Batches in an epoch.
+        batch_size: Number of images in a batch.
+        batches: Number of batches in an epoch.
         image_size: Side of an image in pixels.
-        seed: Seed of the whole series.
+        seed: Seed of all images.
     """
 
     def __init__(self, *, batch_size: int, batches: int, image_size: int, seed: int) -> None:
@@ -37,16 +39,16 @@ class RenderedGlyphs(keras.utils.PyDataset):
         return render_glyphs(self.batch_size, seed=seed, image_size=self.image_size)
 
     def on_epoch_end(self) -> None:
-        """Move on to images that were never shown."""
+        """Continue with new images."""
         self.epoch += 1
 
 
 def load_glyphs(config: ImageConfig, *, images_per_epoch: int, held_out: int = 4096) -> Data:
-    """Return rendered glyphs: training images without end, fixed validation and test images.
+    """Return rendered glyphs: fresh training images, fixed validation and test images.
 
     Args:
-        config: Its image_size, batch_size and seed are used.
-        images_per_epoch: How many training images make an epoch.
+        config: Config, of which image_size, batch_size and seed are used.
+        images_per_epoch: Number of training images in an epoch.
         held_out: Number of validation images, and of test images.
     """
     names = tuple(glyph_names())
@@ -62,3 +64,18 @@ def load_glyphs(config: ImageConfig, *, images_per_epoch: int, held_out: int = 4
         origins = [f"rendered glyph {i}" for i in range(held_out)]
         splits.append(Split(x, y, Examples(list(x), [names[i] for i in y], origins)))
     return Data(train, splits[0], splits[1], Labels("classification", names), (), "rendered")
+
+
+def load_builtin_glyphs(config: Config) -> Data:
+    """Return `builtin:glyphs` for a config; its setting `images_per_epoch` is used if it has one.
+
+    Raises:
+        DataError: The recipe is not one for images, or not a classification.
+    """
+    if not isinstance(config, ImageConfig) or config.task != "classification":
+        raise DataError(
+            f"builtin:glyphs are images of one letter each. Received: task={config.task}. Use a "
+            "recipe for images with task=classification."
+        )
+    images_per_epoch = getattr(config, "images_per_epoch", _IMAGES_PER_EPOCH)
+    return load_glyphs(config, images_per_epoch=images_per_epoch)

@@ -9,11 +9,13 @@ from typing import Any
 from kerasft.config import Config, ImageConfig, TextConfig
 from kerasft.data.audit import audit_examples, measure_examples, note_truncated
 from kerasft.data.examples import SPLITS, Data, Examples, Labels, Split
+from kerasft.data.glyph_batches import load_builtin_glyphs
 from kerasft.data.images import prepare_images
 from kerasft.data.labels import encode, known_labels, make_labels, normalize_labels
 from kerasft.data.sources import read_source
 from kerasft.data.splits import make_splits
 from kerasft.data.texts import prepare_texts
+from kerasft.dataset_lookup import is_rendered
 from kerasft.errors import DataError, SettingError
 
 
@@ -36,6 +38,8 @@ def load_data(config: Config) -> Data:
         >>> data.train.x.shape
         (1257, 32, 32, 3)
     """
+    if is_rendered(config.dataset):
+        return load_builtin_glyphs(config)
     examples, notes = read_source(config)
     return _prepare(config, examples, notes)
 

@@ -12,7 +12,7 @@ from kerasft.data.folders import holds_folders_only, holds_images, read_folder
 from kerasft.data.links import Links
 from kerasft.data.split_names import ALIASES, is_split_name, match_splits, named_splits
 from kerasft.data.tables import Table, read_table
-from kerasft.dataset_lookup import POSSIBLE, TABLE_EXTENSIONS, check_dataset
+from kerasft.dataset_lookup import POSSIBLE, TABLE_EXTENSIONS, check_dataset, is_rendered
 from kerasft.errors import DataError
 from kerasft.paths import expanded
 
@@ -42,6 +42,11 @@ def read_source(config: Config) -> tuple[dict[str, Examples], list[str]]:
     """Read the dataset like `read_dataset`, and also return notes about it."""
     dataset = config.dataset
     check_dataset(dataset, config.data_dir)
+    if is_rendered(dataset):
+        raise DataError(
+            f"{dataset} is rendered while a model is trained on it and has no examples to read. "
+            "Use it as the dataset of `kerasft fit`."
+        )
     if dataset.startswith("tfds:"):
         from kerasft.data.tfds import read_tfds
 
