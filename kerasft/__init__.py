@@ -1,16 +1,6 @@
 """Fine-tune pretrained Keras models: recipes, honest validation, advice, export.
 
-The rooms, from the lowest; each imports only from those above it (a test reads the imports):
-
-    settings, config, errors, network, presets, ...    settings and names; standard library only
-    data          sources -> splits -> arrays, prepared once -> batches
-    models        backbones, blocks by depth, heads, objectives
-    runs          the folder that a fit leaves behind
-    insight       plots and words, from records alone
-    training      phases, schedules, callbacks, fit, evaluate, predict
-    tuning        search space, KerasTuner's oracles, trials that survive a kill
-    serving       export with preprocessing in the graph
-    cli           click commands over this API
+The rooms are listed in docs/architecture.md, in the order of their imports; a test reads both.
 
 Names are imported when they are used, so that the command line starts without TensorFlow.
 """
