@@ -71,7 +71,7 @@ def first_line(error: BaseException) -> str:
 
 
 def name_and_first_line(error: BaseException) -> str:
-    """Return `ValueError: bad shape`, or the name of the class alone where it has no text."""
+    """Return `ValueError: bad shape`, or the name of the class alone without a text."""
     name, line = type(error).__name__, first_line(error)
     return name if line == name else f"{name}: {line}"
 

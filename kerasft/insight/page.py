@@ -57,18 +57,18 @@ def page(title: str, parts: Sequence[str]) -> str:
 
 
 def escape(value: Any) -> str:
-    """Return a value as text that HTML shows as it is."""
+    """Return a value as escaped HTML text."""
     return html.escape(shown(value))
 
 
 def section(title: str, *parts: str) -> str:
-    """Return a heading with what stands below it, or nothing where there is nothing."""
+    """Return a section with its heading, or an empty string without content."""
     content = "\n".join(part for part in parts if part)
     return f"<section><h2>{escape(title)}</h2>\n{content}</section>" if content else ""
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Return a table that scrolls by itself where it is too wide; numbers to the right."""
+    """Return a table with its own scroll bar; numbers are aligned right."""
     if not rows:
         return ""
     numeric = [all(isinstance(row[i], (int, float)) or row[i] is None for row in rows)
@@ -76,8 +76,7 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
     def cells(row: Sequence[Any], tag: str) -> str:
         return "".join(
-            f"<{tag}{' class=number' if number else ''}>"
-            f"{escape(f'{cell:,}' if type(cell) is int else cell)}</{tag}>"
+            f"<{tag}{' class=number' if number else ''}>{escape(cell)}</{tag}>"
             for cell, number in zip(row, numeric, strict=True)
         )
 

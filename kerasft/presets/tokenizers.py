@@ -21,8 +21,8 @@ def load_preprocessor(config: TextConfig) -> Any:
     """
     arguments = resolve(config.preset).location, config.sequence_length
     if not _is_alive(_load(*arguments)):
-        for kept in (_load, token_graph, length_graph):
-            kept.cache_clear()
+        for cached in (_load, token_graph, length_graph):
+            cached.cache_clear()
     return _load(*arguments)
 
 

@@ -174,10 +174,10 @@ def _created(run: Run) -> str:
 def delete_run(run: Run) -> None:
     """Delete a run with all its files; of a link to a run, the link alone.
 
-    The record goes first: a deletion that was cut short leaves a folder that is no run any more.
+    The manifest is deleted first: after an interrupted deletion the folder is not a run.
 
     Args:
-        run: As `load_run` gives it.
+        run: Run, as `load_run` returns it.
     """
     if run.path.is_symlink():
         run.path.unlink()

@@ -162,8 +162,8 @@ def _few(facts: Facts) -> bool:
 def _against_overfitting(facts: Facts) -> list[Advice]:
     settings, found = facts.settings, []
     if settings.get("augmentation") == "none":
-        found.append(Advice({"augmentation": "light"}, "Every epoch sees other pictures."))
-    # With a handful of examples a class, dropout takes away what little there is to learn from.
+        found.append(Advice({"augmentation": "light"}, "Every epoch has different images."))
+    # With few examples per class, dropout removes the little signal they have.
     if settings.get("dropout", 0) < 0.3 and not _few(facts):
         found.append(Advice({"dropout": 0.5}, "Prevents reliance on single features."))
     blocks = settings.get("trainable_blocks", 0)
@@ -178,7 +178,7 @@ def _against_overfitting(facts: Facts) -> list[Advice]:
         found.append(Advice(changes, "A linear probe overfits least."))
     elif _few(facts) and not settings.get("kernel_l2"):
         changes = {"kernel_l2": 0.1, "epochs": 3 * settings["epochs"]}
-        found.append(Advice(changes, "A small output layer, and more epochs: there are few steps."))
+        found.append(Advice(changes, "A small output layer, and more epochs for more steps."))
     if not settings.get("kernel_l2"):
         found.append(Advice({"kernel_l2": 1e-3}, "Penalizes large weights of the output layer."))
     found.append(Advice({}, "More examples help most."))
