@@ -17,37 +17,43 @@ from kerasft.cli.startup import check_sources, working
 from kerasft.config import Config
 
 
-def fit(
-    module: ModuleType,
-    config: Config,
-    runs_dir: str,
-    name: str | None,
-    seeds: int,
-    baselines: bool,
-    track: str | None,
-    resume: bool,
-) -> None:
-    """Fit a recipe; print the scores, the run's folder and the commands to run next."""
-    if (seeds > 1) + baselines + (name is not None) > 1:
-        raise click.UsageError("--seeds, --baselines and --name exclude each other: give one.")
-    if resume and (seeds > 1 or baselines):
-        raise click.UsageError("--resume continues one fit: leave out --seeds and --baselines.")
-    if not resume:  # else the manifest has the settings that were used
+def fit(module: ModuleType, config: Config, **options: Any) -> None:
+    """Fit a recipe; print the scores, the run's folder and the commands to run next.
+
+    Args:
+        module: Recipe.
+        config: Its settings.
+        **options: Values of the options of `_make_options`, by name.
+    """
+    _check_options(**options)
+    if not options["resume"]:  # else the manifest has the settings that were used
         check_sources(module, config)
-    options: dict[str, Any] = {"runs_dir": runs_dir, "progress": not wants("quiet"), "track": track}
+    seeds, baselines = options.pop("seeds"), options.pop("baselines")
+    common = {name: options[name] for name in ("runs_dir", "track")}
+    common["progress"] = not wants("quiet")
     if seeds > 1 or baselines:
-        fit_several(module, config, seeds, options, baselines=baselines)
+        fit_several(module, config, seeds, common, baselines=baselines)
         return
     with working():
         import kerasft
 
-        run = kerasft.fit(module, config, name=name, resume=resume, **options)
+        run = kerasft.fit(module, config, name=options["name"], resume=options["resume"], **common)
     if wants("json"):
         print_json(describe(run))
     elif wants("quiet"):
         click.echo(run.path)
     else:
         print_facts(report(run))
+
+
+def _check_options(
+    *, seeds: int, baselines: bool, name: str | None, resume: bool, **_others: Any
+) -> None:
+    """Raise UsageError if options exclude each other."""
+    if (seeds > 1) + baselines + (name is not None) > 1:
+        raise click.UsageError("--seeds, --baselines and --name exclude each other: give one.")
+    if resume and (seeds > 1 or baselines):
+        raise click.UsageError("--resume continues one fit: leave out --seeds and --baselines.")
 
 
 class _BaselinesOption(click.Option):

@@ -20,10 +20,7 @@ def search_report(
     name: str,
     header: dict[str, Any],
     trials: Sequence[dict[str, Any]],
-    *,
-    best: int | None,
-    chance: float | None,
-    command: str | None,
+    winner: dict[str, Any] | None,
 ) -> Path:
     """Write the report of a search.
 
@@ -33,15 +30,15 @@ def search_report(
         header: Header of the journal.
         trials: Each with `number`, `values`, `score` (None if not completed), `state`,
             `epochs` and `seconds`.
-        best: Number of the best trial, None without a completed one.
-        chance: Gain that is within noise, None if unknown.
-        command: Command that fits the best trial.
+        winner: `number` of the best trial, `noise` (gain that is within noise, None if unknown) and
+            `command` that fits it; None without a completed trial.
     """
     objective = header["objective"]
+    best = None if winner is None else winner["number"]
     done = [trial for trial in trials if trial["score"] is not None]
     parts = [
         _headline(name, header, done, best),
-        section("Best trial vs defaults", _winner(header, trials, best, chance), _line(command)),
+        section("Best trial vs defaults", _winner(header, trials, winner), _line(winner)),
         section("Over time", figure(_objective(done, objective))),
         section("Settings", _settings(header, done, objective["name"])),
         section("Paths of the trials", figure(_parallel(header["space"], done, objective))),
@@ -64,27 +61,25 @@ def _headline(name: str, header: dict[str, Any], done: list[Any], best: int | No
     )
 
 
-def _winner(
-    header: dict[str, Any], trials: Sequence[Any], best: int | None, chance: float | None
-) -> str:
+def _winner(header: dict[str, Any], trials: Sequence[Any], winner: dict[str, Any] | None) -> str:
     by_number = {trial["number"]: trial for trial in trials}
-    if best is None or 0 not in by_number or by_number[0]["score"] is None:
+    if winner is None or 0 not in by_number or by_number[0]["score"] is None:
         return ""
-    winner, defaults = by_number[best], by_number[0]
-    rows = [(header["objective"]["name"], shown(defaults["score"]), shown(winner["score"]))]
-    for name in winner["values"]:
+    best, defaults, noise = by_number[winner["number"]], by_number[0], winner["noise"]
+    rows = [(header["objective"]["name"], shown(defaults["score"]), shown(best["score"]))]
+    for name in best["values"]:
         usual = defaults["values"].get(name, header["config"].get(name))
-        rows.append((name, setting_text(usual), setting_text(winner["values"][name])))
-    gain = winner["score"] - defaults["score"]
+        rows.append((name, setting_text(usual), setting_text(best["values"][name])))
+    gain = best["score"] - defaults["score"]
     text = f"Gain over the defaults: {gain:+.4g}."
-    if chance is not None:
-        verdict = "above" if abs(gain) > chance else "within"
-        text += f" Noise is up to {chance:.4g}: the gain is {verdict} noise."
+    if noise is not None:
+        verdict = "above" if abs(gain) > noise else "within"
+        text += f" Noise is up to {noise:.4g}: the gain is {verdict} noise."
     return table(("", "defaults", "best trial"), rows) + paragraph(text)
 
 
-def _line(command: str | None) -> str:
-    return f"<pre>{escape(command)}</pre>" if command else ""
+def _line(winner: dict[str, Any] | None) -> str:
+    return f"<pre>{escape(winner['command'])}</pre>" if winner else ""
 
 
 def _objective(done: list[Any], objective: dict[str, Any]) -> str:

@@ -82,10 +82,7 @@ def resolve(preset: str, *, pretrained: bool = True) -> Preset:
     if preset.startswith("applications:"):
         return _from_applications(preset, pretrained)
     if preset.endswith(".keras") and expanded(preset).is_file():
-        file = expanded(preset).resolve()
-        status = file.stat()
-        digest = _file_hash(str(file), status.st_size, status.st_mtime_ns).hex()
-        return Preset(preset, "file", str(file), f"sha256:{digest}")
+        return _from_file(preset, expanded(preset).resolve())
     if preset.startswith("hf://"):
         return _from_hugging_face(preset)
     if preset.startswith("kaggle://"):
@@ -168,6 +165,12 @@ def folder_fingerprint(folder: Path) -> str:
 def _file_hash(path: str, size: int, changed: int) -> bytes:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").digest()
+
+
+def _from_file(preset: str, file: Path) -> Preset:
+    status = file.stat()
+    digest = _file_hash(str(file), status.st_size, status.st_mtime_ns).hex()
+    return Preset(preset, "file", str(file), f"sha256:{digest}")
 
 
 def _from_applications(preset: str, pretrained: bool) -> Preset:

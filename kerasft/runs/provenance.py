@@ -57,11 +57,11 @@ def describe_recipe(module: ModuleType) -> dict[str, Any]:
 def recorded_recipe(run: Run) -> ModuleType:
     """Import the recipe of a run, after checking its file against the recorded hash.
 
-    A record may come from elsewhere: without the check its source could be any file. A recipe of
-    the package may differ where another version of kerasft made the run.
+    A run folder may come from an untrusted source and name any file. A recipe of the package may
+    differ if another version of kerasft made the run.
 
     Raises:
-        ResumeError: The recipe is gone, has changed, or has no hash in the record.
+        ResumeError: The recipe was not found, has changed, or has no recorded hash.
     """
     manifest = run.manifest
     source, digest = str(manifest["recipe"].get("source") or ""), manifest["recipe"].get("sha256")
@@ -86,14 +86,14 @@ def _is_upgraded(source: str, then: Mapping[str, Any]) -> bool:
 def recipe_changed(
     recorded: Mapping[str, Any], then: Mapping[str, Any], present: Mapping[str, Any]
 ) -> bool:
-    """Return whether a recipe is another one than a record names.
+    """Return whether a recipe differs from the recorded one.
 
     A recipe of the package may change with the version of the package.
 
     Args:
-        recorded: The record's recipe, as `describe_recipe` returned it.
-        then: The record's versions, as `versions` returned them.
-        present: As `describe_recipe` returns it now.
+        recorded: Recorded recipe, as `describe_recipe` returned it.
+        then: Recorded versions, as `versions` returned them.
+        present: Current recipe, as `describe_recipe` returns it.
     """
     if _is_upgraded(str(recorded.get("source") or ""), then):
         return recorded["source"] != present["source"]

@@ -173,12 +173,10 @@ def write_search_report(search: Search, path: str | Path | None = None) -> Path:
     header, trials = search.header, search.trials
     done = ranked(trials, header["objective"]["direction"])
     rows = [{**vars(trial), "seconds": trial.outcome.get("seconds")} for trial in trials]
-    return search_report(
-        search.path / "report.html" if path is None else Path(path),
-        f"{header['recipe']['name']}/{search.path.name}",
-        header,
-        rows,
-        best=done[0].number if done else None,
-        chance=search.chance if done and trials[0].score is not None else None,
-        command=search.fit_command if done else None,
-    )
+    winner = None
+    if done:
+        noise = search.chance if trials[0].score is not None else None
+        winner = {"number": done[0].number, "noise": noise, "command": search.fit_command}
+    name = f"{header['recipe']['name']}/{search.path.name}"
+    path = search.path / "report.html" if path is None else Path(path)
+    return search_report(path, name, header, rows, winner)

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kerasft.cli.output import plain, print_table, shown, size
+from kerasft.cli.output import plain, print_table, size
+from kerasft.formatting import shown
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def test_an_own_recipe_that_was_edited_is_not_executed(own, tmp_path):
     assert kerasft.load_model(run).recipe.__name__.endswith(".mine")
     content, marker = path.read_bytes(), tmp_path / "marker"
     path.write_bytes(content + marking(marker).encode())
-    assert_refused(run, marker, r"mine\.py has changed: .* Put the recorded file back")
+    assert_refused(run, marker, r"mine\.py has changed: .* Restore the recorded file")
     path.write_bytes(content)
     assert kerasft.evaluate(run)["loss"] == pytest.approx(run.metrics["test"]["loss"], abs=1e-5)
     path.unlink()
