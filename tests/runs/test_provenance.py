@@ -103,7 +103,7 @@ def test_an_own_recipe_that_was_edited_is_not_executed(own, tmp_path):
     path.write_bytes(content)
     assert kerasft.evaluate(run)["loss"] == pytest.approx(run.metrics["test"]["loss"], abs=1e-5)
     path.unlink()
-    assert_refused(run, marker, r"There is no recipe file .*mine\.py")
+    assert_refused(run, marker, r"Recipe file .*mine\.py")
 
 
 def test_a_record_that_points_at_another_file_does_not_execute_it(own, tmp_path, monkeypatch):
