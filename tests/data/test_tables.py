@@ -243,7 +243,7 @@ def test_columns_that_a_recipe_names_and_the_data_lack_are_told(tmp_path):
 
 @pytest.mark.parametrize("dataset", ["nowhere", "nowhere/data.csv", "", "x" * 400])
 def test_a_missing_data_set_says_what_is_possible(dataset):
-    with pytest.raises(DataError, match=r"There is no dataset .*tfds:NAME.*builtin:digits"):
+    with pytest.raises(DataError, match=r"Dataset .* not found.*tfds:NAME.*builtin:digits"):
         read(dataset)
 
 
