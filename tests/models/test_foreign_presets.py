@@ -72,7 +72,7 @@ def test_a_timm_folder_loads_with_its_weights_and_scaling(tmp_path):
 
 def test_the_scaling_of_a_hugging_face_folder_is_that_of_its_processor(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "vit"}))
-    with pytest.raises(SettingError, match=r"no readable preprocessor_config\.json"):
+    with pytest.raises(SettingError, match=r"a readable preprocessor_config\.json"):
         pixel_scaling(str(tmp_path))
     mean, std = [0.4, 0.5, 0.6], [0.2, 0.25, 0.5]
     values = {"image_mean": mean, "image_std": std, "rescale_factor": 1 / 255}
