@@ -136,7 +136,7 @@ def test_more_validation_examples_are_asked_for_in_a_way_that_can_be_followed():
     assert advice(audit=made)[1] == {"validation_fraction": 0.3}
     assert advice(audit={**made, "made": []})[1] == {}  # the data give the split
     evidence, _ = advice(audit={"made": ["validation"]}, task="regression")
-    assert "30 examples: their RMSE is known to 25% either way (95 %)" in evidence
+    assert "30 examples: the RMSE is known to ±25% (95 % confidence)" in evidence
 
 
 @pytest.mark.parametrize(("blocks", "expected"), [(1, 3e-4), (0, 1e-2)])
@@ -181,7 +181,7 @@ def test_epochs_of_gradual_unfreezing_are_counted():
     before = [{**found.rows[0], "phase": phase, "epoch": n} for n, phase in enumerate(phases, 1)]
     rows = before + [{**row, "epoch": row["epoch"] + 3} for row in found.rows]
     told = rules.rate.trained_too_long(dataclasses.replace(found, rows=rows, best_epoch=5))
-    assert "number 2;" in told.evidence
+    assert "epoch 2;" in told.evidence
     assert told.advice[0].changes["epochs"] == 2 + 4  # two of unfreezing, and twice the best
 
 
@@ -195,7 +195,7 @@ def test_no_rule_breaks_on_a_run_without_epochs():
 def test_a_loss_far_above_a_constant_answer_is_hopeless():
     assert "constant baseline" in hopeless(facts(loss=[5.0, 9.0]))
     assert not hopeless(facts(loss=[5.0, 0.5]))
-    assert "did not leave" in hopeless(facts(loss=[0.69, 0.70, 0.69, 0.70, 0.70]))
+    assert "did not improve on a constant" in hopeless(facts(loss=[0.69, 0.70, 0.69, 0.70, 0.70]))
 
 
 def test_a_training_that_cannot_recover_is_ended_where_that_is_asked_for(tmp_path, photos, preset):
