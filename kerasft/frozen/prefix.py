@@ -18,7 +18,7 @@ import keras
 from kerasft.frozen.layer_config import layer_config
 from kerasft.models.blocks import flatten_layers
 from kerasft.models.families import SAME_FOR_ALL
-from kerasft.models.freezing import share_name
+from kerasft.models.freezing import drop_rate_name
 from kerasft.models.graph import flat, is_functional, nodes
 from kerasft.models.work import Product, products_of
 
@@ -197,6 +197,6 @@ def _moves(operation: Any) -> str:
         if isinstance(layer, _UPDATED) and layer.trainable:
             return f"`{layer.name}` updates its statistics"
         draws = any(isinstance(v, keras.random.SeedGenerator) for v in vars(layer).values())
-        if draws and getattr(layer, share_name(layer), 1) != 0:
+        if draws and getattr(layer, drop_rate_name(layer), 1) != 0:
             return f"`{layer.name}` changes its inputs at random"
     return ""

@@ -1,7 +1,7 @@
-"""How the trained blocks of a backbone are trained, besides how many there are.
+"""How the trained blocks of a backbone are trained: adapters, penalties, rates, dropped paths.
 
-Every way is a setting, and they compose: what cannot go together is refused by the settings
-themselves (`kerasft.config`). Called once, when a backbone becomes part of a model.
+Each method is a setting, and they compose; `kerasft.config` refuses combinations that conflict.
+`adapt` is called once, when a backbone becomes part of a model.
 """
 
 from __future__ import annotations
@@ -13,26 +13,27 @@ import numpy as np
 
 from kerasft.config import Config, TextConfig
 from kerasft.errors import SettingError
+from kerasft.models.annotations import get_source, keep_preset_drop_rate, set_rate_scale
 from kerasft.models.blocks import Block, find_blocks, flatten_layers
-from kerasft.models.freezing import set_trainable, share_name
+from kerasft.models.freezing import drop_rate_name, set_trainable
 from kerasft.models.lora import add_adapters
 from kerasft.models.mutable_scalars import MutableL1L2, MutableScalar
 
-# KerasHub's, with layers that leave paths out.
+# KerasHub families with stochastic depth.
 _WITH_DEPTH = ("EfficientNet", "SwinTransformer", "MiT")
 _KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
 
 
 def adapt(part: keras.Model, config: Config) -> None:
-    """Prepare a frozen backbone for the way in which its trained blocks are to be trained.
+    """Prepare the trained blocks of a frozen backbone as the settings ask.
 
     Args:
-        part: As `blocks.body` gives it, frozen by depth.
+        part: Trunk of a backbone (`blocks.trunk`), frozen by depth.
         config: Its lora_rank, freeze_embeddings, stochastic_depth, backbone_l1, backbone_l2,
             pretrained_l2 and layer_decay are used.
 
     Raises:
-        SettingError: The family has nothing that a setting could change.
+        SettingError: A setting does not apply to the family.
     """
     if isinstance(config, TextConfig) and config.freeze_embeddings:
         freeze_embeddings(part)
@@ -44,9 +45,9 @@ def adapt(part: keras.Model, config: Config) -> None:
 
 
 def freeze_embeddings(part: keras.Model) -> None:
-    """Freeze the tables of tokens and positions, which hold most weights of small text models.
+    """Freeze the embeddings of tokens and positions, most weights of small text models.
 
-    Rare words get a gradient in few batches only: their rows hardly gain from a small dataset.
+    Rare words get a gradient in few batches: their rows hardly improve on a small dataset.
     """
     for layer in _layers(find_blocks(part)):
         if type(layer).__name__.endswith(("Embedding", "Embeddings")):
@@ -54,43 +55,41 @@ def freeze_embeddings(part: keras.Model) -> None:
 
 
 def set_stochastic_depth(part: keras.Model, largest: float | None) -> None:
-    """Set the shares with which residual paths of trained blocks are left out in training.
+    """Set the drop rates of the residual paths of trained blocks (stochastic depth).
 
     They rise linearly with depth to the largest (Huang et al. 2016, arXiv 1603.09382). Paths of
-    frozen blocks are never left out.
+    frozen blocks are never dropped.
 
     Args:
         part: A backbone, frozen by depth.
-        largest: None for the shares that the preset has.
+        largest: Drop rate of the top path, in [0, 1); None keeps those of the preset.
 
     Raises:
-        SettingError: No block has such layers.
+        SettingError: No block has layers that drop paths.
     """
     blocks = find_blocks(part)
     paths = [layer for layer in _layers(blocks) if _drops_paths(layer)]
     if not paths and largest:
-        kind = type(getattr(part, "source", part)).__name__
+        kind = type(get_source(part)).__name__
         made = kind.startswith(_WITH_DEPTH)
         raise SettingError(
-            f"`stochastic_depth` cannot be used: this preset of {kind} was made without paths that "
-            "can be left out (a share of 0 in its config.json)."
+            f"`stochastic_depth` cannot be used: this preset of {kind} was made without stochastic "
+            "depth (a rate of 0 in its config.json)."
             if made
-            else "`stochastic_depth` needs a family whose residual paths can be left out: "
+            else "`stochastic_depth` needs a family with stochastic depth: "
             f"EfficientNet, Swin or MiT. Received: {kind}."
         )
     trained = {id(x) for x in _layers([b for b in blocks if b.trained_parameters])}
     for index, layer in enumerate(paths, 1):
         if id(layer) not in trained:
             continue
-        name = share_name(layer)
-        if not hasattr(layer, "share_of_preset"):  # a kept backbone comes here again
-            layer.share_of_preset = getattr(layer, name)
-        share = layer.share_of_preset if largest is None else largest * index / len(paths)
-        setattr(layer, name, share)
+        name = drop_rate_name(layer)
+        of_preset = keep_preset_drop_rate(layer, getattr(layer, name))
+        setattr(layer, name, of_preset if largest is None else largest * index / len(paths))
 
 
 def _drops_paths(layer: Any) -> bool:
-    """Return whether a layer leaves a residual path out: Keras' Dropout may, of whole examples."""
+    """Return whether a layer drops residual paths, as Dropout of whole examples does, too."""
     if isinstance(layer, keras.layers.Dropout):
         return bool(layer.noise_shape and set(layer.noise_shape[1:]) == {1})
     # Not DINOV2DropPath: KerasHub 0.32's fails in training, where the batch's size is not known.
@@ -98,7 +97,7 @@ def _drops_paths(layer: Any) -> bool:
 
 
 def penalize(part: keras.Model, config: Config) -> None:
-    """Put the penalties of the settings on the kernels of the backbone.
+    """Set the penalties of the settings on the kernels of a backbone.
 
     Keras counts them only while a kernel is trainable, and does not save them.
     """
@@ -116,11 +115,11 @@ class NearPretrained(MutableL1L2):
     """A penalty that also grows with the distance of a kernel from its pretrained values.
 
     L2-SP of Li, Grandvalet and Davoine 2018 (arXiv 1802.01483), who found 0.01 to 1 (of half the
-    squares) to suit most; it is meant to take the place of a decay towards zero.
+    squares) to suit most. Use it in place of a decay towards zero.
 
     Args:
         config: Its backbone_l1, backbone_l2 and pretrained_l2 are the factors.
-        kernel: Holds its pretrained values now.
+        kernel: Kernel that holds its pretrained values.
     """
 
     scalars = (*MutableL1L2.scalars, "distance")
@@ -138,15 +137,15 @@ class NearPretrained(MutableL1L2):
 
 
 def scale_rates(part: keras.Model, decay: float) -> None:
-    """Set the share of the learning rate that each weight gets.
+    """Set the share of the learning rate that each weight is trained with (layer decay).
 
-    The output layer has the whole of it, the top block `decay` of it, the next `decay` of that
+    1 for the output layer, `decay` for the top block, `decay` squared for the next, ...
     (Howard and Ruder 2018, arXiv 1801.06146; as BEiT and ELECTRA use it).
     """
     for depth, block in enumerate(reversed(find_blocks(part)), 1):
         for layer in block.layers:
             for variable in layer.weights:
-                variable.rate_scale = decay**depth
+                set_rate_scale(variable, decay**depth)
 
 
 def _layers(blocks: Any) -> list[Any]:

@@ -63,7 +63,7 @@ def _as_loaded(backbone: keras.Model, values: list[Any]) -> keras.Model:
         variable.assign(value)
     set_trainable(functional_graph(backbone), True)  # also its wrapper layers
     set_trainable(backbone, True)
-    disable_dropout(backbone, False)
+    disable_dropout(backbone, frozen=False)
     return backbone
 
 

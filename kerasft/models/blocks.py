@@ -1,11 +1,11 @@
 """Blocks by depth: one meaning of `trainable_blocks` for every backbone.
 
-A backbone is cut at the outputs of its blocks: stacks of residual blocks, pyramid levels,
+A backbone is split at the outputs of its blocks: stacks of residual blocks, pyramid levels,
 transformer layers. A block is every layer that its output needs and no lower block has, so the
-blocks share out the layers exactly and a residual block is never split. The stem or the
+blocks partition the layers and a residual block is never split. The stem or the
 embeddings belong to the lowest block, a final norm or pooler to the top one.
 
-Where a family has its depth is told by `families`; nothing here knows any.
+`families` knows where each family has its blocks; this module knows no family.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 import keras
 
 from kerasft.errors import SettingError
+from kerasft.models.annotations import annotate_trunk, get_blocks, get_source
 from kerasft.models.families import block_outputs, functional_graph
 
 
@@ -60,16 +61,13 @@ def find_blocks(model: keras.Model) -> tuple[Block, ...]:
     Raises:
         SettingError: No backbone is found, or its blocks are not known.
     """
-    known = getattr(model, "depth_blocks", None)
-    if known:
-        return tuple(known)
-    for layer in model.layers:
-        if getattr(layer, "depth_blocks", None):
-            return tuple(layer.depth_blocks)
-    return _cut(functional_graph(model), block_outputs(model))
+    for part in (model, *model.layers):
+        if blocks := get_blocks(part):
+            return blocks
+    return _split(functional_graph(model), block_outputs(model))
 
 
-def _cut(backbone: keras.Model, outputs: dict[str, Any]) -> tuple[Block, ...]:
+def _split(backbone: keras.Model, outputs: dict[str, Any]) -> tuple[Block, ...]:
     taken: set[int] = set()
     blocks = []
     for name, output in outputs.items():
@@ -88,16 +86,15 @@ def trunk(backbone: keras.Model, output: Any) -> keras.Model:
 
     Args:
         backbone: As `load_backbone` gives it.
-        output: A tensor of `families.opened`.
+        output: A tensor of `families.functional_graph`.
     """
     part = keras.Model(functional_graph(backbone).input, output, name="backbone")
     needed = {id(layer) for layer in part.layers}
-    part.depth_blocks = tuple(
+    blocks = tuple(
         Block(block.name, tuple(layer for layer in block.layers if id(layer) in needed))
         for block in find_blocks(backbone)
     )
-    # Past Keras' tracking: as a tracked attribute its unused layers would count as the part's.
-    object.__setattr__(part, "source", backbone)
+    annotate_trunk(part, blocks, backbone)
     return part
 
 
@@ -108,10 +105,11 @@ def find_backbone(model: keras.Model) -> keras.Model:
         model: A model that was built with `image_features` or `text_features`.
     """
     for layer in model.layers:
-        if getattr(layer, "depth_blocks", None):
-            return layer.source
+        if get_blocks(layer):
+            return get_source(layer)
     raise SettingError(
-        "The model has no backbone that `image_features` or `text_features` took in."
+        "The model has no backbone. Expected a model built with `image_features` or "
+        "`text_features`."
     )
 
 
@@ -154,7 +152,7 @@ def format_blocks(rows: Sequence[tuple[str, int, int]]) -> str:
 
 
 def _head_counts(model: keras.Model) -> tuple[int, int]:
-    """Parameters of the model that are not in a block, all and trained."""
+    """Return the parameters of a model outside its blocks: all, and those trained."""
     inside = {id(v) for b in find_blocks(model) for layer in b.layers for v in layer.weights}
     outside = [v for v in model.weights if id(v) not in inside]
     trained = {id(v) for v in model.trainable_variables}

@@ -1,8 +1,9 @@
-"""Where a backbone has its depth: the outputs of its blocks, whatever family it is of.
+"""The outputs of a backbone's blocks, for backbones of any family.
 
-Three ways, tried in this order: an entry in `_OPENED`, for the few families whose blocks lie inside
-one layer; KerasHub's own attributes (levels of a pyramid, lists of transformer layers or stages);
-for any other Functional model its graph. Nothing else knows families.
+They are found in three ways, tried in this order: an entry in `_OPENERS`, for the few families
+whose blocks are inside one layer; KerasHub's own attributes (levels of a pyramid, lists of
+transformer layers or stages); for any other Functional model its graph. No other module
+distinguishes families.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 import keras
 
 from kerasft.errors import SettingError
+from kerasft.models.annotations import get_functional_form, set_functional_form
 from kerasft.models.graph import is_functional, nodes, replay
 
 # Lists of layers that KerasHub's backbones have, each layer a block.
@@ -23,35 +25,35 @@ _DECODERS = (
     "Bloom", "Falcon", "Gemma", "GPT", "GptOss", "Llama", "Mistral", "Mixtral", "OPT", "Phi",
     "Qwen", "RWKV", "SmolLM",
 )  # fmt: skip
-# Families whose first position stands for the whole picture.
+# Families whose first position is a class token.
 _CLASS_TOKENS = ("ViTBackbone", "DeiTBackbone", "DINOV2Backbone", "DINOV3Backbone")
-# Weights of which no output depends: of DINOv2's pretraining, and of a language model's output.
+# Weights that no output depends on: of DINOv2's pretraining, and of a language model's output.
 UNUSED = ("mask_token", "reverse_embeddings")
-# Layers that give every example the same, from weights alone.
+# Layers whose output is the same for every example, as it depends on weights alone.
 SAME_FOR_ALL = ("RelativeEmbedding",)
 
 
 def functional_graph(backbone: keras.Model) -> keras.Model:
     """Return the same computation as a graph in which every block is a layer of its own.
 
-    It shares the layers; most backbones are such a graph already. Called again it is the same.
+    It shares the layers; most backbones are such a graph already. The result is cached.
     """
     return _open(backbone)[0]
 
 
 def _open(backbone: Any) -> tuple[keras.Model, list[Any]]:
     """Return the graph, and the layers that are blocks where the family has an entry."""
-    if not hasattr(backbone, "_opened"):
-        opener = _OPENED.get(type(backbone).__name__)
-        found = (backbone, []) if opener is None else opener(backbone)
-        # Past Keras' tracking: as a tracked attribute its layers would count twice.
-        object.__setattr__(backbone, "_opened", found)
-    return backbone._opened
+    form = get_functional_form(backbone)
+    if form is None:
+        opener = _OPENERS.get(type(backbone).__name__)
+        form = (backbone, []) if opener is None else opener(backbone)
+        set_functional_form(backbone, form)
+    return form
 
 
 def _open_vit(backbone: Any) -> tuple[keras.Model, list[Any]]:
     encoder = backbone.get_layer("vit_encoder")
-    # Of its own, as the encoder's has the name of the one before the output layer.
+    # A new layer: the encoder's has the name of the Dropout before the output layer.
     dropout = keras.layers.Dropout(backbone.dropout_rate, name="vit_dropout")
     x = dropout(backbone.get_layer("vit_patching_and_embedding").output)
     for layer in encoder.encoder_layers:
@@ -60,7 +62,7 @@ def _open_vit(backbone: Any) -> tuple[keras.Model, list[Any]]:
 
 
 class _States(keras.layers.Layer):
-    """A layer that gives its states and leaves its attention scores, which may be None, out."""
+    """A layer that returns the states of another, without its attention scores (may be None)."""
 
     def __init__(self, layer: keras.layers.Layer) -> None:
         super().__init__(name=layer.name, dtype=layer.dtype_policy)
@@ -107,17 +109,17 @@ def _open_hgnet(backbone: Any) -> tuple[keras.Model, list[Any]]:
 
 
 def _open_t5(backbone: Any) -> tuple[keras.Model, list[Any]]:
-    """The encoder; the decoder is no part of what is fine-tuned here."""
+    """Return the encoder; the decoder is not fine-tuned here."""
     given = [backbone.input["encoder_token_ids"], backbone.input["encoder_padding_mask"]]
     encoder = keras.Model(given, backbone.output["encoder_sequence_output"])
-    # Keras wants inputs of the names that the tokens have.
+    # Keras matches inputs by name.
     names = ("token_ids", "padding_mask")
     inputs = [keras.Input((None,), dtype="int32", name=name) for name in names]
     graph = keras.Model(dict(zip(names, inputs, strict=True)), replay(encoder, inputs))
     return graph, backbone.encoder_transformer_layers
 
 
-_OPENED: dict[str, Callable[[Any], tuple[keras.Model, list[Any]]]] = {
+_OPENERS: dict[str, Callable[[Any], tuple[keras.Model, list[Any]]]] = {
     "ViTBackbone": _open_vit,
     "DeiTBackbone": _open_deit,
     "DINOV2Backbone": _open_dinov2,
@@ -128,10 +130,10 @@ _OPENED: dict[str, Callable[[Any], tuple[keras.Model, list[Any]]]] = {
 
 
 def block_outputs(backbone: keras.Model) -> dict[str, Any]:
-    """Return the output of every block by name, the lowest first, as tensors of `opened`.
+    """Return the output of every block by name, the lowest first: tensors of `functional_graph`.
 
     Raises:
-        SettingError: It is no Functional model, so that nothing tells its depth.
+        SettingError: It is not a Functional model, so its blocks are not known.
     """
     graph, layers = _open(backbone)
     if not layers:
@@ -165,7 +167,10 @@ def _levels(model: keras.Model) -> dict[str, Any]:
     """
     narrow = _narrow(model)
     if not narrow:
-        raise SettingError("The graph of the model has no place at which it could be cut.")
+        raise SettingError(
+            "The model cannot be split into blocks: its graph has parallel paths everywhere. "
+            "Expected a tensor that all later layers depend on."
+        )
     if len(model.inputs) > 1 or len(model.inputs[0].shape) != 4:
         return {tensor.name: tensor for tensor in _behind_weights(model, narrow)}
     given = model.inputs[0].shape
@@ -213,6 +218,6 @@ def is_decoder(backbone: keras.Model) -> bool:
 
 
 def has_class_token(backbone: keras.Model) -> bool:
-    """Return whether the first position of an image backbone stands for the whole picture."""
+    """Return whether the first position of an image backbone is a class token."""
     name = type(backbone).__name__
     return name.startswith(_CLASS_TOKENS) and getattr(backbone, "use_class_token", True)

@@ -1,4 +1,4 @@
-"""Freezing by depth: what is trained, and what stays as it was pretrained."""
+"""Freezing by depth: which blocks are trained, and which keep their pretrained weights."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Any
 import keras
 
 from kerasft.errors import SettingError
+from kerasft.models.annotations import pop_trained_drop_rate, set_trained_drop_rate
 from kerasft.models.blocks import find_blocks, flatten_layers
 from kerasft.models.families import UNUSED
 
-# How layers name the share of what they drop: Dropout, and layers of residual paths.
-_SHARES = ("rate", "drop_prob", "drop_path_rate")
+# Names of the drop rate: of Dropout, and of layers that drop residual paths.
+_DROP_RATES = ("rate", "drop_prob", "drop_path_rate")
 
 
 def freeze(
@@ -51,7 +52,7 @@ def freeze(
     for index, block in enumerate(blocks):
         for layer in block.layers:
             set_trainable(layer, index >= first)
-            disable_dropout(layer, index < first)
+            disable_dropout(layer, frozen=index < first)
             for variable in layer.weights:
                 if variable.name in UNUSED:
                     variable.trainable = False
@@ -64,7 +65,7 @@ def freeze(
 def set_trainable(layer: keras.layers.Layer, value: bool) -> None:
     """Set the flag of a layer, and of all layers and weights inside it.
 
-    Keras on TensorFlow ignores a flag that a layer has already: what is inside would keep its own.
+    Keras on TensorFlow ignores a flag that a layer already has: inner layers would keep theirs.
     """
     for inner in flatten_layers(layer):
         inner.trainable = value
@@ -72,54 +73,53 @@ def set_trainable(layer: keras.layers.Layer, value: bool) -> None:
             variable.trainable = value
 
 
-def disable_dropout(layer: keras.layers.Layer, still: bool) -> None:
-    """Switch the Dropout inside a layer off while it is frozen, or on again.
+def disable_dropout(layer: keras.layers.Layer, *, frozen: bool) -> None:
+    """Switch off the Dropout inside a frozen layer; switch it on again once it is trained.
 
     Keras leaves Dropout and StochasticDepth of frozen layers on in training: noise on features
-    that nothing can adapt to, and that must be computed anew in every epoch. Switch before
-    compiling: a traced graph goes on as it was.
+    that nothing can adapt to, which also rules out caching them. Call it before compiling: a
+    traced graph keeps the old rates.
     """
     for inner in flatten_layers(layer):
-        name = share_name(inner)
-        share = getattr(inner, name, None)
-        if still and isinstance(share, float) and share:
-            inner.share_when_trained = share
+        name = drop_rate_name(inner)
+        rate = getattr(inner, name, None)
+        if frozen and isinstance(rate, float) and rate:
+            set_trained_drop_rate(inner, rate)
             setattr(inner, name, 0.0)
-        elif not still and hasattr(inner, "share_when_trained"):
-            setattr(inner, name, inner.share_when_trained)
-            del inner.share_when_trained
+        elif not frozen and (trained := pop_trained_drop_rate(inner)) is not None:
+            setattr(inner, name, trained)
 
 
-def share_name(layer: keras.layers.Layer) -> str:
-    """Return how a layer names the share of what it drops, empty where it drops nothing."""
-    return next((name for name in _SHARES if hasattr(layer, name)), "")
+def drop_rate_name(layer: keras.layers.Layer) -> str:
+    """Return the name of a layer's drop rate, empty where it drops nothing."""
+    return next((name for name in _DROP_RATES if hasattr(layer, name)), "")
 
 
 @contextlib.contextmanager
 def frozen_below(model: keras.Model, blocks: int | None) -> Iterator[None]:
-    """Freeze more of the backbone for a while and give back the freezing that was there before.
+    """Freeze more of the backbone inside a `with` block and restore its freezing afterwards.
 
     Args:
         model: A model with a backbone inside.
-        blocks: How many top blocks stay as they are; None for all.
+        blocks: Number of top blocks that are left as they are; None for all.
     """
     found = find_blocks(model)
     lower = () if blocks is None else found[: len(found) - blocks]
     layers = [inner for block in lower for x in block.layers for inner in flatten_layers(x)]
     before = [layer.trainable for layer in layers]
-    # Those of single weights too: a layer's flag would overwrite them.
+    # Flags of single weights too: the flag of their layer would overwrite them.
     flags = [(v, v.trainable) for layer in layers for v in layer.weights]
     try:
         for layer in layers:
             layer.trainable = False
-            disable_dropout(layer, True)
+            disable_dropout(layer, frozen=True)
         yield
     finally:
-        # Parents stand before their children, whose flags they would overwrite.
+        # Parents come before their children, whose flags they would overwrite.
         for layer, flag in zip(layers, before, strict=True):
             if layer.trainable != flag:
                 layer.trainable = flag
-                disable_dropout(layer, False)
+                disable_dropout(layer, frozen=False)
         for variable, flag in flags:
             if variable.trainable != flag:
                 variable.trainable = flag
@@ -128,8 +128,8 @@ def frozen_below(model: keras.Model, blocks: int | None) -> Iterator[None]:
 def changing_weights(model: keras.Model) -> list[Any]:
     """Return the weights that training may change, statistics of BatchNormalization included.
 
-    Everything but the own weights of frozen layers: what must be kept of a fine-tuned model
-    whose preset can be loaded again.
+    All but the weights of frozen layers: those that must be saved of a fine-tuned model whose
+    preset can be loaded again.
     """
     frozen = {
         id(variable)

@@ -89,7 +89,7 @@ class MutableL1L2(keras.regularizers.Regularizer):
     def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
         self.l1, self.l2 = MutableScalar(l1), MutableScalar(l2)
 
-    def take_over(self, other: MutableL1L2) -> None:
+    def copy_from(self, other: MutableL1L2) -> None:
         """Set the factors to those of another regularizer."""
         for name in self.scalars:
             getattr(self, name).set(float(getattr(other, name)))

@@ -39,10 +39,10 @@ class CompiledModels:
             if isinstance(variable.regularizer, MutableL1L2)
         ]
 
-    def take_over(self, fresh: keras.Model) -> None:
+    def copy_from(self, fresh: keras.Model) -> None:
         """Set weights, dropout and penalties to those of a fresh model of the same structure."""
         for index, penalty in self._penalties:
-            penalty.take_over(fresh.weights[index].regularizer)
+            penalty.copy_from(fresh.weights[index].regularizer)
             self.model.weights[index].regularizer = penalty  # a kept backbone has the fresh one
         for own, new in zip(self.model.weights, fresh.weights, strict=True):
             if own is not new:  # a kept backbone is the same one in both

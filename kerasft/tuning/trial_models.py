@@ -23,6 +23,7 @@ from kerasft.errors import DataError
 from kerasft.frozen.feature_cache import FeatureCache
 from kerasft.frozen.layer_config import layer_config
 from kerasft.models import BackboneCache, MutableDropout, MutableL1L2, building
+from kerasft.models.annotations import has_mark
 from kerasft.models.blocks import flatten_layers
 from kerasft.settings import settings
 from kerasft.training.compiled_models import CompiledModels
@@ -106,7 +107,7 @@ class TrialModels:
             while len(self._compiled) >= _MOST_STRUCTURES:
                 del self._compiled[next(iter(self._compiled))]
         else:
-            compiled_models.take_over(fresh)
+            compiled_models.copy_from(fresh)
             del fresh
             self._left_behind += 1
             if self._left_behind % _COLLECTED == 0:
@@ -127,7 +128,7 @@ def structure(model: keras.Model, config: Config) -> str | None:
     parts = [_describe(operation) for operation in inside]
     # A backbone with adapters is used once: where a layer of it is equal to itself alone, no other
     # model will be equal to this one.
-    if config.lora_rank and any(hasattr(operation, "kerasft_mark") for operation in inside):
+    if config.lora_rank and any(has_mark(operation) for operation in inside):
         return None
     training = {name: to_dict(config).get(name) for name in _STRUCTURE}
     present = [

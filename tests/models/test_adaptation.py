@@ -13,6 +13,7 @@ from kerasft.errors import SettingError
 from kerasft.frozen.prefix import FrozenPrefix
 from kerasft.models import find_blocks
 from kerasft.models.adaptation import NearPretrained
+from kerasft.models.annotations import get_rate_scale
 from kerasft.models.blocks import flatten_layers
 from kerasft.models.freezing import frozen_below
 from kerasft.training.phases import make_batches, plan_phases
@@ -40,9 +41,9 @@ def weights_of(block):
 def test_every_block_has_its_share_of_the_rate(texts):
     model = build(dataclasses.replace(texts, layer_decay=0.5))
     blocks = find_blocks(model)
-    shares = [{variable.rate_scale for variable in weights_of(block)} for block in blocks]
+    shares = [{get_rate_scale(variable) for variable in weights_of(block)} for block in blocks]
     assert shares == [{0.5**depth} for depth in range(len(blocks), 0, -1)]
-    assert not any(hasattr(v, "rate_scale") for v in model.get_layer("head").weights)
+    assert {get_rate_scale(v) for v in model.get_layer("head").weights} == {1.0}
 
 
 def test_frozen_embeddings_are_the_tables_alone(texts):
@@ -90,7 +91,7 @@ def test_paths_are_left_out_in_trained_blocks_alone(family, preset):
 
 
 def test_a_family_without_such_paths_says_so(preset):
-    with pytest.raises(SettingError, match="residual paths can be left out"):
+    with pytest.raises(SettingError, match="a family with stochastic depth"):
         build(kerasft.ImageConfig(preset=preset("vgg"), image_size=32, stochastic_depth=0.1))
 
 

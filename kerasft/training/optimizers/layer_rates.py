@@ -1,4 +1,4 @@
-"""Learning rates that differ from weight to weight: a share of the one rate for each."""
+"""Optimizers whose learning rate differs from weight to weight (layer decay)."""
 
 from __future__ import annotations
 
@@ -6,32 +6,28 @@ from typing import Any
 
 import keras
 
+from kerasft.models.annotations import get_rate_scale
+
 
 class ByDepth:
-    """Makes a Keras optimizer read the share of the rate that a weight has.
+    """Mixin that scales the learning rate of each weight by its share.
 
-    `rate_scale` of a variable is that share, 1 where it has none (`kerasft.models.adaptation`).
-    Keras has one rate for all. What an optimizer decays by itself (`weight_decay`) is decayed at
-    the whole rate, but by Adam and AdamW.
+    The share is an annotation of the variable, 1 by default (`kerasft.models.annotations`).
+    `weight_decay` is applied at the unscaled rate, except by Adam and AdamW.
     """
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Update a variable with its share of the rate."""
+        """Update a variable with its share of the learning rate."""
         own = self._trainable_variables[self._get_variable_index(variable)]  # type: ignore[attr-defined]
-        rate = keras.ops.cast(learning_rate, "float32") * rate_scale(own)
+        rate = keras.ops.cast(learning_rate, "float32") * get_rate_scale(own)
         super().update_step(gradient, variable, rate)  # type: ignore[misc]
 
     def _use_weight_decay(self, variable: Any) -> bool:
-        """Leave out every vector: decaying scales and shifts pulls towards nothing useful.
+        """Exclude every vector: decaying scales and shifts is of no use.
 
-        By their shape, as families call the scales of their norms what they like.
+        Vectors are found by shape, as families name the scales of their norms differently.
         """
         return len(variable.shape) > 1 and bool(super()._use_weight_decay(variable))  # type: ignore[misc]
-
-
-def rate_scale(variable: Any) -> float:
-    """Return the share of the learning rate that a variable has."""
-    return float(getattr(variable, "rate_scale", 1.0))
 
 
 @keras.saving.register_keras_serializable(package="kerasft")

@@ -16,17 +16,17 @@ from kerasft.training.optimizers.layer_rates import SGD, Lion, RMSprop
 
 @keras.saving.register_keras_serializable(package="kerasft")
 class Schedule(keras.optimizers.schedules.LearningRateSchedule):
-    """A learning rate that rises linearly to its peak and then falls over the rest of a phase.
+    """A learning rate with a linear warm-up to its peak and a decay over the rest of a phase.
 
-    Keras' own schedules have their numbers fixed in the graph, and warm-up in `CosineDecay`
-    alone; here they are mutable scalars, so that a search changes them without compiling anew.
+    Keras' schedules fix their numbers in the graph, and only `CosineDecay` has a warm-up. Here
+    the numbers are mutable scalars, so that a search changes them without recompiling.
 
     Args:
-        kind: `constant`; `cosine` and `linear` fall to 0; `exponential` falls to 1 % of the
-            peak; `step` is divided by 10 at half and again at three quarters of the fall.
-        peak: The highest rate.
-        warmup_steps: Steps of the rise, 0 for none. Step 0 already has peak / warmup_steps.
-        fall_steps: Steps of the fall, at least 1.
+        kind: `constant`; `cosine` and `linear` decay to 0; `exponential` decays to 1% of the
+            peak; `step` is divided by 10 at half and again at three quarters of the decay.
+        peak: Peak learning rate, > 0.
+        warmup_steps: Steps of the warm-up, 0 for none. Step 0 has the rate peak / warmup_steps.
+        fall_steps: Steps of the decay, at least 1.
     """
 
     def __init__(self, kind: str, peak: float, warmup_steps: int, fall_steps: int) -> None:
@@ -59,7 +59,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def _fall(kind: str, done: Any) -> Any:
-    """Return the share of the peak that is left when the share `done` of the fall is over."""
+    """Return the rate as a share of the peak, after the share `done` of the decay."""
     if kind == "cosine":
         return (1 + ops.cos(math.pi * done)) / 2
     if kind == "linear":
@@ -75,11 +75,10 @@ def make_schedule(kind: str, peak: float, total_steps: int, warmup_fraction: flo
     """Return a learning-rate schedule over a phase.
 
     Args:
-        kind: As `Schedule` has them; `plateau` stays, as a callback will lower it (see
-            `PlateauWarmUp`).
-        peak: The highest rate.
+        kind: A kind of `Schedule`, or `plateau`, whose rate a callback lowers (`PlateauWarmUp`).
+        peak: Peak learning rate, > 0.
         total_steps: Steps of the phase, warm-up included.
-        warmup_fraction: Share of them in which the rate rises from 0, in [0, 1).
+        warmup_fraction: Share of the steps in which the rate rises, in [0, 1).
 
     Returns:
         A Keras schedule, or the number `peak` for `plateau`.
@@ -94,10 +93,10 @@ def make_optimizer(config: Config, learning_rate: Any) -> Any:
     """Return a new optimizer for one phase.
 
     Args:
-        config: Its optimizer, momentum, weight_decay and gradient_clip are used. The decay leaves
-            out bias and norm (Loshchilov and Hutter 2019, arXiv 1711.05101, as the BERT authors
+        config: Its optimizer, momentum, weight_decay and gradient_clip are used. The decay excludes
+            bias and norm (Loshchilov and Hutter 2019, arXiv 1711.05101, as the BERT authors
             apply it).
-        learning_rate: A schedule or a number.
+        learning_rate: Schedule or number.
     """
     options: dict[str, Any] = {"learning_rate": learning_rate}
     if config.weight_decay or config.optimizer == "adamw":  # AdamW's own default is 0.004
@@ -108,13 +107,13 @@ def make_optimizer(config: Config, learning_rate: Any) -> Any:
         options["momentum"] = config.momentum
     kinds: dict[str, Any] = {
         "adam": FusedAdam,
-        "adamw": FusedAdam,  # AdamW is Adam with a decay of its own by default
+        "adamw": FusedAdam,  # Adam whose default weight decay is not 0
         "sgd": SGD,
         "rmsprop": RMSprop,
         "lion": Lion,
     }
     optimizer = kinds[config.optimizer](**options)
     if config.weight_decay:
-        # Other vectors are left out by their shape (`rates.ByDepth`); those of attention have two.
+        # `ByDepth` excludes other vectors by their shape; those of attention have two dimensions.
         optimizer.exclude_from_weight_decay(var_names=["bias"])
     return optimizer
