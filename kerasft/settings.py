@@ -79,7 +79,7 @@ def _is_scalar(value: Any) -> bool:
     return hasattr(value, "item") and getattr(value, "ndim", 1) == 0
 
 
-def setting(
+def setting(  # noqa: PLR0913 (public)
     default: Any,
     help: str,
     *,

@@ -43,7 +43,7 @@ class Batches(keras.utils.PyDataset):
         >>> model.fit(batches, epochs=3, shuffle=False)
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (public)
         self,
         x: Any,
         y: np.ndarray | None = None,

@@ -1,4 +1,4 @@
-"""Which phases are worth keeping features for, and what each gains."""
+"""Which phases are worth a feature cache, and how much work each saves."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ from collections.abc import Sequence
 
 from kerasft.frozen.prefix import FrozenPrefix
 
-WORTH = 1.15  # times less work from which on features are kept
+WORTH = 1.15  # least factor of work saved for which features are cached
 
 
 def worthwhile(
     phases: Sequence[tuple[FrozenPrefix, int]], share: float
 ) -> tuple[list[int], dict[int, float]]:
-    """Return the phases whose features are worth keeping, and the gain of each, by its place.
+    """Return the indices of phases whose features are worth caching, and the gain of each.
 
-    As long as a phase is less than WORTH times less work beside what the others keep, that which
-    gains least is left out. The gain of those that stay counts a share of computing the features
-    for each, as large as its share of the passes that they take the place of.
+    A gain is the work of a phase without the cache over that with it. The phase with the smallest
+    gain, given the caches of the others, is removed until every gain is at least WORTH. The gains
+    of the remaining phases include the cost of computing the features, divided among the phases
+    by the passes that each saves.
 
     Args:
-        phases: The cut of each, and its epochs.
+        phases: Frozen prefix and epochs of each phase.
         share: Validation examples over training examples.
     """
     kept, gains = list(range(len(phases))), {}
@@ -33,35 +34,35 @@ def worthwhile(
         if gains[least] >= WORTH:
             break
         kept.remove(least)
-    spared = {i: phases[i][1] * (1 + share) * _prefix(phases[i][0]) for i in kept}
+    saved_passes = {i: phases[i][1] * (1 + share) * _prefix_work(phases[i][0]) for i in kept}
     for index in kept:
         own = _work([phases[index]], (), share)
-        part = spared[index] / sum(spared.values())
-        gains[index] = own / (own - spared[index] + part * _computing(phases, kept, share))
+        part = saved_passes[index] / sum(saved_passes.values())
+        gains[index] = own / (own - saved_passes[index] + part * _computing(phases, kept, share))
     return kept, gains
 
 
 def _work(phases: Sequence[tuple[FrozenPrefix, int]], kept: Sequence[int], share: float) -> float:
-    """Return the work of phases together, by unit of one pass over the training split.
+    """Return the work of all phases, relative to one pass over the training split.
 
-    Training costs three passes through what is trained, and validation one; without features
-    every epoch passes the prefix too. Features are computed once for all phases: a prefix is a
-    part of any longer one.
+    Training costs three passes through the tail and validation one; without cached features every
+    epoch also passes the prefix. Features are computed once for all phases: a shorter prefix is
+    part of a longer one.
     """
     work = _computing(phases, kept, share)
-    for index, (cut, epochs) in enumerate(phases):
-        work += epochs * (3 + share) * cut.tail.work
+    for index, (prefix, epochs) in enumerate(phases):
+        work += epochs * (3 + share) * prefix.tail.work
         if index not in kept:
-            work += epochs * (1 + share) * _prefix(cut)
+            work += epochs * (1 + share) * _prefix_work(prefix)
     return work
 
 
 def _computing(
     phases: Sequence[tuple[FrozenPrefix, int]], kept: Sequence[int], share: float
 ) -> float:
-    """Return the work of computing the features that phases keep, once for all of them."""
-    return (1 + share) * max((_prefix(phases[index][0]) for index in kept), default=0.0)
+    """Return the work of computing the cached features of phases, once for all of them."""
+    return (1 + share) * max((_prefix_work(phases[index][0]) for index in kept), default=0.0)
 
 
-def _prefix(cut: FrozenPrefix) -> float:
-    return cut.work - cut.tail.work
+def _prefix_work(prefix: FrozenPrefix) -> float:
+    return prefix.work - prefix.tail.work

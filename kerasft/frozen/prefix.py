@@ -1,8 +1,9 @@
-"""Cut a model where its frozen layers end: what stands below need be computed once only.
+"""The frozen prefix of a model, whose outputs need be computed only once.
 
-The cut is found in the graph of any Functional model, nested backbones included: the tensors that
-frozen, deterministic layers alone compute and that something else uses. Below the cut is the
-prefix, above it the tail, an ordinary Keras model that shares the layers of the whole.
+It is found in the graph of any Functional model, nested backbones included. The prefix is all
+calls of frozen, deterministic layers that depend on no other call. The tensors between it and the
+other calls are the boundary. The rest is the tail, a Keras model that shares the layers of the
+whole.
 """
 
 from __future__ import annotations
@@ -31,9 +32,10 @@ class Part:
 
     Attributes:
         model: It takes a dict by the names below.
-        inputs: The inputs of the whole model that it reads: their names here and there.
-        features: The kept tensors that it reads, by their names here.
-        work: Multiplications forward for one example, by unit of length where that varies.
+        inputs: Inputs of the whole model that it reads: their names in the part and the whole.
+        features: Cached tensors that it reads, by their names in the part.
+        work: Multiplications of a forward pass of one example, or of one token where the length
+            varies.
     """
 
     model: keras.Model
@@ -43,24 +45,24 @@ class Part:
 
 
 class FrozenPrefix:
-    """A model in two parts, as it is frozen now.
+    """The frozen prefix of a model and the tail above it, by its present freezing.
 
     Args:
-        model: Any Keras model; one that is not Functional is not cut.
+        model: Any Keras model; one that is not Functional has no frozen prefix.
 
     Attributes:
-        boundary: The tensors between prefix and tail, which can be kept.
-        tail: From the edge, and inputs where it reads any, to the outputs of the whole; its
-            weights are those of the whole. There is none where `reason` tells why.
-        work: Of the whole, as `Part.work`.
-        products: Those of the whole; empty where the model is not Functional.
-        reason: Why nothing can be kept, where nothing can.
+        boundary: Tensors between prefix and tail, which can be cached.
+        tail: Part from the boundary, and inputs that it reads, to the outputs of the model. It
+            shares the model's weights. Not set where `reason` is not empty.
+        work: Multiplications of the whole model, in the unit of `Part.work`.
+        products: Matrix products of the whole model; empty where it is not Functional.
+        reason: Why nothing can be cached, empty where something can.
     """
 
     def __init__(self, model: keras.Model) -> None:
         self.boundary: list[Any] = []
         self.tail: Part
-        self.work, self.reason = 0.0, "the model is not a Functional one"
+        self.work, self.reason = 0.0, "the model is not Functional"
         self.products: list[Product] = []
         if not is_functional(model):
             return
@@ -68,43 +70,43 @@ class FrozenPrefix:
         self._nodes = nodes(whole)
         self._made_by = {id(tensor): node for node in self._nodes for tensor in node.outputs}
         self._inputs = dict(zip(map(id, whole.inputs), _input_names(model), strict=True))
-        self._still: list[Any] = []
+        self._prefix_nodes: list[Any] = []
         self.products = products_of(self._nodes)
         self.work = sum(product.work for product in self.products)
         self.reason = "every layer is trained"
-        still = self._find_still()
+        prefix = self._find_prefix()
         boundary = {
             id(tensor): tensor
             for node in self._nodes
-            if not all(id(output) in still for output in node.outputs)
+            if not all(id(output) in prefix for output in node.outputs)
             for tensor in node.input_tensors
-            if id(tensor) in still
+            if id(tensor) in prefix
         }
         self.boundary = list(boundary.values())
         if self.boundary:
             self.tail, self.reason = self.part(whole.output, self.boundary), ""
 
     def sign(self) -> dict[int, str]:
-        """Return a signature for the id of every tensor of the edge and below it.
+        """Return the signatures of the tensors of the prefix, by their id.
 
-        It is a hash of all that decides the tensor's values but the examples: the same in two
-        models that compute the same. Weights are hashed as they are now. An operation that does
-        not tell its settings is the same in models that share it.
+        A signature is a hash of everything that determines the tensor's values except the
+        examples: equal in two models that compute the same. Weights are hashed with their present
+        values. An operation without a configuration equals itself alone.
         """
         found = dict(self._inputs)
-        for node in self._still:
+        for node in self._prefix_nodes:
             signature = _sign_call(node, [found[id(tensor)] for tensor in node.input_tensors])
             for index, output in enumerate(node.outputs):
                 found[id(output)] = f"{signature}.{index}"
         return found
 
     def part(self, outputs: Any, known: list[Any]) -> Part:
-        """Return what computes tensors, the prefix where they are those of the edge.
+        """Return the part that computes tensors; for those of the boundary, the prefix.
 
         Args:
-            outputs: Tensors; the outputs of the part, in this order.
-            known: Tensors below that need not be computed; those that are needed become
-                features of the part.
+            outputs: Tensors to compute, the outputs of the part in this order.
+            known: Tensors that need not be computed; those that are read become features of the
+                part.
         """
         ends = {id(tensor): tensor for tensor in known}
         calls = self._below(keras.tree.flatten(outputs), ends)
@@ -121,37 +123,37 @@ class FrozenPrefix:
         )
 
     def below(self, tensors: list[Any]) -> list[Any]:
-        """Return these tensors and all that they are computed from, but the inputs."""
+        """Return these tensors and all that they depend on, without the inputs."""
         calls = self._below(tensors, set())
         return [output for node in calls for output in node.outputs]
 
-    def _find_still(self) -> set[int]:
-        """Find the calls of frozen, deterministic layers; returns what those with weights compute.
+    def _find_prefix(self) -> set[int]:
+        """Collect the calls of frozen, deterministic layers; return the outputs worth caching.
 
-        What needs no weights (a mask made of the inputs, the scaling of pixels) is left out: the
-        tail computes it again, which costs less than keeping it.
+        Tensors that depend on no weights (a mask made from the inputs, scaled pixels) are not
+        among them: the tail computes them again, which costs less than caching.
         """
-        still, weighty = set(self._inputs), set[int]()
+        deterministic, cacheable = set(self._inputs), set[int]()
         for node in self._nodes:
-            if not all(id(tensor) in still for tensor in node.input_tensors):
+            if not all(id(tensor) in deterministic for tensor in node.input_tensors):
                 continue
-            why = _moves(node.operation)
-            if why:
-                if not weighty:
-                    self.reason = why
+            reason = _not_frozen(node.operation)
+            if reason:
+                if not cacheable:
+                    self.reason = reason
                 continue
             outputs = {id(tensor) for tensor in node.outputs}
-            still |= outputs
-            self._still.append(node)
+            deterministic |= outputs
+            self._prefix_nodes.append(node)
             if type(node.operation).__name__ in SAME_FOR_ALL:
-                continue  # DeBERTa's table of positions, 1.6 MB, would be kept for every example
+                continue  # DeBERTa's position embeddings, 1.6 MB, the same for every example
             weights: Sequence[Any] = getattr(node.operation, "weights", [])
-            if weights or any(id(tensor) in weighty for tensor in node.input_tensors):
-                weighty |= outputs
-        return weighty
+            if weights or any(id(tensor) in cacheable for tensor in node.input_tensors):
+                cacheable |= outputs
+        return cacheable
 
     def _below(self, tensors: Iterable[Any], ends: Collection[int]) -> list[Any]:
-        """Return the calls that compute tensors, down to the inputs or to the ends."""
+        """Return the calls that compute tensors, back to the inputs or the ends."""
         found: dict[int, Any] = {}
         waiting = list(tensors)
         while waiting:
@@ -181,14 +183,14 @@ def _sign_call(node: Any, below: list[str]) -> str:
 
 
 def _input_names(model: keras.Model) -> list[str]:
-    """Return the names by which the model's inputs are given, in their order."""
+    """Return the names of the model's inputs, in their order."""
     if isinstance(model.input, dict):
         return sorted(model.input)
     return [tensor.name for tensor in model.inputs]
 
 
-def _moves(operation: Any) -> str:
-    """Return why an operation may give something else for the same input, or nothing."""
+def _not_frozen(operation: Any) -> str:
+    """Return why the output for one input may change during training, empty where it cannot."""
     if not isinstance(operation, keras.layers.Layer):
         return ""
     if operation.trainable_variables:

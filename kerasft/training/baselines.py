@@ -62,10 +62,10 @@ def compare_baselines(
 
     Args:
         recipe: A recipe module, its name, or the path of its file.
-        config: Its settings; trainable_blocks is not used.
-        runs_dir: Where runs are kept.
+        config: Settings of the recipe; trainable_blocks is not used.
+        runs_dir: Folder of all runs.
         progress: Whether to write progress to stderr.
-        track: As `fit` has it.
+        track: `mlflow` to create MLflow runs too, as in `fit`.
 
     Raises:
         SettingError: `unfreeze_every` is set, although the steps themselves unfreeze blocks.
@@ -88,7 +88,7 @@ def compare_baselines(
     steps = [_constant(config, data, name)]
     for title, changes in _steps(config):
         if steps[-1].run is not None and changes["trainable_blocks"] >= _blocks(steps[-1].run):
-            continue  # the last step trains them all
+            continue  # the last step trained all of them
         began = time.monotonic()
         if progress:
             print(f"baseline: {title}", file=sys.stderr, flush=True)
@@ -105,7 +105,7 @@ def compare_baselines(
                 _trained(run),
                 round(time.monotonic() - began, 1),
                 better,
-                f"{score - before.score:+.4g}{_certain(before, run, better)}",
+                f"{score - before.score:+.4g}{_significance(before, run, better)}",
                 run,
             )
         )
@@ -114,7 +114,7 @@ def compare_baselines(
     return steps
 
 
-def _certain(before: Step, run: Run, better: bool) -> str:
+def _significance(before: Step, run: Run, better: bool) -> str:
     if before.run is None:
         return "" if better else "; no gain"
     verdict = compare([before.run, run])["groups"][-1]["verdict"]
@@ -122,7 +122,7 @@ def _certain(before: Step, run: Run, better: bool) -> str:
 
 
 def _steps(config: Config) -> Iterator[tuple[str, dict[str, Any]]]:
-    # A head alone takes the rate of the head phase, and needs more epochs of it.
+    # A linear probe takes the rate of the head phase, and needs more epochs at it.
     epochs = config.epochs + config.head_epochs
     head = {"learning_rate": config.head_learning_rate, "head_epochs": 0, "epochs": epochs,
             "lora_rank": 0}  # fmt: skip
@@ -141,7 +141,7 @@ def _trained(run: Run) -> int:
 
 
 def _constant(config: Config, data: Data, name: str) -> Step:
-    """Measure the best answer that does not look at its input."""
+    """Measure the best prediction that does not depend on the input."""
     assert data.train is not None and data.validation is not None  # else there is no fit
     answer = _best_constant(data.labels, data.train.y)
     found = {}
@@ -157,7 +157,7 @@ def _constant(config: Config, data: Data, name: str) -> Step:
 
 
 def _best_constant(labels: Labels, y: np.ndarray) -> np.ndarray:
-    """Return the shares of classes, or the mean."""
+    """Return the class frequencies, or the mean of numbers."""
     if labels.task == "regression":
         return np.array([y.mean()])
     if labels.task == "multilabel":

@@ -1,4 +1,4 @@
-"""What happens at the end of an epoch, as Keras callbacks, in this order."""
+"""Keras callbacks of every training, in the order in which they run."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from kerasft.errors import DivergedError
 
 
 class EpochOrder(keras.callbacks.Callback):
-    """Tells the batches which epoch begins: their order depends on it.
+    """Sets the epoch of the batches, which determines their order.
 
-    Keras tells them of ends only, and of one too many when a `fit` begins.
+    Keras notifies batches of the end of epochs only, and once too often when a `fit` begins.
 
     Args:
-        batches: Its `epoch` is set, where it has one.
-        history: The epochs so far.
+        batches: Batches of the training split; those without `epoch` are left alone.
+        history: Records of the epochs so far.
     """
 
     def __init__(self, batches: Any, history: list[Any]) -> None:
@@ -32,14 +32,14 @@ class EpochOrder(keras.callbacks.Callback):
 
 
 class SeparatePenalty(keras.callbacks.Callback):
-    """Takes the L1 and L2 penalties out of `loss` and `val_loss`; adds the learning rate.
+    """Separates the L1 and L2 penalties from `loss` and `val_loss`; adds the learning rate.
 
-    After it `loss` is the data loss and `penalty` stands beside it, so that no callback that
-    follows is steered by a penalty. It changes the logs and must come first. The learning rate
-    is the one in the middle of the epoch.
+    After it `loss` is the data loss and `penalty` a value of its own, so that later callbacks do
+    not depend on penalties. It changes the logs and must come before them. The learning rate is
+    that of the middle of the epoch.
 
     Args:
-        schedule: A function of the step, or a number where a callback sets the rate.
+        schedule: Function of the step, or a number where a callback sets the rate.
     """
 
     def __init__(self, schedule: Any) -> None:
@@ -48,7 +48,7 @@ class SeparatePenalty(keras.callbacks.Callback):
         self.first_step = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Note the step with which the epoch begins."""
+        """Store the first step of the epoch."""
         self.first_step = int(self.model.optimizer.iterations)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -58,8 +58,8 @@ class SeparatePenalty(keras.callbacks.Callback):
         for prefix in ("", "val_"):
             if f"{prefix}data_loss" in logs:
                 data_loss = logs.pop(f"{prefix}data_loss")
-                if not prefix:  # nothing is penalized where nothing is trained
-                    # Differences below the rounding of the sums are no penalty.
+                if not prefix:  # validation has no penalty
+                    # Smaller differences are rounding errors of the sums.
                     penalty = logs["loss"] - data_loss
                     logs["penalty"] = penalty if penalty > 1e-6 * abs(data_loss) else 0.0
                 logs[f"{prefix}loss"] = data_loss
@@ -75,10 +75,13 @@ def _learning_rate(model: keras.Model) -> float:
 
 
 class NanGuard(keras.callbacks.Callback):
-    """Stops a training whose loss is no number any more.
+    """Stops a training whose loss is not finite.
 
-    Looks every 20 steps and at the end of an epoch: reading the loss in every step would make
+    It checks every 20 steps and at the end of an epoch: reading the loss in every step would make
     the device wait for Python.
+
+    Raises:
+        DivergedError: The loss is infinite or NaN.
     """
 
     def __init__(self) -> None:
@@ -86,19 +89,19 @@ class NanGuard(keras.callbacks.Callback):
         self.epoch = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Note the epoch for the message."""
+        """Store the epoch for the message."""
         self.epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Look at the loss so far now and then."""
+        """Check the loss so far, every 20 steps."""
         if batch % 20 == 0:
-            self._look(logs)
+            self._check(logs)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Look at the loss of the epoch."""
-        self._look(logs)
+        """Check the loss of the epoch."""
+        self._check(logs)
 
-    def _look(self, logs: dict[str, Any] | None) -> None:
+    def _check(self, logs: dict[str, Any] | None) -> None:
         loss = float((logs or {}).get("loss", 0.0))
         if not math.isfinite(loss):
             rate = _learning_rate(self.model)
@@ -109,16 +112,16 @@ class NanGuard(keras.callbacks.Callback):
 
 
 class BestWeights(keras.callbacks.Callback):
-    """Early stopping that keeps the best weights over several phases.
+    """Early stopping that stores the best weights over several phases.
 
-    Keras' EarlyStopping forgets at every `fit`, keeps copies of frozen weights too, and takes a
-    first epoch without a number as the best. Ties are decided by the smaller val_loss.
+    Keras' EarlyStopping forgets at every `fit`, copies frozen weights too, and takes a first
+    epoch with a NaN as the best. Ties are broken by validation loss.
 
     Args:
-        variables: What training changes; only these are kept.
-        monitor: Name in the logs.
+        variables: Variables that training changes, which are stored.
+        monitor: Name of the monitored value in the logs.
         direction: `max` or `min`.
-        patience: Epochs without a better value before a phase is stopped; 0 never stops.
+        patience: Epochs without improvement after which a phase is stopped; 0 never stops.
     """
 
     def __init__(self, variables: list[Any], monitor: str, direction: str, patience: int) -> None:
@@ -133,14 +136,14 @@ class BestWeights(keras.callbacks.Callback):
         self.stopped_epoch: int | None = None
 
     def begin_phase(self) -> None:
-        """Give a new phase its full patience."""
+        """Reset the patience for a new phase."""
         self.waited, self.stopped_epoch = 0, None
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Keep the weights of a better epoch, or counts towards patience."""
+        """Store the weights of a better epoch, or count an epoch without improvement."""
         logs = logs or {}
         value = (self.sign * float(logs[self.monitor]), -float(logs.get("val_loss", 0.0)))
-        # A tie with a smaller loss is kept, but only a better monitor buys more patience.
+        # A tie with a smaller loss is stored, but only a better monitor resets the patience.
         better = self.best is None or value[0] > self.best[0]
         if math.isfinite(value[0]) and (self.best is None or value > self.best):
             self.best, self.best_epoch = value, epoch
@@ -158,49 +161,54 @@ class BestWeights(keras.callbacks.Callback):
         self.restore()
 
     def why_stopped(self, phase: str) -> str:
-        """Return a line that tells why a phase ended early."""
+        """Return the log line of a phase that ended early."""
         better = "higher" if self.sign > 0 else "lower"
         return (
             f"phase  {phase} stopped after epoch {(self.stopped_epoch or 0) + 1}: "
             f"{self.patience} epochs without a {better} {self.monitor}"
         )
 
+    def state(self) -> dict[str, Any]:
+        """Return the state of early stopping, without the weights."""
+        names = ("best", "best_epoch", "waited", "stopped_epoch")
+        return {name: getattr(self, name) for name in names}
+
     def restore(self) -> None:
-        """Set the variables to their best values, where an epoch gave some."""
+        """Set the variables to their best values, if there are any yet."""
         for variable, value in zip(self.variables, self.best_values, strict=False):
             variable.assign(value)
 
 
 class PlateauWarmUp(keras.callbacks.ReduceLROnPlateau):
-    """The schedule `plateau`: a linear warm-up, then a fifth of the rate where nothing gets better.
+    """The schedule `plateau`: a linear warm-up, then a fifth of the rate on each plateau.
 
-    Keras' ReduceLROnPlateau needs a plain number as the rate, so the warm-up is set here.
+    Keras' ReduceLROnPlateau needs a number as the rate, so the warm-up is done here.
 
     Args:
-        peak: The rate at the end of the warm-up.
-        warmup_steps: Steps of the rise.
-        options: As Keras has them: monitor, mode, patience.
+        peak: Learning rate at the end of the warm-up, > 0.
+        warmup_steps: Steps of the warm-up.
+        options: `monitor`, `mode` and `patience`, as in Keras.
     """
 
     def __init__(self, peak: float, warmup_steps: int, **options: Any) -> None:
         super().__init__(factor=0.2, **options)
         self.peak, self.warmup_steps, self.step = peak, warmup_steps, 0
-        self._before: dict[str, float] = {}
+        self._saved: dict[str, float] = {}
 
-    def known(self) -> dict[str, float]:
-        """Return what must be known to go on."""
+    def state(self) -> dict[str, float]:
+        """Return the state, to resume from."""
         return {"best": float(self.best), "wait": self.wait, "step": self.step}
 
-    def goes_on_from(self, known: dict[str, float]) -> None:
-        """Take up what `known` gave; Keras forgets it when a training begins."""
-        self._before = known
+    def restore_state(self, saved: dict[str, float]) -> None:
+        """Restore a state once the training begins, which resets Keras' own."""
+        self._saved = saved
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Begin anew, or goes on."""
+        """Reset, or restore the saved state."""
         super().on_train_begin(logs)
-        if self._before:
-            self.best, self.wait = self._before["best"], int(self._before["wait"])
-            self.step = int(self._before["step"])
+        if self._saved:
+            self.best, self.wait = self._saved["best"], int(self._saved["wait"])
+            self.step = int(self._saved["step"])
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Set the rate of the step."""

@@ -1,4 +1,4 @@
-"""A model with what is made of it once: its cuts, and its compiled graph for every phase."""
+"""A model with what is made from it once: its frozen prefixes and its compiled graphs."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from kerasft.training.phases import Phase, compile_part, phase_schedule
 
 
 class CompiledModels:
-    """A model, for one training or for all those that differ from it in numbers alone.
+    """A model compiled for each phase, for one training or several that differ only in numbers.
 
     Args:
-        model: As the recipe's `build_model` gives it.
-        reused: Whether trainings follow that put their numbers into the same graphs.
+        model: Model as the recipe's `build_model` returns it.
+        reused: Whether later trainings run the same graphs with other numbers.
 
     Attributes:
-        model: It holds the weights that are trained.
+        model: The whole model, which holds the weights.
     """
 
     def __init__(self, model: keras.Model, *, reused: bool = False) -> None:
         self.model, self.reused = model, reused
-        self._cuts: dict[int | None, FrozenPrefix] = {}
+        self._prefixes: dict[int | None, FrozenPrefix] = {}
         self._parts: dict[tuple[str, int], keras.Model] = {}
         self._decays: dict[int, MutableScalar] = {}
         self._scalars: dict[int, list[Any]] = {}
@@ -40,22 +40,22 @@ class CompiledModels:
         ]
 
     def copy_from(self, fresh: keras.Model) -> None:
-        """Set weights, dropout and penalties to those of a fresh model of the same structure."""
+        """Copy weights, dropout rates and penalties from a new model of the same structure."""
         for index, penalty in self._penalties:
             penalty.copy_from(fresh.weights[index].regularizer)
-            self.model.weights[index].regularizer = penalty  # a kept backbone has the fresh one
+            self.model.weights[index].regularizer = penalty  # a cached backbone has the fresh one
         for own, new in zip(self.model.weights, fresh.weights, strict=True):
-            if own is not new:  # a kept backbone is the same one in both
+            if own is not new:  # a cached backbone is shared by both
                 own.assign(new)
         for own, new in zip(_dropouts(self.model), _dropouts(fresh), strict=True):
             own.scalar.set(float(new.scalar))
 
-    def cut(self, phase: Phase) -> FrozenPrefix:
-        """Return the cut of the model as it is frozen in a phase."""
-        if phase.blocks not in self._cuts:
+    def prefix(self, phase: Phase) -> FrozenPrefix:
+        """Return the frozen prefix of the model in a phase."""
+        if phase.blocks not in self._prefixes:
             with frozen_below(self.model, phase.blocks):
-                self._cuts[phase.blocks] = FrozenPrefix(self.model)
-        return self._cuts[phase.blocks]
+                self._prefixes[phase.blocks] = FrozenPrefix(self.model)
+        return self._prefixes[phase.blocks]
 
     def compiled(
         self,
@@ -66,30 +66,30 @@ class CompiledModels:
         *,
         steps_per_execution: int = 1,
     ) -> keras.Model:
-        """Return a model compiled for a phase, its optimizer as new.
+        """Return a model compiled for a phase, with a reset optimizer.
 
         Args:
-            config: The settings.
-            data: As `compile_model` needs it.
-            phase: Which the model is frozen for now.
-            model: The whole, or the tail of its cut.
-            steps_per_execution: As Keras has it.
+            config: Settings.
+            data: Prepared data, for the number of steps and the labels.
+            phase: Phase that the model is frozen for.
+            model: The whole model, or the tail above its frozen prefix.
+            steps_per_execution: Steps that run without returning to Python, as in Keras.
         """
         part = self._parts.get((phase.name, id(model)))
         if part is not None:
-            self._renew(part, config, phase_schedule(config, data, phase))
+            self._reset(part, config, phase_schedule(config, data, phase))
             return part
         part = model
         if self.reused and model is self.model:
             part = keras.Model(model.input, model.output)  # each phase has a graph of its own
         compile_part(part, config, data, phase, steps_per_execution=steps_per_execution)
-        # Were its variables made within the first step, that would be traced a second time.
+        # Variables made within the first step would cause a second trace.
         part.optimizer.build(part.trainable_variables)
         if self.reused:
             self._scalars[id(part)] = [
                 (variable, variable.numpy())
                 for variable in part.optimizer.variables
-                if not len(variable.shape)  # TensorFlow's shape of a scalar is true
+                if not len(variable.shape)  # a TensorFlow shape of rank 0 is truthy
             ]
             if config.weight_decay:
                 self._decays[id(part)] = MutableScalar(config.weight_decay)
@@ -97,8 +97,8 @@ class CompiledModels:
             self._parts[phase.name, id(model)] = part
         return part
 
-    def _renew(self, part: keras.Model, config: Config, schedule: Any) -> None:
-        """Set an optimizer to its beginning, with the numbers of a config."""
+    def _reset(self, part: keras.Model, config: Config, schedule: Any) -> None:
+        """Reset an optimizer and give it the numbers of a config."""
         for variable in part.optimizer.variables:
             if len(variable.shape):
                 variable.assign(np.zeros(variable.shape, variable.dtype))
@@ -115,7 +115,7 @@ class CompiledModels:
 
 
 def _scaled(optimizer: Any) -> Any:
-    """Return the optimizer itself where Keras has put one around it that scales the loss."""
+    """Return the optimizer inside Keras' loss scaling, or the optimizer itself."""
     return getattr(optimizer, "inner_optimizer", optimizer)
 
 

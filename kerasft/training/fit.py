@@ -1,4 +1,4 @@
-"""Fine-tuning: recipe and settings in, a run folder out."""
+"""Fine-tuning: from a recipe and its settings to a run folder."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from kerasft.config import Config
 from kerasft.data import Data
 from kerasft.errors import DataError
 from kerasft.frozen.feature_cache import FeatureCache, PhaseInputs
-from kerasft.insight import plot_rates
+from kerasft.insight import RateCurve, plot_rates
 from kerasft.models import choose_monitor
-from kerasft.models.freezing import changing_weights
 from kerasft.models.precision import precision
-from kerasft.runs import Run, check_name, create_run, save_weights, write_manifest
+from kerasft.runs import Run, check_name, create_run, write_manifest
 from kerasft.runs.provenance import describe_recipe
-from kerasft.training.callbacks import BestWeights
 from kerasft.training.compiled_models import CompiledModels
-from kerasft.training.learning_rate_finder import RateCurve, find_rates, use_found
+from kerasft.training.context import FitContext, make_context
+from kerasft.training.learning_rate_finder import find_rates, use_found
 from kerasft.training.live_diagnosis import LiveDiagnosis
 from kerasft.training.loop import train
-from kerasft.training.phases import Phase, plan_phases
+from kerasft.training.phases import Phase
 from kerasft.training.precision import build_in_precision
 from kerasft.training.progress import Progress
+from kerasft.training.recorder import log_writer
 from kerasft.training.resume import (
     EVERY,
     STATE,
@@ -38,18 +38,17 @@ from kerasft.training.resume import (
     training_in,
 )
 from kerasft.training.run_record import (
-    Recorder,
     announce,
     close_record,
-    log_writer,
     open_record,
     record_failure,
+    save_trained,
 )
 from kerasft.training.speed import measure_speeds, speed_line
 from kerasft.training.tracking import open_tracker, tracked
 
 
-def fit(
+def fit(  # noqa: PLR0913 (public)
     recipe: ModuleType | str,
     config: Config | None = None,
     *,
@@ -61,36 +60,36 @@ def fit(
     track: str | None = None,
     resume: bool = False,
 ) -> Run:
-    """Fine-tune a recipe and records everything in a run folder.
+    """Fine-tune a recipe and record everything in a run folder.
 
     Loads the data, builds the model, trains its phases with early stopping on the validation
     split, restores the best epoch, and measures validation and test once.
 
     Args:
         recipe: A recipe module, its name, or the path of its file.
-        config: The recipe's settings; its defaults where None is given.
-        runs_dir: Where runs are kept.
-        name: Name of the run folder; the present time by default.
+        config: Settings of the recipe; its defaults where None.
+        runs_dir: Folder of all runs.
+        name: Name of the run folder; a timestamp by default.
         progress: Whether to write progress to stderr.
-        data: What the recipe's `load_data` gave for these settings of the data, where it has
-            been loaded already.
-        callbacks: Further Keras callbacks; they see the epochs of both phases with what the record
-            has of them.
-        track: `mlflow` makes a run of MLflow too (extra `kerasft[mlflow]`).
-        resume: Goes on with the run `name`, or the recipe's latest that was interrupted, with the
-            settings that it was begun with. A training saves its state after the first epoch that
-            ends a minute or more after the last state, and goes on from there as if it had never
-            stopped: weights, optimizer, schedule, order of examples, dropout, early stopping.
+        data: Data that the recipe's `load_data` returned for these settings; loaded where None.
+        callbacks: Further Keras callbacks. They receive the epochs of all phases, with the values
+            that are recorded.
+        track: `mlflow` to create an MLflow run too (extra `kerasft[mlflow]`).
+        resume: Whether to resume the run `name`, or the recipe's latest interrupted run, with its
+            original settings. A training saves its state after the first epoch that ends a minute
+            or more after the last state. Resumed from there, it is bit-for-bit identical to an
+            uninterrupted run (CPU): weights, optimizer, schedule, order of examples, dropout,
+            early stopping.
 
     Returns:
         The run: its path, history and metrics.
 
     Raises:
-        SettingError: A setting is out of range, the preset is not known, or the tracker not there.
+        SettingError: A setting is out of range, or the preset or the tracker is not found.
         DataError: The data cannot be used.
-        NetworkError: Something must be downloaded and cannot be, or a tracker's server is away.
-        DivergedError: The loss became NaN.
-        ResumeError: The recipe, the settings, the preset or the data are not what they were.
+        NetworkError: A download failed, or the tracker's server does not respond.
+        DivergedError: The loss became infinite or NaN.
+        ResumeError: The recipe, the settings, the preset or the data changed since the run began.
 
     Example:
         >>> from kerasft.recipes import resnet_digits
@@ -102,7 +101,7 @@ def fit(
     described = describe_recipe(module)
     begun, config = _begin(module, config, runs_dir, described["name"], name, resume=resume)
     open_tracker(track, described["name"])
-    monitor = choose_monitor(config)
+    choose_monitor(config)  # an unknown one is refused before the data are loaded
     keras.utils.set_random_seed(config.seed)
     data = module.load_data(config) if data is None else data
     if data.train is None or data.validation is None:
@@ -112,29 +111,22 @@ def fit(
         began -= sum(row["seconds"] for row in begun.history)
     chosen: list[str] = []
     config, model = build_in_precision(module, config, data, chosen.append)
-    compiled_models, features = CompiledModels(model), FeatureCache()
     with precision(config.precision):
-        curves: list[RateCurve] = []
-        if isinstance(config.learning_rate, str):
-            curves = find_rates(compiled_models, config, data, features=features, log=chosen.append)
-            config = use_found(config, curves)
-        plan_phases(config, model)  # what it refuses leaves no run behind
+        # Made before the run: settings that are refused here leave no folder.
+        context, curves = _prepare(config, data, model, chosen.append)
         run = begun or create_run(runs_dir, described["name"], name)
-        write = log_writer(run, sys.stderr if progress else None)
+        context = context.in_run(run, log_writer(run, sys.stderr if progress else None))
         with training_in(run):
             if begun is None:
-                open_record(run, module, config, data, model)
+                open_record(run, module, context)
             else:
                 write_manifest(run, state="running", reason=None)
-            announce(write, run, config, data, model, chosen)
-            with record_failure(run, write), tracked(track, run, config) as more:
+            announce(context, chosen)
+            with record_failure(run, context.log), tracked(track, run, context.config) as more:
                 if curves:
                     plot_rates(curves, run.path / "rates.png")
-                best_weights, view = _train(
-                    run, config, data, compiled_models, features, monitor, write, progress,
-                    [*callbacks, *more],
-                )  # fmt: skip
-                close_record(run, config, data, model, view, best_weights, write, began)
+                inputs = _train(run, context, [*callbacks, *more], progress=progress)
+                close_record(run, context, inputs, began)
             (run.path / STATE).unlink(missing_ok=True)
     return run
 
@@ -148,7 +140,7 @@ def _begin(
     *,
     resume: bool,
 ) -> tuple[Run | None, Config]:
-    """Return the run that is to go on, if any, and the settings."""
+    """Return the run to resume, None for a new one, and the settings."""
     if resume:
         begun = find_unfinished(runs_dir, recipe, name)
         return begun, begun_settings(begun, module.Config, config)
@@ -156,57 +148,54 @@ def _begin(
     return None, config if config is not None else module.Config()
 
 
+def _prepare(
+    config: Config, data: Data, model: keras.Model, log: Callable[[str], None]
+) -> tuple[FitContext, list[RateCurve]]:
+    """Return the context of a fit, and the curves of its learning rates where they are found."""
+    compiled_models, feature_cache = CompiledModels(model), FeatureCache()
+    curves: list[RateCurve] = []
+    if isinstance(config.learning_rate, str):
+        curves = find_rates(compiled_models, config, data, feature_cache=feature_cache, log=log)
+        config = use_found(config, curves)
+    return make_context(config, data, compiled_models, feature_cache=feature_cache), curves
+
+
 def _train(
     run: Run,
-    config: Config,
-    data: Data,
-    compiled_models: CompiledModels,
-    features: FeatureCache,
-    monitor: tuple[str, str],
-    write: Callable[..., None],
-    progress: bool,
+    context: FitContext,
     callbacks: Sequence[keras.callbacks.Callback],
-) -> tuple[BestWeights, PhaseInputs]:
-    """Train all phases; the model has the best weights at the end.
-
-    Returns what kept them, and what the last phase trained.
-    """
-    best_weights = BestWeights(changing_weights(compiled_models.model), *monitor, config.patience)
-    recorder = Recorder(run)
+    *,
+    progress: bool,
+) -> PhaseInputs:
+    """Train all phases; return the model and inputs of the last one."""
+    best_weights = context.best_weights
 
     def make_callbacks(phase: Phase, epochs: int) -> list[keras.callbacks.Callback]:
         line = Progress(
             phase.name,
             epochs,
-            lambda text: write(text, log_only=True),
+            lambda text: context.log(text, log_only=True),
             lambda epoch: best_weights.best_epoch == epoch,
             sys.stderr if progress else None,
         )
-        return [*tensorboard(run), line, *callbacks, LiveDiagnosis(config, data, recorder, write)]
+        return [*tensorboard(run), line, *callbacks, LiveDiagnosis(context)]
 
     try:
-        views = train(
-            compiled_models, config, data, best_weights, recorder,
-            make_callbacks=make_callbacks, features=features, log=write,
-            state=run.path / STATE, state_every=EVERY,
-        )  # fmt: skip
+        inputs = train(
+            context, make_callbacks=make_callbacks, state=run.path / STATE, state_every=EVERY
+        )
     finally:
         if best_weights.best_epoch is not None:
-            _save(run, compiled_models.model)
-    speeds = measure_speeds(compiled_models, views, config, data, recorder.history)
+            save_trained(run, context.model)
+    speeds = measure_speeds(context, inputs)
     for name, speed in speeds.items():
-        write(speed_line(name, speed))
+        context.log(speed_line(name, speed))
     write_manifest(run, speed=speeds)
-    return best_weights, views["main"]
-
-
-def _save(run: Run, model: keras.Model) -> None:
-    stored = run.manifest["weights"]["stored"]
-    save_weights(run, changing_weights(model) if stored == "trained" else model.weights)
+    return inputs["main"]
 
 
 def tensorboard(run: Run) -> list[keras.callbacks.Callback]:
-    """Return the callback that writes TensorBoard's event files, where TensorFlow is there."""
+    """Return the callback that writes TensorBoard event files, none without TensorFlow."""
     if keras.backend.backend() != "tensorflow":  # the event files are TensorFlow's
         return []
     return [keras.callbacks.TensorBoard(str(run.path / "tensorboard"), write_graph=False)]

@@ -1,7 +1,7 @@
-"""A learning rate from a short ramp: the loss over rates that rise from step to step.
+"""The learning rate range test: the loss over learning rates that rise from step to step.
 
-The method is the learning rate range test of Smith (2015, arXiv 1506.01186) as fastai made it
-popular: rates rise geometrically, the loss is smoothed, the ramp ends where it blows up.
+The method is that of Smith (2015, arXiv 1506.01186) as popularized by fastai: rates rise
+geometrically, the loss is smoothed, and the ramp ends where the loss diverges.
 """
 
 from __future__ import annotations
@@ -20,15 +20,16 @@ from kerasft.frozen.feature_cache import FeatureCache, PhaseInputs
 from kerasft.insight import RateCurve, suggest
 from kerasft.models.freezing import frozen_below
 from kerasft.training.compiled_models import CompiledModels
-from kerasft.training.phases import Phase, make_batches, plan_phases
+from kerasft.training.context import FitContext, make_context, make_phase_inputs
+from kerasft.training.phases import Phase, make_batches
 from kerasft.training.state import reseed
 
 LOWEST, HIGHEST = 1e-6, 10.0
 STEPS = 120
 _SMOOTHING = 0.9
-_BLOWN_UP = 3.0  # times the best smoothed loss
-_ABOVE = 1.5  # times the highest smoothed loss of the beginning
-_BEGINNING = 10  # part of the steps whose rates are too low to change anything
+_DIVERGED = 3.0  # times the best smoothed loss
+_ABOVE = 1.5  # times the highest smoothed loss of the first steps
+_FIRST = 10  # the first tenth of the steps, whose rates are too low to change the loss
 
 
 def find_rates(
@@ -36,47 +37,50 @@ def find_rates(
     config: Config,
     data: Data,
     *,
-    features: FeatureCache | None = None,
+    feature_cache: FeatureCache | None = None,
     steps: int = STEPS,
     log: Callable[[str], None] = lambda line: None,
 ) -> list[RateCurve]:
-    """Ramp the rate of every phase of a fit; the model is afterwards what it was before.
+    """Ramp the learning rate of every phase of a fit, and restore the model.
 
-    The main phase is ramped from where a head phase with the suggested rate ends, as in a fit.
+    The ramp of a later phase starts after the earlier ones were trained with their suggested
+    rates, as in a fit.
 
     Args:
-        compiled_models: Of the model that `build_model` returned. Weights, and seeds of dropout
-            and augmentation, are restored afterwards; optimizers are its own.
-        config: The settings; its learning rates are not used.
-        data: As the recipe's `load_data` gives it.
-        features: Of frozen layers, to be shared with the fit that follows.
-        steps: Of each ramp, at least 20. Where an epoch has fewer, several are gone through.
-        log: Gets a line for every phase.
+        compiled_models: The model as `build_model` returns it. Weights, and seeds of dropout and
+            augmentation, are restored afterwards.
+        config: Settings; the learning rates and the monitor are not used.
+        data: Data, as the recipe's `load_data` returns it.
+        feature_cache: Cache shared with the fit that follows.
+        steps: Number of steps of each ramp, at least 20. Short epochs are repeated.
+        log: Function that receives a line for every phase.
+
+    Returns:
+        A curve for each phase, in order.
 
     Example:
-        >>> curves = find_rates(Bench(recipe.build_model(config, data)), config, data)
+        >>> curves = find_rates(CompiledModels(recipe.build_model(config, data)), config, data)
         >>> curves[-1].valley
         0.00037
     """
-    config = dataclasses.replace(config, learning_rate=1e-4, head_learning_rate=1e-3)
-    model = compiled_models.model
+    # The rates are only placeholders, and nothing is monitored.
+    config = dataclasses.replace(config, learning_rate=1e-4, head_learning_rate=1e-3, monitor=None)
+    context = make_context(config, data, compiled_models, feature_cache=feature_cache)
+    model, curves = context.model, []
     reseed(model, config.seed)
     before = [variable.numpy() for variable in model.weights]
-    phases, curves = plan_phases(config, model), []
-    views = (features or FeatureCache()).views(
-        compiled_models, phases, config, data, lambda line: None
-    )
+    inputs = make_phase_inputs(context)
     try:
-        for phase in phases:
+        for phase in context.phases:
             with frozen_below(model, phase.blocks):
-                curve = _ramp(compiled_models, config, data, phase, views[phase.name], steps)
+                curve = _ramp(context, phase, inputs[phase.name], steps)
                 curves.append(curve)
                 log(
                     f"rate   {phase.name}: {curve.valley:.2g} (steepest {curve.steepest:.2g}; "
                     f"{len(curve.rates)} steps up to {curve.rates[-1]:.2g})"
                 )
-                if phase is not phases[-1]:
-                    _train(compiled_models, config, data, phase, views[phase.name], curve.valley)
+                if phase is not context.phases[-1]:
+                    _train(context, phase, inputs[phase.name], curve.valley)
     finally:
         for variable, value in zip(model.weights, before, strict=True):
             variable.assign(value)
@@ -85,7 +89,7 @@ def find_rates(
 
 
 def use_found(config: ConfigType, curves: list[RateCurve]) -> ConfigType:
-    """Return the settings with the rates that were found."""
+    """Return the settings with the suggested learning rates."""
     found = {curve.phase: curve.valley for curve in curves}
     return dataclasses.replace(
         config,
@@ -94,29 +98,24 @@ def use_found(config: ConfigType, curves: list[RateCurve]) -> ConfigType:
     )
 
 
-def _ramp(
-    compiled_models: CompiledModels,
-    config: Config,
-    data: Data,
-    phase: Phase,
-    view: PhaseInputs,
-    steps: int,
-) -> RateCurve:
-    """Train through rising rates, and give the weights their values back."""
-    plain = dataclasses.replace(config, learning_rate_schedule="plateau", learning_rate=1e-4)
-    part = compiled_models.compiled(plain, data, phase, view.model)
+def _ramp(context: FitContext, phase: Phase, inputs: PhaseInputs, steps: int) -> RateCurve:
+    """Train with rising learning rates, then restore the weights."""
+    plain = dataclasses.replace(
+        context.config, learning_rate_schedule="plateau", learning_rate=1e-4
+    )
+    part = context.compiled_models.compiled(plain, context.data, phase, inputs.model)
     before = [variable.numpy() for variable in part.trainable_variables]
     rates: list[float] = []
     losses: list[float] = []
     smooth = 0.0
-    for rate, batch in zip(np.geomspace(LOWEST, HIGHEST, steps), _endless(config, data, view),
-                           strict=False):  # fmt: skip
+    all_rates, batches = np.geomspace(LOWEST, HIGHEST, steps), _endless(context, inputs)
+    for rate, batch in zip(all_rates, batches, strict=False):
         part.optimizer.learning_rate = float(rate)
         part.reset_metrics()
         found = part.train_on_batch(*batch, return_dict=True)
         smooth = _SMOOTHING * smooth + (1 - _SMOOTHING) * float(found["data_loss"])
         smoothed = smooth / (1 - _SMOOTHING ** (len(losses) + 1))
-        if _blown_up([*losses, smoothed], steps):
+        if has_diverged([*losses, smoothed], steps):
             break
         rates.append(float(rate))
         losses.append(smoothed)
@@ -125,19 +124,31 @@ def _ramp(
     return RateCurve(phase.name, rates, losses, *suggest(rates, losses))
 
 
-def _blown_up(losses: list[float], steps: int) -> bool:
-    """Return whether the last of the smoothed losses says that the rate is far too high."""
+def has_diverged(losses: list[float], steps: int) -> bool:
+    """Return whether the last smoothed loss shows that the rate is far too high.
+
+    Args:
+        losses: Smoothed losses so far, one per step.
+        steps: Steps of the whole ramp.
+    """
     *before, last = losses
     if not math.isfinite(last):
         return True
-    begin = before[: max(steps // _BEGINNING, 1)]
-    # A loss near zero is three times as high by chance: it must pass its beginning, too.
+    begin = before[: max(steps // _FIRST, 1)]
+    # Noise alone triples a loss near zero: it must also exceed the first losses.
     later = len(before) > len(begin)
-    return later and last > _BLOWN_UP * min(before) and last > _ABOVE * max(begin)
+    return later and last > _DIVERGED * min(before) and last > _ABOVE * max(begin)
 
 
-def _endless(config: Config, data: Data, view: PhaseInputs) -> Iterator[tuple[Any, ...]]:
-    batches = make_batches(data.train, config, data.labels, training=True, x=view.train)
+def _training_batches(context: FitContext, inputs: PhaseInputs) -> Any:
+    """Return the batches of the training split."""
+    data = context.data
+    return make_batches(data.train, context.config, data.labels, training=True, x=inputs.train)
+
+
+def _endless(context: FitContext, inputs: PhaseInputs) -> Iterator[tuple[Any, ...]]:
+    """Yield training batches, epoch after epoch without end."""
+    batches = _training_batches(context, inputs)
     for epoch in range(1 << 30):
         if hasattr(batches, "epoch"):
             batches.epoch = epoch
@@ -145,19 +156,11 @@ def _endless(config: Config, data: Data, view: PhaseInputs) -> Iterator[tuple[An
             yield batches.batch(index) if hasattr(batches, "batch") else batches[index]
 
 
-def _train(
-    compiled_models: CompiledModels,
-    config: Config,
-    data: Data,
-    phase: Phase,
-    view: PhaseInputs,
-    rate: float,
-) -> None:
-    """Train a phase with the rate that was found for it."""
-    batches = make_batches(data.train, config, data.labels, training=True, x=view.train)
-    part = compiled_models.compiled(
-        config, data, dataclasses.replace(phase, learning_rate=rate), view.model
-    )
+def _train(context: FitContext, phase: Phase, inputs: PhaseInputs, rate: float) -> None:
+    """Train a phase with its suggested learning rate."""
+    phase = dataclasses.replace(phase, learning_rate=rate)
+    batches = _training_batches(context, inputs)
+    part = context.compiled_models.compiled(context.config, context.data, phase, inputs.model)
     part.fit(stream(batches), epochs=phase.epochs, shuffle=False, verbose=0)
 
 
@@ -169,9 +172,12 @@ def find_learning_rate(
 
     Args:
         recipe: A recipe module, its name, or the path of its file.
-        config: The recipe's settings; its defaults where None is given.
-        steps: Of each ramp.
-        log: Gets a line for every phase.
+        config: Settings of the recipe; its defaults where None.
+        steps: Number of steps of each ramp, at least 20.
+        log: Function that receives a line for every phase.
+
+    Returns:
+        A curve for each phase, in order.
 
     Example:
         >>> kerasft.find_learning_rate("resnet_digits")[-1].valley

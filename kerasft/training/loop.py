@@ -1,34 +1,22 @@
-"""The training itself, shared by a fit and by the trials of a search."""
+"""The training loop, shared by fits and by the trials of a search."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from kerasft.config import Config
-from kerasft.data import Data, stream
-from kerasft.frozen.feature_cache import FeatureCache, PhaseInputs
+from kerasft.data import stream
+from kerasft.frozen.feature_cache import PhaseInputs
 from kerasft.models.freezing import frozen_below
-from kerasft.training.callbacks import (
-    BestWeights,
-    EpochOrder,
-    NanGuard,
-    PlateauWarmUp,
-    SeparatePenalty,
-)
-from kerasft.training.compiled_models import CompiledModels
+from kerasft.training.callbacks import EpochOrder, NanGuard, PlateauWarmUp, SeparatePenalty
+from kerasft.training.context import FitContext, make_phase_inputs
 from kerasft.training.live_diagnosis import HopelessError
-from kerasft.training.phases import (
-    Phase,
-    make_batches,
-    phase_schedule,
-    plan_phases,
-    steps_per_epoch,
-)
-from kerasft.training.run_record import Recorder
+from kerasft.training.phases import Phase, make_batches, phase_schedule, steps_per_epoch
 from kerasft.training.state import SaveState, TrainingState, load_state, reseed, seed_states
 
 _SHORT_STEP = 5e8  # multiplications of the steps that one call from Python runs
@@ -36,160 +24,167 @@ _AT_ONCE = 32
 MakeCallbacks = Callable[[Phase, int], Sequence[keras.callbacks.Callback]]
 
 
+@dataclass(frozen=True)
+class _PhaseRun:
+    """A phase to be run: from its beginning, or from where it was interrupted.
+
+    Attributes:
+        index: Index of the phase.
+        phase: The phase.
+        inputs: Its model and inputs.
+        begun: Saved state, where the phase was interrupted.
+        last_epoch: Number of the epoch after its last one; epochs count all phases.
+    """
+
+    index: int
+    phase: Phase
+    inputs: PhaseInputs
+    begun: TrainingState | None
+    last_epoch: int
+
+
 def train(
-    compiled_models: CompiledModels,
-    config: Config,
-    data: Data,
-    best_weights: BestWeights,
-    recorder: Recorder,
+    context: FitContext,
     *,
     make_callbacks: MakeCallbacks = lambda phase, epochs: (),
-    features: FeatureCache | None = None,
     state: Path | None = None,
     state_every: float = 0.0,
-    log: Callable[[str], None] = lambda line: None,
 ) -> dict[str, PhaseInputs]:
-    """Train all phases of a config; the model has its best weights at the end.
+    """Train all phases; the model has its best weights at the end.
 
     Args:
-        compiled_models: With the model as the recipe's `build_model` gives it.
-        config: The settings.
-        data: As the recipe's `load_data` gives it.
-        best_weights: Early stopping; it knows the best epoch afterwards.
-        recorder: Gets every epoch.
-        make_callbacks: Returns more callbacks for a phase and the number of epochs of all phases.
-        features: Those of other trainings that this one may share; its own by default.
-        state: A file in which the state is kept after every epoch. Where it is there already,
-            the training goes on from it: its weights, optimizer, seeds, early stopping and
-            order of examples are those of a training that never stopped. Schedules are laid
-            out for `config.epochs`, whatever they were laid out for before.
-        state_every: Seconds that pass at least from one state to the next.
-        log: Gets a line about what is kept of frozen layers, how the lines of epochs read, and
-            when a phase ends early.
+        context: Context of the training. Its history and best epoch are updated.
+        make_callbacks: Returns further callbacks for a phase and the number of epochs of all
+            phases.
+        state: File to which the state is saved after epochs. Where it exists, the training
+            resumes from it: weights, optimizer, seeds, early stopping and order of examples are
+            those of an uninterrupted training. Schedules are laid out for `config.epochs`,
+            whatever they were laid out for before.
+        state_every: Least number of seconds between two saved states.
 
     Returns:
-        What each phase trained, by its name.
+        The model and inputs of each phase, by its name.
     """
-    model = compiled_models.model
     begun = load_state(state) if state is not None else None
-    reseed(model, config.seed)
+    reseed(context.model, context.config.seed)
     if begun is not None:
-        _put_back(begun, model, best_weights, recorder)
-        log(f"resume after epoch {begun.epoch}")
-    phases = plan_phases(config, model)
-    views = (features or FeatureCache()).views(compiled_models, phases, config, data, log)
-    log("       each line below: training/validation")
+        _restore(begun, context)
+        context.log(f"resume after epoch {begun.epoch}")
+    inputs = make_phase_inputs(context)
+    context.log("       metrics are train/val")
     try:
-        for index, phase in enumerate(phases):
-            if begun is None or begun.phase <= index:
-                # Phases may have ended early: epochs are numbered as they were run.
-                before = sum(row["phase"] != phase.name for row in recorder.history)
-                last, total = before + phase.epochs, before + sum(x.epochs for x in phases[index:])
-                going_on = begun if begun is not None and begun.phase == index else None
-                recorder.phase = phase.name
-                plateau = _plateau(config, data, phase, best_weights)
-                more = list(make_callbacks(phase, total))
-                if state is not None:
-                    seeds, history = seed_states(model), recorder.history
-                    more.append(
-                        SaveState(state, index, seeds, best_weights, history, plateau, state_every)
-                    )
-                with frozen_below(model, phase.blocks):
-                    _fit_phase(
-                        compiled_models, config, data, phase, views[phase.name], best_weights,
-                        recorder, going_on, plateau, (len(recorder.history), last), more,
-                    )  # fmt: skip
-                best_weights.restore()
-                if best_weights.stopped_epoch is not None and best_weights.stopped_epoch + 1 < last:
-                    log(best_weights.why_stopped(phase.name))
+        for index, phase in enumerate(context.phases):
+            if begun is not None and begun.phase > index:
+                continue
+            # Phases may have ended early: epochs are numbered in the order they were run.
+            before = sum(row["phase"] != phase.name for row in context.recorder.history)
+            total = before + sum(x.epochs for x in context.phases[index:])
+            going_on = begun if begun is not None and begun.phase == index else None
+            run = _PhaseRun(index, phase, inputs[phase.name], going_on, before + phase.epochs)
+            context.recorder.phase = phase.name
+            plateau, more = _plateau(context, phase), list(make_callbacks(phase, total))
+            if state is not None:
+                more.append(SaveState(state, context, index, plateau, state_every))
+            _run_phase(context, run, plateau, more)
     except HopelessError as error:
-        log(f"stop   {error}")
+        context.log(f"stop   {error}")
     finally:
-        best_weights.restore()
-    return views
+        context.best_weights.restore()
+    return inputs
 
 
-def _put_back(
-    begun: TrainingState, model: keras.Model, best_weights: BestWeights, recorder: Recorder
+def _restore(begun: TrainingState, context: FitContext) -> None:
+    """Restore a saved training, except for the optimizer, which is not built yet."""
+    begun.restore("weights", context.best_weights.variables)
+    begun.restore("seeds", seed_states(context.model))
+    begun.restore_best(context.best_weights)
+    context.recorder.history[:] = begun.history
+
+
+def _run_phase(
+    context: FitContext,
+    run: _PhaseRun,
+    plateau: PlateauWarmUp | None,
+    more: list[keras.callbacks.Callback],
 ) -> None:
-    """Give a training what it knew when its state was saved; the optimizer comes later."""
-    begun.restore("weights", best_weights.variables)
-    begun.restore("seeds", seed_states(model))
-    begun.restore_best(best_weights)
-    recorder.history[:] = begun.history
+    """Train a phase and restore the best weights so far."""
+    best_weights = context.best_weights
+    with frozen_below(context.model, run.phase.blocks):
+        _fit_phase(context, run, plateau, more)
+    best_weights.restore()
+    stopped = best_weights.stopped_epoch
+    if stopped is not None and stopped + 1 < run.last_epoch:
+        context.log(best_weights.why_stopped(run.phase.name))
 
 
 def _fit_phase(
-    compiled_models: CompiledModels,
-    config: Config,
-    data: Data,
-    phase: Phase,
-    view: PhaseInputs,
-    best_weights: BestWeights,
-    recorder: Recorder,
-    going_on: TrainingState | None,
+    context: FitContext,
+    run: _PhaseRun,
     plateau: PlateauWarmUp | None,
-    epochs: tuple[int, int],
     more: list[keras.callbacks.Callback],
 ) -> None:
-    """Train one phase from its first or next epoch to its last."""
-    batches = make_batches(data.train, config, data.labels, training=True, x=view.train)
+    """Train the epochs of a phase that are left."""
+    config, data, phase, inputs = context.config, context.data, run.phase, run.inputs
+    batches = make_batches(data.train, config, data.labels, training=True, x=inputs.train)
     validation = make_batches(
-        data.validation, config, data.labels, training=False, x=view.validation
+        data.validation, config, data.labels, training=False, x=inputs.validation
     )
-    at_once = _steps_at_once(view, config, batches)
-    part = compiled_models.compiled(config, data, phase, view.model, steps_per_execution=at_once)
-    _begin_phase(part, best_weights, going_on, plateau)
-    if best_weights.stopped_epoch is not None:  # before it was interrupted
+    part = context.compiled_models.compiled(
+        config, data, phase, inputs.model,
+        steps_per_execution=_steps_at_once(inputs, config, batches),
+    )  # fmt: skip
+    _begin_phase(context, run, part, plateau)
+    if context.best_weights.stopped_epoch is not None:  # before it was interrupted
         return
     part.fit(
         stream(batches),
         validation_data=stream(validation),
-        initial_epoch=epochs[0],
-        epochs=epochs[1],
-        shuffle=False,  # the batches are in a random order of their own
+        initial_epoch=len(context.recorder.history),
+        epochs=run.last_epoch,
+        shuffle=False,  # the batches are shuffled already
         verbose=0,
         callbacks=[
-            EpochOrder(batches, recorder.history),
+            EpochOrder(batches, context.recorder.history),
             SeparatePenalty(phase_schedule(config, data, phase)),
             NanGuard(),
             *([plateau] if plateau is not None else []),
-            best_weights,
-            recorder,
+            context.best_weights,
+            context.recorder,
             *more,
         ],
     )
 
 
-def _steps_at_once(view: PhaseInputs, config: Config, batches: Any) -> int:
-    """Return how many steps run without Python in between: several where a step is short."""
+def _steps_at_once(inputs: PhaseInputs, config: Config, batches: Any) -> int:
+    """Return the number of steps that run without returning to Python, > 1 for short steps."""
     if config.learning_rate_schedule == "plateau":  # its warm-up sets the rate of every step
         return 1
-    step = 3 * config.batch_size * max(view.work, 1.0)
+    step = 3 * config.batch_size * max(inputs.work, 1.0)
     return max(1, min(int(_SHORT_STEP // step), _AT_ONCE, len(batches)))
 
 
-def _begin_phase(
-    model: keras.Model, best_weights: BestWeights, going_on: TrainingState | None, plateau: Any
-) -> None:
-    if going_on is None:
-        best_weights.begin_phase()
+def _begin_phase(context: FitContext, run: _PhaseRun, part: keras.Model, plateau: Any) -> None:
+    """Reset early stopping for a new phase, or restore an interrupted one."""
+    if run.begun is None:
+        context.best_weights.begin_phase()
         return
-    if not model.optimizer.built:
-        model.optimizer.build(model.trainable_variables)
-    going_on.restore("optimizer", model.optimizer.variables)
+    if not part.optimizer.built:
+        part.optimizer.build(part.trainable_variables)
+    run.begun.restore("optimizer", part.optimizer.variables)
     if plateau is not None:
-        plateau.goes_on_from(going_on.plateau)
+        plateau.restore_state(run.begun.plateau)
 
 
-def _plateau(
-    config: Config, data: Data, phase: Phase, best_weights: BestWeights
-) -> PlateauWarmUp | None:
+def _plateau(context: FitContext, phase: Phase) -> PlateauWarmUp | None:
+    """Return the callback of the schedule `plateau`, None for other schedules."""
+    config = context.config
     if config.learning_rate_schedule != "plateau":
         return None
-    steps = steps_per_epoch(data.train, config.batch_size) * phase.epochs
-    waits = max(config.patience // 2, 1) if config.patience else 2
+    steps = steps_per_epoch(context.data.train, config.batch_size) * phase.epochs
     return PlateauWarmUp(
-        phase.learning_rate, round(steps * config.warmup_fraction),
-        monitor=best_weights.monitor, mode=best_weights.direction, patience=waits,
-    )  # fmt: skip
+        phase.learning_rate,
+        round(steps * config.warmup_fraction),
+        monitor=context.best_weights.monitor,
+        mode=context.best_weights.direction,
+        patience=max(config.patience // 2, 1) if config.patience else 2,
+    )

@@ -1,4 +1,4 @@
-"""The phases of a fit: the head first on a frozen backbone, then what the recipe left trainable."""
+"""The phases of a fit: first the head alone, then the trainable blocks."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from kerasft.training.optimizers.schedules import make_optimizer, make_schedule
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of epochs with one set of trained weights and one learning rate.
+    """Consecutive epochs with the same trainable weights and one learning-rate schedule.
 
     Attributes:
         name: `head`, `top 1`, `top 2`, ... or `main`.
-        epochs: Passes over the training split.
-        learning_rate: Its peak rate.
-        blocks: How many top blocks of the backbone are trained; None for those that the recipe
-            left trainable.
+        epochs: Number of epochs.
+        learning_rate: Peak learning rate, > 0.
+        blocks: Number of top blocks of the backbone that are trained; None for all that the
+            recipe left trainable.
     """
 
     name: str
@@ -35,22 +35,24 @@ class Phase:
 
 
 def plan_phases(config: Config, model: keras.Model) -> list[Phase]:
-    """Return the phases that the settings ask for.
+    """Return the phases of a fit with these settings.
 
-    `head` trains the output layer alone, `main` what the recipe left trainable. Between them
-    gradual unfreezing has `top 1`, `top 2`, ..., with a block more in each (Howard and Ruder
-    2018, arXiv 1801.06146); each phase has a warm-up and a fall of the rate of its own.
+    `head` trains the output layer alone, `main` everything that the recipe left trainable.
+    Between them gradual unfreezing adds `top 1`, `top 2`, ..., each with one more block (Howard
+    and Ruder 2018, arXiv 1801.06146). Each phase has its own warm-up and decay of the rate.
 
     Args:
-        config: Its epochs, head_epochs, unfreeze_every and rates are used.
-        model: Its trained blocks are counted where they are unfrozen one by one.
+        config: Its epochs, head_epochs, unfreeze_every and learning rates are used.
+        model: Model whose trained blocks are counted for gradual unfreezing.
 
     Raises:
-        SettingError: The rate is not found yet, or the epochs end before the last block.
+        SettingError: The learning rate is `auto`, or there are too few epochs to unfreeze all
+            blocks.
     """
     if isinstance(config.learning_rate, str):
         raise SettingError(
-            "`learning_rate=auto` is found by `kerasft fit` and `kerasft.fit` alone: give a number."
+            "`learning_rate` must be a number here. Received: auto, which is found by "
+            "`kerasft fit` and `kerasft.fit` only. Find a rate with `kerasft find-lr`."
         )
     head = [Phase("head", config.head_epochs, config.head_learning_rate, 0)]
     top, every = [], config.unfreeze_every
@@ -60,8 +62,8 @@ def plan_phases(config: Config, model: keras.Model) -> list[Phase]:
     epochs = config.epochs - every * len(top)
     if epochs < 1:
         raise SettingError(
-            f"`epochs` must be at least {every * len(top) + 1}, so that all {len(top) + 1} blocks "
-            f"are trained in the end. Received: epochs={config.epochs}, unfreeze_every={every}."
+            f"`epochs` must be at least {every * len(top) + 1} to unfreeze all {len(top) + 1} "
+            f"blocks. Received: epochs={config.epochs}, unfreeze_every={every}."
         )
     return [*head * bool(config.head_epochs), *top, Phase("main", epochs, config.learning_rate)]
 
@@ -69,22 +71,24 @@ def plan_phases(config: Config, model: keras.Model) -> list[Phase]:
 def make_batches(
     split: Any, config: Config, labels: Labels, *, training: bool, x: Any = None
 ) -> Any:
-    """Return the batches of a split: shuffled and weighted for training.
+    """Return the batches of a split, shuffled and weighted for training.
 
-    A split that is a `keras.utils.PyDataset` already (a recipe that renders its images) is
-    returned as it is.
+    A split that is a `keras.utils.PyDataset` (a recipe that renders its images) is returned
+    unchanged.
 
     Args:
         split: Examples.
-        config: Its batch_size, class_weight and seed are used.
-        labels: For the weights of classes.
-        training: Whether to shuffle and to weigh.
-        x: What stands for `split.x`, example by example; the order stays that of `split.x`.
+        config: Its batch_size, class_weight, mixup, cutmix and seed are used.
+        labels: Labels, for class weights.
+        training: Whether to shuffle, weight and mix.
+        x: Inputs in place of `split.x`, in the same order; batches do not depend on them.
     """
     if isinstance(split, keras.utils.PyDataset):
         for name, idle in (("mixup", 0), ("cutmix", 0), ("class_weight", "none")):
             if getattr(config, name, idle) != idle:
-                raise SettingError(f"`{name}` cannot be used: this recipe makes its own batches.")
+                raise SettingError(
+                    f"`{name}` cannot be used: this recipe makes its own batches. Leave it out."
+                )
         return split
     weights = None
     if training and config.class_weight == "balanced":
@@ -125,38 +129,43 @@ def compile_model(
 ) -> None:
     """Compile a model with the optimizer, schedule, loss and metrics of its settings.
 
-    Use it before plain Keras `fit`; `kerasft.fit` does the same for every phase. Whatever is to
-    be frozen must be frozen before.
+    Use it before Keras' `fit`; `kerasft.fit` does the same for every phase. Freeze layers before
+    compiling.
 
     Args:
-        model: As the recipe's `build_model` gives it.
-        config: The settings.
-        data: As the recipe's `load_data` gives it: the schedule needs the number of steps.
-        phase: The main phase by default.
+        model: Model, as the recipe's `build_model` returns it.
+        config: Settings.
+        data: Data, as the recipe's `load_data` returns it; the schedule needs its number of steps.
+        phase: Phase to compile for; the main phase by default.
 
     Example:
         >>> compile_model(model, config, data)
         >>> model.fit(data.train.x, data.train.y, batch_size=config.batch_size, epochs=3)
     """
     if data.train is None:
-        raise DataError("There are no training examples to compile the model for.")
+        raise DataError(
+            "`data` has no training split. Expected one, as the schedule needs its number of steps."
+        )
     compile_part(model, config, data, phase or plan_phases(config, model)[-1])
 
 
 def compile_part(
     model: keras.Model, config: Config, data: Data, phase: Phase, *, steps_per_execution: int = 1
 ) -> None:
-    """Compile a model, or a part of one whose backbone is regularized already, for a phase.
+    """Compile a model, or the tail of one, for a phase.
 
     Args:
-        model: With the output of the whole.
-        config: The settings.
-        data: For the number of steps and the labels.
-        phase: Whose rate and schedule are used.
-        steps_per_execution: As Keras has it: steps that run without Python in between.
+        model: Model with the outputs of the whole.
+        config: Settings.
+        data: Prepared data, for the number of steps and the labels.
+        phase: Phase with the learning rate.
+        steps_per_execution: Steps that run without returning to Python, as in Keras.
     """
     if not model.trainable_variables:
-        raise SettingError("Nothing of the model is trainable: the recipe froze its head too.")
+        raise SettingError(
+            "The model has no trainable weights: the recipe froze its head, too. Leave the head "
+            "trainable in `build_model`."
+        )
     loss = make_loss(config, data.labels)
     model.compile(
         optimizer=make_optimizer(config, phase_schedule(config, data, phase)),

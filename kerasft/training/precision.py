@@ -1,4 +1,4 @@
-"""The number format of the computation, given or chosen by timing real steps."""
+"""The number format of the computation: set, or chosen by timing training steps."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kerasft.models import BackboneCache, building
 from kerasft.models.precision import precision
 from kerasft.training.phases import compile_model, make_batches
 
-WORTH = 1.1  # times faster than float32 from which on another format is chosen
+WORTH = 1.1  # least speedup over float32 for which another format is chosen
 _ROUNDS = 5
 _SECONDS = 6.0  # after which no further round begins
 
@@ -25,35 +25,35 @@ _SECONDS = 6.0  # after which no further round begins
 def choose_precision(
     recipe: ModuleType, config: ConfigType, data: Data, log: Callable[[str], None]
 ) -> ConfigType:
-    """Return the settings with precision=auto replaced by what is fastest here.
+    """Return the settings with precision=auto replaced by the fastest format on this machine.
 
-    A model is built in every number format that the device may compute fast in, and a few real
-    training steps of each are timed, in turn. Output layer and loss are float32 in all of them.
+    A model is built in every number format that may be fast on the device, and a few training
+    steps of each are timed, in turn. Output layer and loss are float32 in all of them.
 
     Args:
         recipe: A recipe module.
-        config: Returned as it is where its precision is not auto.
-        data: As the recipe's `load_data` gives it.
-        log: Gets a line about what was chosen.
+        config: Settings, returned unchanged where precision is not auto.
+        data: Data, as the recipe's `load_data` returns it.
+        log: Function that receives a line about the choice.
     """
     if config.precision != "auto":
         return config
-    state = random.getstate()  # whoever names the format gets the same initial weights
+    state = random.getstate()  # a fit with the chosen format named has the same initial weights
     began = time.monotonic()
     names = ["float32", "mixed_bfloat16", *(["mixed_float16"] if compiles_shapes() else [])]
     formats = {name: dataclasses.replace(config, precision=name) for name in names}
-    # A rate of `auto` is found later, in the format that is chosen now; any takes as long.
+    # A rate of `auto` is found later, in the chosen format; the time does not depend on it.
     found = isinstance(config.learning_rate, str)
     rate = config.head_learning_rate if found else config.learning_rate
     timed = {n: dataclasses.replace(each, learning_rate=rate) for n, each in formats.items()}
-    best = _time({name: _step(recipe, each, data) for name, each in timed.items()})
+    best = time_steps({name: _step(recipe, each, data) for name, each in timed.items()})
     random.setstate(state)
     fastest = min(best, key=lambda name: best[name])
     chosen = fastest if best["float32"] >= WORTH * best[fastest] else "float32"
-    told = ", ".join(f"{name} {1000 * seconds:,.0f} ms" for name, seconds in best.items())
+    times = ", ".join(f"{name} {1000 * seconds:,.0f} ms" for name, seconds in best.items())
     log(
-        f"speed  precision: {chosen} is used (a step: {told}; "
-        f"found in {time.monotonic() - began:.0f}s)"
+        f"speed  precision {chosen} chosen (time per step: {times}; "
+        f"measured in {time.monotonic() - began:.0f}s)"
     )
     return formats[chosen]
 
@@ -64,23 +64,23 @@ def build_in_precision(
     """Build a recipe's model in the number format of its settings, or in the fastest.
 
     Args:
-        recipe: As `choose_precision` takes it, and so are the others.
+        recipe: A recipe module.
         config: Settings.
         data: Prepared data.
-        log: Gets a line about what was chosen.
+        log: Function that receives a line about the choice.
 
     Returns:
-        The settings with the format that was chosen, and the model.
+        The settings with the chosen format, and the model.
     """
     if config.precision != "auto":
         with precision(config.precision):
             return config, recipe.build_model(config, data)
-    with building(config, BackboneCache()):  # what was loaded for the choice serves again
+    with building(config, BackboneCache()):  # the loaded backbone is reused
         return build_in_precision(recipe, choose_precision(recipe, config, data, log), data, log)
 
 
-def _time(steps: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Return the shortest time of each step, in seconds; they are run in turn."""
+def time_steps(steps: dict[str, Callable[[], object]]) -> dict[str, float]:
+    """Return the shortest time of each step, in seconds; the steps run in turn."""
     best = dict.fromkeys(steps, float("inf"))
     began = time.monotonic()
     for _ in range(_ROUNDS):
@@ -94,7 +94,7 @@ def _time(steps: dict[str, Callable[[], object]]) -> dict[str, float]:
 
 
 def _step(recipe: ModuleType, config: ConfigType, data: Data) -> Callable[[], object]:
-    """Return a function that trains a batch of middle length in a model of its own."""
+    """Return a function that trains a new model on a batch of median length."""
     with precision(config.precision):
         model = recipe.build_model(config, data)
         compile_model(model, config, data)
@@ -109,5 +109,5 @@ def _step(recipe: ModuleType, config: ConfigType, data: Data) -> Callable[[], ob
     def step() -> object:
         return model.train_on_batch(*batch)
 
-    step()  # traces it
+    step()  # trace it
     return step

@@ -1,4 +1,4 @@
-"""What a person sees while a model trains: one line an epoch, alive on a terminal."""
+"""Progress of a training: one line per epoch, updated in place on a terminal."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _SHOWN = ("loss", "penalty", "accuracy", "f1", "rmse", "r2")
 
 
 class Progress(keras.callbacks.Callback):
-    """Writes one line an epoch: on a terminal it lives, elsewhere it is written once.
+    """Writes one line per epoch: updated in place on a terminal, elsewhere written once.
 
     Args:
         phase: Name of the phase.
-        epochs: Epochs of all phases together, as numbered in `fit`.
-        write: Receives each finished line (the run's log).
-        is_best: Tells whether the epoch that just ended is the best so far.
-        stream: Where to write; None writes nothing.
+        epochs: Number of epochs of all phases, as numbered in `fit`.
+        write: Function that receives each finished line (the run's log).
+        is_best: Function that returns whether the epoch that just ended is the best so far.
+        stream: Stream to write to; None writes nothing.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Progress(keras.callbacks.Callback):
                 cells.append(f"{name} {value}{other}")
         cells.append(f"rate {number(logs.get('learning_rate', 0.0))}")
         cells.append(duration(self.times[-1]))
-        # The first epoch also compiles; the later ones tell better how long the rest takes.
+        # The first epoch also compiles; later ones predict the rest better.
         usual = self.times[1:] or self.times
         left = (self.epochs - epoch - 1) * sum(usual) / len(usual)
         cells.append(f"left {duration(left)}" if left else "")

@@ -1,4 +1,4 @@
-"""A fit that goes on after it was interrupted."""
+"""Resuming an interrupted fit."""
 
 from __future__ import annotations
 
@@ -14,32 +14,34 @@ from kerasft.runs import Run, file_lock, list_runs
 from kerasft.runs.provenance import anchored, describe_weights, recipe_changed
 
 STATE = "state.safetensors"
-EVERY = 60.0  # seconds from one state to the next: a short fit writes none
+EVERY = 60.0  # seconds between two saved states: a short fit saves none
 _LOCK = "fit.lock"
 
 
 @contextlib.contextmanager
 def training_in(run: Run) -> Iterator[None]:
-    """Keep a run for this process while it trains; the system gives it back when it ends.
+    """Lock a run while it trains; the operating system releases the lock when the process ends.
 
     Raises:
         SettingError: Another process trains in this run.
     """
-    with file_lock(run.path / _LOCK, f"is training in {run.path}. Wait for it, or begin anew."):
+    with file_lock(
+        run.path / _LOCK, f"is training in {run.path}. Wait for it, or fit without --resume."
+    ):
         yield
         (run.path / _LOCK).unlink(missing_ok=True)
 
 
 def find_unfinished(runs_dir: str | Path, recipe: str, name: str | None) -> Run:
-    """Return the run that is to go on: the named one, or the latest that was interrupted.
+    """Return the run to resume: the named one, or the latest that was interrupted.
 
     Args:
-        runs_dir: Where runs are kept.
+        runs_dir: Folder of all runs.
         recipe: Name of the recipe.
-        name: Of the run.
+        name: Name of the run, or None for the latest.
 
     Raises:
-        SettingError: There is none.
+        SettingError: There is no such run, or it is done.
     """
     runs = list_runs(runs_dir, recipe)
     if name is None:
@@ -49,23 +51,26 @@ def find_unfinished(runs_dir: str | Path, recipe: str, name: str | None) -> Run:
     if not runs:
         called = f" called {name}" if name else ""
         raise SettingError(
-            f"There is no interrupted run of {recipe}{called} in {runs_dir}. All: kerasft runs."
+            f"No interrupted run of {recipe}{called} found in {runs_dir}. List all runs with "
+            "`kerasft runs`."
         )
     if runs[-1].state == "done":
-        raise SettingError(f"{runs[-1].path} is done: there is nothing to go on with.")
+        raise SettingError(
+            f"{runs[-1].path} is done. Only interrupted runs can be resumed: fit without --resume."
+        )
     return runs[-1]
 
 
 def begun_settings(run: Run, kind: type[ConfigType], given: Config | None) -> ConfigType:
-    """Return the settings that a run was begun with.
+    """Return the original settings of a run.
 
     Args:
-        run: As `find_unfinished` gives it.
-        kind: The recipe's class of settings.
-        given: What the user gave now; what it changes must be as it was.
+        run: The run to resume.
+        kind: Config class of the recipe.
+        given: Settings passed now; those that differ from the defaults must equal the original.
 
     Raises:
-        ResumeError: A setting is not what it was.
+        ResumeError: A setting differs from the original.
     """
     begun = from_dict(kind, run.config)
     now = {} if given is None else to_dict(anchored(given))
@@ -73,25 +78,25 @@ def begun_settings(run: Run, kind: type[ConfigType], given: Config | None) -> Co
     for name in sorted(names):
         value = now[name]
         before = getattr(begun, name)
-        if value not in (before, "auto"):  # what was found for auto stands in the record
+        if value not in (before, "auto"):  # the record has the value found for auto
             raise ResumeError(
-                f"{run.path} was begun with {name}={before}, not {value}: leave it out to go on, "
-                "or begin anew without --resume."
+                f"{run.path} was begun with {name}={before}, not {value}. Leave the setting out to "
+                "resume, or fit without --resume."
             )
     return begun
 
 
 def check_unchanged(run: Run, recipe: dict[str, Any], config: Config, data: Data) -> None:
-    """Refuse to go on with another recipe, preset or data.
+    """Refuse to resume with another recipe, preset or data.
 
     Args:
-        run: As it was begun.
-        recipe: As `describe_recipe` gives it now.
-        config: The run's settings.
-        data: As the recipe loads them now.
+        run: The run to resume.
+        recipe: Present description of the recipe (`describe_recipe`).
+        config: Settings of the run.
+        data: Data as the recipe loads them now.
 
     Raises:
-        ResumeError: Something is not what it was.
+        ResumeError: The recipe, the preset or the data changed.
     """
     known = run.manifest
     pairs = {
@@ -102,6 +107,6 @@ def check_unchanged(run: Run, recipe: dict[str, Any], config: Config, data: Data
     for what, (before, now) in pairs.items():
         if before != now:
             raise ResumeError(
-                f"The {what} changed since {run.path} was begun: put it back as it was, or begin "
-                "anew without --resume."
+                f"The {what} changed since {run.path} was begun. Restore it, or fit without "
+                "--resume."
             )

@@ -1,4 +1,4 @@
-"""How fast a training was, and how near to what the machine could do."""
+"""Throughput of a training, and its share of the peak matmul throughput of the machine."""
 
 from __future__ import annotations
 
@@ -10,47 +10,39 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasft.config import Config
 from kerasft.data import Data, Split, text_lengths
 from kerasft.frozen.feature_cache import PhaseInputs
 from kerasft.frozen.prefix import FrozenPrefix
 from kerasft.models.work import Product
-from kerasft.training.compiled_models import CompiledModels
-from kerasft.training.phases import Phase, plan_phases
+from kerasft.training.context import FitContext
+from kerasft.training.phases import Phase
 
-_SHAPES = 3  # of the heaviest products, which are timed
-_SECONDS = 0.15  # for each of them
-BACKWARD = 2  # passes: the gradient of the inputs and that of the kernel
+_SHAPES = 3  # number of products that are timed, the largest ones
+_SECONDS = 0.15  # of each of them
+BACKWARD = 2  # passes: the gradients of the inputs and of the kernel
 
 
 def measure_speed(
-    compiled_models: CompiledModels,
-    phase: Phase,
-    view: PhaseInputs,
-    config: Config,
-    data: Data,
-    history: list[dict[str, Any]],
-) -> dict[str, Any] | None:
-    """Return how fast a phase was trained, or None where that cannot be told.
+    context: FitContext, phase: Phase, inputs: PhaseInputs
+) -> dict[str, float] | None:
+    """Return the throughput of a phase, or None where it cannot be measured.
 
     Args:
-        compiled_models: With the model.
+        context: Context of the training. The first epoch of a phase compiles; it is left out
+            where the history has others.
         phase: A phase that was trained.
-        view: What it trained.
-        config: Its batch_size and precision are used.
-        data: Its training and validation splits tell the work of an epoch.
-        history: The epochs of the fit. The first of a phase compiles: where there are others it
-            is left out.
+        inputs: Its model and inputs.
 
     Returns:
-        `examples_per_second` and, for texts, `tokens_per_second` (real ones, without padding) of
-        whole epochs, validation included, the median over epochs; where the graph of the model
-        can be read also `ceiling_gflops`, what this machine reaches in matrix products of the
-        model's own shapes (measured now, in less than a second), and `share_of_ceiling`: the
-        multiplications and additions of kernels that an epoch needed, for real tokens alone, in
-        its time, over that. `compiling` is 1 and there is no share where one epoch was all:
-        its time holds that of compiling.
+        `examples_per_second` and, for texts, `tokens_per_second` (real tokens, without padding):
+        the median over epochs, validation included. Where the graph of the model can be read,
+        also `ceiling_gflops`, the peak matmul throughput of this machine in the model's own
+        shapes (measured now, in less than a second), and `share_of_ceiling`: the throughput of
+        an epoch, in multiplications and additions of kernels for real tokens alone, as a share of
+        that peak. After a single epoch, `compiling` is 1 and the share is left out: its time
+        includes compilation.
     """
+    data, history = context.data, context.recorder.history
     times = [row["seconds"] for row in history if row["phase"] == phase.name]
     seconds = statistics.median(times[1:] or times) if times else 0.0
     if not seconds or not isinstance(data.train, Split):
@@ -61,46 +53,40 @@ def measure_speed(
         found["tokens_per_second"] = float(lengths.sum()) / seconds
     if len(times) == 1:
         return {**found, "compiling": 1.0}
-    cut = compiled_models.cut(phase)
-    if cut.products:
-        mean = 1.0 if lengths is None else float(lengths.mean())
-        ceiling = measure_ceiling(cut.products, round(config.batch_size * mean), config.precision)
-        forward = cut.work if view.model is compiled_models.model else cut.tail.work
-        work = epoch_work(cut, forward, data)
-        found["ceiling_gflops"] = 2e-9 * ceiling
-        found["share_of_ceiling"] = work / seconds / ceiling
+    prefix = context.compiled_models.prefix(phase)
+    if prefix.products:
+        mean, config = 1.0 if lengths is None else float(lengths.mean()), context.config
+        peak = measure_ceiling(prefix.products, round(config.batch_size * mean), config.precision)
+        forward = prefix.work if inputs.model is context.model else prefix.tail.work
+        found["ceiling_gflops"] = 2e-9 * peak
+        found["share_of_ceiling"] = epoch_work(prefix, forward, data) / seconds / peak
     return {name: float(f"{value:.4g}") for name, value in found.items()}
 
 
 def measure_speeds(
-    compiled_models: CompiledModels,
-    views: dict[str, PhaseInputs],
-    config: Config,
-    data: Data,
-    history: list[dict[str, Any]],
-) -> dict[str, dict[str, Any]]:
-    """Return how fast each phase was trained that was, by its name; see `measure_speed`."""
+    context: FitContext, inputs: dict[str, PhaseInputs]
+) -> dict[str, dict[str, float]]:
+    """Return the throughput of each phase that was trained, by its name; see `measure_speed`."""
     found = {
-        phase.name: measure_speed(compiled_models, phase, views[phase.name], config, data, history)
-        for phase in plan_phases(config, compiled_models.model)
+        phase.name: measure_speed(context, phase, inputs[phase.name]) for phase in context.phases
     }
     return {name: speed for name, speed in found.items() if speed is not None}
 
 
-def epoch_work(cut: FrozenPrefix, forward: float, data: Data) -> float:
-    """Return the multiplications of kernels in an epoch: training, and validation after it.
+def epoch_work(prefix: FrozenPrefix, forward: float, data: Data) -> float:
+    """Return the multiplications of kernels in an epoch: training, then validation.
 
     Args:
-        cut: Of the model, as it is frozen in the phase.
-        forward: Of one pass through what is trained, by unit of length.
-        data: Real tokens are counted where there are texts, examples where not.
+        prefix: Frozen prefix of the model in the phase.
+        forward: Multiplications of one forward pass of an example, or of a token of a text.
+        data: Prepared data: real tokens of texts are counted, or examples.
     """
-    learned = sum(product.work for product in cut.products if product.learned)
+    learned = sum(product.work for product in prefix.products if product.learned)
     return units(data.train) * (forward + BACKWARD * learned) + units(data.validation) * forward
 
 
 def units(split: Any) -> int:
-    """Return the real tokens of a split of texts, and the examples of any other."""
+    """Return the number of real tokens of a split of texts, or of examples of any other."""
     if not isinstance(split, Split):
         return 0
     lengths = text_lengths(split.x)
@@ -108,12 +94,12 @@ def units(split: Any) -> int:
 
 
 def measure_ceiling(products: list[Product], units: int, precision: str) -> float:
-    """Return the multiplications a second that this machine reaches in a model's own shapes.
+    """Return the peak matmul throughput for a model's own shapes, in multiplications a second.
 
     Args:
-        products: Those of the model; the heaviest are timed.
-        units: Examples of a batch, or their tokens.
-        precision: As the setting has it.
+        products: Matrix products of the model; the largest are timed.
+        units: Number of examples of a batch, or of their tokens.
+        precision: Value of the setting `precision`, not `auto`.
     """
     dtype = precision.removeprefix("mixed_")
     weights: dict[tuple[int, int, int], float] = {}
@@ -126,7 +112,7 @@ def measure_ceiling(products: list[Product], units: int, precision: str) -> floa
 
 
 def _rate(rows: int, inner: int, columns: int, dtype: str) -> float:
-    """Return the most multiplications a second that one product reached."""
+    """Return the highest measured throughput of one product, in multiplications a second."""
     numbers = np.random.default_rng(0)
     left = ops.cast(ops.convert_to_tensor(numbers.standard_normal((rows, inner), "float32")), dtype)
     right = ops.cast(numbers.standard_normal((inner, columns), "float32"), dtype)
@@ -142,7 +128,7 @@ def _rate(rows: int, inner: int, columns: int, dtype: str) -> float:
 
 
 def _wait(product: Any) -> None:
-    """Wait until a device that computes ahead of Python has computed a product."""
+    """Wait for the result of an asynchronous device."""
     if keras.backend.backend() == "jax":
         product.block_until_ready()
     else:
@@ -150,15 +136,15 @@ def _wait(product: Any) -> None:
 
 
 def speed_line(phase: str, speed: dict[str, Any]) -> str:
-    """Return a phase's speed in words."""
+    """Return the log line for the throughput of a phase."""
     line = f"speed  {phase}: {speed['examples_per_second']:,.0f} examples/s"
     if "tokens_per_second" in speed:
         line += f", {speed['tokens_per_second']:,.0f} real tokens/s"
     if "compiling" in speed:
-        line += " in one epoch, compiling included"
+        line += " in one epoch, compilation included"
     if "share_of_ceiling" in speed:
         line += (
-            f", {speed['share_of_ceiling']:.0%} of what this machine reaches in matrix products "
+            f", {speed['share_of_ceiling']:.0%} of measured peak matmul throughput "
             f"({speed['ceiling_gflops']:,.0f} GFLOP/s)"
         )
     return line

@@ -1,9 +1,9 @@
-"""What a training needs to go on as if it had never stopped, saved after every epoch.
+"""The state of a training, saved after epochs, from which it resumes bit-for-bit.
 
-Keras' BackupAndRestore begins the epoch anew with other seeds and forgets early stopping; here
-are the weights, the optimizer, every seed generator, the best epoch so far with its weights, and
-the history. One file, replaced atomically: a process killed at any moment leaves the old or
-the new one. The file holds its own checksum, so that state and checksum cannot get out of step.
+Keras' BackupAndRestore restarts the epoch with other seeds and forgets early stopping. This state
+has the weights, the optimizer, every seed generator, the best epoch so far with its weights, and
+the history. It is one file, replaced atomically: a process killed at any moment leaves the old or
+the new state. The file holds its own checksum, so that state and checksum cannot get out of step.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,8 @@ from safetensors import SafetensorError, safe_open
 from kerasft.errors import DamagedFileError
 from kerasft.models.blocks import flatten_layers
 from kerasft.runs import write_tensors
-from kerasft.training.callbacks import BestWeights
+from kerasft.training.callbacks import BestWeights, PlateauWarmUp
+from kerasft.training.context import FitContext
 
 _CHECKSUM = "sha256"  # its entry in the metadata; states of kerasft 0.1.0 have none
 _ENTRIES = ({"state"}, {"state", _CHECKSUM})
@@ -40,10 +41,10 @@ def seed_states(model: keras.Model) -> list[Any]:
 
 
 def reseed(model: keras.Model, seed: int) -> None:
-    """Give every seed generator of a model a state that depends on `seed` and its place alone.
+    """Set the seed generators of a model to states that depend only on `seed` and their order.
 
-    Generators draw their first state from Python's global one, in the order in which layers
-    happen to be made.
+    By default their first states come from Python's global generator, in the order in which
+    layers are created.
     """
     for index, state in enumerate(seed_states(model)):
         first = np.random.SeedSequence([seed, index]).generate_state(1)[0]
@@ -52,15 +53,15 @@ def reseed(model: keras.Model, seed: int) -> None:
 
 @dataclass(frozen=True)
 class TrainingState:
-    """A training after a finished epoch.
+    """The state of a training after an epoch.
 
     Attributes:
-        phase: Index of its phase.
-        epoch: Number of the next epoch, as phases number them.
-        history: One record an epoch.
-        best_weights: What early stopping knows.
-        plateau: What `ReduceLROnPlateau` knows.
-        arrays: Values of variables by group and position.
+        phase: Index of the phase.
+        epoch: Number of epochs finished, of all phases.
+        history: One record per epoch.
+        best_weights: State of early stopping.
+        plateau: State of `PlateauWarmUp`, empty for other schedules.
+        arrays: Values of variables, by group and position.
     """
 
     phase: int
@@ -78,77 +79,39 @@ class TrainingState:
         """Set variables to the values of a group.
 
         Raises:
-            DamagedFileError: The state is of another model.
+            DamagedFileError: The state belongs to another model.
         """
         values = self.group(group)
         shapes = [tuple(value.shape) for value in values]
         if shapes != [tuple(variable.shape) for variable in variables]:
             raise DamagedFileError(
-                f"The saved state of epoch {self.epoch} is of another model: its {group} do not "
-                "fit."
+                f"The saved state of epoch {self.epoch} belongs to another model: the shapes of "
+                f"its {group} differ. Delete it to train from the first epoch."
             )
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
 
     def restore_best(self, best_weights: BestWeights) -> None:
-        """Give early stopping back what it knew."""
-        known = self.best_weights
-        best_weights.best = None if known["best"] is None else (known["best"][0], known["best"][1])
-        best_weights.best_epoch, best_weights.waited = known["best_epoch"], known["waited"]
-        best_weights.stopped_epoch = known["stopped_epoch"]
+        """Restore early stopping."""
+        saved = self.best_weights
+        best_weights.best = None if saved["best"] is None else (saved["best"][0], saved["best"][1])
+        best_weights.best_epoch, best_weights.waited = saved["best_epoch"], saved["waited"]
+        best_weights.stopped_epoch = saved["stopped_epoch"]
         is_now = best_weights.best_epoch is not None and best_weights.best_epoch == self.epoch - 1
         best_weights.best_values = self.group("weights" if is_now else "best")
 
 
-def save_state(
-    path: Path,
-    *,
-    phase: int,
-    epoch: int,
-    optimizer: Any,
-    seeds: list[Any],
-    best_weights: BestWeights,
-    history: list[dict[str, Any]],
-    plateau: dict[str, float],
-) -> None:
-    """Write the state after an epoch.
-
-    Args:
-        path: Where to.
-        phase: Index of the phase.
-        epoch: Number of the next epoch.
-        optimizer: Of the phase.
-        seeds: As `seed_states` gives them for the whole model.
-        best_weights: Early stopping.
-        history: All epochs so far.
-        plateau: What `ReduceLROnPlateau` knows.
-    """
-    best = [] if best_weights.best_epoch == epoch - 1 else best_weights.best_values
-    groups = {
-        "weights": [variable.numpy() for variable in best_weights.variables],
-        "seeds": [state.numpy() for state in seeds],
-        "optimizer": [variable.numpy() for variable in optimizer.variables],
-        "best": best,
-    }
-    arrays = {
-        f"{group}.{index:05d}": np.asarray(value, order="C")
-        for group, values in groups.items()
-        for index, value in enumerate(values)
-    }
+def save_state(path: Path, state: TrainingState) -> None:
+    """Write the state of a training, with a checksum."""
     facts = {
-        "phase": phase,
-        "epoch": epoch,
-        "history": history,
-        "keeper": {
-            "best": best_weights.best,
-            "best_epoch": best_weights.best_epoch,
-            "waited": best_weights.waited,
-            "stopped_epoch": best_weights.stopped_epoch,
-        },
-        "plateau": plateau,
+        "phase": state.phase,
+        "epoch": state.epoch,
+        "history": state.history,
+        "keeper": state.best_weights,  # its key since version 0.1
+        "plateau": state.plateau,
     }
     metadata = {"state": json.dumps(facts)}
-    write_tensors(path, arrays, {**metadata, _CHECKSUM: _checksum(arrays, metadata)})
+    write_tensors(path, state.arrays, {**metadata, _CHECKSUM: _checksum(state.arrays, metadata)})
 
 
 def _checksum(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> str:
@@ -162,7 +125,7 @@ def _checksum(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> 
 
 
 def load_state(path: Path) -> TrainingState | None:
-    """Read the state of a training, or None where it has not finished an epoch.
+    """Read the state of a training; return None where no epoch has ended.
 
     Raises:
         DamagedFileError: The file is damaged.
@@ -186,45 +149,60 @@ def load_state(path: Path) -> TrainingState | None:
 
 
 class SaveState(keras.callbacks.Callback):
-    """Saves the state at the ends of epochs; it must come last.
+    """Saves the state at the end of epochs; it must be the last callback.
 
     Args:
-        path: Where to.
+        path: File of the state.
+        context: Context of the training.
         phase: Index of the phase.
-        seeds: As `seed_states` gives them for the whole model, of which a tail may be trained.
-        best_weights: Early stopping.
-        history: The list to which the recorder adds.
-        plateau: The callback that lowers the rate, where there is one.
-        every: Seconds from one state to the next; what comes sooner is not saved.
+        plateau: Callback of the schedule `plateau`, None for other schedules.
+        every: Least number of seconds between two saved states.
     """
 
     def __init__(
         self,
         path: Path,
+        context: FitContext,
         phase: int,
-        seeds: list[Any],
-        best_weights: BestWeights,
-        history: list[Any],
-        plateau: Any,
+        plateau: PlateauWarmUp | None,
         every: float = 0.0,
     ) -> None:
         super().__init__()
         self.every, self.saved = every, time.monotonic()
-        self.path, self.phase, self.seeds, self.best_weights = path, phase, seeds, best_weights
-        self.history, self.plateau = history, plateau
+        self.path, self.context, self.phase, self.plateau = path, context, phase, plateau
+        self.seeds = seed_states(context.model)  # of the whole, also where a tail is trained
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Write the state."""
+        """Save the state."""
         if time.monotonic() - self.saved < self.every:
             return
-        save_state(
-            self.path,
-            phase=self.phase,
-            epoch=epoch + 1,
-            optimizer=self.model.optimizer,
-            seeds=self.seeds,
-            best_weights=self.best_weights,
-            history=self.history,
-            plateau=self.plateau.known() if self.plateau is not None else {},
-        )
+        save_state(self.path, self._state(epoch + 1))
         self.saved = time.monotonic()
+
+    def _state(self, epoch: int) -> TrainingState:
+        best_weights = self.context.best_weights
+        # The best weights are the present ones after a best epoch, and stored once.
+        best = [] if best_weights.best_epoch == epoch - 1 else best_weights.best_values
+        groups = {
+            "weights": [variable.numpy() for variable in best_weights.variables],
+            "seeds": [state.numpy() for state in self.seeds],
+            "optimizer": [variable.numpy() for variable in self.model.optimizer.variables],
+            "best": best,
+        }
+        return TrainingState(
+            phase=self.phase,
+            epoch=epoch,
+            history=self.context.recorder.history,
+            best_weights=best_weights.state(),
+            plateau=self.plateau.state() if self.plateau is not None else {},
+            arrays=make_arrays(groups),
+        )
+
+
+def make_arrays(groups: Mapping[str, Sequence[Any]]) -> dict[str, np.ndarray]:
+    """Return arrays by group and position, as `TrainingState` names them."""
+    return {
+        f"{group}.{index:05d}": np.asarray(value, order="C")
+        for group, values in groups.items()
+        for index, value in enumerate(values)
+    }

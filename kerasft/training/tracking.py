@@ -1,4 +1,4 @@
-"""Fit that other tools watch too; MLflow's own callback, where it is asked for."""
+"""Experiment tracking: a run of MLflow beside a run of kerasft."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ TRACKERS = ("mlflow",)
 
 
 def open_tracker(track: str | None, experiment: str) -> None:
-    """Make sure, before anything is loaded, that a tracker is there and takes a run.
+    """Check, before anything is loaded, that a tracker is installed and accepts a run.
 
     Args:
-        track: `mlflow`, or None for nothing.
-        experiment: The experiment of the runs that follow, made where there is none; inside a run
-            of the caller's its own stays.
+        track: `mlflow`, or None for no tracker.
+        experiment: Name of the experiment, created where it does not exist. Inside an active run
+            its experiment is used.
 
     Raises:
-        SettingError: The tracker is not known, not installed, or refuses.
-        NetworkError: Its server does not answer.
+        SettingError: The tracker is not known, not installed, or refuses a run.
+        NetworkError: Its server does not respond.
     """
     if track is None:
         return
     if track not in TRACKERS:
-        raise SettingError(f"track={track!r} is not known: give {' or '.join(TRACKERS)}.")
+        raise SettingError(f"`track` must be {' or '.join(TRACKERS)}. Received: track={track!r}.")
     if importlib.util.find_spec(track) is None:
         raise SettingError(f"{track} is not installed: pip install 'kerasft[{track}]'.")
     import mlflow
@@ -49,23 +49,26 @@ def open_tracker(track: str | None, experiment: str) -> None:
         if mlflow.active_run() is None:
             mlflow.set_experiment(experiment)
     except mlflow.MlflowException as error:
-        raise SettingError(f"MLflow takes no run at {place}: {error.message}") from error
+        raise SettingError(f"MLflow refuses a run at {place}: {error.message}") from error
 
 
 @contextlib.contextmanager
 def tracked(
     track: str | None, run: Run, config: Config
 ) -> Iterator[list[keras.callbacks.Callback]]:
-    """Make a run of MLflow beside a run of ours, of the same name; see `open_tracker`.
+    """Create an MLflow run of the same name beside a run; see `open_tracker`.
 
-    It gets the settings as parameters, every epoch by MLflow's own callback, and at the end the
-    scores and the files of the record. MLFLOW_TRACKING_URI and MLflow's other variables say where
-    to; inside a run of the caller's it is a nested one.
+    It receives the settings as parameters, every epoch through MLflow's own callback, and at the
+    end the metrics and the files of the run folder. MLFLOW_TRACKING_URI and other variables of
+    MLflow configure the server. Inside an active run it is a nested run.
 
     Args:
-        track: `mlflow`, or None for nothing.
-        run: The run, opened.
+        track: `mlflow`, or None for no tracker.
+        run: The run, with an open record.
         config: Its settings.
+
+    Yields:
+        Callbacks for the training, none without a tracker.
     """
     if track is None:
         yield []
@@ -74,13 +77,13 @@ def tracked(
     import mlflow.keras
 
     class Epochs(mlflow.keras.MlflowCallback):  # type: ignore[name-defined]
-        """Without the optimizer of each phase: parameters of a run are written once."""
+        """MLflow's callback without optimizer parameters, which differ between phases."""
 
         def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
             pass
 
         def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
-            pass  # the end of an epoch has them too, with its number
+            pass  # logged at the end of the epoch, with its number
 
     with mlflow.start_run(run_name=run.name, nested=mlflow.active_run() is not None):
         mlflow.log_params(to_dict(config))

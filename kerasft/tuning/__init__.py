@@ -1,4 +1,4 @@
-"""Search over settings: space, oracles of KerasTuner, trials that survive a kill."""
+"""Hyperparameter search: space, oracles of KerasTuner, trials that can be resumed."""
 
 from kerasft.tuning.results import Search, Trial, load_search, write_search_report
 from kerasft.tuning.tune import tune

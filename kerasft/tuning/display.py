@@ -1,9 +1,10 @@
-"""What a person sees of a search: a line a trial, and on a terminal one that lives."""
+"""Progress of a search: one line per trial, and a live line on a terminal."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -13,17 +14,30 @@ from kerasft.runs import Run
 from kerasft.tuning.results import Trial, ranked
 
 
+@dataclass(frozen=True)
+class Expected:
+    """The expected size of a search.
+
+    Attributes:
+        trials: Number of trials, None where it is not known.
+        epochs: Number of epochs of all trials together, None where it is not known.
+        head_epochs: Epochs of each trial before its main phase.
+    """
+
+    trials: int | None
+    epochs: int | None
+    head_epochs: int
+
+
 class Display:
     """Shows trials as they end, the best so far, and an estimate of the time left.
 
     Args:
-        folder: Tells where a trial's history is, by its number.
-        defaults: Values of trial 0: others are shown by what differs from them.
-        objective: Its `name` and `direction`.
-        planned: Trials that will run, as far as that is known.
-        planned_epochs: Epochs that all of them will run together, as far as that is known.
-        head_epochs: Of a trial, on top of its epochs.
-        stream: Where to write; None writes nothing.
+        folder: Function from the number of a trial to its folder.
+        defaults: Values of trial 0; other trials are described by their differences.
+        objective: `name` and `direction` of the objective.
+        expected: Expected size of the search.
+        stream: Stream to write to; None writes nothing.
     """
 
     def __init__(
@@ -31,36 +45,33 @@ class Display:
         folder: Callable[[int], Path],
         defaults: dict[str, Any],
         objective: dict[str, str],
-        planned: int | None,
-        planned_epochs: int | None,
-        head_epochs: int,
+        expected: Expected,
         stream: TextIO | None,
     ) -> None:
         self.folder, self.defaults, self.objective = folder, defaults, objective
-        self.planned, self.planned_epochs = planned, planned_epochs
-        self.head_epochs, self.stream = head_epochs, stream
+        self.expected, self.head_epochs, self.stream = expected, expected.head_epochs, stream
         self.live = stream is not None and stream.isatty()
-        self.width = len(str(planned or 99))
+        self.width = len(str(expected.trials or 99))
         self.seconds: list[tuple[float, int]] = []  # of ended trials, with their epochs
         self.began_at: dict[int, float] = {}
         self.reached: dict[int, int] = {}  # the last epoch of ended trials
 
     def line(self, text: str) -> None:
-        """Write a line that stays."""
+        """Write a line."""
         if self.stream is not None:
             self.stream.write(f"\r\x1b[K{text}\n" if self.live else f"{text}\n")
             self.stream.flush()
 
     def began(self, trial: Trial) -> None:
-        """Start the clock of a trial, and tell of one that was interrupted."""
+        """Start the clock of a trial; announce one that resumes."""
         self.began_at[trial.number] = time.monotonic()
         folder = self.folder(trial.number)
         if any(folder.glob("state-*")):
             epochs = len(Run(folder).history)
-            self.line(f"trial {trial.number:>{self.width}}  goes on after its epoch {epochs}")
+            self.line(f"trial {trial.number:>{self.width}}  resumes after epoch {epochs}")
 
     def tick(self, running: list[int]) -> None:
-        """Redraw the living line: what each running trial has reached."""
+        """Redraw the live line: the progress of each running trial."""
         if not self.live or self.stream is None or not running:
             return
         parts = []
@@ -68,7 +79,7 @@ class Display:
             try:
                 history = Run(self.folder(trial)).history
             except DamagedFileError:
-                history = []  # it has not begun to write
+                history = []  # nothing is written yet
             value = history[-1].get(self.objective["name"]) if history else None
             reached = f" {number(value)}" if value is not None else ""
             passed = duration(time.monotonic() - self.began_at[trial])
@@ -96,37 +107,38 @@ class Display:
         left = self._left(trials)
         cells.append(f"left {duration(left)}" if left else "")
         self.line("  ".join(cell for cell in cells if cell))
-        if trial.number == 0 and self.planned_epochs is not None and left:
-            self.line(f"plan   about {duration(left)} for the rest of the plan")
+        if trial.number == 0 and self.expected.epochs is not None and left:
+            self.line(f"plan   about {duration(left)} left")
 
     def describe(self, trial: Trial) -> str:
-        """Return what is different in a trial: its settings that are not the defaults."""
+        """Return the settings of a trial that differ from the defaults."""
         if trial.number == 0:
             return "defaults"
         names = [n for n, value in trial.values.items() if value != self.defaults.get(n)]
-        told = [f"{name} {setting_text(trial.values[name])}" for name in names]
+        described = [f"{name} {setting_text(trial.values[name])}" for name in names]
         if trial.continues is not None:
-            told.insert(0, f"goes on from {trial.continues} to epoch {trial.epochs}")
-        return ", ".join(told) or "the defaults again"
+            described.insert(0, f"continues {trial.continues} to epoch {trial.epochs}")
+        return ", ".join(described) or "defaults again"
 
     def estimate(self, trial: Trial) -> float | None:
-        """Return how long a trial may take, in seconds; None before any has ended."""
+        """Return the estimated seconds of a trial; None before any has ended."""
         if not self.seconds:
             return None
         each = sum(s for s, _ in self.seconds) / max(sum(e for _, e in self.seconds), 1)
         return each * self._epochs(trial)
 
     def _epochs(self, trial: Trial) -> int:
-        """Return the epochs that a trial trains itself, without those of one it continues."""
+        """Return the epochs that a trial trains, without those of the trial it continues."""
         before = 0 if trial.continues is None else self.reached.get(trial.continues, 0)
         return trial.epochs + self.head_epochs - before
 
     def _left(self, trials: list[Trial]) -> float:
-        if self.planned is None or not self.seconds:
+        """Return the estimated seconds until the search ends, 0 where it is not known."""
+        if self.expected.trials is None or not self.seconds:
             return 0.0
-        if self.planned_epochs is not None:
+        if self.expected.epochs is not None:
             each = sum(s for s, _ in self.seconds) / max(sum(e for _, e in self.seconds), 1)
-            return each * max(self.planned_epochs - sum(e for _, e in self.seconds), 0)
+            return each * max(self.expected.epochs - sum(e for _, e in self.seconds), 0)
         ended = sum(trial.state != "running" for trial in trials)
         each = sum(seconds for seconds, _ in self.seconds) / len(self.seconds)
-        return each * max(self.planned - ended, 0)
+        return each * max(self.expected.trials - ended, 0)

@@ -1,7 +1,7 @@
-"""The journal of a search: one line an event, on the disk before the search goes on.
+"""The journal of a search: one line per event, written to disk before the search continues.
 
-It is the record: everything else in the folder can be made from it or from what it names. A
-process that is killed leaves at most a torn last line, which the next one cuts off.
+Everything else in the search folder can be reconstructed from it and the trial folders. A killed
+process leaves at most an incomplete last line, which the next one removes.
 """
 
 from __future__ import annotations
@@ -22,38 +22,38 @@ LOCK = "search.lock"
 
 
 def locked(folder: Path) -> contextlib.AbstractContextManager[None]:
-    """Keep a search folder for this process; the system gives it back when the process ends.
+    """Lock a search folder; the operating system releases the lock when the process ends.
 
     Raises:
-        SettingError: Another process searches in this folder.
+        SettingError: Another process runs a search in this folder.
     """
     return file_lock(
         folder / LOCK,
-        f"is searching in {folder}. Wait for it, or give this search another --name.",
+        f"is searching in {folder}. Wait for it, or pass another --name.",
     )
 
 
 def read_journal(folder: Path) -> list[dict[str, Any]]:
     """Return the events of a search so far.
 
-    A torn last line, of an event that was being written when the process died, is left out.
+    An incomplete last line, left by a killed process, is ignored.
 
     Raises:
-        SettingError: There is no search in this folder.
+        SettingError: The folder is not a search.
         DamagedFileError: A line before the last is damaged.
     """
     path = folder / JOURNAL
     if not path.exists():
-        raise SettingError(f"{folder} is no search: it has no {JOURNAL}.")
+        raise SettingError(f"{folder} is not a search: it has no {JOURNAL}.")
     events = []
     lines = path.read_bytes().split(b"\n")
     for number, line in enumerate(lines, start=1):
-        if number == len(lines):  # empty where the last event was written to its end
+        if number == len(lines):  # empty after a complete last event
             break
         try:
             event = json.loads(line)
             if not isinstance(event, dict) or "event" not in event:
-                raise ValueError("it is no event")
+                raise ValueError("not an event")
         except (ValueError, UnicodeDecodeError) as error:
             raise DamagedFileError(f"Line {number} of {path} is damaged: {error}.") from None
         events.append(event)
@@ -61,10 +61,10 @@ def read_journal(folder: Path) -> list[dict[str, Any]]:
 
 
 class Journal:
-    """Appends events to the journal of a folder; each is on the disk when `write` returns.
+    """Appends events to the journal of a search; each is on disk when `write` returns.
 
     Args:
-        folder: The search's folder. A torn last line in it is cut off.
+        folder: Search folder. An incomplete last line of its journal is removed.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -79,7 +79,7 @@ class Journal:
         """Add one event.
 
         Raises:
-            ResourceError: The disk is full; the journal stays as it was.
+            ResourceError: The disk is full; the journal is left unchanged.
         """
         line = json.dumps(plain_json({"event": event, **values}), ensure_ascii=False)
         data = line.encode("utf-8") + b"\n"
@@ -100,7 +100,7 @@ class Journal:
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """Return what differs between two headers, one line each.
+    """Return the differences between two headers, one line each.
 
     Example:
         >>> differences({"config": {"epochs": 3}}, {"config": {"epochs": 4}})
@@ -117,7 +117,7 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str =
 
 
 def _by_name(value: Any) -> Any:
-    """Return a list of named things as a dictionary."""
+    """Return a list of named items as a dictionary; anything else is returned unchanged."""
     if (
         isinstance(value, list)
         and value

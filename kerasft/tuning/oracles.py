@@ -1,7 +1,7 @@
-"""KerasTuner's oracles, asked and told directly: they propose, we run the trials.
+"""KerasTuner's oracles: they propose settings and receive scores; kerasft runs the trials.
 
-KerasTuner's own tuners lose results when they are killed, hide failures, and build everything
-anew for every trial; its oracles know nothing of that and are used as they are.
+KerasTuner's tuners lose results when they are killed, hide failures, and rebuild everything for
+every trial. Its oracles do not depend on that and are used unchanged.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from sklearn.exceptions import ConvergenceWarning
 from kerasft.tuning.space import contains, rounded
 
 TUNERS = ("random", "hyperband", "bayesian", "grid")
-FACTOR = 3  # of Hyperband: one of three trials goes on, for three times the epochs
+FACTOR = 3  # Hyperband continues one of three trials, for three times the epochs
 _NEVER = 1_000_000  # failed trials are counted by the search, not by the oracle
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """What an oracle wants to know.
+    """Settings that an oracle proposes to try.
 
     Attributes:
-        key: The oracle's name of the trial.
+        key: Id of the trial in the oracle.
         values: Settings.
         epochs: Epochs of the main phase, where the oracle decides them (Hyperband).
-        continues: `key` of the trial that goes on with these epochs, where one does.
+        continues: `key` of the trial to continue, None for a new one.
     """
 
     key: str
@@ -42,16 +42,16 @@ class Proposal:
 class Oracle:
     """One of KerasTuner's oracles behind two calls, `ask` and `tell`.
 
-    The same calls in the same order give the same proposals: a search is continued by calling
-    them again as its journal tells.
+    The same calls in the same order return the same proposals: a search is resumed by repeating
+    the calls in its journal.
 
     Args:
         tuner: `random`, `hyperband`, `bayesian` or `grid`.
-        space: What may be changed.
-        direction: `max` or `min`, given to KerasTuner explicitly, as it guesses wrong.
-        folder: An empty folder, for files that KerasTuner writes and nobody reads.
-        seed: KerasTuner takes 0 for "any"; here every seed is a seed.
-        max_epochs: Of Hyperband's highest rung.
+        space: Search space.
+        direction: `max` or `min`, passed to KerasTuner explicitly, as its guess may be wrong.
+        folder: Empty folder for files that KerasTuner writes; they are not used.
+        seed: Seed of the proposals, >= 0. It is increased by 1, as 0 is no seed in KerasTuner.
+        max_epochs: Epochs of Hyperband's highest rung.
     """
 
     def __init__(
@@ -81,32 +81,32 @@ class Oracle:
             "grid": oracles.GridSearchOracle,
         }
         if tuner == "bayesian":
-            # KerasTuner's 3 points a dimension would leave nothing but chance in a short search.
+            # KerasTuner's 3 points per dimension would make a short search purely random.
             options["num_initial_points"] = len(space.space) + 2
         if tuner == "hyperband":
             options |= {"max_epochs": max_epochs, "factor": FACTOR}
         else:
-            options["max_trials"] = None  # the search counts, and its trial 0 is its own
+            options["max_trials"] = None  # the search counts trials, its own trial 0 included
         self._oracle = kinds[tuner](**options)
         self._oracle.verbose = 0
         self._oracle._set_project_dir(str(folder), tuner)
         self._asked = 0
 
     def ask(self) -> Proposal | None:
-        """Return the next proposal, or None where there is none before another trial has ended.
+        """Return the next proposal, or None where the oracle waits for a running trial.
 
-        None with no trial under way means that the space or the plan is exhausted.
+        None without a running trial means that the space or the plan is exhausted.
         """
         self._asked += 1
         with warnings.catch_warnings():
-            # Of the Gaussian process: a kernel at the end of its range still proposes.
+            # The Gaussian process still proposes with a kernel at the end of its range.
             warnings.simplefilter("ignore", ConvergenceWarning)
             trial = self._oracle.create_trial(f"tuner{self._asked}")
         if trial.status != "RUNNING":
             return None
         if self.tuner == "grid":
-            # Its order does not depend on results. KerasTuner goes on from an ended trial only,
-            # which would keep all workers but one waiting.
+            # The order of a grid does not depend on results. KerasTuner proposes only after a
+            # trial has ended, so that all workers but one would wait.
             self._end(trial, None)
         values = trial.hyperparameters.values
         return Proposal(
@@ -128,9 +128,9 @@ class Oracle:
         self._oracle.end_trial(trial)
 
     def tell_defaults(self, values: dict[str, Any], score: float) -> None:
-        """Report trial 0, which the oracle did not propose: Bayesian optimization learns from it.
+        """Report trial 0, which the oracle did not propose, to Bayesian optimization.
 
-        Values outside the space are of no use to it.
+        Values outside the search space are not reported.
         """
         if self.tuner != "bayesian":
             return

@@ -1,4 +1,4 @@
-"""What a search is before its first trial: settings, space, objective, and where it is kept."""
+"""The plan of a search: settings, search space, objective and folder."""
 
 from __future__ import annotations
 
@@ -24,10 +24,40 @@ from kerasft.tuning.space import contains, describe_space, make_space, possible_
 from kerasft.tuning.trial_models import TrialModels
 from kerasft.tuning.warm_start import narrowed
 
-MAX_TRIALS = 20  # of random and bayesian, where none is given
-# Not compared when a search goes on: they do not decide what it is, or are in other entries.
+MAX_TRIALS = 20  # default of random and bayesian
+# Header entries that may differ when a search is resumed, or are repeated in other entries.
 _FREE = ("versions", "created", "event", "given", "changes", "warm_start", "max_trials")
 _LEAST = {"max_trials": 1, "max_epochs": 1, "executions": 1, "workers": 1, "seed": 0, "budget": 0}
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """Options of `tune` that define a search; None where not passed.
+
+    Attributes:
+        tuner: Search algorithm.
+        max_trials: Number of trials.
+        max_epochs: Epochs of a trial's main phase.
+        executions: Trainings of each trial.
+        seed: Seed of the proposals.
+        space: Dimensions that replace or extend the recipe's search space.
+        held: Names of settings that are fixed.
+        warm_start: Folder of a search or run.
+    """
+
+    tuner: str | None = None
+    max_trials: int | None = None
+    max_epochs: int | None = None
+    executions: int | None = None
+    seed: int | None = None
+    space: Sequence[str] = ()
+    held: Sequence[str] | None = None
+    warm_start: str | Path | None = None
+
+    def header(self) -> dict[str, Any]:
+        """Return the options that are entries of a header."""
+        names = ("tuner", "max_trials", "max_epochs", "executions", "seed")
+        return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True)
@@ -35,11 +65,11 @@ class Plan:
     """A search before its first trial.
 
     Attributes:
-        header: All that decides what it is; the first line of its journal.
-        config: The settings of trial 0.
-        space: What may be changed.
-        trial_models: With the data loaded and the first model built.
-        notes: Lines that a person should read before.
+        header: Everything that defines the search; the first line of its journal.
+        config: Settings of trial 0.
+        space: Search space.
+        trial_models: Shared models, with the data loaded and the first model built.
+        notes: Lines to print before the first trial.
     """
 
     header: dict[str, Any]
@@ -50,7 +80,7 @@ class Plan:
 
     @property
     def tuner(self) -> str:
-        """Whose oracle proposes."""
+        """Name of the search algorithm."""
         return str(self.header["tuner"])
 
 
@@ -58,33 +88,31 @@ def make_plan(
     module: ModuleType,
     config: Config | None,
     described: Mapping[str, Any],
-    asked: Mapping[str, Any],
-    *,
+    options: SearchOptions,
     old: Mapping[str, Any] | None,
-    space: Sequence[str],
-    held: Sequence[str] | None,
-    warm_start: str | Path | None,
 ) -> Plan:
-    """Put a search together; what no trial could do is refused here, before the first.
+    """Plan a search; settings that would fail in every trial are refused here.
 
     Args:
-        module: The recipe.
-        config: The settings of trial 0, or None for the recipe's.
-        described: The recipe as a record has it.
-        asked: `tuner`, `max_trials`, `max_epochs`, `executions` and `seed`, None where not given.
-        old: The header of the search that goes on: what is not given is taken from it.
-        space: As `tune` takes them, and so are `held` and `warm_start`.
-        held: Names.
-        warm_start: A folder.
+        module: A recipe module.
+        config: Settings of trial 0; the recipe's defaults where None.
+        described: Description of the recipe (`describe_recipe`).
+        options: Options of the search.
+        old: Header of the search to resume, None for a new one. It has the options that are not
+            passed.
+
+    Raises:
+        SettingError: A setting, a dimension or the warm start is not valid.
     """
     config = config if config is not None else module.Config()
-    given = _given(config, held)
+    given = _given(config, options.held)
+    asked, space, warm_start = options.header(), options.space, options.warm_start
     if old is not None:
         asked = {key: old.get(key) if value is None else value for key, value in asked.items()}
         config = from_dict(module.Config, {**old["config"], **given})
         given = {**old["given"], **given}
         space, warm_start = space or old["changes"], warm_start or old["warm_start"]
-        if config.precision == "auto":  # it was chosen when the search began
+        if config.precision == "auto":  # chosen when the search began
             config = replace(config, precision=old["config"]["precision"])
     usual = {
         "tuner": "random", "max_trials": None, "max_epochs": config.epochs, "executions": 1,
@@ -121,43 +149,43 @@ def make_plan(
 def _narrowed(
     space: keras_tuner.HyperParameters, source: str | Path, old: Mapping[str, Any] | None
 ) -> keras_tuner.HyperParameters:
-    """Narrow a space; one that was before is taken as it was, whatever its source has become."""
+    """Narrow a search space; a resumed search keeps its space, even if its source changed."""
     if old is not None and str(source) == old["warm_start"]:
         return space_from(old["space"])
     return narrowed(space, source)
 
 
 def _check_possible(config: Config, tuner: str | None, space: keras_tuner.HyperParameters) -> None:
-    """Refuse what no trial could do."""
+    """Refuse settings that would fail in every trial."""
     if isinstance(config.learning_rate, str):
         raise SettingError(
-            "`learning_rate` must be a number in a search, which looks for a better one. Received: "
-            "auto. Leave it out, or find one first: kerasft find-lr."
+            "`learning_rate` must be a number in a search. Received: auto. Leave it out, or find a "
+            "rate with `kerasft find-lr`."
         )
     if tuner == "hyperband" and any(hp.name == "epochs" for hp in space.space):
         raise SettingError(
-            "`epochs` cannot be searched by hyperband, which gives every trial its epochs itself, "
-            "--max-epochs at most: leave it out of the space."
+            "`epochs` cannot be searched by hyperband, which sets the epochs of every trial, up to "
+            "--max-epochs. Leave it out of the search space."
         )
     if tuner == "hyperband" and (
         config.unfreeze_every or any(hp.name == "unfreeze_every" for hp in space.space)
     ):
         raise SettingError(
-            "`unfreeze_every` cannot go with hyperband, whose first trials end before the last "
-            "block is unfrozen: leave it out, or take another --tuner."
+            "`unfreeze_every` cannot be combined with hyperband, whose first trials end before the "
+            "last block is unfrozen. Leave it out, or use another --tuner."
         )
 
 
 def _given(config: Config, held: Sequence[str] | None) -> dict[str, Any]:
-    """Return the settings that are held, with their values."""
+    """Return the fixed settings and their values."""
     values = to_dict(config)
     return changed_settings(config) if held is None else {name: values[name] for name in held}
 
 
 def _open_trial_models(module: ModuleType, config: Config) -> tuple[TrialModels, Config, list[str]]:
-    """Load the data and builds the first model, in the number format that is to be used.
+    """Load the data and build the first model, in the number format of the search.
 
-    Returns the workshop, the settings with that format, and lines about its choice.
+    Returns the shared models, the settings with that format, and lines about its choice.
     """
     trial_models, notes = TrialModels(module, config.seed), list[str]()
     data = trial_models.data(config)
@@ -168,10 +196,10 @@ def _open_trial_models(module: ModuleType, config: Config) -> tuple[TrialModels,
 
 
 def check_numbers(numbers: Mapping[str, Any]) -> None:
-    """Refuse a tuner that is not known, and counts and times that are too small.
+    """Refuse an unknown search algorithm, and counts and times that are too small.
 
     Raises:
-        SettingError: One of them is not valid.
+        SettingError: A value is not valid.
     """
     if numbers["tuner"] not in (None, *TUNERS):
         raise SettingError(
@@ -185,10 +213,10 @@ def check_numbers(numbers: Mapping[str, Any]) -> None:
 
 
 def find_folder(parent: Path, name: str | None, resume: bool) -> Path:
-    """Return the folder of a new search, or of the one that goes on.
+    """Return the folder of a new search, or of the search to resume.
 
     Raises:
-        SettingError: The name is taken, or there is no such search.
+        SettingError: The name is taken or not valid, or there is no search to resume.
     """
     if name is not None:
         check_folder_name(name)
@@ -196,23 +224,22 @@ def find_folder(parent: Path, name: str | None, resume: bool) -> Path:
         folder = parent / (name or timestamp_name())
         if (folder / JOURNAL).exists():
             raise SettingError(
-                f"There is already a search {folder}. Go on with it (--resume), or give another "
-                "--name."
+                f"Search {folder} exists already. Resume it (--resume), or pass another --name."
             )
         return folder
     if name is not None:
         return load_search(parent / name).path
     known = sorted(parent.glob(f"*/{JOURNAL}"), key=lambda path: path.stat().st_mtime)
     if not known:
-        raise SettingError(f"There is no search in {parent} that could go on.")
+        raise SettingError(f"No search to resume found in {parent}. Start one without --resume.")
     return known[-1].parent
 
 
 def compare(folder: Path, old: Mapping[str, Any], header: Mapping[str, Any]) -> None:
-    """Refuse to go on with a search that was another.
+    """Refuse to resume a search with other settings, recipe, preset or data.
 
     Raises:
-        ResumeError: With the list of what differs.
+        ResumeError: The headers differ; the message lists the differences.
     """
     before = {key: value for key, value in old.items() if key not in _FREE}
     now = {key: value for key, value in header.items() if key not in _FREE}
@@ -221,13 +248,13 @@ def compare(folder: Path, old: Mapping[str, Any], header: Mapping[str, Any]) -> 
     found = differences(before, now)
     if found:
         raise ResumeError(
-            f"{folder} cannot go on: it was another search. {'; '.join(found)}. Give what it had, "
-            "or begin a new one under another --name."
+            f"{folder} cannot be resumed, as it differs: {'; '.join(found)}. Pass the values it "
+            "had, or start a search under another --name."
         )
 
 
 def count_trials(plan: Plan) -> int:
-    """Return how many trials will run at most."""
+    """Return the largest number of trials of a search."""
     max_trials = plan.header["max_trials"]
     if plan.tuner in ("random", "bayesian"):
         return max_trials or MAX_TRIALS
@@ -240,5 +267,5 @@ def count_trials(plan: Plan) -> int:
             values = {*hp.values, hp.default} if hasattr(hp, "min_value") else possible_values(hp)
             total *= len(set(values))
         inside = all(contains(hp, plan.header["config"][hp.name]) for hp in plan.space.space)
-        total += not inside  # trial 0 is none of the grid
+        total += not inside  # trial 0 is not on the grid
     return min(total, max_trials) if max_trials else total

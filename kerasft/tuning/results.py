@@ -1,4 +1,4 @@
-"""What a search leaves behind, read from its journal."""
+"""The results of a search, read from its journal."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ class Trial:
     """One trial of a search.
 
     Attributes:
-        number: 0 is the recipe's defaults.
-        values: Settings that the search chose.
-        state: `running`, `completed` or `failed`.
-        score: The objective at the best epoch, mean over executions.
-        epochs: Epochs of the main phase that it was given.
+        number: Number of the trial; 0 has the config of the search.
+        values: Settings proposed by the search algorithm.
+        epochs: Epochs of the main phase, those of a continued trial included.
+        key: Id of the proposal in KerasTuner, None for trial 0.
         continues: Number of the trial that it continues (Hyperband).
-        outcome: All that the journal tells of its end.
+        state: `running`, `completed` or `failed`.
+        score: Objective at the best epoch, mean over executions; None before the end.
+        outcome: Event of its end in the journal.
     """
 
     number: int
@@ -40,7 +41,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Search:
-    """A search folder, read when asked.
+    """A search folder; its properties read the journal.
 
     Attributes:
         path: `searches/<recipe>/<name>/`.
@@ -54,17 +55,17 @@ class Search:
 
     @property
     def header(self) -> dict[str, Any]:
-        """Recipe, settings, space, objective, tuner, seed."""
+        """Recipe, settings, search space, objective, search algorithm, seed."""
         return read_journal(self.path)[0]
 
     @property
     def trials(self) -> list[Trial]:
-        """All trials, by number."""
+        """All trials, in the order of their numbers."""
         return trials_of(read_journal(self.path))
 
     @property
     def best(self) -> Trial:
-        """The completed trial with the best objective; ties by the smaller val_loss."""
+        """The completed trial with the best objective; ties are broken by validation loss."""
         found = ranked(self.trials, self.header["objective"]["direction"])
         if not found:
             raise SettingError(f"No trial of {self.path} was completed.")
@@ -77,16 +78,16 @@ class Search:
 
     @property
     def chance(self) -> float | None:
-        """A gain in accuracy that chance alone may give: two standard errors of the defaults'.
+        """The gain in accuracy that is within noise: two standard errors of trial 0.
 
-        The binomial standard error of a share; None for other objectives. The best of many
-        trials gains by chance even more.
+        The standard error is binomial; None for other objectives. The maximum over many trials
+        exceeds it more often than a single trial.
         """
         header, score = self.header, self.defaults.score
         count = header["validation_examples"]
         if header["objective"]["name"] != "val_accuracy" or score is None or not count:
             return None
-        share = min(max(score, 1 / count), 1 - 1 / count)  # not 0 where all were right
+        share = min(max(score, 1 / count), 1 - 1 / count)  # not 0 where all predictions are correct
         return float(2 * math.sqrt(share * (1 - share) / count))
 
     @property
@@ -97,7 +98,7 @@ class Search:
 
     @property
     def fit_command(self) -> str:
-        """The line that fits the winner and measures its test split."""
+        """The command that fits the best settings and measures the test split."""
         header = self.header
         recipe = header["recipe"]["source"] or header["recipe"]["name"]
         values = {**header["given"], **self.best.values}
@@ -110,17 +111,17 @@ def load_search(path: str | Path) -> Search:
     """Open a search folder.
 
     Raises:
-        SettingError: There is no such folder, or it is no search.
+        SettingError: The folder does not exist, or is not a search.
     """
     path = Path(path)
     if not (path / JOURNAL).is_file():
         names = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise SettingError(f"There is no search {path}.{did_you_mean(path.name, names)}")
+        raise SettingError(f"Search {path} not found.{did_you_mean(path.name, names)}")
     return Search(path)
 
 
 def trials_of(events: list[dict[str, Any]]) -> list[Trial]:
-    """Return the trials that a journal tells of, by number."""
+    """Return the trials in a journal, in the order of their numbers."""
     found: dict[int, Trial] = {}
     for event in events:
         if event["event"] == "trial":
@@ -136,7 +137,7 @@ def trials_of(events: list[dict[str, Any]]) -> list[Trial]:
 
 
 def ranked(trials: list[Trial], direction: str) -> list[Trial]:
-    """Return the completed trials, the best first; ties by val_loss, then by number."""
+    """Return the completed trials, the best first; ties are broken by val_loss, then number."""
     sign = 1 if direction == "max" else -1
     done = [trial for trial in trials if trial.state == "completed"]
     return sorted(
@@ -145,9 +146,9 @@ def ranked(trials: list[Trial], direction: str) -> list[Trial]:
 
 
 def trials_csv(trials: list[Trial]) -> str:
-    """Return the trials as a table."""
+    """Return the trials as CSV."""
     names = list(dict.fromkeys(name for trial in trials for name in trial.values))
-    # Epochs are counted as in a history, those of the head included.
+    # Epochs include those of the head, as in a history.
     columns = ["trial", "state", "score", "val_loss", "best_epoch", "epochs", "continues"]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -161,14 +162,14 @@ def trials_csv(trials: list[Trial]) -> str:
 
 
 def write_search_report(search: Search, path: str | Path | None = None) -> Path:
-    """Write one HTML page about a search; it needs nothing else.
+    """Write a self-contained HTML report of a search.
 
     Args:
-        search: Any search, finished or not.
-        path: The file; `report.html` in the search by default.
+        search: A search, finished or not.
+        path: Path of the file; `report.html` in the search folder by default.
 
     Returns:
-        The file.
+        Path of the file.
     """
     header, trials = search.header, search.trials
     done = ranked(trials, header["objective"]["direction"])

@@ -1,4 +1,4 @@
-"""The search: asks an oracle, runs trials, and writes every event down before it goes on."""
+"""The search loop: asks an oracle, runs trials, and writes every event to the journal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from kerasft.tuning.results import Trial, ranked, trials_csv
 from kerasft.tuning.trial import Task
 from kerasft.tuning.workers import Workers
 
-KEPT = 3  # best trials whose weights are kept
+KEPT = 3  # number of best trials whose weights are kept
 
 
 def trial_folder(search: Path, number: int) -> Path:
@@ -30,14 +30,14 @@ def trial_folder(search: Path, number: int) -> Path:
 
 
 class Searcher:
-    """The state of a search that is under way.
+    """A running search.
 
     Args:
-        folder: The search's folder, locked by this process.
-        plan: What the search is.
-        max_trials: When to stop asking.
-        deadline: Time after which no epoch is begun.
-        display: Shows what happens.
+        folder: Search folder, locked by this process.
+        plan: Plan of the search.
+        max_trials: Number of trials after which no more are started; None for no limit.
+        deadline: Time (`time.time`) after which no epoch is started; None for no limit.
+        display: Display of the progress.
     """
 
     def __init__(
@@ -55,9 +55,9 @@ class Searcher:
         self.direction = plan.header["objective"]["direction"]
         self.sign = 1 if self.direction == "max" else -1
         self.trials: dict[int, Trial] = {}
-        self.numbers: dict[str, int] = {}  # the oracle's keys
-        self.repeats: dict[int, list[str]] = {}  # keys that wait for a trial of the same values
-        self.waiting: list[Trial] = []  # begun before, not ended
+        self.numbers: dict[str, int] = {}  # of trials, by the oracle's keys
+        self.repeats: dict[int, list[str]] = {}  # keys of repeats of a running trial
+        self.waiting: list[Trial] = []  # interrupted trials
         self.exhausted = False
         self._scratch = tempfile.TemporaryDirectory(prefix="kerasft-oracle-")
         self.oracle = Oracle(
@@ -71,7 +71,7 @@ class Searcher:
         self.journal = Journal(folder)
 
     def replay(self, events: Sequence[dict[str, Any]]) -> None:
-        """Bring the oracle and the trials to where the journal ends."""
+        """Restore the oracle and the trials from the events of the journal."""
         for event in events:
             kind = event["event"]
             if kind in ("trial", "repeat") and event["key"] is not None:
@@ -79,12 +79,11 @@ class Searcher:
                 now = None if proposal is None else (proposal.key, proposal.values)
                 if now != (event["key"], event["values"]):
                     raise ResumeError(
-                        f"{self.folder} cannot be continued: KerasTuner proposes {now} where the "
-                        f"journal has {event['values']} (another version made it?). Begin a new "
-                        "search."
+                        f"{self.folder} cannot be resumed: KerasTuner proposes {now} where the "
+                        f"journal has {event['values']} (another version?). Start a new search."
                     )
             if kind == "trial":
-                self._take(event)
+                self._add(event)
             elif kind == "repeat":
                 self._note_repeat(event["key"], event["of"])
             elif kind == "end":
@@ -92,7 +91,7 @@ class Searcher:
         self.waiting = [trial for trial in self.trials.values() if trial.state == "running"]
 
     def run(self, workers: Workers) -> str:
-        """Run trials until there is no more to do, and return why it ended."""
+        """Run trials until the search ends; return the reason, `done` or `budget`."""
         running: dict[Future[dict[str, Any]], Trial] = {}
         reason = "done"
         while True:
@@ -117,10 +116,10 @@ class Searcher:
                     reason = "budget"
                     self.waiting.insert(0, trial)
                 else:
-                    self._end(trial, outcome)
+                    self.end_trial(trial, outcome)
 
     def next_trial(self) -> Trial | None:
-        """Return a trial to run: one that was interrupted, the defaults, or a proposal."""
+        """Return the next trial: an interrupted one, trial 0 or a proposal; None without any."""
         if self.waiting:
             return self.waiting.pop(0)
         if self.max_trials is not None and len(self.trials) >= self.max_trials:
@@ -131,7 +130,7 @@ class Searcher:
         while not self.exhausted:
             proposal = self.oracle.ask()
             if proposal is None:
-                # Nothing to run now; nothing at all where no trial is under way.
+                # Without a running trial the oracle has no more proposals.
                 self.exhausted = all(t.state != "running" for t in self.trials.values())
                 return None
             same = self._same(proposal)
@@ -151,9 +150,9 @@ class Searcher:
             "continues": continues,
         }  # fmt: skip
         self.journal.write("trial", **event)
-        return self._take(event)
+        return self._add(event)
 
-    def _take(self, event: dict[str, Any]) -> Trial:
+    def _add(self, event: dict[str, Any]) -> Trial:
         trial = Trial(
             event["trial"], event["values"], event["epochs"], event["key"], event["continues"]
         )
@@ -163,9 +162,9 @@ class Searcher:
         return trial
 
     def _same(self, proposal: Proposal) -> Trial | None:
-        """Return a trial that has answered, or will answer, the same question."""
+        """Return a trial with the same values that has not failed."""
         if self.header["tuner"] == "hyperband":
-            return None  # its trials go on from one another
+            return None  # its trials continue one another
         for trial in self.trials.values():
             if trial.values == proposal.values and trial.state != "failed":
                 return trial
@@ -202,7 +201,8 @@ class Searcher:
         estimate = self.display.estimate(trial)
         return time.time() + (estimate or 0.0) < self.deadline
 
-    def _end(self, trial: Trial, outcome: dict[str, Any]) -> None:
+    def end_trial(self, trial: Trial, outcome: dict[str, Any]) -> None:
+        """Record the outcome of a trial, and delete what is no longer needed."""
         event = {"trial": trial.number, **outcome}
         self.journal.write("end", **event)
         self._finish(event)
@@ -227,7 +227,7 @@ class Searcher:
             (trial_folder(self.folder, trial.number) / "weights.safetensors").unlink(True)
 
     def _drop_outranked(self) -> None:
-        """Drop the states of Hyperband's trials that will not go on: enough others are better."""
+        """Delete the states of Hyperband's trials that will not be continued."""
         if self.header["tuner"] != "hyperband":
             return
         for bracket in hyperband_plan(self.header["max_epochs"]):
@@ -236,7 +236,7 @@ class Searcher:
                 rung = [t for t in rung if self._first(t).epochs == bracket[0][2]]
                 rung = ranked(rung, self.direction)
                 for trial in rung[places:]:
-                    if trial.score != rung[places - 1].score:  # KerasTuner may go on with either
+                    if trial.score != rung[places - 1].score:  # KerasTuner may continue either
                         self._drop_states(trial.number)
 
     def _first(self, trial: Trial) -> Trial:
@@ -249,7 +249,7 @@ class Searcher:
             path.unlink()
 
     def close(self, reason: str | None) -> None:
-        """Write the table, and drop what only an unfinished search needs."""
+        """Write the table of trials; delete the states of a finished search."""
         trials = list(self.trials.values())
         write_text(self.folder / "trials.csv", trials_csv(trials))
         if reason == "done":

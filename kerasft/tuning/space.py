@@ -1,4 +1,4 @@
-"""The search space: which settings a search may change, in KerasTuner's words.
+"""The search space: the settings that a search may change, as dimensions of KerasTuner.
 
 A recipe declares it (`hp.Float("learning_rate", 1e-4, 1e-2, sampling="log")`), the command line
 changes it (`--space learning_rate=1e-5..1e-2:log`), and every name and bound is checked against
@@ -20,7 +20,7 @@ from kerasft.settings import Setting, settings
 
 _SYNTAX = "NAME=LOW..HIGH, NAME=LOW..HIGH:log, NAME=LOW..HIGH:STEP or NAME=A,B,C"
 _FIGURES = 4
-# A change of these would be a change of the question, not of the answer.
+# Trials that differ in these settings cannot be compared.
 _FIXED = (
     *("dataset", "data_dir", "task", "label_column", "target_transform", "label_separator"),
     *("train_split", "validation_split", "test_split", "validation_fraction", "test_fraction"),
@@ -35,19 +35,19 @@ def make_space(
     held: Sequence[str] = (),
     changes: Sequence[str] = (),
 ) -> keras_tuner.HyperParameters:
-    """Return what a search may change.
+    """Return the search space of a recipe.
 
     Args:
-        recipe: Its `search_space(hp)` is used; without one the learning rate is searched from a
+        recipe: A recipe module. Without `search_space(hp)` the learning rate is searched from a
             tenth to ten times its default.
-        config: The settings of trial 0. They are the defaults of the space where they lie in it.
-        held: Settings that were given and are not searched.
-        changes: Dimensions as the command line writes them, which replace the recipe's or add to
-            them: `learning_rate=1e-5..1e-2:log`, `dropout=0,0.1,0.3`, `trainable_blocks=1..4`,
+        config: Settings of trial 0, the defaults of the space where it contains them.
+        held: Names of settings that are fixed.
+        changes: Dimensions in the syntax of `--space`, which replace or extend those of the
+            recipe: `learning_rate=1e-5..1e-2:log`, `dropout=0,0.1,0.3`, `trainable_blocks=1..4`,
             `epochs=4..12:4` (a step).
 
     Raises:
-        SettingError: A name is no setting, a bound is out of its range, or nothing is left.
+        SettingError: A name is not a setting, a bound is out of range, or no dimension is left.
 
     Example:
         >>> make_space(resnet_digits, resnet_digits.Config(), changes=["dropout=0,0.1,0.3"])
@@ -58,14 +58,14 @@ def make_space(
         changed = _parse(text, config)
         if changed.name in held:
             raise SettingError(
-                f"`{changed.name}` is given as a setting, which holds it, and as --space {text}: "
-                "leave one of them out."
+                f"`{changed.name}` is passed as a setting, which fixes it, and as --space {text}. "
+                "Leave one of them out."
             )
         dimensions[changed.name] = changed
     if not dimensions:
         raise SettingError(
-            "Nothing is left to search: every setting of the space is given. Give fewer, or name "
-            f"a dimension by --space {_SYNTAX}."
+            "No setting is left to search: all of the search space are passed and fixed. Pass "
+            f"fewer, or add a dimension with --space {_SYNTAX}."
         )
     known = settings(config)
     for hp in dimensions.values():
@@ -86,14 +86,14 @@ def _declared(recipe: ModuleType, config: Config) -> keras_tuner.HyperParameters
         declare(space)
     except (TypeError, ValueError) as error:
         raise SettingError(
-            f"`search_space` of the recipe {recipe.__name__.rpartition('.')[2]} is not accepted by "
-            f"KerasTuner: {error}"
+            f"KerasTuner rejects `search_space` of the recipe "
+            f"{recipe.__name__.rpartition('.')[2]}: {error}"
         ) from error
     return space
 
 
 def _parse(text: str, config: Config) -> Any:
-    """Return the dimension that one --space describes."""
+    """Return the dimension of one --space option."""
     name, equals, values = text.partition("=")
     name = name.strip().replace("-", "_")
     known = settings(config)
@@ -101,7 +101,7 @@ def _parse(text: str, config: Config) -> Any:
         raise SettingError(f"--space must be {_SYNTAX}. Received: {text!r}.")
     if name not in known:
         raise SettingError(
-            f"--space {text}: there is no setting `{name}`.{did_you_mean(name, known)}"
+            f"--space {text}: setting `{name}` not found.{did_you_mean(name, known)}"
         )
     setting = known[name]
     one = keras_tuner.HyperParameters()
@@ -123,7 +123,7 @@ def _add_range(space: keras_tuner.HyperParameters, setting: Setting, text: str) 
     bounds, _, rule = text.partition(":")
     low, high = (setting.check(_read(setting, part)) for part in bounds.split("..", 1))
     if setting.type not in (int, float):
-        raise ValueError(f"`{setting.name}` has no range: name its values with commas")
+        raise ValueError(f"`{setting.name}` has no range: list its values, separated by commas")
     if not low < high:
         raise ValueError("the lower end of the range must be below the upper one")
     options: dict[str, Any] = {"sampling": "log"} if rule == "log" else {}
@@ -145,15 +145,15 @@ def _read(setting: Setting, text: str) -> Any:
     try:
         number = float(text)
     except ValueError:
-        raise ValueError(f"{text!r} is no number") from None
+        raise ValueError(f"{text!r} is not a number") from None
     return setting.type(number) if number == int(number) or setting.type is float else number
 
 
 def _check(hp: Any, known: Mapping[str, Setting]) -> None:
-    """Refuse a dimension that its setting would refuse in some trial."""
+    """Refuse a dimension with values that its setting does not accept."""
     if hp.name not in known:
         raise SettingError(
-            f"The search space names `{hp.name}`, which is no setting."
+            f"The search space has `{hp.name}`, which is not a setting."
             f"{did_you_mean(hp.name, known)}"
         )
     if hp.name in _FIXED:
@@ -165,7 +165,7 @@ def _check(hp: Any, known: Mapping[str, Setting]) -> None:
 
 
 def possible_values(hp: Any) -> list[Any]:
-    """Return the choices of a dimension, or both ends of its range."""
+    """Return the choices of a dimension, or the ends of its range."""
     if isinstance(hp, keras_tuner.engine.hyperparameters.Boolean):
         return [True, False]
     if hasattr(hp, "min_value"):
@@ -174,10 +174,10 @@ def possible_values(hp: Any) -> list[Any]:
 
 
 def contains(hp: Any, value: Any) -> bool:
-    """Return whether a dimension can take a value."""
+    """Return whether a dimension contains a value."""
     possible = possible_values(hp)
     if hasattr(hp, "min_value"):
-        if not isinstance(value, (int, float)):  # None, where a setting is left to the preset
+        if not isinstance(value, (int, float)):  # None for a default of the preset
             return False
         if getattr(hp, "step", None) is not None:
             return any(math.isclose(value, other) for other in hp.values)
@@ -186,17 +186,17 @@ def contains(hp: Any, value: Any) -> bool:
 
 
 def _with_default(hp: Any, default: Any) -> Any:
-    """Return the dimension with the setting's own value as default, where it can be one."""
+    """Return the dimension with a default, if it contains that value."""
     config = hp.get_config()
     config["default"] = default if contains(hp, default) else None
     return type(hp).from_config(config)
 
 
 def rounded(space: keras_tuner.HyperParameters, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return proposed values with numbers of four significant digits, inside their ranges.
+    """Return proposed values rounded to four significant digits, inside their ranges.
 
-    What a table shows is then what a trial used, and what a printed command repeats.
-    KerasTuner's own entries (`tuner/...`) are left out.
+    Tables and printed commands then show the exact values of a trial. KerasTuner's own entries
+    (`tuner/...`) are left out.
     """
     found = {}
     for hp in space.space:
@@ -212,7 +212,7 @@ def rounded(space: keras_tuner.HyperParameters, values: Mapping[str, Any]) -> di
 
 
 def describe_space(space: keras_tuner.HyperParameters) -> list[dict[str, Any]]:
-    """Return the dimensions as plain values, for the journal and for messages."""
+    """Return the dimensions as plain values, for the journal and messages."""
     return [
         {
             "kind": type(hp).__name__,
@@ -223,7 +223,7 @@ def describe_space(space: keras_tuner.HyperParameters) -> list[dict[str, Any]]:
 
 
 def space_from(described: Sequence[Mapping[str, Any]]) -> keras_tuner.HyperParameters:
-    """Return the space that `describe_space` described."""
+    """Return a search space from its description by `describe_space`."""
     space = keras_tuner.HyperParameters()
     kinds = keras_tuner.engine.hyperparameters
     for dimension in described:
@@ -234,7 +234,7 @@ def space_from(described: Sequence[Mapping[str, Any]]) -> keras_tuner.HyperParam
 
 
 def space_line(hp: Any) -> str:
-    """Return a dimension as --space would write it."""
+    """Return a dimension in the syntax of --space."""
     if hasattr(hp, "min_value"):
         step = getattr(hp, "step", None)
         whole = type(hp).__name__ == "Int"

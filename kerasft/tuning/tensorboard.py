@@ -1,4 +1,4 @@
-"""Trials as TensorBoard's HParams show them."""
+"""Trials in TensorBoard's HParams dashboard."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from kerasft.tuning.results import Trial
 
 
 def write_hparams(folder: Path, objective: str, trials: Sequence[Trial]) -> None:
-    """Write the settings and the score of every completed trial, once each.
+    """Write the settings and the score of every completed trial, unless they are written.
 
     Args:
-        folder: The search's folder; the files lie in its `tensorboard/`.
-        objective: Name of the score.
-        trials: Of the search.
+        folder: Search folder; the files are written to its `tensorboard/`.
+        objective: Name of the objective.
+        trials: Trials of the search.
     """
     if keras.backend.backend() != "tensorflow":  # the event files are TensorFlow's
         return

@@ -1,7 +1,7 @@
-"""One trial: a training like that of a fit, which can be stopped and go on at every epoch.
+"""One trial of a search: a training like that of a fit, which can stop and resume at any epoch.
 
-A trial's folder is a run's folder: `kerasft evaluate` and `kerasft export` take it while its
-weights are kept. It never measures the test split.
+The folder of a trial is a run folder: `kerasft evaluate` and `kerasft export` accept it as long
+as its weights are stored. A trial never measures the test split.
 """
 
 from __future__ import annotations
@@ -24,33 +24,31 @@ from kerasft.errors import (
     first_line,
     name_and_first_line,
 )
-from kerasft.models import choose_monitor
-from kerasft.models.freezing import changing_weights
 from kerasft.models.precision import precision
-from kerasft.runs import Run, save_weights, write_manifest
-from kerasft.training.callbacks import BestWeights
+from kerasft.runs import Run, write_manifest
+from kerasft.training.context import FitContext, make_context
 from kerasft.training.loop import train
 from kerasft.training.phases import Phase
-from kerasft.training.run_record import Recorder, open_record
+from kerasft.training.run_record import open_record, save_trained
 from kerasft.tuning.trial_models import TrialModels
 
-# These are not about a trial's settings: the next trial would meet them too.
+# Errors that do not depend on the settings of a trial: the next trial would raise them too.
 _STOPPING = (DataError, NetworkError, ResourceError, DamagedFileError, ImportError, OSError)
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a worker needs to run a trial; plain values, so that any executor can send it.
+    """A trial as it is sent to a worker: plain values, for any executor.
 
     Attributes:
-        number: The trial's number.
+        number: Number of the trial.
         folder: Its folder.
         settings: All settings.
-        executions: How often it is trained, each time with another seed of model and order.
-        continues: Folder of the trial whose training goes on here (Hyperband).
-        deadline: Time (as `time.time`) after which no further epoch is begun.
-        keep_above: The weights are kept where the score, times the objective's sign, is higher.
-        keep_state: Whether the state stays after the end, for a trial that continues this one.
+        executions: Number of trainings, each with another seed of model and order.
+        continues: Folder of the trial that this one continues (Hyperband).
+        deadline: Time (`time.time`) after which no epoch is started.
+        keep_above: Weights are stored where the score times the sign of the objective is higher.
+        keep_state: Whether to keep the state at the end, for a trial that continues this one.
     """
 
     number: int
@@ -64,51 +62,51 @@ class Task:
 
 
 class TrialStoppedError(Exception):
-    """A trial that was stopped between two epochs and can go on."""
+    """Stops a trial, which can be resumed from its last finished epoch."""
 
 
 class Stop(keras.callbacks.Callback):
-    """Ends a training before an epoch that begins too late, or at once when it is cancelled."""
+    """Stops a training before an epoch after the deadline, or at the next batch once cancelled."""
 
     def __init__(self, deadline: float | None, cancelled: threading.Event | None) -> None:
         super().__init__()
         self.deadline, self.cancelled = deadline, cancelled
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Look at the clock; the state of the last epoch is on the disk already."""
+        """Check the deadline; the state of the last epoch is saved already."""
         if self.deadline is not None and time.time() > self.deadline:
             raise TrialStoppedError
         self.on_train_batch_begin(0)
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Look whether the search was interrupted."""
+        """Check whether the search was interrupted."""
         if self.cancelled is not None and self.cancelled.is_set():
             raise TrialStoppedError
 
 
 def state_path(folder: Path, execution: int) -> Path:
-    """Return where the state of a trial's execution is."""
+    """Return the path of the state of a trial's execution."""
     return folder / f"state-{execution}.safetensors"
 
 
 def run_trial(
     trial_models: TrialModels, task: Task, cancelled: threading.Event | None = None
 ) -> dict[str, Any]:
-    """Run a trial, or the rest of it, and return what came out.
+    """Run a trial, or the rest of it, and return its outcome.
 
     Args:
-        trial_models: Of this process.
+        trial_models: Data and models of this process.
         task: The trial.
-        cancelled: Ends it at the next batch when set.
+        cancelled: Event that stops the trial at the next batch.
 
     Returns:
-        `state` (`completed`, `failed` or `stopped`), and by it `score`, `val_loss` and
-        `best_epoch` (means over executions, the best epoch of the first), `scores`, `epochs`
-        that were trained, `seconds`, `reason`.
+        `state` (`completed`, `failed` or `stopped`) and `seconds`. Of a completed trial also
+        `score` and `val_loss` (means over executions), `best_epoch` (of the first execution),
+        `scores` and `epochs` (total number trained); of a failed one `reason`.
 
     Raises:
-        DataError, NetworkError, ResourceError, DamagedFileError, ImportError, OSError: What
-            would end the next trial too.
+        DataError, NetworkError, ResourceError, DamagedFileError, ImportError, OSError: They do
+            not depend on the settings of the trial.
     """
     began = time.monotonic()
     outcome: dict[str, Any] = {"state": "completed"}
@@ -125,7 +123,7 @@ def run_trial(
         outcome["state"] = "stopped"
     except _STOPPING:
         raise
-    except Exception as error:  # a trial may fail in any way; the search shows why and goes on
+    except Exception as error:  # a trial may fail for any reason; the search continues
         outcome |= {"state": "failed", "reason": _reason(error)}
     if (outcome["state"] == "completed" and not task.keep_state) or outcome["state"] == "failed":
         for path in task.folder.glob("state-*.safetensors"):
@@ -140,50 +138,54 @@ def _execute(
     index: int,
     cancelled: threading.Event | None,
 ) -> dict[str, Any]:
-    monitor, direction = choose_monitor(config)
+    """Train a trial once and return the result of this execution."""
     with precision(config.precision):
         data = trial_models.data(config)
-        compiled_models = trial_models.compiled_models(config, data)
-        model = compiled_models.model
         run = Run(task.folder) if index == 0 else None
-        state = state_path(task.folder, index)
+        context = make_context(
+            config, data, trial_models.compiled_models(config, data), run=run,
+            feature_cache=trial_models.feature_cache,
+        )  # fmt: skip
         if run is not None:
-            open_record(run, trial_models.recipe, config, data, model)
+            open_record(run, trial_models.recipe, context)
+        state = state_path(task.folder, index)
         if task.continues is not None and not state.exists():
             state.symlink_to(state_path(task.continues, index).resolve())
-        best_weights = BestWeights(changing_weights(model), monitor, direction, config.patience)
-        recorder = Recorder(run)
 
         def make_callbacks(phase: Phase, epochs: int) -> list[keras.callbacks.Callback]:
             return [Stop(task.deadline, cancelled)]
 
-        train(
-            compiled_models, config, data, best_weights, recorder,
-            make_callbacks=make_callbacks, features=trial_models.features, state=state,
-        )  # fmt: skip
+        train(context, make_callbacks=make_callbacks, state=state)
         if run is not None:
-            _close(run, model, best_weights, task)
+            _close(run, context, task)
+    return _result(context)
+
+
+def _result(context: FitContext) -> dict[str, Any]:
+    """Return the result of an execution from its best epoch and its history."""
+    best_weights, history = context.best_weights, context.recorder.history
     if best_weights.best is None or best_weights.best_epoch is None:
-        raise DivergedError(f"No epoch gave a finite {monitor}.")
+        raise DivergedError(f"{best_weights.monitor} was not finite in any epoch.")
     return {
         "score": best_weights.sign * best_weights.best[0],
         "val_loss": -best_weights.best[1],
         "best_epoch": best_weights.best_epoch + 1,
-        "epochs": len(recorder.history),
-        "training_seconds": round(sum(row["seconds"] for row in recorder.history), 3),
+        "epochs": len(history),
+        "training_seconds": round(sum(row["seconds"] for row in history), 3),
     }
 
 
-def _close(run: Run, model: keras.Model, best_weights: BestWeights, task: Task) -> None:
-    """Keep the weights of a good trial and close its record."""
+def _close(run: Run, context: FitContext, task: Task) -> None:
+    """Save the weights of a good trial and close its record."""
+    best_weights = context.best_weights
     if best_weights.best is not None and best_weights.best[0] > task.keep_above:
-        stored = run.manifest["weights"]["stored"]
-        save_weights(run, changing_weights(model) if stored == "trained" else model.weights)
+        save_trained(run, context.model)
     best_epoch = None if best_weights.best_epoch is None else best_weights.best_epoch + 1
     write_manifest(run, state="done", monitor=best_weights.monitor, best_epoch=best_epoch)
 
 
 def _summary(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the outcome of a completed trial from the results of its executions."""
     scores = [result["score"] for result in results]
     return {
         "score": sum(scores) / len(scores),
@@ -196,7 +198,8 @@ def _summary(results: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _reason(error: Exception) -> str:
+    """Return one line about an error, for the journal."""
     if type(error).__name__ == "ResourceExhaustedError" or isinstance(error, MemoryError):
-        return "out of memory: a smaller batch_size needs less"
+        return "out of memory: lower batch_size"
     known = isinstance(error, (DivergedError, ValueError))
     return first_line(error) if known else name_and_first_line(error)

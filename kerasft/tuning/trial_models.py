@@ -1,9 +1,9 @@
-"""What trials have in common is loaded, built and traced once in a process.
+"""Data, backbones and compiled models that the trials of a process share.
 
 Loading a backbone takes a second, tracing a training step several, and every new graph stays in
-memory. Trials whose models differ in numbers alone (learning rate, dropout, penalties, decay,
-batch size, epochs) run the same graph: these numbers are mutable scalars, and their weights start
-anew.
+memory. Trials whose models differ only in numbers (learning rate, dropout, penalties, decay, batch
+size, epochs) run the same graph: these numbers are mutable scalars, and weights are copied from a
+new model.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from kerasft.settings import settings
 from kerasft.training.compiled_models import CompiledModels
 from kerasft.training.precision import choose_precision
 
-# What a training graph depends on, apart from the model in it.
+# Settings on which a training graph depends, besides the model.
 _STRUCTURE = (
     "optimizer",
     "learning_rate_schedule",
@@ -45,20 +45,20 @@ _STRUCTURE = (
     "task",
     "target_transform",
 )
-_COLLECTED = 4  # models from one collection of garbage, 0.2 s, to the next
-_MOST_STRUCTURES = 8  # kinds of model; each holds its graphs
-_TRAININGS = 5  # that share what a frozen layer gives; more only make it pay more
+_COLLECT_EVERY = 4  # discarded models; a garbage collection takes 0.2 s
+_MOST_STRUCTURES = 8  # compiled models that are kept, each with its graphs
+_TRAININGS = 5  # expected number that share a frozen feature; more only increase the gain
 
 
 class TrialModels:
     """Data and models for the trials of one recipe in one process.
 
     Args:
-        recipe: The recipe's module.
-        seed: Of the splits: the same for all trials and executions.
+        recipe: A recipe module.
+        seed: Seed of the splits, the same for all trials and executions.
 
     Attributes:
-        features: What frozen layers gave, for all trials.
+        feature_cache: Frozen features, for all trials.
     """
 
     def __init__(self, recipe: ModuleType, seed: int) -> None:
@@ -66,11 +66,16 @@ class TrialModels:
         self._backbones = BackboneCache()
         self._data: tuple[str, Data] | None = None
         self._compiled: dict[str, CompiledModels] = {}
-        self._left_behind = 0  # models whose weights a bench took over
-        self.features = FeatureCache(trainings=_TRAININGS)
+        self._discarded = 0  # models whose weights were copied
+        self.feature_cache = FeatureCache(trainings=_TRAININGS)
+
+    @property
+    def num_compiled(self) -> int:
+        """Number of compiled models that are kept."""
+        return len(self._compiled)
 
     def data(self, config: Config) -> Data:
-        """Return the data of a config, loaded once for settings that prepare the same."""
+        """Return the data of a config, loaded once for settings that prepare the same data."""
         kept = {
             name: getattr(config, name)
             for name, item in settings(config).items()
@@ -78,7 +83,7 @@ class TrialModels:
         }
         key = json.dumps(kept, sort_keys=True)
         if self._data is None or self._data[0] != key:
-            # No copy where none is needed: it does not know which columns were given.
+            # A copy does not know which columns were given: make one only where it is needed.
             same = config.seed == self.seed
             data = self.recipe.load_data(config if same else replace(config, seed=self.seed))
             if data.train is None or data.validation is None:
@@ -89,12 +94,12 @@ class TrialModels:
     def choose_precision(
         self, config: ConfigType, data: Data, log: Callable[[str], None]
     ) -> ConfigType:
-        """Return the settings with precision=auto replaced by what is fastest here."""
+        """Return the settings with precision=auto replaced by the fastest format."""
         with building(config, self._backbones):
             return choose_precision(self.recipe, config, data, log)
 
     def compiled_models(self, config: Config, data: Data) -> CompiledModels:
-        """Return a model as `build_model` gives it, on the bench of its structure."""
+        """Return a model as `build_model` returns it, compiled once for its structure."""
         keras.utils.set_random_seed(config.seed)
         with building(config, self._backbones):
             fresh = self.recipe.build_model(config, data)
@@ -109,25 +114,24 @@ class TrialModels:
         else:
             compiled_models.copy_from(fresh)
             del fresh
-            self._left_behind += 1
-            if self._left_behind % _COLLECTED == 0:
-                gc.collect()  # Keras' graphs are full of cycles
-        self._compiled[key] = compiled_models  # the one used last stands last
+            self._discarded += 1
+            if self._discarded % _COLLECT_EVERY == 0:
+                gc.collect()  # Keras' graphs have reference cycles
+        self._compiled[key] = compiled_models  # the most recently used is last
         return compiled_models
 
 
 def structure(model: keras.Model, config: Config) -> str | None:
-    """Return what two models must have in common to run the same graph.
+    """Return a key that is equal for models that can run the same graph.
 
-    None where that cannot be told: a model that is not Functional, or a backend that fixes the
-    values of mutable scalars in its graphs.
+    None where there is no such key: for a model that is not Functional, and on backends that fix
+    the values of mutable scalars in their graphs.
     """
     if keras.backend.backend() != "tensorflow" or not hasattr(model, "operations"):
         return None
     inside = [*model.operations, *flatten_layers(model)[1:]]
     parts = [_describe(operation) for operation in inside]
-    # A backbone with adapters is used once: where a layer of it is equal to itself alone, no other
-    # model will be equal to this one.
+    # A backbone with adapters is used once: if a layer equals itself alone, so does the model.
     if config.lora_rank and any(has_mark(operation) for operation in inside):
         return None
     training = {name: to_dict(config).get(name) for name in _STRUCTURE}
@@ -139,15 +143,16 @@ def structure(model: keras.Model, config: Config) -> str | None:
 
 
 def _describe(operation: Any) -> list[Any]:
+    """Return what determines the graph of an operation: class, configuration and constants."""
     config: dict[str, Any] = {}
     if isinstance(operation, keras.Model):
-        config = {"inputs": len(operation.inputs)}  # what is inside comes by itself
+        config = {"inputs": len(operation.inputs)}  # its layers are described one by one
     elif isinstance(operation, keras.layers.Layer):
         config = layer_config(operation)
     if isinstance(operation, MutableDropout):
         config.pop("rate")
     if isinstance(getattr(operation, "kernel_regularizer", None), MutableL1L2):
-        config["kernel_regularizer"] = "dialed"
+        config["kernel_regularizer"] = "mutable"
     constants = [
         value
         for node in operation._inbound_nodes[:1]

@@ -1,4 +1,4 @@
-"""`tune`: looks for better settings and leaves a search folder."""
+"""Hyperparameter search: `tune` runs trials and records them in a search folder."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from kerasft.errors import NoTrialError
 from kerasft.insight import plot_search
 from kerasft.runs.provenance import describe_recipe
 from kerasft.training.run_record import data_lines
-from kerasft.tuning.display import Display
+from kerasft.tuning.display import Display, Expected
 from kerasft.tuning.journal import Journal, locked, read_journal
 from kerasft.tuning.oracles import FACTOR, hyperband_plan
 from kerasft.tuning.plan import (
     Plan,
+    SearchOptions,
     check_numbers,
     compare,
     count_trials,
@@ -34,7 +35,7 @@ from kerasft.tuning.tensorboard import write_hparams
 from kerasft.tuning.workers import Workers
 
 
-def tune(
+def tune(  # noqa: PLR0913 (public)
     recipe: ModuleType | str,
     config: Config | None = None,
     *,
@@ -53,46 +54,45 @@ def tune(
     resume: bool = False,
     progress: bool = True,
 ) -> Search:
-    """Look for better settings of a recipe and records every trial in a search folder.
+    """Search for better settings of a recipe and record every trial in a search folder.
 
-    Trial 0 is the config itself. Every trial stops early by the config's patience and is judged
-    by its best epoch on the validation split, by `config.monitor` (by task: val_accuracy, val_f1,
-    val_rmse); the test split is never looked at. The winner is to be fitted once more
-    (`search.fit_command`), which measures the test split once.
+    Trial 0 has the settings of `config`. Every trial stops early by the config's patience; its
+    score is `config.monitor` (by task: val_accuracy, val_f1, val_rmse) at the best epoch. The test
+    split is never used. Fit the best settings once more (`search.fit_command`) to measure it.
 
     Args:
         recipe: A recipe module, its name, or the path of its file.
-        config: The settings of trial 0; the recipe's defaults where None is given. Settings that
-            differ from the recipe's defaults are held, not searched.
-        tuner: `random` (the default), `hyperband`, `bayesian` or `grid`, each an oracle of
-            KerasTuner. Hyperband gives many trials few epochs and lets the best third go on, for
-            three times the epochs, with weights, optimizer and early stopping as they were; the
-            learning-rate schedule is laid out for the epochs of the rung a trial runs to.
-        max_trials: Trials altogether, trial 0 included; 20 for random and bayesian, the whole
-            plan for hyperband and grid. A search that goes on keeps the number it had.
+        config: Settings of trial 0; the recipe's defaults where None. Settings that differ from
+            the recipe's defaults are fixed.
+        tuner: Search algorithm: `random` (the default), `hyperband`, `bayesian` or `grid`, each
+            an oracle of KerasTuner. Hyperband starts many trials with few epochs and continues
+            the best third for three times the epochs, with their weights, optimizer and early
+            stopping; the learning-rate schedule is laid out for the epochs of the present rung.
+        max_trials: Number of trials, trial 0 included. 20 for random and bayesian, the whole
+            plan for hyperband and grid; a resumed search keeps its number.
         max_epochs: Epochs of a trial's main phase, config.epochs by default.
-        budget: Seconds after which no epoch is begun; no trial is begun that would not end.
-        space: Dimensions that replace those of the recipe or add to them, as `make_space` reads
-            them: `learning_rate=1e-5..1e-2:log`, `dropout=0,0.1,0.3`.
-        held: Settings that are not searched; by default those that differ from the defaults.
-        executions: How often each trial is trained, with other seeds of model and order; its
-            score is the mean. 1 by default.
-        seed: Of the proposals; config.seed by default.
-        workers: Trials at the same time, each in a process; on a machine with several GPUs each
-            has one.
-        warm_start: A search or run: the space is narrowed around its best settings.
-        searches_dir: Where searches are kept.
-        name: Name of the search's folder; the present time by default.
-        resume: Goes on with the search `name`, or the recipe's latest: no finished trial is
-            repeated, an interrupted one goes on from its last finished epoch.
+        budget: Seconds after which no epoch is started. No trial is started that would exceed it.
+        space: Dimensions that replace or extend those of the recipe, as for `make_space`:
+            `learning_rate=1e-5..1e-2:log`, `dropout=0,0.1,0.3`.
+        held: Names of fixed settings; by default those that differ from the defaults.
+        executions: Trainings of each trial, with different seeds of model and order; the score is
+            their mean. 1 by default.
+        seed: Seed of the proposals; config.seed by default.
+        workers: Number of trials at the same time, each in a process of its own and, with several
+            GPUs, on a GPU of its own.
+        warm_start: Folder of a search or run; the space is narrowed around its best settings.
+        searches_dir: Folder of all searches.
+        name: Name of the search folder; a timestamp by default.
+        resume: Whether to resume the search `name`, or the recipe's latest. Finished trials are
+            not repeated; an interrupted one resumes from its last finished epoch.
         progress: Whether to write progress to stderr.
 
     Returns:
-        The search: its trials, the best one, and the line that fits it.
+        The search, with its trials, the best one, and the command that fits it.
 
     Raises:
-        SettingError: A setting or a dimension is not valid, or another process searches there.
-        ResumeError: The search that should go on was another: what differs is listed.
+        SettingError: A setting or a dimension is not valid, or another process runs the search.
+        ResumeError: The search to resume differs; the message lists the differences.
         NoTrialError: No trial was completed.
         DataError, NetworkError, ResourceError: They stop the search at once.
 
@@ -103,17 +103,13 @@ def tune(
     """
     module = recipe_module(recipe)
     described = describe_recipe(module)
-    asked = {
-        "tuner": tuner, "max_trials": max_trials, "max_epochs": max_epochs,
-        "executions": executions, "seed": seed,
-    }  # fmt: skip
-    check_numbers({**asked, "workers": workers, "budget": budget})
+    options = SearchOptions(
+        tuner, max_trials, max_epochs, executions, seed, space, held, warm_start
+    )
+    check_numbers({**options.header(), "workers": workers, "budget": budget})
     folder = find_folder(Path(searches_dir) / described["name"], name, resume)
     before = read_journal(folder) if resume else []
-    plan = make_plan(
-        module, config, described, asked,
-        old=before[0] if before else None, space=space, held=held, warm_start=warm_start,
-    )  # fmt: skip
+    plan = make_plan(module, config, described, options, before[0] if before else None)
     if before:
         compare(folder, before[0], plan.header)
     folder.mkdir(parents=True, exist_ok=True)
@@ -137,11 +133,11 @@ def tune(
 
 
 def _finish(search: Search) -> Search:
-    """Draw the pictures of a search that has a completed trial."""
+    """Draw the charts of a search with a completed trial, and return it."""
     trials, name = search.trials, search.header["objective"]["name"]
     if all(trial.state != "completed" for trial in trials):
         raise NoTrialError(
-            f"No trial of {search.path} was completed{_why(trials)}. trials.csv in it tells of all."
+            f"No trial of {search.path} was completed{_why(trials)}. Its trials.csv lists them all."
         )
     plot_search(search.path, search.header, [vars(trial) for trial in trials])
     write_hparams(search.path, name, trials)
@@ -154,15 +150,17 @@ def _display(plan: Plan, folder: Path, planned: int | None, stream: TextIO | Non
         lambda trial: trial_folder(folder, trial),
         {hp.name: getattr(plan.config, hp.name) for hp in plan.space.space},
         plan.header["objective"],
-        planned,
-        None if plan.header["max_trials"] else _hyperband_epochs(plan, heads),
-        heads,
+        Expected(
+            planned,
+            None if plan.header["max_trials"] else _hyperband_epochs(plan, heads),
+            heads,
+        ),
         stream,
     )
 
 
 def _hyperband_epochs(plan: Plan, heads: int) -> int | None:
-    """Return the epochs of Hyperband's whole plan and of trial 0, or None for other tuners."""
+    """Return the epochs of Hyperband's plan and of trial 0, None for other algorithms."""
     if plan.tuner != "hyperband":
         return None
     longest = plan.header["max_epochs"]
@@ -181,23 +179,24 @@ def _run(searcher: Searcher, workers: Workers, display: Display) -> None:
     try:
         reason = searcher.run(workers)
         if reason == "budget":
-            display.line("budget The time is over; --resume goes on.")
+            display.line("budget used up; continue with --resume")
     finally:
         workers.end(now=reason is None)
         searcher.close(reason)
 
 
 def _announce(display: Display, plan: Plan, folder: Path, planned: int | None) -> None:
+    """Log the search, its data, objective, space and plan."""
     header = plan.header
     objective = header["objective"]
-    more = "more is better" if objective["direction"] == "max" else "less is better"
+    more = "higher is better" if objective["direction"] == "max" else "lower is better"
     trials = "1 trial" if planned == 1 else f"{planned} trials"
     display.line(f"search {folder}: {header['tuner']}, {trials}, seed {header['seed']}")
     for line in data_lines(plan.config, plan.trial_models.data(plan.config)):
         display.line(line)
     for line in plan.notes:
         display.line(line)
-    display.line(f"goal   {objective['name']} of the best epoch ({more})")
+    display.line(f"goal   {objective['name']} at the best epoch ({more})")
     for hp in plan.space.space:
         display.line(f"space  {space_line(hp)}")
     if header["tuner"] != "hyperband":
@@ -206,8 +205,8 @@ def _announce(display: Display, plan: Plan, folder: Path, planned: int | None) -
     for bracket in hyperband_plan(header["max_epochs"]):
         rungs = ", then ".join(f"{n} to epoch {until}" for n, _, until in bracket)
         display.line(f"plan   {rungs}")
-    heads = f", {display.head_epochs} of each trial for its head" if display.head_epochs else ""
-    display.line(f"plan   {epochs} epochs altogether{heads}; one trial of {FACTOR} goes on")
+    heads = f", {display.head_epochs} of each trial head-only" if display.head_epochs else ""
+    display.line(f"plan   {epochs} epochs in total{heads}; one of {FACTOR} trials is continued")
     if header["max_trials"]:
         display.line(f"plan   ends after {trials} (max_trials)")
 

@@ -1,6 +1,6 @@
-"""Who runs the trials: a thread of this process, or processes, one GPU each.
+"""Workers that run trials: a thread of this process, or several processes, one GPU each.
 
-Both are `concurrent.futures.Executor`s, so that another engine can take their place.
+Both are instances of `concurrent.futures.Executor`, so that others can replace them.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ class Workers:
     """Runs trials with one thread here, or with `count` processes.
 
     Args:
-        recipe: As `describe_recipe` gives it, for processes.
-        trial_models: Of this process, for the thread.
-        seed: Of the splits.
-        count: Trials at the same time.
+        recipe: Description of the recipe (`describe_recipe`), for processes.
+        trial_models: Shared models of this process, for the thread.
+        seed: Seed of the splits.
+        count: Number of trials at the same time, at least 1.
     """
 
     def __init__(self, recipe: Mapping[str, Any], trial_models: Any, seed: int, count: int) -> None:
@@ -38,11 +38,11 @@ class Workers:
             self._executor = ThreadPoolExecutor(1)
             return
         context = multiprocessing.get_context("spawn")
-        places = context.Queue()
-        for place in range(count):
-            places.put(place)
+        indices = context.Queue()
+        for index in range(count):
+            indices.put(index)
         self._executor = ProcessPoolExecutor(
-            count, context, _start_worker, (dict(recipe), seed, places, count)
+            count, context, _start_worker, (dict(recipe), seed, indices, count)
         )
 
     def submit(self, task: Any) -> Future[dict[str, Any]]:
@@ -54,7 +54,7 @@ class Workers:
         return self._executor.submit(_run_in_worker, task)
 
     def end(self, *, now: bool) -> None:
-        """Wait for what is running, or (`now`) cuts it off; its states stay on the disk."""
+        """Wait for running trials, or kill them (`now`); their states stay on disk."""
         self._cancelled.set()
         if now and self.count > 1:
             for process in multiprocessing.active_children():
@@ -62,17 +62,17 @@ class Workers:
         self._executor.shutdown(wait=True, cancel_futures=True)
 
 
-def _start_worker(recipe: dict[str, Any], seed: int, places: Any, count: int) -> None:
+def _start_worker(recipe: dict[str, Any], seed: int, indices: Any, count: int) -> None:
     """Prepare a worker process before it imports TensorFlow."""
     global _trial_models
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the search decides what is stopped
-    place = places.get()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the search handles interrupts
+    index = indices.get()
     devices = os.environ.get("CUDA_VISIBLE_DEVICES")
     known = [str(i) for i in range(_count_gpus())]
-    if devices is not None:  # empty: no GPU is to be used
+    if devices is not None:  # empty to use no GPU
         known = [device for device in devices.split(",") if device]
     if known:
-        os.environ["CUDA_VISIBLE_DEVICES"] = known[place % len(known)]
+        os.environ["CUDA_VISIBLE_DEVICES"] = known[index % len(known)]
     threads = max((os.cpu_count() or 1) // count, 1)
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(threads))
     with quiet_tensorflow():
@@ -87,11 +87,12 @@ def _start_worker(recipe: dict[str, Any], seed: int, places: Any, count: int) ->
 
 
 def _count_gpus() -> int:
-    """Count NVIDIA's devices without starting TensorFlow, which would take them all."""
+    """Count NVIDIA devices without starting TensorFlow, which would reserve them all."""
     return sum(path.name[6:].isdigit() for path in Path("/dev").glob("nvidia*"))
 
 
 def _run_in_worker(task: Any) -> dict[str, Any]:
+    """Run a trial with the shared models of this worker process."""
     from kerasft.tuning.trial import run_trial
 
     if isinstance(_trial_models, KerasftError):

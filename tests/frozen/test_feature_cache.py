@@ -1,4 +1,4 @@
-"""Kept features: the same training, with less work."""
+"""The feature cache: the same training, with less compute."""
 
 import dataclasses
 
@@ -10,15 +10,12 @@ import kerasft
 from kerasft.config import from_dict
 from kerasft.data import Batches, Ragged, stream
 from kerasft.errors import ResourceError
-from kerasft.frozen.feature_cache import FeatureCache, _rows
-from kerasft.models import choose_monitor
-from kerasft.models.freezing import changing_weights
+from kerasft.frozen.feature_arrays import rows_at_once
+from kerasft.frozen.feature_cache import FeatureCache
 from kerasft.recipes import minilm_tickets, resnet_digits
-from kerasft.training.callbacks import BestWeights
 from kerasft.training.compiled_models import CompiledModels
+from kerasft.training.context import make_context, make_phase_inputs
 from kerasft.training.loop import train
-from kerasft.training.phases import plan_phases
-from kerasft.training.run_record import Recorder
 
 SETTINGS = {"head_epochs": 2, "epochs": 4, "batch_size": 8, "patience": 0}
 
@@ -42,24 +39,20 @@ def pictures(preset, photos):
     return make
 
 
-def run(recipe, config, features=None):
-    """Trains, and returns weights, history and what was said."""
+def new_context(recipe, config, data, **options):
+    return make_context(config, data, CompiledModels(recipe.build_model(config, data)), **options)
+
+
+def run(recipe, config, feature_cache=None):
+    """Trains, and returns weights, history and the lines about the cache."""
     keras.utils.set_random_seed(config.seed)
-    data = recipe.load_data(config)
-    model = recipe.build_model(config, data)
-    best_weights = BestWeights(changing_weights(model), *choose_monitor(config), config.patience)
-    recorder, said = Recorder(None), []
-    train(
-        CompiledModels(model),
-        config,
-        data,
-        best_weights,
-        recorder,
-        features=features,
-        log=said.append,
+    lines = []
+    context = new_context(
+        recipe, config, recipe.load_data(config), feature_cache=feature_cache, log=lines.append
     )
-    told = [line for line in said if line.startswith("cache")]
-    return [v.numpy() for v in model.weights], recorder.history, told
+    train(context)
+    lines = [line for line in lines if line.startswith("cache")]
+    return [v.numpy() for v in context.model.weights], context.recorder.history, lines
 
 
 @pytest.mark.parametrize(
@@ -67,26 +60,28 @@ def run(recipe, config, features=None):
     ["bert", *(pytest.param(name, marks=pytest.mark.slow) for name in ("distil_bert", "roberta"))],
 )
 @pytest.mark.parametrize("trainable_blocks", [0, 1])
-def test_texts_train_the_same_with_kept_features(texts, family, trainable_blocks):
+def test_texts_train_the_same_with_cached_features(texts, family, trainable_blocks):
     config = texts(family, trainable_blocks=trainable_blocks)
     same_training(minilm_tickets, config)
 
 
 @pytest.mark.parametrize("family", ["resnet", pytest.param("efficientnet", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("trainable_blocks", [0, 1])
-def test_pictures_train_the_same_with_kept_features(pictures, family, trainable_blocks):
+def test_pictures_train_the_same_with_cached_features(pictures, family, trainable_blocks):
     same_training(resnet_digits, pictures(family, trainable_blocks=trainable_blocks))
 
 
-def test_what_stands_between_pairs_of_tokens_is_not_kept(texts):
-    (*_, said) = run(minilm_tickets, texts("t5", trainable_blocks=1, head_epochs=2))
-    assert "head: outputs of frozen layers are kept" in said[-1]  # below the pooled features
-    assert said[0].startswith("cache  main: not used: a frozen layer gives numbers for every pair")
+def test_values_for_pairs_of_tokens_are_not_cached(texts):
+    (*_, lines) = run(minilm_tickets, texts("t5", trainable_blocks=1, head_epochs=2))
+    assert "head: frozen features cached" in lines[-1]  # below the pooled features
+    assert lines[0].startswith(
+        "cache  main: not used: a frozen layer computes values for every pair"
+    )
 
 
 def same_training(recipe, config):
-    weights, history, said = run(recipe, config)
-    assert any("outputs of frozen layers are kept" in line for line in said), said
+    weights, history, lines = run(recipe, config)
+    assert any("frozen features cached" in line for line in lines), lines
     plain, expected, quiet = run(recipe, dataclasses.replace(config, cache=False))
     assert quiet == []
     for one, other in zip(weights, plain, strict=True):
@@ -98,108 +93,101 @@ def same_training(recipe, config):
         assert row["learning_rate"] == other["learning_rate"]
 
 
-def test_half_the_bytes_are_near_enough(texts):
+def test_bfloat16_halves_the_cache(texts):
     config = texts()
-    full, _, said = run(minilm_tickets, config)
-    half, history, said_half = run(
+    full, _, lines = run(minilm_tickets, config)
+    half, history, half_lines = run(
         minilm_tickets, dataclasses.replace(config, cache_precision="bfloat16")
     )
-    assert megabytes(said_half) == pytest.approx(megabytes(said) / 2, abs=0.5)  # whole kB
+    assert megabytes(half_lines) == pytest.approx(megabytes(lines) / 2, abs=0.5)  # whole kB
     assert np.isfinite(history[-1]["val_loss"])
     assert any(not np.array_equal(a, b) for a, b in zip(full, half, strict=True))
 
 
-def megabytes(said):
-    return float(said[0].split(" work, ")[1].split()[0])
+def megabytes(lines):
+    return float(lines[0].split(" compute, ")[1].split()[0])
 
 
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [({"augmentation": "light"}, "changes its inputs at random"),
      ({"cache_gigabytes": 1e-6}, "it would need 0.00"),
-     ({"epochs": 1, "trainable_blocks": 0}, "it would save too little (1.00 times less work)")],
+     ({"epochs": 1, "trainable_blocks": 0}, "too little gain (1.00x less compute)")],
 )  # fmt: skip
-def test_why_features_are_not_kept_is_said(pictures, changes, reason):
+def test_the_reason_against_a_cache_is_logged(pictures, changes, reason):
     config = pictures(**{"head_epochs": 0, **changes})
-    _, _, said = run(resnet_digits, config)
-    assert len(said) == 1
-    assert said[0].startswith("cache  main: not used: ")
-    assert reason in said[0]
+    _, _, lines = run(resnet_digits, config)
+    assert len(lines) == 1
+    assert lines[0].startswith("cache  main: not used: ")
+    assert reason in lines[0]
 
 
 def test_fewer_pictures_at_once_where_attention_is_over_many_positions():
     def rows(positions):
         inputs = keras.Input((positions, 4))
-        return _rows(keras.Model(inputs, keras.layers.Dense(2)(keras.layers.ReLU()(inputs))))
+        return rows_at_once(keras.Model(inputs, keras.layers.Dense(2)(keras.layers.ReLU()(inputs))))
 
     assert [rows(197), rows(577), rows(1370), rows(10_000)] == [64, 50, 8, 1]
 
 
-def test_nothing_is_said_where_nothing_is_frozen(pictures):
+def test_nothing_is_logged_where_nothing_is_frozen(pictures):
     assert run(resnet_digits, pictures(trainable_blocks=-1, head_epochs=0))[2] == []
 
 
 def test_trainings_share_features_and_higher_ones_come_from_lower_ones(texts, monkeypatch):
-    from kerasft.frozen import feature_cache as room
+    from kerasft.frozen import feature_cache as module
 
     computed = []
-    original = room._compute
+    original = module.compute_features
 
     def compute(model, x, *rest):
         computed.append(set(x))
         return original(model, x, *rest)
 
-    monkeypatch.setattr(room, "_compute", compute)
+    monkeypatch.setattr(module, "compute_features", compute)
     config = texts(head_epochs=0)
     data = minilm_tickets.load_data(config)
-    features = FeatureCache(trainings=2)
+    cache = FeatureCache(trainings=2)
     for blocks in (1, 1, 0):
         one = dataclasses.replace(config, trainable_blocks=blocks)
-        compiled_models = CompiledModels(minilm_tickets.build_model(one, data))
-        views = features.views(
-            compiled_models, plan_phases(one, compiled_models.model), one, data, lambda line: None
-        )
-        assert views["main"].model is not compiled_models.model
+        context = new_context(minilm_tickets, one, data, feature_cache=cache)
+        assert make_phase_inputs(context)["main"].model is not context.model
     # Training and validation split for the first, nothing for the second, and for the third
     # from the first one's features: no token is read again.
     assert ["token_ids" in x for x in computed] == [True, True, False, False]
 
 
-def test_what_was_used_longest_ago_is_dropped(texts):
+def test_the_least_recently_used_features_are_dropped(texts):
     config = texts(head_epochs=0)
     data = minilm_tickets.load_data(config)
-    features = FeatureCache()
+    cache = FeatureCache()
     for blocks in (1, 0):
         one = dataclasses.replace(config, trainable_blocks=blocks, cache_gigabytes=2e-3)
-        compiled_models = CompiledModels(minilm_tickets.build_model(one, data))
-        features.views(
-            compiled_models, plan_phases(one, compiled_models.model), one, data, lambda line: None
-        )
-    before = len(features._kept)
-    features._forget(1e-9)
-    assert before == 4
-    assert not features._kept
+        make_phase_inputs(new_context(minilm_tickets, one, data, feature_cache=cache))
+    assert cache.num_arrays == 4
+    cache.shrink(1e-9)
+    assert cache.num_arrays == 0
 
 
-def test_a_run_with_kept_features_predicts_as_it_was_measured(texts, tmp_path):
+def test_a_run_with_cached_features_predicts_as_it_was_measured(texts, tmp_path):
     run = kerasft.fit(minilm_tickets, texts(), runs_dir=tmp_path, progress=False)
     found = kerasft.evaluate(run, split="validation")
     assert found["loss"] == pytest.approx(run.metrics["validation"]["loss"], rel=1e-5)
-    assert "cache  main: outputs of frozen layers are kept" in (run.path / "run.log").read_text()
+    assert "cache  main: frozen features cached" in (run.path / "run.log").read_text()
 
 
-def test_runs_of_before_the_cache_still_load(texts):
+def test_configs_older_than_the_cache_still_load(texts):
     values = {k: v for k, v in dataclasses.asdict(texts()).items() if not k.startswith("cache")}
     assert from_dict(minilm_tickets.Config, values) == texts()
 
 
-def test_large_features_lie_in_a_file_and_a_full_disk_is_told(texts, monkeypatch):
-    from kerasft.data import arrays as room
+def test_large_features_are_stored_in_a_file_and_a_full_disk_is_reported(texts, monkeypatch):
+    from kerasft.data import arrays as module
 
-    monkeypatch.setattr(room, "free_memory", lambda: 0)
+    monkeypatch.setattr(module, "free_memory", lambda: 0)
     config = texts(cache_precision="bfloat16")
-    in_file, _, said = run(minilm_tickets, config)
-    assert any("are kept" in line for line in said)
+    in_file, _, lines = run(minilm_tickets, config)
+    assert any("features cached" in line for line in lines)
     monkeypatch.undo()
     in_memory, _, _ = run(minilm_tickets, config)
     assert all(map(np.array_equal, in_file, in_memory))
@@ -207,13 +195,13 @@ def test_large_features_lie_in_a_file_and_a_full_disk_is_told(texts, monkeypatch
     def full(*args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(room, "free_memory", lambda: 0)
-    monkeypatch.setattr(room.os, "posix_fallocate", full)
+    monkeypatch.setattr(module, "free_memory", lambda: 0)
+    monkeypatch.setattr(module.os, "posix_fallocate", full)
     with pytest.raises(ResourceError, match=r"No space left.*--no-cache"):
         run(minilm_tickets, config)
 
 
-def test_many_pictures_lie_in_a_file_and_train_the_same(pictures, monkeypatch):
+def test_many_images_are_stored_in_a_file_and_train_the_same(pictures, monkeypatch):
     config = pictures()
     expected, _, _ = run(resnet_digits, config)
     monkeypatch.setattr("kerasft.data.arrays.free_memory", lambda: 0)

@@ -1,4 +1,4 @@
-"""The cut: prefix and tail together are the model."""
+"""The frozen prefix: prefix and tail together are the model."""
 
 import keras
 import numpy as np
@@ -39,15 +39,15 @@ def examples(model, count=3):
     return x
 
 
-def through(cut, x):
+def through(prefix, x):
     """Runs the prefix, then the tail."""
-    part = cut.part(cut.boundary, [])
+    part = prefix.part(prefix.boundary, [])
     read = {name: x[n] if isinstance(x, dict) else x for name, n in part.inputs.items()}
     made = keras.tree.flatten(part.model.predict(read, verbose=0))
-    values = {id(tensor): value for tensor, value in zip(cut.boundary, made, strict=True)}
-    kept = {name: values[id(tensor)] for name, tensor in cut.tail.features.items()}
-    read = {name: x[n] if isinstance(x, dict) else x for name, n in cut.tail.inputs.items()}
-    return cut.tail.model.predict({**read, **kept}, verbose=0)
+    values = {id(tensor): value for tensor, value in zip(prefix.boundary, made, strict=True)}
+    kept = {name: values[id(tensor)] for name, tensor in prefix.tail.features.items()}
+    read = {name: x[n] if isinstance(x, dict) else x for name, n in prefix.tail.inputs.items()}
+    return prefix.tail.model.predict({**read, **kept}, verbose=0)
 
 
 @pytest.mark.parametrize("family", sorted(FAMILIES))
@@ -56,13 +56,13 @@ def test_prefix_and_tail_are_the_model(preset, family):
     for trainable_blocks in (0, 1):
         with kept:
             model = build(preset(family), family, trainable_blocks)
-        cut = FrozenPrefix(model)
-        assert not cut.reason
+        prefix = FrozenPrefix(model)
+        assert not prefix.reason
         x = examples(model)
-        np.testing.assert_array_equal(through(cut, x), model.predict(x, verbose=0))
-        ours = {id(variable) for variable in cut.tail.model.trainable_variables}
+        np.testing.assert_array_equal(through(prefix, x), model.predict(x, verbose=0))
+        ours = {id(variable) for variable in prefix.tail.model.trainable_variables}
         assert ours == {id(variable) for variable in model.trainable_variables}
-        assert cut.tail.work < cut.work
+        assert prefix.tail.work < prefix.work
 
 
 @pytest.mark.parametrize("family", sorted(FAMILIES))
@@ -80,10 +80,10 @@ def test_a_step_changes_the_trained_blocks_and_nothing_else(preset, family):
     assert np.mean(changed) > 0.5  # a bias of a key, or an unused position, may have no gradient
 
 
-def test_a_trained_layer_is_never_below_the_cut(preset):
+def test_a_trained_layer_is_never_in_the_prefix(preset):
     model = build(preset("bert"), "bert", 1)
-    cut = FrozenPrefix(model)
-    below = {id(v) for v in cut.part(cut.boundary, []).model.weights}
+    prefix = FrozenPrefix(model)
+    below = {id(v) for v in prefix.part(prefix.boundary, []).model.weights}
     assert below
     assert not below & {id(v) for v in model.trainable_variables}
 
@@ -94,11 +94,11 @@ def test_a_trained_layer_is_never_below_the_cut(preset):
      ("resnet", {}, -1, "is trained"),
      ("bert", {}, -1, "is trained")],
 )  # fmt: skip
-def test_why_nothing_can_be_kept(preset, family, changes, trainable_blocks, reason):
+def test_the_reason_without_a_prefix(preset, family, changes, trainable_blocks, reason):
     assert reason in FrozenPrefix(build(preset(family), family, trainable_blocks, **changes)).reason
 
 
-def test_dropout_that_stays_on_and_statistics_that_move_end_the_prefix():
+def test_active_dropout_and_updated_statistics_end_the_prefix():
     inputs = keras.Input((4,), name="x")
     first = keras.layers.Dense(3)(inputs)
     second = keras.layers.Dropout(0.5, name="noise")(first)
@@ -113,30 +113,32 @@ def test_dropout_that_stays_on_and_statistics_that_move_end_the_prefix():
     assert [tensor is second for tensor in FrozenPrefix(model).boundary] == [True]
 
 
-def test_signatures_tell_the_computation_not_the_object(preset):
+def test_signatures_depend_on_the_computation_not_the_object(preset):
     def signed(path, trainable_blocks, seed=0):
         keras.utils.set_random_seed(seed)
-        cut = FrozenPrefix(build(path, "bert", trainable_blocks))
-        signatures = cut.sign()
-        return {signatures[id(tensor)] for tensor in cut.boundary}, set(signatures.values())
+        prefix = FrozenPrefix(build(path, "bert", trainable_blocks))
+        signatures = prefix.sign()
+        return {signatures[id(tensor)] for tensor in prefix.boundary}, set(signatures.values())
 
     one, _ = signed(preset("bert"), 1)
     assert signed(preset("bert"), 1, seed=5)[0] == one  # another model that computes the same
     frozen, below = signed(preset("bert"), 0)
     assert frozen != one
-    assert one <= below  # the lower cut lies below the higher one
+    assert one <= below  # the shorter prefix is part of the longer one
     model = build(preset("bert"), "bert", 1)
-    cut = FrozenPrefix(model)
+    prefix = FrozenPrefix(model)
     model.weights[0].assign(model.weights[0] + 1)
-    changed = cut.sign()
-    assert not one & {changed[id(tensor)] for tensor in cut.boundary}  # other weights, other values
+    changed = prefix.sign()
+    assert not one & {
+        changed[id(tensor)] for tensor in prefix.boundary
+    }  # other weights, other values
 
 
-def test_layers_that_cannot_tell_their_settings_are_the_same_as_themselves_alone(preset):
+def test_layers_without_a_configuration_equal_themselves_alone(preset):
     def signed(model):
-        cut = FrozenPrefix(model)
-        signatures = cut.sign()
-        return {signatures[id(tensor)] for tensor in cut.boundary}
+        prefix = FrozenPrefix(model)
+        signatures = prefix.sign()
+        return {signatures[id(tensor)] for tensor in prefix.boundary}
 
     one, other = (build(preset("swin"), "swin", 1) for _ in range(2))
     assert signed(one) == signed(one)
@@ -159,7 +161,7 @@ def has_rate(layer):
     return isinstance(layer, keras.layers.Dropout)
 
 
-def test_a_table_that_is_the_same_for_all_is_not_kept_for_each(preset):
-    cut = FrozenPrefix(build(preset("deberta_v3"), "deberta_v3", 1))
-    assert cut.boundary
-    assert all(tensor.shape[1] is None for tensor in cut.boundary)  # a row a token
+def test_position_embeddings_are_not_cached_per_example(preset):
+    prefix = FrozenPrefix(build(preset("deberta_v3"), "deberta_v3", 1))
+    assert prefix.boundary
+    assert all(tensor.shape[1] is None for tensor in prefix.boundary)  # a row a token

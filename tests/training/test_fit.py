@@ -155,7 +155,7 @@ def test_epochs_are_numbered_as_they_ran_after_a_phase_that_ended_early(preset, 
     assert f"best   epoch {best['epoch']} " in log
 
 
-def test_a_loss_that_is_no_number_is_told_with_the_way_out(preset, photos, tmp_path):
+def test_a_diverged_loss_is_reported_with_a_fix(preset, photos, tmp_path):
     config = image_config(
         preset, photos, learning_rate=100.0, optimizer="sgd", gradient_clip=0.0, head_epochs=0,
         epochs=30, patience=0, trainable_blocks=-1, freeze_batch_norm=True,

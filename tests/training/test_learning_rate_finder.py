@@ -1,4 +1,4 @@
-"""The ramp: what it suggests, and that it leaves nothing behind."""
+"""The learning rate finder: its suggestions, and that it restores the model."""
 
 import dataclasses
 
@@ -11,7 +11,7 @@ from kerasft.errors import SettingError
 from kerasft.insight import suggest
 from kerasft.recipes import resnet_digits
 from kerasft.training.compiled_models import CompiledModels
-from kerasft.training.learning_rate_finder import _blown_up, find_rates
+from kerasft.training.learning_rate_finder import find_rates, has_diverged
 from kerasft.training.phases import plan_phases
 
 
@@ -53,11 +53,13 @@ def test_without_a_fall_the_suggestion_stands_below_the_rise(noise):
 
 def test_a_loss_near_zero_does_not_end_the_ramp_by_its_noise():
     noise = [0.002, 0.009, 0.004, 0.011, 0.003, 0.01, 0.005, 0.008] * 5
-    assert not any(_blown_up(noise[:n], 40) for n in range(1, 41))
-    assert _blown_up([*noise, 0.1], 40)
-    assert _blown_up([*noise, float("nan")], 40)
-    assert not _blown_up([2.3] * 10 + [0.2] * 10 + [0.7], 40)  # a fall may be noisy at its bottom
-    assert _blown_up([2.3] * 10 + [0.2] * 10 + [3.5], 40)
+    assert not any(has_diverged(noise[:n], 40) for n in range(1, 41))
+    assert has_diverged([*noise, 0.1], 40)
+    assert has_diverged([*noise, float("nan")], 40)
+    assert not has_diverged(
+        [2.3] * 10 + [0.2] * 10 + [0.7], 40
+    )  # a fall may be noisy at its bottom
+    assert has_diverged([2.3] * 10 + [0.2] * 10 + [3.5], 40)
 
 
 def test_a_short_or_flat_curve_gives_a_rate_too():
@@ -67,16 +69,16 @@ def test_a_short_or_flat_curve_gives_a_rate_too():
         assert 1e-6 <= valley <= 1 and 1e-6 <= steepest <= 1
 
 
-def test_the_model_is_afterwards_what_it_was(config):
+def test_the_model_is_restored(config):
     keras.utils.set_random_seed(0)
     data = resnet_digits.load_data(config)
     model = resnet_digits.build_model(config, data)
     before = [variable.numpy() for variable in model.weights]
     flags = [layer.trainable for layer in model._flatten_layers()]
-    said = []
-    curves = find_rates(CompiledModels(model), config, data, steps=30, log=said.append)
+    lines = []
+    curves = find_rates(CompiledModels(model), config, data, steps=30, log=lines.append)
     assert [c.phase for c in curves] == ["head", "main"]
-    assert len(said) == 2
+    assert len(lines) == 2
     for variable, value in zip(model.weights, before, strict=True):
         if "seed_generator" not in variable.path:
             np.testing.assert_array_equal(variable.numpy(), value)

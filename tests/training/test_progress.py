@@ -1,4 +1,4 @@
-"""One line an epoch: alive on a terminal, plain elsewhere."""
+"""Progress of a training: a live line on a terminal, plain lines elsewhere."""
 
 import io
 
@@ -37,7 +37,7 @@ def test_elsewhere_each_epoch_is_one_plain_line():
     assert "\x1b" not in stream.getvalue()
 
 
-def test_on_a_terminal_the_line_lives():
+def test_on_a_terminal_the_line_is_redrawn():
     stream = Terminal()
     shown(stream)
     text = stream.getvalue()
@@ -46,7 +46,7 @@ def test_on_a_terminal_the_line_lives():
     assert text.count("\r\x1b[K") > 2
 
 
-def test_without_a_stream_nothing_is_shown_but_the_log_is_written():
+def test_without_a_stream_only_the_log_is_written():
     assert len(shown(None)) == 2
 
 

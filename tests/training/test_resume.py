@@ -1,4 +1,4 @@
-"""A fit that was interrupted goes on as if it had never stopped, bit for bit."""
+"""A resumed fit is bit-for-bit identical to an uninterrupted one."""
 
 import dataclasses
 import os
@@ -51,13 +51,13 @@ def interrupted(fit, config, epoch, **options):
         fit(config, callbacks=[interrupt(epoch)], **options)
 
 
-def told(run):
+def record(run):
     history = [{k: v for k, v in row.items() if k != "seconds"} for row in run.history]
     return history, run.metrics, sha256(run.path / "weights.safetensors")
 
 
 @pytest.mark.parametrize("epoch", [pytest.param(1, marks=pytest.mark.slow), 3])
-def test_an_interrupted_fit_goes_on_as_if_nothing_had_been(fit, config, epoch):
+def test_an_interrupted_fit_resumes_bit_for_bit(fit, config, epoch):
     whole = fit(config, name="whole")
     interrupted(fit, config, epoch, name="cut")
     run = kerasft.load_run(whole.path.parent / "cut")
@@ -66,26 +66,26 @@ def test_an_interrupted_fit_goes_on_as_if_nothing_had_been(fit, config, epoch):
     assert line in (run.path / "run.log").read_text()
     assert fit(resume=True).path == run.path  # the latest that was interrupted
     assert run.state == "done" and run.manifest["reason"] is None
-    assert told(run) == told(whole)
+    assert record(run) == record(whole)
     assert f"resume after epoch {epoch}" in (run.path / "run.log").read_text()
     assert not list(run.path.glob("state*")) and not list(run.path.glob("*.lock"))
     assert run.manifest["seconds"] >= sum(row["seconds"] for row in run.history)
 
 
 @pytest.mark.slow
-def test_without_a_state_it_begins_anew(fit, config, monkeypatch):
+def test_without_a_state_it_starts_over(fit, config, monkeypatch):
     whole = fit(config, name="whole")
     monkeypatch.setattr(sys.modules["kerasft.training.fit"], "EVERY", 60.0)
     interrupted(fit, config, 2, name="cut")
     assert not list((whole.path.parent / "cut").glob("state*"))
-    assert told(fit(resume=True, name="cut")) == told(whole)
+    assert record(fit(resume=True, name="cut")) == record(whole)
 
 
-def test_what_cannot_go_on_is_refused(fit, config, tmp_path, reviews):
-    with pytest.raises(SettingError, match="no interrupted run of minilm_tickets in"):
+def test_what_cannot_be_resumed_is_refused(fit, config, tmp_path, reviews):
+    with pytest.raises(SettingError, match="No interrupted run of minilm_tickets found in"):
         fit(resume=True)
     done = fit(dataclasses.replace(config, epochs=1, head_epochs=0), name="done")
-    with pytest.raises(SettingError, match="no interrupted run"):
+    with pytest.raises(SettingError, match="No interrupted run"):
         fit(resume=True)
     with pytest.raises(SettingError, match="done is done"):
         fit(resume=True, name="done")
@@ -131,10 +131,10 @@ def test_a_killed_process_loses_nothing_that_was_saved(fit, config, tmp_path):
     run = kerasft.load_run(folder)
     assert run.state == "running"
     fit(resume=True)
-    assert told(run) == told(whole)
+    assert record(run) == record(whole)
 
 
-def test_a_given_setting_is_compared_though_it_is_the_default(fit, config):
+def test_a_setting_that_is_passed_is_compared_even_if_it_is_the_default(fit, config):
     interrupted(fit, config, 1, name="cut")
     default = minilm_tickets.Config().epochs
     assert default != config.epochs
@@ -143,8 +143,8 @@ def test_a_given_setting_is_compared_though_it_is_the_default(fit, config):
 
 
 @pytest.mark.slow
-def test_a_fit_whose_loss_is_scaled_goes_on(fit, config):
+def test_a_fit_with_loss_scaling_resumes(fit, config):
     half = dataclasses.replace(config, precision="mixed_float16")
     whole = fit(half, name="whole")
     interrupted(fit, half, 2, name="cut")
-    assert told(fit(name="cut", resume=True)) == told(whole)
+    assert record(fit(name="cut", resume=True)) == record(whole)

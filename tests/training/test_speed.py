@@ -1,4 +1,4 @@
-"""Speed: work counted by hand, the share of the ceiling, and the number format by timing."""
+"""Throughput, its share of the peak, and the number format chosen by timing."""
 
 import dataclasses
 
@@ -10,7 +10,7 @@ import kerasft
 from kerasft.frozen.prefix import FrozenPrefix
 from kerasft.models.work import Product
 from kerasft.recipes import minilm_tickets, resnet_digits
-from kerasft.training import precision as room
+from kerasft.training import precision as module
 from kerasft.training.precision import build_in_precision, choose_precision
 from kerasft.training.speed import epoch_work, measure_ceiling, speed_line, units
 
@@ -40,12 +40,12 @@ def layers(frozen):
 
 
 def test_products_are_those_of_the_kernels():
-    cut = FrozenPrefix(layers(1))
-    assert cut.products == [
+    prefix = FrozenPrefix(layers(1))
+    assert prefix.products == [
         Product(64, 27, 4, False), Product(16, 4, 5, True), Product(1, 5, 7, True),
     ]  # fmt: skip
-    assert cut.work == 64 * 27 * 4 + 16 * 4 * 5 + 35
-    assert cut.tail.work == 16 * 4 * 5 + 35
+    assert prefix.work == 64 * 27 * 4 + 16 * 4 * 5 + 35
+    assert prefix.tail.work == 16 * 4 * 5 + 35
 
 
 def test_an_epoch_passes_back_through_what_is_trained_alone():
@@ -53,10 +53,12 @@ def test_an_epoch_passes_back_through_what_is_trained_alone():
     train = kerasft.Split(x, np.zeros(10), None)
     validation = kerasft.Split(x[:4], np.zeros(4), None)
     data = kerasft.Data(train, validation, None, None)
-    cut = FrozenPrefix(layers(1))
+    prefix = FrozenPrefix(layers(1))
     learned = 16 * 4 * 5 + 35
-    assert epoch_work(cut, cut.work, data) == 10 * (cut.work + 2 * learned) + 4 * cut.work
-    assert epoch_work(cut, learned, data) == 10 * 3 * learned + 4 * learned
+    assert (
+        epoch_work(prefix, prefix.work, data) == 10 * (prefix.work + 2 * learned) + 4 * prefix.work
+    )
+    assert epoch_work(prefix, learned, data) == 10 * 3 * learned + 4 * learned
 
 
 def test_texts_are_counted_by_their_real_tokens(config):
@@ -70,7 +72,7 @@ def test_the_ceiling_is_what_the_machine_reaches():
     assert began_of_orders[0] < found < began_of_orders[1]
 
 
-def test_a_fit_tells_how_fast_it_was(config, tmp_path):
+def test_a_fit_logs_its_throughput(config, tmp_path):
     run = kerasft.fit(minilm_tickets, config, runs_dir=tmp_path, progress=False)
     speed = run.manifest["speed"]
     assert set(speed) == {"head", "main"}
@@ -88,11 +90,11 @@ def test_the_faster_number_format_is_chosen_and_recorded(config, tmp_path, monke
     auto = dataclasses.replace(config, precision="auto", head_epochs=0, epochs=1)
     for fastest, chosen in ((0.5, "mixed_bfloat16"), (0.95, "float32")):
         monkeypatch.setattr(
-            room, "_time", lambda steps, f=fastest: {"float32": 1.0, "mixed_bfloat16": f}
+            module, "time_steps", lambda steps, f=fastest: {"float32": 1.0, "mixed_bfloat16": f}
         )
         run = kerasft.fit(minilm_tickets, auto, runs_dir=tmp_path, name=chosen, progress=False)
         assert run.config["precision"] == chosen
-        assert f"precision: {chosen} is used" in (run.path / "run.log").read_text()
+        assert f"precision {chosen} chosen" in (run.path / "run.log").read_text()
         named = dataclasses.replace(auto, precision=chosen)
         again = kerasft.fit(minilm_tickets, named, runs_dir=tmp_path, progress=False)
         assert [row["loss"] for row in again.history] == [row["loss"] for row in run.history]
@@ -100,13 +102,13 @@ def test_the_faster_number_format_is_chosen_and_recorded(config, tmp_path, monke
 
 def test_real_steps_are_timed(config):
     data = minilm_tickets.load_data(config)
-    said = []
+    lines = []
     auto = dataclasses.replace(config, precision="auto")
-    chosen, model = build_in_precision(minilm_tickets, auto, data, said.append)
+    chosen, model = build_in_precision(minilm_tickets, auto, data, lines.append)
     assert chosen == dataclasses.replace(auto, precision=chosen.precision)
     assert chosen.precision in ("float32", "mixed_bfloat16")
     assert model.get_layer("head").compute_dtype == "float32"
-    (line,) = said
+    (line,) = lines
     assert "float32" in line and "mixed_bfloat16" in line and " ms" in line
 
 
@@ -126,7 +128,7 @@ def test_adapters_are_timed_and_then_put_into_a_backbone_of_their_own(config):
     assert [weight.shape for weight in model.weights] == [weight.shape for weight in twin.weights]
 
 
-def test_pictures_and_given_formats(preset, photos):
+def test_a_format_that_is_set_is_not_timed(preset, photos):
     config = resnet_digits.Config(
         preset=preset("resnet"), dataset=photos, image_size=16, precision="auto", epochs=1
     )
@@ -137,12 +139,12 @@ def test_pictures_and_given_formats(preset, photos):
 
 
 def test_a_search_in_the_fastest_format_goes_on_in_it(config, tmp_path, monkeypatch):
-    monkeypatch.setattr(room, "_time", lambda steps: {"float32": 1.0, "mixed_bfloat16": 0.5})
+    monkeypatch.setattr(module, "time_steps", lambda steps: {"float32": 1.0, "mixed_bfloat16": 0.5})
     auto = dataclasses.replace(config, precision="auto", epochs=1)
     options = {"tuner": "random", "searches_dir": tmp_path, "name": "one", "progress": False}
     kerasft.tune(minilm_tickets, auto, max_trials=1, **options)
     monkeypatch.undo()
-    monkeypatch.setattr(room, "_time", lambda steps: pytest.fail("timed again"))
+    monkeypatch.setattr(module, "time_steps", lambda steps: pytest.fail("timed again"))
     search = kerasft.tune(minilm_tickets, auto, max_trials=2, resume=True, **options)
     assert [trial.state for trial in search.trials] == ["completed"] * 2
     assert search.header["config"]["precision"] == "mixed_bfloat16"

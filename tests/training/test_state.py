@@ -1,4 +1,4 @@
-"""A training that goes on is the training that never stopped."""
+"""A resumed training is bit-for-bit identical to an uninterrupted one."""
 
 import keras
 import numpy as np
@@ -6,15 +6,13 @@ import pytest
 from safetensors import safe_open
 
 from kerasft.errors import DamagedFileError
-from kerasft.models import choose_monitor
-from kerasft.models.freezing import changing_weights
 from kerasft.recipes import minilm_tickets, resnet_digits
 from kerasft.runs import write_tensors
 from kerasft.training.callbacks import BestWeights
 from kerasft.training.compiled_models import CompiledModels
+from kerasft.training.context import make_context
 from kerasft.training.loop import train
-from kerasft.training.run_record import Recorder
-from kerasft.training.state import load_state, save_state
+from kerasft.training.state import TrainingState, load_state, make_arrays, save_state
 
 
 class KilledError(Exception):
@@ -33,28 +31,17 @@ class KillAfter(keras.callbacks.Callback):
             raise KilledError
 
 
-def fresh(recipe, config):
+def run_training(recipe, config, *, state=None, kill=None):
+    """Trains a new model, as a new process would; returns weights and history."""
     keras.utils.set_random_seed(config.seed)
     data = recipe.load_data(config)
-    model = recipe.build_model(config, data)
-    return (
-        data,
-        model,
-        BestWeights(changing_weights(model), *choose_monitor(config), config.patience),
-    )
-
-
-def run_training(recipe, config, *, state=None, kill=None):
-    """Trains in a model of its own, as a new process would; returns weights and history."""
-    data, model, best_weights = fresh(recipe, config)
-    recorder = Recorder(None)
-    make_callbacks = (lambda phase, epochs: [KillAfter(kill)]) if kill is not None else None
-    options = {"make_callbacks": make_callbacks} if make_callbacks else {}
+    context = make_context(config, data, CompiledModels(recipe.build_model(config, data)))
+    options = {"make_callbacks": lambda phase, epochs: [KillAfter(kill)]} if kill else {}
     try:
-        train(CompiledModels(model), config, data, best_weights, recorder, state=state, **options)
+        train(context, state=state, **options)
     except KilledError:
-        return None, recorder.history
-    return [v.numpy() for v in model.weights], recorder.history
+        return None, context.recorder.history
+    return [v.numpy() for v in context.model.weights], context.recorder.history
 
 
 def same(one, other):
@@ -78,7 +65,7 @@ def config(preset, reviews):
 
 
 @pytest.mark.parametrize(("schedule", "kill"), [("cosine", 1), ("plateau", 4)])
-def test_a_killed_training_goes_on_as_if_nothing_had_been(config, tmp_path, kill, schedule):
+def test_a_killed_training_resumes_bit_for_bit(config, tmp_path, kill, schedule):
     config = config(learning_rate_schedule=schedule)
     expected, history = run_training(minilm_tickets, config)
     state = tmp_path / "state.safetensors"
@@ -88,7 +75,7 @@ def test_a_killed_training_goes_on_as_if_nothing_had_been(config, tmp_path, kill
     assert without_times(after) == without_times(history)
 
 
-def test_a_training_of_more_epochs_goes_on_from_that_of_fewer(config, tmp_path):
+def test_a_training_of_more_epochs_continues_one_of_fewer(config, tmp_path):
     """A rung of Hyperband: at a constant rate it equals the training in one piece."""
     few = config(epochs=2, learning_rate_schedule="constant", warmup_fraction=0.0)
     many = config(epochs=5, learning_rate_schedule="constant", warmup_fraction=0.0)
@@ -100,7 +87,7 @@ def test_a_training_of_more_epochs_goes_on_from_that_of_fewer(config, tmp_path):
     assert without_times(history) == without_times(whole)
 
 
-def test_pictures_with_augmentation_and_batch_norm_go_on_too(preset, photos, tmp_path):
+def test_images_with_augmentation_and_batch_norm_resume_bit_for_bit(preset, photos, tmp_path):
     config = resnet_digits.Config(
         preset=preset("resnet"), dataset=photos, image_size=32, epochs=3, head_epochs=1,
         batch_size=8, augmentation="strong", freeze_batch_norm=False, patience=0,
@@ -111,7 +98,7 @@ def test_pictures_with_augmentation_and_batch_norm_go_on_too(preset, photos, tmp
     assert same(run_training(resnet_digits, config, state=state)[0], expected)
 
 
-def test_early_stopping_goes_on_where_it_was(config, tmp_path):
+def test_early_stopping_resumes(config, tmp_path):
     config = config(patience=2, epochs=8, learning_rate=1e-9, head_epochs=0, monitor="val_f1")
     expected, history = run_training(minilm_tickets, config)
     assert len(history) < 8  # it stopped early
@@ -125,7 +112,7 @@ def test_early_stopping_goes_on_where_it_was(config, tmp_path):
     assert len(again[1]) == len(history)
 
 
-def test_a_damaged_state_is_told(tmp_path):
+def test_a_damaged_state_is_refused(tmp_path):
     path = tmp_path / "state.safetensors"
     assert load_state(path) is None
     path.write_bytes(b"no state")
@@ -140,16 +127,21 @@ def small_state(tmp_path):
     layer.build((None, 3))
     best_weights = BestWeights(layer.trainable_weights, "val_loss", "min", patience=3)
     best_weights.best, best_weights.best_epoch = (-0.5, -0.5), 0
-    best_weights.best_values = [value.numpy() + 1 for value in layer.trainable_weights]
     optimizer = keras.optimizers.Adam(1e-3)
     optimizer.build(layer.trainable_weights)
-    seeds = [keras.random.SeedGenerator(7).state]
+    weights = [value.numpy() for value in layer.trainable_weights]
+    groups = {
+        "weights": weights,
+        "seeds": [keras.random.SeedGenerator(7).state.numpy()],
+        "optimizer": [value.numpy() for value in optimizer.variables],
+        "best": [value + 1 for value in weights],
+    }
     path = tmp_path / "state.safetensors"
     history = [{"epoch": 1, "loss": 0.75, "seconds": 0.1}, {"epoch": 2, "loss": 0.5}]
     save_state(
-        path, phase=0, epoch=2, optimizer=optimizer, seeds=seeds, best_weights=best_weights,
-        history=history, plateau={"rate": 0.001},
-    )  # fmt: skip
+        path,
+        TrainingState(0, 2, history, best_weights.state(), {"rate": 0.001}, make_arrays(groups)),
+    )
     return path
 
 

@@ -1,4 +1,4 @@
-"""Other tools that watch a fit, through callbacks of their own."""
+"""Experiment tracking, and callbacks of the user."""
 
 import time
 
@@ -33,9 +33,9 @@ def test_mlflow_gets_settings_epochs_scores_and_files(config, tmp_path, monkeypa
     (found,) = client.search_runs([experiment.experiment_id])
     assert found.info.run_name == "one" and found.info.status == "FINISHED"
     assert found.data.params["head_epochs"] == "1"
-    told = {metric.step: metric.value for metric in client.get_metric_history(
+    described = {metric.step: metric.value for metric in client.get_metric_history(
         found.info.run_id, "val_loss")}  # fmt: skip
-    assert told == {i: pytest.approx(row["val_loss"]) for i, row in enumerate(run.history)}
+    assert described == {i: pytest.approx(row["val_loss"]) for i, row in enumerate(run.history)}
     assert found.data.metrics["test_accuracy"] == run.metrics["test"]["accuracy"]
     files = {file.path for file in client.list_artifacts(found.info.run_id)}
     assert {"curves.png", "metrics.json", "history.csv"} <= files
@@ -50,8 +50,8 @@ def test_callbacks_see_the_epochs_of_both_phases(config, tmp_path):
     assert seen == [(i, row["val_loss"], row["loss"]) for i, row in enumerate(run.history)]
 
 
-def test_a_tracker_that_is_not_there_is_told_before_anything_else(config, tmp_path, monkeypatch):
-    with pytest.raises(SettingError, match="'other' is not known: give mlflow"):
+def test_a_missing_tracker_is_reported_before_anything_else(config, tmp_path, monkeypatch):
+    with pytest.raises(SettingError, match="`track` must be mlflow. Received: track='other'"):
         kerasft.fit(minilm_tickets, config, runs_dir=tmp_path, track="other")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(SettingError, match=r"pip install 'kerasft\[mlflow\]'"):
@@ -59,9 +59,7 @@ def test_a_tracker_that_is_not_there_is_told_before_anything_else(config, tmp_pa
     assert not list(tmp_path.iterdir())
 
 
-def test_a_server_that_is_away_and_a_store_that_refuses_are_told_first(
-    config, tmp_path, monkeypatch
-):
+def test_a_missing_server_and_a_refusing_store_are_reported_first(config, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     began = time.monotonic()
@@ -70,6 +68,6 @@ def test_a_server_that_is_away_and_a_store_that_refuses_are_told_first(
     assert time.monotonic() - began < 20  # importing MLflow takes a while
     monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "tracked").as_uri())
     monkeypatch.delenv("MLFLOW_ALLOW_FILE_STORE", raising=False)
-    with pytest.raises(SettingError, match=r"MLflow takes no run at .*database"):
+    with pytest.raises(SettingError, match=r"MLflow refuses a run at .*database"):
         kerasft.fit(minilm_tickets, config, runs_dir=tmp_path / "runs", track="mlflow")
     assert not (tmp_path / "runs").exists()

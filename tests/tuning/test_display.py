@@ -1,18 +1,17 @@
-"""What a person sees of a search."""
+"""Progress of a search."""
 
 import io
 
 import pytest
 
-from kerasft.tuning.display import Display
+from kerasft.tuning.display import Display, Expected
 from kerasft.tuning.results import Trial
 
 
 def test_a_trial_that_continues_trial_0_counts_its_own_epochs(tmp_path):
     objective = {"name": "val_loss", "direction": "min"}
-    display = Display(
-        lambda number: tmp_path / str(number), {}, objective, 2, None, 1, io.StringIO()
-    )
+    expected = Expected(trials=2, epochs=None, head_epochs=1)
+    display = Display(lambda number: tmp_path / str(number), {}, objective, expected, io.StringIO())
     outcome = {"seconds": 8.0, "score": 1.0}
     first = Trial(0, {}, 3, state="completed", outcome=outcome)
     display.ended(first, [first])

@@ -50,8 +50,8 @@ def test_what_is_no_number_is_null(folder):
     assert read_journal(folder)[-1]["score"] is None
 
 
-def test_no_search_is_told(tmp_path):
-    with pytest.raises(SettingError, match="is no search"):
+def test_a_folder_that_is_not_a_search_is_refused(tmp_path):
+    with pytest.raises(SettingError, match="is not a search"):
         read_journal(tmp_path)
 
 

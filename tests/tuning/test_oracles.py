@@ -1,4 +1,4 @@
-"""KerasTuner's oracles, asked and told."""
+"""KerasTuner's oracles: proposals and scores."""
 
 import pytest
 
@@ -40,10 +40,10 @@ def test_the_plan_of_hyperband_is_what_the_oracle_asks_for(tmp_path, max_epochs)
         asked.append(proposal)
         oracle.tell(proposal.key, 1 / (1 + len(asked)))
     by_key = {proposal.key: proposal for proposal in asked}
-    told = sorted((by_key[p.continues].epochs if p.continues else 0, p.epochs) for p in asked)
+    described = sorted((by_key[p.continues].epochs if p.continues else 0, p.epochs) for p in asked)
     plan = hyperband_plan(max_epochs)
     rungs = [(before, until) for bracket in plan for n, before, until in bracket for _ in range(n)]
-    assert told == sorted(rungs)
+    assert described == sorted(rungs)
 
 
 def test_a_grid_is_walked_whole_without_waiting_for_results(tmp_path):
@@ -53,7 +53,7 @@ def test_a_grid_is_walked_whole_without_waiting_for_results(tmp_path):
     oracle = Oracle("grid", space, "max", tmp_path)
     found = []
     while (proposal := oracle.ask()) is not None:
-        found.append(proposal)  # nothing is told
+        found.append(proposal)  # no score is reported
     assert len({tuple(p.values.values()) for p in found}) == len(found) == 8
     assert found[0].values == {"learning_rate": 1e-3, "trainable_blocks": -1, "dropout": 0.2}
 

@@ -77,19 +77,19 @@ def test_a_wrong_dimension_is_refused_in_a_sentence(config, text, message):
 
 
 def test_a_setting_is_held_or_searched_not_both(config):
-    with pytest.raises(SettingError, match="leave one of them out"):
+    with pytest.raises(SettingError, match="Leave one of them out"):
         make_space(resnet_digits, config, held=["dropout"], changes=["dropout=0,0.1"])
     names = ["learning_rate", "trainable_blocks", "dropout"]
-    with pytest.raises(SettingError, match="Nothing is left to search"):
+    with pytest.raises(SettingError, match="No setting is left to search"):
         make_space(resnet_digits, config, held=names)
 
 
 def test_what_a_recipe_declares_is_checked_too(config):
-    with pytest.raises(SettingError, match="names `learning_rat`, which is no setting"):
+    with pytest.raises(SettingError, match="has `learning_rat`, which is not a setting"):
         make_space(recipe(lambda hp: hp.Float("learning_rat", 0.1, 0.2)), config)
     with pytest.raises(SettingError, match="`dropout` must be below 1"):
         make_space(recipe(lambda hp: hp.Choice("dropout", [0.5, 1.0])), config)
-    with pytest.raises(SettingError, match="is not accepted by KerasTuner"):
+    with pytest.raises(SettingError, match="KerasTuner rejects `search_space`"):
         make_space(recipe(lambda hp: hp.Choice("dropout", [0.5, 1])), config)
 
 

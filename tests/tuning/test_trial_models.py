@@ -1,4 +1,4 @@
-"""What trials share does not change what comes out of them."""
+"""Shared models and data do not change the results of trials."""
 
 import dataclasses
 
@@ -7,24 +7,19 @@ import numpy as np
 import pytest
 
 import kerasft
-from kerasft.models import choose_monitor
-from kerasft.models.freezing import changing_weights
 from kerasft.models.precision import precision
 from kerasft.recipes import resnet_digits
-from kerasft.training.callbacks import BestWeights
 from kerasft.training.compiled_models import CompiledModels
+from kerasft.training.context import make_context
 from kerasft.training.loop import train
-from kerasft.training.run_record import Recorder
 from kerasft.tuning.trial_models import TrialModels
 
 
-def run(compiled_models, config, data, features=None):
-    model = compiled_models.model
-    best_weights = BestWeights(changing_weights(model), *choose_monitor(config), config.patience)
-    recorder = Recorder(None)
-    train(compiled_models, config, data, best_weights, recorder, features=features)
-    rows = [{k: v for k, v in row.items() if k != "seconds"} for row in recorder.history]
-    return rows, [v.numpy() for v in model.weights]
+def run(compiled_models, config, data, feature_cache=None):
+    context = make_context(config, data, compiled_models, feature_cache=feature_cache)
+    train(context)
+    rows = [{k: v for k, v in row.items() if k != "seconds"} for row in context.recorder.history]
+    return rows, [v.numpy() for v in context.model.weights]
 
 
 def test_trials_that_share_a_graph_are_the_fits_of_their_settings(config):
@@ -42,9 +37,9 @@ def test_trials_that_share_a_graph_are_the_fits_of_their_settings(config):
     for one in configs:
         data = trial_models.data(dataclasses.replace(one, seed=base.seed))
         results.append(
-            run(trial_models.compiled_models(one, data), one, data, trial_models.features)
+            run(trial_models.compiled_models(one, data), one, data, trial_models.feature_cache)
         )
-    assert len(trial_models._compiled) == 1  # all in one graph
+    assert trial_models.num_compiled == 1  # all in one graph
     for one, (rows, weights) in zip(configs[:2], results[:2], strict=True):
         keras.utils.set_random_seed(one.seed)
         data = trial_models.data(dataclasses.replace(one, seed=base.seed))
@@ -66,11 +61,13 @@ def test_a_dropout_that_was_0_in_the_first_trial_is_turned_up_in_the_next(config
     trial_models = TrialModels(resnet_digits, base.seed)
     data = trial_models.data(base)
     for one in (base, dataclasses.replace(base, dropout=0.5)):
-        rows, _ = run(trial_models.compiled_models(one, data), one, data, trial_models.features)
+        rows, _ = run(
+            trial_models.compiled_models(one, data), one, data, trial_models.feature_cache
+        )
         keras.utils.set_random_seed(one.seed)
         expected, _ = run(CompiledModels(resnet_digits.build_model(one, data)), one, data)
         assert rows == expected
-    assert len(trial_models._compiled) == 1
+    assert trial_models.num_compiled == 1
 
 
 @pytest.mark.parametrize(
@@ -82,7 +79,7 @@ def test_another_structure_gets_a_graph_of_its_own(config, changes):
     trial_models = TrialModels(resnet_digits, 0)
     for one in (config(), config(**changes), config(learning_rate=0.5)):
         trial_models.compiled_models(one, trial_models.data(one))
-    assert len(trial_models._compiled) == 2
+    assert trial_models.num_compiled == 2
 
 
 def test_a_recipe_that_uses_a_number_elsewhere_is_not_mistaken(config):
@@ -107,7 +104,7 @@ def test_a_recipe_that_uses_a_number_elsewhere_is_not_mistaken(config):
     for dropout in (0.1, 0.3, 0.1):
         one = config(dropout=dropout)
         trial_models.compiled_models(one, trial_models.data(one))
-    assert len(trial_models._compiled) == 2
+    assert trial_models.num_compiled == 2
 
 
 def test_data_are_loaded_once_and_anew_for_other_preparation(config):
@@ -122,7 +119,7 @@ def test_a_plain_trial_after_one_with_adapters_is_as_before(config):
     plain = config(trainable_blocks=1, epochs=1)
     trial_models = TrialModels(resnet_digits, plain.seed)
     first, _, again = (
-        run(trial_models.compiled_models(one, data), one, data, trial_models.features)
+        run(trial_models.compiled_models(one, data), one, data, trial_models.feature_cache)
         for one in (plain, dataclasses.replace(plain, lora_rank=1), plain)
         for data in [trial_models.data(one)]
     )
@@ -135,16 +132,16 @@ def test_trials_whose_loss_is_scaled_share_a_graph(config):
     changed = dataclasses.replace(half, learning_rate=1e-3, weight_decay=0.3)
     with precision(half.precision):
         rows = [
-            run(trial_models.compiled_models(one, data), one, data, trial_models.features)[0]
+            run(trial_models.compiled_models(one, data), one, data, trial_models.feature_cache)[0]
             for one in (half, changed, half)
             for data in [trial_models.data(one)]
         ]
-    assert len(trial_models._compiled) == 1
+    assert trial_models.num_compiled == 1
     assert rows[0] == rows[2] != rows[1]
 
 
 @pytest.mark.parametrize("family", ["vit", "dinov2", "swin"])
-def test_layers_that_cannot_tell_their_settings_are_described(config, preset, family):
+def test_layers_without_a_configuration_are_described(config, preset, family):
     settings = config(preset=preset(family), image_size=32, trainable_blocks=1)
     trial_models = TrialModels(resnet_digits, settings.seed)
     data = trial_models.data(settings)

@@ -31,7 +31,7 @@ class KilledError(BaseException):
     """Ends a search between two events."""
 
 
-def told(search):
+def described(search):
     """Returns what the trials of a search are, without their times."""
     return [(t.number, t.values, t.epochs, t.continues, t.state, t.score) for t in search.trials]
 
@@ -41,15 +41,15 @@ def kill(monkeypatch):
     """Returns a function that makes the next search die after so many ended trials."""
 
     def after(ended):
-        finish = Searcher._end
+        finish = Searcher.end_trial
 
         def end(self, trial, outcome):
             finish(self, trial, outcome)
             if sum(t.state != "running" for t in self.trials.values()) == ended:
-                monkeypatch.setattr(Searcher, "_end", finish)
+                monkeypatch.setattr(Searcher, "end_trial", finish)
                 raise KilledError
 
-        monkeypatch.setattr(Searcher, "_end", end)
+        monkeypatch.setattr(Searcher, "end_trial", end)
 
     return after
 
@@ -82,12 +82,12 @@ def test_each_tuner_finds_at_least_the_defaults_and_goes_on_after_a_kill(
     kill(4)
     with pytest.raises(KilledError):
         tune(**options, name="killed")
-    # Of the first rung of Hyperband, one of three trials will go on, and needs its state.
+    # Of the first rung of Hyperband, one of three trials is continued, and needs its state.
     states = list((tmp_path / "searches").rglob("killed/trials/*/state-*"))
     assert len(states) == (1 if tuner == "hyperband" else 0)
     with open(tmp_path / "searches" / "resnet_digits" / "killed" / JOURNAL, "a") as file:
         file.write('{"event": "tri')  # the line that was being written
-    assert told(tune(**options, name="killed", resume=True)) == told(whole)
+    assert described(tune(**options, name="killed", resume=True)) == described(whole)
 
 
 def test_the_winner_is_fitted_evaluated_and_exported(tune, tmp_path):
@@ -120,7 +120,7 @@ def test_a_search_that_was_another_is_refused_with_what_differs(tune, photos, tm
             tune(resume=True, **options)
         assert message in str(raised.value)
         assert raised.value.exit_code == 4
-    with pytest.raises(SettingError, match="already a search"):
+    with pytest.raises(SettingError, match="exists already"):
         tune()
     # What was given before need not be given again; more trials may be asked for.
     goes_on = {"searches_dir": tmp_path / "searches", "resume": True, "progress": False}
@@ -133,7 +133,7 @@ def test_hyperband_tells_its_plan_and_then_its_time(tune, capsys):
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("plan")]
     assert lines[0] == "plan   3 to epoch 1, then 1 to epoch 3"
     assert lines[1] == "plan   2 to epoch 3"
-    assert lines[2] == "plan   14 epochs altogether; one trial of 3 goes on"
+    assert lines[2] == "plan   14 epochs in total; one of 3 trials is continued"
     assert re.fullmatch(r"plan   about \d+s for the rest of the plan", lines[3])
 
 
@@ -193,7 +193,7 @@ def test_a_search_is_narrowed_around_an_earlier_one(tune):
     assert second.trials[1].values == first.best.values  # the best of the first comes first
 
 
-def test_what_chance_may_give_is_told(tune):
+def test_the_gain_within_noise_is_reported(tune):
     search = tune(max_trials=1)
     count, share = search.header["validation_examples"], search.defaults.score
     assert count == 5
@@ -203,7 +203,7 @@ def test_what_chance_may_give_is_told(tune):
 
 
 def test_a_full_disk_and_a_damaged_state_lose_nothing(tune, monkeypatch, file_size_limit):
-    whole = told(tune(max_trials=2))
+    whole = described(tune(max_trials=2))
     began = Recorder.on_epoch_end
 
     def fill_in_the_second_trial(self, epoch, logs=None):
@@ -226,12 +226,12 @@ def test_a_full_disk_and_a_damaged_state_lose_nothing(tune, monkeypatch, file_si
     with pytest.raises(DamagedFileError, match=r"state-0\.safetensors is damaged.*from the first"):
         tune(name="full", max_trials=2, resume=True)
     state.write_bytes(good)
-    assert told(tune(name="full", max_trials=2, resume=True)) == whole
+    assert described(tune(name="full", max_trials=2, resume=True)) == whole
 
 
 @pytest.mark.slow
 def test_a_search_killed_at_random_moments_ends_as_one_that_was_not(tune, config, tmp_path):
-    expected = told(tune(max_trials=5))
+    expected = described(tune(max_trials=5))
     held = [
         f"--no-{name}".replace("_", "-") if value is False
         else f"--{name}={value}".replace("_", "-", name.count("_"))
@@ -262,7 +262,7 @@ def test_a_search_killed_at_random_moments_ends_as_one_that_was_not(tune, config
         assert process.returncode == 0, output
         break
     search = kerasft.load_search(journal.parent)
-    assert told(search) == expected
+    assert described(search) == expected
 
 
 @pytest.mark.slow
@@ -270,7 +270,7 @@ def test_two_workers_make_the_trials_of_one(tune):
     for tuner in ("random", "grid"):
         one = tune(tuner=tuner, name=f"{tuner}1", max_epochs=1)
         two = tune(tuner=tuner, name=f"{tuner}2", max_epochs=1, workers=2)
-        assert told(two) == told(one)
+        assert described(two) == described(one)
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ def test_two_workers_make_the_trials_of_one(tune):
     [
         ({"learning_rate": "auto"}, {"space": []}, "must be a number in a search"),
         ({}, {"tuner": "hyperband", "space": ["epochs=4..12:4"]}, "cannot be searched"),
-        ({"unfreeze_every": 1}, {"tuner": "hyperband"}, "`unfreeze_every` cannot go with"),
+        ({"unfreeze_every": 1}, {"tuner": "hyperband"}, "`unfreeze_every` cannot be combined with"),
         ({}, {"tuner": "hyperband", "space": ["unfreeze_every=0,1"]}, "`unfreeze_every` cannot"),
     ],
 )

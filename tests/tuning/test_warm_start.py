@@ -1,10 +1,10 @@
-"""A space that is narrowed around what was best before."""
+"""Warm start: a search space narrowed around earlier results."""
 
 import keras_tuner
 import pytest
 
 from kerasft.tuning.space import contains, describe_space, space_from
-from kerasft.tuning.warm_start import _narrow
+from kerasft.tuning.warm_start import narrow_dimension
 
 
 def dimension(declare):
@@ -22,21 +22,21 @@ def dimension(declare):
     ],
 )
 def test_the_grid_of_a_range_stays_where_it_is(declare, best, left):
-    narrow = _narrow(dimension(declare), [best])
+    narrow = narrow_dimension(dimension(declare), [best])
     assert list(narrow.values) == pytest.approx(left)
     assert narrow.default == best
 
 
 def test_choices_without_the_best_one_stay(declared=(-1, 6, 3)):
     choices = dimension(lambda hp: hp.Choice("trainable_blocks", list(declared)))
-    assert _narrow(choices, [4, -1]) is choices
-    assert _narrow(choices, [6, -1]).values == [-1, 6]
+    assert narrow_dimension(choices, [4, -1]) is choices
+    assert narrow_dimension(choices, [6, -1]).values == [-1, 6]
 
 
-def test_a_setting_that_is_left_to_the_preset_is_in_no_range():
+def test_a_default_of_the_preset_is_in_no_range():
     depth = dimension(lambda hp: hp.Float("stochastic_depth", 0.0, 0.3))
     assert not contains(depth, None)
-    assert _narrow(depth, [None]) is depth
+    assert narrow_dimension(depth, [None]) is depth
 
 
 def test_a_described_space_is_the_same_again():

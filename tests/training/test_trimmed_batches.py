@@ -1,4 +1,4 @@
-"""Texts cut to the longest of their batch train as with full padding."""
+"""Batches trimmed to their longest text train as with full padding."""
 
 import keras
 import numpy as np

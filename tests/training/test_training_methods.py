@@ -1,4 +1,4 @@
-"""Fits in every way to tune and with every objective: they learn, and what must rest rests."""
+"""Fits with every training method and objective: they learn, and frozen weights stay frozen."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""What a fit leaves: a run that is loaded, measured and used again."""
+"""Runs that are loaded, measured and used for prediction."""
 
 import numpy as np
 import pytest

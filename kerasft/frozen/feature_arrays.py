@@ -1,0 +1,116 @@
+"""Arrays of frozen features: their size, and their computation for all examples of a split."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import ml_dtypes
+import numpy as np
+
+from kerasft.config import Config
+from kerasft.data import Batches, Ragged, Split, allocate, stream, text_lengths
+from kerasft.models.graph import nodes
+
+# Examples computed at once, whatever the batch size: the same bits for every trial. Fewer for
+# images of many positions, as attention takes memory quadratic in them.
+_ROWS, _SQUARES = 64, 2**24
+_ADVICE = "try --no-cache"
+
+
+def _lengths(tensor: Any, split: Split) -> Any:
+    """Return the lengths of the examples where the tensor has one row per token."""
+    return text_lengths(split.x) if None in tensor.shape[1:] else None
+
+
+def bytes_needed(tensor: Any, split: Split, config: Config) -> int:
+    """Return the size of the features of a split for one tensor."""
+    lengths = _lengths(tensor, split)
+    rows = len(split.y) if lengths is None else int(lengths.sum())
+    return rows * math.prod(_row_shape(tensor)) * _dtype(tensor, config).itemsize
+
+
+def _row_shape(tensor: Any) -> tuple[int, ...]:
+    """Return the shape of one example, or of one token where the length varies."""
+    return tuple(size for size in tensor.shape[1:] if size is not None)
+
+
+def _dtype(tensor: Any, config: Config) -> np.dtype:
+    halved = config.cache_precision == "bfloat16" and tensor.dtype == "float32"
+    return np.dtype(ml_dtypes.bfloat16 if halved or tensor.dtype == "bfloat16" else tensor.dtype)
+
+
+def bytes_used(array: Any) -> int:
+    """Return the size of an array or a `Ragged` one."""
+    return int(array.values.nbytes if isinstance(array, Ragged) else array.nbytes)
+
+
+def rows_at_once(model: keras.Model) -> int:
+    """Return the number of examples whose features are computed in one batch."""
+    shapes = [tensor.shape for node in nodes(model) for tensor in node.outputs]
+    positions = max((shape[1] or 1 for shape in shapes if len(shape) == 3), default=1)
+    return int(max(1, min(_ROWS, _SQUARES // positions**2)))
+
+
+def compute_features(
+    model: keras.Model, x: dict[str, Any], given: Any, tensors: list[Any], config: Config
+) -> list[Any]:
+    """Compute tensors for all examples of a split.
+
+    Args:
+        model: Model from `x` to the tensors.
+        x: Its inputs.
+        given: `Split.x`, which has the lengths of texts.
+        tensors: Outputs of the model; rows of tokens are stored without padding.
+        config: Its cache_precision is used.
+
+    Returns:
+        An array per tensor, `Ragged` where the length varies.
+    """
+    lengths, rows = text_lengths(given), rows_at_once(model)
+    batches = Batches(x, batch_size=rows, by_length=True, lengths=lengths)
+    computed = [_allocate(tensor, batches.num_examples, given, config) for tensor in tensors]
+    begin = 0
+    for outputs in _outputs(model, batches):
+        chosen = batches.order[begin : begin + rows]
+        begin += rows
+        for array, output in zip(computed, outputs, strict=True):
+            if isinstance(array, Ragged):
+                array.put(chosen, output)
+            else:
+                array[chosen] = output
+    return computed
+
+
+def _allocate(tensor: Any, examples: int, given: Any, config: Config) -> Any:
+    """Return an empty array for a tensor of all examples of a split."""
+    shape, dtype = _row_shape(tensor), _dtype(tensor, config)
+    if None not in tensor.shape[1:]:
+        return allocate((examples, *shape), dtype, "features", _ADVICE)
+    lengths = text_lengths(given)
+    assert lengths is not None  # the cache has refused other inputs
+    values = allocate((int(lengths.sum()), *shape), dtype, "features", _ADVICE)
+    mask = given["padding_mask"]
+    left = mask[:, -1].sum() > mask[:, 0].sum()
+    return Ragged(values, lengths, longest=mask.shape[1], left=left)
+
+
+def _outputs(model: keras.Model, batches: Batches) -> Iterator[list[np.ndarray]]:
+    """Yield the outputs of a model batch by batch; `predict` would concatenate them."""
+    if keras.backend.backend() != "tensorflow":
+        for index in range(len(batches)):
+            yield keras.tree.flatten(model.predict_on_batch(batches.batch(index)[0]))
+        return
+    import tensorflow as tf
+
+    fed = stream(batches)
+    # One signature for all widths: Keras' predict function would be traced for each.
+    forward = tf.function(
+        lambda x: keras.tree.flatten(model(x, training=False)),
+        input_signature=[fed.element_spec[0]],
+        autograph=False,
+    ).get_concrete_function()
+    for (x,) in fed:
+        yield [output.numpy() for output in forward(x)]
