@@ -51,7 +51,7 @@ def test_callbacks_see_the_epochs_of_both_phases(config, tmp_path):
 
 
 def test_a_missing_tracker_is_reported_before_anything_else(config, tmp_path, monkeypatch):
-    with pytest.raises(SettingError, match="`track` must be mlflow. Received: track='other'"):
+    with pytest.raises(SettingError, match=r"`track` must be mlflow\. Received: track='other'"):
         kerasft.fit(minilm_tickets, config, runs_dir=tmp_path, track="other")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(SettingError, match=r"pip install 'kerasft\[mlflow\]'"):
