@@ -28,15 +28,12 @@ def measure(way: str, config: Any) -> tuple[float, float]:
     import keras
 
     from kerasft.evaluation.predict import predict_arrays
-    from kerasft.models import choose_monitor
     from kerasft.models.blocks import flatten_layers
-    from kerasft.models.freezing import changing_weights
     from kerasft.recipes import minilm_tickets as recipe
-    from kerasft.training import optimizers
-    from kerasft.training.callbacks import BestWeights
     from kerasft.training.compiled_models import CompiledModels
+    from kerasft.training.context import make_context
     from kerasft.training.loop import train
-    from kerasft.training.run_record import Recorder
+    from kerasft.training.optimizers import schedules as optimizers
 
     data = recipe.load_data(config)
     keras.utils.set_random_seed(config.seed)
@@ -48,11 +45,9 @@ def measure(way: str, config: Any) -> tuple[float, float]:
     if way == "dense":
         optimizers.FusedAdam = keras.optimizers.AdamW
     try:
-        best_weights = BestWeights(
-            changing_weights(model), *choose_monitor(config), config.patience
-        )
+        context = make_context(config, data, CompiledModels(model))
         began = time.monotonic()
-        train(CompiledModels(model), config, data, best_weights, Recorder(None))
+        train(context)
         seconds = time.monotonic() - began
     finally:
         optimizers.FusedAdam = ours

@@ -21,25 +21,23 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 def measure_forward(config: Any, data: Any) -> float:
     """Returns the share of the ceiling that computing the features of a dataset reached."""
-    from kerasft.frozen.feature_cache import FeatureCache
     from kerasft.models.precision import precision
     from kerasft.recipes import minilm_tickets as recipe
     from kerasft.training.compiled_models import CompiledModels
-    from kerasft.training.phases import plan_phases
+    from kerasft.training.context import make_context, make_phase_inputs
     from kerasft.training.speed import measure_ceiling, units
 
     with precision(config.precision):
-        compiled_models = CompiledModels(recipe.build_model(config, data))
-        phases = plan_phases(config, compiled_models.model)
-        cut = compiled_models.cut(phases[0])
-        cut.sign()
+        context = make_context(config, data, CompiledModels(recipe.build_model(config, data)))
+        prefix = context.compiled_models.prefix(context.phases[0])
+        prefix.sign()
         began = time.monotonic()
-        FeatureCache().views(compiled_models, phases, config, data, lambda line: None)
+        make_phase_inputs(context)
         seconds = time.monotonic() - began
         tokens = units(data.train) + units(data.validation)
         mean = tokens / (len(data.train) + len(data.validation))
-        ceiling = measure_ceiling(cut.products, round(64 * mean), config.precision)
-    return tokens * (cut.work - cut.tail.work) / seconds / ceiling
+        ceiling = measure_ceiling(prefix.products, round(64 * mean), config.precision)
+    return tokens * (prefix.work - prefix.tail.work) / seconds / ceiling
 
 
 def padding(config: Any, data: Any) -> float:

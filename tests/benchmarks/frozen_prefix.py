@@ -33,20 +33,16 @@ def timed(recipe: Any, config: Any, data: Any) -> tuple[float, dict[str, Any]]:
     """Trains in a fresh model and returns the seconds and the last epoch."""
     import keras
 
-    from kerasft.models import choose_monitor
-    from kerasft.models.freezing import changing_weights
-    from kerasft.training.callbacks import BestWeights
     from kerasft.training.compiled_models import CompiledModels
+    from kerasft.training.context import make_context
     from kerasft.training.loop import train
-    from kerasft.training.run_record import Recorder
 
     keras.utils.set_random_seed(config.seed)
     model = recipe.build_model(config, data)
-    best_weights = BestWeights(changing_weights(model), *choose_monitor(config), config.patience)
-    recorder = Recorder(None)
+    context = make_context(config, data, CompiledModels(model))
     began = time.monotonic()
-    train(CompiledModels(model), config, data, best_weights, recorder)
-    return time.monotonic() - began, recorder.history[-1]
+    train(context)
+    return time.monotonic() - began, context.recorder.history[-1]
 
 
 def ideal(blocks: int, trained: int, epochs: int, share: float) -> float:

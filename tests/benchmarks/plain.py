@@ -17,7 +17,7 @@ def compile_stock(model: Any, config: Any, data: Any) -> None:
     """Compiles as `compile_model` does, with the AdamW of Keras."""
     import keras
 
-    from kerasft.training import optimizers
+    from kerasft.training.optimizers import schedules as optimizers
     from kerasft.training.phases import compile_model
 
     ours, optimizers.FusedAdam = optimizers.FusedAdam, keras.optimizers.AdamW

@@ -52,15 +52,11 @@ def run_kerasft(texts: list[str], labels: list[str], task: dict[str, Any]) -> di
     import keras
 
     import kerasft
-    from kerasft.models import choose_monitor
-    from kerasft.models.freezing import changing_weights
     from kerasft.models.precision import precision
     from kerasft.recipes import minilm_tickets as recipe
-    from kerasft.training.callbacks import BestWeights
     from kerasft.training.compiled_models import CompiledModels
+    from kerasft.training.context import make_context
     from kerasft.training.loop import train
-    from kerasft.training.phases import plan_phases
-    from kerasft.training.run_record import Recorder
     from kerasft.training.speed import measure_speed
 
     began = time.monotonic()
@@ -80,14 +76,12 @@ def run_kerasft(texts: list[str], labels: list[str], task: dict[str, Any]) -> di
         data = kerasft.prepare_data(config, part)
         keras.utils.set_random_seed(0)
         model = recipe.build_model(config, data)
-        best_weights = BestWeights(changing_weights(model), *choose_monitor(config), 0)
-        recorder = Recorder(None)
-        compiled_models = CompiledModels(model)
-        views = train(compiled_models, config, data, best_weights, recorder)
-    seconds = [row["seconds"] for row in recorder.history]
+        context = make_context(config, data, CompiledModels(model))
+        inputs = train(context)
+    seconds = [row["seconds"] for row in context.recorder.history]
     seconds[0] = time.monotonic() - began - sum(seconds[1:])
-    (phase,) = plan_phases(config, model)
-    speed = measure_speed(compiled_models, phase, views[phase.name], config, data, recorder.history)
+    (phase,) = context.phases
+    speed = measure_speed(context, phase, inputs[phase.name])
     return {"seconds": seconds, "speed": speed}
 
 

@@ -9,6 +9,7 @@ import pytest
 import kerasft
 from kerasft.errors import SettingError
 from kerasft.insight import suggest
+from kerasft.models.blocks import flatten_layers
 from kerasft.recipes import resnet_digits
 from kerasft.training.compiled_models import CompiledModels
 from kerasft.training.learning_rate_finder import find_rates, has_diverged
@@ -74,7 +75,7 @@ def test_the_model_is_restored(config):
     data = resnet_digits.load_data(config)
     model = resnet_digits.build_model(config, data)
     before = [variable.numpy() for variable in model.weights]
-    flags = [layer.trainable for layer in model._flatten_layers()]
+    flags = [layer.trainable for layer in flatten_layers(model)]
     lines = []
     curves = find_rates(CompiledModels(model), config, data, steps=30, log=lines.append)
     assert [c.phase for c in curves] == ["head", "main"]
@@ -82,7 +83,7 @@ def test_the_model_is_restored(config):
     for variable, value in zip(model.weights, before, strict=True):
         if "seed_generator" not in variable.path:
             np.testing.assert_array_equal(variable.numpy(), value)
-    assert [layer.trainable for layer in model._flatten_layers()] == flags
+    assert [layer.trainable for layer in flatten_layers(model)] == flags
 
 
 def test_a_fit_with_auto_is_the_fit_with_what_it_found(config, tmp_path):

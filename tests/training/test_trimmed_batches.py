@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from kerasft.data import Batches, stream, text_lengths
+from kerasft.models.blocks import flatten_layers
 from kerasft.recipes import minilm_tickets
 from kerasft.training.phases import compile_model
 
@@ -31,7 +32,7 @@ def test_weights_and_losses_are_those_of_full_padding(preset, reviews, family):
     for kind in (Batches, Padded):
         keras.utils.set_random_seed(0)
         model = minilm_tickets.build_model(config, data)
-        for layer in model._flatten_layers():
+        for layer in flatten_layers(model):
             if isinstance(layer, keras.layers.Dropout):
                 layer.rate = 0.0
         compile_model(model, config, data)
