@@ -21,7 +21,7 @@ from kerasft.errors import (
     SettingError,
 )
 from kerasft.recipes import resnet_digits
-from kerasft.training.run_record import Recorder
+from kerasft.training.recorder import Recorder
 from kerasft.tuning import load_search
 from kerasft.tuning.journal import JOURNAL
 from kerasft.tuning.search import Searcher, trial_folder
