@@ -134,7 +134,7 @@ def test_hyperband_tells_its_plan_and_then_its_time(tune, capsys):
     assert lines[0] == "plan   3 to epoch 1, then 1 to epoch 3"
     assert lines[1] == "plan   2 to epoch 3"
     assert lines[2] == "plan   14 epochs in total; one of 3 trials is continued"
-    assert re.fullmatch(r"plan   about \d+s for the rest of the plan", lines[3])
+    assert re.fullmatch(r"plan   about \d+s left", lines[3])
 
 
 def test_a_grid_does_not_repeat_the_defaults(tune):
