@@ -36,6 +36,9 @@ from kerasft.data import (
 from kerasft.data import (
     prepare_data as prepare_data,
 )
+from kerasft.dataset import (
+    Dataset as Dataset,
+)
 from kerasft.errors import (
     DamagedFileError as DamagedFileError,
 )

@@ -8,7 +8,7 @@ import importlib
 import importlib.util
 import sys
 import traceback
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -151,7 +151,7 @@ def recipe_defaults(recipe: Recipe) -> dict[str, Any]:
     for statement in (statement for kind in kinds for statement in kind.body):
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
             value = statement.value
-            if isinstance(value, ast.Call) and value.args:  # setting(default, help)
+            if isinstance(value, ast.Call) and value.args:  # setting(default), Dataset(source)
                 value = value.args[0]
             if isinstance(value, ast.expr) and _is_literal(value):
                 found[statement.target.id] = ast.literal_eval(value)
@@ -255,12 +255,6 @@ def _check(module: ModuleType, path: Path) -> None:
         raise SettingError(
             f"The recipe {path} needs a class `Config` that inherits from kerasft.ImageConfig or "
             f"kerasft.TextConfig. Received: {config!r}."
-        )
-    # Without the decorator, a subclass inherits the fields and ignores its new defaults.
-    if not is_dataclass(config) or "__dataclass_params__" not in vars(config):
-        raise SettingError(
-            f"`Config` of the recipe {path} needs the decorator "
-            "@dataclass(frozen=True, kw_only=True) above it."
         )
     parts = {"load_data": "(config)", "build_model": "(config, data)"}
     missing = [f"{n}{args}" for n, args in parts.items() if not callable(getattr(module, n, None))]

@@ -57,7 +57,7 @@ def test_a_bad_value_is_one_sentence_on_construction_and_replacement(setting, va
 
 def test_settings_that_change_nothing_are_told():
     idle = TextConfig(trainable_blocks=0, layer_decay=0.8, pretrained_l2=0.1).notes()
-    assert [note.split()[0] for note in idle] == ["`layer_decay`", "`pretrained_l2`"]
+    assert [note.split()[0] for note in idle] == ["`pretrained_l2`", "`layer_decay`"]
     (alone,) = TextConfig(trainable_blocks=1, unfreeze_every=2).notes()
     assert alone == "`unfreeze_every` changes nothing with trainable_blocks=1."
     (twice,) = TextConfig(trainable_blocks=0, head_epochs=1, head_learning_rate=0.02).notes()

@@ -3,7 +3,8 @@
 A room imports from the rooms before it, never from those after it. The order is that of an
 example on its way from a file to a served prediction:
 
-    names and settings   errors, formatting, paths, network, tensorflow_log, settings, config
+    names and settings   errors, formatting, paths, network, tensorflow_log, conditions, dataset,
+                         settings, setting_groups, config
     what is given        dataset_lookup, catalog, presets
     examples to arrays   data
     the model            models, frozen
@@ -25,7 +26,10 @@ ORDER = (
     "paths",
     "network",
     "tensorflow_log",
+    "conditions",
+    "dataset",
     "settings",
+    "setting_groups",
     "config",
     "dataset_lookup",
     "catalog",

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from kerasft.cli.find_runs import runs_dir_option
-from kerasft.cli.options import wants
+from kerasft.cli.options import given_settings, wants
 from kerasft.cli.output import print_facts, print_json
 from kerasft.cli.recipe_group import RecipeGroup
 from kerasft.cli.run_summary import describe, report
@@ -34,10 +34,13 @@ def fit(module: ModuleType, config: Config, **options: Any) -> None:
     if seeds > 1 or baselines:
         fit_several(module, config, seeds, common, baselines=baselines)
         return
+    held = list(given_settings(click.get_current_context(), type(config)))
     with working():
         import kerasft
 
-        run = kerasft.fit(module, config, name=options["name"], resume=options["resume"], **common)
+        run = kerasft.fit(
+            module, config, name=options["name"], resume=options["resume"], held=held, **common
+        )
     if wants("json"):
         print_json(describe(run))
     elif wants("quiet"):

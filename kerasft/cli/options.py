@@ -17,7 +17,6 @@ _SHARED = {
     "quiet": (["-q", "--quiet"], "Print only the path or number that a script needs"),
     "debug": (["--debug"], "Show the traceback of an error"),
 }
-_GROUPS = ("data", "model", "training", "recipe")
 _METAVARS = {int: "INTEGER", float: "NUMBER", str: "TEXT", bool: ""}
 
 
@@ -151,10 +150,10 @@ def given_settings(context: click.Context, config: type[Config]) -> dict[str, An
 
 def setting_groups(config: type[Config]) -> dict[str, list[str]]:
     """Return the names of settings by their group."""
-    found: dict[str, list[str]] = {group: [] for group in _GROUPS}
+    found: dict[str, list[str]] = {}
     for item in settings(config).values():
         found.setdefault(item.group, []).append(item.name)
-    return {group: names for group, names in found.items() if names}
+    return found
 
 
 def write_grouped_options(

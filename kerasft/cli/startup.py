@@ -25,7 +25,7 @@ def check_sources(module: ModuleType, config: Config) -> None:
         NetworkError: A download is needed and its host cannot be reached.
     """
     if {"load_data"} <= _names(module.load_data) <= {"kerasft", "load_data"}:
-        check_dataset(config.dataset, config.data_dir)
+        check_dataset(config.dataset.source, config.data_dir)
     if config.preset and _names(module.build_model) >= {"load_backbone", "preset"}:
         resolve(config.preset, pretrained=config.pretrained)
 

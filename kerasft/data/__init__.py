@@ -21,7 +21,7 @@ from kerasft.data.labels import encode
 from kerasft.data.mixing import make_mix
 from kerasft.data.preparation import load_data, prepare_data, prepare_inputs, prepare_split
 from kerasft.data.ragged import Ragged
-from kerasft.data.sources import read_dataset
+from kerasft.data.sources import column_names, read_dataset
 from kerasft.data.splits import make_splits
 from kerasft.data.tf_dataset import stream
 
@@ -35,6 +35,7 @@ __all__ = [
     "allocate",
     "check_pairs",
     "class_weights",
+    "column_names",
     "encode",
     "load_data",
     "load_glyphs",

@@ -11,10 +11,10 @@ from kerasft.config import Config, ImageConfig
 from kerasft.data.examples import Examples
 from kerasft.data.images import image_extensions
 from kerasft.data.labels import class_name
-from kerasft.data.split_names import own_setting
 from kerasft.data.tables import Table, is_empty
 from kerasft.errors import DataError, SettingError, did_you_mean
 from kerasft.paths import expanded
+from kerasft.settings import settings
 
 TEXT_NAMES = (
     "text", "sentence", "content", "message", "review", "question", "title", "document", "body",
@@ -50,10 +50,9 @@ def read_inputs_of(config: Config, table: Table) -> list[Any]:
     if isinstance(config, ImageConfig):
         column = find_column(config, table, "image_column", IMAGE_NAMES)
         return _images(table, column)
-    pair = own_setting(config, "text_pair_column", table.columns)
     column = find_column(config, table, "text_column", TEXT_NAMES)
     texts = _texts(table, column)
-    if pair is None:
+    if config.dataset.text_pair is None:
         return texts
     second = _texts(table, find_column(config, table, "text_pair_column", ()))
     return list(zip(texts, second, strict=True))
@@ -65,7 +64,7 @@ def find_column(config: Config, table: Table, setting: str, known: Sequence[str]
     Raises:
         DataError: There is no such column.
     """
-    named = own_setting(config, setting, table.columns)
+    named = getattr(config, setting)
     option = f"--{setting.replace('_', '-')}"
     present = ", ".join(table.columns)
     if named is not None:
@@ -103,17 +102,17 @@ def describe_columns(config: Config, table: Table) -> list[str]:
     labels = _label_columns(config, table)
     if len(labels) == 1:
         chosen["label_column"] = labels[0]
-    by_name = {n: c for n, c in chosen.items() if own_setting(config, n, table.columns) is None}
+    by_name = {n: c for n, c in chosen.items() if getattr(config, n) is None}
+    usual = {name: item.default for name, item in settings(type(config)).items()}
     notes = []
-    # Of two columns there is no doubt, unless the recipe had named another.
-    if by_name and (len(table.columns) > 2 or any(getattr(config, name) for name in by_name)):
+    # Of two columns there is no doubt, unless the recipe names another of its own data.
+    if by_name and (len(table.columns) > 2 or any(usual[name] for name in by_name)):
         told = [f"{n.removesuffix('_column')} from column {c!r}" for n, c in by_name.items()]
         notes.append(f"Found by name in {table.path.name}: {', '.join(told)}.")
-    pair = getattr(config, "text_pair_column", None)
-    if pair is not None and own_setting(config, "text_pair_column", table.columns) is None:
+    if usual.get("text_pair_column") and config.dataset.text_pair is None:
         notes.append(
-            f"{table.path.name} has no column {pair!r}: single texts are read, no pairs "
-            "(--text-pair-column names the second)."
+            f"Single texts are read from {table.path.name}, no pairs: --text-pair-column names the "
+            "second text."
         )
     return notes
 
@@ -185,7 +184,7 @@ def read_labels(config: Config, table: Table) -> list[Any]:
     Strings for classification, sorted tuples of strings for multi-label, floats for regression.
     """
     columns = _label_columns(config, table)
-    separator = own_setting(config, "label_separator")
+    separator = config.label_separator
     if config.task == "multilabel":
         if len(columns) > 1:
             return _flags(table, columns)
@@ -199,7 +198,7 @@ def read_labels(config: Config, table: Table) -> list[Any]:
 
 
 def _label_columns(config: Config, table: Table) -> list[str]:
-    named = own_setting(config, "label_column", table.columns)
+    named = config.label_column
     parts = [part.strip() for part in named.split(",")] if named else []
     if len(parts) < 2 or named in table.columns:
         return [find_column(config, table, "label_column", LABEL_NAMES)]

@@ -135,7 +135,7 @@ def _check_positive(values: np.ndarray, origins: Sequence[str]) -> None:
 
 
 def _name(config: Config) -> str:
-    return config.dataset or "the data"
+    return config.dataset.source or "the data"
 
 
 def known_labels(examples: Examples) -> list[Any]:

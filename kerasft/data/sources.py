@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kerasft.config import Config
+from kerasft.config import Config, TextConfig
 from kerasft.data.builtin import read_digits, read_tickets
 from kerasft.data.columns import describe_columns, table_examples
 from kerasft.data.examples import Examples
@@ -12,8 +12,9 @@ from kerasft.data.folders import holds_folders_only, holds_images, read_folder
 from kerasft.data.links import Links
 from kerasft.data.split_names import ALIASES, is_split_name, match_splits, named_splits
 from kerasft.data.tables import Table, read_table
+from kerasft.dataset import Dataset
 from kerasft.dataset_lookup import POSSIBLE, TABLE_EXTENSIONS, check_dataset, is_rendered
-from kerasft.errors import DataError
+from kerasft.errors import DataError, NetworkError
 from kerasft.paths import expanded
 
 
@@ -40,7 +41,7 @@ def read_dataset(config: Config) -> dict[str, Examples]:
 
 def read_source(config: Config) -> tuple[dict[str, Examples], list[str]]:
     """Read the dataset like `read_dataset`, and also return notes about it."""
-    dataset = config.dataset
+    dataset = config.dataset.source
     check_dataset(dataset, config.data_dir)
     if is_rendered(dataset):
         raise DataError(
@@ -62,6 +63,33 @@ def read_source(config: Config) -> tuple[dict[str, Examples], list[str]]:
     if siblings:
         return _from_files(config, {path.stem: path, **siblings}, [path.name])
     return _from_table(config, read_table(path))
+
+
+def column_names(dataset: Dataset) -> list[str]:
+    """Return the columns or features of a dataset; none where it has none or cannot be opened."""
+    try:
+        check_dataset(dataset.source, dataset.data_dir)
+        if dataset.source.startswith("tfds:"):
+            from kerasft.data.tfds import feature_names
+
+            return feature_names(dataset)
+        if dataset.source.startswith("builtin:"):
+            return list(read_tickets(TextConfig()).columns) * (dataset.source == "builtin:tickets")
+        path = expanded(dataset.source)
+        tables = _tables(path) if path.is_dir() else [path]
+        return list(read_table(tables[0]).columns) if tables else []
+    except (DataError, NetworkError):
+        return []
+
+
+def _tables(folder: Path) -> list[Path]:
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in TABLE_EXTENSIONS
+        and path.is_file()
+        and not path.name.startswith(".")
+    )
 
 
 def _from_table(config: Config, table: Table) -> tuple[dict[str, Examples], list[str]]:
@@ -126,11 +154,7 @@ def _from_files(
 
 def _from_folder(config: Config, root: Path) -> tuple[dict[str, Examples], list[str]]:
     """Read a folder of class folders, or of tables if it has no class folders."""
-    tables = sorted(
-        p
-        for p in root.iterdir()
-        if p.suffix.lower() in TABLE_EXTENSIONS and p.is_file() and not p.name.startswith(".")
-    )
+    tables = _tables(root)
     stems = {path.stem: path for path in tables}
     by_split = set(match_splits(config, stems).values()) if "train" in stems else set()
     if by_split and not _has_classes(root):

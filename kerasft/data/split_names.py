@@ -1,10 +1,8 @@
-"""Names of splits, and dataset settings that apply to the current dataset."""
+"""Names of splits."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Container, Iterable
-from typing import Any
+from collections.abc import Iterable
 
 from kerasft.config import Config
 from kerasft.data.examples import SPLITS
@@ -21,29 +19,9 @@ def is_split_name(name: str) -> bool:
     return any(name.strip().lower() in aliases for aliases in ALIASES.values())
 
 
-def own_setting(config: Config, name: str, present: Container[str] = ()) -> Any:
-    """Return a setting that describes the dataset, or None if it describes another dataset.
-
-    A recipe may declare that the label column of its own dataset is `urgency`. With another
-    `--dataset` this default is ignored, unless the data contain the name or it was set explicitly.
-
-    Args:
-        config: Settings.
-        name: Name of the setting; None is returned if the config lacks it.
-        present: Names in the data, such as columns.
-    """
-    value = getattr(config, name, None)
-    if value is None or value in present:
-        return value
-    defaults = {field.name: field.default for field in dataclasses.fields(config)}
-    another = bool(defaults["dataset"]) and config.dataset != defaults["dataset"]
-    foreign = another and value == defaults[name] and name not in config.given
-    return None if foreign else value
-
-
 def named_splits(config: Config) -> dict[str, str]:
     """Return the split names that are set explicitly, by `train`, `validation` and `test`."""
-    named = {split: getattr(config, f"{split}_split") for split in SPLITS}
+    named = {split: getattr(config.dataset, split) for split in SPLITS}
     return {split: name for split, name in named.items() if name}
 
 

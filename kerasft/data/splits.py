@@ -40,14 +40,14 @@ def make_splits(splits: Mapping[str, Examples], config: Config) -> dict[str, Exa
     if not splits.get("train"):
         received = ", ".join(splits) or "none"
         raise DataError(
-            f"{config.dataset or 'The data'} has no training split (splits: {received}). "
+            f"{config.dataset.source or 'The data'} has no training split (splits: {received}). "
             "Name it with --train-split."
         )
     empty = [name for name, part in splits.items() if not part]
     if empty:
         raise DataError(
-            f"The {empty[0]} split of {config.dataset or 'the data'} has no examples. Add some, or "
-            "leave the split out."
+            f"The {empty[0]} split of {config.dataset.source or 'the data'} has no examples. "
+            "Add some, or leave the split out."
         )
     made = dict(splits)
     total = len(splits["train"])

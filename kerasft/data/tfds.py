@@ -10,6 +10,7 @@ from kerasft.config import Config
 from kerasft.data.examples import SPLITS, Examples
 from kerasft.data.split_names import ALIASES, named_splits
 from kerasft.data.tfds_features import Columns, find_columns
+from kerasft.dataset import Dataset
 from kerasft.dataset_lookup import Address, data_root, find_prepared, parse_address
 from kerasft.errors import DataError, did_you_mean, first_line
 
@@ -26,7 +27,7 @@ def read_tfds(config: Config) -> tuple[dict[str, Examples], list[str]]:
     Raises:
         DataError: The dataset, a split or a feature does not exist, or the labels are hidden.
     """
-    address = parse_address(config.dataset)
+    address = parse_address(config.dataset.source)
     builder = _open(address, config)
     splits = choose_splits(config, list(builder.info.splits))
     columns = find_columns(config, builder.info, str(address))
@@ -34,6 +35,16 @@ def read_tfds(config: Config) -> tuple[dict[str, Examples], list[str]]:
     first, *second = columns.inputs
     notes = [f"Text pairs: {first!r} and {second[0]!r}."] if second else []
     return parts, notes
+
+
+def feature_names(dataset: Dataset) -> list[str]:
+    """Return the features of a dataset that is prepared on the disk; none of any other."""
+    folder = find_prepared(data_root(dataset.data_dir), parse_address(dataset.source))
+    if folder is None:
+        return []
+    import tensorflow_datasets as tfds
+
+    return list(tfds.builder_from_directory(str(folder)).info.features)
 
 
 def _open(address: Address, config: Config) -> Any:

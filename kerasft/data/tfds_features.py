@@ -11,7 +11,6 @@ import numpy as np
 from kerasft.config import Config, ImageConfig
 from kerasft.data.columns import LABEL_NAMES
 from kerasft.data.labels import class_name
-from kerasft.data.split_names import own_setting
 from kerasft.errors import DataError, did_you_mean
 
 # What comes first in a pair of texts where its name does not come first in the alphabet.
@@ -67,8 +66,6 @@ def _flags(config: Config, features: dict[str, Any], name: str) -> tuple[str, ..
     unknown = next((part for part in parts if part not in features), None)
     if unknown is None:
         return tuple(parts)
-    if own_setting(config, "label_column") is None:  # that of the recipe's own data
-        return ()
     raise DataError(
         f"tfds:{name} has no feature {unknown!r}.{did_you_mean(unknown, features)} Its features "
         f"are: {', '.join(features)}. Name the labels with --label-column."
@@ -80,7 +77,7 @@ def _set(flags: tuple[str, ...], values: list[Any]) -> tuple[str, ...]:
 
 
 def _named(config: Config, setting: str, features: dict[str, Any], name: str) -> str | None:
-    named = own_setting(config, setting, features)
+    named: str | None = getattr(config, setting)
     if named is not None and named not in features:
         raise DataError(
             f"tfds:{name} has no feature {named!r}.{did_you_mean(named, features)} Its features "
@@ -124,7 +121,7 @@ def _texts(
             raise DataError(f"The feature {named!r} of tfds:{name} is not a text.")
     if first is not None:
         return (first,) if second is None else (first, second)
-    label = own_setting(config, "label_column", features)
+    label = config.label_column
     # Two texts without supervised keys, as in GLUE, are a pair.
     free = sorted((t for t in texts if t != label), key=lambda t: (t not in _FIRST_OF_PAIR, t))
     found = [key for key in supervised[:1] if key in texts] or free
@@ -183,7 +180,7 @@ def _label_reader(config: Config, feature: Any, label: str, name: str) -> Callab
 
     if config.task != "multilabel":
         return one
-    separator = own_setting(config, "label_separator")
+    separator = config.label_separator
 
     def several(value: Any, origin: str) -> tuple[str, ...]:
         if separator and isinstance(value, bytes):

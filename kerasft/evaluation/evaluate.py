@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from kerasft.config import Config
 from kerasft.data import (
     Examples,
     check_pairs,
@@ -14,7 +15,7 @@ from kerasft.data import (
     read_dataset,
 )
 from kerasft.errors import DataError, SettingError
-from kerasft.evaluation.load import Loaded, load_model, with_columns
+from kerasft.evaluation.load import Loaded, load_model, replace_columns
 from kerasft.evaluation.metrics import measure
 from kerasft.evaluation.predict import predict_arrays
 from kerasft.runs import Run, load_run
@@ -47,8 +48,9 @@ def evaluate(
     run = run if isinstance(run, Run) else load_run(run)
     if columns and not dataset:
         raise SettingError("`columns` needs `dataset`. Give the dataset that has these columns.")
-    loaded = with_columns(load_model(run), columns)
-    part = _other_data(loaded, dataset) if dataset else _own_split(run, loaded, split)
+    loaded = load_model(run)
+    config = replace_columns(loaded.config, columns)
+    part = _other_data(loaded, config, dataset) if dataset else _own_split(run, loaded, split)
     predictions = predict_arrays(loaded.model, part.x, loaded.config.batch_size)
     return measure(loaded.config, loaded.labels, part.y, predictions)
 
@@ -69,10 +71,12 @@ def _own_split(run: Run, loaded: Loaded, split: str) -> Any:
     return part
 
 
-def _other_data(loaded: Loaded, dataset: str) -> Any:
-    config = dataclasses.replace(
-        loaded.config, dataset=dataset, train_split=None, validation_split=None, test_split=None
+def _other_data(loaded: Loaded, config: Config, dataset: str) -> Any:
+    """Return all or the test split of another dataset; its columns are called as in `config`."""
+    other = dataclasses.replace(
+        config.dataset, source=dataset, train=None, validation=None, test=None
     )
+    config = dataclasses.replace(config, dataset=other)
     parts = read_dataset(config)
     for part in parts.values():
         check_pairs(part.inputs, dataset, pairs=loaded.pairs)

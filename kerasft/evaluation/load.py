@@ -10,13 +10,14 @@ from typing import Any
 
 import keras
 
-from kerasft.config import Config, TextConfig, from_dict
-from kerasft.data import Data, Labels
+from kerasft.config import Config, ConfigType, from_record
+from kerasft.data import Data, Labels, column_names
 from kerasft.errors import ResumeError, SettingError, did_you_mean
 from kerasft.models.freezing import changing_weights
 from kerasft.models.precision import precision
 from kerasft.runs import Run, load_run, restore_weights
 from kerasft.runs.provenance import describe_weights, recorded_recipe
+from kerasft.settings import settings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +55,7 @@ def load_model(run: Run | str | Path) -> Loaded:
     """
     run = run if isinstance(run, Run) else load_run(run)
     recipe = recorded_recipe(run)
-    config = _settings(recipe, run)
+    config: Config = from_record(recipe.Config, run.config, run.manifest, column_names)
     stored = run.manifest["weights"]
     try:
         fingerprint = describe_weights(config)["fingerprint"]
@@ -73,28 +74,17 @@ def load_model(run: Run | str | Path) -> Loaded:
     return Loaded(recipe, config, labels, model, run.pairs)
 
 
-def _settings(recipe: ModuleType, run: Run) -> Config:
-    """Return the settings of a run, without a second text column if its data had none."""
-    config: Config = from_dict(recipe.Config, run.config)
-    if isinstance(config, TextConfig) and not run.pairs:
-        return dataclasses.replace(config, text_pair_column=None)
-    return config
-
-
-COLUMNS = ("text_column", "text_pair_column", "image_column", "label_column")
-
-
-def with_columns(loaded: Loaded, columns: Mapping[str, str] | None) -> Loaded:
-    """Return a loaded run that reads other columns.
+def replace_columns(config: ConfigType, columns: Mapping[str, str] | None) -> ConfigType:
+    """Return settings whose dataset has other column names.
 
     Args:
-        loaded: Run in memory.
-        columns: Column names by setting, a subset of `COLUMNS`; None changes nothing.
+        config: The settings.
+        columns: The names by setting, such as `label_column`.
 
     Raises:
-        SettingError: The config of the run lacks one of these settings.
+        SettingError: A name is not a column setting of this config.
     """
-    known = [name for name in COLUMNS if hasattr(loaded.config, name)]
+    known = [name for name, item in settings(config).items() if item.role == "column"]
     for name in columns or ():
         if name not in known:
             raise SettingError(
@@ -102,4 +92,4 @@ def with_columns(loaded: Loaded, columns: Mapping[str, str] | None) -> Loaded:
                 f"{did_you_mean(name, known)}"
             )
     changes: dict[str, Any] = dict(columns or {})
-    return dataclasses.replace(loaded, config=dataclasses.replace(loaded.config, **changes))
+    return dataclasses.replace(config, **changes)

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from kerasft.data import Batches, Labels, prepare_inputs, read_inputs, stream
-from kerasft.evaluation.load import load_model, with_columns
+from kerasft.evaluation.load import load_model, replace_columns
 from kerasft.runs import Run
 
 
@@ -55,8 +55,9 @@ def predict(
         >>> kerasft.predict(run, ["where is my parcel?"])[0]["prediction"]
         'delivery'
     """
-    loaded = with_columns(load_model(run), columns)
-    examples = read_inputs(loaded.config, inputs, pairs=loaded.pairs)
+    loaded = load_model(run)
+    config = replace_columns(loaded.config, columns)
+    examples = read_inputs(config, inputs, pairs=loaded.pairs)
     x = prepare_inputs(loaded.config, examples)
     outputs = predict_arrays(loaded.model, x, loaded.config.batch_size)
     pairs = zip(examples.inputs, examples.origins, strict=True)

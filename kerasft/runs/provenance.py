@@ -105,13 +105,15 @@ def anchored(config: Config) -> Config:
 
     Paths that are defaults of the recipe are unchanged.
     """
-    paths: dict[str, Any] = {"preset": whole_path(config.preset)}
-    for name in ("dataset", "data_dir"):
-        given = changed_settings(config).get(name) or ""
+    changed = changed_settings(config)
+    paths: dict[str, Any] = {}
+    for name, part in (("dataset", "source"), ("data_dir", "data_dir")):
+        given = changed.get(name) or ""
         path = expanded(given)
         if given and not given.startswith(("tfds:", "builtin:")) and path.exists():
-            paths[name] = str(path.absolute())
-    return dataclasses.replace(config, **paths)
+            paths[part] = str(path.absolute())
+    dataset = dataclasses.replace(config.dataset, **paths)
+    return dataclasses.replace(config, preset=whole_path(config.preset), dataset=dataset)
 
 
 def describe_weights(config: Config) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import shutil
 import tempfile
@@ -18,7 +17,6 @@ from kerasft.evaluation.load import Loaded, load_model
 from kerasft.models import merge_adapters
 from kerasft.paths import check_folder_name
 from kerasft.runs import Run, load_run, write_json
-from kerasft.runs.provenance import recorded_recipe
 from kerasft.serving.preset import write_preset
 
 FORMATS = ("saved_model", "preset")
@@ -86,10 +84,9 @@ def export(
 
 def _default_name(run: Run) -> str:
     """Return the name of the recipe, with that of the dataset if it is not the recipe's own."""
-    recipe, dataset = recorded_recipe(run), run.config["dataset"]
-    own = next(f.default for f in dataclasses.fields(recipe.Config) if f.name == "dataset")
+    dataset = run.manifest.get("given", {}).get("dataset") or ""
     words = re.sub(r"[^A-Za-z0-9]+", "_", Path(dataset).stem).strip("_")
-    return run.recipe if dataset == own or not words else f"{run.recipe}_{words}"
+    return f"{run.recipe}_{words}" if words else run.recipe
 
 
 def _install(parent: Path, name: str, write: Any) -> Path:

@@ -16,6 +16,7 @@ from typing import Any
 from kerasft.catalog import recipe_module
 from kerasft.config import Config, from_dict, to_dict
 from kerasft.errors import KerasftError
+from kerasft.settings import settings as setting_names
 from kerasft.testing.tiny_images import IMAGE_FAMILIES
 from kerasft.testing.tiny_texts import TEXT_FAMILIES
 
@@ -125,8 +126,7 @@ def _check_search_space(module: ModuleType, config: Config) -> None:
 
     hp = keras_tuner.HyperParameters()
     module.search_space(hp)
-    known = {field.name for field in dataclasses.fields(config)}
-    unknown = sorted(set(hp.values) - known)
+    unknown = sorted(set(hp.values) - set(setting_names(config)))
     if unknown:
         raise KerasftError(
             f"search_space contains {', '.join(unknown)}, which Config lacks. Add the settings to "

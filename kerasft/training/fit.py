@@ -59,6 +59,7 @@ def fit(  # noqa: PLR0913 (public)
     callbacks: Sequence[keras.callbacks.Callback] = (),
     track: str | None = None,
     resume: bool = False,
+    held: Sequence[str] | None = None,
 ) -> Run:
     """Fine-tune a recipe and record everything in a run folder.
 
@@ -80,6 +81,8 @@ def fit(  # noqa: PLR0913 (public)
             or more after the last state. Resumed from there, it is bit-for-bit identical to an
             uninterrupted run (CPU): weights, optimizer, schedule, order of examples, dropout,
             early stopping.
+        held: Names of settings in which a resumed run must equal `config`; by default those
+            that differ from the recipe's defaults.
 
     Returns:
         The run: its path, history and metrics.
@@ -99,7 +102,12 @@ def fit(  # noqa: PLR0913 (public)
     began = time.monotonic()
     module = recipe_module(recipe)
     described = describe_recipe(module)
-    begun, config = _begin(module, config, runs_dir, described["name"], name, resume=resume)
+    begun = find_unfinished(runs_dir, described["name"], name) if resume else None
+    if begun is not None:
+        config = begun_settings(begun, module.Config, config, held)
+    else:
+        check_name(runs_dir, described["name"], name)
+        config = config if config is not None else module.Config()
     open_tracker(track, described["name"])
     choose_monitor(config)  # an unknown one is refused before the data are loaded
     keras.utils.set_random_seed(config.seed)
@@ -129,23 +137,6 @@ def fit(  # noqa: PLR0913 (public)
                 close_record(run, context, inputs, began)
             (run.path / STATE).unlink(missing_ok=True)
     return run
-
-
-def _begin(
-    module: ModuleType,
-    config: Config | None,
-    runs_dir: str | Path,
-    recipe: str,
-    name: str | None,
-    *,
-    resume: bool,
-) -> tuple[Run | None, Config]:
-    """Return the run to resume, None for a new one, and the settings."""
-    if resume:
-        begun = find_unfinished(runs_dir, recipe, name)
-        return begun, begun_settings(begun, module.Config, config)
-    check_name(runs_dir, recipe, name)
-    return None, config if config is not None else module.Config()
 
 
 def _prepare(

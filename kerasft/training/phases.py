@@ -13,6 +13,7 @@ from kerasft.config import Config
 from kerasft.data import Batches, Data, Labels, Split, class_weights, make_mix, text_lengths
 from kerasft.errors import DataError, SettingError
 from kerasft.models import DataLoss, find_blocks, make_loss, make_metrics
+from kerasft.settings import settings
 from kerasft.training.optimizers.schedules import make_optimizer, make_schedule
 
 
@@ -84,8 +85,8 @@ def make_batches(
         x: Inputs in place of `split.x`, in the same order; batches do not depend on them.
     """
     if isinstance(split, keras.utils.PyDataset):
-        for name, idle in (("mixup", 0), ("cutmix", 0), ("class_weight", "none")):
-            if getattr(config, name, idle) != idle:
+        for name, item in settings(config).items():
+            if item.role in ("batches", "mixing") and item.read(config) != item.off:
                 raise SettingError(
                     f"`{name}` cannot be used: this recipe makes its own batches. Leave it out."
                 )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from kerasft.config import Config, ConfigType, changed_settings, from_dict, to_dict
-from kerasft.data import Data
+from kerasft.config import Config, ConfigType, changed_settings, from_record, to_dict
+from kerasft.data import Data, column_names
 from kerasft.errors import ResumeError, SettingError
 from kerasft.runs import Run, file_lock, list_runs
 from kerasft.runs.provenance import anchored, describe_weights, recipe_changed
@@ -61,24 +61,28 @@ def find_unfinished(runs_dir: str | Path, recipe: str, name: str | None) -> Run:
     return runs[-1]
 
 
-def begun_settings(run: Run, kind: type[ConfigType], given: Config | None) -> ConfigType:
+def begun_settings(
+    run: Run, kind: type[ConfigType], given: Config | None, held: Sequence[str] | None = None
+) -> ConfigType:
     """Return the original settings of a run.
 
     Args:
         run: The run to resume.
         kind: Config class of the recipe.
-        given: Settings passed now; those that differ from the defaults must equal the original.
+        given: Settings passed now.
+        held: Names of settings in which `given` must equal the original; by default those that
+            differ from the recipe's defaults.
 
     Raises:
         ResumeError: A setting differs from the original.
     """
-    begun = from_dict(kind, run.config)
-    now = {} if given is None else to_dict(anchored(given))
-    names = set() if given is None else {*changed_settings(given), *given.given}
-    for name in sorted(names):
-        value = now[name]
-        before = getattr(begun, name)
-        if value not in (before, "auto"):  # the record has the value found for auto
+    begun = from_record(kind, run.config, run.manifest, column_names)
+    if given is None:
+        return begun
+    now, then = to_dict(anchored(given)), to_dict(begun)
+    for name in sorted(changed_settings(given) if held is None else held):
+        value, before = now[name], then[name]
+        if value not in (before, "auto"):  # what was found for auto is in the record
             raise ResumeError(
                 f"{run.path} was begun with {name}={before}, not {value}. Leave the setting out to "
                 "resume, or fit without --resume."

@@ -13,7 +13,7 @@ from typing import Any
 
 import keras
 
-from kerasft.config import Config, changed_settings, to_dict
+from kerasft.config import FORMAT, Config, changed_settings, to_dict
 from kerasft.data import Data, text_lengths
 from kerasft.evaluation.metrics import measure
 from kerasft.evaluation.predict import predict_arrays
@@ -35,13 +35,14 @@ def open_record(run: Run, module: ModuleType, context: FitContext) -> None:
     write_json(run.path / "labels.json", data.labels.to_dict())
     write_manifest(
         run,
+        format=FORMAT,
         recipe=describe_recipe(module),
         state="running",
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         seed=config.seed,
         versions=versions(),
         data={
-            "dataset": config.dataset,
+            "dataset": config.dataset.source,
             "pairs": data.pairs,
             "fingerprint": data.fingerprint,
             "examples": _examples(data),

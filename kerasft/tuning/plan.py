@@ -11,7 +11,8 @@ from typing import Any
 
 import keras_tuner
 
-from kerasft.config import Config, changed_settings, from_dict, to_dict
+from kerasft.config import FORMAT, Config, changed_settings, from_dict, from_record, to_dict
+from kerasft.data import column_names
 from kerasft.errors import ResumeError, SettingError
 from kerasft.models import choose_monitor
 from kerasft.models.precision import precision
@@ -26,7 +27,7 @@ from kerasft.tuning.warm_start import narrowed
 
 MAX_TRIALS = 20  # default of random and bayesian
 # Header entries that may differ when a search is resumed, or are repeated in other entries.
-_FREE = ("versions", "created", "event", "given", "changes", "warm_start", "max_trials")
+_FREE = ("format", "versions", "created", "event", "given", "changes", "warm_start", "max_trials")
 _LEAST = {"max_trials": 1, "max_epochs": 1, "executions": 1, "workers": 1, "seed": 0, "budget": 0}
 
 
@@ -128,6 +129,7 @@ def make_plan(
         given["precision"] = config.precision
     data = trial_models.data(config)
     header = {
+        "format": FORMAT,
         "recipe": described,
         "config": to_dict(config),
         "given": given,
@@ -144,6 +146,12 @@ def make_plan(
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
     return Plan(header, config, searched, trial_models, notes)
+
+
+def read_header(module: ModuleType, header: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the header of a search of any format, with its settings as they are read today."""
+    config = from_record(module.Config, header["config"], header, column_names)
+    return {**header, "config": to_dict(config)}
 
 
 def _narrowed(

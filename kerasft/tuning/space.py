@@ -20,12 +20,6 @@ from kerasft.settings import Setting, settings
 
 _SYNTAX = "NAME=LOW..HIGH, NAME=LOW..HIGH:log, NAME=LOW..HIGH:STEP or NAME=A,B,C"
 _FIGURES = 4
-# Trials that differ in these settings cannot be compared.
-_FIXED = (
-    *("dataset", "data_dir", "task", "label_column", "target_transform", "label_separator"),
-    *("train_split", "validation_split", "test_split", "validation_fraction", "test_fraction"),
-    *("monitor", "seed", "text_column", "text_pair_column", "image_column"),
-)
 
 
 def make_space(
@@ -156,7 +150,7 @@ def _check(hp: Any, known: Mapping[str, Setting]) -> None:
             f"The search space has `{hp.name}`, which is not a setting."
             f"{did_you_mean(hp.name, known)}"
         )
-    if hp.name in _FIXED:
+    if not known[hp.name].searchable:
         raise SettingError(
             f"`{hp.name}` cannot be searched: trials that differ in it cannot be compared."
         )

@@ -17,7 +17,7 @@ from typing import Any
 
 import keras
 
-from kerasft.config import Config, ConfigType, to_dict
+from kerasft.config import Config, ConfigType
 from kerasft.data import Data
 from kerasft.errors import DataError
 from kerasft.frozen.feature_cache import FeatureCache
@@ -29,22 +29,6 @@ from kerasft.settings import settings
 from kerasft.training.compiled_models import CompiledModels
 from kerasft.training.precision import choose_precision
 
-# Settings on which a training graph depends, besides the model.
-_STRUCTURE = (
-    "optimizer",
-    "learning_rate_schedule",
-    "momentum",
-    "gradient_clip",
-    "label_smoothing",
-    "layer_decay",
-    "loss",
-    "mixup",
-    "cutmix",
-    "class_weight",
-    "precision",
-    "task",
-    "target_transform",
-)
 _COLLECT_EVERY = 4  # discarded models; a garbage collection takes 0.2 s
 _MOST_STRUCTURES = 8  # compiled models that are kept, each with its graphs
 _TRAININGS = 5  # expected number that share a frozen feature; more only increase the gain
@@ -76,16 +60,9 @@ class TrialModels:
 
     def data(self, config: Config) -> Data:
         """Return the data of a config, loaded once for settings that prepare the same data."""
-        kept = {
-            name: getattr(config, name)
-            for name, item in settings(config).items()
-            if item.group not in ("model", "training") or name == "preset"
-        }
-        key = json.dumps(kept, sort_keys=True)
+        key = json.dumps(_affecting(config, "data"), sort_keys=True)
         if self._data is None or self._data[0] != key:
-            # A copy does not know which columns were given: make one only where it is needed.
-            same = config.seed == self.seed
-            data = self.recipe.load_data(config if same else replace(config, seed=self.seed))
+            data = self.recipe.load_data(replace(config, seed=self.seed))
             if data.train is None or data.validation is None:
                 raise DataError("A search needs a training and a validation split.")
             self._data = key, data
@@ -121,6 +98,12 @@ class TrialModels:
         return compiled_models
 
 
+def _affecting(config: Config, *kinds: str) -> dict[str, Any]:
+    """Return the settings that affect one of these things, by name."""
+    found = settings(config).items()
+    return {name: item.read(config) for name, item in found if item.affects in kinds}
+
+
 def structure(model: keras.Model, config: Config) -> str | None:
     """Return a key that is equal for models that can run the same graph.
 
@@ -134,7 +117,8 @@ def structure(model: keras.Model, config: Config) -> str | None:
     # A backbone with adapters is used once: if a layer equals itself alone, so does the model.
     if config.lora_rank and any(has_mark(operation) for operation in inside):
         return None
-    training = {name: to_dict(config).get(name) for name in _STRUCTURE}
+    # What a training graph depends on, apart from the model in it.
+    training = _affecting(config, "data", "graph")
     present = [
         [tuple(v.shape), bool(v.trainable), type(v.regularizer).__name__] for v in model.weights
     ]

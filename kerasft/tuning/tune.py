@@ -27,6 +27,7 @@ from kerasft.tuning.plan import (
     count_trials,
     find_folder,
     make_plan,
+    read_header,
 )
 from kerasft.tuning.results import Search, Trial, load_search
 from kerasft.tuning.search import Searcher, trial_folder
@@ -109,9 +110,10 @@ def tune(  # noqa: PLR0913 (public)
     check_numbers({**options.header(), "workers": workers, "budget": budget})
     folder = find_folder(Path(searches_dir) / described["name"], name, resume)
     before = read_journal(folder) if resume else []
-    plan = make_plan(module, config, described, options, before[0] if before else None)
-    if before:
-        compare(folder, before[0], plan.header)
+    old = read_header(module, before[0]) if before else None
+    plan = make_plan(module, config, described, options, old)
+    if old is not None:
+        compare(folder, old, plan.header)
     folder.mkdir(parents=True, exist_ok=True)
     planned = count_trials(plan)
     display = _display(plan, folder, planned, sys.stderr if progress else None)

@@ -68,6 +68,7 @@ def search_kerasft(
 ) -> list[float]:
     """Runs the search by `kerasft.tune`, and returns the scores."""
     import kerasft
+    from kerasft.settings import settings
 
     journal = folder / recipe.__name__.rpartition(".")[2] / "grid" / "journal.jsonl"
     blocks = ",".join(map(str, task.blocks))
@@ -86,7 +87,7 @@ def search_kerasft(
         tuner=task.tuner,
         max_trials=task.trials if task.tuner == "random" else None,
         space=[f"{name}={values}" for name, values in space.items()],
-        held=[field.name for field in dataclasses.fields(config) if field.name not in space],
+        held=[name for name in settings(config) if name not in space],
         searches_dir=folder,
         name="grid",
         progress=False,

@@ -63,6 +63,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     import kerasft
+    from kerasft.settings import settings
     from kerasft.catalog import load_recipe
 
     recipe = load_recipe(arguments.recipe)
@@ -86,7 +87,7 @@ def main() -> None:
             config,
             tuner="grid",
             space=[f"{name}={','.join(values)}" for name, values in grid.items()],
-            held=[field.name for field in dataclasses.fields(config) if field.name not in grid],
+            held=[name for name in settings(config) if name not in grid],
             searches_dir=folder,
             name="grid",
             progress=False,

@@ -1,5 +1,6 @@
 """Recipes are found by name and path, read without running them, and checked."""
 
+import dataclasses
 import hashlib
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 import kerasft
 from kerasft import catalog
 from kerasft.errors import ResumeError, SettingError
+from kerasft.settings import settings
 
 HEADING = '''"""Sort the mail.
 
@@ -71,9 +73,19 @@ def test_reading_does_not_run_a_recipe(tmp_path):
 
 def test_load_by_path_and_by_name(tmp_path):
     module = catalog.load_recipe(write(tmp_path, HEADING + CONFIG + FUNCTIONS))
-    assert module.Config().dataset == "mail.csv"
+    assert module.Config().dataset == kerasft.Dataset("mail.csv")
     assert module.__name__.endswith(".mail")
     assert catalog.load_recipe("resnet_digits").__name__ == "kerasft.recipes.resnet_digits"
+
+
+def test_the_decorator_above_a_config_makes_no_difference(tmp_path):
+    decorator = "@dataclass(frozen=True, kw_only=True)\n"
+    for text in (CONFIG, CONFIG.replace(decorator, "")):
+        config = catalog.load_recipe(write(tmp_path, HEADING + text + FUNCTIONS)).Config
+        assert (config().share, config(share=0.1).share, config().computed) == (0.5, 0.1, 6)
+        assert settings(config)["share"].help == "Share"
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            config().share = 0.1
 
 
 def test_a_file_of_the_package_is_the_same_module_as_its_name():
@@ -83,9 +95,9 @@ def test_a_file_of_the_package_is_the_same_module_as_its_name():
 
 def test_a_changed_file_is_loaded_anew(tmp_path):
     path = write(tmp_path, HEADING + CONFIG + FUNCTIONS)
-    assert catalog.load_recipe(path).Config().dataset == "mail.csv"
+    assert catalog.load_recipe(path).Config().dataset.source == "mail.csv"
     write(tmp_path, (HEADING + CONFIG + FUNCTIONS).replace("mail.csv", "post.csv"))
-    assert catalog.load_recipe(path).Config().dataset == "post.csv"
+    assert catalog.load_recipe(path).Config().dataset.source == "post.csv"
 
 
 def test_a_file_with_another_hash_is_not_run(tmp_path):
@@ -102,7 +114,11 @@ def test_recipes_work_in_a_checkout_that_is_not_installed(tmp_path):
     (tmp_path / "kerasft").mkdir()
     (tmp_path / "recipes").mkdir()
     # Finding a recipe needs these alone, and the standard library.
-    for name in ("__init__", "catalog", "config", "errors", "paths", "settings", "tensorflow_log"):
+    names = (
+        "__init__", "catalog", "conditions", "config", "dataset", "errors", "paths",
+        "setting_groups", "settings", "tensorflow_log",
+    )  # fmt: skip
+    for name in names:
         shutil.copy(Path(kerasft.__file__).parent / f"{name}.py", tmp_path / "kerasft")
     shutil.copy(Path(kerasft.__file__).with_suffix(".pyi"), tmp_path / "kerasft")
     write(tmp_path / "recipes", "", "__init__.py")
@@ -159,10 +175,6 @@ def test_a_mistyped_file_is_refused_with_the_near_one(tmp_path):
         ("x = 1\nx / 0", "ZeroDivisionError: division by zero (line 2)."),
         (HEADING + FUNCTIONS, "needs a class `Config` that inherits from kerasft.ImageConfig"),
         (HEADING + "Config = 3\n" + FUNCTIONS, "Received: 3."),
-        (
-            HEADING + CONFIG.replace("@dataclass(frozen=True, kw_only=True)\n", "") + FUNCTIONS,
-            "needs the decorator @dataclass(frozen=True, kw_only=True)",
-        ),
         (HEADING + CONFIG.replace("frozen=True, ", "") + FUNCTIONS, "non-frozen dataclass"),
         (HEADING + CONFIG, "has no function load_data(config) and no build_model(config, data)."),
         (HEADING + CONFIG + FUNCTIONS + "search_space = 3", "must be a function of `hp`."),

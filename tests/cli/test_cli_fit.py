@@ -1,6 +1,5 @@
 """fit: options from the Config, what reaches the Python API, and what is printed."""
 
-import dataclasses
 import json
 import shlex
 
@@ -29,9 +28,15 @@ def test_help_groups_settings_under_headings(kerasft_line, recipe_file):
     lines = kerasft_line("fit", recipe_file, "--help").stdout.splitlines()
     headings = [line for line in lines if line.endswith("settings:") or line == "Options:"]
     assert headings == [
-        "Data settings:",
-        "Model settings:",
-        "Training settings:",
+        "Dataset settings:",
+        "Text settings:",
+        "Task settings:",
+        "Backbone settings:",
+        "Regularization settings:",
+        "Schedule settings:",
+        "Optimizer settings:",
+        "Stopping settings:",
+        "Compute settings:",
         "Recipe settings:",
         "Options:",
     ]
@@ -66,6 +71,7 @@ def test_run_folder_name_and_progress_reach_the_api(kerasft_line, recipe_file, a
         "progress": True,
         "track": None,
         "resume": False,
+        "held": [],
     }
     usual = {"runs_dir": "runs", "name": None, "track": None, "resume": False}
     assert api.calls[1][2] == {**usual, "progress": False}
@@ -182,5 +188,5 @@ def test_bad_data_is_one_sentence(kerasft_line, recipe_file, api):
 
 def test_every_config_field_has_an_option(kerasft_line, recipe_file):
     text = kerasft_line("fit", recipe_file, "--help").stdout
-    for field in dataclasses.fields(catalog.load_recipe(recipe_file).Config):
-        assert f"--{field.name.replace('_', '-')}" in text
+    for name in settings(catalog.load_recipe(recipe_file).Config):
+        assert f"--{name.replace('_', '-')}" in text

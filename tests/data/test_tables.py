@@ -1,6 +1,5 @@
 """Tables of texts and of image paths."""
 
-import dataclasses
 import io
 import json
 from pathlib import Path
@@ -10,11 +9,11 @@ import pytest
 from PIL import Image
 
 from kerasft.config import ImageConfig, TextConfig
-from kerasft.data import load_data, read_dataset
+from kerasft.data import load_data
 from kerasft.data.columns import describe_columns
-from kerasft.data.tables import Table
+from kerasft.data.tables import read_table
+from kerasft.dataset import Dataset
 from kerasft.errors import DataError
-from kerasft.settings import setting
 from tests.data.reading import read, rows, train
 
 
@@ -201,44 +200,29 @@ def test_tables_beside_flat_split_folders_win(tmp_path, make_images, write):
     }
 
 
-def test_defaults_of_a_recipe_speak_of_its_own_data_set(write, tmp_path):
-    @dataclasses.dataclass(frozen=True, kw_only=True)
+def test_another_dataset_has_nothing_of_the_recipes_own(write):
     class Config(TextConfig):
-        dataset: str = "tfds:glue/sst2"
-        train_split: str | None = "train"
-        test_split: str | None = "validation"
-        label_column: str | None = "urgency"
-        extra: int = setting(1, "More")
+        dataset: Dataset = Dataset("tfds:glue/sst2", label="urgency", train="train", test="dev")
 
-    assert train(write("a.csv", rows(4)), Config).labels == ["a", "b", "a", "b"]
-    path = write("b.csv", "text,label,urgency\nx,a,3\n")
-    assert train(path, Config).labels == ["3"]
-    with pytest.raises(DataError, match="no column 'level'"):
-        train(path, Config, label_column="level")
-    # What was given is meant, though it is the recipe's own name.
+    path = write("a.csv", rows(4))
+    assert train(path, Config).labels == ["a", "b", "a", "b"]
     with pytest.raises(DataError, match="no column 'urgency'"):
-        train(write("c.csv", rows(4)), Config, label_column="urgency")
-    copied = dataclasses.replace(Config(dataset=str(tmp_path / "c.csv")), seed=1)
-    assert read_dataset(copied)["train"].labels == ["a", "b", "a", "b"]
+        train(path, Config, label_column="urgency")
 
 
-def test_columns_that_a_recipe_names_and_the_data_lack_are_told(tmp_path):
-    @dataclasses.dataclass(frozen=True, kw_only=True)
+def test_columns_found_by_name_are_told(write):
     class Config(TextConfig):
-        dataset: str = "tfds:glue/mrpc"
-        text_column: str | None = "sentence1"
-        text_pair_column: str | None = "sentence2"
-        label_column: str | None = "same"
+        dataset: Dataset = Dataset("tfds:glue/mrpc", text="sentence1", text_pair="sentence2")
 
-    def notes(columns):
-        config = Config(dataset="a.csv")
-        cells = {name: ["x"] for name in columns}
-        return describe_columns(config, Table(tmp_path / "a.csv", cells, 1))
+    def notes(*names, **columns):
+        path = write("a.csv", ",".join(names) + "\n" + ",".join("x" * len(names)) + "\n")
+        return describe_columns(Config(dataset=path, **columns), read_table(Path(path)))
 
-    assert notes(["sentence1", "sentence2", "same"]) == []
-    found, pair = notes(["text", "label"])
+    named = {"text_column": "first", "text_pair_column": "second", "label_column": "same"}
+    assert notes("first", "second", "same", **named) == []
+    found, pair = notes("text", "label")
     assert found == "Found by name in a.csv: text from column 'text', label from column 'label'."
-    assert pair.startswith("a.csv has no column 'sentence2': single texts are read")
+    assert pair.startswith("Single texts are read from a.csv, no pairs: --text-pair-column names")
 
 
 @pytest.mark.parametrize("dataset", ["nowhere", "nowhere/data.csv", "", "x" * 400])

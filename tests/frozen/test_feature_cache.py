@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import kerasft
-from kerasft.config import from_dict
+from kerasft.config import from_dict, to_dict
 from kerasft.data import Batches, Ragged, stream
 from kerasft.errors import ResourceError
 from kerasft.frozen.feature_arrays import rows_at_once
@@ -177,7 +177,7 @@ def test_a_run_with_cached_features_predicts_as_it_was_measured(texts, tmp_path)
 
 
 def test_configs_older_than_the_cache_still_load(texts):
-    values = {k: v for k, v in dataclasses.asdict(texts()).items() if not k.startswith("cache")}
+    values = {k: v for k, v in to_dict(texts()).items() if not k.startswith("cache")}
     assert from_dict(minilm_tickets.Config, values) == texts()
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import kerasft
+from kerasft.config import to_dict
 from kerasft.insight import diagnose, rules
 from kerasft.insight.comparison import best_group, compare
 from kerasft.insight.diagnosis import RULES, find, hopeless, valid_changes
@@ -104,7 +105,7 @@ def facts(**changes):
     usual = {
         "state": "done", "reason": "", "task": "classification", "given": {}, "usual": {},
         "recipe": "r",
-        "settings": dataclasses.asdict(resnet_digits.Config()), "rows": rows,
+        "settings": to_dict(resnet_digits.Config()), "rows": rows,
         "counts": {"train": 100, "validation": 400, "test": 400}, "metrics": {},
         "audit": {"class_counts": {"a": 50, "b": 50}}, "best_epoch": len(rows),
     }  # fmt: skip
@@ -160,7 +161,7 @@ def test_the_advice_on_a_rate_goes_to_the_recipes_own_for_what_trains(blocks, ex
     ],
 )  # fmt: skip
 def test_what_is_advised_is_what_the_settings_allow(settings, changes, expected):
-    whole = {**dataclasses.asdict(resnet_digits.Config()), **settings}
+    whole = {**to_dict(resnet_digits.Config()), **settings}
     allowed = valid_changes(facts(settings=whole, blocks=3), changes)
     assert allowed == expected
     resnet_digits.Config(**{**whole, **allowed})
@@ -168,7 +169,7 @@ def test_what_is_advised_is_what_the_settings_allow(settings, changes, expected)
 
 def test_more_blocks_are_not_more_than_there_are():
     def advised(blocks):
-        settings = {**dataclasses.asdict(resnet_digits.Config()), "trainable_blocks": blocks}
+        settings = {**to_dict(resnet_digits.Config()), "trainable_blocks": blocks}
         found = facts(settings=settings, blocks=4, loss=[0.69, 0.68, 0.675])
         return rules.fit.underfitting(found).advice[0].changes["trainable_blocks"]
 

@@ -23,7 +23,10 @@ def test_paths_are_whole_and_names_stay(tmp_path, monkeypatch):
         (tmp_path / name).mkdir()
     config = kerasft.ImageConfig(dataset="photos", preset="my_preset")
     found = anchored(config)
-    assert (found.dataset, found.preset) == (str(tmp_path / "photos"), str(tmp_path / "my_preset"))
+    assert (found.dataset.source, found.preset) == (
+        str(tmp_path / "photos"),
+        str(tmp_path / "my_preset"),
+    )
     assert anchored(found) == found
     # KerasHub's own name is meant, whatever folders there are; what is not there stays, too.
     known = kerasft.ImageConfig(dataset="tfds:beans", preset="resnet_18_imagenet")

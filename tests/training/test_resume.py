@@ -117,7 +117,7 @@ def test_a_killed_process_loses_nothing_that_was_saved(fit, config, tmp_path):
         "import sys; from kerasft.cli import main; import kerasft.training as t; "
         "sys.modules['kerasft.training.fit'].EVERY = 0.0; main()"
     )
-    words = ["fit", "minilm_tickets", "--preset", config.preset, "--dataset", config.dataset,
+    words = ["fit", "minilm_tickets", "--preset", config.preset, "--dataset", config.dataset.source,
              "--sequence-length", "16", "--trainable-blocks", "1", "--head-epochs", "1",
              "--epochs", "3", "--batch-size", "8", "--patience", "0", "--dropout", "0.3",
              "--runs-dir", str(tmp_path), "--name", "cut"]  # fmt: skip

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from kerasft.config import Config
 from kerasft.formatting import number
 from kerasft.insight.facts import Facts
 from kerasft.insight.rules.findings import Advice, Finding
+from kerasft.settings import settings
 
-_TO_ZERO = ("kernel_l2", "kernel_l1", "backbone_l2", "backbone_l1")
-_PENALTIES = (*_TO_ZERO, "pretrained_l2")  # its usual values are larger
+_TO_ZERO = [name for name, item in settings(Config).items() if item.role == "penalty"]
+# The usual values of those that pull towards pretrained weights are larger.
+_PENALTIES = [name for name, item in settings(Config).items() if item.role.startswith("penalty")]
 
 
 def over_regularized(facts: Facts) -> Finding | None:
