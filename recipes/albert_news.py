@@ -8,21 +8,19 @@ million parameters).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import kerasft
+from kerasft import Dataset
 
 
-@dataclass(frozen=True, kw_only=True)
 class Config(kerasft.TextConfig):
     """Settings that differ from the common defaults."""
 
     preset: str = "albert_base_en_uncased"
-    dataset: str = "tfds:ag_news_subset"
-    train_split: str | None = "train"
-    test_split: str | None = "test"
-    validation_fraction: float = 0.05
+    dataset: Dataset = Dataset(
+        "tfds:ag_news_subset", train="train", test="test", validation_fraction=0.05
+    )
     sequence_length: int = 96
     trainable_blocks: int = -1
     epochs: int = 2

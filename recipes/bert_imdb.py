@@ -6,26 +6,23 @@ TFDS (80 MiB), bert_small_en_uncased through KerasHub (115 MB).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import kerasft
+from kerasft import Dataset
 
 
-@dataclass(frozen=True, kw_only=True)
 class Config(kerasft.TextConfig):
     """Settings that differ from the common defaults."""
 
     preset: str = "bert_small_en_uncased"
-    dataset: str = "tfds:imdb_reviews"
+    dataset: Dataset = Dataset("tfds:imdb_reviews", train="train", test="test")
     sequence_length: int = 256
     trainable_blocks: int = -1
     epochs: int = 3
     learning_rate: float = 1e-4
     learning_rate_schedule: str = "linear"
     dropout: float = 0.1
-    train_split: str | None = "train"
-    test_split: str | None = "test"
 
 
 def load_data(config: Config) -> kerasft.Data:

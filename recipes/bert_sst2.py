@@ -7,22 +7,20 @@ Downloads: glue/sst2 through TFDS (7 MiB), bert_small_en_uncased through KerasHu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import kerasft
+from kerasft import Dataset
 
 
-@dataclass(frozen=True, kw_only=True)
 class Config(kerasft.TextConfig):
     """Settings that differ from the common defaults."""
 
     preset: str = "bert_small_en_uncased"
-    dataset: str = "tfds:glue/sst2"
+    dataset: Dataset = Dataset(
+        "tfds:glue/sst2", train="train", test="validation", validation_fraction=0.05
+    )
     sequence_length: int = 64
-    train_split: str | None = "train"
-    test_split: str | None = "validation"
-    validation_fraction: float = 0.05
     trainable_blocks: int = -1
     epochs: int = 3
     learning_rate: float = 1e-4

@@ -8,18 +8,17 @@ parameters).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import kerasft
+from kerasft import Dataset
 
 
-@dataclass(frozen=True, kw_only=True)
 class Config(kerasft.ImageConfig):
     """Settings that differ from the common defaults."""
 
     preset: str = "applications:ConvNeXtTiny"
-    dataset: str = "tfds:stanford_dogs"
+    dataset: Dataset = Dataset("tfds:stanford_dogs")
     trainable_blocks: int = 1
     head_epochs: int = 2
     epochs: int = 4

@@ -7,18 +7,17 @@ million parameters).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import kerasft
+from kerasft import Dataset
 
 
-@dataclass(frozen=True, kw_only=True)
 class Config(kerasft.ImageConfig):
     """Settings that differ from the common defaults."""
 
     preset: str = "csp_darknet_53_ra_imagenet"
-    dataset: str = "tfds:malaria"
+    dataset: Dataset = Dataset("tfds:malaria")
     image_size: int = 128
     trainable_blocks: int = 2
     head_epochs: int = 2

@@ -8,23 +8,24 @@ parameters).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import kerasft
+from kerasft import Dataset
 
 
-@dataclass(frozen=True, kw_only=True)
 class Config(kerasft.TextConfig):
     """Settings that differ from the common defaults."""
 
     preset: str = "deberta_v3_small_en"
-    dataset: str = "tfds:glue/rte"
-    train_split: str | None = "train"
-    test_split: str | None = "validation"
-    validation_fraction: float = 0.1
-    text_column: str | None = "sentence1"
-    text_pair_column: str | None = "sentence2"
+    dataset: Dataset = Dataset(
+        "tfds:glue/rte",
+        text="sentence1",
+        text_pair="sentence2",
+        train="train",
+        test="validation",
+        validation_fraction=0.1,
+    )
     sequence_length: int = 192
     trainable_blocks: int = -1
     head_epochs: int = 1

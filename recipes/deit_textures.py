@@ -7,18 +7,17 @@ Downloads: dtd through TFDS (608 MiB), deit_small_distilled_patch16_224_imagenet
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import kerasft
+from kerasft import Dataset
 
 
-@dataclass(frozen=True, kw_only=True)
 class Config(kerasft.ImageConfig):
     """Settings that differ from the common defaults."""
 
     preset: str = "deit_small_distilled_patch16_224_imagenet"
-    dataset: str = "tfds:dtd"
+    dataset: Dataset = Dataset("tfds:dtd")
     trainable_blocks: int = 2
     head_epochs: int = 2
     epochs: int = 8

@@ -8,18 +8,17 @@ parameters).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import kerasft
+from kerasft import Dataset
 
 
-@dataclass(frozen=True, kw_only=True)
 class Config(kerasft.ImageConfig):
     """Settings that differ from the common defaults."""
 
     preset: str = "densenet_121_imagenet"
-    dataset: str = "tfds:eurosat/rgb"
+    dataset: Dataset = Dataset("tfds:eurosat/rgb")
     image_size: int = 64
     trainable_blocks: int = 2
     head_epochs: int = 2

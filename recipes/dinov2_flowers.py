@@ -8,18 +8,17 @@ parameters).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import kerasft
+from kerasft import Dataset
 
 
-@dataclass(frozen=True, kw_only=True)
 class Config(kerasft.ImageConfig):
     """Settings that differ from the common defaults."""
 
     preset: str = "dinov2_small"
-    dataset: str = "tfds:oxford_flowers102"
+    dataset: Dataset = Dataset("tfds:oxford_flowers102")
     image_size: int = 518
     trainable_blocks: int = 0
     head_epochs: int = 0

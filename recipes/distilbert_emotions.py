@@ -8,26 +8,27 @@ million parameters).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import kerasft
+from kerasft import Dataset
 
 
-@dataclass(frozen=True, kw_only=True)
 class Config(kerasft.TextConfig):
     """Settings that differ from the common defaults."""
 
     preset: str = "distil_bert_base_en_uncased"
-    dataset: str = "tfds:goemotions"
-    task: str = "multilabel"
-    text_column: str | None = "comment_text"
-    label_column: str | None = (
-        "admiration,amusement,anger,annoyance,approval,caring,confusion,curiosity,desire,"
-        "disappointment,disapproval,disgust,embarrassment,excitement,fear,gratitude,"
-        "grief,joy,love,nervousness,optimism,pride,realization,relief,remorse,sadness,"
-        "surprise,neutral"
+    dataset: Dataset = Dataset(
+        "tfds:goemotions",
+        text="comment_text",
+        label=(
+            "admiration,amusement,anger,annoyance,approval,caring,confusion,curiosity,desire,"
+            "disappointment,disapproval,disgust,embarrassment,excitement,fear,gratitude,"
+            "grief,joy,love,nervousness,optimism,pride,realization,relief,remorse,sadness,"
+            "surprise,neutral"
+        ),
     )
+    task: str = "multilabel"
     sequence_length: int = 64
     trainable_blocks: int = -1
     epochs: int = 3

@@ -7,18 +7,17 @@ through KerasHub (16 MB).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import kerasft
+from kerasft import Dataset
 
 
-@dataclass(frozen=True, kw_only=True)
 class Config(kerasft.ImageConfig):
     """Settings that differ from the common defaults."""
 
     preset: str = "efficientnet_b0_ra_imagenet"
-    dataset: str = "tfds:oxford_iiit_pet"
+    dataset: Dataset = Dataset("tfds:oxford_iiit_pet")
     trainable_blocks: int = 2
     head_epochs: int = 2
     epochs: int = 8

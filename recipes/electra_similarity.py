@@ -8,24 +8,25 @@ Downloads: glue/stsb through TFDS (0.8 MiB), electra_small_discriminator_uncased
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import kerasft
+from kerasft import Dataset
 
 
-@dataclass(frozen=True, kw_only=True)
 class Config(kerasft.TextConfig):
     """Settings that differ from the common defaults."""
 
     preset: str = "electra_small_discriminator_uncased_en"
-    dataset: str = "tfds:glue/stsb"
-    train_split: str | None = "train"
-    test_split: str | None = "validation"
-    validation_fraction: float = 0.1
+    dataset: Dataset = Dataset(
+        "tfds:glue/stsb",
+        text="sentence1",
+        text_pair="sentence2",
+        train="train",
+        test="validation",
+        validation_fraction=0.1,
+    )
     task: str = "regression"
-    text_column: str | None = "sentence1"
-    text_pair_column: str | None = "sentence2"
     sequence_length: int = 96
     trainable_blocks: int = -1
     head_epochs: int = 1

@@ -8,20 +8,17 @@ parameters).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import kerasft
+from kerasft import Dataset
 
 
-@dataclass(frozen=True, kw_only=True)
 class Config(kerasft.TextConfig):
     """Settings that differ from the common defaults."""
 
     preset: str = "gpt2_base_en"
-    dataset: str = "tfds:imdb_reviews"
-    train_split: str | None = "train"
-    test_split: str | None = "test"
+    dataset: Dataset = Dataset("tfds:imdb_reviews", train="train", test="test")
     sequence_length: int = 256
     trainable_blocks: int = -1
     lora_rank: int = 8

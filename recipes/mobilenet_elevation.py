@@ -7,23 +7,20 @@ through TFDS (251 MiB), mobilenet_v3_small_100_imagenet through KerasHub (0.9 mi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import kerasft
+from kerasft import Dataset
 
 
-@dataclass(frozen=True, kw_only=True)
 class Config(kerasft.ImageConfig):
     """Settings that differ from the common defaults."""
 
     preset: str = "mobilenet_v3_small_100_imagenet"
-    dataset: str = "tfds:smallnorb"
+    dataset: Dataset = Dataset(
+        "tfds:smallnorb", image="image", label="label_elevation", train="train", test="test"
+    )
     task: str = "regression"
-    label_column: str | None = "label_elevation"
-    image_column: str | None = "image"
-    train_split: str | None = "train"
-    test_split: str | None = "test"
     image_size: int = 128
     trainable_blocks: int = 1
     head_epochs: int = 5

@@ -8,20 +8,17 @@ parameters).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import kerasft
+from kerasft import Dataset
 
 
-@dataclass(frozen=True, kw_only=True)
 class Config(kerasft.TextConfig):
     """Settings that differ from the common defaults."""
 
     preset: str = "qwen2.5_0.5b_en"
-    dataset: str = "tfds:clinc_oos"
-    text_column: str | None = "text"
-    label_column: str | None = "intent_name"
+    dataset: Dataset = Dataset("tfds:clinc_oos", text="text", label="intent_name")
     sequence_length: int = 48
     trainable_blocks: int = 12
     lora_rank: int = 8

@@ -6,18 +6,17 @@ rendered letters, never on digits (recipe resnet_glyphs). Nothing is downloaded.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import kerasft
+from kerasft import Dataset
 
 
-@dataclass(frozen=True, kw_only=True)
 class Config(kerasft.ImageConfig):
     """Settings that differ from the common defaults."""
 
     preset: str = "package:kerasft/assets/resnet_glyphs"
-    dataset: str = "builtin:digits"
+    dataset: Dataset = Dataset("builtin:digits")
     image_size: int = 32
     horizontal_flip: bool = False
     trainable_blocks: int = -1

@@ -6,18 +6,17 @@ Downloads: tf_flowers through TFDS (218 MiB), resnet_50_imagenet through KerasHu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import kerasft
+from kerasft import Dataset
 
 
-@dataclass(frozen=True, kw_only=True)
 class Config(kerasft.ImageConfig):
     """Settings that differ from the common defaults."""
 
     preset: str = "resnet_50_imagenet"
-    dataset: str = "tfds:tf_flowers"
+    dataset: Dataset = Dataset("tfds:tf_flowers")
     trainable_blocks: int = 2
     head_epochs: int = 2
     epochs: int = 8

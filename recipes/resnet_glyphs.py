@@ -9,17 +9,16 @@ resnet_digits starts from:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import kerasft
+from kerasft import Dataset
 
 
-@dataclass(frozen=True, kw_only=True)
 class Config(kerasft.ImageConfig):
     """Settings that differ from the common defaults, and one of its own."""
 
-    dataset: str = "builtin:glyphs"
+    dataset: Dataset = Dataset("builtin:glyphs")
     images_per_epoch: int = kerasft.setting(64_000, "Images rendered for an epoch", minimum=1)
     image_size: int = 32
     augmentation: str = "none"

@@ -8,18 +8,17 @@ million parameters).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import kerasft
+from kerasft import Dataset
 
 
-@dataclass(frozen=True, kw_only=True)
 class Config(kerasft.ImageConfig):
     """Settings that differ from the common defaults."""
 
     preset: str = "swin_tiny_patch4_window7_224"
-    dataset: str = "tfds:cassava"
+    dataset: Dataset = Dataset("tfds:cassava")
     trainable_blocks: int = 2
     head_epochs: int = 2
     epochs: int = 8

@@ -7,22 +7,19 @@ which the encoder is read).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import kerasft
+from kerasft import Dataset
 
 
-@dataclass(frozen=True, kw_only=True)
 class Config(kerasft.TextConfig):
     """Settings that differ from the common defaults."""
 
     preset: str = "flan_small_multi"
-    dataset: str = "tfds:trec"
-    train_split: str | None = "train"
-    test_split: str | None = "test"
-    text_column: str | None = "text"
-    label_column: str | None = "label-coarse"
+    dataset: Dataset = Dataset(
+        "tfds:trec", text="text", label="label-coarse", train="train", test="test"
+    )
     sequence_length: int = 48
     trainable_blocks: int = -1
     head_epochs: int = 1

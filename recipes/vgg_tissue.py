@@ -8,18 +8,17 @@ million parameters).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import kerasft
+from kerasft import Dataset
 
 
-@dataclass(frozen=True, kw_only=True)
 class Config(kerasft.ImageConfig):
     """Settings that differ from the common defaults."""
 
     preset: str = "vgg_16_imagenet"
-    dataset: str = "tfds:colorectal_histology"
+    dataset: Dataset = Dataset("tfds:colorectal_histology")
     image_size: int = 150
     trainable_blocks: int = 1
     head_epochs: int = 2

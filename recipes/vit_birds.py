@@ -8,18 +8,17 @@ KerasHub (85.8 million parameters).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import kerasft
+from kerasft import Dataset
 
 
-@dataclass(frozen=True, kw_only=True)
 class Config(kerasft.ImageConfig):
     """Settings that differ from the common defaults."""
 
     preset: str = "vit_base_patch16_224_imagenet21k"
-    dataset: str = "tfds:caltech_birds2011"
+    dataset: Dataset = Dataset("tfds:caltech_birds2011")
     trainable_blocks: int = 4
     head_epochs: int = 2
     epochs: int = 8

@@ -8,22 +8,20 @@ parameters).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import kerasft
+from kerasft import Dataset
 
 
-@dataclass(frozen=True, kw_only=True)
 class Config(kerasft.ImageConfig):
     """Settings that differ from the common defaults."""
 
     preset: str = "xception_41_imagenet"
-    dataset: str = "tfds:food101"
+    dataset: Dataset = Dataset(
+        "tfds:food101", train="train", test="validation", validation_fraction=0.05
+    )
     image_size: int = 299
-    train_split: str | None = "train"
-    test_split: str | None = "validation"
-    validation_fraction: float = 0.05
     trainable_blocks: int = 3
     head_epochs: int = 2
     epochs: int = 6

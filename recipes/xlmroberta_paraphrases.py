@@ -8,20 +8,17 @@ million parameters).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import kerasft
+from kerasft import Dataset
 
 
-@dataclass(frozen=True, kw_only=True)
 class Config(kerasft.TextConfig):
     """Settings that differ from the common defaults."""
 
     preset: str = "xlm_roberta_base_multi"
-    dataset: str = "tfds:paws_x_wiki/zh"
-    text_column: str | None = "sentence1"
-    text_pair_column: str | None = "sentence2"
+    dataset: Dataset = Dataset("tfds:paws_x_wiki/zh", text="sentence1", text_pair="sentence2")
     sequence_length: int = 128
     trainable_blocks: int = -1
     epochs: int = 3

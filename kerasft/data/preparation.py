@@ -38,7 +38,7 @@ def load_data(config: Config) -> Data:
         >>> data.train.x.shape
         (1257, 32, 32, 3)
     """
-    if is_rendered(config.dataset):
+    if is_rendered(config.dataset.source):
         return load_builtin_glyphs(config)
     examples, notes = read_source(config)
     return _prepare(config, examples, notes)

@@ -60,9 +60,9 @@ def test_recipe_keeps_the_contract_when_it_is_fitted(name, tmp_path):
 
 @pytest.mark.parametrize("name", sorted(RECIPES))
 def test_the_hidden_labels_of_glue_are_left_alone(name):
-    defaults = catalog.recipe_defaults(RECIPES[name])
-    if defaults["dataset"].startswith("tfds:glue/"):  # those of its test split are all -1
-        assert (defaults["train_split"], defaults["test_split"]) == ("train", "validation")
+    dataset = catalog.load_recipe(name).Config().dataset
+    if dataset.source.startswith("tfds:glue/"):  # those of its test split are all -1
+        assert (dataset.train, dataset.test) == ("train", "validation")
 
 
 def check(name, tmp_path, *, fit):
