@@ -224,8 +224,8 @@ class AugmentationSettings(SettingGroup):
     augmentation: str = setting("light", "Random changes of the training images (randaugment: two of eleven, strong ones, another two in each batch)", choices=("none", "light", "strong", "randaugment"), affects="graph")
     horizontal_flip: bool = setting(True, "Whether augmentation mirrors images (not for digits or writing)", affects="graph", idle_if=when(augmentation="none"))
     random_erasing: float = setting(0.0, "Share of the training images of which a patch is erased", minimum=0, maximum=1, affects="graph")
-    mixup: float = setting(0.0, "Strength with which pairs of training images are blended, labels with them; 0.2 is usual (0: never)", minimum=0, maximum=1, affects="graph", role="batches", refused_if=_MIXED)
-    cutmix: float = setting(0.0, "Strength with which a patch of another image is put into each, labels in proportion; 1 is usual (0: never)", minimum=0, maximum=1, affects="graph", role="batches")
+    mixup: float = setting(0.0, "Strength with which pairs of training images are blended, labels with them; 0.2 is usual (0: never)", minimum=0, maximum=1, affects="graph", role="mixing", refused_if=_MIXED)
+    cutmix: float = setting(0.0, "Strength with which a patch of another image is put into each, labels in proportion; 1 is usual (0: never)", minimum=0, maximum=1, affects="graph", role="mixing")
 
 
 class TextSettings(SettingGroup):

@@ -139,7 +139,8 @@ def setting(  # noqa: PLR0913 (public)
         idle_if: Conditions under which it has no effect; see `when`.
         refused_if: Conditions under which it is refused; each returns the sentence, or "".
         role: What kind of setting it is, for those who look for all of a kind: `column`,
-            `batches`, `penalty`, `penalty_to_pretrained`.
+            `batches` (acts where batches are made), `mixing` (mixes the examples of a batch),
+            `penalty`, `penalty_to_pretrained`.
 
     Example:
         >>> class Config(kerasft.ImageConfig):

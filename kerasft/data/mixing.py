@@ -26,7 +26,7 @@ def make_mix(config: Config) -> Mix | None:
         A function of images, soft labels (shape (n, classes)) and the entropy of a seed, which
         returns mixed images and labels. It is deterministic.
     """
-    mixup, cutmix = (float(getattr(config, name, 0.0)) for name in ("mixup", "cutmix"))
+    mixup, cutmix = getattr(config, "mixup", 0.0), getattr(config, "cutmix", 0.0)
     layers: list[keras.layers.Layer] = []
     if mixup:
         layers.append(keras.layers.MixUp(mixup, dtype="float32"))

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from kerasft.config import ImageConfig
 from kerasft.insight import rules
 from kerasft.insight.commands import fit_command
 from kerasft.insight.facts import Facts, read_facts
 from kerasft.insight.rules.findings import Finding
 from kerasft.runs import Run
+from kerasft.settings import settings
+
+_MIXING = {name: item.off for name, item in settings(ImageConfig).items() if item.role == "mixing"}
 
 # In order of importance: first what invalidates every other number, then the learning rate, then
 # over- and underfitting, then the limits of the data.
@@ -80,7 +84,7 @@ def valid_changes(facts: Facts, changes: dict[str, Any]) -> dict[str, Any]:
     if now.get("trainable_blocks") == 0 and now.get("lora_rank"):
         changes["lora_rank"] = 0
     if changes.get("class_weight") == "balanced":
-        changes |= {name: 0.0 for name in ("mixup", "cutmix") if now.get(name)}
+        changes |= {name: off for name, off in _MIXING.items() if now.get(name)}
     blocks, every = now.get("trainable_blocks", -1), now.get("unfreeze_every", 0)
     least = every * ((facts.blocks if blocks == -1 else blocks) - 1) + 1
     if (

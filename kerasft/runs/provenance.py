@@ -105,15 +105,18 @@ def anchored(config: Config) -> Config:
 
     Paths that are defaults of the recipe are unchanged.
     """
-    changed = changed_settings(config)
-    paths: dict[str, Any] = {}
-    for name, part in (("dataset", "source"), ("data_dir", "data_dir")):
-        given = changed.get(name) or ""
-        path = expanded(given)
-        if given and not given.startswith(("tfds:", "builtin:")) and path.exists():
-            paths[part] = str(path.absolute())
-    dataset = dataclasses.replace(config.dataset, **paths)
+    changed, dataset = changed_settings(config), config.dataset
+    if "dataset" in changed:
+        dataset = dataclasses.replace(dataset, source=_anchored_path(dataset.source))
+    if dataset.data_dir is not None and "data_dir" in changed:
+        dataset = dataclasses.replace(dataset, data_dir=_anchored_path(dataset.data_dir))
     return dataclasses.replace(config, preset=whole_path(config.preset), dataset=dataset)
+
+
+def _anchored_path(text: str) -> str:
+    """Return the whole path of what exists on the disk; a name of a dataset stays as it is."""
+    named = not text or text.startswith(("tfds:", "builtin:"))
+    return text if named or not expanded(text).exists() else str(expanded(text).absolute())
 
 
 def describe_weights(config: Config) -> dict[str, Any]:

@@ -63,8 +63,8 @@ def main() -> None:
     arguments = parser.parse_args()
 
     import kerasft
-    from kerasft.settings import settings
     from kerasft.catalog import load_recipe
+    from kerasft.settings import settings
 
     recipe = load_recipe(arguments.recipe)
     config = recipe.Config(

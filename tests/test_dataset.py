@@ -1,0 +1,203 @@
+"""The dataset is a value: equal configs read the same, however they were made."""
+
+import dataclasses
+import functools
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import kerasft
+from kerasft import Dataset, catalog
+from kerasft.config import FORMAT, ImageConfig, TextConfig, changed_settings, from_record, to_dict
+from kerasft.data import column_names, load_data, read_dataset
+from kerasft.errors import ResumeError, SettingError
+from kerasft.recipes import deberta_entailment, minilm_urgency, resnet_digits, xception_food
+
+RECIPES = [recipe.name for recipe in catalog.list_recipes()]
+KINDS = ("folder", "table", "tfds", "builtin")
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    """The folder in which TFDS finds `pictures` and `mails`."""
+    import tensorflow_datasets as tfds
+
+    root = tmp_path_factory.mktemp("tfds")
+    label = tfds.features.ClassLabel(names=["a", "b"])
+    rows = {
+        "pictures": (
+            {"image": tfds.features.Image(shape=(8, 8, 3)), "label": label},
+            [{"image": np.full((8, 8, 3), i, np.uint8), "label": i % 2} for i in range(4)],
+        ),
+        "mails": (
+            {"text": tfds.features.Text(), "label": label},
+            [{"text": f"mail {i}", "label": i % 2} for i in range(4)],
+        ),
+    }
+    for name, (features, examples) in rows.items():
+        tfds.dataset_builders.store_as_tfds_dataset(
+            name=name, version="1.0.0", data_dir=root,
+            features=tfds.features.FeaturesDict(features),
+            split_datasets={"train": enumerate(examples), "test": enumerate(examples[:2])},
+            disable_shuffling=True,
+        )  # fmt: skip
+    return str(root)
+
+
+@pytest.fixture
+def sources(stored, photos, prices, reviews):
+    """By kind what a dataset can be: for images and for texts."""
+    folder = str(Path(reviews).parent)
+    return {
+        "images": {
+            "folder": photos,
+            "table": prices,
+            "tfds": Dataset("tfds:pictures", data_dir=stored),
+            "builtin": "builtin:digits",
+        },
+        "texts": {
+            "folder": folder,
+            "table": reviews,
+            "tfds": Dataset("tfds:mails", data_dir=stored),
+            "builtin": "builtin:tickets",
+        },
+    }
+
+
+@functools.cache
+def plain(base, dataset):
+    return contents(base(dataset=dataset))
+
+
+def contents(config):
+    return {
+        split: (part.content_hashes, part.labels) for split, part in read_dataset(config).items()
+    }
+
+
+@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_replaced_dataset_is_a_given_one_and_is_read_like_it(sources, name, kind):
+    config = catalog.load_recipe(name).Config
+    images = issubclass(config, ImageConfig)
+    base = ImageConfig if images else TextConfig
+    dataset = sources["images" if images else "texts"][kind]
+    given, replaced = config(dataset=dataset), dataclasses.replace(config(), dataset=dataset)
+    assert replaced == given
+    assert to_dict(replaced) == to_dict(given)
+    assert given.dataset == base(dataset=dataset).dataset  # nothing of the recipe's own
+    given, replaced = (dataclasses.replace(c, task="classification") for c in (given, replaced))
+    assert contents(replaced) == contents(given) == plain(base, dataset)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_settings_of_every_recipe_survive_their_flat_form(name):
+    kind = catalog.load_recipe(name).Config
+    flat = json.loads(json.dumps(to_dict(kind())))
+    assert kind(**flat) == kind()
+    assert flat["dataset"] == kind().dataset.source
+    for config in (kind(), kind(dataset="x"), kind(train_split="a"), kind(dataset="x", seed=3)):
+        assert kind(**changed_settings(config)) == config
+    assert changed_settings(kind()) == {}
+    assert changed_settings(kind(dataset="x")) == {"dataset": "x"}
+
+
+def test_a_flat_name_replaces_one_part_and_a_dataset_the_whole():
+    kind, own = deberta_entailment.Config, deberta_entailment.Config().dataset
+    assert kind(text_column="body").dataset == dataclasses.replace(own, text="body")
+    assert kind(dataset="x", text_column="body").dataset == Dataset("x", text="body")
+    config = dataclasses.replace(kind(dataset="x", test_split="dev"), text_column="body")
+    assert config.dataset == Dataset("x", text="body", test="dev")
+    assert (config.text_column, config.text_pair_column, config.test_split) == ("body", None, "dev")
+    assert dataclasses.replace(config, dataset="y").dataset == Dataset("y")
+
+
+def test_a_recipe_reads_its_own_splits_and_no_other_data_by_them():
+    assert xception_food.Config().dataset == Dataset(
+        "tfds:food101", train="train", test="validation", validation_fraction=0.05
+    )
+    assert dataclasses.replace(xception_food.Config(), dataset="photos").test_split is None
+
+
+def test_flat_names_are_those_of_the_modality():
+    assert not hasattr(ImageConfig(), "text_column") and not hasattr(TextConfig(), "image_column")
+    with pytest.raises(TypeError, match="image_column"):
+        TextConfig(image_column="picture")
+    with pytest.raises(SettingError, match=r"`text` is no part of a dataset for ImageConfig"):
+        ImageConfig(dataset=Dataset("x", text="body"))
+
+
+def test_parts_are_checked_under_their_flat_names():
+    with pytest.raises(SettingError, match=r"`validation_fraction` must be at most 0\.5"):
+        TextConfig(dataset=Dataset("x", validation_fraction=0.7))
+    with pytest.raises(SettingError, match=r"`dataset` must be text. Received: dataset=3"):
+        TextConfig(dataset=3)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        TextConfig().label_column = "x"
+
+
+def test_a_recipe_with_flat_attributes_and_a_decorator_keeps_working():
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Config(TextConfig):
+        dataset: str = "mail.csv"
+        train_split: str | None = "first"
+        stamps: int = kerasft.setting(2, "Stamps", minimum=0)
+
+    assert Config().dataset == Dataset("mail.csv", train="first")
+    assert Config(dataset="x").dataset == Dataset("x")
+    assert dataclasses.replace(Config(), stamps=3).stamps == 3
+    with pytest.raises(SettingError, match="`stamps` must be at least 0"):
+        Config(stamps=-1)
+
+
+def test_equal_configs_are_interchangeable_in_fit_export_and_resume(photos, preset, tmp_path):
+    settings = {
+        "preset": preset("vgg"), "image_size": 16, "epochs": 1, "head_epochs": 0,
+        "trainable_blocks": 0, "batch_size": 16, "augmentation": "none", "label_smoothing": 0.0,
+    }  # fmt: skip
+    given = resnet_digits.Config(dataset=photos, **settings)
+    replaced = dataclasses.replace(resnet_digits.Config(**settings), dataset=photos)
+    assert given == replaced
+    runs = [
+        kerasft.fit(resnet_digits, config, runs_dir=tmp_path, name=name, progress=False)
+        for name, config in (("given", given), ("replaced", replaced))
+    ]
+    first, second = runs
+    prints = {run.manifest["data"]["fingerprint"] for run in runs}
+    assert prints == {load_data(given).fingerprint, load_data(replaced).fingerprint}
+    assert first.config == second.config and first.manifest["given"] == second.manifest["given"]
+    assert first.metrics["test"] == second.metrics["test"]
+    names = {kerasft.export(run, models_dir=tmp_path / run.name).parent.name for run in runs}
+    assert len(names) == 1 and names.pop().startswith("resnet_digits_photos")
+    for config in (given, replaced):
+        assert kerasft.training.resume.begun_settings(first, resnet_digits.Config, config) == given
+    # The command line says what was given; Python compares what differs from the recipe.
+    same = dataclasses.replace(given, epochs=10)
+    assert kerasft.training.resume.begun_settings(first, resnet_digits.Config, same) == given
+    with pytest.raises(ResumeError, match="was begun with epochs=1, not 10"):
+        kerasft.training.resume.begun_settings(first, resnet_digits.Config, same, ["epochs"])
+
+
+@pytest.mark.parametrize(
+    ("columns", "kept"), [("text,label,urgency", "urgency"), ("text,label", None)]
+)
+def test_an_old_record_names_the_recipes_own_columns_in_vain(tmp_path, columns, kept):
+    path = tmp_path / "a.csv"
+    path.write_text(f"{columns}\n{'x,' * columns.count(',')}3\n")
+    values = {**to_dict(minilm_urgency.Config(dataset=str(path))), "label_column": "urgency"}
+    config = from_record(minilm_urgency.Config, values, {}, column_names)
+    assert config.dataset == Dataset(str(path), label=kept)
+    config = from_record(minilm_urgency.Config, values, {"format": FORMAT}, column_names)
+    assert config.label_column == "urgency"  # it was given
+
+
+def test_an_old_record_of_single_texts_has_no_second_column():
+    values = to_dict(deberta_entailment.Config())
+    record = {"data": {"pairs": False}}
+    config = from_record(deberta_entailment.Config, values, record, column_names)
+    assert (config.text_column, config.text_pair_column) == ("sentence1", None)
+    record["data"]["pairs"] = True
+    config = from_record(deberta_entailment.Config, values, record, column_names)
+    assert config == deberta_entailment.Config()
