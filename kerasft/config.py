@@ -163,18 +163,18 @@ def from_record(
         record: The manifest or header that they belong to.
         find_columns: Returns the columns of a dataset; called only where they matter.
     """
-    config = from_dict(kind, values)
-    data = record.get("data")
+    config, known = from_dict(kind, values), settings(kind)
     if record.get("format", 1) >= FORMAT:
         return config
-    columns = {name: item for name, item in settings(kind).items() if item.role == "column"}
-    dropped = {name for name, item in columns.items() if item.default == values.get(name)}
-    dropped -= {name for name in dropped if columns[name].default is None}
-    if config.dataset.source == settings(kind)["dataset"].default:
-        dropped = set()
-    if dropped:
-        present = find_columns(Dataset(config.dataset.source, data_dir=config.dataset.data_dir))
-        dropped -= {name for name in dropped if set(values[name].split(",")) <= {*present}}
-    if isinstance(data, Mapping) and data.get("pairs") is False:
-        dropped.add("text_pair_column")
-    return from_dict(kind, {**values, **dict.fromkeys(dropped & set(columns))})
+    data = record.get("data")
+    single = isinstance(data, Mapping) and data.get("pairs") is False
+    dropped = {"text_pair_column"} if single else set()
+    if config.dataset.source != known["dataset"].default:
+        columns = {name: item for name, item in known.items() if item.role == "column"}
+        own = {
+            n: i.default for n, i in columns.items() if i.default and i.read(config) == i.default
+        }
+        present = set(find_columns(config.dataset)) if own else set()
+        dropped |= {name for name, text in own.items() if not set(text.split(",")) <= present}
+    nothing: dict[str, Any] = dict.fromkeys(dropped & set(known))
+    return dataclasses.replace(config, **nothing)
