@@ -73,7 +73,7 @@ def test_run_folder_name_and_progress_reach_the_api(kerasft_line, recipe_file, a
         "resume": False,
         "held": [],
     }
-    usual = {"runs_dir": "runs", "name": None, "track": None, "resume": False}
+    usual = {"runs_dir": "runs", "name": None, "track": None, "resume": False, "held": []}
     assert api.calls[1][2] == {**usual, "progress": False}
 
 
