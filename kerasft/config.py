@@ -29,13 +29,6 @@ from kerasft.setting_groups import (
 )
 from kerasft.settings import settings
 
-# What a run is judged by, the most telling first; of LESS_IS_BETTER a smaller one is better.
-MAIN_METRICS = {
-    "classification": ("accuracy", "f1"),
-    "multilabel": ("f1", "accuracy"),
-    "regression": ("rmse", "r2"),
-}
-LESS_IS_BETTER = ("loss", "rmse", "mae")
 # Of records (a run's manifest, a search's header). Those of format 1 have no marker.
 FORMAT = 2
 ConfigType = typing.TypeVar("ConfigType", bound="Config")

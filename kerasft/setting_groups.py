@@ -14,12 +14,10 @@ from typing import Any
 from kerasft.conditions import refuse, when
 from kerasft.dataset import Dataset
 from kerasft.settings import Part, parts, setting
+from kerasft.tasks import LOSSES, TASKS, describe_tasks, task_of
 
-TASKS = ("classification", "multilabel", "regression")
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop", "lion")
 SCHEDULES = ("constant", "cosine", "linear", "exponential", "step", "plateau")
-# Whether a loss is one of numbers.
-LOSSES = {"cross_entropy": False, "focal": False, "squared": True, "absolute": True, "huber": True}
 
 
 @typing.dataclass_transform(kw_only_default=True, frozen_default=True)
@@ -89,20 +87,20 @@ _WITH_ADAPTERS = (
 
 
 def _foreign_loss(config: Any) -> str:
-    numbers = config.task == "regression"
-    if LOSSES.get(config.loss, numbers) == numbers:
+    fitting = task_of(config.task).losses
+    if config.loss in ("auto", *fitting):
         return ""
-    fitting = ", ".join(name for name, number in LOSSES.items() if number == numbers)
     return (
-        f"`loss` must be one of auto, {fitting} for task={config.task}. Received: "
+        f"`loss` must be one of auto, {', '.join(fitting)} for task={config.task}. Received: "
         f"loss={config.loss!r}."
     )
 
 
 def _unbalanced(config: Any) -> str:
-    if config.class_weight == "none" or config.task == "classification":
+    task = task_of(config.task)
+    if config.class_weight == "none" or task.class_weight:
         return ""
-    hint = " (rare labels weigh more with loss=focal)" * (config.task == "multilabel")
+    hint = " (rare labels weigh more with loss=focal)" * task.several
     return (
         f"`class_weight` can be balanced only for task=classification{hint}. Received: "
         f"task={config.task!r}."
@@ -127,10 +125,10 @@ class DatasetSettings(SettingGroup):
 class TaskSettings(SettingGroup):
     """What is predicted, and what is minimized for it."""
 
-    task: str = setting("classification", "What is predicted: one class, several labels, or a number", choices=TASKS, searchable=False)
-    target_transform: str = setting("none", "Scale on which a regression learns: log suits prices, sizes and counts, whose errors are relative", choices=("none", "log"), searchable=False, refused_if=refuse(lambda c: c.target_transform != "none" and c.task != "regression", "`target_transform` can be log only for task=regression. Received: task={c.task!r}."))
+    task: str = setting("classification", f"What is predicted: {describe_tasks()}", choices=tuple(TASKS), searchable=False)
+    target_transform: str = setting("none", "Scale on which a regression learns: log suits prices, sizes and counts, whose errors are relative", choices=("none", "log"), searchable=False, refused_if=refuse(lambda c: c.target_transform != "none" and not task_of(c.task).target_transform, "`target_transform` can be log only for task=regression. Received: task={c.task!r}."))
     loss: str = setting("auto", "What is minimized; auto: cross_entropy for classes, squared for numbers. focal: rare and hard examples weigh more; absolute and huber: outliers weigh less", choices=("auto", *LOSSES), affects="graph", refused_if=_foreign_loss)
-    label_smoothing: float = setting(0.0, "Share of each label spread over all classes (regression has none)", minimum=0, below=1, affects="graph", idle_if=when(task="regression"))
+    label_smoothing: float = setting(0.0, "Share of each label spread over all classes (regression has none)", minimum=0, below=1, affects="graph", idle_if=when(task=lambda task: not task_of(task).label_smoothing))
     class_weight: str = setting("none", "balanced: examples of rare classes weigh more (one class a row)", choices=("none", "balanced"), affects="graph", role="batches", refused_if=_unbalanced)
 
 
@@ -213,7 +211,7 @@ class ImageSettings(SettingGroup):
 
 
 _MIXED = (
-    refuse(lambda c: (c.mixup or c.cutmix) and c.task == "regression", "`mixup` and `cutmix` mix classes: there are none in task=regression."),
+    refuse(lambda c: (c.mixup or c.cutmix) and not task_of(c.task).mixup, "`mixup` and `cutmix` mix classes: there are none in task={c.task}."),
     refuse(lambda c: (c.mixup or c.cutmix) and c.class_weight == "balanced", "`mixup` and `cutmix` cannot go with class_weight=balanced: a mixed example is of two classes, and has no weight of its own."),
 )
 

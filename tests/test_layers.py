@@ -29,6 +29,7 @@ ORDER = (
     "conditions",
     "dataset",
     "settings",
+    "tasks",
     "setting_groups",
     "config",
     "dataset_lookup",

@@ -10,9 +10,9 @@ from kerasft.cli.find_runs import with_runs_dir
 from kerasft.cli.options import SharedOptions, wants
 from kerasft.cli.output import print_json, print_table
 from kerasft.cli.scores import main_metrics
-from kerasft.config import LESS_IS_BETTER
 from kerasft.errors import DamagedFileError, SettingError, did_you_mean
 from kerasft.formatting import shown
+from kerasft.tasks import less_is_better
 
 _TABLES = ("per_class", "confusion_matrix")
 
@@ -98,7 +98,7 @@ def _place(row: dict[str, Any], sort: str) -> Any:
         value = (metrics.get("validation") or {}).get(name)
         if value is None:
             return float("-inf")
-        return -value if name in LESS_IS_BETTER else value
+        return -value if less_is_better(name) else value
     return row.get("seconds") or 0.0 if sort == "seconds" else 0  # else by creation time
 
 

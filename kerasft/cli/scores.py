@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from kerasft.cli.output import print_table
-from kerasft.config import MAIN_METRICS
 from kerasft.formatting import shown
+from kerasft.tasks import TASKS
 
 _WIDEST_MATRIX = 15
 _SHOWN_CONFUSIONS = 10
@@ -18,7 +18,7 @@ _SHOWN_CONFUSIONS = 10
 
 def main_metrics(task: str) -> tuple[str, ...]:
     """Return the main metrics of a task, the most important first."""
-    return MAIN_METRICS.get(task, ("loss",))
+    return TASKS[task].main_metrics if task in TASKS else ("loss",)
 
 
 def score_line(task: str, metrics: Mapping[str, Any]) -> str:

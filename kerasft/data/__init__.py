@@ -14,7 +14,7 @@ tf_dataset    batches as a `tf.data.Dataset`
 from kerasft.data.arrays import allocate
 from kerasft.data.audit import summarize
 from kerasft.data.batches import Batches, class_weights, text_lengths
-from kerasft.data.examples import Data, Examples, Labels, Split
+from kerasft.data.examples import Data, Examples, Split
 from kerasft.data.glyph_batches import load_glyphs
 from kerasft.data.inputs import check_pairs, read_inputs
 from kerasft.data.labels import encode
@@ -24,6 +24,7 @@ from kerasft.data.ragged import Ragged
 from kerasft.data.sources import column_names, read_dataset
 from kerasft.data.splits import make_splits
 from kerasft.data.tf_dataset import stream
+from kerasft.tasks import Labels
 
 __all__ = [
     "Batches",

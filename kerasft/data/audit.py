@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kerasft.config import Config, TextConfig
-from kerasft.data.examples import SPLITS, Data, Examples, Labels, Split
-from kerasft.data.labels import is_whole
+from kerasft.data.examples import SPLITS, Data, Examples, Split
 from kerasft.data.texts import count_truncated
+from kerasft.tasks import Labels, task_of
 
 _IMBALANCE = 10  # ratio of the largest to the smallest class above which a note is given
 _FEW = 16  # training examples per class; more blocks start to help between 8 and 64
@@ -30,8 +29,9 @@ def audit_examples(
     """
     notes = _note_made(config, given, parts)
     notes += _note_duplicates(parts)
-    if labels.task != "regression":
-        notes += _note_conflicts(parts) + _note_classes(parts, labels) + _note_order(labels)
+    if labels.names:
+        notes += _note_conflicts(parts) + _note_classes(parts, labels)
+        notes += labels.kind.label_notes(labels)
         notes += _note_few(config, parts, labels)
     return notes + _note_small(parts, labels)
 
@@ -49,7 +49,7 @@ def measure_examples(parts: Mapping[str, Examples], labels: Labels) -> dict[str,
     """
     double = {f"{n}/{other}": len(pairs) for n, other, pairs in _duplicates(parts)}
     found: dict[str, Any] = {"duplicates": double}
-    if labels.task != "regression":
+    if labels.names:
         counts = _count(parts["train"])
         found["class_counts"] = {name: counts[name] for name in labels.names}
     return found
@@ -61,10 +61,9 @@ def _note_made(
     made = [f"{len(parts[name]):,} {name}" for name in SPLITS if name not in given]
     if not made:
         return []
-    by = {"classification": "class", "multilabel": "label set", "regression": "quantile"}
+    by = task_of(config.task).stratified_by
     return [
-        f"Split off the training set: {', '.join(made)} (stratified by {by[config.task]}, seed "
-        f"{config.seed})."
+        f"Split off the training set: {', '.join(made)} (stratified by {by}, seed {config.seed})."
     ]
 
 
@@ -137,26 +136,13 @@ def _note_classes(parts: Mapping[str, Examples], labels: Labels) -> list[str]:
     return notes
 
 
-def _note_order(labels: Labels) -> list[str]:
-    """Return a note if the classes look ordinal: whole numbers, but not indices from 0."""
-    numbers = [int(name) for name in labels.names if is_whole(name)]
-    if labels.task != "classification" or not 3 <= len(labels.names) == len(numbers):
-        return []
-    if 0 in numbers:
-        return []
-    return [
-        f"Labels are whole numbers ({numbers[0]} to {numbers[-1]}), treated as {len(numbers)} "
-        "classes; if they are ordinal (stars, grades), try task=regression."
-    ]
-
-
 def _note_few(config: Config, parts: Mapping[str, Examples], labels: Labels) -> list[str]:
     """Return a note if a text classifier trains many blocks on few examples per class.
 
     Measured on Banking77 with MiniLM; other datasets may differ.
     """
     each = len(parts["train"]) / len(labels.names)
-    single = labels.task == "classification" and isinstance(config, TextConfig)
+    single = not labels.kind.several and isinstance(config, TextConfig)
     if not single or each >= _FEW or config.trainable_blocks in (0, 1):
         return []
     return [
@@ -169,14 +155,7 @@ def _note_small(parts: Mapping[str, Examples], labels: Labels) -> list[str]:
     count = len(parts["test"])
     if count >= _SMALL_TEST:
         return []
-    if labels.task == "regression":
-        return [f"The test split has only {count} examples; its scores are imprecise."]
-    # Normal approximation of the 95% confidence interval around an accuracy of 90%.
-    points = 100 * 1.96 * math.sqrt(0.9 * 0.1 / count)
-    return [
-        f"The test split has only {count} examples; an accuracy of 90% has a 95% confidence "
-        f"interval of ±{points:.0f} points."
-    ]
+    return [labels.kind.small_test_note(count)]
 
 
 def note_truncated(config: Config, splits: Mapping[str, Split]) -> tuple[list[str], float]:
@@ -205,7 +184,7 @@ def summarize(data: Data) -> str:
     """
     splits = {name: split for name in SPLITS if (split := getattr(data, name)) is not None}
     lines = ["  ".join(f"{name} {len(split):,}" for name, split in splits.items())]
-    if data.labels.task == "regression":
+    if not data.labels.names:
         scale = " (log)" if data.labels.transform == "log" else ""
         mean, deviation = f"{data.labels.mean:,.6g}", f"{data.labels.std:,.6g}"
         lines.append(f"target{scale}  mean {mean}, standard deviation {deviation}")

@@ -10,13 +10,15 @@ from kerasft.config import Config, ImageConfig, TextConfig
 from kerasft.data.examples import Examples
 from kerasft.data.tables import Table, read_table
 from kerasft.errors import DataError
+from kerasft.tasks import task_of
 
 
 def read_digits(config: Config) -> Examples:
     """Return scikit-learn's handwritten digits: uint8 arrays of shape (8, 8), labels 0 to 9."""
     from sklearn.datasets import load_digits
 
-    if not isinstance(config, ImageConfig) or config.task == "multilabel":
+    task = task_of(config.task)
+    if not isinstance(config, ImageConfig) or task.several:
         raise DataError(
             "builtin:digits are images of one digit each: use a recipe for images with "
             "task=classification or regression."
@@ -24,10 +26,10 @@ def read_digits(config: Config) -> Examples:
     loaded = load_digits()
     images = np.round(loaded.images * (255 / 16)).astype(np.uint8)
     # Regression of a digit makes little sense and a quick test.
-    labels = [
-        float(digit) if config.task == "regression" else str(digit) for digit in loaded.target
-    ]
-    return Examples(list(images), labels, [f"digit {index}" for index in range(len(images))])
+    origins = [f"digit {index}" for index in range(len(images))]
+    pairs = zip(loaded.target.tolist(), origins, strict=True)
+    labels = [task.normalize(digit, origin) for digit, origin in pairs]
+    return Examples(list(images), labels, origins)
 
 
 def read_tickets(config: Config) -> Table:

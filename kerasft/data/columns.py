@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,11 @@ from typing import Any
 from kerasft.config import Config, ImageConfig
 from kerasft.data.examples import Examples
 from kerasft.data.images import image_extensions
-from kerasft.data.labels import class_name
 from kerasft.data.tables import Table, is_empty
-from kerasft.errors import DataError, SettingError, did_you_mean
+from kerasft.errors import DataError, did_you_mean
 from kerasft.paths import expanded
 from kerasft.settings import settings
+from kerasft.tasks import task_of
 
 TEXT_NAMES = (
     "text", "sentence", "content", "message", "review", "question", "title", "document", "body",
@@ -181,20 +180,10 @@ def _with_extension(path: Path, stems: dict[Path, dict[str, list[Path]]]) -> lis
 def read_labels(config: Config, table: Table) -> list[Any]:
     """Return the labels of all rows in the form of the task.
 
-    Strings for classification, sorted tuples of strings for multi-label, floats for regression.
+    Strings for classification, sorted tuples of strings for multi-label, floats for numbers.
     """
     columns = _label_columns(config, table)
-    separator = config.label_separator
-    if config.task == "multilabel":
-        if len(columns) > 1:
-            return _flags(table, columns)
-        return [_several(table, columns[0], row, separator) for row in range(table.num_rows)]
-    if len(columns) > 1 or separator:
-        raise SettingError(
-            f"Several labels a row need --task multilabel. Received: task={config.task}."
-        )
-    read = _number if config.task == "regression" else _class
-    return [read(table, columns[0], row) for row in range(table.num_rows)]
+    return task_of(config.task).read_column(table, columns, config.label_separator)
 
 
 def _label_columns(config: Config, table: Table) -> list[str]:
@@ -209,67 +198,3 @@ def _label_columns(config: Config, table: Table) -> list[str]:
                 f"columns are: {', '.join(table.columns)}. Name the labels with --label-column."
             )
     return parts
-
-
-def _cell(table: Table, column: str, row: int) -> Any:
-    value = table.columns[column][row]
-    if is_empty(value):
-        raise DataError(
-            f"{_capital(table, row)} has no label in column {column!r}: fill it in or delete the "
-            "row."
-        )
-    return value
-
-
-def _class(table: Table, column: str, row: int) -> str:
-    value = _cell(table, column, row)
-    if isinstance(value, (list, dict)):
-        raise DataError(
-            f"{_capital(table, row)} has several labels in column {column!r} ({value!r:.60}): use "
-            "task=multilabel."
-        )
-    return class_name(value)
-
-
-def _number(table: Table, column: str, row: int) -> float:
-    value = _cell(table, column, row)
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if isinstance(value, bool) or not math.isfinite(number):
-        raise DataError(
-            f"{_capital(table, row)} must have a number in column {column!r}. Received: "
-            f"{value!r:.60}. Correct it, or use task=classification."
-        )
-    return number
-
-
-def _flags(table: Table, columns: list[str]) -> list[tuple[str, ...]]:
-    def flag(column: str, row: int) -> bool:
-        value = table.columns[column][row]
-        text = str(value).strip().lower()
-        if text not in ("0", "1", "0.0", "1.0", "false", "true"):
-            raise DataError(
-                f"{_capital(table, row)} must have 0 or 1 in the label column {column!r}. "
-                f"Received: {value!r:.60}."
-            )
-        return text in ("1", "1.0", "true")
-
-    rows = range(table.num_rows)
-    return [tuple(sorted(c for c in columns if flag(c, row))) for row in rows]
-
-
-def _several(table: Table, column: str, row: int, separator: str | None) -> tuple[str, ...]:
-    value = table.columns[column][row]
-    if isinstance(value, list):
-        return tuple(sorted({class_name(part) for part in value if not is_empty(part)}))
-    if separator is None:
-        raise SettingError(
-            f"task=multilabel needs to know how the labels stand in column {column!r} of "
-            f"{table.path}: set label_separator, or name several columns of 0 and 1 as "
-            "label_column."
-        )
-    if is_empty(value):
-        return ()
-    return tuple(sorted({part.strip() for part in str(value).split(separator) if part.strip()}))

@@ -1,4 +1,4 @@
-"""The values of this room: raw examples, the meaning of the labels, prepared splits."""
+"""The values of this room: raw examples, prepared splits."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from kerasft.errors import DataError
+from kerasft.tasks import Labels
 
 SPLITS = ("train", "validation", "test")
 
@@ -25,7 +26,7 @@ class Examples:
     Attributes:
         inputs: For images a path, the bytes of an image file, or a uint8 array of shape
             (height, width[, channels]); for texts a string or a tuple of two strings.
-        labels: For classification a string, for multi-label a tuple of strings, for regression a
+        labels: For classification a string, for multi-label a tuple of strings, for a number a
             float; None where the labels are not known (prediction).
         origins: Where each example comes from, for messages: `cat/1.jpg`, `row 17 of a.csv`.
 
@@ -89,50 +90,6 @@ def _content_hash(item: Any, origin: str) -> str:
         for text in texts
     ]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
-
-
-@dataclass(frozen=True)
-class Labels:
-    """What the outputs of a model mean.
-
-    Attributes:
-        task: `classification`, `multilabel` or `regression`.
-        names: The classes in the order of the outputs; empty for regression.
-        mean: Mean of the training targets (regression), after `transform`.
-        std: Their standard deviation (regression), never 0.
-        transform: `none`, or `log`: a regression learns on the logarithm of its targets.
-        scale: The ends of classes in an order, such as stars or grades: the least and the
-            largest training target where all are whole numbers, 20 apart at most (regression).
-    """
-
-    task: str
-    names: tuple[str, ...]
-    mean: float = 0.0
-    std: float = 1.0
-    transform: str = "none"
-    scale: tuple[int, int] | None = None
-
-    @property
-    def num_outputs(self) -> int:
-        """The number of outputs: one a class, or one for regression."""
-        return len(self.names) or 1
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values, fit for JSON."""
-        return {**dataclasses.asdict(self), "names": list(self.names)}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Labels:
-        """Return what `to_dict` gave."""
-        scale = values.get("scale")  # records of before have none
-        return cls(
-            values["task"],
-            tuple(values["names"]),
-            float(values.get("mean", 0.0)),
-            float(values.get("std", 1.0)),
-            str(values.get("transform", "none")),
-            None if scale is None else (int(scale[0]), int(scale[1])),
-        )
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from kerasft.data.images import image_extensions
 from kerasft.data.links import Links, counts
 from kerasft.data.split_names import is_split_name, match_splits, named_splits
 from kerasft.errors import DataError, SettingError
+from kerasft.tasks import task_of
 
 
 def scan_images(folder: Path, links: Links, others: Counter[str] | None = None) -> list[Path]:
@@ -95,7 +96,7 @@ def read_folder(config: Config, root: Path) -> tuple[dict[str, Examples], list[s
             f"{root} is a folder of images, but this recipe takes texts. Give a table of texts, or "
             "use a recipe for images."
         )
-    if config.task != "classification":
+    if not task_of(config.task).from_folders:
         raise SettingError(
             f"Class folders have one class per image and do not fit task={config.task}. Give a "
             "table with an image column and a label column."

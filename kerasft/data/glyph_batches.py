@@ -7,9 +7,10 @@ from typing import Any
 import keras
 
 from kerasft.config import Config, ImageConfig
-from kerasft.data.examples import Data, Examples, Labels, Split
+from kerasft.data.examples import Data, Examples, Split
 from kerasft.data.glyphs import glyph_names, render_glyphs
 from kerasft.errors import DataError
+from kerasft.tasks import Labels
 
 # Far from the seeds of training batches, which begin at 0 and step by one.
 _VALIDATION_SEED, _TEST_SEED = 2**40, 2**41

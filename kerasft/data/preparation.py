@@ -8,7 +8,7 @@ from typing import Any
 
 from kerasft.config import Config, ImageConfig, TextConfig
 from kerasft.data.audit import audit_examples, measure_examples, note_truncated
-from kerasft.data.examples import SPLITS, Data, Examples, Labels, Split
+from kerasft.data.examples import SPLITS, Data, Examples, Split
 from kerasft.data.glyph_batches import load_builtin_glyphs
 from kerasft.data.images import prepare_images
 from kerasft.data.labels import encode, known_labels, make_labels, normalize_labels
@@ -17,6 +17,7 @@ from kerasft.data.splits import make_splits
 from kerasft.data.texts import prepare_texts
 from kerasft.dataset_lookup import is_rendered
 from kerasft.errors import DataError, SettingError
+from kerasft.tasks import Labels
 
 
 def load_data(config: Config) -> Data:

@@ -16,8 +16,7 @@ from kerasft.config import Config
 from kerasft.data.examples import Examples
 from kerasft.data.labels import known_labels
 from kerasft.errors import DataError
-
-_BINS = 10  # quantiles by which a numeric target is stratified
+from kerasft.tasks import task_of
 
 
 def make_splits(splits: Mapping[str, Examples], config: Config) -> dict[str, Examples]:
@@ -59,10 +58,11 @@ def make_splits(splits: Mapping[str, Examples], config: Config) -> dict[str, Exa
             continue
         taken = _draw(made["train"], fraction * total, config, name)
         if not taken:
+            hint = task_of(config.task).hint_at_other_task(made["train"].labels or [])
             raise DataError(
                 f"Too few training examples ({total}) to split off {fraction:.0%} for {name} and "
                 "keep one of each class for training. Add examples, raise "
-                f"{name}_fraction, or provide a {name} split{_maybe_regression(config, made)}."
+                f"{name}_fraction, or provide a {name} split{hint}."
             )
         rest = sorted(set(range(len(made["train"]))) - taken)
         made[name] = made["train"].select(sorted(taken))
@@ -74,8 +74,9 @@ def _draw(examples: Examples, wanted: float, config: Config, name: str) -> set[i
     """Return the indices of about `wanted` examples, sampled stratum by stratum."""
     groups = _groups(examples, f"{config.seed}:{name}")
     values = known_labels(examples)
-    reserved = set() if config.task == "regression" else _reserve(groups, values)
-    strata = _strata(groups, values, config.task)
+    task = task_of(config.task)
+    reserved = _reserve(groups, values) if task.has_classes else set()
+    strata = task.strata(groups, values)
     quotas = _quotas({key: sum(map(len, part)) for key, part in strata.items()}, wanted)
     taken: set[int] = set()
     missing = 0
@@ -128,26 +129,6 @@ def _reserve(groups: list[tuple[int, ...]], values: list[Any]) -> set[int]:
     return reserved
 
 
-def _strata(
-    groups: list[tuple[int, ...]], values: list[Any], task: str
-) -> dict[Any, list[tuple[int, ...]]]:
-    strata: dict[Any, list[tuple[int, ...]]] = defaultdict(list)
-    if task == "regression":
-        order = sorted(range(len(groups)), key=lambda g: min(values[i] for i in groups[g]))
-        bins = {g: rank * _BINS // len(groups) for rank, g in enumerate(order)}
-        for g, group in enumerate(groups):
-            strata[bins[g]].append(group)
-        return dict(sorted(strata.items()))
-    # Identical examples with different labels are stratified by the first label by name.
-    keys = [min((values[i] for i in group), key=str) for group in groups]
-    sizes = Counter(keys)
-    for group, key in zip(groups, keys, strict=True):
-        # Label sets that occur once or twice share a stratum.
-        rare = task == "multilabel" and sizes[key] < 3
-        strata["" if rare else key].append(group)
-    return {key: strata[key] for key in sorted(strata, key=str)}
-
-
 def _quotas(sizes: dict[Any, int], wanted: float) -> dict[Any, int]:
     """Distribute round(wanted) over strata in proportion to their sizes (largest remainder)."""
     total = sum(sizes.values())
@@ -158,15 +139,3 @@ def _quotas(sizes: dict[Any, int], wanted: float) -> dict[Any, int]:
     for key in by_remainder[:left]:
         quotas[key] += 1
     return quotas
-
-
-def _maybe_regression(config: Config, splits: Mapping[str, Examples]) -> str:
-    """Return a hint for numeric labels that rarely repeat: regression is probably meant."""
-    labels = splits["train"].labels or []
-    try:
-        numbers = {float(label) for label in labels}
-    except (TypeError, ValueError):
-        return ""
-    if config.task != "classification" or len(numbers) < len(labels) / 4:
-        return ""
-    return "; the labels are numbers, so regression may be meant (--task regression)"

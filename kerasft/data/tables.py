@@ -29,6 +29,17 @@ class Table:
         """Return the name of a row for messages, counted from 1 without the header of a CSV."""
         return f"row {row + 1} of {self.path.name}"
 
+    def subject(self, row: int) -> str:
+        """Return what a message calls a row at the beginning of a sentence."""
+        return f"R{self.origin(row)[1:]}"
+
+    def cell(self, column: str, row: int) -> Any:
+        """Return a value, None for an empty cell; of a list what is not empty."""
+        value = self.columns[column][row]
+        if isinstance(value, list):
+            return [part for part in value if not is_empty(part)]
+        return None if is_empty(value) else value
+
 
 def is_empty(value: Any) -> bool:
     """Return whether a cell is empty: None, blank or NaN."""

@@ -10,8 +10,9 @@ import numpy as np
 
 from kerasft.config import Config, ImageConfig
 from kerasft.data.columns import LABEL_NAMES
-from kerasft.data.labels import class_name
 from kerasft.errors import DataError, did_you_mean
+from kerasft.tasks import task_of
+from kerasft.tasks.labels import class_name
 
 # What comes first in a pair of texts where its name does not come first in the alphabet.
 _FIRST_OF_PAIR = ("premise", "question", "query", "sentence")
@@ -61,7 +62,7 @@ def find_columns(config: Config, info: Any, name: str) -> Columns:
 def _flags(config: Config, features: dict[str, Any], name: str) -> tuple[str, ...]:
     """Return the features that label_column names where it names several."""
     parts = [part.strip() for part in (config.label_column or "").split(",")]
-    if config.task != "multilabel" or len(parts) < 2:
+    if not task_of(config.task).several or len(parts) < 2:
         return ()
     unknown = next((part for part in parts if part not in features), None)
     if unknown is None:
@@ -158,12 +159,11 @@ def _label(
 
 def _label_reader(config: Config, feature: Any, label: str, name: str) -> Callable[[Any, str], Any]:
     """Return the function from TFDS' value to a label of the task."""
-    if config.task == "regression":
-        return lambda value, origin: _number(value, origin, label, name)
+    task, separator = task_of(config.task), config.label_separator
     kind = getattr(feature, "feature", feature)  # of a Sequence: what it holds
     to_name = getattr(kind, "int2str", None)
 
-    def one(value: Any, origin: str) -> str:
+    def to_class(value: Any, origin: str) -> str:
         if isinstance(value, bytes):
             return value.decode("utf-8").strip()
         if np.ndim(value) != 0:
@@ -178,17 +178,15 @@ def _label_reader(config: Config, feature: Any, label: str, name: str) -> Callab
             )
         return str(to_name(int(value))) if to_name is not None else class_name(value.item())
 
-    if config.task != "multilabel":
-        return one
-    separator = config.label_separator
+    def read(value: Any, origin: str) -> Any:
+        return task.read_feature(
+            value,
+            lambda part: to_class(part, origin),
+            lambda part: _number(part, origin, label, name),
+            separator,
+        )
 
-    def several(value: Any, origin: str) -> tuple[str, ...]:
-        if separator and isinstance(value, bytes):
-            parts = value.decode("utf-8").split(separator)
-            return tuple(sorted({part.strip() for part in parts if part.strip()}))
-        return tuple(sorted({one(part, origin) for part in np.atleast_1d(value)}))
-
-    return several
+    return read
 
 
 def _number(value: Any, origin: str, label: str, name: str) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasft.data import Batches, Labels, prepare_inputs, read_inputs, stream
+from kerasft.data import Batches, prepare_inputs, read_inputs, stream
 from kerasft.evaluation.load import load_model, replace_columns
 from kerasft.runs import Run
 
@@ -62,7 +62,10 @@ def predict(
     outputs = predict_arrays(loaded.model, x, loaded.config.batch_size)
     pairs = zip(examples.inputs, examples.origins, strict=True)
     names = [_input_name(item, origin) for item, origin in pairs]
-    return [_row(loaded.labels, name, row) for name, row in zip(names, outputs, strict=True)]
+    return [
+        {"input": name, **loaded.labels.kind.row(loaded.labels, output)}
+        for name, output in zip(names, outputs, strict=True)
+    ]
 
 
 def _input_name(item: Any, origin: str) -> str:
@@ -70,18 +73,3 @@ def _input_name(item: Any, origin: str) -> str:
     if isinstance(item, tuple):
         return "\t".join(item)
     return str(item) if isinstance(item, (str, Path)) else origin
-
-
-def _row(labels: Labels, name: str, output: np.ndarray) -> dict[str, Any]:
-    if labels.task == "regression":
-        # float32 has at most nine significant digits.
-        return {"input": name, "prediction": float(f"{output[0]:.9g}")}
-    # Six decimals are about the resolution of a probability in float32.
-    output = np.round(output.astype("float64"), 6)
-    each = {f"p({label})": float(p) for label, p in zip(labels.names, output, strict=True)}
-    if labels.task == "multilabel":
-        chosen = [label for label, p in zip(labels.names, output, strict=True) if p >= 0.5]
-        return {"input": name, "prediction": "|".join(chosen), **each}
-    best = int(output.argmax())
-    probability = float(output[best])
-    return {"input": name, "prediction": labels.names[best], "probability": probability, **each}

@@ -50,7 +50,9 @@ def _worst(config: Config, labels: Labels, split: Split, outputs: np.ndarray) ->
     losses = keras.ops.convert_to_numpy(loss)
     rows = []
     for index in np.argsort(-losses, kind="stable")[:WORST]:
-        truth, prediction, probability = _meaning(labels, split.y[index], outputs[index])
+        truth, prediction, probability = labels.kind.truth_and_prediction(
+            labels, split.y[index], outputs[index]
+        )
         rows.append(
             {
                 "origin": split.examples.origins[index],
@@ -62,20 +64,6 @@ def _worst(config: Config, labels: Labels, split: Split, outputs: np.ndarray) ->
             }
         )
     return rows
-
-
-def _meaning(labels: Labels, y: Any, output: np.ndarray) -> tuple[Any, Any, float | None]:
-    """Return target and prediction as names or numbers, and the prediction's probability."""
-    if labels.task == "regression":
-        return float(y), float(output[0]), None
-    if labels.task == "multilabel":
-        truth, found = (
-            [name for name, on in zip(labels.names, row, strict=True) if on]
-            for row in (y >= 0.5, output >= 0.5)
-        )
-        return ", ".join(truth), ", ".join(found), None
-    best = int(output.argmax())
-    return labels.names[int(y)], labels.names[best], float(output[best])
 
 
 def _content(split: Split, index: int) -> dict[str, str]:

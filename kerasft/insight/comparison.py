@@ -8,10 +8,10 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from kerasft.config import LESS_IS_BETTER
 from kerasft.errors import DataError
 from kerasft.insight.facts import Facts, read_facts
 from kerasft.runs import Run
+from kerasft.tasks import Task, less_is_better
 
 _NOT_COMPARED = ("seed",)
 
@@ -38,9 +38,9 @@ def compare(runs: Sequence[Run], split: str = "validation") -> dict[str, Any]:
     two independent samples, which overestimates it for the same examples.
     """
     read = [(run, read_facts(run)) for run in runs]
-    task = read[0][1].task
+    task = read[0][1].kind
     name, more = read[0][1].score
-    if any(facts.task != task for _, facts in read):
+    if any(facts.kind is not task for _, facts in read):
         raise DataError("Runs of different tasks cannot be compared. Name runs of one task.")
     groups: dict[str, list[tuple[Run, Facts]]] = {}
     for run, facts in read:
@@ -61,7 +61,7 @@ def compare(runs: Sequence[Run], split: str = "validation") -> dict[str, Any]:
 
 def best_group(compared: dict[str, Any]) -> dict[str, Any]:
     """Return the group with the best mean."""
-    best = min if compared["score"] in LESS_IS_BETTER else max
+    best = min if less_is_better(compared["score"]) else max
     return dict(best(compared["groups"], key=lambda group: group["mean"]))
 
 
@@ -87,7 +87,7 @@ def _differences(base: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     return {name: [base.get(name), other[name]] for name in names}
 
 
-def _judge(group: dict[str, Any], first: dict[str, Any], more: bool, task: str) -> None:
+def _judge(group: dict[str, Any], first: dict[str, Any], more: bool, task: Task) -> None:
     """Add the difference of a group from the first, its noise and a verdict."""
     difference = group["mean"] - first["mean"]
     variances = [_variance(side, task) for side in (first, group)]
@@ -101,12 +101,12 @@ def _judge(group: dict[str, Any], first: dict[str, Any], more: bool, task: str) 
         group["verdict"] = "better" if (difference > 0) == more else "worse"
 
 
-def _variance(side: dict[str, Any], task: str) -> float | None:
+def _variance(side: dict[str, Any], task: Task) -> float | None:
     """Return the variance of a side's mean."""
     count = len(side["scores"])
     if count >= 3:
         return float(side["spread"] ** 2 / count)
-    if task == "regression" or not side["examples"]:
+    if not task.has_classes or not side["examples"]:
         return None
     share = min(max(side["mean"], 1 / side["examples"]), 1 - 1 / side["examples"])
     return float(share * (1 - share) / side["examples"])

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from kerasft.config import MAIN_METRICS
 from kerasft.insight import charts
 from kerasft.runs import Run
+from kerasft.tasks import task_of
 
 
 def plot_curves(run: Run) -> None:
@@ -21,7 +21,7 @@ def plot_curves(run: Run) -> None:
     history = run.history
     if not history:
         return
-    scores = MAIN_METRICS[run.labels["task"]]
+    scores = task_of(run.labels["task"]).main_metrics
     names = ["loss", *[name for name in scores if name in history[0]], "learning_rate"]
     figure, grid = charts.grid(1, len(names), 3.6, 3.2)
     for axes, name in zip(grid, names, strict=True):
@@ -36,7 +36,7 @@ def plot_curves(run: Run) -> None:
 
 def plot_overlaid(runs: Sequence[Run], path: str | Path) -> None:
     """Draw the validation loss and score of several runs in the same axes, as PNG."""
-    score = MAIN_METRICS[runs[0].labels["task"]][0]
+    score = task_of(runs[0].labels["task"]).main_metrics[0]
     figure, grid = charts.grid(1, 2, 4.8, 3.8)
     for axes, name in zip(grid, ("loss", score), strict=True):
         for run in runs:

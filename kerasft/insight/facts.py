@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from kerasft.config import LESS_IS_BETTER, MAIN_METRICS
 from kerasft.runs import Run
+from kerasft.tasks import Task, task_of
 
 
 def judged_by(task: str) -> tuple[str, bool]:
     """Return the main metric of a task, and whether larger is better."""
-    name = MAIN_METRICS[task][0]
-    return name, name not in LESS_IS_BETTER
+    kind = task_of(task)
+    name = kind.main_metrics[0]
+    return name, kind.directions[name] == "max"
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,11 @@ class Facts:
     blocks: int = 0
 
     @property
+    def kind(self) -> Task:
+        """The task object."""
+        return task_of(self.task)
+
+    @property
     def main(self) -> list[dict[str, Any]]:
         """The epochs of the main phase."""
         return [row for row in self.rows if row.get("phase") == "main"]
@@ -81,15 +87,7 @@ class Facts:
     @property
     def chance(self) -> float:
         """The loss of the best constant baseline on the training split."""
-        loss = self.settings.get("loss")
-        if self.task == "regression":  # of standardized, normally distributed targets
-            return {"absolute": 0.8, "huber": 0.42}.get(str(loss), 1.0)
-        shares = self.class_shares
-        if self.task == "multilabel":
-            inside = shares[(shares > 0) & (shares < 1)]
-            both = np.stack([inside, 1 - inside])
-            return float(np.mean(np.sum(both * _surprise(both, loss), axis=0)))
-        return float(np.sum(shares * _surprise(shares, loss)))
+        return self.kind.baseline_loss(self.class_shares, str(self.settings.get("loss")))
 
     @property
     def class_counts(self) -> dict[str, int]:
@@ -103,8 +101,7 @@ class Facts:
         if not counts.size:
             classes = max(len(self.metrics.get("validation", {}).get("per_class", [])), 2)
             return np.full(classes, 1 / classes)
-        total = max(self.counts.get("train", 0), 1) if self.task == "multilabel" else counts.sum()
-        return counts / total
+        return self.kind.class_shares(counts, self.counts.get("train", 0))
 
     def interval(self, score: float, split: str = "validation") -> tuple[float, float]:
         """Return the 95 % interval of an accuracy on a split (Wilson 1927)."""
@@ -118,12 +115,6 @@ class Facts:
         """Return half the 95 % interval of an accuracy on the validation split."""
         low, high = self.interval(score)
         return (high - low) / 2
-
-
-def _surprise(probability: np.ndarray, loss: Any) -> np.ndarray:
-    """Return the loss of the true class by its predicted probability."""
-    found: np.ndarray = -np.log(np.maximum(probability, 1e-12))
-    return found * (1 - probability) ** 2 if loss == "focal" else found
 
 
 def read_facts(run: Run) -> Facts:

@@ -16,11 +16,6 @@ from kerasft.insight.intervals import score_interval
 from kerasft.insight.page import escape, figure, folded, page, paragraph, section, table
 from kerasft.runs import Run, write_text
 
-_CURVES = {
-    "classification": ("loss", "accuracy", "f1", "learning_rate"),
-    "multilabel": ("loss", "f1", "accuracy", "learning_rate"),
-    "regression": ("loss", "rmse", "r2", "learning_rate"),
-}
 _PAIRS = 10
 
 
@@ -115,7 +110,7 @@ def _diagnosis(run: Run) -> str:
 def _curves(run: Run, facts: Facts) -> str:
     if not facts.rows:
         return ""
-    names = [name for name in _CURVES[facts.task] if name in facts.rows[0]]
+    names = [name for name in facts.kind.curves if name in facts.rows[0]]
     if any(row.get("penalty") for row in facts.rows):
         names.insert(1, "penalty")
     drawn = "".join(
@@ -192,25 +187,35 @@ def _outputs(facts: Facts, arrays: dict[str, np.ndarray]) -> str:
     if f"y_{split}" not in arrays:
         return ""
     outputs, y = arrays[f"outputs_{split}"], arrays[f"y_{split}"]
-    if facts.task == "regression":
-        predicted = outputs[:, 0]
-        drawn = "".join(
-            figure(charts.as_svg(label, functools.partial(draw, predicted=predicted, y=y)))
-            for label, draw in (
-                ("predicted vs true", charts.draw_predicted),
-                ("residuals", charts.draw_residuals),
-            )
-        )
-        return f"<div class=charts>{drawn}</div>"
-    if facts.task != "classification":
-        return ""
+    drawn = "".join(_CHARTS[name](outputs, y) for name in facts.kind.charts)
+    return f"<div class=charts>{drawn}</div>" if drawn else ""
+
+
+def _predicted_chart(outputs: np.ndarray, y: np.ndarray) -> str:
+    draw = functools.partial(charts.draw_predicted, predicted=outputs[:, 0], y=y)
+    return figure(charts.as_svg("predicted vs true", draw))
+
+
+def _residuals_chart(outputs: np.ndarray, y: np.ndarray) -> str:
+    draw = functools.partial(charts.draw_residuals, predicted=outputs[:, 0], y=y)
+    return figure(charts.as_svg("residuals", draw))
+
+
+def _calibration_chart(outputs: np.ndarray, y: np.ndarray) -> str:
     points = charts.calibration(outputs, y)
     caption = (
         f"Expected calibration error {charts.calibration_error(points):.3f}: the mean distance of "
         "confidence from accuracy."
     )
     chart = charts.as_svg("calibration", lambda axes: charts.draw_calibration(axes, points))
-    return f"<div class=charts>{figure(chart, caption)}</div>"
+    return figure(chart, caption)
+
+
+_CHARTS = {
+    "predicted": _predicted_chart,
+    "residuals": _residuals_chart,
+    "calibration": _calibration_chart,
+}
 
 
 def _worst(run: Run) -> str:

@@ -9,7 +9,6 @@ from kerasft.models.heads import head, image_features, pool_tokens, text_feature
 from kerasft.models.lora import add_adapters, merge_adapters
 from kerasft.models.mutable_scalars import MutableDropout, MutableL1L2, MutableScalar
 from kerasft.models.objective import (
-    DIRECTIONS,
     DataLoss,
     MacroScore,
     choose_monitor,
@@ -18,7 +17,6 @@ from kerasft.models.objective import (
 )
 
 __all__ = [
-    "DIRECTIONS",
     "BackboneCache",
     "Block",
     "DataLoss",

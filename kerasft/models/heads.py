@@ -176,7 +176,7 @@ def head(features: Any, config: Config, labels: Labels) -> Any:
         labels: What the outputs mean.
 
     Returns:
-        Shape (batch, classes), or (batch, 1) for regression; always float32.
+        Shape (batch, classes), or (batch, 1) for a number; always float32.
     """
     x = MutableDropout(config.dropout, name="dropout", dtype="float32")(features)
     penalty = None
@@ -185,11 +185,4 @@ def head(features: Any, config: Config, labels: Labels) -> Any:
     x = keras.layers.Dense(
         labels.num_outputs, kernel_regularizer=penalty, name="head", dtype="float32"
     )(x)
-    activation = {"classification": "softmax", "multilabel": "sigmoid", "regression": None}
-    if labels.task not in activation:
-        raise SettingError(f"`task` is not known. Received: task={labels.task!r}.")
-    if labels.task == "regression":
-        # Standardized inside, so that rates and penalties mean the same for any unit.
-        x = keras.layers.Rescaling(labels.std, labels.mean, name="unit", dtype="float32")(x)
-        return keras.ops.exp(x) if labels.transform == "log" else x
-    return keras.layers.Activation(activation[labels.task], name="probability", dtype="float32")(x)
+    return labels.kind.activate(x, labels)

@@ -11,7 +11,6 @@ from typing import Any
 import keras
 
 from kerasft.config import ImageConfig, TextConfig
-from kerasft.data import Labels
 from kerasft.errors import SettingError
 from kerasft.evaluation.load import Loaded, load_model
 from kerasft.models import merge_adapters
@@ -146,7 +145,7 @@ def serving_function(loaded: Loaded) -> tuple[Any, list[Any], list[Any]]:
         decode = _image_decoder(loaded.config)
 
         def serve_images(bytes: Any) -> dict[str, Any]:
-            return _outputs(labels, model(decode(bytes), training=False))
+            return labels.kind.served_outputs(labels, model(decode(bytes), training=False))
 
         return serve_images, [tf.TensorSpec([None], tf.string, "bytes")], [model]
     if not isinstance(loaded.config, TextConfig):
@@ -162,10 +161,12 @@ def serving_function(loaded: Loaded) -> tuple[Any, list[Any], list[Any]]:
         preprocessor.build(None)
 
     def serve_texts(text: Any) -> dict[str, Any]:
-        return _outputs(labels, model(preprocessor(x=text), training=False))
+        predicted = model(preprocessor(x=text), training=False)
+        return labels.kind.served_outputs(labels, predicted)
 
     def serve_pairs(text: Any, text_pair: Any) -> dict[str, Any]:
-        return _outputs(labels, model(preprocessor(x=(text, text_pair)), training=False))
+        predicted = model(preprocessor(x=(text, text_pair)), training=False)
+        return labels.kind.served_outputs(labels, predicted)
 
     text = tf.TensorSpec([None], tf.string, "text")
     if loaded.pairs:
@@ -189,26 +190,3 @@ def _image_decoder(config: ImageConfig) -> Any:
         return tf.map_fn(decode_one, contents, fn_output_signature=tf.uint8)
 
     return decode
-
-
-def _outputs(labels: Labels, predicted: Any) -> dict[str, Any]:
-    import tensorflow as tf
-
-    if labels.task == "regression":
-        return {"prediction": predicted[:, 0]}
-    names = tf.constant(labels.names)
-    count = tf.shape(predicted)[0]
-    classes = tf.tile(names[tf.newaxis], [count, 1])
-    if labels.task == "multilabel":
-        chosen = tf.where(predicted >= 0.5, names[tf.newaxis], "")
-        joined = tf.strings.reduce_join(chosen, axis=1, separator="|")
-        # Classes that are not predicted leave empty names: merge and strip their separators.
-        joined = tf.strings.regex_replace(joined, r"\|+", "|")
-        prediction = tf.strings.regex_replace(joined, r"^\||\|$", "")
-        return {"prediction": prediction, "probabilities": predicted, "classes": classes}
-    return {
-        "prediction": tf.gather(names, tf.argmax(predicted, axis=1)),
-        "probability": tf.reduce_max(predicted, axis=1),
-        "probabilities": predicted,
-        "classes": classes,
-    }

@@ -14,7 +14,7 @@ import numpy as np
 
 from kerasft.catalog import recipe_module
 from kerasft.config import Config
-from kerasft.data import Data, Labels
+from kerasft.data import Data
 from kerasft.errors import SettingError
 from kerasft.evaluation.metrics import measure
 from kerasft.insight import compare, judged_by
@@ -143,7 +143,7 @@ def _trained(run: Run) -> int:
 def _constant(config: Config, data: Data, name: str) -> Step:
     """Measure the best prediction that does not depend on the input."""
     assert data.train is not None and data.validation is not None  # else there is no fit
-    answer = _best_constant(data.labels, data.train.y)
+    answer = data.labels.kind.baseline(data.labels, data.train.y)
     found = {}
     for split in ("validation", "test"):
         part = getattr(data, split)
@@ -151,16 +151,6 @@ def _constant(config: Config, data: Data, name: str) -> Step:
             outputs = np.tile(answer, (len(part.y), 1)).astype("float32")
             found[split] = measure(config, data.labels, part.y, outputs)[name]
     return Step(
-        "constant baseline", found["validation"], found.get("test"), 0, 0.0, True,
+        data.labels.kind.baseline_name, found["validation"], found.get("test"), 0, 0.0, True,
         "the score to beat", None,
     )  # fmt: skip
-
-
-def _best_constant(labels: Labels, y: np.ndarray) -> np.ndarray:
-    """Return the class frequencies, or the mean of numbers."""
-    if labels.task == "regression":
-        return np.array([y.mean()])
-    if labels.task == "multilabel":
-        return np.asarray(y.mean(axis=0))
-    counts = np.bincount(y, minlength=labels.num_outputs)
-    return np.asarray(counts / counts.sum())

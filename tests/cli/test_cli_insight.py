@@ -124,7 +124,7 @@ def test_baselines_begin_with_a_constant_and_seeds_give_a_spread(kerasft_line, p
     assert done.exit_code == 0, done.output
     steps = json.loads(done.stdout)["baselines"]
     assert [step["name"] for step in steps[:2]] == [
-        "constant baseline", "linear probe on frozen features",
+        "predicting the majority class", "linear probe on frozen features",
     ]  # fmt: skip
     assert steps[0]["run"] is None and steps[0]["score"] == pytest.approx(1 / 3, abs=0.2)
     assert all(step["kept"] for step in steps[:-1])

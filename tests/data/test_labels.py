@@ -7,8 +7,9 @@ import pytest
 
 from kerasft.config import TextConfig
 from kerasft.data import Examples, Labels, encode
-from kerasft.data.labels import make_labels, normalize_labels, sort_names
+from kerasft.data.labels import make_labels, normalize_labels
 from kerasft.errors import DataError
+from kerasft.tasks.labels import sort_names
 
 
 def made(labels, task="classification", **settings):

@@ -43,7 +43,7 @@ def imbalance(facts: Facts) -> Finding | None:
     """Detect rare classes with a low recall."""
     counts, metrics = facts.class_counts, facts.metrics.get("validation", {})
     rows = metrics.get("per_class", [])
-    if facts.task != "classification" or len(counts) < 2 or not rows:
+    if not facts.kind.class_weight or len(counts) < 2 or not rows:
         return None
     usual = float(np.median(list(counts.values())))
     largest = max(counts.values())
@@ -79,7 +79,7 @@ def validation_too_small(facts: Facts) -> Finding | None:
     n = facts.counts.get("validation", 0)
     if not n or not facts.main:
         return None
-    if facts.task == "regression":
+    if not facts.kind.has_classes:
         # The standard error of a root mean square of n normal errors is 1 / sqrt(2n) of it.
         either = 1.96 / math.sqrt(2 * n)
         wide, text = n < 50, f"{n} examples: the RMSE is known to ±{either:.0%}"

@@ -94,10 +94,10 @@ def collapsed(facts: Facts) -> Finding | None:
 def no_signal(facts: Facts) -> Finding | None:
     """Detect a training that improves without any gain on the validation split."""
     val, loss = facts.curve("val_loss"), facts.curve("loss")
-    if len(val) < 2 or facts.task == "multilabel":
+    if len(val) < 2 or facts.kind.several:
         return None
     never = np.nanmin(facts.curve("val_loss", facts.rows)) > 0.95 * facts.chance
-    if facts.task == "classification":
+    if facts.kind.has_classes:
         score = np.nanmax(facts.curve("val_accuracy", facts.rows))
         share = float(facts.class_shares.max())
         # The best of several epochs: noise exceeds one interval.
@@ -127,13 +127,13 @@ def overfitting(facts: Facts) -> Finding | None:
     loss, val = facts.curve("loss"), facts.curve("val_loss")
     best = int(np.nanargmin(val))
     turned = len(val) - best > 2 and val[-1] > 1.25 * val[best] and loss[-1] < loss[best]
-    if facts.task == "regression":
+    if not facts.kind.has_classes:
         # As below: a memorized training split alone does no harm.
         gap = val[-1] > (2.5 if turned else 4.0) * loss[-1] and val[-1] > 0.35
         text = f"the training loss ended at {number(loss[-1])}, the validation loss at "
         text += number(val[-1])
     else:
-        name = "accuracy" if facts.task == "classification" else "f1"
+        name = facts.kind.main_metrics[0]
         train, other = facts.curve(name)[-1], np.nanmax(facts.curve(f"val_{name}"))
         # A memorized training split alone does no harm: validation must suffer.
         least = max(0.12 if turned else 0.2, 1.3 * facts.uncertainty(other))
@@ -158,7 +158,7 @@ def overfitting(facts: Facts) -> Finding | None:
 
 def _few(facts: Facts) -> bool:
     """Return whether there are fewer than ten examples per class, or a hundred for regression."""
-    classes = 10 if facts.task == "regression" else max(len(facts.class_shares), 1)
+    classes = max(len(facts.class_shares), 1) if facts.kind.has_classes else 10
     return facts.counts.get("train", 0) < 10 * classes
 
 

@@ -1,0 +1,52 @@
+"""What differs by task, one file each: labels, loss, metrics, decision, display.
+
+A new task is a new file and a line in `TASKS`. Importing this package needs the standard library
+alone, because the settings ask it; what computes is imported by the functions that need it.
+"""
+
+from __future__ import annotations
+
+from kerasft.errors import SettingError, did_you_mean
+from kerasft.tasks.base import Task
+from kerasft.tasks.classification import Classification
+from kerasft.tasks.labels import Labels
+from kerasft.tasks.multilabel import MultiLabel
+from kerasft.tasks.ordinal import Ordinal
+from kerasft.tasks.regression import Regression
+
+TASKS: dict[str, Task] = {
+    task.name: task for task in (Classification(), MultiLabel(), Regression(), Ordinal())
+}
+# Every loss of any task, for the choices of the setting.
+LOSSES = tuple(dict.fromkeys(loss for task in TASKS.values() for loss in task.losses))
+
+__all__ = ["LOSSES", "TASKS", "Labels", "Task", "describe_tasks", "less_is_better", "task_of"]
+
+
+def task_of(name: str) -> Task:
+    """Return the task of a name, as a config or a record has it.
+
+    Raises:
+        SettingError: There is no such task.
+
+    Example:
+        >>> task_of("multilabel").main_metrics
+        ('f1', 'accuracy')
+    """
+    if name not in TASKS:
+        raise SettingError(
+            f"`task` must be one of {', '.join(TASKS)}. Received: task={name!r}."
+            f"{did_you_mean(str(name), TASKS)}"
+        )
+    return TASKS[name]
+
+
+def describe_tasks() -> str:
+    """Return what the tasks predict, for help: `one class, several labels, ...`."""
+    *first, last = (task.title for task in TASKS.values())
+    return f"{', '.join(first)}, or {last}"
+
+
+def less_is_better(metric: str) -> bool:
+    """Return whether a smaller value of a metric is better, by its name."""
+    return any(task.directions.get(metric) == "min" for task in TASKS.values())

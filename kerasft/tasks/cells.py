@@ -1,0 +1,112 @@
+"""The cells of a table's label columns, as tasks read them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from kerasft.errors import DataError, SettingError
+from kerasft.tasks.labels import class_name
+
+
+class Table(Protocol):
+    """What a task asks of a table (`kerasft.data.tables.Table`)."""
+
+    @property
+    def path(self) -> Any:
+        """The file."""
+
+    @property
+    def columns(self) -> dict[str, list[Any]]:
+        """Values by name of the column."""
+
+    @property
+    def num_rows(self) -> int:
+        """The number of rows."""
+
+    def cell(self, column: str, row: int) -> Any:
+        """Return a value, None for an empty cell; of a list what is not empty."""
+
+    def subject(self, row: int) -> str:
+        """Return what a message calls a row at the beginning of a sentence."""
+
+
+def one_column(table: Table, columns: Sequence[str], separator: str | None, task: str) -> list[Any]:
+    """Return the cells of the only label column, all of which must be filled.
+
+    Raises:
+        SettingError: There are several columns or a separator, which only multi-label reads.
+        DataError: A cell is empty.
+    """
+    if len(columns) > 1 or separator:
+        raise SettingError(f"Several labels a row need --task multilabel. Received: task={task}.")
+    return [_filled(table, columns[0], row) for row in range(table.num_rows)]
+
+
+def _filled(table: Table, column: str, row: int) -> Any:
+    value = table.cell(column, row)
+    if value is None:
+        raise DataError(
+            f"{table.subject(row)} has no label in column {column!r}: fill it in or delete the row."
+        )
+    return value
+
+
+def read_class(table: Table, column: str, row: int, value: Any) -> str:
+    """Return the class that a cell names."""
+    if isinstance(value, (list, dict)):
+        raise DataError(
+            f"{table.subject(row)} has several labels in column {column!r} ({value!r:.60}): use "
+            "task=multilabel."
+        )
+    return class_name(value)
+
+
+def read_number(table: Table, column: str, row: int, value: Any) -> float:
+    """Return the number in a cell."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if isinstance(value, bool) or not math.isfinite(number):
+        raise DataError(
+            f"{table.subject(row)} must have a number in column {column!r}. Received: "
+            f"{value!r:.60}. Correct it, or use task=classification."
+        )
+    return number
+
+
+def read_flags(table: Table, columns: Sequence[str], row: int) -> tuple[str, ...]:
+    """Return the columns of 0 and 1 that are 1 in a row."""
+
+    def flag(column: str) -> bool:
+        value = table.columns[column][row]
+        text = str(value).strip().lower()
+        if text not in ("0", "1", "0.0", "1.0", "false", "true"):
+            raise DataError(
+                f"{table.subject(row)} must have 0 or 1 in the label column {column!r}. "
+                f"Received: {value!r:.60}."
+            )
+        return text in ("1", "1.0", "true")
+
+    return tuple(sorted(column for column in columns if flag(column)))
+
+
+def read_several(table: Table, column: str, row: int, separator: str | None) -> tuple[str, ...]:
+    """Return the labels that stand in one cell, as a list or between separators."""
+    value = table.cell(column, row)
+    if isinstance(value, list):
+        return tuple(sorted({class_name(part) for part in value}))
+    if separator is None:
+        raise SettingError(
+            f"task=multilabel needs to know how the labels stand in column {column!r} of "
+            f"{table.path}: set label_separator, or name several columns of 0 and 1 as "
+            "label_column."
+        )
+    return split_labels("" if value is None else str(value), separator)
+
+
+def split_labels(text: str, separator: str) -> tuple[str, ...]:
+    """Return the labels between separators, sorted, each once."""
+    return tuple(sorted({part.strip() for part in text.split(separator) if part.strip()}))

@@ -1,0 +1,147 @@
+"""One class an example."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from kerasft.tasks.base import CLASS_DIRECTIONS, Task, constant_surprise
+from kerasft.tasks.cells import Table, one_column, read_class
+from kerasft.tasks.labels import (
+    Labels,
+    class_name,
+    class_positions,
+    is_whole,
+    make_class_labels,
+    sort_names,
+)
+from kerasft.tasks.strata import Group, Strata, by_label
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class Classification(Task):
+    """One class an example: softmax, cross-entropy, accuracy."""
+
+    name = "classification"
+    title = "one class"
+    from_folders = True
+    main_metrics = ("accuracy", "f1")
+    directions = CLASS_DIRECTIONS
+    losses = ("cross_entropy", "focal")
+    charts = ("calibration",)
+    stratified_by = "class"
+    baseline_name = "predicting the majority class"
+    class_weight = True
+
+    def normalize(self, value: Any, origin: str) -> str:
+        if value is None or isinstance(value, (tuple, list, set, frozenset)):
+            raise self.refuse(value, origin)
+        return class_name(value)
+
+    def read_column(self, table: Table, columns: Sequence[str], separator: str | None) -> list[str]:
+        cells = one_column(table, columns, separator, self.name)
+        return [read_class(table, columns[0], row, value) for row, value in enumerate(cells)]
+
+    def make_labels(self, config: Any, values: Sequence[Any], origins: Sequence[str]) -> Labels:
+        return make_class_labels(self.name, sort_names(values), config.dataset.source)
+
+    def encode(
+        self, labels: Labels, values: Sequence[Any], origins: Sequence[str] | None
+    ) -> np.ndarray:
+        import numpy as np
+
+        position = class_positions(labels, origins)
+        return np.array([position(name, row) for row, name in enumerate(values)], np.int32)
+
+    def strata(self, groups: Sequence[Group], values: Sequence[Any]) -> Strata:
+        return by_label(groups, values)
+
+    def hint_at_other_task(self, values: Sequence[Any]) -> str:
+        """Return a hint for numeric labels that rarely repeat: regression is probably meant."""
+        try:
+            numbers = {float(value) for value in values}
+        except (TypeError, ValueError):
+            return ""
+        if len(numbers) < len(values) / 4:
+            return ""
+        return "; the labels are numbers, so regression may be meant (--task regression)"
+
+    def label_notes(self, labels: Labels) -> list[str]:
+        """Return a note if the classes look ordinal: whole numbers, but not indices from 0."""
+        numbers = [int(name) for name in labels.names if is_whole(name)]
+        if not 3 <= len(labels.names) == len(numbers) or 0 in numbers:
+            return []
+        return [
+            f"Labels are whole numbers ({numbers[0]} to {numbers[-1]}), treated as "
+            f"{len(numbers)} classes; if they are ordinal (stars, grades), try task=regression."
+        ]
+
+    def make_loss(self, config: Any, labels: Labels) -> Callable[[Any, Any], Any]:
+        from kerasft.tasks.losses import class_loss
+
+        mixed = bool(getattr(config, "mixup", 0) or getattr(config, "cutmix", 0))
+        return class_loss(
+            labels.num_outputs,
+            focal=config.loss == "focal",
+            smoothing=config.label_smoothing,
+            mixed=mixed,
+        )
+
+    def make_metrics(self, labels: Labels) -> list[Any]:
+        from kerasft.tasks.metrics import Accuracy, macro_scores
+
+        return [Accuracy(labels.num_outputs), *macro_scores(labels.num_outputs, multilabel=False)]
+
+    def activate(self, x: Any, labels: Labels) -> Any:
+        import keras
+
+        return keras.layers.Activation("softmax", name="probability", dtype="float32")(x)
+
+    def baseline(self, labels: Labels, y: np.ndarray) -> np.ndarray:
+        import numpy as np
+
+        counts = np.bincount(y, minlength=labels.num_outputs)
+        return np.asarray(counts / counts.sum())
+
+    def baseline_loss(self, shares: np.ndarray, loss: str) -> float:
+        return float((shares * constant_surprise(shares, loss)).sum())
+
+    def row(self, labels: Labels, output: np.ndarray) -> dict[str, Any]:
+        from kerasft.tasks.scores import probabilities
+
+        rounded, each = probabilities(labels, output)
+        best = int(rounded.argmax())
+        probability = float(rounded[best])
+        return {"prediction": labels.names[best], "probability": probability, **each}
+
+    def truth_and_prediction(
+        self, labels: Labels, y: Any, output: np.ndarray
+    ) -> tuple[str, str, float]:
+        best = int(output.argmax())
+        return labels.names[int(y)], labels.names[best], float(output[best])
+
+    def measure(self, labels: Labels, y: np.ndarray, predictions: np.ndarray) -> dict[str, Any]:
+        """Return accuracy, macro scores, `per_class` and `confusion_matrix` (rows: truth)."""
+        import numpy as np
+        from sklearn import metrics
+
+        from kerasft.tasks.scores import class_scores
+
+        predicted = predictions.argmax(axis=1)
+        occurs = np.union1d(y, predicted).astype(int)
+        matrix = metrics.confusion_matrix(y, predicted, labels=range(labels.num_outputs))
+        scores = class_scores(labels, y, predicted, occurs)
+        return {**scores, "confusion_matrix": matrix.tolist()}
+
+    def served_outputs(self, labels: Labels, predicted: Any) -> dict[str, Any]:
+        import tensorflow as tf
+
+        from kerasft.tasks.scores import served_classes
+
+        return {
+            "prediction": tf.gather(tf.constant(labels.names), tf.argmax(predicted, axis=1)),
+            "probability": tf.reduce_max(predicted, axis=1),
+            **served_classes(labels, predicted),
+        }

@@ -1,0 +1,175 @@
+"""A number an example."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from kerasft.errors import DataError
+from kerasft.tasks.base import Task
+from kerasft.tasks.cells import Table, one_column, read_number
+from kerasft.tasks.labels import Labels
+from kerasft.tasks.strata import Group, Strata, by_quantile
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_WIDEST = 20  # from end to end of what still are ordered classes, such as stars or grades
+
+
+class Regression(Task):
+    """A number an example: standardized inside the model, squared error, RMSE.
+
+    Whole-number targets that are 20 apart at most get a `scale`: they are measured as ordered
+    classes too, by the task `ordinal` (`Labels.kind`).
+    """
+
+    name = "regression"
+    title = "a number"
+    has_classes = False
+    main_metrics = ("rmse", "r2")
+    directions: ClassVar = {"loss": "min", "rmse": "min", "mae": "min", "r2": "max"}
+    losses = ("squared", "absolute", "huber")
+    charts = ("predicted", "residuals")
+    stratified_by = "quantile"
+    baseline_name = "predicting the mean"
+    mixup = False
+    label_smoothing = False
+    target_transform = True
+
+    def default_monitor(self, config: Any) -> str:
+        # The loss on a logarithm is the error there.
+        return "loss" if config.target_transform == "log" else self.main_metrics[0]
+
+    def normalize(self, value: Any, origin: str) -> float:
+        if value is None or isinstance(value, (tuple, list, set, frozenset)):
+            raise self.refuse(value, origin)
+        try:
+            return float(value)
+        except (TypeError, ValueError) as error:
+            raise DataError(
+                f"The label of {origin} must be a number. Received: {value!r:.60}."
+            ) from error
+
+    def read_column(
+        self, table: Table, columns: Sequence[str], separator: str | None
+    ) -> list[float]:
+        cells = one_column(table, columns, separator, self.name)
+        return [read_number(table, columns[0], row, value) for row, value in enumerate(cells)]
+
+    def read_feature(
+        self,
+        value: Any,
+        to_class: Callable[[Any], str],
+        to_number: Callable[[Any], float],
+        separator: str | None,
+    ) -> float:
+        return to_number(value)
+
+    def make_labels(self, config: Any, values: Sequence[Any], origins: Sequence[str]) -> Labels:
+        import numpy as np
+
+        targets = np.asarray(values, np.float64)
+        scale = self.scale(targets, origins)
+        if config.target_transform == "log":
+            _check_positive(targets, origins)
+            targets = np.log(targets)
+        mean, std = float(targets.mean()), float(targets.std())
+        # Of equal floats the computed deviation may be a rounding error instead of 0.
+        if std <= 1e-9 * max(abs(mean), float(np.finfo(np.float32).tiny)):
+            raise DataError(
+                f"The target of {config.dataset.source or 'the data'} is constant in the training "
+                f"split ({values[0]:g}): there is nothing to learn."
+            )
+        return Labels(self.name, (), mean, std, config.target_transform, scale)
+
+    def scale(self, targets: np.ndarray, origins: Sequence[str]) -> tuple[int, int] | None:
+        """Return the ends of ordered classes, None where the targets are no classes."""
+        import numpy as np
+
+        # By their range, not their number: a few prices are whole numbers, too.
+        if np.ptp(targets) > _WIDEST or np.any(np.rint(targets) != targets):
+            return None
+        return int(targets.min()), int(targets.max())
+
+    def encode(
+        self, labels: Labels, values: Sequence[Any], origins: Sequence[str] | None
+    ) -> np.ndarray:
+        import numpy as np
+
+        targets = np.asarray(values, np.float32).reshape(len(values))
+        if labels.transform == "log":
+            _check_positive(targets, origins or [f"example {n + 1}" for n in range(len(targets))])
+        return targets
+
+    def strata(self, groups: Sequence[Group], values: Sequence[Any]) -> Strata:
+        return by_quantile(groups, values)
+
+    def small_test_note(self, count: int) -> str:
+        return f"The test split has only {count} examples; its scores are imprecise."
+
+    def make_loss(self, config: Any, labels: Labels) -> Callable[[Any, Any], Any]:
+        from kerasft.tasks.losses import standardized_error
+
+        return standardized_error(config.loss, labels.std, logarithm=labels.transform == "log")
+
+    def make_metrics(self, labels: Labels) -> list[Any]:
+        from kerasft.tasks.metrics import number_metrics
+
+        return number_metrics()
+
+    def activate(self, x: Any, labels: Labels) -> Any:
+        import keras
+
+        # Standardized inside, so that rates and penalties mean the same for any unit.
+        x = keras.layers.Rescaling(labels.std, labels.mean, name="unit", dtype="float32")(x)
+        return keras.ops.exp(x) if labels.transform == "log" else x
+
+    def baseline(self, labels: Labels, y: np.ndarray) -> np.ndarray:
+        import numpy as np
+
+        return np.array([y.mean()])
+
+    def baseline_loss(self, shares: np.ndarray, loss: str) -> float:
+        # In standard deviations, of a target that is normally distributed.
+        return {"absolute": 0.8, "huber": 0.42}.get(loss, 1.0)
+
+    def row(self, labels: Labels, output: np.ndarray) -> dict[str, Any]:
+        # float32 has at most nine significant digits.
+        return {"prediction": float(f"{output[0]:.9g}")}
+
+    def truth_and_prediction(
+        self, labels: Labels, y: Any, output: np.ndarray
+    ) -> tuple[float, float, None]:
+        return float(y), float(output[0]), None
+
+    def measure(self, labels: Labels, y: np.ndarray, predictions: np.ndarray) -> dict[str, Any]:
+        """Return mse, rmse, mae and r2 in the unit of the target, r2_log for a logarithm."""
+        import numpy as np
+        from sklearn import metrics
+
+        predicted = predictions[:, 0]
+        mse = float(metrics.mean_squared_error(y, predicted))
+        found = {}
+        if labels.transform == "log" and len(y) > 1:
+            found["r2_log"] = float(metrics.r2_score(np.log(y), np.log(predicted)))
+        return {
+            **found,
+            "mse": mse,
+            "rmse": mse**0.5,
+            "mae": float(metrics.mean_absolute_error(y, predicted)),
+            # R2 is undefined for fewer than two examples; NaN becomes null in JSON.
+            "r2": float(metrics.r2_score(y, predicted)) if len(y) > 1 else float("nan"),
+        }
+
+    def served_outputs(self, labels: Labels, predicted: Any) -> dict[str, Any]:
+        return {"prediction": predicted[:, 0]}
+
+
+def _check_positive(values: np.ndarray, origins: Sequence[str]) -> None:
+    wrong = next((n for n, value in enumerate(values) if value <= 0), None)
+    if wrong is not None:
+        raise DataError(
+            f"The target of {origins[wrong]} must be above 0 for target_transform=log. "
+            f"Received: {values[wrong]:g}. Use --target-transform none."
+        )

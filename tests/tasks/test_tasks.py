@@ -1,0 +1,69 @@
+"""The registry of tasks, and ordered classes."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from kerasft.config import ImageConfig
+from kerasft.data import Examples, Labels
+from kerasft.data.labels import make_labels
+from kerasft.errors import DataError, SettingError
+from kerasft.evaluation.metrics import measure
+from kerasft.models import choose_monitor
+from kerasft.tasks import TASKS, less_is_better, task_of
+
+
+def stars(values):
+    return Examples(["a"] * len(values), values, [f"row {n}" for n in range(len(values))])
+
+
+def test_a_task_is_found_by_its_name():
+    assert [task.name for task in TASKS.values()] == list(TASKS)
+    assert task_of("ordinal") is TASKS["ordinal"]
+    with pytest.raises(SettingError, match="Did you mean 'regression'"):
+        task_of("regresion")
+
+
+def test_the_settings_need_no_numpy_to_ask_a_task():
+    code = "import sys, kerasft.config; print(set(sys.modules) & {'numpy', 'keras', 'sklearn'})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+def test_a_task_is_judged_by_what_it_measures(task):
+    assert task.title and task.baseline_name and task.stratified_by
+    assert set(task.main_metrics) <= set(task.directions)
+    assert choose_monitor(ImageConfig(task=task.name))[1] == task.directions[task.main_metrics[0]]
+    assert less_is_better("rmse") and not less_is_better("accuracy")
+
+
+def test_ordered_classes_are_measured_as_a_regression_on_them_is():
+    values, predicted = [1.0, 2.0, 5.0, 4.0], np.array([[1.2], [2.6], [4.4], [4.1]], "float32")
+    found = []
+    for task in ("ordinal", "regression"):
+        config = ImageConfig(task=task, dataset="x.csv")
+        labels = make_labels(config, stars(values))
+        assert (labels.task, labels.scale) == (task, (1, 5))
+        assert Labels.from_dict(labels.to_dict()) == labels
+        found.append(measure(config, labels, np.array(values, "float32"), predicted))
+    assert found[0] == found[1]
+    assert found[0]["accuracy_rounded"] == 0.5
+
+
+def test_ordered_classes_are_whole_numbers():
+    config = ImageConfig(task="ordinal", dataset="x.csv")
+    assert make_labels(config, stars([0.0, 100.0])).scale == (0, 100)
+    with pytest.raises(DataError, match=r"row 1 must be a whole number .* Received: 2\.5"):
+        make_labels(config, stars([1.0, 2.5]))
+    with pytest.raises(DataError, match="at most 1000 apart"):
+        make_labels(config, stars([1.0, 250000.0]))
+
+
+def test_settings_that_make_no_sense_for_ordered_classes_are_refused():
+    for settings in ({"class_weight": "balanced"}, {"target_transform": "log"}, {"mixup": 0.2},
+                     {"loss": "focal"}):  # fmt: skip
+        with pytest.raises(SettingError, match="ordinal"):
+            ImageConfig(task="ordinal", **settings)
