@@ -3,14 +3,16 @@
 A room imports from the rooms before it, never from those after it. The order is that of an
 example on its way from a file to a served prediction:
 
-    names and settings   errors, formatting, paths, network, tensorflow_log, conditions, dataset,
-                         settings, setting_groups, config
-    what is given        dataset_lookup, catalog, presets
-    examples to arrays   data
-    the model            models, frozen
-    what a fit leaves    runs, evaluation, insight
-    fitting              training, tuning
-    what uses all that   serving, testing, cli
+    names                   errors, formatting, paths, network, tensorflow_log
+    what differs by task    tasks (asked by the settings, by records and by all below)
+    settings                conditions, dataset, settings, setting_groups, config
+    what is given           dataset_lookup, catalog, presets
+    what differs by input   arrays, modalities (asked by the data; models add their features)
+    examples to arrays      data
+    the model               models, frozen
+    what a fit leaves       runs, evaluation, insight
+    fitting                 training, tuning
+    what uses all that      serving, testing, cli
 """
 
 import ast
@@ -35,6 +37,8 @@ ORDER = (
     "dataset_lookup",
     "catalog",
     "presets",
+    "arrays",
+    "modalities",
     "data",
     "models",
     "frozen",
@@ -51,7 +55,7 @@ ORDER = (
 # Stricter than the order: these never see each other.
 FORBIDDEN = {
     "serving": {"insight", "training", "tuning"},
-    "insight": {"data", "evaluation", "frozen", "models", "presets"},
+    "insight": {"data", "evaluation", "frozen", "modalities", "models", "presets"},
     "runs": {"data", "frozen", "models"},
     "cli": {"testing"},
 }

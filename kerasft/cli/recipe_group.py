@@ -17,7 +17,8 @@ from kerasft.cli.options import (
     setting_options,
     write_grouped_options,
 )
-from kerasft.config import Config, ImageConfig, TextConfig
+from kerasft.config import Config
+from kerasft.modalities import MODALITIES, modality_of
 from kerasft.settings import settings
 from kerasft.tensorflow_log import quiet_tensorflow
 
@@ -59,14 +60,13 @@ class RecipeCommand(SharedOptions):
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
-            kinds = {"texts": TextConfig, "images": ImageConfig}
-            mine = next((kind for kind, base in kinds.items() if issubclass(self.config, base)), "")
+            mine = modality_of(self.config)
             name = error.option_name.removeprefix("--").replace("-", "_")
-            for kind, base in kinds.items():
-                if mine and kind != mine and name in settings(base):
+            for other in MODALITIES.values():
+                if mine.name and other is not mine and name in settings(other.config_class):
                     raise click.UsageError(
-                        f"{error.option_name} is a setting of recipes for {kind}; "
-                        f"{self.name} is a recipe for {mine}.",
+                        f"{error.option_name} is a setting of recipes for {other.name}; "
+                        f"{self.name} is a recipe for {mine.name}.",
                         ctx,
                     ) from None
             raise

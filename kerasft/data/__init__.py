@@ -3,7 +3,6 @@
 sources       readers of `config.dataset`: builtin, folders, tables (tables, columns), tfds
 splits        missing splits, split off the training set
 labels        classes and targets
-images, texts preparation, once per dataset
 preparation   all steps in order: `load_data`
 audit         notes and a summary
 inputs        inputs of `predict`
@@ -11,19 +10,26 @@ batches       batches and their order in an epoch (ragged: arrays of variable le
 tf_dataset    batches as a `tf.data.Dataset`
 """
 
-from kerasft.data.arrays import allocate
+from kerasft.arrays import allocate
 from kerasft.data.audit import summarize
 from kerasft.data.batches import Batches, class_weights, text_lengths
 from kerasft.data.examples import Data, Examples, Split
 from kerasft.data.glyph_batches import load_glyphs
-from kerasft.data.inputs import check_pairs, read_inputs
+from kerasft.data.inputs import read_inputs
 from kerasft.data.labels import encode
 from kerasft.data.mixing import make_mix
-from kerasft.data.preparation import load_data, prepare_data, prepare_inputs, prepare_split
+from kerasft.data.preparation import (
+    load_data,
+    load_recipe_data,
+    prepare_data,
+    prepare_inputs,
+    prepare_split,
+)
 from kerasft.data.ragged import Ragged
 from kerasft.data.sources import column_names, read_dataset
 from kerasft.data.splits import make_splits
 from kerasft.data.tf_dataset import stream
+from kerasft.modalities.texts import check_pairs
 from kerasft.tasks import Labels
 
 __all__ = [
@@ -40,6 +46,7 @@ __all__ = [
     "encode",
     "load_data",
     "load_glyphs",
+    "load_recipe_data",
     "make_mix",
     "make_splits",
     "prepare_data",

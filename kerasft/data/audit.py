@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kerasft.config import Config, TextConfig
+from kerasft.config import Config
 from kerasft.data.examples import SPLITS, Data, Examples, Split
-from kerasft.data.texts import count_truncated
+from kerasft.modalities import modality_of
 from kerasft.tasks import Labels, task_of
 
 _IMBALANCE = 10  # ratio of the largest to the smallest class above which a note is given
@@ -137,18 +137,10 @@ def _note_classes(parts: Mapping[str, Examples], labels: Labels) -> list[str]:
 
 
 def _note_few(config: Config, parts: Mapping[str, Examples], labels: Labels) -> list[str]:
-    """Return a note if a text classifier trains many blocks on few examples per class.
-
-    Measured on Banking77 with MiniLM; other datasets may differ.
-    """
     each = len(parts["train"]) / len(labels.names)
-    single = not labels.kind.several and isinstance(config, TextConfig)
-    if not single or each >= _FEW or config.trainable_blocks in (0, 1):
+    if labels.kind.several or each >= _FEW or config.trainable_blocks in (0, 1):
         return []
-    return [
-        f"The training split has about {each:.0f} texts per class; with so few, training only the "
-        "top block is usually as accurate and faster (--trainable-blocks 1 --epochs 8)."
-    ]
+    return modality_of(config).few_examples_note(each)
 
 
 def _note_small(parts: Mapping[str, Examples], labels: Labels) -> list[str]:
@@ -160,15 +152,16 @@ def _note_small(parts: Mapping[str, Examples], labels: Labels) -> list[str]:
 
 def note_truncated(config: Config, splits: Mapping[str, Split]) -> tuple[list[str], float]:
     """Return a note if texts were truncated to `sequence_length`, and the fraction of them."""
-    if not isinstance(config, TextConfig):
-        return [], 0.0
+    modality = modality_of(config)
     total = sum(len(split) for split in splits.values())
-    cut = sum(count_truncated(config, split.examples, split.x) for split in splits.values())
+    cut = sum(
+        modality.count_truncated(config, split.examples, split.x) for split in splits.values()
+    )
     if not cut:
         return [], 0.0
     note = (
-        f"{cut:,} of {total:,} texts ({cut / total:.1%}) were truncated to "
-        f"{config.sequence_length} tokens (sequence_length)."
+        f"{cut:,} of {total:,} {modality.name} ({cut / total:.1%}) were truncated to "
+        f"{getattr(config, 'sequence_length', 0)} tokens (sequence_length)."
     )
     return [note], cut / total
 

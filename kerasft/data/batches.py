@@ -8,9 +8,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasft.data.bucket_widths import COUNT, MULTIPLE, plan_widths
+from kerasft.data.bucket_widths import COUNT, plan_widths
 from kerasft.data.mixing import Mix
 from kerasft.data.ragged import Ragged
+from kerasft.modalities.padding import MULTIPLE, trim_texts
 
 CHUNK = 50  # batches whose texts are sorted together, like Hugging Face's group_by_length
 
@@ -203,28 +204,6 @@ def text_lengths(x: Any) -> np.ndarray | None:
     """Return the number of tokens of each text without padding, or None if x holds no texts."""
     mask = x.get("padding_mask") if isinstance(x, dict) else None
     return None if mask is None else np.count_nonzero(mask, axis=1)
-
-
-def trim_texts(x: dict[str, np.ndarray], width: int | None = None) -> dict[str, np.ndarray]:
-    """Trim the padding that all texts share.
-
-    Args:
-        x: Arrays of shape (n, length); `padding_mask` is 0 for padding. Without it nothing is
-            trimmed.
-        width: Length to trim to, at least that of the longest text. By default the length of the
-            longest text, rounded up to a multiple of 8.
-    """
-    mask = x.get("padding_mask")
-    if mask is None or not mask.size:
-        return x
-    total = mask.shape[1]
-    if width is None:
-        longest = max(int(np.count_nonzero(mask, axis=1).max()), 1)
-        width = math.ceil(longest / MULTIPLE) * MULTIPLE
-    # Some families pad on the left: their tokens are at the end.
-    left = not mask[:, 0].any() and mask[:, -1].any()
-    part = slice(max(total - width, 0), total) if left else slice(0, width)
-    return {name: v[:, part] if v.shape[1] == total else v for name, v in x.items()}
 
 
 def class_weights(y: np.ndarray, num_classes: int) -> np.ndarray:

@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-MULTIPLE = 8  # divides all widths: the granularity of the matrix units of accelerators
+from kerasft.modalities.padding import MULTIPLE
+
 COUNT = 6  # default number of widths, and so of compilations
 
 

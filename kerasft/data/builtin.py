@@ -6,10 +6,11 @@ import importlib.resources
 
 import numpy as np
 
-from kerasft.config import Config, ImageConfig, TextConfig
+from kerasft.config import Config
 from kerasft.data.examples import Examples
 from kerasft.data.tables import Table, read_table
 from kerasft.errors import DataError
+from kerasft.modalities import IMAGES, TEXTS, modality_of
 from kerasft.tasks import task_of
 
 
@@ -18,7 +19,7 @@ def read_digits(config: Config) -> Examples:
     from sklearn.datasets import load_digits
 
     task = task_of(config.task)
-    if not isinstance(config, ImageConfig) or task.several:
+    if modality_of(config) is not IMAGES or task.several:
         raise DataError(
             "builtin:digits are images of one digit each: use a recipe for images with "
             "task=classification or regression."
@@ -34,7 +35,7 @@ def read_digits(config: Config) -> Examples:
 
 def read_tickets(config: Config) -> Table:
     """Return the support messages as the table that they are."""
-    if not isinstance(config, TextConfig):
+    if modality_of(config) is not TEXTS:
         raise DataError(
             "builtin:tickets are texts: use a recipe for texts, such as minilm_tickets."
         )

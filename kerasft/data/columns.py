@@ -6,19 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from kerasft.config import Config, ImageConfig
+from kerasft.config import Config
 from kerasft.data.examples import Examples
-from kerasft.data.images import image_extensions
-from kerasft.data.tables import Table, is_empty
+from kerasft.data.tables import Table
 from kerasft.errors import DataError, did_you_mean
-from kerasft.paths import expanded
+from kerasft.modalities import modality_of
+from kerasft.modalities.image_decoding import image_extensions
 from kerasft.settings import settings
 from kerasft.tasks import task_of
 
-TEXT_NAMES = (
-    "text", "sentence", "content", "message", "review", "question", "title", "document", "body",
-)  # fmt: skip
-IMAGE_NAMES = ("image", "path", "file", "filename", "filepath", "image_path", "photo")
 LABEL_NAMES = (
     "label", "labels", "class", "category", "target", "intent", "topic", "sentiment", "y",
     "score", "rating", "price",
@@ -46,15 +42,14 @@ def origins(table: Table) -> list[str]:
 
 def read_inputs_of(config: Config, table: Table) -> list[Any]:
     """Return the texts, pairs of texts or images of a table's rows."""
-    if isinstance(config, ImageConfig):
-        column = find_column(config, table, "image_column", IMAGE_NAMES)
-        return _images(table, column)
-    column = find_column(config, table, "text_column", TEXT_NAMES)
-    texts = _texts(table, column)
-    if config.dataset.text_pair is None:
-        return texts
-    second = _texts(table, find_column(config, table, "text_pair_column", ()))
-    return list(zip(texts, second, strict=True))
+    modality = modality_of(config)
+    column = find_column(config, table, modality.column, modality.column_names)
+    inputs = modality.read_column(table, column)
+    pair = modality.pair_column
+    if not pair or config.dataset.text_pair is None:
+        return inputs
+    second = modality.read_column(table, find_column(config, table, pair, ()))
+    return list(zip(inputs, second, strict=True))
 
 
 def find_column(config: Config, table: Table, setting: str, known: Sequence[str]) -> str:
@@ -95,9 +90,8 @@ def _names_images(cells: list[Any]) -> bool:
 
 def describe_columns(config: Config, table: Table) -> list[str]:
     """Return a note about the columns that were chosen by their name, where others were left."""
-    image = isinstance(config, ImageConfig)
-    setting, known = ("image_column", IMAGE_NAMES) if image else ("text_column", TEXT_NAMES)
-    chosen = {setting: find_column(config, table, setting, known)}
+    modality = modality_of(config)
+    chosen = {modality.column: find_column(config, table, modality.column, modality.column_names)}
     labels = _label_columns(config, table)
     if len(labels) == 1:
         chosen["label_column"] = labels[0]
@@ -114,67 +108,6 @@ def describe_columns(config: Config, table: Table) -> list[str]:
             "second text."
         )
     return notes
-
-
-def _texts(table: Table, column: str) -> list[str]:
-    texts = table.columns[column]
-    for row, text in enumerate(texts):
-        if is_empty(text):
-            raise DataError(
-                f"{_capital(table, row)} has no text in column {column!r}: fill it in or delete "
-                "the row."
-            )
-        if not isinstance(text, str):
-            raise DataError(
-                f"{_capital(table, row)} must have text in column {column!r}. Received: "
-                f"{text!r:.80}. Name the column of the texts with --text-column."
-            )
-    return texts
-
-
-def _capital(table: Table, row: int) -> str:
-    origin = table.origin(row)
-    return origin[0].upper() + origin[1:]
-
-
-def _images(table: Table, column: str) -> list[Any]:
-    stems: dict[Path, dict[str, list[Path]]] = {}
-    return [_image(table, column, row, stems) for row in range(table.num_rows)]
-
-
-def _image(table: Table, column: str, row: int, stems: dict[Path, dict[str, list[Path]]]) -> Any:
-    value = table.columns[column][row]
-    if isinstance(value, dict):  # as Hugging Face writes images into Parquet
-        value = value.get("bytes") or value.get("path")
-    if isinstance(value, bytes) and value:
-        return value
-    if is_empty(value) or not isinstance(value, str):
-        raise DataError(
-            f"{_capital(table, row)} has no image in column {column!r}: fill it in or delete the "
-            "row."
-        )
-    path = table.path.parent / expanded(value.strip())
-    if path.is_file():
-        return path
-    found = _with_extension(path, stems)
-    if len(found) == 1:
-        return found[0]
-    why = f"{len(found)} images have that name" if found else "there is no such file"
-    raise DataError(
-        f"{_capital(table, row)} names the image {value!r}, but {why}. Paths are relative to the "
-        f"table's folder {table.path.parent}."
-    )
-
-
-def _with_extension(path: Path, stems: dict[Path, dict[str, list[Path]]]) -> list[Path]:
-    """Return the images in the path's folder with its name and an ending; lists a folder once."""
-    if path.parent not in stems:
-        by_name: dict[str, list[Path]] = {}
-        for other in path.parent.iterdir() if path.parent.is_dir() else ():
-            if other.suffix.lower() in image_extensions() and other.is_file():
-                by_name.setdefault(other.stem, []).append(other)
-        stems[path.parent] = by_name
-    return stems[path.parent].get(path.name, [])
 
 
 def read_labels(config: Config, table: Table) -> list[Any]:

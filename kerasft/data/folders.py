@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from kerasft.config import Config, ImageConfig
+from kerasft.config import Config
 from kerasft.data.examples import Examples
-from kerasft.data.images import image_extensions
 from kerasft.data.links import Links, counts
 from kerasft.data.split_names import is_split_name, match_splits, named_splits
 from kerasft.errors import DataError, SettingError
+from kerasft.modalities import modality_of
+from kerasft.modalities.image_decoding import image_extensions
 from kerasft.tasks import task_of
 
 
@@ -91,7 +92,7 @@ def read_folder(config: Config, root: Path) -> tuple[dict[str, Examples], list[s
             the training split lacks.
         SettingError: The task is not classification.
     """
-    if not isinstance(config, ImageConfig):
+    if not modality_of(config).class_folders:
         raise DataError(
             f"{root} is a folder of images, but this recipe takes texts. Give a table of texts, or "
             "use a recipe for images."

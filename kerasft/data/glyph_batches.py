@@ -10,7 +10,8 @@ from kerasft.config import Config, ImageConfig
 from kerasft.data.examples import Data, Examples, Split
 from kerasft.data.glyphs import glyph_names, render_glyphs
 from kerasft.errors import DataError
-from kerasft.tasks import Labels
+from kerasft.modalities import IMAGES, modality_of
+from kerasft.tasks import Labels, task_of
 
 # Far from the seeds of training batches, which begin at 0 and step by one.
 _VALIDATION_SEED, _TEST_SEED = 2**40, 2**41
@@ -73,10 +74,13 @@ def load_builtin_glyphs(config: Config) -> Data:
     Raises:
         DataError: The recipe is not one for images, or not a classification.
     """
-    if not isinstance(config, ImageConfig) or config.task != "classification":
+    task = task_of(config.task)
+    one_class = task.has_classes and not task.several
+    if modality_of(config) is not IMAGES or not one_class:
         raise DataError(
             f"builtin:glyphs are images of one letter each. Received: task={config.task}. Use a "
             "recipe for images with task=classification."
         )
-    images_per_epoch = getattr(config, "images_per_epoch", _IMAGES_PER_EPOCH)
-    return load_glyphs(config, images_per_epoch=images_per_epoch)
+    images: Any = config
+    images_per_epoch = getattr(images, "images_per_epoch", _IMAGES_PER_EPOCH)
+    return load_glyphs(images, images_per_epoch=images_per_epoch)

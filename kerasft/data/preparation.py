@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from kerasft.config import Config, ImageConfig, TextConfig
+from kerasft.config import Config
 from kerasft.data.audit import audit_examples, measure_examples, note_truncated
 from kerasft.data.examples import SPLITS, Data, Examples, Split
 from kerasft.data.glyph_batches import load_builtin_glyphs
-from kerasft.data.images import prepare_images
 from kerasft.data.labels import encode, known_labels, make_labels, normalize_labels
 from kerasft.data.sources import read_source
 from kerasft.data.splits import make_splits
-from kerasft.data.texts import prepare_texts
 from kerasft.dataset_lookup import is_rendered
-from kerasft.errors import DataError, SettingError
+from kerasft.errors import DataError
+from kerasft.modalities import modality_of
 from kerasft.tasks import Labels
 
 
@@ -43,6 +42,17 @@ def load_data(config: Config) -> Data:
         return load_builtin_glyphs(config)
     examples, notes = read_source(config)
     return _prepare(config, examples, notes)
+
+
+def load_recipe_data(recipe: Any, config: Config) -> Data:
+    """Return the data of a recipe: by its own `load_data` where it has one.
+
+    Args:
+        recipe: A recipe's module.
+        config: Its settings.
+    """
+    load: Callable[[Config], Data] = getattr(recipe, "load_data", load_data)
+    return load(config)
 
 
 def prepare_data(config: Config, examples_by_split: Mapping[str, Examples]) -> Data:
@@ -107,14 +117,7 @@ def prepare_inputs(config: Config, examples: Examples) -> Any:
     Returns:
         `Split.x`.
     """
-    if isinstance(config, ImageConfig):
-        return prepare_images(config, examples)
-    if isinstance(config, TextConfig):
-        return prepare_texts(config, examples)
-    raise SettingError(
-        f"The settings must be those of an ImageConfig or a TextConfig. Received: "
-        f"{type(config).__name__}."
-    )
+    return modality_of(config).prepare(config, examples)
 
 
 def _fingerprint(parts: Mapping[str, Examples]) -> str:

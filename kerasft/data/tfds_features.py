@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from kerasft.config import Config, ImageConfig
+from kerasft.config import Config
 from kerasft.data.columns import LABEL_NAMES
 from kerasft.errors import DataError, did_you_mean
+from kerasft.modalities import IMAGES, modality_of
 from kerasft.tasks import task_of
 from kerasft.tasks.labels import class_name
 
@@ -49,7 +50,7 @@ def find_columns(config: Config, info: Any, name: str) -> Columns:
     # Sorted: sets that were written to disk come back in any order.
     features = dict(sorted(info.features.items()))
     supervised = [key for key in info.supervised_keys or () if isinstance(key, str)]
-    image = isinstance(config, ImageConfig)
+    image = modality_of(config) is IMAGES
     inputs = (_image if image else _texts)(config, features, supervised, name)
     flags = _flags(config, features, name)
     if flags:

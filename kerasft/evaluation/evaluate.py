@@ -11,6 +11,7 @@ from kerasft.config import Config
 from kerasft.data import (
     Examples,
     check_pairs,
+    load_recipe_data,
     prepare_split,
     read_dataset,
 )
@@ -58,7 +59,7 @@ def evaluate(
 def _own_split(run: Run, loaded: Loaded, split: str) -> Any:
     if split not in ("train", "validation", "test"):
         raise SettingError(f"`split` must be train, validation or test. Received: split={split!r}.")
-    data = loaded.recipe.load_data(loaded.config)
+    data = load_recipe_data(loaded.recipe, loaded.config)
     if data.fingerprint != run.manifest["data"]["fingerprint"]:
         raise DataError(
             f"The dataset {loaded.config.dataset} has changed since {run.path} was trained, so its "

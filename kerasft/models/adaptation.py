@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasft.config import Config, TextConfig
+from kerasft.config import Config
 from kerasft.errors import SettingError
 from kerasft.models.annotations import get_source, keep_preset_drop_rate, set_rate_scale
 from kerasft.models.blocks import Block, find_blocks, flatten_layers
@@ -35,7 +35,7 @@ def adapt(part: keras.Model, config: Config) -> None:
     Raises:
         SettingError: A setting does not apply to the family.
     """
-    if isinstance(config, TextConfig) and config.freeze_embeddings:
+    if getattr(config, "freeze_embeddings", False):
         freeze_embeddings(part)
     set_stochastic_depth(part, config.stochastic_depth)
     if config.lora_rank:

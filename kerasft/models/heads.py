@@ -9,6 +9,7 @@ import keras
 from kerasft.config import Config, ImageConfig, TextConfig
 from kerasft.data import Labels
 from kerasft.errors import SettingError
+from kerasft.modalities import IMAGES, TEXTS, modality_of
 from kerasft.models.adaptation import adapt
 from kerasft.models.augmentation import augment
 from kerasft.models.blocks import trunk
@@ -17,6 +18,26 @@ from kerasft.models.mutable_scalars import MutableDropout, MutableL1L2
 from kerasft.models.word_dropout import mask_words
 from kerasft.presets.pixel_scaling import DEFAULT_SCALING, pixel_scaling
 from kerasft.presets.tokenizers import load_preprocessor
+
+
+def features(backbone: keras.Model, config: Config) -> tuple[Any, Any]:
+    """Connect a backbone to the inputs of its modality, up to one vector an example.
+
+    Args:
+        backbone: As `load_backbone` gives it.
+        config: An ImageConfig (see `image_features`) or a TextConfig (see `text_features`).
+
+    Returns:
+        (inputs, features): what the model reads, and float32 vectors of shape (batch, width).
+
+    Raises:
+        SettingError: The backbone does not read such inputs.
+
+    Example:
+        >>> inputs, features = kerasft.features(backbone, config)
+        >>> keras.Model(inputs, kerasft.head(features, config, data.labels))
+    """
+    return modality_of(config).features(backbone, config)
 
 
 def image_features(backbone: keras.Model, config: ImageConfig) -> tuple[Any, Any]:
@@ -186,3 +207,6 @@ def head(features: Any, config: Config, labels: Labels) -> Any:
         labels.num_outputs, kernel_regularizer=penalty, name="head", dtype="float32"
     )(x)
     return labels.kind.activate(x, labels)
+
+
+IMAGES.features, TEXTS.features = image_features, text_features

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shutil
 import tempfile
@@ -10,9 +11,9 @@ from typing import Any
 
 import keras
 
-from kerasft.config import ImageConfig, TextConfig
 from kerasft.errors import SettingError
 from kerasft.evaluation.load import Loaded, load_model
+from kerasft.modalities import modality_of
 from kerasft.models import merge_adapters
 from kerasft.paths import check_folder_name
 from kerasft.runs import Run, load_run, write_json
@@ -138,55 +139,6 @@ def serving_function(loaded: Loaded) -> tuple[Any, list[Any], list[Any]]:
     Raises:
         SettingError: The config is neither an ImageConfig nor a TextConfig.
     """
-    import tensorflow as tf
-
-    model, labels = loaded.model, loaded.labels
-    if isinstance(loaded.config, ImageConfig):
-        decode = _image_decoder(loaded.config)
-
-        def serve_images(bytes: Any) -> dict[str, Any]:
-            return labels.kind.served_outputs(labels, model(decode(bytes), training=False))
-
-        return serve_images, [tf.TensorSpec([None], tf.string, "bytes")], [model]
-    if not isinstance(loaded.config, TextConfig):
-        raise SettingError(
-            "Only recipes with an ImageConfig or a TextConfig can be exported. Received: "
-            f"{type(loaded.config).__name__}."
-        )
-    from kerasft.presets.tokenizers import load_preprocessor
-
-    preprocessor = load_preprocessor(loaded.config)
-    # Build it now: tables created while tracing would not be tracked by the archive.
-    if not preprocessor.built:
-        preprocessor.build(None)
-
-    def serve_texts(text: Any) -> dict[str, Any]:
-        predicted = model(preprocessor(x=text), training=False)
-        return labels.kind.served_outputs(labels, predicted)
-
-    def serve_pairs(text: Any, text_pair: Any) -> dict[str, Any]:
-        predicted = model(preprocessor(x=(text, text_pair)), training=False)
-        return labels.kind.served_outputs(labels, predicted)
-
-    text = tf.TensorSpec([None], tf.string, "text")
-    if loaded.pairs:
-        pair = tf.TensorSpec([None], tf.string, "text_pair")
-        return serve_pairs, [text, pair], [model, preprocessor]
-    return serve_texts, [text], [model, preprocessor]
-
-
-def _image_decoder(config: ImageConfig) -> Any:
-    import tensorflow as tf
-
-    from kerasft.data.images import decode_in_graph, resize_image
-
-    size = config.image_size
-
-    def decode_one(content: Any) -> Any:
-        image = decode_in_graph(content)
-        return tf.ensure_shape(resize_image(image, size, config.resize), [size, size, 3])
-
-    def decode(contents: Any) -> Any:
-        return tf.map_fn(decode_one, contents, fn_output_signature=tf.uint8)
-
-    return decode
+    outputs = functools.partial(loaded.labels.kind.served_outputs, loaded.labels)
+    modality = modality_of(loaded.config)
+    return modality.serving(loaded.config, loaded.model, outputs, pairs=loaded.pairs)

@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import keras
-
-from kerasft.config import ImageConfig, TextConfig
 from kerasft.errors import SettingError
 from kerasft.evaluation.load import Loaded
+from kerasft.modalities import modality_of
 from kerasft.models.blocks import find_backbone
 
 
@@ -35,12 +33,8 @@ def write_preset(loaded: Loaded, folder: Path) -> None:
     backbone.save_to_preset(str(folder))
     for path in folder.glob("*.weights.h5"):
         _compress(path)
-    if isinstance(loaded.config, ImageConfig):
-        _image_converter(loaded.model, backbone, loaded.config).save_to_preset(str(folder))
-    elif isinstance(loaded.config, TextConfig):
-        from kerasft.presets.tokenizers import load_preprocessor
-
-        load_preprocessor(loaded.config).save_to_preset(str(folder))
+    modality = modality_of(loaded.config)
+    modality.save_preprocessor(loaded.config, loaded.model, backbone, folder)
 
 
 def _compress(path: Path) -> None:
@@ -61,31 +55,3 @@ def _compress(path: Path) -> None:
         target.attrs.update(source.attrs)
         source.visititems(copy)
     compressed.replace(path)
-
-
-def _image_converter(model: keras.Model, backbone: keras.Model, config: ImageConfig) -> keras.Layer:
-    """Return the family's image converter, with the resizing and scaling of the run."""
-    import keras_hub
-
-    kinds = [
-        kind
-        for name in dir(keras_hub.layers)
-        if name.endswith("ImageConverter")
-        and getattr(kind := getattr(keras_hub.layers, name), "backbone_cls", None) is type(backbone)
-    ]
-    if not kinds:
-        raise SettingError(
-            f"KerasHub has no image converter for {type(backbone).__name__}. Use --format "
-            "saved_model."
-        )
-    scaling = model.get_layer("scaling")
-    size = (config.image_size, config.image_size)
-    return kinds[0](
-        image_size=size,
-        scale=scaling.scale,
-        offset=scaling.offset,
-        crop_to_aspect_ratio=config.resize == "crop",
-        pad_to_aspect_ratio=config.resize == "pad",
-        interpolation="bilinear",
-        antialias=True,
-    )

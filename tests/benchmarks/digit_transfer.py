@@ -31,7 +31,7 @@ import tensorflow as tf
 
 import kerasft
 from kerasft.data import read_dataset
-from kerasft.data.images import prepare_images
+from kerasft.modalities.image_decoding import prepare_images
 from kerasft.recipes.resnet_digits import Config
 
 SIDES = ("pretrained", "random")

@@ -9,8 +9,13 @@ from PIL import Image
 
 from kerasft.config import ImageConfig
 from kerasft.data import Examples, prepare_inputs
-from kerasft.data.images import decode_image, decode_in_graph, image_extensions, resize_image
 from kerasft.errors import DataError
+from kerasft.modalities.image_decoding import (
+    decode_image,
+    decode_in_graph,
+    image_extensions,
+    resize_image,
+)
 
 RED = (200, 30, 10)
 

@@ -5,8 +5,8 @@ import pytest
 
 from kerasft.config import TextConfig
 from kerasft.data import Examples, prepare_inputs
-from kerasft.data.texts import count_truncated
 from kerasft.errors import DataError, SettingError
+from kerasft.modalities.tokenization import count_truncated
 from kerasft.presets.tokenizers import load_preprocessor
 
 TEXTS = ["a good film", "the cat is not the dog and the dog is not the cat", "awful !"]

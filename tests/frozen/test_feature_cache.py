@@ -204,8 +204,8 @@ def test_large_features_are_stored_in_a_file_and_a_full_disk_is_reported(texts, 
 def test_many_images_are_stored_in_a_file_and_train_the_same(pictures, monkeypatch):
     config = pictures()
     expected, _, _ = run(resnet_digits, config)
-    monkeypatch.setattr("kerasft.data.arrays.free_memory", lambda: 0)
-    data = resnet_digits.load_data(config)
+    monkeypatch.setattr("kerasft.arrays.free_memory", lambda: 0)
+    data = kerasft.load_data(config)
     assert isinstance(data.train.x, np.memmap)
     weights, _, _ = run(resnet_digits, config)
     assert all(map(np.array_equal, weights, expected))

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import kerasft
-from kerasft.data.images import resize_image
 from kerasft.errors import SettingError
+from kerasft.modalities.image_decoding import resize_image
 from kerasft.recipes import minilm_tickets as text_recipe
 from kerasft.recipes import resnet_digits as image_recipe
 from kerasft.recipes import roberta_paraphrases as pairs_recipe

@@ -9,20 +9,19 @@ from typing import Any
 import numpy as np
 
 from kerasft.config import TextConfig
-from kerasft.data.batches import trim_texts
-from kerasft.data.examples import Examples
 from kerasft.errors import DataError
+from kerasft.modalities.padding import trim_texts
 from kerasft.presets.tokenizers import length_graph, load_preprocessor, token_graph
 
 _ROWS = 256  # texts tokenized at once
 
 
-def prepare_texts(config: TextConfig, examples: Examples) -> dict[str, np.ndarray]:
+def prepare_texts(config: TextConfig, examples: Any) -> dict[str, np.ndarray]:
     """Tokenize all texts, in batches and in TensorFlow's graph, as a served model does.
 
     Args:
         config: Its `preset` and `sequence_length` are used.
-        examples: Texts, or pairs of texts.
+        examples: `kerasft.Examples` of texts, or pairs of texts.
 
     Returns:
         int32 arrays of shape (n, length) by the names of the preprocessor: `token_ids`,
@@ -40,7 +39,7 @@ def prepare_texts(config: TextConfig, examples: Examples) -> dict[str, np.ndarra
     return trim_texts({name: values.astype(np.int32) for name, values in x.items()})
 
 
-def _segments(examples: Examples) -> tuple[np.ndarray, ...]:
+def _segments(examples: Any) -> tuple[np.ndarray, ...]:
     """Return one array of UTF-8 strings, or two for pairs."""
     pairs = bool(examples.inputs) and isinstance(examples.inputs[0], tuple)
     columns: tuple[list[bytes], ...] = ([], []) if pairs else ([],)
@@ -78,7 +77,7 @@ def _in_graph(segments: tuple[np.ndarray, ...], graph: Any) -> list[dict[str, np
         return list(pool.map(run, starts))
 
 
-def count_truncated(config: TextConfig, examples: Examples, x: dict[str, np.ndarray]) -> int:
+def count_truncated(config: TextConfig, examples: Any, x: dict[str, np.ndarray]) -> int:
     """Return how many texts were cut at `sequence_length`.
 
     Only texts that fill the whole length can have been cut; those are tokenized once more, without

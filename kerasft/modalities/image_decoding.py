@@ -15,9 +15,8 @@ import keras
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
+from kerasft.arrays import allocate
 from kerasft.config import ImageConfig
-from kerasft.data.arrays import allocate
-from kerasft.data.examples import Examples
 from kerasft.errors import DataError, ResourceError
 
 # Formats that Pillow names but cannot decode by itself, or that are no pictures.
@@ -175,12 +174,12 @@ def decode_in_graph(content: Any) -> Any:
     return tf.ensure_shape(image, [None, None, 3])
 
 
-def prepare_images(config: ImageConfig, examples: Examples) -> np.ndarray:
+def prepare_images(config: ImageConfig, examples: Any) -> np.ndarray:
     """Decode and resize all images, several at a time, in order.
 
     Args:
         config: Its `image_size` and `resize` are used.
-        examples: Images.
+        examples: `kerasft.Examples` of images.
 
     Returns:
         uint8 of shape (n, image_size, image_size, 3), mapped from a temporary file where it

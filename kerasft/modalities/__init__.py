@@ -1,0 +1,32 @@
+"""What differs by input, one file each: reading, preparing, features, serving.
+
+A new modality is a new file and a line in `MODALITIES`. This room stands below `data` and `models`,
+which ask it; what it needs of them it is given as arguments, and the function that builds inputs
+and features is registered by `kerasft.models.heads`. Importing this package needs the standard
+library alone, because the command line asks it.
+"""
+
+from __future__ import annotations
+
+from kerasft.config import Config
+from kerasft.modalities.base import InputReaders, Modality
+from kerasft.modalities.images import Images
+from kerasft.modalities.texts import Texts
+
+IMAGES, TEXTS = Images(), Texts()
+_OTHER = Modality()
+MODALITIES: dict[str, Modality] = {modality.name: modality for modality in (IMAGES, TEXTS)}
+
+__all__ = ["IMAGES", "MODALITIES", "TEXTS", "InputReaders", "Modality", "modality_of"]
+
+
+def modality_of(config: Config | type[Config]) -> Modality:
+    """Return the modality of a config, or of a Config class.
+
+    Example:
+        >>> modality_of(ImageConfig()).name
+        'images'
+    """
+    kind = config if isinstance(config, type) else type(config)
+    found = (other for other in MODALITIES.values() if issubclass(kind, other.config_class))
+    return next(found, _OTHER)

@@ -1,0 +1,151 @@
+"""Images: files, bytes and arrays, brought to RGB of one size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from kerasft.config import ImageConfig
+from kerasft.dataset_lookup import TABLE_EXTENSIONS
+from kerasft.errors import DataError, SettingError
+from kerasft.modalities.base import Input, InputReaders, Modality, Served
+from kerasft.paths import expanded
+from kerasft.tasks.cells import Table
+
+Stems = dict[Path, dict[str, list[Path]]]
+
+
+class Images(Modality):
+    """One image an example."""
+
+    name = "images"
+    config_class = ImageConfig
+    column = "image_column"
+    column_names = ("image", "path", "file", "filename", "filepath", "image_path", "photo")
+    class_folders = True
+
+    def read_column(self, table: Table, column: str) -> list[Any]:
+        stems: Stems = {}
+        return [_image(table, column, row, stems) for row in range(table.num_rows)]
+
+    def read_input(self, item: str, readers: InputReaders, *, pairs: bool) -> Iterator[Input]:
+        path = expanded(item)
+        if path.is_dir():
+            yield from readers.folder(item)
+        elif not path.is_file():
+            raise DataError(
+                f"There is no file or folder {item!r}. Give images, folders of images, or a table "
+                "with an image column."
+            )
+        elif path.suffix.lower() in TABLE_EXTENSIONS:
+            yield from readers.table(path)
+        else:
+            yield path, item
+
+    def prepare(self, config: Any, examples: Any) -> Any:
+        from kerasft.modalities.image_decoding import prepare_images
+
+        return prepare_images(config, examples)
+
+    def example(self, config: Any, *, pairs: bool = False) -> Any:
+        import numpy as np
+
+        return np.full((config.image_size, config.image_size, 3), 128, np.uint8)
+
+    def serving(
+        self, config: Any, model: Any, outputs: Callable[[Any], dict[str, Any]], *, pairs: bool
+    ) -> Served:
+        import tensorflow as tf
+
+        decode = _decoder(config)
+
+        def serve_images(bytes: Any) -> dict[str, Any]:
+            return outputs(model(decode(bytes), training=False))
+
+        return serve_images, [tf.TensorSpec([None], tf.string, "bytes")], [model]
+
+    def save_preprocessor(self, config: Any, model: Any, backbone: Any, folder: Path) -> None:
+        scaling = model.get_layer("scaling")
+        converter = _converter_class(backbone)(
+            image_size=(config.image_size, config.image_size),
+            scale=scaling.scale,
+            offset=scaling.offset,
+            crop_to_aspect_ratio=config.resize == "crop",
+            pad_to_aspect_ratio=config.resize == "pad",
+            interpolation="bilinear",
+            antialias=True,
+        )
+        converter.save_to_preset(str(folder))
+
+
+def _image(table: Table, column: str, row: int, stems: Stems) -> Any:
+    value = table.columns[column][row]
+    if isinstance(value, dict):  # as Hugging Face writes images into Parquet
+        value = value.get("bytes") or value.get("path")
+    if isinstance(value, bytes) and value:
+        return value
+    if not isinstance(value, str) or not value.strip():
+        raise DataError(
+            f"{table.subject(row)} has no image in column {column!r}: fill it in or delete the row."
+        )
+    path = table.path.parent / expanded(value.strip())
+    if path.is_file():
+        return path
+    found = _with_extension(path, stems)
+    if len(found) == 1:
+        return found[0]
+    why = f"{len(found)} images have that name" if found else "there is no such file"
+    raise DataError(
+        f"{table.subject(row)} names the image {value!r}, but {why}. Paths are relative to the "
+        f"table's folder {table.path.parent}."
+    )
+
+
+def _with_extension(path: Path, stems: Stems) -> list[Path]:
+    """Return the images in the path's folder with its name and an ending; lists a folder once."""
+    from kerasft.modalities.image_decoding import image_extensions
+
+    if path.parent not in stems:
+        by_name: dict[str, list[Path]] = {}
+        for other in path.parent.iterdir() if path.parent.is_dir() else ():
+            if other.suffix.lower() in image_extensions() and other.is_file():
+                by_name.setdefault(other.stem, []).append(other)
+        stems[path.parent] = by_name
+    return stems[path.parent].get(path.name, [])
+
+
+def _decoder(config: ImageConfig) -> Callable[[Any], Any]:
+    """Return the function from image files to pixels, in TensorFlow's graph."""
+    import tensorflow as tf
+
+    from kerasft.modalities.image_decoding import decode_in_graph, resize_image
+
+    size = config.image_size
+
+    def decode_one(content: Any) -> Any:
+        image = decode_in_graph(content)
+        return tf.ensure_shape(resize_image(image, size, config.resize), [size, size, 3])
+
+    def decode(contents: Any) -> Any:
+        return tf.map_fn(decode_one, contents, fn_output_signature=tf.uint8)
+
+    return decode
+
+
+def _converter_class(backbone: Any) -> Any:
+    """Return KerasHub's image converter of a backbone's family.
+
+    Raises:
+        SettingError: The family has none.
+    """
+    import keras_hub
+
+    names = [name for name in dir(keras_hub.layers) if name.endswith("ImageConverter")]
+    for name in names:
+        kind = getattr(keras_hub.layers, name)
+        if getattr(kind, "backbone_cls", None) is type(backbone):
+            return kind
+    raise SettingError(
+        f"KerasHub has no image converter for {type(backbone).__name__}. Use --format saved_model."
+    )

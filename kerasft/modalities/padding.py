@@ -1,0 +1,31 @@
+"""The padding of texts."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+MULTIPLE = 8  # divides all widths: the granularity of the matrix units of accelerators
+
+
+def trim_texts(x: dict[str, np.ndarray], width: int | None = None) -> dict[str, np.ndarray]:
+    """Trim the padding that all texts share.
+
+    Args:
+        x: Arrays of shape (n, length); `padding_mask` is 0 for padding. Without it nothing is
+            trimmed.
+        width: Length to trim to, at least that of the longest text. By default the length of the
+            longest text, rounded up to a multiple of 8.
+    """
+    mask = x.get("padding_mask")
+    if mask is None or not mask.size:
+        return x
+    total = mask.shape[1]
+    if width is None:
+        longest = max(int(np.count_nonzero(mask, axis=1).max()), 1)
+        width = math.ceil(longest / MULTIPLE) * MULTIPLE
+    # Some families pad on the left: their tokens are at the end.
+    left = not mask[:, 0].any() and mask[:, -1].any()
+    part = slice(max(total - width, 0), total) if left else slice(0, width)
+    return {name: v[:, part] if v.shape[1] == total else v for name, v in x.items()}

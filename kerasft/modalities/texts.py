@@ -1,0 +1,173 @@
+"""Texts and pairs of texts, brought to tokens."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from kerasft.config import TextConfig
+from kerasft.dataset_lookup import TABLE_EXTENSIONS
+from kerasft.errors import DataError
+from kerasft.modalities.base import Input, InputReaders, Modality, Served
+from kerasft.paths import expanded
+from kerasft.tasks.cells import Table
+
+
+class Texts(Modality):
+    """One text an example, or a pair of them."""
+
+    name = "texts"
+    config_class = TextConfig
+    column = "text_column"
+    column_names = (
+        "text", "sentence", "content", "message", "review", "question", "title", "document", "body",
+    )  # fmt: skip
+    pair_column = "text_pair_column"
+
+    def read_column(self, table: Table, column: str) -> list[str]:
+        return [_text_cell(table, column, row) for row in range(table.num_rows)]
+
+    def read_input(self, item: str, readers: InputReaders, *, pairs: bool) -> Iterator[Input]:
+        path = _existing_file(item)
+        if path is None:
+            yield _text(item, "The input", pairs), item
+        elif path.suffix.lower() == ".txt":
+            yield from _lines(path, item, pairs)
+        else:
+            rows = list(readers.table(path))
+            check_pairs([row for row, _ in rows[:1]], item, pairs=pairs)
+            yield from rows
+
+    def prepare(self, config: Any, examples: Any) -> Any:
+        from kerasft.modalities.tokenization import prepare_texts
+
+        return prepare_texts(config, examples)
+
+    def count_truncated(self, config: Any, examples: Any, x: Any) -> int:
+        from kerasft.modalities.tokenization import count_truncated
+
+        return count_truncated(config, examples, x)
+
+    def few_examples_note(self, each: float) -> list[str]:
+        """Return advice that was measured on Banking77 with MiniLM; other datasets may differ."""
+        return [
+            f"The training split has about {each:.0f} texts per class; with so few, training only "
+            "the top block is usually as accurate and faster (--trainable-blocks 1 --epochs 8)."
+        ]
+
+    def config_of_run(self, config: Any, *, pairs: bool) -> Any:
+        # The data of a run may not have had the recipe's second column.
+        return config if pairs else dataclasses.replace(config, text_pair_column=None)
+
+    def example(self, config: Any, *, pairs: bool = False) -> str | tuple[str, str]:
+        text = "An example of a text."
+        return (text, "And a second one.") if pairs else text
+
+    def serving(
+        self, config: Any, model: Any, outputs: Callable[[Any], dict[str, Any]], *, pairs: bool
+    ) -> Served:
+        import tensorflow as tf
+
+        from kerasft.presets.tokenizers import load_preprocessor
+
+        preprocessor = load_preprocessor(config)
+        # Build it now: tables created while tracing would not be tracked by the archive.
+        if not preprocessor.built:
+            preprocessor.build(None)
+
+        def serve_texts(text: Any) -> dict[str, Any]:
+            return outputs(model(preprocessor(x=text), training=False))
+
+        def serve_pairs(text: Any, text_pair: Any) -> dict[str, Any]:
+            return outputs(model(preprocessor(x=(text, text_pair)), training=False))
+
+        signature = [tf.TensorSpec([None], tf.string, "text")]
+        if pairs:
+            signature.append(tf.TensorSpec([None], tf.string, "text_pair"))
+        return serve_pairs if pairs else serve_texts, signature, [model, preprocessor]
+
+    def save_preprocessor(self, config: Any, model: Any, backbone: Any, folder: Path) -> None:
+        from kerasft.presets.tokenizers import load_preprocessor
+
+        load_preprocessor(config).save_to_preset(str(folder))
+
+
+def check_pairs(inputs: Sequence[Any], where: str, *, pairs: bool) -> None:
+    """Raise DataError where single texts are given for pairs, or pairs for single texts."""
+    if len(inputs) and isinstance(inputs[0], tuple) != pairs:
+        raise DataError(
+            f"The run reads pairs of texts, and {where} has one text a row: it must have both "
+            "columns that the run was trained on. Pairs with a tab between them can be predicted "
+            "from a .txt file."
+            if pairs
+            else f"The run reads single texts, and {where} has pairs."
+        )
+
+
+def _text_cell(table: Table, column: str, row: int) -> str:
+    text = table.cell(column, row)
+    if text is None:
+        raise DataError(
+            f"{table.subject(row)} has no text in column {column!r}: fill it in or delete the row."
+        )
+    if not isinstance(text, str):
+        raise DataError(
+            f"{table.subject(row)} must have text in column {column!r}. Received: {text!r:.80}. "
+            "Name the column of the texts with --text-column."
+        )
+    return text
+
+
+def _existing_file(item: str) -> Path | None:
+    """Return the file that an input names, None where it is a text.
+
+    Raises:
+        DataError: It is a folder, or a file that cannot be read.
+    """
+    if _is(item, Path.is_dir):
+        raise DataError(
+            f"The run reads texts, not the folder {item!r}. Texts, tables and .txt files can be "
+            "predicted."
+        )
+    suffix = Path(item).suffix.lower() if len(item) < 1000 and "\n" not in item else ""
+    readable = suffix in (*TABLE_EXTENSIONS, ".txt")
+    is_file = _is(item, Path.is_file)
+    if not is_file and (not readable or len(item.split()) > 1):
+        return None
+    if not readable or not is_file:
+        what = "The run reads texts, not the file" if is_file else "There is no file"
+        raise DataError(f"{what} {item!r}. Texts, tables and .txt files can be predicted.")
+    return expanded(item)
+
+
+def _is(item: str, kind: Callable[[Path], bool]) -> bool:
+    try:
+        return kind(expanded(item))
+    except OSError:  # too long for a path
+        return False
+
+
+def _lines(path: Path, item: str, pairs: bool) -> Iterator[Input]:
+    """Yield the texts of a file, one a line."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{item} is not UTF-8 text. Save it as UTF-8.") from error
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            yield _text(line.rstrip("\r"), f"Line {number} of {item}", pairs), line.rstrip("\r")
+
+
+def _text(text: str, origin: str, pairs: bool) -> str | tuple[str, str]:
+    if not text.strip():
+        raise DataError(f"{origin} is empty: give a text.")
+    if not pairs:
+        return text
+    first, tab, second = text.partition("\t")
+    if not tab or not first.strip() or not second.strip():
+        raise DataError(
+            f"{origin} must be two texts with a tab between them. Received: {text!r:.80}."
+        )
+    return first, second
