@@ -91,6 +91,9 @@ from kerasft.models import (
     describe_blocks as describe_blocks,
 )
 from kerasft.models import (
+    features as features,
+)
+from kerasft.models import (
     find_blocks as find_blocks,
 )
 from kerasft.models import (

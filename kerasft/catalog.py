@@ -256,9 +256,8 @@ def _check(module: ModuleType, path: Path) -> None:
             f"The recipe {path} needs a class `Config` that inherits from kerasft.ImageConfig or "
             f"kerasft.TextConfig. Received: {config!r}."
         )
-    parts = {"load_data": "(config)", "build_model": "(config, data)"}
-    missing = [f"{n}{args}" for n, args in parts.items() if not callable(getattr(module, n, None))]
-    if missing:
-        raise SettingError(f"The recipe {path} has no function {' and no '.join(missing)}.")
-    if not callable(getattr(module, "search_space", print)):
-        raise SettingError(f"`search_space` of the recipe {path} must be a function of `hp`.")
+    if not callable(getattr(module, "build_model", None)):
+        raise SettingError(f"The recipe {path} has no function build_model(config, data).")
+    for name, argument in {"load_data": "config", "search_space": "hp"}.items():
+        if not callable(getattr(module, name, print)):
+            raise SettingError(f"`{name}` of the recipe {path} must be a function of `{argument}`.")

@@ -15,8 +15,6 @@ from kerasft import Dataset
 
 
 class Config(kerasft.ImageConfig):
-    """Settings that differ from the common defaults."""
-
     preset: str = "dinov2_small"
     dataset: Dataset = Dataset("tfds:oxford_flowers102")
     image_size: int = 518
@@ -28,23 +26,16 @@ class Config(kerasft.ImageConfig):
     patience: int = 5
 
 
-def load_data(config: Config) -> kerasft.Data:
-    """Read the examples and brings them to arrays."""
-    return kerasft.load_data(config)
-
-
 def build_model(config: Config, data: kerasft.Data) -> Any:
-    """Return a keras.Model: backbone, frozen by depth, and head."""
     import keras
 
-    backbone = kerasft.load_backbone(config.preset, pretrained=config.pretrained)
-    kerasft.freeze(backbone, config.trainable_blocks, freeze_batch_norm=config.freeze_batch_norm)
-    inputs, features = kerasft.image_features(backbone, config)
+    backbone = kerasft.load_backbone(config)
+    kerasft.freeze(backbone, config)
+    inputs, features = kerasft.features(backbone, config)
     return keras.Model(inputs, kerasft.head(features, config, data.labels))
 
 
 def search_space(hp: Any) -> None:
-    """Declare what a search may change; the names are those of Config."""
     hp.Float("learning_rate", 1e-3, 1e-1, sampling="log")
     hp.Choice("weight_decay", [0.01, 0.0, 0.1])
     hp.Choice("dropout", [0.2, 0.0, 0.4])

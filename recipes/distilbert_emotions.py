@@ -15,8 +15,6 @@ from kerasft import Dataset
 
 
 class Config(kerasft.TextConfig):
-    """Settings that differ from the common defaults."""
-
     preset: str = "distil_bert_base_en_uncased"
     dataset: Dataset = Dataset(
         "tfds:goemotions",
@@ -38,23 +36,16 @@ class Config(kerasft.TextConfig):
     loss: str = "focal"
 
 
-def load_data(config: Config) -> kerasft.Data:
-    """Read the examples and brings them to arrays."""
-    return kerasft.load_data(config)
-
-
 def build_model(config: Config, data: kerasft.Data) -> Any:
-    """Return a keras.Model: backbone, frozen by depth, and head."""
     import keras
 
-    backbone = kerasft.load_backbone(config.preset, pretrained=config.pretrained)
-    kerasft.freeze(backbone, config.trainable_blocks)
-    inputs, features = kerasft.text_features(backbone, config)
+    backbone = kerasft.load_backbone(config)
+    kerasft.freeze(backbone, config)
+    inputs, features = kerasft.features(backbone, config)
     return keras.Model(inputs, kerasft.head(features, config, data.labels))
 
 
 def search_space(hp: Any) -> None:
-    """Declare what a search may change; the names are those of Config."""
     hp.Float("learning_rate", 1e-5, 2e-4, sampling="log")
     hp.Choice("trainable_blocks", [-1, 4, 2])
     hp.Choice("dropout", [0.1, 0.3])

@@ -14,8 +14,6 @@ from kerasft import Dataset
 
 
 class Config(kerasft.ImageConfig):
-    """Settings that differ from the common defaults."""
-
     preset: str = "efficientnet_b0_ra_imagenet"
     dataset: Dataset = Dataset("tfds:oxford_iiit_pet")
     trainable_blocks: int = 2
@@ -25,23 +23,16 @@ class Config(kerasft.ImageConfig):
     label_smoothing: float = 0.1
 
 
-def load_data(config: Config) -> kerasft.Data:
-    """Read the examples and brings them to arrays."""
-    return kerasft.load_data(config)
-
-
 def build_model(config: Config, data: kerasft.Data) -> Any:
-    """Return a keras.Model: backbone, frozen by depth, and head."""
     import keras
 
-    backbone = kerasft.load_backbone(config.preset, pretrained=config.pretrained)
-    kerasft.freeze(backbone, config.trainable_blocks, freeze_batch_norm=config.freeze_batch_norm)
-    inputs, features = kerasft.image_features(backbone, config)
+    backbone = kerasft.load_backbone(config)
+    kerasft.freeze(backbone, config)
+    inputs, features = kerasft.features(backbone, config)
     return keras.Model(inputs, kerasft.head(features, config, data.labels))
 
 
 def search_space(hp: Any) -> None:
-    """Declare what a search may change; the names are those of Config."""
     hp.Float("learning_rate", 1e-5, 1e-3, sampling="log")
     hp.Choice("trainable_blocks", [2, 1, 3])
     hp.Choice("dropout", [0.2, 0.0, 0.4])

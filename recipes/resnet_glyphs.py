@@ -16,8 +16,6 @@ from kerasft import Dataset
 
 
 class Config(kerasft.ImageConfig):
-    """Settings that differ from the common defaults, and one of its own."""
-
     dataset: Dataset = Dataset("builtin:glyphs")
     images_per_epoch: int = kerasft.setting(64_000, "Images rendered for an epoch", minimum=1)
     image_size: int = 32
@@ -34,13 +32,7 @@ class Config(kerasft.ImageConfig):
     patience: int = 0
 
 
-def load_data(config: Config) -> kerasft.Data:
-    """Return validation and test images, and training images that are rendered for every step."""
-    return kerasft.load_data(config)
-
-
 def build_model(config: Config, data: kerasft.Data) -> Any:
-    """Return a keras.Model: a new backbone and its head."""
     import keras
     import keras_hub
 
@@ -52,5 +44,5 @@ def build_model(config: Config, data: kerasft.Data) -> Any:
         stackwise_num_strides=[1, 2, 2],
         block_type="basic_block",
     )
-    inputs, features = kerasft.image_features(backbone, config)
+    inputs, features = kerasft.features(backbone, config)
     return keras.Model(inputs, kerasft.head(features, config, data.labels))

@@ -24,9 +24,10 @@ def check_sources(module: ModuleType, config: Config) -> None:
         SettingError: The preset was not found.
         NetworkError: A download is needed and its host cannot be reached.
     """
-    if {"load_data"} <= _names(module.load_data) <= {"kerasft", "load_data"}:
+    own = getattr(module, "load_data", None)
+    if own is None or {"load_data"} <= _names(own) <= {"kerasft", "load_data"}:
         check_dataset(config.dataset.source, config.data_dir)
-    if config.preset and _names(module.build_model) >= {"load_backbone", "preset"}:
+    if config.preset and "load_backbone" in _names(module.build_model):
         resolve(config.preset, pretrained=config.pretrained)
 
 

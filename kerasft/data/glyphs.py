@@ -79,7 +79,7 @@ def render_glyphs(
 
     Returns:
         uint8 images (count, image_size, image_size, 3), 0 to 255, three equal channels, mostly
-        light strokes on dark; and int32 labels (count,), indices into ``glyph_names()``.
+        light letters on dark; and int32 labels (count,), indices into ``glyph_names()``.
     """
     atlas = _atlas()
     rng = np.random.default_rng(seed)

@@ -67,14 +67,15 @@ def _as_loaded(backbone: keras.Model, values: list[Any]) -> keras.Model:
     return backbone
 
 
-def load_backbone(preset: str, *, pretrained: bool = True) -> keras.Model:
+def load_backbone(preset: str | Config, *, pretrained: bool = True) -> keras.Model:
     """Load a KerasHub backbone with its pretrained weights.
 
     Args:
         preset: Name or location of the preset: a KerasHub preset name, a folder in the layout of
             KerasHub, Hugging Face or timm, `hf://ORG/NAME`, `package:NAME/FOLDER` for a folder of
             an installed package, a `.keras` file of a Functional model without head, or
-            `applications:NAME` for a model of keras.applications that KerasHub lacks.
+            `applications:NAME` for a model of keras.applications that KerasHub lacks. Or a config,
+            of which `preset` and `pretrained` are used.
         pretrained: Whether to load the pretrained weights; False initializes them at random.
 
     Returns:
@@ -89,6 +90,8 @@ def load_backbone(preset: str, *, pretrained: bool = True) -> keras.Model:
         >>> backbone.count_params()
         1230784
     """
+    if isinstance(preset, Config):
+        return load_backbone(preset.preset, pretrained=preset.pretrained)
     found = resolve(preset, pretrained=pretrained)
     policy = keras.config.dtype_policy().name
     key = (found.location, policy)

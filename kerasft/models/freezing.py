@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from kerasft.config import Config
 from kerasft.errors import SettingError
 from kerasft.models.annotations import pop_trained_drop_rate, set_trained_drop_rate
 from kerasft.models.blocks import find_blocks, flatten_layers
@@ -18,7 +19,7 @@ _DROP_RATES = ("rate", "drop_prob", "drop_path_rate")
 
 
 def freeze(
-    backbone: keras.Model, trainable_blocks: int, *, freeze_batch_norm: bool = False
+    backbone: keras.Model, trainable_blocks: int | Config, *, freeze_batch_norm: bool = False
 ) -> None:
     """Freeze a backbone by depth; call it before compiling.
 
@@ -27,7 +28,8 @@ def freeze(
 
     Args:
         backbone: A KerasHub backbone, or a model with one inside.
-        trainable_blocks: 0 trains nothing of it, n the last n blocks, -1 all.
+        trainable_blocks: 0 trains nothing of it, n the last n blocks, -1 all; or a config with
+            this setting and, for images, `freeze_batch_norm`.
         freeze_batch_norm: Keeps BatchNormalization frozen in trained blocks too, which is
             safer with small batches and little data.
 
@@ -40,6 +42,9 @@ def freeze(
         >>> [block.trained_parameters > 0 for block in find_blocks(backbone)]
         [False, False, True]
     """
+    if isinstance(trainable_blocks, Config):
+        freeze_batch_norm = getattr(trainable_blocks, "freeze_batch_norm", False)
+        trainable_blocks = trainable_blocks.trainable_blocks
     blocks = find_blocks(backbone)
     if not -1 <= trainable_blocks <= len(blocks):
         raise SettingError(

@@ -72,6 +72,7 @@ def check_recipe(
     import numpy as np
 
     import kerasft
+    from kerasft.data import load_recipe_data
     from kerasft.evaluation.predict import predict_arrays
 
     module = recipe_module(recipe)
@@ -82,7 +83,7 @@ def check_recipe(
             "JSON can represent."
         )
     _check_search_space(module, config)
-    data = module.load_data(config)
+    data = load_recipe_data(module, config)
     model = module.build_model(config, data)
     outputs = data.labels.num_outputs
     if tuple(model.output.shape) != (None, outputs):
@@ -96,7 +97,7 @@ def check_recipe(
         _check_freezing(module, config, data)
     run = kerasft.fit(module, config, runs_dir=Path(folder) / "runs", progress=False)
     first, again = (kerasft.load_model(run).model for _ in range(2))
-    part = data.validation
+    part: Any = data.validation
     one, two = (predict_arrays(m, part.x, config.batch_size) for m in (first, again))
     if not np.array_equal(one, two):
         raise KerasftError(

@@ -14,7 +14,7 @@ import numpy as np
 
 from kerasft.catalog import recipe_module
 from kerasft.config import Config
-from kerasft.data import Data
+from kerasft.data import Data, load_recipe_data
 from kerasft.errors import SettingError
 from kerasft.evaluation.metrics import measure
 from kerasft.insight import compare, judged_by
@@ -84,7 +84,7 @@ def compare_baselines(
             "blocks itself: leave it out."
         )
     name, more = judged_by(config.task)
-    data = module.load_data(config)
+    data = load_recipe_data(module, config)
     steps = [_constant(config, data, name)]
     for title, changes in _steps(config):
         if steps[-1].run is not None and changes["trainable_blocks"] >= _blocks(steps[-1].run):

@@ -12,7 +12,7 @@ import keras
 
 from kerasft.catalog import recipe_module
 from kerasft.config import Config
-from kerasft.data import Data
+from kerasft.data import Data, load_recipe_data
 from kerasft.errors import DataError
 from kerasft.frozen.feature_cache import FeatureCache, PhaseInputs
 from kerasft.insight import RateCurve, plot_rates
@@ -72,7 +72,7 @@ def fit(  # noqa: PLR0913 (public)
         runs_dir: Folder of all runs.
         name: Name of the run folder; a timestamp by default.
         progress: Whether to write progress to stderr.
-        data: Data that the recipe's `load_data` returned for these settings; loaded where None.
+        data: Data of the recipe for these settings; loaded where None.
         callbacks: Further Keras callbacks. They receive the epochs of all phases, with the values
             that are recorded.
         track: `mlflow` to create an MLflow run too (extra `kerasft[mlflow]`).
@@ -111,7 +111,7 @@ def fit(  # noqa: PLR0913 (public)
     open_tracker(track, described["name"])
     choose_monitor(config)  # an unknown one is refused before the data are loaded
     keras.utils.set_random_seed(config.seed)
-    data = module.load_data(config) if data is None else data
+    data = load_recipe_data(module, config) if data is None else data
     if data.train is None or data.validation is None:
         raise DataError("A fit needs a training and a validation split.")
     if begun is not None:

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from kerasft.config import Config, ConfigType
-from kerasft.data import Data, stream
+from kerasft.data import Data, load_recipe_data, stream
 from kerasft.frozen.feature_cache import FeatureCache, PhaseInputs
 from kerasft.insight import RateCurve, suggest
 from kerasft.models.freezing import frozen_below
@@ -189,7 +189,7 @@ def find_learning_rate(
     module = recipe_module(recipe)
     config = config if config is not None else module.Config()
     keras.utils.set_random_seed(config.seed)
-    data = module.load_data(config)
+    data = load_recipe_data(module, config)
     config, model = build_in_precision(module, config, data, log)
     with precision(config.precision):
         return find_rates(CompiledModels(model), config, data, steps=steps, log=log)

@@ -18,7 +18,7 @@ from typing import Any
 import keras
 
 from kerasft.config import Config, ConfigType
-from kerasft.data import Data
+from kerasft.data import Data, load_recipe_data
 from kerasft.errors import DataError
 from kerasft.frozen.feature_cache import FeatureCache
 from kerasft.frozen.layer_config import layer_config
@@ -62,7 +62,7 @@ class TrialModels:
         """Return the data of a config, loaded once for settings that prepare the same data."""
         key = json.dumps(_affecting(config, "data"), sort_keys=True)
         if self._data is None or self._data[0] != key:
-            data = self.recipe.load_data(replace(config, seed=self.seed))
+            data = load_recipe_data(self.recipe, replace(config, seed=self.seed))
             if data.train is None or data.validation is None:
                 raise DataError("A search needs a training and a validation split.")
             self._data = key, data

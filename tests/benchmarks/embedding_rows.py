@@ -27,6 +27,7 @@ def measure(way: str, config: Any) -> tuple[float, float]:
     """Trains one way; returns the test accuracy and the seconds of the training."""
     import keras
 
+    from kerasft.data import load_recipe_data
     from kerasft.evaluation.predict import predict_arrays
     from kerasft.models.blocks import flatten_layers
     from kerasft.recipes import minilm_tickets as recipe
@@ -35,7 +36,7 @@ def measure(way: str, config: Any) -> tuple[float, float]:
     from kerasft.training.loop import train
     from kerasft.training.optimizers import schedules as optimizers
 
-    data = recipe.load_data(config)
+    data = load_recipe_data(recipe, config)
     keras.utils.set_random_seed(config.seed)
     model = recipe.build_model(config, data)
     for layer in flatten_layers(model):

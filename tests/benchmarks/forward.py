@@ -61,6 +61,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="where to write all numbers")
     arguments = parser.parse_args()
 
+    from kerasft.data import load_recipe_data
     from kerasft.recipes import minilm_tickets as recipe
 
     found = {}
@@ -68,7 +69,7 @@ def main() -> None:
         config = recipe.Config(
             dataset=arguments.dataset, precision=name, trainable_blocks=0, head_epochs=0
         )
-        data = recipe.load_data(config)
+        data = load_recipe_data(recipe, config)
         found[f"forward_{name}"] = measure_forward(config, data)
         found["padding"] = padding(config, data)
     print(f"{arguments.dataset}, {len(data.train)} training texts")

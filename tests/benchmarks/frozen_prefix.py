@@ -61,10 +61,11 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="where to write all numbers")
     arguments = parser.parse_args()
 
+    from kerasft.data import load_recipe_data
     from kerasft.models import find_blocks
 
     recipe, config = read_settings(arguments)
-    data = recipe.load_data(config)
+    data = load_recipe_data(recipe, config)
     share = len(data.validation) / len(data.train)
     print(
         f"{arguments.recipe}, {len(data.train)} examples, {arguments.epochs} epochs, "

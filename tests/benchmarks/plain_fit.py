@@ -54,6 +54,8 @@ def timed(side: str, recipe: Any, config: Any, data: Any) -> tuple[float, float]
 
 def main() -> None:
     """Measures all sides and prints the table."""
+    from kerasft.data import load_recipe_data
+
     parser = argparse.ArgumentParser(description=__doc__)
     add_settings(parser, "resnet_digits", 5)
     parser.add_argument("--repeats", type=int, default=3, help="of all sides, in turn")
@@ -62,7 +64,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     recipe, config = read_settings(arguments)
-    data = recipe.load_data(config)
+    data = load_recipe_data(recipe, config)
     sides = arguments.sides.split(",")
     times: dict[str, list[float]] = {side: [] for side in sides}
     losses = {}

@@ -102,11 +102,12 @@ def search_keras_tuner(
     import keras
     import keras_tuner
 
+    from kerasft.data import load_recipe_data
     from kerasft.models import choose_monitor
     from tests.benchmarks.plain import compile_stock, longest_only, stock_keras
 
     stock_keras()
-    data = recipe.load_data(config)
+    data = load_recipe_data(recipe, config)
 
     def build(hp: Any) -> Any:
         keras.utils.set_random_seed(config.seed)

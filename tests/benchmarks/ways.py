@@ -153,6 +153,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     from kerasft.catalog import load_recipe
+    from kerasft.data import load_recipe_data
 
     recipe = load_recipe(arguments.recipe)
     common: dict[str, Any] = {}
@@ -176,7 +177,7 @@ def main() -> None:
                         continue
                     config = configure(recipe, arguments.recipe, way, seed=seed, epochs=epochs,
                                        **common)  # fmt: skip
-                    data = data or recipe.load_data(config)
+                    data = data or load_recipe_data(recipe, config)
                     rows.append({**key, **fit(recipe, config, data, folder)})
                     print(rows[-1], flush=True)
                     if arguments.json:

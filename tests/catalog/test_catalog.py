@@ -120,6 +120,7 @@ def test_recipes_work_in_a_checkout_that_is_not_installed(tmp_path):
     )  # fmt: skip
     for name in names:
         shutil.copy(Path(kerasft.__file__).parent / f"{name}.py", tmp_path / "kerasft")
+    shutil.copytree(Path(kerasft.__file__).parent / "tasks", tmp_path / "kerasft" / "tasks")
     shutil.copy(Path(kerasft.__file__).with_suffix(".pyi"), tmp_path / "kerasft")
     write(tmp_path / "recipes", "", "__init__.py")
     write(tmp_path / "recipes", HEADING + CONFIG + FUNCTIONS)
@@ -176,7 +177,8 @@ def test_a_mistyped_file_is_refused_with_the_near_one(tmp_path):
         (HEADING + FUNCTIONS, "needs a class `Config` that inherits from kerasft.ImageConfig"),
         (HEADING + "Config = 3\n" + FUNCTIONS, "Received: 3."),
         (HEADING + CONFIG.replace("frozen=True, ", "") + FUNCTIONS, "non-frozen dataclass"),
-        (HEADING + CONFIG, "has no function load_data(config) and no build_model(config, data)."),
+        (HEADING + CONFIG, "has no function build_model(config, data)."),
+        (HEADING + CONFIG + FUNCTIONS + "load_data = 3", "must be a function of `config`."),
         (HEADING + CONFIG + FUNCTIONS + "search_space = 3", "must be a function of `hp`."),
     ],
 )

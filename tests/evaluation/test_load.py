@@ -13,7 +13,7 @@ from tests.training.small import fit, image_config
 
 def test_a_run_loaded_again_has_its_freezing_and_predictions(preset, photos, run):
     config = image_config(preset, photos)
-    data = image_recipe.load_data(config)
+    data = kerasft.load_data(config)
     loaded = kerasft.load_model(run)
     built = image_recipe.build_model(config, data)
     assert [v.path for v in loaded.model.trainable_weights] == [

@@ -48,7 +48,7 @@ def run(recipe, config, feature_cache=None):
     keras.utils.set_random_seed(config.seed)
     lines = []
     context = new_context(
-        recipe, config, recipe.load_data(config), feature_cache=feature_cache, log=lines.append
+        recipe, config, kerasft.load_data(config), feature_cache=feature_cache, log=lines.append
     )
     train(context)
     lines = [line for line in lines if line.startswith("cache")]
@@ -146,7 +146,7 @@ def test_trainings_share_features_and_higher_ones_come_from_lower_ones(texts, mo
 
     monkeypatch.setattr(module, "compute_features", compute)
     config = texts(head_epochs=0)
-    data = minilm_tickets.load_data(config)
+    data = kerasft.load_data(config)
     cache = FeatureCache(trainings=2)
     for blocks in (1, 1, 0):
         one = dataclasses.replace(config, trainable_blocks=blocks)
@@ -159,7 +159,7 @@ def test_trainings_share_features_and_higher_ones_come_from_lower_ones(texts, mo
 
 def test_the_least_recently_used_features_are_dropped(texts):
     config = texts(head_epochs=0)
-    data = minilm_tickets.load_data(config)
+    data = kerasft.load_data(config)
     cache = FeatureCache()
     for blocks in (1, 0):
         one = dataclasses.replace(config, trainable_blocks=blocks, cache_gigabytes=2e-3)

@@ -115,7 +115,7 @@ def test_the_embedded_backbone_reads_digits_from_three_of_a_kind(tmp_path):
     import kerasft
     from kerasft.recipes import resnet_digits as recipe
 
-    data = recipe.load_data(recipe.Config())
+    data = kerasft.load_data(recipe.Config())
 
     def accuracy(pretrained):
         keras.utils.set_random_seed(0)

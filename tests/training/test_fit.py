@@ -16,7 +16,7 @@ from tests.training.small import fit, image_config, text_config
 
 def test_a_partial_freeze_trains_exactly_what_the_table_announced(preset, photos, run):
     before = image_recipe.build_model(
-        image_config(preset, photos), image_recipe.load_data(image_config(preset, photos))
+        image_config(preset, photos), kerasft.load_data(image_config(preset, photos))
     )
     after = kerasft.load_model(run).model
     changed = {
@@ -32,7 +32,7 @@ def test_a_partial_freeze_trains_exactly_what_the_table_announced(preset, photos
 
 def test_frozen_weights_are_bit_identical_after_training(preset, reviews, tmp_path):
     config = text_config(preset, reviews)
-    before = text_recipe.build_model(config, text_recipe.load_data(config))
+    before = text_recipe.build_model(config, kerasft.load_data(config))
     run = fit(text_recipe, config, tmp_path)
     after = kerasft.load_model(run).model
     frozen = set(map(id, before.weights)) - set(map(id, changing_weights(before)))
@@ -53,7 +53,7 @@ def test_phases_stand_in_one_continuous_history(run):
 
 def test_the_head_phase_leaves_the_backbone_alone(preset, photos):
     config = image_config(preset, photos)
-    model = image_recipe.build_model(config, image_recipe.load_data(config))
+    model = image_recipe.build_model(config, kerasft.load_data(config))
     flags = [v.path for v in model.trainable_weights]
     with frozen_below(model, 0):
         assert {v.path.split("/")[0] for v in model.trainable_weights} == {"head"}

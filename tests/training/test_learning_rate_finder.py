@@ -72,7 +72,7 @@ def test_a_short_or_flat_curve_gives_a_rate_too():
 
 def test_the_model_is_restored(config):
     keras.utils.set_random_seed(0)
-    data = resnet_digits.load_data(config)
+    data = kerasft.load_data(config)
     model = resnet_digits.build_model(config, data)
     before = [variable.numpy() for variable in model.weights]
     flags = [layer.trainable for layer in flatten_layers(model)]

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import kerasft
 from kerasft.recipes import minilm_tickets as text_recipe
 from kerasft.recipes import resnet_digits as image_recipe
 from tests.training.small import fit, image_config, text_config
@@ -29,7 +30,7 @@ def test_l1_on_the_head_makes_more_zeros_than_l2_at_the_same_loss(preset, review
             learning_rate_schedule="exponential", weight_decay=0.0, **penalty,
         )  # fmt: skip
         keras.utils.set_random_seed(0)
-        data = text_recipe.load_data(config)
+        data = kerasft.load_data(config)
         model = text_recipe.build_model(config, data)
         compile_model(model, config, data)
         # The weights of the last epoch: the best one may lie where the rate is still high.
@@ -50,7 +51,7 @@ def test_backbone_penalty_counts_trained_kernels_only(preset, photos):
     from kerasft.training import compile_model
 
     config = image_config(preset, photos, backbone_l2=0.5)
-    data = image_recipe.load_data(config)
+    data = kerasft.load_data(config)
     model = image_recipe.build_model(config, data)
     compile_model(model, config, data)
     kernels = [v for v in model.trainable_variables if v.name == "kernel" and "head" not in v.path]

@@ -62,7 +62,7 @@ def test_an_epoch_passes_back_through_what_is_trained_alone():
 
 
 def test_texts_are_counted_by_their_real_tokens(config):
-    data = minilm_tickets.load_data(config)
+    data = kerasft.load_data(config)
     assert units(data.train) == int((data.train.x["padding_mask"] != 0).sum())
 
 
@@ -101,7 +101,7 @@ def test_the_faster_number_format_is_chosen_and_recorded(config, tmp_path, monke
 
 
 def test_real_steps_are_timed(config):
-    data = minilm_tickets.load_data(config)
+    data = kerasft.load_data(config)
     lines = []
     auto = dataclasses.replace(config, precision="auto")
     chosen, model = build_in_precision(minilm_tickets, auto, data, lines.append)
@@ -121,7 +121,7 @@ def test_rate_and_format_are_found_in_one_fit(config, tmp_path):
 
 def test_adapters_are_timed_and_then_put_into_a_backbone_of_their_own(config):
     auto = dataclasses.replace(config, precision="auto", lora_rank=2)
-    data = minilm_tickets.load_data(auto)
+    data = kerasft.load_data(auto)
     chosen, model = build_in_precision(minilm_tickets, auto, data, print)
     named, twin = build_in_precision(minilm_tickets, chosen, data, print)
     assert named == chosen
@@ -132,7 +132,7 @@ def test_a_format_that_is_set_is_not_timed(preset, photos):
     config = resnet_digits.Config(
         preset=preset("resnet"), dataset=photos, image_size=16, precision="auto", epochs=1
     )
-    data = resnet_digits.load_data(config)
+    data = kerasft.load_data(config)
     assert choose_precision(resnet_digits, config, data, print).precision != "auto"
     named = dataclasses.replace(config, precision="mixed_bfloat16")
     assert choose_precision(resnet_digits, named, data, print) is named

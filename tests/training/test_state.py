@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 
+import kerasft
 from kerasft.errors import DamagedFileError
 from kerasft.recipes import minilm_tickets, resnet_digits
 from kerasft.runs import write_tensors
@@ -34,7 +35,7 @@ class KillAfter(keras.callbacks.Callback):
 def run_training(recipe, config, *, state=None, kill=None):
     """Trains a new model, as a new process would; returns weights and history."""
     keras.utils.set_random_seed(config.seed)
-    data = recipe.load_data(config)
+    data = kerasft.load_data(config)
     context = make_context(config, data, CompiledModels(recipe.build_model(config, data)))
     options = {"make_callbacks": lambda phase, epochs: [KillAfter(kill)]} if kill else {}
     try:

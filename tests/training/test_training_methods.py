@@ -106,7 +106,7 @@ def test_lower_blocks_move_by_smaller_steps(optimizer, texts, tmp_path):
         )  # fmt: skip
         run = fitted(minilm_tickets, config, tmp_path)
         after, before = kerasft.load_model(run).model, minilm_tickets.build_model(
-            config, minilm_tickets.load_data(config))  # fmt: skip
+            config, kerasft.load_data(config))  # fmt: skip
         return [
             np.sqrt(np.mean([np.mean((a.numpy() - b.numpy()) ** 2)
                              for la, lb in zip(one.layers, two.layers, strict=True)

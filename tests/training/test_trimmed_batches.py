@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+import kerasft
 from kerasft.data import Batches, stream, text_lengths
 from kerasft.models.blocks import flatten_layers
 from kerasft.recipes import minilm_tickets
@@ -26,7 +27,7 @@ def test_weights_and_losses_are_those_of_full_padding(preset, reviews, family):
         preset=preset(family), dataset=reviews, sequence_length=24, trainable_blocks=-1,
         dropout=0.0, batch_size=8, epochs=2, learning_rate=1e-3,
     )  # fmt: skip
-    data = minilm_tickets.load_data(config)
+    data = kerasft.load_data(config)
     assert len(np.unique(text_lengths(data.train.x))) > 2
     found = []
     for kind in (Batches, Padded):

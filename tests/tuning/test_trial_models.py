@@ -87,7 +87,7 @@ def test_a_recipe_that_uses_a_number_elsewhere_is_not_mistaken(config):
 
     class Own:
         Config = resnet_digits.Config
-        load_data = staticmethod(resnet_digits.load_data)
+        load_data = staticmethod(kerasft.load_data)
 
         @staticmethod
         def build_model(config, data):

@@ -1,0 +1,65 @@
+"""A recipe may say everything explicitly, as those before 0.2 do, or leave it to its config."""
+
+import keras
+import pytest
+
+import kerasft
+from kerasft.config import ImageConfig, TextConfig
+from kerasft.data import load_recipe_data
+from kerasft.testing import check_recipe, tiny_preset
+
+EXPLICIT = '''"""Name the color of a photograph."""
+
+from dataclasses import dataclass
+
+import kerasft
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(kerasft.ImageConfig):
+    trainable_blocks: int = 1
+
+
+def load_data(config):
+    return kerasft.load_data(config)
+
+
+def build_model(config, data):
+    import keras
+
+    backbone = kerasft.load_backbone(config.preset, pretrained=config.pretrained)
+    kerasft.freeze(backbone, config.trainable_blocks, freeze_batch_norm=config.freeze_batch_norm)
+    inputs, features = kerasft.image_features(backbone, config)
+    return keras.Model(inputs, kerasft.head(features, config, data.labels))
+'''
+
+
+def test_a_recipe_with_load_data_and_explicit_arguments_keeps_working(tmp_path):
+    path = tmp_path / "colors.py"
+    path.write_text(EXPLICIT)
+    settings = {"preset": tiny_preset("resnet", tmp_path / "p"), "image_size": 16}
+    check_recipe(str(path), tmp_path, dataset="builtin:digits", **settings)
+
+
+def test_a_load_data_of_its_own_is_called():
+    class Recipe:
+        load_data = staticmethod(lambda config: ("own", config))
+
+    assert load_recipe_data(Recipe, 3) == ("own", 3)
+
+
+@pytest.mark.parametrize("family", ["resnet", "bert"])
+def test_a_config_says_what_explicit_arguments_say(family, tmp_path):
+    preset = tiny_preset(family, tmp_path / "p")
+    kind = ImageConfig if family == "resnet" else TextConfig
+    size = {"image_size": 16} if family == "resnet" else {"sequence_length": 16}
+    config = kind(preset=preset, trainable_blocks=1, **size)
+    explicit = kerasft.load_backbone(preset)
+    kerasft.freeze(explicit, 1, freeze_batch_norm=getattr(config, "freeze_batch_norm", False))
+    short = kerasft.load_backbone(config)
+    kerasft.freeze(short, config)
+    flags = [[v.trainable for v in model.weights] for model in (explicit, short)]
+    assert flags[0] == flags[1] and set(flags[0]) == {True, False}
+    old = kerasft.image_features if family == "resnet" else kerasft.text_features
+    models = [keras.Model(*old(explicit, config)), keras.Model(*kerasft.features(short, config))]
+    assert models[0].output.shape == models[1].output.shape
