@@ -183,21 +183,21 @@ def _label_reader(config: Config, feature: Any, label: str, name: str) -> Callab
         return task.read_feature(
             value,
             lambda part: to_class(part, origin),
-            lambda part: _number(part, origin, label, name),
+            lambda part: _number(part, f"{origin} of tfds:{name}", label, task.name),
             separator,
         )
 
     return read
 
 
-def _number(value: Any, origin: str, label: str, name: str) -> float:
+def _number(value: Any, origin: str, label: str, task: str) -> float:
     try:
         number = float(value)
     except (TypeError, ValueError):
         number = float("nan")
     if not np.isfinite(number):
         raise DataError(
-            f"The feature {label!r} of tfds:{name} must be a number for task=regression. Received "
-            f"in {origin}: {value!r:.60}."
+            f"The feature {label!r} must be a number for task={task}. Received in {origin}: "
+            f"{value!r:.60}."
         )
     return number
