@@ -103,10 +103,6 @@ class Modality:
         """Return advice for a training split with few examples a class."""
         return []
 
-    def config_of_run(self, config: Any, *, pairs: bool) -> Any:
-        """Return the settings of a run whose data had pairs, or had none."""
-        return config
-
     def example(self, config: Any, *, pairs: bool = False) -> Any:
         """Return a raw input, as `kerasft.Examples` holds it."""
         raise refuse(config)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -56,10 +55,6 @@ class Texts(Modality):
             f"The training split has about {each:.0f} texts per class; with so few, training only "
             "the top block is usually as accurate and faster (--trainable-blocks 1 --epochs 8)."
         ]
-
-    def config_of_run(self, config: Any, *, pairs: bool) -> Any:
-        # The data of a run may not have had the recipe's second column.
-        return config if pairs else dataclasses.replace(config, text_pair_column=None)
 
     def example(self, config: Any, *, pairs: bool = False) -> str | tuple[str, str]:
         text = "An example of a text."
