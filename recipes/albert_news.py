@@ -6,10 +6,6 @@ Downloads: ag_news_subset through TFDS (11 MiB), albert_base_en_uncased through 
 million parameters).
 """
 
-from __future__ import annotations
-
-from typing import Any
-
 import kerasft
 from kerasft import Dataset
 
@@ -20,14 +16,13 @@ class Config(kerasft.TextConfig):
         "tfds:ag_news_subset", train="train", test="test", validation_fraction=0.05
     )
     sequence_length: int = 96
-    trainable_blocks: int = -1
     epochs: int = 2
     learning_rate: float = 3e-05
     learning_rate_schedule: str = "linear"
     dropout: float = 0.1
 
 
-def build_model(config: Config, data: kerasft.Data) -> Any:
+def build_model(config, data):
     import keras
 
     backbone = kerasft.load_backbone(config)
@@ -36,6 +31,6 @@ def build_model(config: Config, data: kerasft.Data) -> Any:
     return keras.Model(inputs, kerasft.head(features, config, data.labels))
 
 
-def search_space(hp: Any) -> None:
+def search_space(hp):
     hp.Float("learning_rate", 1e-5, 1e-4, sampling="log")
     hp.Choice("dropout", [0.1, 0.0, 0.3])

@@ -4,10 +4,6 @@
 TFDS (80 MiB), bert_small_en_uncased through KerasHub (115 MB).
 """
 
-from __future__ import annotations
-
-from typing import Any
-
 import kerasft
 from kerasft import Dataset
 
@@ -16,14 +12,13 @@ class Config(kerasft.TextConfig):
     preset: str = "bert_small_en_uncased"
     dataset: Dataset = Dataset("tfds:imdb_reviews", train="train", test="test")
     sequence_length: int = 256
-    trainable_blocks: int = -1
     epochs: int = 3
     learning_rate: float = 1e-4
     learning_rate_schedule: str = "linear"
     dropout: float = 0.1
 
 
-def build_model(config: Config, data: kerasft.Data) -> Any:
+def build_model(config, data):
     import keras
 
     backbone = kerasft.load_backbone(config)
@@ -32,7 +27,7 @@ def build_model(config: Config, data: kerasft.Data) -> Any:
     return keras.Model(inputs, kerasft.head(features, config, data.labels))
 
 
-def search_space(hp: Any) -> None:
+def search_space(hp):
     hp.Float("learning_rate", 1e-5, 2e-4, sampling="log")
     hp.Choice("trainable_blocks", [-1, 4, 2])
     hp.Choice("dropout", [0.1, 0.3])

@@ -5,10 +5,6 @@ Downloads: dtd through TFDS (608 MiB), deit_small_distilled_patch16_224_imagenet
 (21.7 million parameters).
 """
 
-from __future__ import annotations
-
-from typing import Any
-
 import kerasft
 from kerasft import Dataset
 
@@ -22,7 +18,7 @@ class Config(kerasft.ImageConfig):
     learning_rate: float = 0.0001
 
 
-def build_model(config: Config, data: kerasft.Data) -> Any:
+def build_model(config, data):
     import keras
 
     backbone = kerasft.load_backbone(config)
@@ -31,7 +27,7 @@ def build_model(config: Config, data: kerasft.Data) -> Any:
     return keras.Model(inputs, kerasft.head(features, config, data.labels))
 
 
-def search_space(hp: Any) -> None:
+def search_space(hp):
     hp.Float("learning_rate", 1e-5, 3e-4, sampling="log")
     hp.Choice("trainable_blocks", [4, 2, -1])
     hp.Choice("dropout", [0.2, 0.0, 0.4])

@@ -6,10 +6,6 @@ Downloads: eurosat/rgb through TFDS (90 MiB), densenet_121_imagenet through Kera
 parameters).
 """
 
-from __future__ import annotations
-
-from typing import Any
-
 import kerasft
 from kerasft import Dataset
 
@@ -24,7 +20,7 @@ class Config(kerasft.ImageConfig):
     learning_rate: float = 0.0003
 
 
-def build_model(config: Config, data: kerasft.Data) -> Any:
+def build_model(config, data):
     import keras
 
     backbone = kerasft.load_backbone(config)
@@ -33,7 +29,7 @@ def build_model(config: Config, data: kerasft.Data) -> Any:
     return keras.Model(inputs, kerasft.head(features, config, data.labels))
 
 
-def search_space(hp: Any) -> None:
+def search_space(hp):
     hp.Float("learning_rate", 1e-5, 1e-3, sampling="log")
     hp.Choice("trainable_blocks", [2, 1, 3])
     hp.Choice("dropout", [0.2, 0.0, 0.4])

@@ -6,10 +6,6 @@ Downloads: oxford_flowers102 through TFDS (329 MiB), dinov2_small through KerasH
 parameters).
 """
 
-from __future__ import annotations
-
-from typing import Any
-
 import kerasft
 from kerasft import Dataset
 
@@ -26,7 +22,7 @@ class Config(kerasft.ImageConfig):
     patience: int = 5
 
 
-def build_model(config: Config, data: kerasft.Data) -> Any:
+def build_model(config, data):
     import keras
 
     backbone = kerasft.load_backbone(config)
@@ -35,7 +31,7 @@ def build_model(config: Config, data: kerasft.Data) -> Any:
     return keras.Model(inputs, kerasft.head(features, config, data.labels))
 
 
-def search_space(hp: Any) -> None:
+def search_space(hp):
     hp.Float("learning_rate", 1e-3, 1e-1, sampling="log")
     hp.Choice("weight_decay", [0.01, 0.0, 0.1])
     hp.Choice("dropout", [0.2, 0.0, 0.4])

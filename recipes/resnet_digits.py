@@ -4,10 +4,6 @@
 rendered letters, never on digits (recipe resnet_glyphs). Nothing is downloaded.
 """
 
-from __future__ import annotations
-
-from typing import Any
-
 import kerasft
 from kerasft import Dataset
 
@@ -17,15 +13,13 @@ class Config(kerasft.ImageConfig):
     dataset: Dataset = Dataset("builtin:digits")
     image_size: int = 32
     horizontal_flip: bool = False
-    trainable_blocks: int = -1
     head_epochs: int = 2
-    epochs: int = 10
     learning_rate: float = 1e-3
     head_learning_rate: float = 1e-2
     patience: int = 5
 
 
-def build_model(config: Config, data: kerasft.Data) -> Any:
+def build_model(config, data):
     import keras
 
     backbone = kerasft.load_backbone(config)
@@ -34,7 +28,7 @@ def build_model(config: Config, data: kerasft.Data) -> Any:
     return keras.Model(inputs, kerasft.head(features, config, data.labels))
 
 
-def search_space(hp: Any) -> None:
+def search_space(hp):
     hp.Float("learning_rate", 1e-4, 1e-2, sampling="log")
     hp.Choice("trainable_blocks", [-1, 2, 1])
     hp.Choice("dropout", [0.0, 0.2, 0.4])

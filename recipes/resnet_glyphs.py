@@ -7,10 +7,6 @@ resnet_digits starts from:
     kerasft fit resnet_glyphs && kerasft export resnet_glyphs --format preset
 """
 
-from __future__ import annotations
-
-from typing import Any
-
 import kerasft
 from kerasft import Dataset
 
@@ -32,17 +28,13 @@ class Config(kerasft.ImageConfig):
     patience: int = 0
 
 
-def build_model(config: Config, data: kerasft.Data) -> Any:
+def build_model(config, data):
     import keras
     import keras_hub
 
     backbone = keras_hub.models.ResNetBackbone(
-        input_conv_filters=[64],
-        input_conv_kernel_sizes=[5],
-        stackwise_num_filters=[64, 128, 256],
-        stackwise_num_blocks=[1, 1, 1],
-        stackwise_num_strides=[1, 2, 2],
-        block_type="basic_block",
-    )
+        input_conv_filters=[64], input_conv_kernel_sizes=[5], stackwise_num_filters=[64, 128, 256],
+        stackwise_num_blocks=[1, 1, 1], stackwise_num_strides=[1, 2, 2], block_type="basic_block",
+    )  # fmt: skip
     inputs, features = kerasft.features(backbone, config)
     return keras.Model(inputs, kerasft.head(features, config, data.labels))

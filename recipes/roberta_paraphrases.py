@@ -6,10 +6,6 @@ Downloads: glue/mrpc through TFDS (1.4 MiB), roberta_base_en through KerasHub (1
 parameters).
 """
 
-from __future__ import annotations
-
-from typing import Any
-
 import kerasft
 from kerasft import Dataset
 
@@ -17,15 +13,10 @@ from kerasft import Dataset
 class Config(kerasft.TextConfig):
     preset: str = "roberta_base_en"
     dataset: Dataset = Dataset(
-        "tfds:glue/mrpc",
-        text="sentence1",
-        text_pair="sentence2",
-        train="train",
-        test="validation",
-        validation_fraction=0.1,
-    )
+        "tfds:glue/mrpc", text="sentence1", text_pair="sentence2", train="train",
+        test="validation", validation_fraction=0.1,
+    )  # fmt: skip
     sequence_length: int = 128
-    trainable_blocks: int = -1
     head_epochs: int = 1
     epochs: int = 4
     learning_rate: float = 3e-05
@@ -33,7 +24,7 @@ class Config(kerasft.TextConfig):
     dropout: float = 0.1
 
 
-def build_model(config: Config, data: kerasft.Data) -> Any:
+def build_model(config, data):
     import keras
 
     backbone = kerasft.load_backbone(config)
@@ -42,7 +33,7 @@ def build_model(config: Config, data: kerasft.Data) -> Any:
     return keras.Model(inputs, kerasft.head(features, config, data.labels))
 
 
-def search_space(hp: Any) -> None:
+def search_space(hp):
     hp.Float("learning_rate", 5e-6, 1e-4, sampling="log")
     hp.Choice("trainable_blocks", [-1, 6, 3])
     hp.Choice("dropout", [0.1, 0.3])

@@ -5,10 +5,6 @@ Downloads: trec through TFDS (0.3 MiB), flan_small_multi through KerasHub (77 mi
 which the encoder is read).
 """
 
-from __future__ import annotations
-
-from typing import Any
-
 import kerasft
 from kerasft import Dataset
 
@@ -19,7 +15,6 @@ class Config(kerasft.TextConfig):
         "tfds:trec", text="text", label="label-coarse", train="train", test="test"
     )
     sequence_length: int = 48
-    trainable_blocks: int = -1
     head_epochs: int = 1
     epochs: int = 5
     learning_rate: float = 0.0003
@@ -27,7 +22,7 @@ class Config(kerasft.TextConfig):
     dropout: float = 0.1
 
 
-def build_model(config: Config, data: kerasft.Data) -> Any:
+def build_model(config, data):
     import keras
 
     backbone = kerasft.load_backbone(config)
@@ -36,7 +31,7 @@ def build_model(config: Config, data: kerasft.Data) -> Any:
     return keras.Model(inputs, kerasft.head(features, config, data.labels))
 
 
-def search_space(hp: Any) -> None:
+def search_space(hp):
     hp.Float("learning_rate", 1e-5, 2e-4, sampling="log")
     hp.Choice("trainable_blocks", [-1, 4, 2])
     hp.Choice("dropout", [0.1, 0.3])

@@ -6,10 +6,6 @@ Downloads: paws_x_wiki/zh through TFDS (29 MiB), xlm_roberta_base_multi through 
 million parameters).
 """
 
-from __future__ import annotations
-
-from typing import Any
-
 import kerasft
 from kerasft import Dataset
 
@@ -18,7 +14,6 @@ class Config(kerasft.TextConfig):
     preset: str = "xlm_roberta_base_multi"
     dataset: Dataset = Dataset("tfds:paws_x_wiki/zh", text="sentence1", text_pair="sentence2")
     sequence_length: int = 128
-    trainable_blocks: int = -1
     epochs: int = 3
     learning_rate: float = 2e-05
     learning_rate_schedule: str = "linear"
@@ -26,7 +21,7 @@ class Config(kerasft.TextConfig):
     freeze_embeddings: bool = True
 
 
-def build_model(config: Config, data: kerasft.Data) -> Any:
+def build_model(config, data):
     import keras
 
     backbone = kerasft.load_backbone(config)
@@ -35,7 +30,7 @@ def build_model(config: Config, data: kerasft.Data) -> Any:
     return keras.Model(inputs, kerasft.head(features, config, data.labels))
 
 
-def search_space(hp: Any) -> None:
+def search_space(hp):
     hp.Float("learning_rate", 5e-6, 1e-4, sampling="log")
     hp.Choice("trainable_blocks", [-1, 6, 3])
     hp.Choice("dropout", [0.1, 0.3])
