@@ -111,5 +111,5 @@ def test_half_a_character_is_named(preset):
 
 
 def test_a_preset_of_images_has_no_tokenizer(preset):
-    with pytest.raises(SettingError, match="must be of a text model with a tokenizer"):
+    with pytest.raises(SettingError, match="must have a tokenizer"):
         load_preprocessor(TextConfig(preset=preset("resnet")))
