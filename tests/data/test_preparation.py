@@ -39,7 +39,9 @@ def test_tickets_are_a_table_like_any_other():
 
 
 def test_an_unknown_built_in_set_brings_the_nearest():
-    with pytest.raises(DataError, match=r"'digit' not found\. Did you mean 'digits'\?.*builtin:tickets"):
+    with pytest.raises(
+        DataError, match=r"'digit' not found\. Did you mean 'digits'\?.*builtin:tickets"
+    ):
         load_data(ImageConfig(dataset="builtin:digit"))
 
 

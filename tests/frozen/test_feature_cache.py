@@ -182,7 +182,7 @@ def test_configs_older_than_the_cache_still_load(texts):
 
 
 def test_large_features_are_stored_in_a_file_and_a_full_disk_is_reported(texts, monkeypatch):
-    from kerasft.data import arrays as module
+    from kerasft import arrays as module
 
     monkeypatch.setattr(module, "free_memory", lambda: 0)
     config = texts(cache_precision="bfloat16")
