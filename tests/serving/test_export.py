@@ -135,7 +135,7 @@ def test_other_data_may_have_other_columns(preset, reviews, tmp_path):
 
 def test_a_recipe_of_pairs_with_single_texts_serves_single_texts(preset, reviews, tmp_path):
     run = quick(pairs_recipe, preset("roberta"), reviews, tmp_path, sequence_length=16)
-    assert run.config["text_pair_column"]  # of the recipe's own data
+    assert run.config["text_pair_column"] is None  # of the recipe's own data only
     path = kerasft.export(run, models_dir=tmp_path / "models")
     text = "a great movie\tbad"  # one text with a tab
     served = serve(path, tmp_path, text=[text])
