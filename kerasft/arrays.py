@@ -22,7 +22,7 @@ def allocate(shape: tuple[int, ...], dtype: np.dtype, what: str, advice: str) ->
         shape: Shape of the array.
         dtype: Dtype of the array.
         what: Noun phrase for the contents, for the error message.
-        advice: Imperative clause for the error message: how to need less space.
+        advice: Imperative clause for the error message, on how to reduce the size.
 
     Raises:
         ResourceError: Neither memory nor the folder for temporary files has enough space.

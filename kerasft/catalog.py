@@ -70,11 +70,13 @@ def find_recipe(name_or_path: str | Path) -> Recipe:
     if text in known:
         return known[text]
     if Path(text).name != text:
-        raise SettingError(f"A recipe must be a name or a .py file. Received: {text}.")
+        raise SettingError(
+            f"A recipe must be a name or a .py file. Received: {text}. List recipes: kerasft list."
+        )
     own = f" Did you mean the file './{text}.py'?" if Path(f"{text}.py").is_file() else ""
     raise SettingError(
         f"Recipe '{text}' not found.{did_you_mean(text, known) or own} "
-        "List recipes: kerasft list. Give your own file by its path, such as my_recipe.py."
+        "List recipes: kerasft list. For your own recipe, give the path of its .py file."
     )
 
 
@@ -125,7 +127,7 @@ def load_recipe(name_or_path: str | Path, *, sha256: str | None = None) -> Modul
 
 
 def recipe_module(recipe: ModuleType | str | Path) -> ModuleType:
-    """Return a recipe module: the given one, or the one that `load_recipe` imports by its name.
+    """Return a recipe as a module, imported by `load_recipe` unless it is one already.
 
     Args:
         recipe: A recipe module, its name, or the path of its file.
@@ -197,13 +199,13 @@ def _read_recipe(path: Path) -> Recipe:
 
 
 def executed_sha256(module: ModuleType) -> str | None:
-    """Return the hash of the source that was executed for a recipe module, None if unknown."""
+    """Return the SHA-256 of the executed source of a recipe module, None if unknown."""
     known = vars(module).get(_EXECUTED)
     return None if known is None else str(known)
 
 
 def _import(recipe: Recipe, content: bytes) -> ModuleType:
-    # A file is one module, whether it is given by name or by path.
+    # The same module for a file, whether found by name or by path.
     if recipe.path.resolve().parent == recipes_folder().resolve():
         _map_package()
         return importlib.import_module(f"{_PACKAGE}.{recipe.name}")
@@ -217,7 +219,7 @@ def _map_package() -> None:
     if importlib.util.find_spec(_PACKAGE) is None:
         path = recipes_folder() / "__init__.py"
         module = _run_file(_PACKAGE, path, path.read_bytes())
-        setattr(sys.modules["kerasft"], "recipes", module)  # noqa: B010 (mypy knows no such name)
+        setattr(sys.modules["kerasft"], "recipes", module)  # noqa: B010 (mypy rejects the plain assignment)
 
 
 def _run_file(name: str, path: Path, content: bytes) -> ModuleType:
@@ -242,14 +244,14 @@ def _run_file(name: str, path: Path, content: bytes) -> ModuleType:
 
 
 def _line_in(path: Path, error: BaseException) -> str:
-    """Return `" (line 12)"`: the last line of the recipe in a traceback."""
+    """Return the last line of the recipe in a traceback, as in `" (line 12)"`."""
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename == str(path.resolve())]
     return f" (line {lines[-1]})" if lines else ""
 
 
 def _check(module: ModuleType, path: Path) -> None:
-    """Raise SettingError if a part of a recipe is missing or of the wrong kind."""
+    """Raise SettingError if a part of a recipe is missing or has the wrong type."""
     config = getattr(module, "Config", None)
     if not isinstance(config, type) or not issubclass(config, Config):
         raise SettingError(
@@ -257,7 +259,7 @@ def _check(module: ModuleType, path: Path) -> None:
             f"kerasft.TextConfig. Received: {config!r}."
         )
     if not callable(getattr(module, "build_model", None)):
-        raise SettingError(f"The recipe {path} has no function build_model(config, data).")
+        raise SettingError(f"The recipe {path} needs a function `build_model(config, data)`.")
     for name, argument in {"load_data": "config", "search_space": "hp"}.items():
         if not callable(getattr(module, name, print)):
             raise SettingError(f"`{name}` of the recipe {path} must be a function of `{argument}`.")

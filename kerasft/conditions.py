@@ -1,19 +1,19 @@
-"""Conditions in the declaration of a setting: when it has no effect, when it is refused."""
+"""Conditions of a setting: when it has no effect, and when a config is refused."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-# Returns of a config the words that say why, or an empty string where the condition is not met.
+# Function from a config to the reason, or to an empty string if the condition is not met.
 Condition = Callable[[Any], str]
 
 
 def when(**values: Any) -> Condition:
-    """Return a condition for `idle_if`: every named setting has the value.
+    """Return a condition for `idle_if` that holds if all named settings match.
 
     Args:
-        **values: By setting a value, a tuple of values, or a function that tells.
+        **values: By name of the setting: a value, a tuple of values, or a predicate.
 
     Example:
         >>> when(trainable_blocks=0)(config)
@@ -39,7 +39,7 @@ def refuse(test: Callable[[Any], Any], sentence: str) -> Condition:
     """Return a condition for `refused_if`.
 
     Args:
-        test: Tells of a config whether it is refused.
-        sentence: Why, and the way out; `{c.NAME}` is the value of a setting.
+        test: Predicate of a config: whether to refuse it.
+        sentence: Error message with the fix; `{c.NAME}` is the value of a setting.
     """
     return lambda config: sentence.format(c=config) if test(config) else ""

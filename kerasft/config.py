@@ -1,8 +1,8 @@
-"""A config: all settings of a recipe as one frozen value, checked wherever it is made.
+"""A config: all settings of a recipe as one frozen value, checked on construction.
 
 A recipe's `Config` inherits from `ImageConfig` or `TextConfig` and overrides defaults by plain
-assignment. The checks run on construction, so that the command line, Python, a search and
-`dataclasses.replace` all meet the same message.
+assignment. The command line, Python, a search and `dataclasses.replace` share the same checks and
+messages.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from kerasft.setting_groups import (
 )
 from kerasft.settings import settings
 
-# Of records (a run's manifest, a search's header). Those of format 1 have no marker.
+# Format of records (manifest of a run, header of a search); format 1 has no marker.
 FORMAT = 2
 ConfigType = typing.TypeVar("ConfigType", bound="Config")
 
 
-# Data classes read their bases from the last to the first: so are settings listed.
+# Data classes collect fields from the last base to the first; `--help` lists them in that order.
 class Config(
     ComputeSettings,
     StoppingSettings,
@@ -48,8 +48,8 @@ class Config(
     """Settings that every recipe has. Use `ImageConfig` or `TextConfig`.
 
     `dataset` is a `Dataset`; a string is `Dataset(string)`. The flat names of its parts, such as
-    `label_column`, are keywords too, and read-only properties: alone they replace one part of the
-    recipe's own dataset.
+    `label_column`, are keywords too, and read-only properties. Without `dataset`, they replace
+    parts of the recipe's dataset.
 
     Example:
         >>> Config(dataset="reviews.csv", label_column="stars").dataset
@@ -57,7 +57,7 @@ class Config(
     """
 
     def __post_init__(self) -> None:
-        """Check every value, and what values cannot be together."""
+        """Check every value, and refuse conflicting values."""
         found = settings(self)
         values = {name: item.check(item.read(self)) for name, item in found.items()}
         changes = {item.part: values.pop(name) for name, item in found.items() if item.part}
@@ -70,17 +70,17 @@ class Config(
                 raise SettingError(sentence)
 
     def notes(self) -> list[str]:
-        """Return what a person should know about the settings together, one sentence each."""
+        """Return notes about settings without effect or better alternatives, one sentence each."""
         known, changed = settings(self), changed_settings(self)
         reasons = {
             name: known[name].reason_idle(self)
             for name, value in changed.items()
             if value != known[name].off
         }
-        found = [f"`{name}` changes nothing {why}." for name, why in reasons.items() if why]
+        found = [f"`{name}` has no effect {why}." for name, why in reasons.items() if why]
         if self.trainable_blocks == 0 and self.head_epochs:
             found.append(
-                "With trainable_blocks=0 both phases train the same output layer. In one: "
+                "With trainable_blocks=0, both phases train only the head. To use one phase: "
                 f"--head-epochs 0 --learning-rate {self.head_learning_rate:g}."
             )
         return found
@@ -95,26 +95,26 @@ class TextConfig(TextSettings, Config):
 
 
 def _check_parts(config: Config, known: Collection[str | None]) -> None:
-    """Refuse a dataset with columns that this kind of recipe does not read."""
+    """Raise SettingError for a dataset with columns that this kind of recipe does not read."""
     for item in dataclasses.fields(Dataset):
         value = getattr(config.dataset, item.name)
         if item.name not in known and value != item.default:
             raise SettingError(
-                f"`{item.name}` is no part of a dataset for {type(config).__name__}. Received: "
-                f"{item.name}={value!r}. Leave it out, or use a recipe of the other kind."
+                f"`{item.name}` is not a part of a dataset for {type(config).__name__}. Received: "
+                f"{item.name}={value!r}. Remove it, or use a recipe of the other modality."
             )
 
 
 def to_dict(config: Config) -> dict[str, Any]:
-    """Return the settings as a flat dictionary of plain values, fit for JSON."""
+    """Return the settings as a flat, JSON-serializable dictionary."""
     return {name: item.read(config) for name, item in settings(config).items()}
 
 
 def changed_settings(config: Config) -> dict[str, Any]:
     """Return the settings that differ from the defaults of their class.
 
-    Of another dataset than the recipe's they are those that its source alone does not say. Given
-    to the class they make an equal config.
+    For a dataset other than the recipe's, its parts are compared with the defaults of `Dataset`.
+    The class called with the result gives an equal config.
     """
     known, values = settings(config), to_dict(config)
     another = values["dataset"] != known["dataset"].default
@@ -127,7 +127,7 @@ def changed_settings(config: Config) -> dict[str, Any]:
 
 
 def from_dict(kind: type[ConfigType], values: Mapping[str, Any]) -> ConfigType:
-    """Build a Config from a flat dictionary; an unknown name is refused with the nearest known one.
+    """Build a Config from a flat dictionary.
 
     Raises:
         SettingError: A name is unknown or a value is out of range.
@@ -135,7 +135,7 @@ def from_dict(kind: type[ConfigType], values: Mapping[str, Any]) -> ConfigType:
     known = settings(kind)
     for name in values:
         if name not in known:
-            raise SettingError(f"There is no setting `{name}`.{did_you_mean(name, known)}")
+            raise SettingError(f"Setting `{name}` not found.{did_you_mean(name, known)}")
     return kind(**values)
 
 
@@ -147,14 +147,17 @@ def from_record(
 ) -> ConfigType:
     """Build a Config from the settings of a record of any format.
 
-    In format 1 a column could be one of the recipe's own data while another dataset was read: such
-    a name was used where the data have it, and ignored elsewhere.
+    Records of format 1 may name a column of the recipe's dataset although the run used another
+    dataset. Such a name was ignored if the dataset had no such column, so it is dropped here.
 
     Args:
-        kind: The recipe's class.
-        values: Its settings, flat.
-        record: The manifest or header that they belong to.
-        find_columns: Returns the columns of a dataset; called only where they matter.
+        kind: Config class of the recipe.
+        values: Flat dictionary of settings.
+        record: Manifest or header that contains the settings.
+        find_columns: Function from a dataset to its columns, called only if needed.
+
+    Raises:
+        SettingError: A name is unknown or a value is out of range.
     """
     config, known = from_dict(kind, values), settings(kind)
     if record.get("format", 1) >= FORMAT:

@@ -1,4 +1,4 @@
-"""The dataset as a value: where it is, what its columns and splits are called."""
+"""The dataset as a value: its source, columns and splits."""
 
 from __future__ import annotations
 
@@ -7,25 +7,26 @@ from dataclasses import KW_ONLY, dataclass
 
 @dataclass(frozen=True)
 class Dataset:
-    """What a recipe is fine-tuned on. Two equal values are read in the same way.
+    """Dataset of a recipe: source, columns and splits.
 
-    A Config takes it as `dataset`; a string there is `Dataset(string)`. What is None is found by
-    its usual name, or by the type of the data.
+    A Config takes it as `dataset`; a string there is `Dataset(string)`. Columns and splits that are
+    None are found by their usual names, or by the type of the data.
 
     Args:
-        source: `tfds:NAME`, `builtin:NAME`, a folder of class folders, or a table.
+        source: Source of the data: `tfds:NAME`, `builtin:NAME`, a folder of class folders, or a
+            table.
         text: Column of the text.
         text_pair: Column of the second text of a pair.
         image: Column of the path or the content of the image.
-        label: Column of the label, or several with commas (0 or 1 each).
-        label_separator: What divides the labels of one cell.
+        label: Column of the label, or several columns of 0 and 1, separated by commas.
+        label_separator: Separator of the labels in one cell.
         train: Name of the training split, with TFDS slicing such as `train[:80%]`.
         validation: Name of the validation split.
         test: Name of the test split.
-        validation_fraction: Share of the training examples, in [0.01, 0.5], that becomes the
-            validation split where there is none.
-        test_fraction: The same for the test split.
-        data_dir: Folder in which TFDS keeps its datasets.
+        validation_fraction: Fraction of the training examples, in [0.01, 0.5], held out for
+            validation if the dataset has no validation split.
+        test_fraction: Fraction held out for testing if the dataset has no test split.
+        data_dir: Folder of TFDS datasets; None for the default of TFDS.
 
     Example:
         >>> Dataset("tfds:glue/mrpc", text="sentence1", text_pair="sentence2", test="validation")
@@ -46,5 +47,5 @@ class Dataset:
     data_dir: str | None = None
 
     def __str__(self) -> str:
-        """Return the source, by which messages call the dataset."""
+        """Return the source, the name of the dataset in messages."""
         return str(self.source)

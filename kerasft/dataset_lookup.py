@@ -1,7 +1,6 @@
 """Check that a dataset exists before it is read.
 
-No heavy imports: a mistyped path or a missing network is reported within a second, before
-TensorFlow starts.
+No heavy imports: a mistyped path or a missing network is reported before TensorFlow starts.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ from kerasft.paths import expanded
 TABLE_EXTENSIONS = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
 BUILTIN = {
     "digits": "scikit-learn's 1,797 handwritten digits, 8 by 8 pixels",
-    "tickets": "short messages to a support desk with their intent and urgency",
-    "glyphs": "letters of many scripts, rendered fresh for every training step",
+    "tickets": "short support messages with intent and urgency",
+    "glyphs": "letters of many scripts, newly rendered for every training step",
 }
 # Names of built-in datasets in older recipes and run folders.
 FORMER_NAMES = {"rendered glyphs": "builtin:glyphs"}
@@ -62,7 +61,7 @@ def parse_address(dataset: str) -> Address:
 
 
 def is_rendered(dataset: str) -> bool:
-    """Return whether a dataset is rendered while it is trained on, and has no examples to read."""
+    """Return whether a dataset is rendered during training, without examples to read."""
     return FORMER_NAMES.get(dataset, dataset) == "builtin:glyphs"
 
 
@@ -70,7 +69,7 @@ def check_dataset(dataset: str, data_dir: str | None = None) -> None:
     """Check that a dataset exists or can be downloaded, without reading it.
 
     Args:
-        dataset: `tfds:NAME`, `builtin:NAME`, or the path of a folder or table.
+        dataset: Source: `tfds:NAME`, `builtin:NAME`, or the path of a folder or table.
         data_dir: Folder of TFDS datasets; the default of TFDS if None.
 
     Raises:
@@ -92,7 +91,7 @@ def check_dataset(dataset: str, data_dir: str | None = None) -> None:
         if not dataset or not _exists(path):
             raise DataError(f"Dataset {dataset!r} not found. {POSSIBLE}")
         if not path.is_dir() and path.suffix.lower() not in TABLE_EXTENSIONS:
-            raise DataError(f"{path} is not a table of a known format. {POSSIBLE}")
+            raise DataError(f"{path} is not a table in a supported format. {POSSIBLE}")
 
 
 def _check_builtin(name: str) -> None:
@@ -118,8 +117,8 @@ def _require_network(address: Address) -> None:
     require_host(
         _HOST,
         to_fetch=f"the dataset tfds:{address}",
-        instead=f"{hint} A prepared TFDS dataset is read from --data-dir DIR; "
-        "resnet_digits and minilm_tickets work without a network.".strip(),
+        instead=f"{hint} Use --data-dir DIR with a prepared TFDS dataset, or a recipe "
+        "that needs no network (resnet_digits, minilm_tickets).".strip(),
     )
 
 
@@ -133,7 +132,7 @@ def find_prepared(root: Path, address: Address) -> Path | None:
     """Return the folder of a prepared dataset, of its newest version by default, or None.
 
     Raises:
-        DataError: Several configurations exist and none is named.
+        DataError: Several configurations exist and the address names none.
     """
     folder = root / address.name
     if address.config is not None:
@@ -158,7 +157,7 @@ def _newest(folder: Path, version: str | None) -> Path | None:
 
 
 def _names_on_disk() -> list[str]:
-    """Return most dataset names of TFDS, from its files: its import takes seconds."""
+    """Return most dataset names of TFDS from its files, because its import takes seconds."""
     package = importlib.util.find_spec("tensorflow_datasets")
     roots = package.submodule_search_locations if package else None
     paths = [p for root in roots or () for p in Path(root).glob("datasets/*")]

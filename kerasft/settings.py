@@ -1,7 +1,7 @@
-"""One setting: all that is known of it, declared once and checked wherever it is set.
+"""Settings: declaration, metadata and validation of a single value.
 
-Settings are fields of data classes (`kerasft.setting_groups`); what a field cannot say by itself is
-in its metadata. Every list of settings elsewhere is a query over `settings(config)`.
+Settings are fields of data classes (`kerasft.setting_groups`) with their declaration as metadata.
+Every list of settings elsewhere is a query over `settings(config)`.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ AFFECTS = ("data", "graph", "number")
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting of a Config class; `setting` says what its attributes mean.
+    """One setting of a Config class; `setting` documents the other attributes.
 
     Attributes:
-        default: The value in that class, which may override the declaration's.
-        off: The declaration's default.
-        part: The attribute of the Dataset that holds it; None for a field of the Config.
+        default: Default in that class, which may override the declared one.
+        off: Default in the declaration.
+        part: Name of the Dataset attribute that holds the value; None for a field of the Config.
     """
 
     name: str
@@ -50,15 +50,15 @@ class Setting:
     part: str | None = None
 
     def read(self, config: Any) -> Any:
-        """Return the plain value that a config has for this setting."""
+        """Return the plain value of this setting in a config."""
         return getattr(config.dataset, self.part) if self.part else getattr(config, self.name)
 
     def reason_idle(self, config: Any) -> str:
-        """Return why the setting has no effect in a config, an empty string where it has one."""
+        """Return why the setting has no effect in a config, or an empty string if it has one."""
         return next(filter(None, (condition(config) for condition in self.idle_if)), "")
 
     def check(self, value: Any) -> Any:
-        """Return `value` in the type of this setting, or raise SettingError."""
+        """Return `value` converted to the type of this setting, or raise SettingError."""
         if (value is None and self.optional) or (isinstance(value, str) and value in self.words):
             return value
         converted = _convert(value, self.type)
@@ -86,7 +86,7 @@ def _words(kind: type) -> str:
 
 
 def _convert(value: Any, kind: type) -> Any:
-    """Return value as `kind`, or None where that would change its meaning."""
+    """Return a value converted to `kind`, or None if the conversion would change it."""
     if kind is bool:
         return value if isinstance(value, bool) else None
     if kind is str:
@@ -100,7 +100,7 @@ def _convert(value: Any, kind: type) -> Any:
 
 
 def _is_scalar(value: Any) -> bool:
-    """NumPy's numbers are welcome, without importing NumPy."""
+    """Return whether a value is a NumPy scalar, without importing NumPy."""
     return hasattr(value, "item") and getattr(value, "ndim", 1) == 0
 
 
@@ -120,27 +120,30 @@ def setting(  # noqa: PLR0913 (public)
     refused_if: Condition | tuple[Condition, ...] = (),
     role: str = "",
 ) -> Any:
-    """Declare one field of a Config, completely.
+    """Declare one setting: a field of a Config class with its metadata.
 
     Args:
-        default: The value where none is given. None makes the setting optional.
-        help: One line, without a full stop, for the command line and the documentation.
-        group: The heading under which the command line lists the setting. By default the name of
-            its class without `Settings`, or `recipe`.
-        choices: The allowed values.
-        minimum: The smallest allowed value.
-        maximum: The largest allowed value.
-        below: A bound that the value must stay under.
-        words: What a number may be besides, such as auto.
-        affects: What a change of it makes anew in a search. `data`: the prepared arrays, and the
-            training graph with them (the default, which is always right). `graph`: the traced
-            graph alone. `number`: neither.
-        searchable: Whether trials of a search that differ in it can be compared.
-        idle_if: Conditions under which it has no effect; see `when`.
-        refused_if: Conditions under which it is refused; each returns the sentence, or "".
-        role: What kind of setting it is, for those who look for all of a kind: `column`,
-            `batches` (acts where batches are made), `mixing` (mixes the examples of a batch),
-            `penalty`, `penalty_to_pretrained`.
+        default: Default value; None makes the setting optional.
+        help: Help text for the command line and the documentation: one line, no full stop.
+        group: Heading of the setting in `--help`. By default the name of its class without
+            `Settings`, or `recipe`.
+        choices: Allowed values.
+        minimum: Smallest allowed value.
+        maximum: Largest allowed value.
+        below: Exclusive upper bound.
+        words: Words allowed instead of a number, such as `auto`.
+        affects: Parts that a search rebuilds when the value changes. `data`: the prepared arrays
+            and the training graph (the default, always correct). `graph`: the traced graph only.
+            `number`: neither.
+        searchable: Whether trials with different values can be compared in a search.
+        idle_if: Conditions under which the setting has no effect; see `when`.
+        refused_if: Conditions under which a config is refused; see `refuse`.
+        role: Role of the setting, for queries over settings: `column`, `batches` (used when
+            batches are made), `mixing` (mixes the examples of a batch), `penalty`,
+            `penalty_to_pretrained`.
+
+    Raises:
+        SettingError: `affects` has another value.
 
     Example:
         >>> class Config(kerasft.ImageConfig):
@@ -172,11 +175,12 @@ def setting(  # noqa: PLR0913 (public)
 
 
 class Part:
-    """A flat name for one part of a config's Dataset: read-only, on the command line a setting.
+    """Flat, read-only name of one part of a config's Dataset; a setting on the command line.
 
     Args:
-        name: The attribute of the Dataset.
-        help: As `setting` takes it, and so is what else there is.
+        name: Name of the Dataset attribute.
+        help: Help text, as in `setting`.
+        **declaration: Other arguments of `setting`.
     """
 
     def __init__(self, name: str, help: str, **declaration: Any) -> None:
@@ -192,7 +196,7 @@ class Part:
 
     def __set__(self, config: Any, value: Any) -> None:
         """Refuse: a config is frozen."""
-        raise dataclasses.FrozenInstanceError("a config cannot be changed: dataclasses.replace it")
+        raise dataclasses.FrozenInstanceError("a config is read-only: use dataclasses.replace")
 
 
 def parts(kind: type) -> dict[str, Part]:
@@ -206,8 +210,7 @@ def parts(kind: type) -> dict[str, Part]:
 def settings(config: Any) -> dict[str, Setting]:
     """Return the settings of a Config class by name, in the order of declaration.
 
-    What is declared of an overridden default comes from the class that declared it. The dataset is
-    the names of its parts.
+    An overridden default keeps the metadata of its declaration. The dataset is listed as its parts.
     """
     kind = config if isinstance(config, type) else type(config)
     hints = typing.get_type_hints(kind)
@@ -244,7 +247,7 @@ def _setting(kind: type, name: str, annotation: Any, default: Any) -> Setting:
 
 
 def _declaration(kind: type, name: str) -> tuple[type, dict[str, Any]]:
-    """Return the class that declared a setting, and what it declared."""
+    """Return the class that declared a setting, and the metadata of the declaration."""
     for base in kind.__mro__:
         if name in vars(base).get("declared", {}):
             return base, vars(base)["declared"][name]

@@ -59,7 +59,7 @@ def test_settings_that_change_nothing_are_told():
     idle = TextConfig(trainable_blocks=0, layer_decay=0.8, pretrained_l2=0.1).notes()
     assert [note.split()[0] for note in idle] == ["`pretrained_l2`", "`layer_decay`"]
     (alone,) = TextConfig(trainable_blocks=1, unfreeze_every=2).notes()
-    assert alone == "`unfreeze_every` changes nothing with trainable_blocks=1."
+    assert alone == "`unfreeze_every` has no effect with trainable_blocks=1."
     (twice,) = TextConfig(trainable_blocks=0, head_epochs=1, head_learning_rate=0.02).notes()
     assert "--head-epochs 0 --learning-rate 0.02" in twice
     (smooth,) = TextConfig(task="regression", label_smoothing=0.1).notes()
@@ -72,7 +72,10 @@ def test_settings_that_change_nothing_are_told():
     [
         ({"validation_fraction": 0.5, "test_fraction": 0.4}, "must leave at least 0.2"),
         ({"class_weight": "balanced", "task": "regression"}, "only for task=classification"),
-        ({"pretrained": False, "trainable_blocks": 1}, "`freeze_batch_norm` must be off"),
+        (
+            {"pretrained": False, "trainable_blocks": 1},
+            "`freeze_batch_norm` needs pretrained statistics",
+        ),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(values, message):
@@ -102,7 +105,9 @@ def test_settings_survive_a_dictionary():
 
 
 def test_an_unknown_name_is_refused_with_the_nearest():
-    with pytest.raises(SettingError, match=r"no setting `dropuot`\. Did you mean 'dropout'\?"):
+    with pytest.raises(
+        SettingError, match=r"Setting `dropuot` not found\. Did you mean 'dropout'\?"
+    ):
         from_dict(Custom, {"dropuot": 0.1})
 
 

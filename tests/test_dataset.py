@@ -125,7 +125,7 @@ def test_flat_names_are_those_of_the_modality():
     assert not hasattr(ImageConfig(), "text_column") and not hasattr(TextConfig(), "image_column")
     with pytest.raises(TypeError, match="image_column"):
         TextConfig(image_column="picture")
-    with pytest.raises(SettingError, match=r"`text` is no part of a dataset for ImageConfig"):
+    with pytest.raises(SettingError, match=r"`text` is not a part of a dataset for ImageConfig"):
         ImageConfig(dataset=Dataset("x", text="body"))
 
 

@@ -79,7 +79,7 @@ def test_a_setting_of_a_users_own_says_when_it_has_no_effect(own):
     kind = own().Config
     assert kind(augmentation="none").notes() == []
     (note,) = kind(augmentation="none", zoom=0.5).notes()
-    assert note == "`zoom` changes nothing with augmentation=none."
+    assert note == "`zoom` has no effect with augmentation=none."
 
 
 def test_what_cannot_be_compared_cannot_be_searched():

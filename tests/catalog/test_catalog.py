@@ -177,7 +177,7 @@ def test_a_mistyped_file_is_refused_with_the_near_one(tmp_path):
         (HEADING + FUNCTIONS, "needs a class `Config` that inherits from kerasft.ImageConfig"),
         (HEADING + "Config = 3\n" + FUNCTIONS, "Received: 3."),
         (HEADING + CONFIG.replace("frozen=True, ", "") + FUNCTIONS, "non-frozen dataclass"),
-        (HEADING + CONFIG, "has no function build_model(config, data)."),
+        (HEADING + CONFIG, "needs a function `build_model(config, data)`."),
         (HEADING + CONFIG + FUNCTIONS + "load_data = 3", "must be a function of `config`."),
         (HEADING + CONFIG + FUNCTIONS + "search_space = 3", "must be a function of `hp`."),
     ],
