@@ -1,7 +1,7 @@
-"""What differs by task, one file each: labels, loss, metrics, decision, display.
+"""Tasks, one file each: labels, loss, metrics, decision, display.
 
-A new task is a new file and a line in `TASKS`. Importing this package needs the standard library
-alone, because the settings ask it; what computes is imported by the functions that need it.
+A new task is a new file and a line in `TASKS`. The settings import this package, so it needs only
+the standard library at import; functions import NumPy, Keras and scikit-learn when called.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from kerasft.tasks.regression import Regression
 TASKS: dict[str, Task] = {
     task.name: task for task in (Classification(), MultiLabel(), Regression(), Ordinal())
 }
-# Every loss of any task, for the choices of the setting.
+# Losses of all tasks, for the choices of the setting.
 LOSSES = tuple(dict.fromkeys(loss for task in TASKS.values() for loss in task.losses))
 
 __all__ = ["LOSSES", "TASKS", "Labels", "Task", "describe_tasks", "less_is_better", "task_of"]
 
 
 def task_of(name: str) -> Task:
-    """Return the task of a name, as a config or a record has it.
+    """Return a task by its name in a config or record.
 
     Raises:
-        SettingError: There is no such task.
+        SettingError: The task was not found.
 
     Example:
         >>> task_of("multilabel").main_metrics
@@ -42,11 +42,11 @@ def task_of(name: str) -> Task:
 
 
 def describe_tasks() -> str:
-    """Return what the tasks predict, for help: `one class, several labels, ...`."""
+    """Return the predictions of all tasks, for help texts: `one class, several labels, ...`."""
     *first, last = (task.title for task in TASKS.values())
     return f"{', '.join(first)}, or {last}"
 
 
 def less_is_better(metric: str) -> bool:
-    """Return whether a smaller value of a metric is better, by its name."""
+    """Return whether a smaller value of a metric is better."""
     return any(task.directions.get(metric) == "min" for task in TASKS.values())

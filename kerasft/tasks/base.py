@@ -1,4 +1,4 @@
-"""What a task is asked, with the answers that most tasks share."""
+"""Base class of tasks, with the defaults that most tasks share."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ CLASS_DIRECTIONS = {"loss": "min", "accuracy": "max", "precision": "max", "recal
 
 
 class Task:
-    """A kind of prediction. A task overrides what differs.
+    """A kind of prediction; subclasses override what differs.
 
     Attributes:
-        name: What configs and records call it.
-        title: What is predicted, for help.
-        has_classes: Whether outputs are probabilities of named classes, and not a number.
-        several: Whether an example has any number of labels.
+        name: Name in configs and records.
+        title: Noun phrase for the prediction, for help texts.
+        has_classes: Whether outputs are probabilities of named classes instead of a number.
+        several: Whether an example can have any number of labels.
         from_folders: Whether the names of class folders can be its labels.
-        main_metrics: What a run is judged by, the most telling first.
-        directions: What can be monitored: `max` or `min` by metric.
+        main_metrics: Metrics shown for a run, the most important first.
+        directions: Direction of each metric that can be monitored: `max` or `min`.
         losses: Values of the setting `loss` besides auto.
-        curves: The metrics whose curves a report draws.
-        charts: The charts of predictions in a report: calibration, predicted, residuals.
-        stratified_by: By what the examples of a split are divided evenly.
-        baseline_name: What the best answer without a look at the input does.
+        curves: Metrics whose curves a report draws.
+        charts: Charts of predictions in a report: `calibration`, `predicted`, `residuals`.
+        stratified_by: Name of the quantity by which splits are stratified.
+        baseline_name: Name of the constant baseline, such as `predicting the mean`.
         class_weight: Whether classes can be weighted.
         mixup: Whether labels of two examples can be mixed.
         label_smoothing: Whether labels can be smoothed.
@@ -59,11 +59,11 @@ class Task:
 
     @property
     def curves(self) -> tuple[str, ...]:
-        """The metrics whose curves a report draws."""
+        """Metrics whose curves a report draws."""
         return ("loss", *self.main_metrics, "learning_rate")
 
     def default_monitor(self, config: Any) -> str:
-        """Return the metric that picks the best epoch where no setting names one."""
+        """Return the metric that picks the best epoch if the setting `monitor` is not set."""
         return self.main_metrics[0]
 
     # Labels
@@ -79,16 +79,20 @@ class Task:
     def refuse(self, value: Any, origin: str) -> DataError:
         """Return the error for a label of another form."""
         return DataError(
-            f"The label of {origin} does not fit task={self.name}. Received: {value!r:.60}."
+            f"The label of {origin} is not valid for task={self.name}. Received: {value!r:.60}."
         )
 
     def read_column(self, table: Table, columns: Sequence[str], separator: str | None) -> list[Any]:
         """Return the labels of all rows of a table, in the form of the task.
 
         Args:
-            table: The rows.
-            columns: The label columns, one or several.
-            separator: What stands between the labels of one cell.
+            table: Table with a label in every row.
+            columns: Label columns, one or several.
+            separator: Separator of the labels in one cell, or None.
+
+        Raises:
+            DataError: A cell is empty or not valid for the task.
+            SettingError: The columns or the separator do not fit the task.
         """
         raise NotImplementedError
 
@@ -99,21 +103,21 @@ class Task:
         to_number: Callable[[Any], float],
         separator: str | None,
     ) -> Any:
-        """Return the label that a feature of a TFDS dataset holds.
+        """Return the label in a feature of a TFDS dataset.
 
         Args:
-            value: As TFDS gives it: a number, bytes, or an array.
-            to_class: Names the class of a value.
-            to_number: Reads a value as a number.
-            separator: What stands between the labels of a text.
+            value: Value from TFDS: a number, bytes, or an array.
+            to_class: Function from a value to its class name.
+            to_number: Function from a value to a number.
+            separator: Separator of the labels in a text, or None.
         """
         return to_class(value)
 
     def make_labels(self, config: Any, values: Sequence[Any], origins: Sequence[str]) -> Labels:
-        """Return the classes, or the mean and spread of the target, of the training examples.
+        """Return the classes, or mean and standard deviation of the target, of a training split.
 
         Raises:
-            DataError: There is one class only, or the target is constant.
+            DataError: The split has fewer than two classes, or the target is constant.
         """
         raise NotImplementedError
 
@@ -124,19 +128,19 @@ class Task:
         raise NotImplementedError
 
     def strata(self, groups: Sequence[Group], values: Sequence[Any]) -> Strata:
-        """Return the groups of examples that are divided evenly over splits."""
+        """Return the strata by which examples are divided over splits."""
         raise NotImplementedError
 
     def hint_at_other_task(self, values: Sequence[Any]) -> str:
-        """Return the end of a sentence for labels that look like those of another task."""
+        """Return the end of an error message for labels that suggest another task, or ""."""
         return ""
 
     def label_notes(self, labels: Labels) -> list[str]:
-        """Return what a person should know about the classes, one sentence each."""
+        """Return notes about the classes, one sentence each."""
         return []
 
     def small_test_note(self, count: int) -> str:
-        """Return how uncertain the score on a small test split is."""
+        """Return a note about the uncertainty of scores on a small test split."""
         # Normal approximation of the 95% confidence interval around an accuracy of 90%.
         points = 100 * 1.96 * (0.9 * 0.1 / count) ** 0.5
         return (
@@ -147,7 +151,7 @@ class Task:
     # Model
 
     def make_loss(self, config: Any, labels: Labels) -> Callable[[Any, Any], Any]:
-        """Return the data loss of each example."""
+        """Return the loss function, one value per example, without penalties."""
         raise NotImplementedError
 
     def make_metrics(self, labels: Labels) -> list[Any]:
@@ -155,49 +159,49 @@ class Task:
         raise NotImplementedError
 
     def activate(self, x: Any, labels: Labels) -> Any:
-        """Return the output of a model from that of its last Dense layer."""
+        """Return the model output from the output of the last Dense layer."""
         raise NotImplementedError
 
     # Decision
 
     def baseline(self, labels: Labels, y: np.ndarray) -> np.ndarray:
-        """Return the best output that does not look at its input, from training labels."""
+        """Return the output of the constant baseline, from training labels."""
         raise NotImplementedError
 
     def baseline_loss(self, shares: np.ndarray, loss: str) -> float:
-        """Return the loss of the best constant answer on the training split.
+        """Return the loss of the constant baseline on the training split.
 
         Args:
-            shares: Share of each class in the training split.
-            loss: The setting `loss`.
+            shares: Fraction of each class in the training split, shape (classes,).
+            loss: Value of the setting `loss`.
         """
         raise NotImplementedError
 
     def class_shares(self, counts: np.ndarray, examples: int) -> np.ndarray:
-        """Return the share of each class, from its count and the number of examples."""
+        """Return the fraction of each class, from its count and the number of examples."""
         return counts / counts.sum()
 
     def row(self, labels: Labels, output: np.ndarray) -> dict[str, Any]:
-        """Return what `predict` gives for one output, shape (outputs,)."""
+        """Return the row of `predict` for one output, shape (outputs,)."""
         raise NotImplementedError
 
     def truth_and_prediction(
         self, labels: Labels, y: Any, output: np.ndarray
     ) -> tuple[Any, Any, float | None]:
-        """Return truth and prediction in words or numbers, and the prediction's probability."""
+        """Return truth, prediction, and probability of the prediction (None without one)."""
         raise NotImplementedError
 
     def measure(self, labels: Labels, y: np.ndarray, predictions: np.ndarray) -> dict[str, Any]:
-        """Return the metrics of predictions against the truth, by scikit-learn."""
+        """Return the metrics of predictions, computed by scikit-learn."""
         raise NotImplementedError
 
     def served_outputs(self, labels: Labels, predicted: Any) -> dict[str, Any]:
-        """Return the outputs of a served model, in TensorFlow's graph."""
+        """Return the named outputs of a served model, in a TensorFlow graph."""
         raise NotImplementedError
 
 
 def constant_surprise(probability: Any, loss: str) -> Any:
-    """Return the loss of a right class by its predicted probability."""
+    """Return the loss of the true class by its predicted probability."""
     import numpy as np
 
     found = -np.log(np.maximum(probability, 1e-12))

@@ -1,4 +1,4 @@
-"""The cells of a table's label columns, as tasks read them."""
+"""Parsing of the cells in label columns."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ from kerasft.tasks.labels import class_name
 
 
 class Table(Protocol):
-    """What a task asks of a table (`kerasft.data.tables.Table`)."""
+    """Interface of `kerasft.data.tables.Table` that tasks need."""
 
     @property
     def path(self) -> Any:
-        """The file."""
+        """Path of the file."""
 
     @property
     def columns(self) -> dict[str, list[Any]]:
-        """Values by name of the column."""
+        """Values of each column, by its name."""
 
     @property
     def num_rows(self) -> int:
-        """The number of rows."""
+        """Number of rows."""
 
     def cell(self, column: str, row: int) -> Any:
-        """Return a value, None for an empty cell; of a list what is not empty."""
+        """Return a value, None for an empty cell; empty elements of a list are dropped."""
 
     def subject(self, row: int) -> str:
-        """Return what a message calls a row at the beginning of a sentence."""
+        """Return the name of a row at the beginning of a sentence."""
 
 
 def one_column(table: Table, columns: Sequence[str], separator: str | None, task: str) -> list[Any]:
-    """Return the cells of the only label column, all of which must be filled.
+    """Return the cells of the only label column, none of which may be empty.
 
     Raises:
-        SettingError: There are several columns or a separator, which only multi-label reads.
+        SettingError: Several columns or a separator are set, which only task=multilabel reads.
         DataError: A cell is empty.
     """
     if len(columns) > 1 or separator:
-        raise SettingError(f"Several labels a row need --task multilabel. Received: task={task}.")
+        raise SettingError(f"Several labels per row need --task multilabel. Received: task={task}.")
     return [_filled(table, columns[0], row) for row in range(table.num_rows)]
 
 
@@ -54,7 +54,7 @@ def _filled(table: Table, column: str, row: int) -> Any:
 
 
 def read_class(table: Table, column: str, row: int, value: Any) -> str:
-    """Return the class that a cell names."""
+    """Return the class name in a cell."""
     if isinstance(value, (list, dict)):
         raise DataError(
             f"{table.subject(row)} has several labels in column {column!r} ({value!r:.60}): use "
@@ -78,7 +78,7 @@ def read_number(table: Table, column: str, row: int, value: Any) -> float:
 
 
 def read_flags(table: Table, columns: Sequence[str], row: int) -> tuple[str, ...]:
-    """Return the columns of 0 and 1 that are 1 in a row."""
+    """Return the names of the columns of 0 and 1 that are 1 in a row."""
 
     def flag(column: str) -> bool:
         value = table.columns[column][row]
@@ -94,19 +94,19 @@ def read_flags(table: Table, columns: Sequence[str], row: int) -> tuple[str, ...
 
 
 def read_several(table: Table, column: str, row: int, separator: str | None) -> tuple[str, ...]:
-    """Return the labels that stand in one cell, as a list or between separators."""
+    """Return the labels of one cell, from a list or separated text."""
     value = table.cell(column, row)
     if isinstance(value, list):
         return tuple(sorted({class_name(part) for part in value}))
     if separator is None:
         raise SettingError(
-            f"task=multilabel needs to know how the labels stand in column {column!r} of "
-            f"{table.path}: set label_separator, or name several columns of 0 and 1 as "
+            f"task=multilabel needs a separator for the labels in column {column!r} of "
+            f"{table.path}. Set label_separator, or name several columns of 0 and 1 as "
             "label_column."
         )
     return split_labels("" if value is None else str(value), separator)
 
 
 def split_labels(text: str, separator: str) -> tuple[str, ...]:
-    """Return the labels between separators, sorted, each once."""
+    """Return the unique labels of a separated text, sorted."""
     return tuple(sorted({part.strip() for part in text.split(separator) if part.strip()}))

@@ -1,4 +1,4 @@
-"""One class an example."""
+"""The task `classification`: one class per example."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Classification(Task):
-    """One class an example: softmax, cross-entropy, accuracy."""
+    """One class per example: softmax, cross-entropy, accuracy."""
 
     name = "classification"
     title = "one class"

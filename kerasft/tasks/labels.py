@@ -1,4 +1,4 @@
-"""What the outputs of a model mean, and how classes are named."""
+"""Meaning of model outputs, and names of classes."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _INTEGER = re.compile(r"[+-]?\d+")
 
 @dataclass(frozen=True)
 class Labels:
-    """What the outputs of a model mean.
+    """Meaning of the outputs of a model.
 
     Attributes:
-        task: `classification`, `multilabel`, `regression` or `ordinal`.
-        names: The classes in the order of the outputs; empty where numbers are predicted.
-        mean: Mean of the training targets (numbers), after `transform`.
-        std: Their standard deviation (numbers), never 0.
-        transform: `none`, or `log`: a regression learns on the logarithm of its targets.
-        scale: The ends of ordered classes, such as stars or grades: the least and the largest
-            training target. Also of a regression on whole numbers that are 20 apart at most.
+        task: Name of the task: `classification`, `multilabel`, `regression` or `ordinal`.
+        names: Class names in the order of the outputs; empty for numeric targets.
+        mean: Mean of the numeric training targets, after `transform`.
+        std: Standard deviation of the numeric training targets, after `transform`, > 0.
+        transform: Transform of numeric targets: `none`, or `log` for a regression.
+        scale: Lowest and highest ordinal class (stars, grades) in the training split. Set for a
+            regression too if its targets are whole numbers with a range of at most 20.
     """
 
     task: str
@@ -39,10 +39,10 @@ class Labels:
 
     @property
     def kind(self) -> Task:
-        """The task object that measures these labels.
+        """Task that computes the metrics of these labels.
 
-        Labels of a regression with a `scale` are ordered classes in all but the name: the task
-        `ordinal` measures them, today as in the records of 0.1.0.
+        It is `ordinal` for a regression with a `scale`, so that its metrics stay comparable with
+        records of version 0.1.0.
         """
         from kerasft.tasks import task_of
 
@@ -50,16 +50,16 @@ class Labels:
 
     @property
     def num_outputs(self) -> int:
-        """The number of outputs: one a class, or one for a number."""
+        """Number of outputs: one per class, or one for a number."""
         return len(self.names) or 1
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values, fit for JSON."""
+        """Return a JSON-serializable dictionary."""
         return {**dataclasses.asdict(self), "names": list(self.names)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Labels:
-        """Return what `to_dict` gave."""
+        """Return the labels from the dictionary of `to_dict`."""
         scale = values.get("scale")  # older records have none
         return cls(
             values["task"],
@@ -72,7 +72,7 @@ class Labels:
 
 
 def sort_names(names: Iterable[str]) -> tuple[str, ...]:
-    """Return class names in order: by number where all are whole numbers, else by letter."""
+    """Return unique class names, sorted as numbers if all are integers, else alphabetically."""
     unique = set(names)
     if all(is_whole(name) for name in unique):
         return tuple(sorted(unique, key=lambda name: (int(name), name)))
@@ -80,12 +80,12 @@ def sort_names(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def is_whole(name: str) -> bool:
-    """Return whether the name of a class is a whole number."""
+    """Return whether a class name is an integer."""
     return _INTEGER.fullmatch(name) is not None
 
 
 def class_name(value: Any) -> str:
-    """Return a label as a string; 1.0 is the class `1`, as a column with gaps keeps integers."""
+    """Return a label as a string; 1.0 becomes `1`, as columns with gaps hold integers as floats."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return str(value).strip()
@@ -95,13 +95,13 @@ def make_class_labels(task: str, names: tuple[str, ...], dataset: str) -> Labels
     """Return the labels of a task with classes.
 
     Raises:
-        DataError: There are fewer than two classes.
+        DataError: The training split has fewer than two classes.
     """
     if len(names) < 2:
-        found = f"Only one class ({names[0]!r})" if names else "No label at all"
+        found = f"only one class ({names[0]!r})" if names else "no labels"
         raise DataError(
-            f"{found} is in the training split of {dataset or 'the data'}: a model needs at least "
-            "two to tell apart."
+            f"The training split of {dataset or 'the data'} has {found}. Expected at least two "
+            "classes."
         )
     return Labels(task, names)
 
@@ -109,9 +109,9 @@ def make_class_labels(task: str, names: tuple[str, ...], dataset: str) -> Labels
 def class_positions(
     labels: Labels, origins: Sequence[str] | None = None
 ) -> Callable[[str, int], int]:
-    """Return the function from a class name and its row to the position of the class.
+    """Return the function from a class name and its row to the class index.
 
-    It raises DataError for a class that is not in the training split.
+    The function raises DataError for a class that is not in the training split.
     """
     index = {name: position for position, name in enumerate(labels.names)}
 
@@ -119,7 +119,7 @@ def class_positions(
         if name not in index:
             origin = origins[row] if origins else f"Example {row + 1}"
             raise DataError(
-                f"{origin} has the label {name!r}, which is not among the {len(index)} classes of "
+                f"{origin} has the label {name!r}, which is not one of the {len(index)} classes of "
                 f"the training split.{did_you_mean(str(name), index)} Correct it, or add training "
                 "examples of it."
             )

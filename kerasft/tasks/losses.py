@@ -1,4 +1,4 @@
-"""Losses of each example, shape (batch,), as tasks choose them."""
+"""Loss functions of tasks: one value per example, shape (batch,)."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ Loss = Callable[[Any, Any], Any]
 
 
 def class_loss(classes: int, *, focal: bool, smoothing: float, mixed: bool) -> Loss:
-    """Return the cross-entropy of one class an example.
+    """Return the cross-entropy for one class per example.
 
     Args:
         classes: Number of classes.
         focal: Whether to use the focal loss with gamma=2 and no class weights (Lin et al. 2017,
             arXiv 1708.02002).
-        smoothing: Share of a label that is spread over all classes.
+        smoothing: Fraction of each label that is spread over all classes, in [0, 1).
         mixed: Whether labels may be soft labels (of mixed examples).
     """
     losses = keras.losses
@@ -32,20 +32,20 @@ def class_loss(classes: int, *, focal: bool, smoothing: float, mixed: bool) -> L
 
 
 def several_labels_loss(*, focal: bool, smoothing: float) -> Loss:
-    """Return the binary cross-entropy of several labels, or its focal form."""
+    """Return the binary or focal cross-entropy for several labels per example."""
     losses = keras.losses
     chosen = losses.binary_focal_crossentropy if focal else losses.binary_crossentropy
     return functools.partial(chosen, label_smoothing=smoothing)
 
 
 def standardized_error(loss: str, std: float, *, logarithm: bool) -> Loss:
-    """Return the error of a number, in standard deviations of the training targets.
+    """Return the regression loss, in standard deviations of the training targets.
 
     Args:
-        loss: `absolute`, `huber` (half the squared error up to one standard deviation, and linear
-            above), or anything else for the squared error.
+        loss: Name of the loss: `absolute`, `huber` (half the squared error up to one standard
+            deviation, linear above), or any other name for the squared error.
         std: Standard deviation of the training targets, > 0.
-        logarithm: Whether the error is that of the logarithm.
+        logarithm: Whether to compare logarithms.
     """
     kinds = {"absolute": keras.losses.mean_absolute_error, "huber": keras.losses.huber}
     kind = kinds.get(loss, keras.losses.mean_squared_error)

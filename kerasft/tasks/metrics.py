@@ -1,4 +1,4 @@
-"""Keras metrics that tasks watch every epoch, on training and validation."""
+"""Keras metrics that are computed every epoch, on training and validation."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def number_metrics() -> list[keras.metrics.Metric]:
 
 
 class Accuracy(keras.metrics.SparseCategoricalAccuracy):
-    """Keras' accuracy for class indices and soft labels, whose argmax counts."""
+    """Keras' accuracy for class indices and soft labels, which become their argmax."""
 
     def __init__(self, classes: int) -> None:
         super().__init__(name="accuracy")
@@ -39,7 +39,7 @@ class Accuracy(keras.metrics.SparseCategoricalAccuracy):
 
 
 class LabelAccuracy(keras.metrics.BinaryAccuracy):
-    """Keras' multi-label accuracy for binary and soft labels, which count as 1 from 0.5 on."""
+    """Keras' multi-label accuracy for binary and soft labels, thresholded at 0.5."""
 
     def __init__(self) -> None:
         super().__init__(name="accuracy")

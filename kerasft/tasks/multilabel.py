@@ -1,4 +1,4 @@
-"""Any number of labels an example."""
+"""The task `multilabel`: any number of labels per example."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class MultiLabel(Task):
-    """Any number of labels an example: one sigmoid each, binary cross-entropy, macro F1."""
+    """Any number of labels per example: one sigmoid each, binary cross-entropy, macro F1."""
 
     name = "multilabel"
     title = "several labels"
@@ -30,7 +30,7 @@ class MultiLabel(Task):
     directions = CLASS_DIRECTIONS
     losses = ("cross_entropy", "focal")
     stratified_by = "label set"
-    baseline_name = "predicting the share of each label"
+    baseline_name = "predicting the frequency of each label"
 
     def normalize(self, value: Any, origin: str) -> tuple[str, ...]:
         if not isinstance(value, (tuple, list, set, frozenset)):
@@ -126,7 +126,7 @@ class MultiLabel(Task):
         from kerasft.tasks.scores import class_scores
 
         truth, predicted = y.astype(bool), predictions >= 0.5
-        # Average over the classes that occur; scikit-learn does not for multi-label targets.
+        # scikit-learn averages multi-label scores over all classes, not only those that occur.
         occurs = np.flatnonzero((truth | predicted).any(axis=0))
         return class_scores(labels, truth, predicted, occurs)
 
@@ -138,7 +138,7 @@ class MultiLabel(Task):
         names = tf.constant(labels.names)
         chosen = tf.where(predicted >= 0.5, names[tf.newaxis], "")
         joined = tf.strings.reduce_join(chosen, axis=1, separator="|")
-        # Empty names leave separators behind: runs of them become one, outer ones go.
+        # Empty names leave separators: merge repeated ones, strip those at the ends.
         joined = tf.strings.regex_replace(joined, r"\|+", "|")
         prediction = tf.strings.regex_replace(joined, r"^\||\|$", "")
         return {"prediction": prediction, **served_classes(labels, predicted)}

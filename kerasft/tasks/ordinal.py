@@ -1,4 +1,4 @@
-"""Ordered classes: stars, grades, levels."""
+"""The task `ordinal`: ordered classes such as stars, grades, levels."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from kerasft.tasks.regression import Regression
 if TYPE_CHECKING:
     import numpy as np
 
-_WIDEST = 1000  # classes between which kappa counts distances; more are a plain number
+_WIDEST = 1000  # range of the labels; kappa needs a matrix of this size
 
 
 class Ordinal(Regression):
-    """Whole-number classes in an order: a regression that is also measured as classes.
+    """Ordinal integer labels: a regression with additional metrics of classes.
 
-    It measures the labels of a plain regression too where those have a `scale` (`Labels.kind`),
-    so that runs of task=regression report what they always did.
+    It also computes the metrics of a regression whose labels have a `scale` (`Labels.kind`), so
+    that runs of task=regression report the same metrics as before.
     """
 
     name = "ordinal"
@@ -27,10 +27,10 @@ class Ordinal(Regression):
     target_transform = False
 
     def scale(self, targets: np.ndarray, origins: Sequence[str]) -> tuple[int, int] | None:
-        """Return the ends of the classes.
+        """Return the lowest and highest class.
 
         Raises:
-            DataError: A target is no whole number, or the range is too wide for classes.
+            DataError: A target is not a whole number, or the range is too wide for classes.
         """
         wrong = next((n for n, value in enumerate(targets) if value != round(value)), None)
         if wrong is not None:
@@ -41,16 +41,16 @@ class Ordinal(Regression):
         low, high = int(targets.min()), int(targets.max())
         if high - low > _WIDEST:
             raise DataError(
-                f"The labels of task=ordinal must be at most {_WIDEST} apart. Received: {low} to "
-                f"{high}. Use --task regression."
+                f"The labels of task=ordinal must have a range of at most {_WIDEST}. Received: "
+                f"{low} to {high}. Use --task regression."
             )
         return low, high
 
     def measure(self, labels: Labels, y: np.ndarray, predictions: np.ndarray) -> dict[str, Any]:
-        """Return the metrics of a regression, and those of ordered classes.
+        """Return the metrics of a regression and of ordinal classes.
 
-        These are accuracy_rounded, within_one (the share that is off by one class at most) and
-        kappa (Cohen's, by squared distance).
+        The latter are accuracy_rounded, within_one (accuracy within ±1) and kappa (Cohen's kappa
+        with quadratic weights).
         """
         found = super().measure(labels, y, predictions)
         if labels.scale is not None:

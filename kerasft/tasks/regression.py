@@ -1,4 +1,4 @@
-"""A number an example."""
+"""The task `regression`: one number per example."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from kerasft.tasks.strata import Group, Strata, by_quantile
 if TYPE_CHECKING:
     import numpy as np
 
-_WIDEST = 20  # from end to end of what still are ordered classes, such as stars or grades
+_WIDEST = 20  # range of integer targets that also get ordinal metrics
 
 
 class Regression(Task):
-    """A number an example: standardized inside the model, squared error, RMSE.
+    """One number per example: standardized inside the model, squared error, RMSE.
 
-    Whole-number targets that are 20 apart at most get a `scale`: they are measured as ordered
-    classes too, by the task `ordinal` (`Labels.kind`).
+    Whole-number targets with a range of at most 20 get a `scale`: the task `ordinal` computes their
+    metrics (`Labels.kind`).
     """
 
     name = "regression"
@@ -38,7 +38,7 @@ class Regression(Task):
     target_transform = True
 
     def default_monitor(self, config: Any) -> str:
-        # The loss on a logarithm is the error there.
+        # With a log target, the loss measures the relative error; RMSE would favor large targets.
         return "loss" if config.target_transform == "log" else self.main_metrics[0]
 
     def normalize(self, value: Any, origin: str) -> float:
@@ -75,19 +75,19 @@ class Regression(Task):
             _check_positive(targets, origins)
             targets = np.log(targets)
         mean, std = float(targets.mean()), float(targets.std())
-        # Of equal floats the computed deviation may be a rounding error instead of 0.
+        # The standard deviation of equal floats may be a rounding error instead of 0.
         if std <= 1e-9 * max(abs(mean), float(np.finfo(np.float32).tiny)):
             raise DataError(
                 f"The target of {config.dataset.source or 'the data'} is constant in the training "
-                f"split ({values[0]:g}): there is nothing to learn."
+                f"split ({values[0]:g}). Expected at least two different values."
             )
         return Labels(self.name, (), mean, std, config.target_transform, scale)
 
     def scale(self, targets: np.ndarray, origins: Sequence[str]) -> tuple[int, int] | None:
-        """Return the ends of ordered classes, None where the targets are no classes."""
+        """Return the lowest and highest ordinal class, or None if the targets are not ordinal."""
         import numpy as np
 
-        # By their range, not their number: a few prices are whole numbers, too.
+        # Check the range, not the number of values: a few prices are whole numbers, too.
         if np.ptp(targets) > _WIDEST or np.any(np.rint(targets) != targets):
             return None
         return int(targets.min()), int(targets.max())
@@ -121,7 +121,7 @@ class Regression(Task):
     def activate(self, x: Any, labels: Labels) -> Any:
         import keras
 
-        # Standardized inside, so that rates and penalties mean the same for any unit.
+        # Standardized, so that learning rates and penalties do not depend on the unit.
         x = keras.layers.Rescaling(labels.std, labels.mean, name="unit", dtype="float32")(x)
         return keras.ops.exp(x) if labels.transform == "log" else x
 
@@ -131,7 +131,7 @@ class Regression(Task):
         return np.array([y.mean()])
 
     def baseline_loss(self, shares: np.ndarray, loss: str) -> float:
-        # In standard deviations, of a target that is normally distributed.
+        # In standard deviations, for a normally distributed target.
         return {"absolute": 0.8, "huber": 0.42}.get(loss, 1.0)
 
     def row(self, labels: Labels, output: np.ndarray) -> dict[str, Any]:
@@ -144,7 +144,7 @@ class Regression(Task):
         return float(y), float(output[0]), None
 
     def measure(self, labels: Labels, y: np.ndarray, predictions: np.ndarray) -> dict[str, Any]:
-        """Return mse, rmse, mae and r2 in the unit of the target, r2_log for a logarithm."""
+        """Return mse, rmse, mae and r2 in the unit of the target, and r2_log for a log target."""
         import numpy as np
         from sklearn import metrics
 

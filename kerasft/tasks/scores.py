@@ -1,4 +1,4 @@
-"""Outputs and scores that tasks with classes share."""
+"""Outputs and scores shared by tasks with classes."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def probabilities(labels: Labels, output: np.ndarray) -> tuple[np.ndarray, dict[
 
 
 def class_scores(labels: Labels, truth: Any, predicted: Any, occurs: np.ndarray) -> dict[str, Any]:
-    """Return accuracy, macro precision, recall and f1, and those of every class.
+    """Return accuracy, macro precision, recall and f1, and the scores of every class.
 
     Args:
-        labels: The classes.
-        truth: Class indices, or rows of booleans for several labels.
-        predicted: The same.
-        occurs: Indices of the classes over which the macro scores are averaged: those that
-            occur in truth or predictions, as in the metrics of the training.
+        labels: Labels with the class names.
+        truth: Class indices of shape (n,), or booleans of shape (n, classes) for several labels.
+        predicted: Predictions in the same form.
+        occurs: Indices of the classes in the macro averages: those that occur in truth or
+            predictions, as in the training metrics.
     """
     from sklearn import metrics
 
@@ -51,7 +51,7 @@ def class_scores(labels: Labels, truth: Any, predicted: Any, occurs: np.ndarray)
 
 
 def served_classes(labels: Labels, predicted: Any) -> dict[str, Any]:
-    """Return the probabilities of a served model, and the names of their classes."""
+    """Return the probabilities of a served model and the class names."""
     import tensorflow as tf
 
     names = tf.constant(labels.names)

@@ -1,6 +1,6 @@
-"""How examples are divided evenly: by label, or by tenths of a number.
+"""Strata of examples for stratified splits: by label, or by decile of a number.
 
-A group is the positions of exact duplicates, which stay on one side of a split.
+A group holds the positions of exact duplicates, which stay on one side of a split.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from typing import Any
 Group = tuple[int, ...]
 Strata = dict[Any, list[Group]]
 
-_BINS = 10  # quantiles by which a numeric target is stratified
+_BINS = 10  # quantile bins of a numeric target
 
 
 def by_label(groups: Sequence[Group], values: Sequence[Any], least: int = 0) -> Strata:
     """Return the groups of each label, or set of labels.
 
     Args:
-        groups: Positions of equal examples.
-        values: The label of each example.
-        least: Groups of a label below which it shares a stratum with the other rare ones.
+        groups: Groups of positions of exact duplicates.
+        values: Label of each example.
+        least: Minimum number of groups of a label; rarer labels share one stratum.
     """
     # Identical examples with different labels are stratified by the first label by name.
     keys = [min((values[i] for i in group), key=str) for group in groups]
@@ -33,7 +33,7 @@ def by_label(groups: Sequence[Group], values: Sequence[Any], least: int = 0) -> 
 
 
 def by_quantile(groups: Sequence[Group], values: Sequence[float]) -> Strata:
-    """Return the groups of each tenth of the numbers."""
+    """Return the groups of each decile of the numbers."""
     order = sorted(range(len(groups)), key=lambda g: min(values[i] for i in groups[g]))
     bins = {g: rank * _BINS // len(groups) for rank, g in enumerate(order)}
     strata: Strata = defaultdict(list)
