@@ -1,9 +1,9 @@
-"""What differs by input, one file each: reading, preparing, features, serving.
+"""Modalities, one file each: reading, preparing, features, serving.
 
-A new modality is a new file and a line in `MODALITIES`. This room stands below `data` and `models`,
-which ask it; what it needs of them it is given as arguments, and the function that builds inputs
-and features is registered by `kerasft.models.heads`. Importing this package needs the standard
-library alone, because the command line asks it.
+A new modality is a new file and a line in `MODALITIES`. `data` and `models` import this package,
+not the reverse: their functions are passed as arguments, and `kerasft.models.heads` registers the
+function that builds inputs and features. The command line imports this package, so it needs only
+the standard library at import.
 """
 
 from __future__ import annotations

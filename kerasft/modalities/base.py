@@ -1,4 +1,4 @@
-"""What a modality is asked, with the answers that most share."""
+"""Base class of modalities, with the defaults that most share."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from kerasft.config import Config
 from kerasft.errors import SettingError
 from kerasft.tasks.cells import Table
 
-Input = tuple[Any, str]  # an input and its origin
+Input = tuple[Any, str]  # (input, origin)
 Served = tuple[Callable[..., Any], list[Any], list[Any]]
 
 
 class InputReaders(NamedTuple):
-    """How the room of the data reads what `predict` is given.
+    """Functions of `kerasft.data` that read the inputs of `predict`.
 
     Attributes:
-        folder: Yields all images below a folder, each file once.
-        table: Yields the inputs of a table's rows.
+        folder: Function that yields all images below a folder, each file once.
+        table: Function that yields the inputs in the rows of a table.
     """
 
     folder: Callable[[str], Iterator[Input]]
@@ -27,7 +27,7 @@ class InputReaders(NamedTuple):
 
 
 def refuse(config: Any) -> SettingError:
-    """Return the error for settings of no known modality."""
+    """Return the error for settings without a known modality."""
     return SettingError(
         "The settings must be those of an ImageConfig or a TextConfig. Received: "
         f"{type(config).__name__}."
@@ -39,20 +39,20 @@ def _no_features(backbone: Any, config: Any) -> tuple[Any, Any]:
 
 
 class Modality:
-    """A kind of input. A modality overrides what differs.
+    """A kind of input; subclasses override what differs.
 
-    The base itself stands for the inputs of a recipe whose Config is for neither images nor texts:
-    it brings prepared data of its own, and what would read inputs refuses.
+    The base class is the modality of a recipe whose Config is for neither images nor texts. Such a
+    recipe loads prepared data itself, so methods that read inputs raise SettingError.
 
     Attributes:
-        name: What messages call its inputs.
-        config_class: The class of its settings.
-        column: The setting that names the input column of a table.
-        column_names: Usual names of that column, in lower case.
-        pair_column: The setting that names a second input column, empty where there is none.
-        class_folders: Whether a folder of class folders holds such inputs.
-        features: Connects a backbone to its inputs: (backbone, config) to (inputs, features).
-            Registered by `kerasft.models.heads`.
+        name: Name of the inputs in messages.
+        config_class: Class of the settings.
+        column: Name of the setting for the input column of a table.
+        column_names: Usual names of the input column, in lower case.
+        pair_column: Name of the setting for a second input column; empty without one.
+        class_folders: Whether inputs can come from a folder of class folders.
+        features: Function that connects a backbone to its inputs: (backbone, config) to (inputs,
+            features). Registered by `kerasft.models.heads`.
     """
 
     name = ""
@@ -66,19 +66,19 @@ class Modality:
     # Data
 
     def read_column(self, table: Table, column: str) -> list[Any]:
-        """Return the inputs in a column of a table, one a row.
+        """Return the inputs in a column of a table, one per row.
 
         Raises:
-            DataError: A cell is empty, or holds something else.
+            DataError: A cell is empty or has another type.
         """
         raise refuse(self)
 
     def read_input(self, item: str, readers: InputReaders, *, pairs: bool) -> Iterator[Input]:
-        """Yield what one argument of `predict` stands for.
+        """Yield the inputs of one argument of `predict`.
 
         Args:
-            item: A path, or the input itself.
-            readers: Of folders and tables.
+            item: Path of a file, folder or table, or the input itself.
+            readers: Readers of folders and tables.
             pairs: Whether the run reads pairs of texts.
 
         Raises:
@@ -87,24 +87,24 @@ class Modality:
         raise refuse(self)
 
     def prepare(self, config: Any, examples: Any) -> Any:
-        """Return the arrays that a model reads, prepared once.
+        """Return the prepared arrays that a model reads.
 
         Args:
-            config: The settings.
-            examples: `kerasft.Examples`; the labels are not used.
+            config: Config of the modality.
+            examples: Raw inputs (`kerasft.Examples`); labels are not used.
         """
         raise refuse(config)
 
     def count_truncated(self, config: Any, examples: Any, x: Any) -> int:
-        """Return how many inputs were cut by their preparation."""
+        """Return the number of inputs that were truncated."""
         return 0
 
     def few_examples_note(self, each: float) -> list[str]:
-        """Return advice for a training split with few examples a class."""
+        """Return advice for a training split with few examples per class."""
         return []
 
     def example(self, config: Any, *, pairs: bool = False) -> Any:
-        """Return a raw input, as `kerasft.Examples` holds it."""
+        """Return a sample raw input, in the form of `kerasft.Examples`."""
         raise refuse(config)
 
     # Serving
@@ -112,19 +112,19 @@ class Modality:
     def serving(
         self, config: Any, model: Any, outputs: Callable[[Any], dict[str, Any]], *, pairs: bool
     ) -> Served:
-        """Return what serves a model from raw inputs, in TensorFlow's graph.
+        """Return the serving function of a model for raw inputs, in a TensorFlow graph.
 
         Args:
-            config: The settings of the run.
-            model: The fine-tuned model.
-            outputs: Makes named outputs out of predictions.
+            config: Config of the run.
+            model: Fine-tuned model.
+            outputs: Function from predictions to named outputs.
             pairs: Whether the run reads pairs of texts.
 
         Returns:
-            (function, input signature, layers that it uses).
+            (function, input signature, layers that the function uses).
         """
         raise refuse(config)
 
     def save_preprocessor(self, config: Any, model: Any, backbone: Any, folder: Path) -> None:
-        """Write the image converter or tokenizer beside a backbone that is saved as a preset."""
+        """Save the image converter or tokenizer of a backbone into its preset folder."""
         raise refuse(config)

@@ -1,4 +1,4 @@
-"""Images of every kind brought to RGB of one size."""
+"""Decode images of any format and resize them."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from kerasft.arrays import allocate
 from kerasft.config import ImageConfig
 from kerasft.errors import DataError, ResourceError
 
-# Formats that Pillow names but cannot decode by itself, or that are no pictures.
+# Formats that Pillow registers but cannot decode by itself, or that are not images.
 _NOT_DECODED = ("MPEG", "EPS", "WMF")
 
 
 @functools.cache
 def image_extensions() -> frozenset[str]:
-    """Return the endings, in lower case with their dot, of the formats that Pillow decodes."""
+    """Return the file extensions that Pillow decodes, in lower case with their dot."""
     known = Image.registered_extensions()
 
     def decodes(name: str) -> bool:
@@ -40,18 +40,19 @@ def decode_image(source: Path | bytes | np.ndarray, origin: str) -> np.ndarray:
     """Return an image as RGB.
 
     The EXIF orientation is applied, alpha is dropped (as TensorFlow's decoder does for three
-    channels), of 16-bit values the top byte is kept, of an animation the first frame.
+    channels). 16-bit values are reduced to their top byte, animations to their first frame.
 
     Args:
-        source: A path, the bytes of an image file, or an array of shape (height, width) or
+        source: Path of an image file, its bytes, or an array of shape (height, width) or
             (height, width, 1, 3 or 4) with values from 0 to 255.
-        origin: What the message calls it.
+        origin: Name of the image in error messages.
 
     Returns:
         uint8 of shape (height, width, 3).
 
     Raises:
-        DataError: It is not an image, or a damaged one.
+        DataError: The source is not an image, or is damaged.
+        ResourceError: There is not enough memory.
     """
     if isinstance(source, np.ndarray):
         return _array_to_rgb(source, origin)
@@ -63,22 +64,22 @@ def decode_image(source: Path | bytes | np.ndarray, origin: str) -> np.ndarray:
         raise DataError(f"{origin} has too many pixels: {error} Scale it down.") from error
     except UnidentifiedImageError as error:
         raise DataError(
-            f"{origin} is not an image that Pillow can read: replace it or take it out of the data."
+            f"{origin} is not an image that Pillow can read. Replace it or remove it from the data."
         ) from error
     except MemoryError as error:
-        raise ResourceError(f"No memory is left to decode {origin}. Scale it down.") from error
-    # Pillow's decoders raise many kinds on damaged content: OSError, SyntaxError, ValueError,
-    # struct.error, zlib.error and others; each means that this file cannot be used.
+        raise ResourceError(f"Not enough memory to decode {origin}. Scale it down.") from error
+    # Pillow's decoders raise many types on damaged content: OSError, SyntaxError, ValueError,
+    # struct.error, zlib.error and others; each means that the file is unusable.
     except Exception as error:
         raise DataError(
-            f"{origin} cannot be decoded ({error}): replace it or take it out of the data."
+            f"{origin} cannot be decoded ({error}). Replace it or remove it from the data."
         ) from error
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         return Image.fromarray(_to_bytes(np.asarray(image), image.mode)).convert("RGB")
-    if image.mode in ("P", "PA"):  # a transparent color of a palette keeps its color
+    if image.mode in ("P", "PA"):  # transparent palette entries keep their color
         image = image.convert("RGBA")
     if image.mode in ("LA", "La"):
         return image.convert("LA").getchannel("L").convert("RGB")
@@ -88,7 +89,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _to_bytes(values: np.ndarray, mode: str) -> np.ndarray:
-    """Scale gray values of more than 8 bits: 16 bits, 32 bits, or floats (0 to 1, or to 255)."""
+    """Scale grayscale values of 16 bits, 32 bits, or floats (0 to 1, or 0 to 255) to 8 bits."""
     if mode == "F":
         values = np.nan_to_num(values)
         scaled = values * 255 if values.max(initial=0) <= 1 else values
@@ -110,14 +111,14 @@ def _array_to_rgb(array: np.ndarray, origin: str) -> np.ndarray:
 
 
 def resize_image(image: Any, size: int, how: str) -> Any:
-    """Bring one image to size by size pixels: bilinear, antialiased.
+    """Resize one image to size by size pixels, bilinear and antialiased.
 
-    The same function prepares training images and stands in an exported graph.
+    Training and exported graphs use the same function.
 
     Args:
         image: Tensor or array of shape (height, width, 3), values from 0 to 255.
         size: Height and width in pixels.
-        how: `crop` the middle, `stretch`, or `pad` with black.
+        how: Fit of non-square images: `crop` (center), `stretch`, or `pad` (with black).
 
     Returns:
         uint8 tensor of shape (size, size, 3).
@@ -153,13 +154,13 @@ def _resizer(size: int, how: str) -> Callable[[np.ndarray], Any]:
 
 
 def decode_in_graph(content: Any) -> Any:
-    """Decode one image file inside TensorFlow's graph, for serving.
+    """Decode one image file in a TensorFlow graph, for serving.
 
-    JPEG is decoded as Pillow does, bit for bit (the default of `tf.io.decode_image` is a faster,
-    coarser transform that differs by up to 15 of 255). The EXIF orientation is not applied.
+    JPEG files are decoded bit-for-bit as by Pillow (the default of `tf.io.decode_image` is a
+    faster, coarser transform that differs by up to 15 of 255). The EXIF orientation is not applied.
 
     Args:
-        content: Scalar string tensor: a JPEG, PNG, GIF (its first frame) or BMP file.
+        content: Scalar string tensor with a JPEG, PNG, GIF (its first frame) or BMP file.
 
     Returns:
         uint8 tensor of shape (height, width, 3).
@@ -175,19 +176,19 @@ def decode_in_graph(content: Any) -> Any:
 
 
 def prepare_images(config: ImageConfig, examples: Any) -> np.ndarray:
-    """Decode and resize all images, several at a time, in order.
+    """Decode and resize all images in parallel, in order.
 
     Args:
-        config: Its `image_size` and `resize` are used.
-        examples: `kerasft.Examples` of images.
+        config: Config with `image_size` and `resize`.
+        examples: Images (`kerasft.Examples`).
 
     Returns:
-        uint8 of shape (n, image_size, image_size, 3), mapped from a temporary file where it
-        would take much of the memory.
+        uint8 of shape (n, image_size, image_size, 3), mapped from a temporary file if it
+        needs more than a quarter of the free memory.
 
     Raises:
         DataError: An image cannot be decoded.
-        ResourceError: There is room for the array neither in memory nor on disk.
+        ResourceError: Neither memory nor disk has enough space.
     """
     size = config.image_size
     shape = (len(examples), size, size, 3)
@@ -202,8 +203,8 @@ def prepare_images(config: ImageConfig, examples: Any) -> np.ndarray:
             image = keras.ops.convert_to_numpy(resize(image))
         prepared[index] = image
 
-    with warnings.catch_warnings():  # around all threads: the filters are shared by them
-        # Pillow warns of odd metadata and of very large pictures; what it decodes is used.
+    with warnings.catch_warnings():  # around all threads, which share the filters
+        # Pillow warns about odd metadata and very large images that it still decodes.
         warnings.filterwarnings("ignore", module=r"PIL\.")
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:

@@ -1,4 +1,4 @@
-"""Images: files, bytes and arrays, brought to RGB of one size."""
+"""The modality of images: files, bytes and arrays."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Stems = dict[Path, dict[str, list[Path]]]
 
 
 class Images(Modality):
-    """One image an example."""
+    """One image per example."""
 
     name = "images"
     config_class = ImageConfig
@@ -35,7 +35,7 @@ class Images(Modality):
             yield from readers.folder(item)
         elif not path.is_file():
             raise DataError(
-                f"There is no file or folder {item!r}. Give images, folders of images, or a table "
+                f"File or folder {item!r} not found. Give images, folders of images, or a table "
                 "with an image column."
             )
         elif path.suffix.lower() in TABLE_EXTENSIONS:
@@ -81,13 +81,13 @@ class Images(Modality):
 
 def _image(table: Table, column: str, row: int, stems: Stems) -> Any:
     value = table.columns[column][row]
-    if isinstance(value, dict):  # as Hugging Face writes images into Parquet
+    if isinstance(value, dict):  # images in Parquet files of Hugging Face
         value = value.get("bytes") or value.get("path")
     if isinstance(value, bytes) and value:
         return value
     if not isinstance(value, str) or not value.strip():
         raise DataError(
-            f"{table.subject(row)} has no image in column {column!r}: fill it in or delete the row."
+            f"{table.subject(row)} has no image in column {column!r}. Fill it in or delete the row."
         )
     path = table.path.parent / expanded(value.strip())
     if path.is_file():
@@ -95,7 +95,7 @@ def _image(table: Table, column: str, row: int, stems: Stems) -> Any:
     found = _with_extension(path, stems)
     if len(found) == 1:
         return found[0]
-    why = f"{len(found)} images have that name" if found else "there is no such file"
+    why = f"{len(found)} images have that name" if found else "the file was not found"
     raise DataError(
         f"{table.subject(row)} names the image {value!r}, but {why}. Paths are relative to the "
         f"table's folder {table.path.parent}."
@@ -103,7 +103,7 @@ def _image(table: Table, column: str, row: int, stems: Stems) -> Any:
 
 
 def _with_extension(path: Path, stems: Stems) -> list[Path]:
-    """Return the images in the path's folder with its name and an ending; lists a folder once."""
+    """Return the images whose path without extension is `path`; each folder is listed once."""
     from kerasft.modalities.image_decoding import image_extensions
 
     if path.parent not in stems:
@@ -116,7 +116,7 @@ def _with_extension(path: Path, stems: Stems) -> list[Path]:
 
 
 def _decoder(config: ImageConfig) -> Callable[[Any], Any]:
-    """Return the function from image files to pixels, in TensorFlow's graph."""
+    """Return the function from image files to pixels, in a TensorFlow graph."""
     import tensorflow as tf
 
     from kerasft.modalities.image_decoding import decode_in_graph, resize_image
@@ -134,10 +134,10 @@ def _decoder(config: ImageConfig) -> Callable[[Any], Any]:
 
 
 def _converter_class(backbone: Any) -> Any:
-    """Return KerasHub's image converter of a backbone's family.
+    """Return the image converter class of a backbone's family in KerasHub.
 
     Raises:
-        SettingError: The family has none.
+        SettingError: The family has no image converter.
     """
     import keras_hub
 

@@ -1,4 +1,4 @@
-"""The padding of texts."""
+"""Padding of texts."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import math
 
 import numpy as np
 
-MULTIPLE = 8  # divides all widths: the granularity of the matrix units of accelerators
+MULTIPLE = 8  # all widths are multiples, for the matrix units of accelerators
 
 
 def trim_texts(x: dict[str, np.ndarray], width: int | None = None) -> dict[str, np.ndarray]:
     """Trim the padding that all texts share.
 
     Args:
-        x: Arrays of shape (n, length); `padding_mask` is 0 for padding. Without it nothing is
-            trimmed.
-        width: Length to trim to, at least that of the longest text. By default the length of the
-            longest text, rounded up to a multiple of 8.
+        x: Arrays of shape (n, length); `padding_mask` is 0 for padding. Without a mask, nothing
+            is trimmed.
+        width: Length after trimming, at least that of the longest text. By default the length of
+            the longest text, rounded up to a multiple of 8.
     """
     mask = x.get("padding_mask")
     if mask is None or not mask.size:

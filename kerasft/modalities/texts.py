@@ -1,4 +1,4 @@
-"""Texts and pairs of texts, brought to tokens."""
+"""The modality of texts and pairs of texts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kerasft.tasks.cells import Table
 
 
 class Texts(Modality):
-    """One text an example, or a pair of them."""
+    """One text or pair of texts per example."""
 
     name = "texts"
     config_class = TextConfig
@@ -50,7 +50,7 @@ class Texts(Modality):
         return count_truncated(config, examples, x)
 
     def few_examples_note(self, each: float) -> list[str]:
-        """Return advice that was measured on Banking77 with MiniLM; other datasets may differ."""
+        """Return advice measured on Banking77 with MiniLM; other datasets may differ."""
         return [
             f"The training split has about {each:.0f} texts per class; with so few, training only "
             "the top block is usually as accurate and faster (--trainable-blocks 1 --epochs 8)."
@@ -68,7 +68,7 @@ class Texts(Modality):
         from kerasft.presets.tokenizers import load_preprocessor
 
         preprocessor = load_preprocessor(config)
-        # Build it now: tables created while tracing would not be tracked by the archive.
+        # The export archive does not track tables that are created while tracing.
         if not preprocessor.built:
             preprocessor.build(None)
 
@@ -90,14 +90,13 @@ class Texts(Modality):
 
 
 def check_pairs(inputs: Sequence[Any], where: str, *, pairs: bool) -> None:
-    """Raise DataError where single texts are given for pairs, or pairs for single texts."""
+    """Raise DataError for single texts instead of pairs, or pairs instead of single texts."""
     if len(inputs) and isinstance(inputs[0], tuple) != pairs:
         raise DataError(
-            f"The run reads pairs of texts, and {where} has one text a row: it must have both "
-            "columns that the run was trained on. Pairs with a tab between them can be predicted "
-            "from a .txt file."
+            f"The run reads pairs of texts, but {where} has one text per row. Give a table with "
+            "both columns of the training data, or a .txt file with tab-separated pairs."
             if pairs
-            else f"The run reads single texts, and {where} has pairs."
+            else f"The run reads single texts, but {where} has pairs. Give one text per row."
         )
 
 
@@ -105,26 +104,25 @@ def _text_cell(table: Table, column: str, row: int) -> str:
     text = table.cell(column, row)
     if text is None:
         raise DataError(
-            f"{table.subject(row)} has no text in column {column!r}: fill it in or delete the row."
+            f"{table.subject(row)} has no text in column {column!r}. Fill it in or delete the row."
         )
     if not isinstance(text, str):
         raise DataError(
             f"{table.subject(row)} must have text in column {column!r}. Received: {text!r:.80}. "
-            "Name the column of the texts with --text-column."
+            "Name the text column with --text-column."
         )
     return text
 
 
 def _existing_file(item: str) -> Path | None:
-    """Return the file that an input names, None where it is a text.
+    """Return the path in an input, or None if the input is a text.
 
     Raises:
-        DataError: It is a folder, or a file that cannot be read.
+        DataError: The input is a folder, or a file that cannot be read.
     """
     if _is(item, Path.is_dir):
         raise DataError(
-            f"The run reads texts, not the folder {item!r}. Texts, tables and .txt files can be "
-            "predicted."
+            f"The run cannot read the folder {item!r}. Give texts, tables or .txt files."
         )
     suffix = Path(item).suffix.lower() if len(item) < 1000 and "\n" not in item else ""
     readable = suffix in (*TABLE_EXTENSIONS, ".txt")
@@ -132,8 +130,8 @@ def _existing_file(item: str) -> Path | None:
     if not is_file and (not readable or len(item.split()) > 1):
         return None
     if not readable or not is_file:
-        what = "The run reads texts, not the file" if is_file else "There is no file"
-        raise DataError(f"{what} {item!r}. Texts, tables and .txt files can be predicted.")
+        what = f"The run cannot read the file {item!r}" if is_file else f"File {item!r} not found"
+        raise DataError(f"{what}. Give texts, tables or .txt files.")
     return expanded(item)
 
 
@@ -145,7 +143,7 @@ def _is(item: str, kind: Callable[[Path], bool]) -> bool:
 
 
 def _lines(path: Path, item: str, pairs: bool) -> Iterator[Input]:
-    """Yield the texts of a file, one a line."""
+    """Yield the texts of a file, one per line."""
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
@@ -157,12 +155,10 @@ def _lines(path: Path, item: str, pairs: bool) -> Iterator[Input]:
 
 def _text(text: str, origin: str, pairs: bool) -> str | tuple[str, str]:
     if not text.strip():
-        raise DataError(f"{origin} is empty: give a text.")
+        raise DataError(f"{origin} is empty. Give a text.")
     if not pairs:
         return text
     first, tab, second = text.partition("\t")
     if not tab or not first.strip() or not second.strip():
-        raise DataError(
-            f"{origin} must be two texts with a tab between them. Received: {text!r:.80}."
-        )
+        raise DataError(f"{origin} must be two tab-separated texts. Received: {text!r:.80}.")
     return first, second

@@ -1,4 +1,4 @@
-"""Texts brought to the arrays of tokens that a preset's model takes."""
+"""Tokenize texts into the input arrays of a preset's model."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ _ROWS = 256  # texts tokenized at once
 
 
 def prepare_texts(config: TextConfig, examples: Any) -> dict[str, np.ndarray]:
-    """Tokenize all texts, in batches and in TensorFlow's graph, as a served model does.
+    """Tokenize all texts in batches, in the TensorFlow graph of a served model.
 
     Args:
-        config: Its `preset` and `sequence_length` are used.
-        examples: `kerasft.Examples` of texts, or pairs of texts.
+        config: Config with `preset` and `sequence_length`.
+        examples: Texts or pairs of texts (`kerasft.Examples`).
 
     Returns:
-        int32 arrays of shape (n, length) by the names of the preprocessor: `token_ids`,
-        `padding_mask` and for some families `segment_ids`. The length is that of the longest
+        int32 arrays of shape (n, length), named as by the preprocessor: `token_ids`,
+        `padding_mask` and, for some families, `segment_ids`. The length is that of the longest
         text, rounded up to a multiple of 8, and at most `sequence_length`.
 
     Raises:
-        DataError: An input is not text.
+        DataError: An input is not text, or there are no texts.
     """
     segments = _segments(examples)
     batches = _in_graph(segments, token_graph(load_preprocessor(config), len(segments)))
     if not batches:
-        raise DataError("There are no texts to prepare.")
+        raise DataError("The examples contain no texts. Give at least one text.")
     x = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
     return trim_texts({name: values.astype(np.int32) for name, values in x.items()})
 
 
 def _segments(examples: Any) -> tuple[np.ndarray, ...]:
-    """Return one array of UTF-8 strings, or two for pairs."""
+    """Return one array of UTF-8 strings, or two arrays for pairs."""
     pairs = bool(examples.inputs) and isinstance(examples.inputs[0], tuple)
     columns: tuple[list[bytes], ...] = ([], []) if pairs else ([],)
     for item, origin in zip(examples.inputs, examples.origins, strict=True):
@@ -58,13 +58,13 @@ def _to_bytes(text: str, origin: str) -> bytes:
         return text.encode("utf-8")
     except UnicodeEncodeError as error:
         raise DataError(
-            f"{origin} has half a character (a lone surrogate) at position {error.start}: it is no "
-            "valid Unicode text."
+            f"{origin} is not valid Unicode: it has a lone surrogate at position {error.start}. "
+            "Correct or remove it."
         ) from error
 
 
 def _in_graph(segments: tuple[np.ndarray, ...], graph: Any) -> list[dict[str, np.ndarray]]:
-    """Return what a graph makes of batches of strings, several batches at a time, in order."""
+    """Return the outputs of a graph for batches of strings, run in parallel, in order."""
     starts = range(0, len(segments[0]), _ROWS)
 
     def run(start: int) -> dict[str, np.ndarray]:
@@ -78,15 +78,15 @@ def _in_graph(segments: tuple[np.ndarray, ...], graph: Any) -> list[dict[str, np
 
 
 def count_truncated(config: TextConfig, examples: Any, x: dict[str, np.ndarray]) -> int:
-    """Return how many texts were cut at `sequence_length`.
+    """Return the number of texts that were truncated at `sequence_length`.
 
-    Only texts that fill the whole length can have been cut; those are tokenized once more, without
-    a limit, and counted together with the special tokens that the family adds.
+    Only texts without padding can have been truncated. They are tokenized again without a limit;
+    their length includes the special tokens of the family.
 
     Args:
-        config: As for `prepare_texts`.
-        examples: Its texts.
-        x: What it returned.
+        config: Config with `preset` and `sequence_length`.
+        examples: Texts or pairs of texts.
+        x: Arrays from `prepare_texts` for the same examples, shape (n, length).
     """
     mask = x.get("padding_mask", x["token_ids"])
     if mask.shape[1] < config.sequence_length:
