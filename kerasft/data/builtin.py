@@ -1,4 +1,4 @@
-"""Small datasets that come with the packages and need no network."""
+"""Small datasets that are installed with the package and need no network."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def read_digits(config: Config) -> Examples:
     task = task_of(config.task)
     if modality_of(config) is not IMAGES or task.several:
         raise DataError(
-            "builtin:digits are images of one digit each: use a recipe for images with "
-            "task=classification or regression."
+            f"builtin:digits has images of one digit each. Received: task={config.task}. Use a "
+            "recipe for images with task=classification or regression."
         )
     loaded = load_digits()
     images = np.round(loaded.images * (255 / 16)).astype(np.uint8)
-    # Regression of a digit makes little sense and a quick test.
+    # Regression of a digit has no practical use, but is a quick test.
     origins = [f"digit {index}" for index in range(len(images))]
     pairs = zip(loaded.target.tolist(), origins, strict=True)
     labels = [task.normalize(digit, origin) for digit, origin in pairs]
@@ -34,10 +34,11 @@ def read_digits(config: Config) -> Examples:
 
 
 def read_tickets(config: Config) -> Table:
-    """Return the support messages as the table that they are."""
+    """Return the support messages as a table."""
     if modality_of(config) is not TEXTS:
         raise DataError(
-            "builtin:tickets are texts: use a recipe for texts, such as minilm_tickets."
+            "builtin:tickets has texts, but the recipe is not for texts. Use a recipe for texts, "
+            "such as minilm_tickets."
         )
     resource = importlib.resources.files("kerasft.data") / "builtin" / "tickets.csv"
     with importlib.resources.as_file(resource) as path:

@@ -1,4 +1,4 @@
-"""From the columns of a table to examples: which column is what, and what its cells mean."""
+"""Find the input and label columns of a table, and convert its rows to examples."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ def table_examples(config: Config, table: Table) -> Examples:
     """Return the rows of a table as examples with labels.
 
     Args:
-        config: Names of the columns and the task; columns without a setting are found by name.
-        table: The rows.
+        config: Config with the task and the column names; unset columns are found by name.
+        table: Table of examples.
 
     Raises:
-        DataError: A column is missing, or a cell is empty or has no meaning for the task.
+        DataError: A column is missing, or a cell is empty or not valid for the task.
     """
     labels = read_labels(config, table)
     return Examples(read_inputs_of(config, table), labels, origins(table))
 
 
 def origins(table: Table) -> list[str]:
-    """Return what messages call the rows."""
+    """Return the names of the rows in messages."""
     return [table.origin(row) for row in range(table.num_rows)]
 
 
 def read_inputs_of(config: Config, table: Table) -> list[Any]:
-    """Return the texts, pairs of texts or images of a table's rows."""
+    """Return the inputs in the rows of a table: texts, pairs of texts or images."""
     modality = modality_of(config)
     column = find_column(config, table, modality.column, modality.column_names)
     inputs = modality.read_column(table, column)
@@ -53,10 +53,10 @@ def read_inputs_of(config: Config, table: Table) -> list[Any]:
 
 
 def find_column(config: Config, table: Table, setting: str, known: Sequence[str]) -> str:
-    """Return the column that a setting names, or the first one with a usual name.
+    """Return the column of a setting, or by default the first column with a usual name.
 
     Raises:
-        DataError: There is no such column.
+        DataError: The column was not found.
     """
     named = getattr(config, setting)
     option = f"--{setting.replace('_', '-')}"
@@ -65,8 +65,8 @@ def find_column(config: Config, table: Table, setting: str, known: Sequence[str]
         if named in table.columns:
             return named
         raise DataError(
-            f"{table.path} has no column {named!r}.{did_you_mean(named, table.columns)} Its "
-            f"columns are: {present}. Name the right one with {option}."
+            f"Column {named!r} not found in {table.path}.{did_you_mean(named, table.columns)} "
+            f"Set {option} to one of its columns: {present}."
         )
     lower = {name.lower(): name for name in reversed(table.columns)}
     for name in known:
@@ -77,8 +77,8 @@ def find_column(config: Config, table: Table, setting: str, known: Sequence[str]
         return pictures[0]
     kind = setting.removesuffix("_column").replace("_", " ")
     raise DataError(
-        f"{table.path} has no column that is known to hold the {kind}. Its columns are: {present}. "
-        f"Name it with {option}."
+        f"No {kind} column found in {table.path} by its usual names. Set {option} to one of its "
+        f"columns: {present}."
     )
 
 
@@ -89,7 +89,7 @@ def _names_images(cells: list[Any]) -> bool:
 
 
 def describe_columns(config: Config, table: Table) -> list[str]:
-    """Return a note about the columns that were chosen by their name, where others were left."""
+    """Return notes about columns that were found by name although others are possible."""
     modality = modality_of(config)
     chosen = {modality.column: find_column(config, table, modality.column, modality.column_names)}
     labels = _label_columns(config, table)
@@ -98,14 +98,14 @@ def describe_columns(config: Config, table: Table) -> list[str]:
     by_name = {n: c for n, c in chosen.items() if getattr(config, n) is None}
     usual = {name: item.default for name, item in settings(type(config)).items()}
     notes = []
-    # Of two columns there is no doubt, unless the recipe names another of its own data.
+    # Two columns are unambiguous, unless the recipe names other columns for its dataset.
     if by_name and (len(table.columns) > 2 or any(usual[name] for name in by_name)):
-        told = [f"{n.removesuffix('_column')} from column {c!r}" for n, c in by_name.items()]
-        notes.append(f"Found by name in {table.path.name}: {', '.join(told)}.")
+        found = [f"{n.removesuffix('_column')} from column {c!r}" for n, c in by_name.items()]
+        notes.append(f"Found by name in {table.path.name}: {', '.join(found)}.")
     if usual.get("text_pair_column") and config.dataset.text_pair is None:
         notes.append(
-            f"Single texts are read from {table.path.name}, no pairs: --text-pair-column names the "
-            "second text."
+            f"Single texts are read from {table.path.name}. For pairs of texts, set "
+            "--text-pair-column."
         )
     return notes
 
@@ -113,7 +113,8 @@ def describe_columns(config: Config, table: Table) -> list[str]:
 def read_labels(config: Config, table: Table) -> list[Any]:
     """Return the labels of all rows in the form of the task.
 
-    Strings for classification, sorted tuples of strings for multi-label, floats for numbers.
+    They are strings for classification, sorted tuples of strings for multi-label, and floats for
+    numbers.
     """
     columns = _label_columns(config, table)
     return task_of(config.task).read_column(table, columns, config.label_separator)
@@ -127,7 +128,7 @@ def _label_columns(config: Config, table: Table) -> list[str]:
     for part in parts:
         if part not in table.columns:
             raise DataError(
-                f"{table.path} has no column {part!r}.{did_you_mean(part, table.columns)} Its "
-                f"columns are: {', '.join(table.columns)}. Name the labels with --label-column."
+                f"Column {part!r} not found in {table.path}.{did_you_mean(part, table.columns)} "
+                f"Set --label-column to its label columns: {', '.join(table.columns)}."
             )
     return parts

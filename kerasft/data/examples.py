@@ -1,4 +1,4 @@
-"""The values of this room: raw examples, prepared splits."""
+"""Data classes for raw examples and prepared splits."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Examples:
     """Raw examples of one split, in a fixed order.
 
     Attributes:
-        inputs: For images a path, the bytes of an image file, or a uint8 array of shape
-            (height, width[, channels]); for texts a string or a tuple of two strings.
-        labels: For classification a string, for multi-label a tuple of strings, for a number a
-            float; None where the labels are not known (prediction).
-        origins: Where each example comes from, for messages: `cat/1.jpg`, `row 17 of a.csv`.
+        inputs: Images (a path, the bytes of an image file, or a uint8 array of shape (height,
+            width[, channels])) or texts (a string, or a tuple of two strings).
+        labels: Strings for classification, tuples of strings for multi-label, floats for numbers;
+            None without labels (prediction).
+        origins: Origin of each example, for messages: `cat/1.jpg`, `row 17 of a.csv`.
 
     Example:
         >>> Examples(["good film", "bad film"], ["positive", "negative"], ["row 1", "row 2"])
@@ -53,9 +53,9 @@ class Examples:
 
     @functools.cached_property
     def content_hashes(self) -> list[str]:
-        """SHA-256 of the content of every input: equal hashes are exact duplicates.
+        """SHA-256 of the content of every input; equal hashes are exact duplicates.
 
-        Files count by their bytes, texts without outer white space and in Unicode's form NFC.
+        Files are hashed by their bytes, texts without surrounding whitespace in Unicode form NFC.
         """
         return [_content_hash(item, self.origins[i]) for i, item in enumerate(self.inputs)]
 
@@ -66,7 +66,7 @@ class Examples:
         inputs = [self.inputs[i] for i in chosen]
         part = Examples(inputs, labels, [self.origins[i] for i in chosen])
         if "content_hashes" in self.__dict__:
-            # Every file is read once for its hash, however often the examples are divided.
+            # Keep the hashes, so that every file is read only once.
             part.__dict__["content_hashes"] = [self.content_hashes[i] for i in chosen]
         return part
 
@@ -77,14 +77,16 @@ def _content_hash(item: Any, origin: str) -> str:
             with item.open("rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
-            raise DataError(f"{origin} cannot be read: {error.strerror or error}.") from error
+            raise DataError(
+                f"{origin} cannot be read: {error.strerror or error}. Check the file."
+            ) from error
     if isinstance(item, bytes):
         return hashlib.sha256(item).hexdigest()
     if isinstance(item, np.ndarray):
         shape = repr((item.shape, item.dtype.str)).encode()
         return hashlib.sha256(shape + np.ascontiguousarray(item).tobytes()).hexdigest()
     texts = item if isinstance(item, tuple) else (item,)
-    # "surrogatepass": whether a text can be tokenized is said later, with its origin.
+    # "surrogatepass": tokenization reports invalid texts later, with their origin.
     parts = [
         unicodedata.normalize("NFC", str(text).strip()).encode("utf-8", "surrogatepass")
         for text in texts
@@ -97,11 +99,11 @@ class Split:
     """One split as arrays, ready for `keras.Model.fit`.
 
     Attributes:
-        x: Images as uint8, shape (n, image_size, image_size, 3); texts as a dict of int32 arrays
-            of shape (n, length), as the preset's preprocessor names them.
-        y: int32 of shape (n,) for classification, float32 of 0 and 1 of shape (n, classes) for
-            multi-label, float32 of shape (n,) in the target's own unit for regression.
-        examples: What they were made from, in the same order.
+        x: Inputs: uint8 images of shape (n, image_size, image_size, 3), or a dict of int32 arrays
+            of shape (n, length), named as by the preset's preprocessor.
+        y: Targets: int32 of shape (n,) for classification, float32 of 0 and 1 of shape (n,
+            classes) for multi-label, float32 of shape (n,) in the target's unit for regression.
+        examples: Raw examples in the same order.
     """
 
     x: Any
@@ -114,18 +116,18 @@ class Split:
 
 @dataclass(frozen=True)
 class Data:
-    """Everything a recipe fine-tunes on.
+    """Prepared data of a recipe.
 
     Attributes:
-        train: The examples that are trained on.
-        validation: The examples that pick the best epoch.
-        test: The examples that are measured once, at the end.
-        labels: What the outputs mean.
-        notes: What a person should know about the data, one sentence each.
-        fingerprint: SHA-256 over the content and the labels of all splits.
-        audit: The same as the notes in numbers: `class_counts` of the training split,
-            `duplicates` between splits, the share of texts that were `truncated`, and which
-            splits were `made` out of the training examples.
+        train: Training split.
+        validation: Validation split, which selects the best epoch.
+        test: Test split, which is evaluated once at the end.
+        labels: Meaning of the outputs.
+        notes: Notes about the data, one sentence each.
+        fingerprint: SHA-256 of the content and labels of all splits.
+        audit: Numbers behind the notes: `class_counts` of the training split, `duplicates` between
+            splits, the fraction of `truncated` texts, and the splits `made` from the training
+            examples.
     """
 
     train: Split | None
@@ -138,7 +140,7 @@ class Data:
 
     @property
     def pairs(self) -> bool:
-        """Return whether the examples are pairs of texts."""
+        """Whether the examples are pairs of texts."""
         parts = (self.train, self.validation, self.test)
         inputs = [part.examples.inputs for part in parts if isinstance(part, Split)]
         return any(isinstance(each[0], tuple) for each in inputs if len(each))

@@ -1,4 +1,4 @@
-"""Training images that are rendered for every step, no image twice."""
+"""Training images that are newly rendered for every step."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from kerasft.errors import DataError
 from kerasft.modalities import IMAGES, modality_of
 from kerasft.tasks import Labels, task_of
 
-# Far from the seeds of training batches, which begin at 0 and step by one.
+# Far from the seeds of training batches, which count up from 0.
 _VALIDATION_SEED, _TEST_SEED = 2**40, 2**41
 _IMAGES_PER_EPOCH = 64_000  # for recipes without a setting of that name
 
 
 class RenderedGlyphs(keras.utils.PyDataset):
-    """Batches of fresh glyphs: every batch of every epoch has another seed.
+    """Batches of newly rendered glyphs, with a different seed for every batch and epoch.
 
     Args:
         batch_size: Number of images in a batch.
         batches: Number of batches in an epoch.
-        image_size: Side of an image in pixels.
-        seed: Seed of all images.
+        image_size: Height and width of an image in pixels.
+        seed: Random seed of all images.
     """
 
     def __init__(self, *, batch_size: int, batches: int, image_size: int, seed: int) -> None:
@@ -46,10 +46,10 @@ class RenderedGlyphs(keras.utils.PyDataset):
 
 
 def load_glyphs(config: ImageConfig, *, images_per_epoch: int, held_out: int = 4096) -> Data:
-    """Return rendered glyphs: fresh training images, fixed validation and test images.
+    """Return rendered glyphs: new training images per epoch, fixed validation and test images.
 
     Args:
-        config: Config, of which image_size, batch_size and seed are used.
+        config: Config with image_size, batch_size and seed.
         images_per_epoch: Number of training images in an epoch.
         held_out: Number of validation images, and of test images.
     """
@@ -69,16 +69,16 @@ def load_glyphs(config: ImageConfig, *, images_per_epoch: int, held_out: int = 4
 
 
 def load_builtin_glyphs(config: Config) -> Data:
-    """Return `builtin:glyphs` for a config; its setting `images_per_epoch` is used if it has one.
+    """Return `builtin:glyphs` for a config, with its `images_per_epoch` if it has this setting.
 
     Raises:
-        DataError: The recipe is not one for images, or not a classification.
+        DataError: The recipe is not for images or not for classification.
     """
     task = task_of(config.task)
     one_class = task.has_classes and not task.several
     if modality_of(config) is not IMAGES or not one_class:
         raise DataError(
-            f"builtin:glyphs are images of one letter each. Received: task={config.task}. Use a "
+            f"builtin:glyphs has images of one letter each. Received: task={config.task}. Use a "
             "recipe for images with task=classification."
         )
     images: Any = config

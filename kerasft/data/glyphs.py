@@ -1,17 +1,18 @@
-"""Rendered letters of many scripts, and no digit, to pretrain a small network on.
+"""Rendered letters of many scripts, without digits, to pretrain a small network.
 
-The letters come from the font files that Matplotlib carries (DejaVu, STIX, Computer Modern). Every
-call draws fresh images, so a network cannot learn a fixed set by heart.
+The letters come from the font files of Matplotlib (DejaVu, STIX, Computer Modern). Every call draws
+new images, so a network cannot overfit to a fixed set.
 
-A drawing is kept as a signed distance field (after Green, "Improved Alpha-Tested Magnification
+A drawing is stored as a signed distance field (after Green, "Improved Alpha-Tested Magnification
 for Vector Textures and Special Effects", SIGGRAPH 2007): thick or thin, sharp or soft strokes are
 then one offset and one slope away, without morphology for each image. Each letter has its outline
-in every font, and the same again as a pen would draw it: a line of even width along its middle.
+in every font, and a pen drawing: a line of constant width along its skeleton.
 
-No class is a digit. A character stays out where Unicode gives it a numeric value or where its name
-speaks of a number, where it is a usual stand-in for an ASCII digit (``LOOK_ALIKES``) or a twin of
-one, and where it nearly matches a digit in any font. Digits are drawn for that comparison only; no
-image is made of them. Letters that merely share strokes with digits (P, h, y, Cyrillic Ya) remain.
+No class is a digit. A character is excluded if Unicode assigns it a numeric value, if its name
+contains a number word, if it is a common look-alike of an ASCII digit (``LOOK_ALIKES``) or nearly
+identical to one, or if it nearly matches a digit in any font. Digits are drawn only for that
+comparison, never as images. Letters that merely share strokes with digits (P, h, y, Cyrillic Ya)
+remain.
 """
 
 import functools
@@ -35,24 +36,24 @@ NUMBER_WORDS = {"ONE", "TWO", "THREE", "FOUR", "FIVE", "SIX", "SEVEN", "EIGHT", 
 CLASSES = 900  # at most
 CELL = 48  # side of an atlas cell, in cell pixels
 INK = 36  # the longer side of a drawing inside its cell, in cell pixels
-STEP = 8.0  # field units per cell pixel: int8 then reaches almost 16 pixels to either side
-# Cosines of two blurred drawings from which a class is dropped: of a letter and a digit; and of two
-# letters, the second of which is an earlier class or one of LOOK_ALIKES.
+STEP = 8.0  # field units per cell pixel, so that int8 covers almost 16 pixels in each direction
+# Cosine similarities of blurred drawings above which a class is dropped: of a letter and a digit;
+# and of a letter and an earlier class or one of LOOK_ALIKES.
 DIGIT_LIKE, TWIN_LIKE = 0.82, 0.92
 KNOTS = 6  # control points of the elastic field along each axis
-CHUNK = 256  # images drawn at once: their arrays then stay inside the processor's cache
+CHUNK = 256  # images drawn at once, so that their arrays fit into the CPU cache
 
 
 class Atlas(NamedTuple):
     """Every drawing as a distance field, sorted by class.
 
     Attributes:
-        names: One name per class, such as "U+0416".
-        fields: int8 (drawings, CELL, CELL), signed distance to the outline in 1/STEP cell
-            pixels, positive inside; for a pen line, minus the distance to its middle.
-        pen: bool (drawings,), whether the field is a pen line's.
-        firsts: int (classes,), index of each class's first drawing.
-        counts: int (classes,), number of each class's drawings.
+        names: Names of the classes, such as "U+0416".
+        fields: Signed distances to the outline in 1/STEP cell pixels, positive inside; for a pen
+            line, minus the distance to its center line. int8 (drawings, CELL, CELL).
+        pen: Whether each field is of a pen line. bool (drawings,).
+        firsts: Index of the first drawing of each class. int (classes,).
+        counts: Number of drawings of each class. int (classes,).
     """
 
     names: list[str]
@@ -63,19 +64,19 @@ class Atlas(NamedTuple):
 
 
 def glyph_names() -> list[str]:
-    """Return the class names in label order, each its letter's code point, such as "U+0416"."""
+    """Return the class names in label order: code points of the letters, such as "U+0416"."""
     return list(_atlas().names)
 
 
 def render_glyphs(
     count: int, *, seed: int, image_size: int = 32
 ) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-    """Draw fresh random glyphs; the same arguments give the same images.
+    """Draw random glyphs, the same for the same arguments.
 
     Args:
         count: Number of images.
-        seed: Seed of everything random here, 0 or above.
-        image_size: Side of an image in pixels, at least 8.
+        seed: Random seed, >= 0.
+        image_size: Height and width of an image in pixels, >= 8.
 
     Returns:
         uint8 images (count, image_size, image_size, 3), 0 to 255, three equal channels, mostly
@@ -103,13 +104,13 @@ def _draw(
         return rng.uniform(low, high, (n, 1, 1)).astype(np.float32)
 
     # Cell pixels. A pen of radius 1 to 3.2 is 1/18 to 1/6 of the drawing wide, as in handwriting;
-    # outlines already have a width and only gain or lose a little.
+    # outlines already have a width that changes only slightly.
     width = np.where(atlas.pen[rows, None, None], each(1.0, 3.2), each(-0.6, 1.2))
     ink = np.clip((field / np.float32(STEP) + width) / (each(1.0, 2.5) * CELL / size) + 0.5, 0, 1)
     ways = _degradations(size)
     for way, at in enumerate(np.array_split(rng.permutation(n), len(ways))):
         ink[at] = ways[way] @ ink[at] @ ways[way].T
-    # A part of the images has a black ground and no noise, as scans with a threshold do.
+    # Some images have a black background and no noise, as in thresholded scans.
     ground, noise = each(0, 0.25) * (each(0, 1) < 0.4), each(0, 0.08) * (each(0, 1) < 0.5)
     gray = ground + ink * (each(0.6, 1.0) - ground)
     gray += noise * rng.standard_normal(ink.shape, dtype=np.float32)
@@ -118,12 +119,12 @@ def _draw(
 
 
 def _coordinates(n: int, rng: np.random.Generator, size: int) -> tuple[Floats, Floats]:
-    """Return where each image pixel looks in its cell: y and x, (n, size, size), cell pixels.
+    """Return the cell coordinates of each image pixel: y and x, (n, size, size), cell pixels.
 
-    A random affine map, then an elastic one: a smooth random displacement of each pixel (Simard,
-    Steinkraus and Platt, "Best practices for convolutional neural networks applied to visual
-    document analysis", ICDAR 2003). Their Gaussian-smoothed noise is made from Gaussian bumps on
-    a coarse grid, which two small matrix products evaluate for all images at once.
+    A random affine map is followed by an elastic one: a smooth random displacement of each pixel
+    (Simard, Steinkraus and Platt, "Best practices for convolutional neural networks applied to
+    visual document analysis", ICDAR 2003). Their Gaussian-smoothed noise is made from Gaussian
+    bumps on a coarse grid, which two small matrix products evaluate for all images at once.
     """
     axis = (np.arange(size, dtype=np.float32) + 0.5) / size * 2 - 1  # the frame is -1 to 1
 
@@ -141,14 +142,14 @@ def _coordinates(n: int, rng: np.random.Generator, size: int) -> tuple[Floats, F
     bumps = np.exp(-0.5 * ((axis[:, None] - knots) / 0.4) ** 2).astype(np.float32)
     force = rng.normal(0, 1, (2, n, KNOTS, KNOTS)) * rng.uniform(0, 0.11, (n, 1, 1))
     bent = bumps @ force.astype(np.float32) @ bumps.T
-    # Beyond its cell a drawing goes on as the cell's border, which is all background.
+    # Outside its cell, a drawing continues as the border of the cell, which is background.
     bent += np.stack([dy, dx])
     y, x = np.clip(bent * np.float32(INK / 2) + np.float32((CELL - 1) / 2), 0, CELL - 1.01)
     return y, x
 
 
 def _sample(fields: NDArray[np.int8], rows: NDArray[np.int64], y: Floats, x: Floats) -> Floats:
-    """Read ``fields[rows]`` between the pixels, bilinearly, at (n, h, w) coordinates."""
+    """Interpolate ``fields[rows]`` bilinearly at (n, h, w) coordinates."""
     flat = fields.reshape(-1)
     top, left = y.astype(np.int32), x.astype(np.int32)
     index = top * CELL + left + (rows.astype(np.int32) * (CELL * CELL))[:, None, None]
@@ -160,9 +161,9 @@ def _sample(fields: NDArray[np.int8], rows: NDArray[np.int64], y: Floats, x: Flo
 
 @functools.cache
 def _degradations(size: int) -> tuple[Floats, ...]:
-    """Return matrices (size, size), each a way to spoil one axis; the first two leave it as it is.
+    """Return matrices (size, size) that degrade one axis; the first two are the identity.
 
-    Six go down to 8 to 16 pixels by area and back bilinearly, as an enlarged small scan would.
+    Six downsample to 8 to 16 pixels by area and upsample bilinearly, as in an enlarged small scan.
     """
     eye = np.eye(size, dtype=np.float32)
     ways = [eye, eye]
@@ -178,7 +179,7 @@ def _degradations(size: int) -> tuple[Floats, ...]:
 
 @functools.cache
 def _atlas() -> Atlas:
-    """Build the atlas, once a process: some ten seconds, and some 20 MB held."""
+    """Build the atlas, once per process: about 10 s and 20 MB."""
     chars = [*DIGITS, *LOOK_ALIKES, *_plain_letters()]
     solids = [_draw_fonts(char) for char in chars]
     ends = np.cumsum([len(solid) for solid in solids])[:-1]
@@ -189,11 +190,11 @@ def _atlas() -> Atlas:
     kept = []
     for char, solid, pen in list(zip(chars, solids, lines, strict=True))[letters:]:
         looks = _looks(pen)
-        # A twin, such as Greek Alpha after Latin A, would only blur the labels.
+        # Near-identical letters, such as Greek Alpha and Latin A, would make labels ambiguous.
         if (looks @ barred.T).max() < DIGIT_LIKE and (looks @ taken.T).max() < TWIN_LIKE:
             kept.append((char, _fields(solid, pen=False), pen))
             taken = np.concatenate([taken, looks[:1]])
-    # An even choice takes something from every script.
+    # Evenly spaced, to include every script.
     chosen = [kept[i] for i in np.linspace(0, len(kept) - 1, min(CLASSES, len(kept))).astype(int)]
     names = [f"U+{ord(char):04X}" for char, _, _ in chosen]
     fields = np.concatenate([field for _, *both in chosen for field in both])
@@ -204,7 +205,7 @@ def _atlas() -> Atlas:
 
 @functools.cache
 def _font(name: str) -> tuple["FreeTypeFont", set[str]]:
-    """Open a font file that Matplotlib carries; also says which characters it really has."""
+    """Return a font of Matplotlib and the characters that it contains."""
     import matplotlib
     from matplotlib.ft2font import FT2Font
     from PIL import ImageFont
@@ -217,9 +218,9 @@ def _font(name: str) -> tuple["FreeTypeFont", set[str]]:
 
 
 def _plain_letters() -> list[str]:
-    """Return DejaVu Sans's plain letters that are no kind of number.
+    """Return the letters of DejaVu Sans that have no accent and are not numbers.
 
-    Accented letters are left out: their differences are too small for an image of 32 pixels.
+    Accented letters differ too little in an image of 32 pixels.
     """
     kept = []
     for char in sorted(_font(FONTS[0])[1] - set(LOOK_ALIKES)):
@@ -234,7 +235,7 @@ def _plain_letters() -> list[str]:
 def _draw_fonts(char: str) -> NDArray[np.bool_]:
     """Draw one character in every font that has it: bool (fonts, CELL, CELL), true on ink.
 
-    Each drawing is centred, and its longer side is INK.
+    Each drawing is centered, and its longer side is INK.
     """
     from PIL import Image, ImageDraw
 
@@ -253,17 +254,17 @@ def _draw_fonts(char: str) -> NDArray[np.bool_]:
 
 
 def _fields(ink: NDArray[np.bool_], *, pen: bool) -> NDArray[np.int8]:
-    """Turn ink (n, CELL, CELL) into distance fields, as ``Atlas`` has them."""
+    """Convert ink (n, CELL, CELL) to the distance fields of ``Atlas``."""
     from scipy.ndimage import distance_transform_edt, gaussian_filter
 
     def distance(inside: NDArray[np.bool_]) -> NDArray[np.float64]:
-        # Drawings lie 1000 pixels apart, so that none finds its nearest pixel in another.
+        # A distance of 1000 pixels between drawings keeps nearest pixels within one drawing.
         parts = np.array_split(inside, -(-len(inside) // CHUNK))
         return np.concatenate([distance_transform_edt(part, (1000, 1, 1)) for part in parts])
 
-    if pen:  # a little smoothing rounds off the stairs that lines of whole pixels have
+    if pen:  # slight smoothing removes the staircase of lines of whole pixels
         field = -gaussian_filter(distance(~ink), (0, 0.8, 0.8))
-    else:  # half a pixel less on each side: distances between centres then meet in the outline
+    else:  # half a pixel less on each side, so that pixel-center distances meet at the outline
         field = np.where(ink, distance(ink) - 0.5, 0.5 - distance(~ink))
     return np.clip(np.rint(field * STEP), -127, 127).astype(np.int8)
 
@@ -292,7 +293,7 @@ def _thin(solid: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _looks(pen: NDArray[np.int8]) -> Floats:
-    """Describe pen lines (n, CELL, CELL) by unit vectors (n, 256): close lines, large products."""
+    """Return unit vectors (n, 256) of pen lines (n, CELL, CELL), for cosine similarity."""
     ink = np.exp(-0.5 * (pen.astype(np.float32) / (STEP * 2.5)) ** 2)
     small = ink.reshape(len(pen), 16, CELL // 16, 16, CELL // 16).mean((2, 4)).reshape(len(pen), -1)
     small -= small.mean(1, keepdims=True)

@@ -1,4 +1,4 @@
-"""What `predict` is given: files, folders, tables or texts, brought to examples."""
+"""Read the inputs of `predict`: files, folders, tables or texts."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from kerasft.paths import expanded
 
 
 def read_inputs(config: Config, inputs: Sequence[str], *, pairs: bool = False) -> Examples:
-    """Read what is to be predicted.
+    """Read the inputs of a prediction.
 
     Args:
-        config: The settings of the run: its columns, and whether it takes images or texts.
-        inputs: For images files, folders (all images below, each file once, sorted) and tables
-            with an image column; for texts the texts themselves, tables, and .txt files with one
-            text a line. Where texts are pairs, a tab stands between the two.
+        config: Config of the run, with its modality and columns.
+        inputs: Images: files, folders (all images below, each file once, sorted) or tables with an
+            image column. Texts: texts, tables, or .txt files with one text per line. The two texts
+            of a pair are separated by a tab.
         pairs: Whether the run reads pairs of texts.
 
     Returns:
-        Examples without labels. The origin of a text is the text itself.
+        Examples without labels; the origin of a text is the text itself.
 
     Raises:
-        DataError: An input does not exist or holds nothing.
+        DataError: An input was not found or is empty.
     """
     modality = modality_of(config)
     readers = InputReaders(_folder_inputs, functools.partial(_table_inputs, config))
@@ -40,7 +40,7 @@ def read_inputs(config: Config, inputs: Sequence[str], *, pairs: bool = False) -
     for item in map(str, inputs):
         found.extend(modality.read_input(item, readers, pairs=pairs))
     if not found:
-        raise DataError("There is nothing to predict: give at least one input.")
+        raise DataError("No inputs to predict. Give at least one input.")
     return Examples([item for item, _ in found], None, [origin for _, origin in found])
 
 

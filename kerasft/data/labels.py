@@ -1,4 +1,4 @@
-"""From the labels of examples to the outputs of a model; the task knows how."""
+"""Labels of examples: normalization, classes, and encoding as arrays."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from kerasft.tasks import Labels, task_of
 
 
 def normalize_labels(config: Config, examples: Examples) -> Examples:
-    """Bring labels to the form of the task: integers become strings, lists become tuples.
+    """Convert labels to the form of the task: integers to strings, lists to tuples.
 
     Raises:
-        DataError: A label cannot have that form.
+        DataError: A label is not valid for the task.
     """
     if examples.labels is None:
         return examples
@@ -31,40 +31,43 @@ def normalize_labels(config: Config, examples: Examples) -> Examples:
 
 
 def make_labels(config: Config, train: Examples) -> Labels:
-    """Find the classes, or the mean and spread of the target, in the training examples.
+    """Return the classes, or mean and standard deviation of the target, of a training split.
 
     Args:
-        config: Its `task` is used.
-        train: The training split.
+        config: Config with the task.
+        train: Examples of the training split.
 
     Raises:
-        DataError: There is one class only, the target is constant, or labels are missing.
+        DataError: The split has fewer than two classes, a constant target, or no labels.
     """
     values = known_labels(train)
     if not values:
         raise DataError(
-            f"The training split of {config.dataset.source or 'the data'} has no examples."
+            f"The training split of {config.dataset.source or 'the data'} has no examples. "
+            "Expected at least one."
         )
     return task_of(config.task).make_labels(config, values, train.origins)
 
 
 def known_labels(examples: Examples) -> list[Any]:
-    """Return the labels of examples, all of which must have one."""
+    """Return the labels of examples, or raise DataError if they have none."""
     if examples.labels is None:
         origin = examples.origins[0] if examples.origins else "The examples"
-        raise DataError(f"{origin} has no label: only prediction works without labels.")
+        raise DataError(
+            f"{origin} has no label. Expected a label for every example, except for prediction."
+        )
     return examples.labels
 
 
 def encode(
     labels: Labels, values: Sequence[Any], origins: Sequence[str] | None = None
 ) -> np.ndarray:
-    """Turn labels into the array that a model is trained on.
+    """Encode labels as the target array of a model.
 
     Args:
-        labels: The known classes.
+        labels: Labels with the known classes.
         values: Strings, tuples of strings, or numbers, by task.
-        origins: Where each value comes from, for the message.
+        origins: Origin of each value, for error messages.
 
     Returns:
         int32 of shape (n,) for classification, float32 of shape (n, classes) of 0 and 1 for

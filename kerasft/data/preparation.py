@@ -1,4 +1,4 @@
-"""The whole way of the data: read, divide, find the labels, prepare once."""
+"""Data pipeline: read, split, find the labels, prepare."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from kerasft.tasks import Labels
 
 
 def load_data(config: Config) -> Data:
-    """Read, divides and prepare the dataset of a config.
+    """Read, split and prepare the dataset of a config.
 
     Args:
-        config: An ImageConfig or a TextConfig.
+        config: Config of images or texts (ImageConfig or TextConfig).
 
     Returns:
-        Three splits as arrays, the labels, and notes about what a person should know.
+        Three splits as arrays, with labels and notes.
 
     Raises:
         DataError: The data are missing, damaged or mislabeled.
-        NetworkError: They must be downloaded and there is no network.
+        NetworkError: A download is needed and its host cannot be reached.
         SettingError: The preset has no tokenizer, or a setting does not fit the data.
 
     Example:
@@ -45,23 +45,26 @@ def load_data(config: Config) -> Data:
 
 
 def load_recipe_data(recipe: Any, config: Config) -> Data:
-    """Return the data of a recipe: by its own `load_data` where it has one.
+    """Return the data of a recipe, from its `load_data` if it defines one.
 
     Args:
-        recipe: A recipe's module.
-        config: Its settings.
+        recipe: Module of the recipe.
+        config: Config of the recipe.
     """
     load: Callable[[Config], Data] = getattr(recipe, "load_data", load_data)
     return load(config)
 
 
 def prepare_data(config: Config, examples_by_split: Mapping[str, Examples]) -> Data:
-    """Do what `load_data` does, with examples that a recipe brings itself.
+    """Prepare examples as `load_data` does, for recipes that read their own data.
 
     Args:
-        config: An ImageConfig or a TextConfig.
-        examples_by_split: `train`, and `validation` and `test` where they are given; missing ones
-            are made.
+        config: Config of images or texts (ImageConfig or TextConfig).
+        examples_by_split: Examples of `train`, and optionally `validation` and `test`; missing
+            splits are held out from `train`.
+
+    Raises:
+        DataError: A split has another name, or the data are damaged or mislabeled.
 
     Example:
         >>> prepare_data(config, {"train": kerasft.Examples(texts, labels, origins)})
@@ -69,7 +72,7 @@ def prepare_data(config: Config, examples_by_split: Mapping[str, Examples]) -> D
     unknown = sorted(set(examples_by_split) - set(SPLITS))
     if unknown:
         raise DataError(
-            f"Splits are called train, validation and test. Received: {', '.join(unknown)}."
+            f"Splits must be named train, validation and test. Received: {', '.join(unknown)}."
         )
     return _prepare(config, examples_by_split, [])
 
@@ -78,7 +81,7 @@ def _prepare(config: Config, given: Mapping[str, Examples], notes: list[str]) ->
     given = {name: normalize_labels(config, part) for name, part in given.items()}
     parts = make_splits(given, config)
     labels = make_labels(config, parts["train"])
-    # All labels are checked before the first image is decoded.
+    # Check all labels before decoding images, which can take minutes.
     encoded = {name: _encode(labels, part) for name, part in parts.items()}
     notes = notes + audit_examples(config, given, parts, labels)
     splits = {}
@@ -102,17 +105,17 @@ def _encode(labels: Labels, examples: Examples) -> Any:
 
 
 def prepare_split(config: Config, examples: Examples, labels: Labels) -> Split:
-    """Prepare examples with the labels of a model that exists already, to measure it."""
+    """Prepare examples with the labels of an existing model, for its evaluation."""
     examples = normalize_labels(config, examples)
     return Split(prepare_inputs(config, examples), _encode(labels, examples), examples)
 
 
 def prepare_inputs(config: Config, examples: Examples) -> Any:
-    """Decode and resize images, or tokenizes texts.
+    """Decode and resize images, or tokenize texts.
 
     Args:
-        config: An ImageConfig or a TextConfig.
-        examples: Its labels are not used.
+        config: Config of images or texts (ImageConfig or TextConfig).
+        examples: Raw examples; labels are not used.
 
     Returns:
         `Split.x`.

@@ -1,4 +1,4 @@
-"""The features of a TFDS dataset: which are the inputs, which the label, and what it means."""
+"""Find the input and label features of a TFDS dataset, and read its labels."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from kerasft.modalities import IMAGES, modality_of
 from kerasft.tasks import task_of
 from kerasft.tasks.labels import class_name
 
-# What comes first in a pair of texts where its name does not come first in the alphabet.
+# Features that come first in a pair of texts, regardless of alphabetical order.
 _FIRST_OF_PAIR = ("premise", "question", "query", "sentence")
 
 
 @dataclass(frozen=True)
 class Columns:
-    """The features that are read.
+    """Input and label features of a TFDS dataset.
 
     Attributes:
-        inputs: One name, or two for pairs of texts.
-        labels: The name of the label, or several that are 0 or 1 each.
+        inputs: Name of the input feature, or two names for pairs of texts.
+        labels: Name of the label feature, or several names of features of 0 and 1.
         image: Whether the input is an image.
-        read_label: From TFDS' values of these and their origin to a label of the task.
+        read_label: Function from TFDS values of the label features and their origin to a label.
     """
 
     inputs: tuple[str, ...]
@@ -37,17 +37,17 @@ class Columns:
 
 
 def find_columns(config: Config, info: Any, name: str) -> Columns:
-    """Find inputs and label: by settings, by the supervised keys, or by type.
+    """Find input and label features by settings, supervised keys, or type.
 
     Args:
-        config: The settings.
-        info: A `tfds.core.DatasetInfo`.
-        name: What messages call the dataset.
+        config: Config with the task and the column names.
+        info: Description of the dataset (`tfds.core.DatasetInfo`).
+        name: Name of the dataset, for messages.
 
     Raises:
-        DataError: There is no such feature.
+        DataError: A feature was not found or has another type.
     """
-    # Sorted: sets that were written to disk come back in any order.
+    # Sorted, because datasets restored from disk list their features in any order.
     features = dict(sorted(info.features.items()))
     supervised = [key for key in info.supervised_keys or () if isinstance(key, str)]
     image = modality_of(config) is IMAGES
@@ -61,7 +61,7 @@ def find_columns(config: Config, info: Any, name: str) -> Columns:
 
 
 def _flags(config: Config, features: dict[str, Any], name: str) -> tuple[str, ...]:
-    """Return the features that label_column names where it names several."""
+    """Return the features in `label_column` if it names several, else an empty tuple."""
     parts = [part.strip() for part in (config.label_column or "").split(",")]
     if not task_of(config.task).several or len(parts) < 2:
         return ()
@@ -69,8 +69,8 @@ def _flags(config: Config, features: dict[str, Any], name: str) -> tuple[str, ..
     if unknown is None:
         return tuple(parts)
     raise DataError(
-        f"tfds:{name} has no feature {unknown!r}.{did_you_mean(unknown, features)} Its features "
-        f"are: {', '.join(features)}. Name the labels with --label-column."
+        f"Feature {unknown!r} not found in tfds:{name}.{did_you_mean(unknown, features)} Set "
+        f"--label-column to its label features: {', '.join(features)}."
     )
 
 
@@ -82,8 +82,8 @@ def _named(config: Config, setting: str, features: dict[str, Any], name: str) ->
     named: str | None = getattr(config, setting)
     if named is not None and named not in features:
         raise DataError(
-            f"tfds:{name} has no feature {named!r}.{did_you_mean(named, features)} Its features "
-            f"are: {', '.join(features)}. Name the right one with --{setting.replace('_', '-')}."
+            f"Feature {named!r} not found in tfds:{name}.{did_you_mean(named, features)} Set "
+            f"--{setting.replace('_', '-')} to one of its features: {', '.join(features)}."
         )
     return named
 
@@ -100,12 +100,14 @@ def _image(
     named = _named(config, "image_column", features, name)
     images = _of_kind(features, tfds.features.Image)
     if named is not None and named not in images:
-        raise DataError(f"The feature {named!r} of tfds:{name} is not an image.")
+        raise DataError(
+            f"The feature {named!r} of tfds:{name} is not an image. Set --image-column to one."
+        )
     found = [named] if named else [key for key in supervised if key in images] or images
     if not found:
         raise DataError(
-            f"tfds:{name} has no images. Its features are: {', '.join(features)}. Use a recipe for "
-            "texts if they are texts."
+            f"tfds:{name} has no image features, only: {', '.join(features)}. For texts, use a "
+            "recipe for texts."
         )
     return (found[0],)
 
@@ -120,7 +122,9 @@ def _texts(
     texts = _of_kind(features, tfds.features.Text)
     for named in (first, second):
         if named is not None and named not in texts:
-            raise DataError(f"The feature {named!r} of tfds:{name} is not a text.")
+            raise DataError(
+                f"The feature {named!r} of tfds:{name} is not a text. Name a text feature."
+            )
     if first is not None:
         return (first,) if second is None else (first, second)
     label = config.label_column
@@ -130,8 +134,7 @@ def _texts(
     if not found or len(found) > 2:
         raise DataError(
             f"tfds:{name} has {len(found)} text features; its features are: {', '.join(features)}. "
-            "Name the text with --text-column (and --text-pair-column), or use a recipe for images "
-            "if they are images."
+            "Name the text with --text-column (and --text-pair-column), or use a recipe for images."
         )
     return tuple(found)
 
@@ -152,16 +155,16 @@ def _label(
     found = named or next((key for key in candidates if key not in inputs), None)
     if found is None:
         raise DataError(
-            f"tfds:{name} has no feature that is known to be the label. Its features are: "
-            f"{', '.join(features)}. Name it with --label-column."
+            f"No label feature found in tfds:{name} by its usual names. Set --label-column to one "
+            f"of its features: {', '.join(features)}."
         )
     return found
 
 
 def _label_reader(config: Config, feature: Any, label: str, name: str) -> Callable[[Any, str], Any]:
-    """Return the function from TFDS' value to a label of the task."""
+    """Return the function from a TFDS value and its origin to a label of the task."""
     task, separator = task_of(config.task), config.label_separator
-    kind = getattr(feature, "feature", feature)  # of a Sequence: what it holds
+    kind = getattr(feature, "feature", feature)  # element feature of a Sequence
     to_name = getattr(kind, "int2str", None)
 
     def to_class(value: Any, origin: str) -> str:
@@ -169,12 +172,12 @@ def _label_reader(config: Config, feature: Any, label: str, name: str) -> Callab
             return value.decode("utf-8").strip()
         if np.ndim(value) != 0:
             raise DataError(
-                f"The feature {label!r} of tfds:{name} holds several values in {origin}: use "
+                f"The feature {label!r} of tfds:{name} has several values in {origin}. Use "
                 "task=multilabel, or name another label with --label-column."
             )
         if to_name is not None and int(value) < 0:
             raise DataError(
-                f"The label of {origin} of tfds:{name} is hidden ({int(value)}): use another "
+                f"The label of {origin} of tfds:{name} is hidden ({int(value)}). Use another "
                 "split, for instance test_split=validation."
             )
         return str(to_name(int(value))) if to_name is not None else class_name(value.item())

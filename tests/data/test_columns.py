@@ -23,7 +23,7 @@ def test_a_column_of_image_names_is_found(tmp_path, make_images, write):
 @pytest.mark.parametrize(
     ("cell", "message"),
     [
-        ("3.png", r"Row 2 of a\.csv names the image '3\.png', but there is no such file"),
+        ("3.png", r"Row 2 of a\.csv names the image '3\.png', but the file was not found"),
         ("2", "2 images have that name"),
         ("", r"Row 2 of a\.csv has no image in column 'image'"),
     ],
@@ -53,7 +53,7 @@ def test_several_label_columns_are_labels(write):
     path = write("b.csv", "text,spam,rude\nx,1,maybe\n")
     with pytest.raises(DataError, match=r"Row 1 of b\.csv must have 0 or 1 .*'rude'.*'maybe'"):
         read(path, task="multilabel", label_column="spam, rude")
-    with pytest.raises(DataError, match=r"no column 'rud'\. Did you mean 'rude'"):
+    with pytest.raises(DataError, match=r"Column 'rud' not found in .*\. Did you mean 'rude'"):
         read(path, task="multilabel", label_column="spam,rud")
 
 

@@ -89,7 +89,7 @@ def test_a_class_without_images_is_named(pets):
 def test_one_class_alone_is_refused(pets):
     shutil.rmtree(pets / "dog")
     assert set(read(pets)["train"].labels) == {"cat"}  # fine where a run is measured
-    with pytest.raises(DataError, match=r"Only one class \('cat'\)"):
+    with pytest.raises(DataError, match=r"only one class \('cat'\)"):
         load_data(ImageConfig(dataset=str(pets)))
 
 

@@ -120,12 +120,12 @@ def test_a_truncated_image_is_named(tmp_path, kind):
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     path = tmp_path / "broken.img"
     path.write_bytes(encode(Image.fromarray(noise), kind)[:2000])
-    with pytest.raises(DataError, match=r"cat/broken\.img cannot be decoded .*replace it"):
+    with pytest.raises(DataError, match=r"cat/broken\.img cannot be decoded .*Replace it"):
         prepare_inputs(ImageConfig(), Examples([path], None, ["cat/broken.img"]))
 
 
 def test_a_file_that_is_no_image_is_named():
-    with pytest.raises(DataError, match=r"cat/1\.jpg is not an image .*replace it"):
+    with pytest.raises(DataError, match=r"cat/1\.jpg is not an image .*Replace it"):
         decode_image(b"hello", "cat/1.jpg")
 
 

@@ -46,24 +46,24 @@ def test_texts_files_and_tables(write):
 
 @pytest.mark.parametrize("wrong", ["gone.csv", "gone.txt", "x" * 300 + ".txt"])
 def test_a_missing_file_is_not_taken_for_a_text(wrong):
-    with pytest.raises(DataError, match="There is no file"):
+    with pytest.raises(DataError, match="not found"):
         read_inputs(TextConfig(), [wrong])
 
 
 def test_a_picture_is_not_taken_for_a_text(tmp_path, make_images):
     make_images(tmp_path, ["1.png"])
-    with pytest.raises(DataError, match="reads texts, not the file"):
+    with pytest.raises(DataError, match="cannot read the file"):
         read_inputs(TextConfig(), [str(tmp_path / "1.png")])
 
 
 def test_a_folder_is_not_taken_for_a_text(tmp_path):
-    with pytest.raises(DataError, match="reads texts, not the folder"):
+    with pytest.raises(DataError, match="cannot read the folder"):
         read_inputs(TextConfig(), [str(tmp_path)])
 
 
 @pytest.mark.parametrize("wrong", [[], [" "]])
 def test_nothing_cannot_be_predicted(wrong):
-    with pytest.raises(DataError, match=r"give (a text|at least one)"):
+    with pytest.raises(DataError, match=r"Give (a text|at least one)"):
         read_inputs(TextConfig(), wrong)
 
 
@@ -71,7 +71,7 @@ def test_pairs_stand_with_a_tab_between():
     found = read_inputs(TextConfig(), ["is it?\tit is"], pairs=True)
     assert found.inputs == [("is it?", "it is")]
     assert read_inputs(TextConfig(), ["is it?\tit is"]).inputs == ["is it?\tit is"]
-    with pytest.raises(DataError, match="two texts with a tab"):
+    with pytest.raises(DataError, match="two tab-separated texts"):
         read_inputs(TextConfig(), ["is it?"], pairs=True)
 
 
@@ -83,9 +83,9 @@ def test_pairs_of_a_table(write):
     path = write("t.csv", "text,answer\nis it?,it is\n")
     config = TextConfig(text_pair_column="answer")
     assert read_inputs(config, [path], pairs=True).inputs == [("is it?", "it is")]
-    with pytest.raises(DataError, match=r"reads pairs of texts, and .* has one text a row"):
+    with pytest.raises(DataError, match=r"reads pairs of texts, but .* has one text per row"):
         read_inputs(TextConfig(), [path], pairs=True)
-    with pytest.raises(DataError, match=r"reads single texts, and .* has pairs"):
+    with pytest.raises(DataError, match=r"reads single texts, but .* has pairs"):
         read_inputs(config, [path])
 
 

@@ -46,9 +46,9 @@ def test_an_unknown_built_in_set_brings_the_nearest():
 
 
 def test_a_built_in_set_of_the_other_kind_is_refused():
-    with pytest.raises(DataError, match="use a recipe for images"):
+    with pytest.raises(DataError, match="Use a recipe for images"):
         load_data(TextConfig(dataset="builtin:digits"))
-    with pytest.raises(DataError, match="use a recipe for texts"):
+    with pytest.raises(DataError, match="Use a recipe for texts"):
         load_data(ImageConfig(dataset="builtin:tickets"))
 
 
@@ -83,7 +83,7 @@ def test_a_recipe_can_bring_its_own_examples():
 def test_labels_are_checked_before_the_first_image_is_decoded(tmp_path):
     gone = Examples([b"no image"] * 4, ["a"] * 4, list("1234"))
     parts = {"train": gone, "validation": gone, "test": gone}
-    with pytest.raises(DataError, match="Only one class"):
+    with pytest.raises(DataError, match="only one class"):
         prepare_data(ImageConfig(), parts)
 
 

@@ -106,7 +106,7 @@ def test_what_is_no_text_is_named(preset, wrong):
 
 
 def test_half_a_character_is_named(preset):
-    with pytest.raises(DataError, match=r"row 1 has half a character .* at position 2"):
+    with pytest.raises(DataError, match=r"row 1 is not valid Unicode: .* at position 2"):
         prepare_inputs(TextConfig(preset=preset("bert")), examples(["ab\ud800"]))
 
 
