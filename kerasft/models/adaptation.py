@@ -1,4 +1,4 @@
-"""How the trained blocks of a backbone are trained: adapters, penalties, rates, dropped paths.
+"""Fine-tuning methods for trained blocks: LoRA, penalties, layer decay, stochastic depth.
 
 Each method is a setting, and they compose; `kerasft.config` refuses combinations that conflict.
 `adapt` is called once, when a backbone becomes part of a model.
@@ -25,12 +25,12 @@ _KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
 
 
 def adapt(part: keras.Model, config: Config) -> None:
-    """Prepare the trained blocks of a frozen backbone as the settings ask.
+    """Apply the settings of a config to the trained blocks of a backbone.
 
     Args:
         part: Trunk of a backbone (`blocks.trunk`), frozen by depth.
-        config: Its lora_rank, freeze_embeddings, stochastic_depth, backbone_l1, backbone_l2,
-            pretrained_l2 and layer_decay are used.
+        config: Config with lora_rank, freeze_embeddings, stochastic_depth, backbone_l1,
+            backbone_l2, pretrained_l2 and layer_decay.
 
     Raises:
         SettingError: A setting does not apply to the family.
@@ -47,7 +47,7 @@ def adapt(part: keras.Model, config: Config) -> None:
 def freeze_embeddings(part: keras.Model) -> None:
     """Freeze the embeddings of tokens and positions, most weights of small text models.
 
-    Rare words get a gradient in few batches: their rows hardly improve on a small dataset.
+    The rows of rare words get a gradient in few batches and hardly improve on a small dataset.
     """
     for layer in _layers(find_blocks(part)):
         if type(layer).__name__.endswith(("Embedding", "Embeddings")):
@@ -61,11 +61,11 @@ def set_stochastic_depth(part: keras.Model, largest: float | None) -> None:
     frozen blocks are never dropped.
 
     Args:
-        part: A backbone, frozen by depth.
+        part: Trunk of a backbone, frozen by depth.
         largest: Drop rate of the top path, in [0, 1); None keeps those of the preset.
 
     Raises:
-        SettingError: No block has layers that drop paths.
+        SettingError: No block has layers for stochastic depth.
     """
     blocks = find_blocks(part)
     paths = [layer for layer in _layers(blocks) if _drops_paths(layer)]
@@ -73,8 +73,8 @@ def set_stochastic_depth(part: keras.Model, largest: float | None) -> None:
         kind = type(get_source(part)).__name__
         made = kind.startswith(_WITH_DEPTH)
         raise SettingError(
-            f"`stochastic_depth` cannot be used: this preset of {kind} was made without stochastic "
-            "depth (a rate of 0 in its config.json)."
+            f"`stochastic_depth` needs a preset with stochastic depth. Received: a preset of "
+            f"{kind} with a rate of 0 in its config.json."
             if made
             else "`stochastic_depth` needs a family with stochastic depth: "
             f"EfficientNet, Swin or MiT. Received: {kind}."
@@ -89,17 +89,17 @@ def set_stochastic_depth(part: keras.Model, largest: float | None) -> None:
 
 
 def _drops_paths(layer: Any) -> bool:
-    """Return whether a layer drops residual paths, as Dropout of whole examples does, too."""
+    """Return whether a layer drops residual paths, including Dropout of whole examples."""
     if isinstance(layer, keras.layers.Dropout):
         return bool(layer.noise_shape and set(layer.noise_shape[1:]) == {1})
-    # Not DINOV2DropPath: KerasHub 0.32's fails in training, where the batch's size is not known.
+    # Not DINOV2DropPath, which fails in KerasHub 0.32 if the batch size is unknown in training.
     return type(layer).__name__ in ("DropPath", "StochasticDepth")
 
 
 def penalize(part: keras.Model, config: Config) -> None:
-    """Set the penalties of the settings on the kernels of a backbone.
+    """Set the L1, L2 and L2-SP penalties on the kernels of a backbone.
 
-    Keras counts them only while a kernel is trainable, and does not save them.
+    Keras applies them only to trainable kernels, and does not save them.
     """
     anchored = config.pretrained_l2 > 0
     wanted = anchored or config.backbone_l1 or config.backbone_l2
@@ -112,14 +112,14 @@ def penalize(part: keras.Model, config: Config) -> None:
 
 
 class NearPretrained(MutableL1L2):
-    """A penalty that also grows with the distance of a kernel from its pretrained values.
+    """L1 and L2 penalty with L2-SP: the squared distance of a kernel from its pretrained values.
 
-    L2-SP of Li, Grandvalet and Davoine 2018 (arXiv 1802.01483), who found 0.01 to 1 (of half the
-    squares) to suit most. Use it in place of a decay towards zero.
+    L2-SP is from Li, Grandvalet and Davoine 2018 (arXiv 1802.01483), who recommend 0.01 to 1 (of
+    half the squares). Use it instead of weight decay.
 
     Args:
-        config: Its backbone_l1, backbone_l2 and pretrained_l2 are the factors.
-        kernel: Kernel that holds its pretrained values.
+        config: Config with the factors backbone_l1, backbone_l2 and pretrained_l2.
+        kernel: Kernel with its pretrained values.
     """
 
     scalars = (*MutableL1L2.scalars, "distance")
@@ -137,10 +137,10 @@ class NearPretrained(MutableL1L2):
 
 
 def scale_rates(part: keras.Model, decay: float) -> None:
-    """Set the share of the learning rate that each weight is trained with (layer decay).
+    """Set the learning-rate factor of each weight (layer-wise learning-rate decay).
 
-    1 for the output layer, `decay` for the top block, `decay` squared for the next, ...
-    (Howard and Ruder 2018, arXiv 1801.06146; as BEiT and ELECTRA use it).
+    It is 1 for the output layer, `decay` for the top block, `decay` squared for the next, ...
+    (Howard and Ruder 2018, arXiv 1801.06146; also used by BEiT and ELECTRA).
     """
     for depth, block in enumerate(reversed(find_blocks(part)), 1):
         for layer in block.layers:

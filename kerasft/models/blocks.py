@@ -1,11 +1,11 @@
-"""Blocks by depth: one meaning of `trainable_blocks` for every backbone.
+"""Blocks of a backbone by depth, with one meaning of `trainable_blocks` for every family.
 
 A backbone is split at the outputs of its blocks: stacks of residual blocks, pyramid levels,
-transformer layers. A block is every layer that its output needs and no lower block has, so the
-blocks partition the layers and a residual block is never split. The stem or the
+transformer layers. A block consists of the layers that its output depends on and that no lower
+block contains, so blocks partition the layers and never split a residual block. The stem or the
 embeddings belong to the lowest block, a final norm or pooler to the top one.
 
-`families` knows where each family has its blocks; this module knows no family.
+`families` finds the block outputs of each family; this module does not depend on the family.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class Block:
     """Layers of a backbone that are frozen or trained together.
 
     Attributes:
-        name: `P2`, `transformer_layer_0`, ...
-        layers: The layers, in the order of the graph.
+        name: Name such as `P2` or `transformer_layer_0`.
+        layers: Layers in the order of the graph.
     """
 
     name: str
@@ -35,12 +35,12 @@ class Block:
 
     @property
     def parameters(self) -> int:
-        """Number of weights' elements."""
+        """Number of parameters."""
         return sum(layer.count_params() for layer in self.layers)
 
     @property
     def trained_parameters(self) -> int:
-        """Number of elements that training changes by gradient."""
+        """Number of trainable parameters."""
         return sum(_size(v) for layer in self.layers for v in layer.trainable_variables)
 
 
@@ -52,14 +52,13 @@ def _size(variable: Any) -> int:
 
 
 def find_blocks(model: keras.Model) -> tuple[Block, ...]:
-    """Return the blocks of a backbone, or of the backbone inside a model, the lowest first.
+    """Return the blocks of a backbone, or of the backbone inside a model, lowest first.
 
     Args:
-        model: A KerasHub backbone, or a model that was built with `image_features` or
-            `text_features`.
+        model: KerasHub backbone, or model built with `image_features` or `text_features`.
 
     Raises:
-        SettingError: No backbone is found, or its blocks are not known.
+        SettingError: The backbone was not found, or its blocks are unknown.
     """
     for part in (model, *model.layers):
         if blocks := get_blocks(part):
@@ -81,12 +80,12 @@ def _split(backbone: keras.Model, outputs: dict[str, Any]) -> tuple[Block, ...]:
 def trunk(backbone: keras.Model, output: Any) -> keras.Model:
     """Return the part of a backbone that computes `output`, with its blocks attached.
 
-    What the output does not need (BERT's pooler under mean pooling) is left out: it would count
-    as trained without ever getting a gradient.
+    Layers that the output does not depend on (BERT's pooler under mean pooling) are left out: they
+    would count as trained but never get a gradient.
 
     Args:
-        backbone: As `load_backbone` gives it.
-        output: A tensor of `families.functional_graph`.
+        backbone: Backbone from `load_backbone`.
+        output: Output tensor in `families.functional_graph`.
     """
     part = keras.Model(functional_graph(backbone).input, output, name="backbone")
     needed = {id(layer) for layer in part.layers}
@@ -102,7 +101,10 @@ def find_backbone(model: keras.Model) -> keras.Model:
     """Return the KerasHub backbone that a model was built on, sharing its weights.
 
     Args:
-        model: A model that was built with `image_features` or `text_features`.
+        model: Model built with `image_features` or `text_features`.
+
+    Raises:
+        SettingError: The model has no backbone.
     """
     for layer in model.layers:
         if get_blocks(layer):
@@ -114,14 +116,14 @@ def find_backbone(model: keras.Model) -> keras.Model:
 
 
 def flatten_layers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
-    """Return a layer and all layers inside it (composite blocks hold their own)."""
-    # Keras has no public walk over sublayers that are not in a Model; KerasHub uses this one.
+    """Return a layer and all nested layers."""
+    # Keras has no public method for nested layers outside a Model; KerasHub uses this one.
     return list(layer._flatten_layers(include_self=True, recursive=True))
 
 
 def block_table(model: keras.Model) -> str:
-    """Return a printable table of the blocks, the top first: parameters and what trains."""
-    head = _head_counts(model)  # a backbone by itself has none
+    """Return a printable table of the blocks, top first: parameters and trained parameters."""
+    head = _head_counts(model)  # zero for a backbone without a head
     rows = [("head", *head)] if head[0] else []
     rows += [
         (block.name, block.parameters, block.trained_parameters)
@@ -132,7 +134,7 @@ def block_table(model: keras.Model) -> str:
 
 
 def block_rows(model: keras.Model) -> list[dict[str, Any]]:
-    """Return the same as records for a run's manifest, the lowest block first, the head last."""
+    """Return the block table as records for the manifest, lowest block first, head last."""
     rows = [
         {"name": b.name, "parameters": b.parameters, "trained_parameters": b.trained_parameters}
         for b in find_blocks(model)
@@ -142,7 +144,7 @@ def block_rows(model: keras.Model) -> list[dict[str, Any]]:
 
 
 def format_blocks(rows: Sequence[tuple[str, int, int]]) -> str:
-    """Lay out (name, parameters, trained parameters) as a table."""
+    """Format rows of (name, parameters, trained parameters) as a table."""
     width = max(len("block"), *(len(row[0]) for row in rows))
     lines = [f"{'block':<{width}}  {'parameters':>12}  {'trained':>12}"]
     for name, parameters, trained in rows:
@@ -152,7 +154,7 @@ def format_blocks(rows: Sequence[tuple[str, int, int]]) -> str:
 
 
 def _head_counts(model: keras.Model) -> tuple[int, int]:
-    """Return the parameters of a model outside its blocks: all, and those trained."""
+    """Return the numbers of all and of trained parameters outside the blocks."""
     inside = {id(v) for b in find_blocks(model) for layer in b.layers for v in layer.weights}
     outside = [v for v in model.weights if id(v) not in inside]
     trained = {id(v) for v in model.trainable_variables}

@@ -1,8 +1,8 @@
-"""The outputs of a backbone's blocks, for backbones of any family.
+"""Block outputs of backbones of any family.
 
-They are found in three ways, tried in this order: an entry in `_OPENERS`, for the few families
-whose blocks are inside one layer; KerasHub's own attributes (levels of a pyramid, lists of
-transformer layers or stages); for any other Functional model its graph. No other module
+They are found in three ways, in this order: an entry in `_OPENERS`, for the few families whose
+blocks are inside one layer; attributes of KerasHub (pyramid levels, lists of transformer layers or
+stages); the graph of any other Functional model. No other module
 distinguishes families.
 """
 
@@ -18,31 +18,32 @@ from kerasft.errors import SettingError
 from kerasft.models.annotations import get_functional_form, set_functional_form
 from kerasft.models.graph import is_functional, nodes, replay
 
-# Lists of layers that KerasHub's backbones have, each layer a block.
+# Attributes of KerasHub backbones that list layers, each of them a block.
 _LISTS = ("transformer_layers", "stages", "encoder_layers")
-# Families whose last real token has seen the whole text; the others are encoders.
+# Families with causal attention, whose last real token attends to the whole text.
 _DECODERS = (
     "Bloom", "Falcon", "Gemma", "GPT", "GptOss", "Llama", "Mistral", "Mixtral", "OPT", "Phi",
     "Qwen", "RWKV", "SmolLM",
 )  # fmt: skip
 # Families whose first position is a class token.
 _CLASS_TOKENS = ("ViTBackbone", "DeiTBackbone", "DINOV2Backbone", "DINOV3Backbone")
-# Weights that no output depends on: of DINOv2's pretraining, and of a language model's output.
+# Weights that no output depends on: of DINOv2 pretraining, and of language-model outputs.
 UNUSED = ("mask_token", "reverse_embeddings")
-# Layers whose output is the same for every example, as it depends on weights alone.
+# Layers whose output depends only on weights, so it is the same for every example.
 SAME_FOR_ALL = ("RelativeEmbedding",)
 
 
 def functional_graph(backbone: keras.Model) -> keras.Model:
-    """Return the same computation as a graph in which every block is a layer of its own.
+    """Return a backbone as a graph in which every block is a separate layer.
 
-    It shares the layers; most backbones are such a graph already. The result is cached.
+    The graph shares the layers of the backbone and is cached. Most backbones already have this
+    form.
     """
     return _open(backbone)[0]
 
 
 def _open(backbone: Any) -> tuple[keras.Model, list[Any]]:
-    """Return the graph, and the layers that are blocks where the family has an entry."""
+    """Return the graph, and the block layers if the family has an entry."""
     form = get_functional_form(backbone)
     if form is None:
         opener = _OPENERS.get(type(backbone).__name__)
@@ -53,7 +54,7 @@ def _open(backbone: Any) -> tuple[keras.Model, list[Any]]:
 
 def _open_vit(backbone: Any) -> tuple[keras.Model, list[Any]]:
     encoder = backbone.get_layer("vit_encoder")
-    # A new layer: the encoder's has the name of the Dropout before the output layer.
+    # A new layer, because the encoder's shares its name with the Dropout before the head.
     dropout = keras.layers.Dropout(backbone.dropout_rate, name="vit_dropout")
     x = dropout(backbone.get_layer("vit_patching_and_embedding").output)
     for layer in encoder.encoder_layers:
@@ -62,7 +63,7 @@ def _open_vit(backbone: Any) -> tuple[keras.Model, list[Any]]:
 
 
 class _States(keras.layers.Layer):
-    """A layer that returns the states of another, without its attention scores (may be None)."""
+    """Wrapper of a layer that drops its attention scores (may be None)."""
 
     def __init__(self, layer: keras.layers.Layer) -> None:
         super().__init__(name=layer.name, dtype=layer.dtype_policy)
@@ -73,7 +74,7 @@ class _States(keras.layers.Layer):
         return self.layer(x)[0]
 
     def get_config(self) -> dict[str, Any]:
-        """Return the settings of the layer inside."""
+        """Return the config of the wrapped layer."""
         return self.layer.get_config()
 
 
@@ -130,10 +131,10 @@ _OPENERS: dict[str, Callable[[Any], tuple[keras.Model, list[Any]]]] = {
 
 
 def block_outputs(backbone: keras.Model) -> dict[str, Any]:
-    """Return the output of every block by name, the lowest first: tensors of `functional_graph`.
+    """Return the output tensor of every block in `functional_graph`, by name, lowest first.
 
     Raises:
-        SettingError: It is not a Functional model, so its blocks are not known.
+        SettingError: The backbone is not a Functional model, or cannot be split into blocks.
     """
     graph, layers = _open(backbone)
     if not layers:
@@ -142,28 +143,28 @@ def block_outputs(backbone: keras.Model) -> dict[str, Any]:
         lists = (getattr(backbone, name, None) for name in _LISTS)
         layers = _last_of_groups(next(filter(None, lists), ()))
     if layers:
-        # A layer may be called several times, in this graph and in others: its last call here.
+        # A layer may be called several times, also in other graphs; use its last call in this one.
         made = {id(node.operation): node for node in nodes(graph)}
         return {layer.name: made[id(layer)].outputs[0] for layer in layers}
     if not is_functional(graph):
         raise SettingError(
-            f"The blocks of {type(backbone).__name__} are not known: it is no Functional model. "
-            "Of a Sequential one: keras.Model(model.inputs, model.outputs)."
+            f"The blocks of {type(backbone).__name__} are unknown: it is not a Functional model. "
+            "Convert a Sequential model with keras.Model(model.inputs, model.outputs)."
         )
     return _levels(graph)
 
 
 def _last_of_groups(layers: Any) -> list[Any]:
-    """Return one layer a block: ALBERT has groups of layers that are passed many times."""
+    """Return one layer per block; ALBERT has groups of layers that are applied repeatedly."""
     return [layer[-1] if isinstance(layer, list | tuple) else layer for layer in layers]
 
 
 def _levels(model: keras.Model) -> dict[str, Any]:
-    """Return the ends of the levels of any graph: of resolution for images, else of layers.
+    """Return the outputs of the levels of any graph, by name.
 
-    A level ends at a narrow place, a tensor that all later computation passes through, so that
-    no residual or parallel path is split. Images have a level for every halving of their size, as
-    pyramids have; elsewhere every narrow place behind weights ends one.
+    A level ends at a bottleneck: a tensor that all later computation depends on, so that no
+    residual or parallel path is split. Images have one level per halving of the
+    resolution, as in a pyramid; elsewhere every bottleneck after weights ends a level.
     """
     narrow = _narrow(model)
     if not narrow:
@@ -179,7 +180,7 @@ def _levels(model: keras.Model) -> dict[str, Any]:
     found: dict[str, Any] = {}
     octave = 0
     for tensor, shape in zip(narrow, shapes if len(narrow) > 1 else [shapes], strict=True):
-        if len(shape) == 4:  # what is pooled already belongs to the level that was pooled
+        if len(shape) == 4:  # pooled tensors belong to the level before the pooling
             octave = round(math.log2(size / shape[1]))
         found[f"P{octave}"] = tensor  # the last of its size
     ends = {id(tensor) for tensor in _behind_weights(model, list(found.values()))}
@@ -187,7 +188,7 @@ def _levels(model: keras.Model) -> dict[str, Any]:
 
 
 def _narrow(model: Any) -> list[Any]:
-    """Return the tensors that all later computation passes through."""
+    """Return the bottlenecks: tensors that all later computation depends on."""
     calls = nodes(model)
     last = {id(tensor): index for index, n in enumerate(calls) for tensor in n.input_tensors}
     last |= {id(tensor): len(calls) for tensor in model.outputs}
@@ -202,7 +203,7 @@ def _narrow(model: Any) -> list[Any]:
 
 
 def _behind_weights(model: Any, tensors: list[Any]) -> list[Any]:
-    """Return those of rising tensors between which there are weights."""
+    """Return the tensors, in graph order, that have weights since the previous one."""
     ends, found, weighty = {id(tensor) for tensor in tensors}, [], False
     for node in nodes(model):
         weighty = weighty or bool(getattr(node.operation, "weights", None))

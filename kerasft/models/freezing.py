@@ -1,4 +1,4 @@
-"""Freezing by depth: which blocks are trained, and which keep their pretrained weights."""
+"""Freeze and unfreeze the blocks of a backbone by depth."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kerasft.models.annotations import pop_trained_drop_rate, set_trained_drop_r
 from kerasft.models.blocks import find_blocks, flatten_layers
 from kerasft.models.families import UNUSED
 
-# Names of the drop rate: of Dropout, and of layers that drop residual paths.
+# Names of the drop rate in Dropout and in layers for stochastic depth.
 _DROP_RATES = ("rate", "drop_prob", "drop_path_rate")
 
 
@@ -27,14 +27,14 @@ def freeze(
     frozen blocks is off.
 
     Args:
-        backbone: A KerasHub backbone, or a model with one inside.
-        trainable_blocks: 0 trains nothing of it, n the last n blocks, -1 all; or a config with
-            this setting and, for images, `freeze_batch_norm`.
-        freeze_batch_norm: Keeps BatchNormalization frozen in trained blocks too, which is
+        backbone: KerasHub backbone, or model that contains one.
+        trainable_blocks: Number of blocks to train, from the top (0: none, -1: all), or a config
+            with this setting and, for images, `freeze_batch_norm`.
+        freeze_batch_norm: Whether to freeze BatchNormalization in trained blocks too, which is
             safer with small batches and little data.
 
     Raises:
-        SettingError: There are fewer blocks than asked for.
+        SettingError: The backbone has fewer blocks than `trainable_blocks`.
 
     Example:
         >>> backbone = load_backbone("package:kerasft/assets/resnet_glyphs")
@@ -68,9 +68,9 @@ def freeze(
 
 
 def set_trainable(layer: keras.layers.Layer, value: bool) -> None:
-    """Set the flag of a layer, and of all layers and weights inside it.
+    """Set the `trainable` flag of a layer and of all nested layers and weights.
 
-    Keras on TensorFlow ignores a flag that a layer already has: inner layers would keep theirs.
+    Keras on TensorFlow ignores a flag that a layer already has, so nested layers would keep theirs.
     """
     for inner in flatten_layers(layer):
         inner.trainable = value
@@ -79,10 +79,10 @@ def set_trainable(layer: keras.layers.Layer, value: bool) -> None:
 
 
 def disable_dropout(layer: keras.layers.Layer, *, frozen: bool) -> None:
-    """Switch off the Dropout inside a frozen layer; switch it on again once it is trained.
+    """Disable the Dropout inside a frozen layer, or restore it in a trained layer.
 
-    Keras leaves Dropout and StochasticDepth of frozen layers on in training: noise on features
-    that nothing can adapt to, which also rules out caching them. Call it before compiling: a
+    Keras keeps Dropout and StochasticDepth of frozen layers active in training. This adds noise to
+    frozen features and prevents caching them. Call it before compiling: a
     traced graph keeps the old rates.
     """
     for inner in flatten_layers(layer):
@@ -96,23 +96,23 @@ def disable_dropout(layer: keras.layers.Layer, *, frozen: bool) -> None:
 
 
 def drop_rate_name(layer: keras.layers.Layer) -> str:
-    """Return the name of a layer's drop rate, empty where it drops nothing."""
+    """Return the name of the drop rate of a layer, empty without one."""
     return next((name for name in _DROP_RATES if hasattr(layer, name)), "")
 
 
 @contextlib.contextmanager
 def frozen_below(model: keras.Model, blocks: int | None) -> Iterator[None]:
-    """Freeze more of the backbone inside a `with` block and restore its freezing afterwards.
+    """Freeze the lower blocks inside a `with` statement and restore their flags afterwards.
 
     Args:
-        model: A model with a backbone inside.
-        blocks: Number of top blocks that are left as they are; None for all.
+        model: Model that contains a backbone.
+        blocks: Number of top blocks to leave unchanged; None for all.
     """
     found = find_blocks(model)
     lower = () if blocks is None else found[: len(found) - blocks]
     layers = [inner for block in lower for x in block.layers for inner in flatten_layers(x)]
     before = [layer.trainable for layer in layers]
-    # Flags of single weights too: the flag of their layer would overwrite them.
+    # Save the flags of weights too, because the flag of their layer overwrites them.
     flags = [(v, v.trainable) for layer in layers for v in layer.weights]
     try:
         for layer in layers:
@@ -133,8 +133,7 @@ def frozen_below(model: keras.Model, blocks: int | None) -> Iterator[None]:
 def changing_weights(model: keras.Model) -> list[Any]:
     """Return the weights that training may change, statistics of BatchNormalization included.
 
-    All but the weights of frozen layers: those that must be saved of a fine-tuned model whose
-    preset can be loaded again.
+    All weights except those of frozen layers, which can be loaded again from the preset.
     """
     frozen = {
         id(variable)

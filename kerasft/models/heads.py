@@ -1,4 +1,4 @@
-"""From a backbone to a model: inputs, pooling, Dropout, and the output layer."""
+"""Inputs, pooling, Dropout and output layer around a backbone."""
 
 from __future__ import annotations
 
@@ -21,17 +21,18 @@ from kerasft.presets.tokenizers import load_preprocessor
 
 
 def features(backbone: keras.Model, config: Config) -> tuple[Any, Any]:
-    """Connect a backbone to the inputs of its modality, up to one vector an example.
+    """Connect a backbone to the inputs of its modality, with pooling to one vector per example.
 
     Args:
-        backbone: As `load_backbone` gives it.
-        config: An ImageConfig (see `image_features`) or a TextConfig (see `text_features`).
+        backbone: Backbone from `load_backbone`.
+        config: Config: an ImageConfig (see `image_features`) or a TextConfig (see
+            `text_features`).
 
     Returns:
-        (inputs, features): what the model reads, and float32 vectors of shape (batch, width).
+        (inputs, features): model inputs, and float32 vectors of shape (batch, width).
 
     Raises:
-        SettingError: The backbone does not read such inputs.
+        SettingError: The backbone does not read inputs of this modality.
 
     Example:
         >>> inputs, features = kerasft.features(backbone, config)
@@ -44,16 +45,16 @@ def image_features(backbone: keras.Model, config: ImageConfig) -> tuple[Any, Any
     """Connect an image backbone to its input: augmentation, scaling, backbone, pooling.
 
     Args:
-        backbone: As `load_backbone` gives it.
-        config: Its image_size, augmentation, horizontal_flip, random_erasing, preset, pooling and
-            ways to tune (`adaptation.adapt`) are used.
+        backbone: Backbone from `load_backbone`.
+        config: Config with image_size, augmentation, horizontal_flip, random_erasing, preset,
+            pooling, and the settings of `adaptation.adapt`.
 
     Returns:
         (inputs, features): pixels 0 to 255 of shape (batch, image_size, image_size, 3), and one
-        float32 vector an image.
+        float32 vector per image.
 
     Raises:
-        SettingError: The backbone is not made for images, or for those of another size.
+        SettingError: The backbone is not for images, or needs another image size.
     """
     size = config.image_size
     graph = functional_graph(backbone)
@@ -91,23 +92,28 @@ def _part(backbone: keras.Model, output: Any, config: Config) -> keras.Model:
 
 
 def pool_positions(x: Any, pooling: str) -> Any:
-    """Pool what a backbone gives for an image to one vector.
+    """Pool the image features of a backbone to one vector per image.
 
     Args:
-        x: A map of shape (batch, height, width, channels), or positions of shape (batch,
+        x: Feature map of shape (batch, height, width, channels), or tokens of shape (batch,
             positions, width).
-        pooling: `average`, `max`, or `first` position, where a family has one that stands for
-            the whole picture.
+        pooling: Pooling method: `average`, `max`, or `first` (the class token of a transformer).
 
     Returns:
         Shape (batch, channels), float32.
+
+    Raises:
+        SettingError: `pooling` is `first` for a feature map.
     """
     rank = len(x.shape)
-    if rank == 2:  # the backbone has pooled already
+    if rank == 2:  # already pooled by the backbone
         return keras.ops.cast(x, "float32")
     if pooling == "first":
         if rank != 3:
-            raise SettingError("`pooling` can be first only for transformers with a class token.")
+            raise SettingError(
+                "`pooling` can be first only for transformers with a class token. "
+                "Received: pooling='first'. Use --pooling average."
+            )
         return keras.ops.cast(x[:, 0], "float32")
     kind = "Average" if pooling == "average" else "Max"
     pool = getattr(keras.layers, f"Global{kind}Pooling{rank - 2}D")
@@ -115,18 +121,21 @@ def pool_positions(x: Any, pooling: str) -> Any:
 
 
 def text_features(backbone: keras.Model, config: TextConfig) -> tuple[Any, Any]:
-    """Connect a text backbone to its inputs and pools its tokens.
+    """Connect a text backbone to its inputs and pool its tokens.
 
     Args:
-        backbone: As `load_backbone` gives it.
-        config: Its pooling is used: `mean` over the real tokens, `first` token (through the
-            family's pooler where it has one), `last` real token; `auto` is `last` for decoders
+        backbone: Backbone from `load_backbone`.
+        config: Config with the pooling: `mean` over the real tokens, `first` token (through the
+            pooler of the family if it has one), `last` real token; `auto` is `last` for decoders
             (GPT) and `mean` for encoders, whose mean is the better frozen feature
             (Reimers and Gurevych 2019, arXiv 1908.10084).
 
     Returns:
-        (inputs, features): a dict of integer inputs of shape (batch, length), named as the
-        preset's preprocessor names them, and one float32 vector a text.
+        (inputs, features): a dict of integer inputs of shape (batch, length), named as by the
+        preset's preprocessor, and one float32 vector per text.
+
+    Raises:
+        SettingError: `sequence_length` exceeds the maximum of the backbone.
     """
     longest = getattr(backbone, "max_sequence_length", None)
     if longest is not None and config.sequence_length > longest:
@@ -149,7 +158,7 @@ def text_features(backbone: keras.Model, config: TextConfig) -> tuple[Any, Any]:
     if config.word_dropout:
         read = {**inputs, "token_ids": mask_words(inputs["token_ids"], config)}
     states = _part(backbone, output, config)(read)
-    if len(states.shape) == 2:  # the family's own pooler has pooled already
+    if len(states.shape) == 2:  # already pooled by the pooler of the family
         return inputs, keras.ops.cast(states, "float32")
     mask = inputs.get("padding_mask")
     if mask is None:  # FNet's preprocessor leaves it out
@@ -159,12 +168,12 @@ def text_features(backbone: keras.Model, config: TextConfig) -> tuple[Any, Any]:
 
 
 def pool_tokens(states: Any, padding_mask: Any, pooling: str) -> Any:
-    """Pool token states to one vector a text.
+    """Pool token states to one vector per text.
 
     Args:
-        states: Shape (batch, length, width).
-        padding_mask: Shape (batch, length), nonzero for real tokens, at least one a row.
-        pooling: `mean`, `first` or `last`.
+        states: Token states of shape (batch, length, width).
+        padding_mask: Mask of shape (batch, length), nonzero for real tokens, at least one per row.
+        pooling: Pooling method: `mean`, `first` or `last`.
 
     Returns:
         Shape (batch, width), float32.
@@ -174,7 +183,7 @@ def pool_tokens(states: Any, padding_mask: Any, pooling: str) -> Any:
     if pooling == "first":
         return states[:, 0]
     if pooling == "last":
-        # Marks the last real token, on whichever side the padding stands.
+        # Select the last real token, for padding on either side.
         length = keras.ops.cumsum(mask, axis=1)
         mask = mask * keras.ops.cast(
             keras.ops.equal(length, keras.ops.max(length, axis=1, keepdims=True)), "float32"
@@ -188,13 +197,13 @@ def pool_tokens(states: Any, padding_mask: Any, pooling: str) -> Any:
 def head(features: Any, config: Config, labels: Labels) -> Any:
     """Add Dropout and the output layer, with its L1 and L2 penalty.
 
-    The output is what a user expects to read: probabilities of the classes (softmax, or one
-    sigmoid a label), or a number in its own unit.
+    Outputs are probabilities of the classes (softmax, or one sigmoid per label), or a number in
+    the unit of the target.
 
     Args:
-        features: One vector an example, shape (batch, width).
-        config: Its dropout, kernel_l1 and kernel_l2 are used.
-        labels: What the outputs mean.
+        features: Feature vectors of shape (batch, width).
+        config: Config with dropout, kernel_l1 and kernel_l2.
+        labels: Meaning of the outputs.
 
     Returns:
         Shape (batch, classes), or (batch, 1) for a number; always float32.

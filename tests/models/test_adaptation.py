@@ -100,7 +100,7 @@ def test_a_preset_without_such_paths_says_so(preset, tmp_path):
     config = json.loads((folder / "config.json").read_text())
     config["config"]["dropout"] = 0.0
     (folder / "config.json").write_text(json.dumps(config))
-    with pytest.raises(SettingError, match="preset of EfficientNetBackbone was made without"):
+    with pytest.raises(SettingError, match="a preset of EfficientNetBackbone with a rate of 0"):
         build(kerasft.ImageConfig(preset=str(folder), image_size=32, stochastic_depth=0.1))
 
 
@@ -134,10 +134,10 @@ def test_gradual_unfreezing_adds_a_block_from_phase_to_phase(texts):
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"lora_rank": 4, "pretrained_l2": 0.1}, "only the adapters train"),
-        ({"lora_rank": 4, "backbone_l2": 0.1}, "`backbone_l2` has nothing to hold back"),
-        ({"lora_rank": 4, "freeze_batch_norm": False}, "leave --no-freeze-batch-norm out"),
-        ({"pretrained": False, "pretrained_l2": 0.1}, "needs the weights of the preset"),
+        ({"lora_rank": 4, "pretrained_l2": 0.1}, "trains only the adapters"),
+        ({"lora_rank": 4, "backbone_l2": 0.1}, "`backbone_l2` cannot be combined with `lora_rank`"),
+        ({"lora_rank": 4, "freeze_batch_norm": False}, "Remove --no-freeze-batch-norm"),
+        ({"pretrained": False, "pretrained_l2": 0.1}, "needs pretrained weights"),
         ({"lora_rank": 4, "trainable_blocks": 0}, "needs trained blocks"),
         ({"loss": "huber"}, "must be one of auto, cross_entropy, focal"),
         ({"loss": "focal", "task": "regression"}, "must be one of auto, squared, absolute, huber"),

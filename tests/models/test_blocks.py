@@ -74,7 +74,7 @@ def test_a_model_without_known_blocks_is_refused():
         def call(self, x):
             return x
 
-    with pytest.raises(SettingError, match="blocks of Layered are not known"):
+    with pytest.raises(SettingError, match="blocks of Layered are unknown"):
         find_blocks(Layered())
 
 
