@@ -66,7 +66,7 @@ def test_without_a_declaration_the_learning_rate_is_searched(config):
         ("optimizer=a..b", "`optimizer` must be one of"),
         ("seed=1,2", "`seed` cannot be searched"),
         ("epochs=1.5..3", "`epochs` must be a whole number"),
-        ("batch_size=a..b", "'a' is no number"),
+        ("batch_size=a..b", "'a' is not a number"),
         ("freeze_batch_norm=maybe", "is true or false"),
     ],
 )
