@@ -123,7 +123,7 @@ from kerasft.runs import (
 from kerasft.serving import (
     export as export,
 )
-from kerasft.settings import (
+from kerasft.setting_declaration import (
     setting as setting,
 )
 from kerasft.training import (

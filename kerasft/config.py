@@ -12,9 +12,7 @@ import typing
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from kerasft.dataset import Dataset
-from kerasft.errors import SettingError, did_you_mean
-from kerasft.setting_groups import (
+from kerasft.common_settings import (
     AugmentationSettings,
     BackboneSettings,
     ComputeSettings,
@@ -27,7 +25,9 @@ from kerasft.setting_groups import (
     TaskSettings,
     TextSettings,
 )
-from kerasft.settings import settings
+from kerasft.dataset import Dataset
+from kerasft.errors import SettingError, did_you_mean
+from kerasft.setting_declaration import settings
 
 # Format of records (manifest of a run, header of a search); format 1 has no marker.
 FORMAT = 2

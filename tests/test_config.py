@@ -16,7 +16,7 @@ from kerasft.config import (
 )
 from kerasft.errors import SettingError
 from kerasft.recipes import xception_food
-from kerasft.settings import settings
+from kerasft.setting_declaration import settings
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -172,12 +172,15 @@ def test_equal_configs_are_interchangeable_in_fit_export_and_resume(photos, pres
     names = {kerasft.export(run, models_dir=tmp_path / run.name).parent.name for run in runs}
     assert len(names) == 1 and names.pop().startswith("resnet_digits_photos")
     for config in (given, replaced):
-        assert kerasft.training.resume.begun_settings(first, resnet_digits.Config, config) == given
+        assert (
+            kerasft.training.resume_checks.begun_settings(first, resnet_digits.Config, config)
+            == given
+        )
     # The command line says what was given; Python compares what differs from the recipe.
     same = dataclasses.replace(given, epochs=10)
-    assert kerasft.training.resume.begun_settings(first, resnet_digits.Config, same) == given
+    assert kerasft.training.resume_checks.begun_settings(first, resnet_digits.Config, same) == given
     with pytest.raises(ResumeError, match="was begun with epochs=1, not 10"):
-        kerasft.training.resume.begun_settings(first, resnet_digits.Config, same, ["epochs"])
+        kerasft.training.resume_checks.begun_settings(first, resnet_digits.Config, same, ["epochs"])
 
 
 @pytest.mark.parametrize(

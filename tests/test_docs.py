@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from tests.test_layers import ORDER, rooms
+from tests.test_import_order import ORDER, rooms
 
 DOCS = Path(__file__).parent.parent / "docs"
 TABLE = (DOCS / "architecture.md").read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ from kerasft.cli.find_runs import find_run, with_runs_dir
 from kerasft.cli.options import wants
 from kerasft.cli.output import print_json
 from kerasft.cli.run_options import RunCommand, given_columns, with_columns
-from kerasft.cli.scores import judged_by, print_scores
+from kerasft.cli.score_tables import judged_by, print_scores
 from kerasft.cli.startup import working
 
 

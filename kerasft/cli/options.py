@@ -10,7 +10,7 @@ import click
 from kerasft.config import Config
 from kerasft.errors import SettingError, did_you_mean
 from kerasft.formatting import setting_text
-from kerasft.settings import Setting, settings
+from kerasft.setting_declaration import Setting, settings
 
 _SHARED = {
     "json": (["--json"], "Write one JSON document to standard output"),

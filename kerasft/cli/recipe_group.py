@@ -19,7 +19,7 @@ from kerasft.cli.options import (
 )
 from kerasft.config import Config
 from kerasft.modalities import MODALITIES, modality_of
-from kerasft.settings import settings
+from kerasft.setting_declaration import settings
 from kerasft.tensorflow_log import quiet_tensorflow
 
 Action = Callable[..., None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from kerasft.cli.scores import score_line
+from kerasft.cli.score_tables import score_line
 
 
 def describe(run: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import click
 from kerasft.cli.find_runs import with_runs_dir
 from kerasft.cli.options import SharedOptions, wants
 from kerasft.cli.output import print_json, print_table
-from kerasft.cli.scores import main_metrics
+from kerasft.cli.score_tables import main_metrics
 from kerasft.errors import DamagedFileError, SettingError, did_you_mean
 from kerasft.formatting import shown
 from kerasft.tasks import less_is_better

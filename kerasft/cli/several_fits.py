@@ -13,7 +13,7 @@ import click
 from kerasft.cli.options import wants
 from kerasft.cli.output import print_facts, print_json, print_table
 from kerasft.cli.run_summary import describe
-from kerasft.cli.scores import main_metrics, score_line
+from kerasft.cli.score_tables import main_metrics, score_line
 from kerasft.cli.startup import working
 from kerasft.config import Config
 

@@ -10,7 +10,7 @@ from kerasft.cli.output import print_facts, print_json, print_table
 from kerasft.cli.recipe_description import describe_recipe
 from kerasft.config import Config
 from kerasft.formatting import setting_text
-from kerasft.settings import settings
+from kerasft.setting_declaration import settings
 from kerasft.tensorflow_log import quiet_tensorflow
 
 

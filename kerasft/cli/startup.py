@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from kerasft.config import Config
-from kerasft.dataset_lookup import check_dataset
+from kerasft.dataset_check import check_dataset
 from kerasft.presets.resolve import resolve
 from kerasft.tensorflow_log import quiet_tensorflow
 

@@ -15,9 +15,9 @@ from kerasft.data.audit import summarize
 from kerasft.data.batches import Batches, class_weights, text_lengths
 from kerasft.data.examples import Data, Examples, Split
 from kerasft.data.glyph_batches import load_glyphs
-from kerasft.data.inputs import read_inputs
-from kerasft.data.labels import encode
+from kerasft.data.label_encoding import encode
 from kerasft.data.mixing import make_mix
+from kerasft.data.predict_inputs import read_inputs
 from kerasft.data.preparation import (
     load_data,
     load_recipe_data,

@@ -12,7 +12,7 @@ from kerasft.data.tables import Table
 from kerasft.errors import DataError, did_you_mean
 from kerasft.modalities import modality_of
 from kerasft.modalities.image_decoding import image_extensions
-from kerasft.settings import settings
+from kerasft.setting_declaration import settings
 from kerasft.tasks import task_of
 
 LABEL_NAMES = (

@@ -10,10 +10,10 @@ from kerasft.config import Config
 from kerasft.data.audit import audit_examples, measure_examples, note_truncated
 from kerasft.data.examples import SPLITS, Data, Examples, Split
 from kerasft.data.glyph_batches import load_builtin_glyphs
-from kerasft.data.labels import encode, known_labels, make_labels, normalize_labels
+from kerasft.data.label_encoding import encode, known_labels, make_labels, normalize_labels
 from kerasft.data.sources import read_source
 from kerasft.data.splits import make_splits
-from kerasft.dataset_lookup import is_rendered
+from kerasft.dataset_check import is_rendered
 from kerasft.errors import DataError
 from kerasft.modalities import modality_of
 from kerasft.tasks import Labels

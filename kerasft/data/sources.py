@@ -13,7 +13,7 @@ from kerasft.data.links import Links
 from kerasft.data.split_names import ALIASES, is_split_name, match_splits, named_splits
 from kerasft.data.tables import Table, read_table
 from kerasft.dataset import Dataset
-from kerasft.dataset_lookup import POSSIBLE, TABLE_EXTENSIONS, check_dataset, is_rendered
+from kerasft.dataset_check import POSSIBLE, TABLE_EXTENSIONS, check_dataset, is_rendered
 from kerasft.errors import DataError, NetworkError
 from kerasft.paths import expanded
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from kerasft.config import Config
 from kerasft.data.examples import Examples
-from kerasft.data.labels import known_labels
+from kerasft.data.label_encoding import known_labels
 from kerasft.errors import DataError
 from kerasft.tasks import task_of
 

@@ -13,11 +13,11 @@ import keras
 from kerasft.config import Config, ConfigType, from_record
 from kerasft.data import Data, Labels, column_names
 from kerasft.errors import ResumeError, SettingError, did_you_mean
+from kerasft.models.dtype_policy import precision
 from kerasft.models.freezing import changing_weights
-from kerasft.models.precision import precision
 from kerasft.runs import Run, load_run, restore_weights
 from kerasft.runs.provenance import describe_weights, recorded_recipe
-from kerasft.settings import settings
+from kerasft.setting_declaration import settings
 
 
 @dataclasses.dataclass(frozen=True)

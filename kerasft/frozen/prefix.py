@@ -17,11 +17,11 @@ from typing import Any
 import keras
 
 from kerasft.frozen.layer_config import layer_config
+from kerasft.models.backbone_families import SAME_FOR_ALL
 from kerasft.models.blocks import flatten_layers
-from kerasft.models.families import SAME_FOR_ALL
+from kerasft.models.compute_cost import Product, products_of
 from kerasft.models.freezing import drop_rate_name
 from kerasft.models.graph import flat, is_functional, nodes
-from kerasft.models.work import Product, products_of
 
 _UPDATED = (keras.layers.BatchNormalization, keras.layers.SpectralNormalization)
 

@@ -5,10 +5,10 @@ from kerasft.insight.comparison import best_group, compare
 from kerasft.insight.curves import plot_curves, plot_overlaid
 from kerasft.insight.diagnosis import clearly_wrong, diagnose, hopeless
 from kerasft.insight.facts import Facts, judged_by, read_facts
-from kerasft.insight.rate_curve import RateCurve, plot_rates, suggest
+from kerasft.insight.learning_rate_curve import RateCurve, plot_rates, suggest
 from kerasft.insight.report import write_report
+from kerasft.insight.search_charts import importance, plot_search
 from kerasft.insight.search_report import search_report
-from kerasft.insight.searches import importance, plot_search
 
 __all__ = [
     "Facts",

@@ -9,9 +9,9 @@ from kerasft.config import ImageConfig
 from kerasft.insight import rules
 from kerasft.insight.commands import fit_command
 from kerasft.insight.facts import Facts, read_facts
-from kerasft.insight.rules.findings import Finding
+from kerasft.insight.findings import Finding
 from kerasft.runs import Run
-from kerasft.settings import settings
+from kerasft.setting_declaration import settings
 
 _MIXING = {name: item.off for name, item in settings(ImageConfig).items() if item.role == "mixing"}
 
@@ -19,20 +19,20 @@ _MIXING = {name: item.off for name, item in settings(ImageConfig).items() if ite
 # over- and underfitting, then the limits of the data.
 RULES: tuple[Callable[[Facts], Finding | None], ...] = (
     rules.data.leakage,
-    rules.rate.diverged,
+    rules.learning_rate.diverged,
     rules.fit.over_regularized,
     rules.fit.batch_norm,
-    rules.rate.learning_rate_too_high,
-    rules.rate.learning_rate_too_low,
+    rules.learning_rate.learning_rate_too_high,
+    rules.learning_rate.learning_rate_too_low,
     rules.fit.no_signal,
     rules.data.imbalance,
     rules.data.truncated,
     rules.fit.collapsed,
     rules.fit.overfitting,
-    rules.rate.stopped_too_early,
+    rules.learning_rate.stopped_too_early,
     rules.fit.underfitting,
     rules.data.validation_too_small,
-    rules.rate.trained_too_long,
+    rules.learning_rate.trained_too_long,
 )
 
 
@@ -116,7 +116,7 @@ def _describe(facts: Facts, finding: Finding) -> dict[str, Any]:
 
 def clearly_wrong(facts: Facts) -> Finding | None:
     """Return a certain fault of a training in progress, or None."""
-    for rule in (rules.rate.diverged, rules.rate.learning_rate_too_high):
+    for rule in (rules.learning_rate.diverged, rules.learning_rate.learning_rate_too_high):
         finding = rule(facts)
         if finding is not None:
             return finding

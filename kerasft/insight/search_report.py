@@ -11,7 +11,7 @@ from typing import Any
 from kerasft.formatting import setting_text, shown
 from kerasft.insight import charts
 from kerasft.insight.page import escape, figure, page, paragraph, section, table
-from kerasft.insight.searches import draw_objective, draw_parallel, draw_setting, importance
+from kerasft.insight.search_charts import draw_objective, draw_parallel, draw_setting, importance
 from kerasft.runs import write_text
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasft.config import ImageConfig
-from kerasft.dataset_lookup import TABLE_EXTENSIONS
+from kerasft.dataset_check import TABLE_EXTENSIONS
 from kerasft.errors import DataError, SettingError
 from kerasft.modalities.base import Input, InputReaders, Modality, Served
 from kerasft.paths import expanded

@@ -2,8 +2,8 @@
 
 from kerasft.models.augmentation import augment
 from kerasft.models.backbones import BackboneCache, building, load_backbone
+from kerasft.models.block_summary import describe_blocks
 from kerasft.models.blocks import Block, block_rows, block_table, find_blocks
-from kerasft.models.depth import describe_blocks
 from kerasft.models.freezing import changing_weights, freeze
 from kerasft.models.heads import features, head, image_features, pool_tokens, text_features
 from kerasft.models.lora import add_adapters, merge_adapters

@@ -10,8 +10,8 @@ import keras
 
 from kerasft.config import Config
 from kerasft.errors import SettingError, first_line
+from kerasft.models.backbone_families import functional_graph
 from kerasft.models.einsum_dense import multiply_as_matrices
-from kerasft.models.families import functional_graph
 from kerasft.models.freezing import disable_dropout, set_trainable
 from kerasft.presets.resolve import Preset, resolve
 

@@ -18,7 +18,7 @@ import keras
 
 from kerasft.errors import SettingError
 from kerasft.models.annotations import annotate_trunk, get_blocks, get_source
-from kerasft.models.families import block_outputs, functional_graph
+from kerasft.models.backbone_families import block_outputs, functional_graph
 
 
 @dataclass(frozen=True)

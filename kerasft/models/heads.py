@@ -12,8 +12,8 @@ from kerasft.errors import SettingError
 from kerasft.modalities import IMAGES, TEXTS, modality_of
 from kerasft.models.adaptation import adapt
 from kerasft.models.augmentation import augment
+from kerasft.models.backbone_families import functional_graph, has_class_token, is_decoder
 from kerasft.models.blocks import trunk
-from kerasft.models.families import functional_graph, has_class_token, is_decoder
 from kerasft.models.mutable_scalars import MutableDropout, MutableL1L2
 from kerasft.models.word_dropout import mask_words
 from kerasft.presets.pixel_scaling import DEFAULT_SCALING, pixel_scaling

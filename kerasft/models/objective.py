@@ -11,7 +11,7 @@ from keras import ops
 from kerasft.config import Config
 from kerasft.errors import SettingError, did_you_mean
 from kerasft.tasks import Labels, task_of
-from kerasft.tasks.metrics import MacroScore
+from kerasft.tasks.keras_metrics import MacroScore
 
 __all__ = ["DataLoss", "MacroScore", "choose_monitor", "make_loss", "make_metrics"]
 

@@ -9,7 +9,7 @@ from kerasft.runs.files import (
     write_json,
     write_text,
 )
-from kerasft.runs.record import (
+from kerasft.runs.run import (
     Run,
     check_name,
     create_run,

@@ -90,7 +90,7 @@ class Classification(Task):
         )
 
     def make_metrics(self, labels: Labels) -> list[Any]:
-        from kerasft.tasks.metrics import Accuracy, macro_scores
+        from kerasft.tasks.keras_metrics import Accuracy, macro_scores
 
         return [Accuracy(labels.num_outputs), *macro_scores(labels.num_outputs, multilabel=False)]
 
@@ -109,7 +109,7 @@ class Classification(Task):
         return float((shares * constant_surprise(shares, loss)).sum())
 
     def row(self, labels: Labels, output: np.ndarray) -> dict[str, Any]:
-        from kerasft.tasks.scores import probabilities
+        from kerasft.tasks.class_scores import probabilities
 
         rounded, each = probabilities(labels, output)
         best = int(rounded.argmax())
@@ -127,7 +127,7 @@ class Classification(Task):
         import numpy as np
         from sklearn import metrics
 
-        from kerasft.tasks.scores import class_scores
+        from kerasft.tasks.class_scores import class_scores
 
         predicted = predictions.argmax(axis=1)
         occurs = np.union1d(y, predicted).astype(int)
@@ -138,7 +138,7 @@ class Classification(Task):
     def served_outputs(self, labels: Labels, predicted: Any) -> dict[str, Any]:
         import tensorflow as tf
 
-        from kerasft.tasks.scores import served_classes
+        from kerasft.tasks.class_scores import served_classes
 
         return {
             "prediction": tf.gather(tf.constant(labels.names), tf.argmax(predicted, axis=1)),

@@ -84,7 +84,7 @@ class MultiLabel(Task):
         return several_labels_loss(focal=config.loss == "focal", smoothing=config.label_smoothing)
 
     def make_metrics(self, labels: Labels) -> list[Any]:
-        from kerasft.tasks.metrics import LabelAccuracy, macro_scores
+        from kerasft.tasks.keras_metrics import LabelAccuracy, macro_scores
 
         return [LabelAccuracy(), *macro_scores(labels.num_outputs, multilabel=True)]
 
@@ -109,7 +109,7 @@ class MultiLabel(Task):
         return counts / max(examples, 1)
 
     def row(self, labels: Labels, output: np.ndarray) -> dict[str, Any]:
-        from kerasft.tasks.scores import probabilities
+        from kerasft.tasks.class_scores import probabilities
 
         rounded, each = probabilities(labels, output)
         return {"prediction": "|".join(_chosen(labels, rounded)), **each}
@@ -123,7 +123,7 @@ class MultiLabel(Task):
         """Return accuracy, macro scores and `per_class`."""
         import numpy as np
 
-        from kerasft.tasks.scores import class_scores
+        from kerasft.tasks.class_scores import class_scores
 
         truth, predicted = y.astype(bool), predictions >= 0.5
         # scikit-learn averages multi-label scores over all classes, not only those that occur.
@@ -133,7 +133,7 @@ class MultiLabel(Task):
     def served_outputs(self, labels: Labels, predicted: Any) -> dict[str, Any]:
         import tensorflow as tf
 
-        from kerasft.tasks.scores import served_classes
+        from kerasft.tasks.class_scores import served_classes
 
         names = tf.constant(labels.names)
         chosen = tf.where(predicted >= 0.5, names[tf.newaxis], "")

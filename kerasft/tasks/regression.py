@@ -114,7 +114,7 @@ class Regression(Task):
         return standardized_error(config.loss, labels.std, logarithm=labels.transform == "log")
 
     def make_metrics(self, labels: Labels) -> list[Any]:
-        from kerasft.tasks.metrics import number_metrics
+        from kerasft.tasks.keras_metrics import number_metrics
 
         return number_metrics()
 

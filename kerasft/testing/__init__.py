@@ -16,7 +16,7 @@ from typing import Any
 from kerasft.catalog import recipe_module
 from kerasft.config import Config, from_dict, to_dict
 from kerasft.errors import KerasftError
-from kerasft.settings import settings as setting_names
+from kerasft.setting_declaration import settings as setting_names
 from kerasft.testing.tiny_images import IMAGE_FAMILIES
 from kerasft.testing.tiny_texts import TEXT_FAMILIES
 

@@ -17,32 +17,32 @@ from kerasft.errors import DataError
 from kerasft.frozen.feature_cache import FeatureCache, PhaseInputs
 from kerasft.insight import RateCurve, plot_rates
 from kerasft.models import choose_monitor
-from kerasft.models.precision import precision
+from kerasft.models.dtype_policy import precision
 from kerasft.runs import Run, check_name, create_run, write_manifest
 from kerasft.runs.provenance import describe_recipe
 from kerasft.training.compiled_models import CompiledModels
 from kerasft.training.context import FitContext, make_context
+from kerasft.training.fit_record import (
+    announce,
+    close_record,
+    open_record,
+    record_failure,
+    save_trained,
+)
 from kerasft.training.learning_rate_finder import find_rates, use_found
 from kerasft.training.live_diagnosis import LiveDiagnosis
 from kerasft.training.loop import train
 from kerasft.training.phases import Phase
-from kerasft.training.precision import build_in_precision
+from kerasft.training.precision_choice import build_in_precision
 from kerasft.training.progress import Progress
 from kerasft.training.recorder import log_writer
-from kerasft.training.resume import (
+from kerasft.training.resume_checks import (
     EVERY,
     STATE,
     begun_settings,
     check_unchanged,
     find_unfinished,
     training_in,
-)
-from kerasft.training.run_record import (
-    announce,
-    close_record,
-    open_record,
-    record_failure,
-    save_trained,
 )
 from kerasft.training.speed import measure_speeds, speed_line
 from kerasft.training.tracking import open_tracker, tracked

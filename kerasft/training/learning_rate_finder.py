@@ -19,10 +19,10 @@ from kerasft.data import Data, load_recipe_data, stream
 from kerasft.frozen.feature_cache import FeatureCache, PhaseInputs
 from kerasft.insight import RateCurve, suggest
 from kerasft.models.freezing import frozen_below
+from kerasft.training.checkpoint import reseed
 from kerasft.training.compiled_models import CompiledModels
 from kerasft.training.context import FitContext, make_context, make_phase_inputs
 from kerasft.training.phases import Phase, make_batches
-from kerasft.training.state import reseed
 
 LOWEST, HIGHEST = 1e-6, 10.0
 STEPS = 120
@@ -183,8 +183,8 @@ def find_learning_rate(
         >>> kerasft.find_learning_rate("resnet_digits")[-1].valley
     """
     from kerasft.catalog import recipe_module
-    from kerasft.models.precision import precision
-    from kerasft.training.precision import build_in_precision
+    from kerasft.models.dtype_policy import precision
+    from kerasft.training.precision_choice import build_in_precision
 
     module = recipe_module(recipe)
     config = config if config is not None else module.Config()

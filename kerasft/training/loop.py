@@ -14,10 +14,10 @@ from kerasft.data import stream
 from kerasft.frozen.feature_cache import PhaseInputs
 from kerasft.models.freezing import frozen_below
 from kerasft.training.callbacks import EpochOrder, NanGuard, PlateauWarmUp, SeparatePenalty
+from kerasft.training.checkpoint import SaveState, TrainingState, load_state, reseed, seed_states
 from kerasft.training.context import FitContext, make_phase_inputs
 from kerasft.training.live_diagnosis import HopelessError
 from kerasft.training.phases import Phase, make_batches, phase_schedule, steps_per_epoch
-from kerasft.training.state import SaveState, TrainingState, load_state, reseed, seed_states
 
 _SHORT_STEP = 5e8  # multiplications of the steps that one call from Python runs
 _AT_ONCE = 32

@@ -13,7 +13,7 @@ from kerasft.config import Config
 from kerasft.data import Batches, Data, Labels, Split, class_weights, make_mix, text_lengths
 from kerasft.errors import DataError, SettingError
 from kerasft.models import DataLoss, find_blocks, make_loss, make_metrics
-from kerasft.settings import settings
+from kerasft.setting_declaration import settings
 from kerasft.training.optimizers.schedules import make_optimizer, make_schedule
 
 

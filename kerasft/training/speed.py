@@ -13,7 +13,7 @@ from keras import ops
 from kerasft.data import Data, Split, text_lengths
 from kerasft.frozen.feature_cache import PhaseInputs
 from kerasft.frozen.prefix import FrozenPrefix
-from kerasft.models.work import Product
+from kerasft.models.compute_cost import Product
 from kerasft.training.context import FitContext
 from kerasft.training.phases import Phase
 

@@ -15,7 +15,7 @@ from kerasft.config import FORMAT, Config, changed_settings, from_dict, from_rec
 from kerasft.data import column_names
 from kerasft.errors import ResumeError, SettingError
 from kerasft.models import choose_monitor
-from kerasft.models.precision import precision
+from kerasft.models.dtype_policy import precision
 from kerasft.paths import check_folder_name, timestamp_name
 from kerasft.runs.provenance import describe_weights, recipe_changed, versions
 from kerasft.tuning.journal import JOURNAL, differences

@@ -16,7 +16,7 @@ import keras_tuner
 
 from kerasft.config import Config
 from kerasft.errors import SettingError, did_you_mean
-from kerasft.settings import Setting, settings
+from kerasft.setting_declaration import Setting, settings
 
 _SYNTAX = "NAME=LOW..HIGH, NAME=LOW..HIGH:log, NAME=LOW..HIGH:STEP or NAME=A,B,C"
 _FIGURES = 4

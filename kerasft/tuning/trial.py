@@ -24,12 +24,12 @@ from kerasft.errors import (
     first_line,
     name_and_first_line,
 )
-from kerasft.models.precision import precision
+from kerasft.models.dtype_policy import precision
 from kerasft.runs import Run, write_manifest
 from kerasft.training.context import FitContext, make_context
+from kerasft.training.fit_record import open_record, save_trained
 from kerasft.training.loop import train
 from kerasft.training.phases import Phase
-from kerasft.training.run_record import open_record, save_trained
 from kerasft.tuning.trial_models import TrialModels
 
 # Errors that do not depend on the settings of a trial: the next trial would raise them too.

@@ -25,9 +25,9 @@ from kerasft.frozen.layer_config import layer_config
 from kerasft.models import BackboneCache, MutableDropout, MutableL1L2, building
 from kerasft.models.annotations import has_mark
 from kerasft.models.blocks import flatten_layers
-from kerasft.settings import settings
+from kerasft.setting_declaration import settings
 from kerasft.training.compiled_models import CompiledModels
-from kerasft.training.precision import choose_precision
+from kerasft.training.precision_choice import choose_precision
 
 _COLLECT_EVERY = 4  # discarded models; a garbage collection takes 0.2 s
 _MOST_STRUCTURES = 8  # compiled models that are kept, each with its graphs

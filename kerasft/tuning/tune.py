@@ -15,7 +15,7 @@ from kerasft.config import Config
 from kerasft.errors import NoTrialError
 from kerasft.insight import plot_search
 from kerasft.runs.provenance import describe_recipe
-from kerasft.training.run_record import data_lines
+from kerasft.training.fit_record import data_lines
 from kerasft.tuning.display import Display, Expected
 from kerasft.tuning.journal import Journal, locked, read_journal
 from kerasft.tuning.oracles import FACTOR, hyperband_plan

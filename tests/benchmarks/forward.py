@@ -21,7 +21,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 def measure_forward(config: Any, data: Any) -> float:
     """Returns the share of the ceiling that computing the features of a dataset reached."""
-    from kerasft.models.precision import precision
+    from kerasft.models.dtype_policy import precision
     from kerasft.recipes import minilm_tickets as recipe
     from kerasft.training.compiled_models import CompiledModels
     from kerasft.training.context import make_context, make_phase_inputs

@@ -53,7 +53,7 @@ def read_settings(arguments: argparse.Namespace) -> tuple[Any, Any]:
 
 def read_values(recipe: Any, pairs: list[str]) -> dict[str, Any]:
     """Returns the settings of a recipe that NAME=VALUE give."""
-    from kerasft.settings import settings
+    from kerasft.setting_declaration import settings
 
     known = settings(recipe.Config)
     given = dict(pair.split("=", 1) for pair in pairs)

@@ -68,7 +68,7 @@ def search_kerasft(
 ) -> list[float]:
     """Runs the search by `kerasft.tune`, and returns the scores."""
     import kerasft
-    from kerasft.settings import settings
+    from kerasft.setting_declaration import settings
 
     journal = folder / recipe.__name__.rpartition(".")[2] / "grid" / "journal.jsonl"
     blocks = ",".join(map(str, task.blocks))

@@ -52,7 +52,7 @@ def run_kerasft(texts: list[str], labels: list[str], task: dict[str, Any]) -> di
     import keras
 
     import kerasft
-    from kerasft.models.precision import precision
+    from kerasft.models.dtype_policy import precision
     from kerasft.recipes import minilm_tickets as recipe
     from kerasft.training.compiled_models import CompiledModels
     from kerasft.training.context import make_context

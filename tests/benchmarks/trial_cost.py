@@ -64,7 +64,7 @@ def main() -> None:
 
     import kerasft
     from kerasft.catalog import load_recipe
-    from kerasft.settings import settings
+    from kerasft.setting_declaration import settings
 
     recipe = load_recipe(arguments.recipe)
     config = recipe.Config(

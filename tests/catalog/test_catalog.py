@@ -12,7 +12,7 @@ import pytest
 import kerasft
 from kerasft import catalog
 from kerasft.errors import ResumeError, SettingError
-from kerasft.settings import settings
+from kerasft.setting_declaration import settings
 
 HEADING = '''"""Sort the mail.
 
@@ -116,7 +116,7 @@ def test_recipes_work_in_a_checkout_that_is_not_installed(tmp_path):
     # Finding a recipe needs these alone, and the standard library.
     names = (
         "__init__", "catalog", "conditions", "config", "dataset", "errors", "paths",
-        "setting_groups", "settings", "tensorflow_log",
+        "setting_declaration", "common_settings", "tensorflow_log",
     )  # fmt: skip
     for name in names:
         shutil.copy(Path(kerasft.__file__).parent / f"{name}.py", tmp_path / "kerasft")

@@ -7,7 +7,7 @@ import pytest
 
 from kerasft import catalog
 from kerasft.errors import DataError
-from kerasft.settings import settings
+from kerasft.setting_declaration import settings
 
 RECIPES = [recipe.name for recipe in catalog.list_recipes()]
 

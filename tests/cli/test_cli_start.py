@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import kerasft
-from kerasft import dataset_lookup
+from kerasft import dataset_check
 from kerasft.cli import main
 from kerasft.errors import NetworkError
 
@@ -127,7 +127,7 @@ def test_an_error_while_starting_is_not_swallowed():
 
 
 def test_a_missing_network_is_told_before_tensorflow_starts(monkeypatch, capsys):
-    monkeypatch.setattr(dataset_lookup, "require_host", no_network)
+    monkeypatch.setattr(dataset_check, "require_host", no_network)
     monkeypatch.setattr("kerasft.cli.startup.start_keras", lambda: pytest.fail("TensorFlow starts"))
     with pytest.raises(SystemExit) as ended:
         main(["fit", "bert_imdb", "--data-dir", "nowhere"])

@@ -7,7 +7,7 @@ import pytest
 
 from kerasft.config import TextConfig
 from kerasft.data import Examples, Labels, encode
-from kerasft.data.labels import make_labels, normalize_labels
+from kerasft.data.label_encoding import make_labels, normalize_labels
 from kerasft.errors import DataError
 from kerasft.tasks.labels import sort_names
 

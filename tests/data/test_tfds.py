@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from kerasft import dataset_lookup
+from kerasft import dataset_check
 from kerasft.config import ImageConfig, TextConfig
 from kerasft.data import load_data, read_dataset
 from kerasft.errors import DataError, NetworkError
@@ -230,7 +230,7 @@ def mocked(monkeypatch):
     """TFDS with random examples instead of downloads."""
     import tensorflow_datasets as tfds
 
-    monkeypatch.setattr(dataset_lookup, "require_host", lambda *args, **kwargs: None)
+    monkeypatch.setattr(dataset_check, "require_host", lambda *args, **kwargs: None)
     with tfds.testing.mock_data(num_examples=60):
         yield
 

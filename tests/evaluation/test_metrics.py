@@ -8,7 +8,7 @@ import pytest
 from kerasft.config import Config
 from kerasft.data import Labels
 from kerasft.data.examples import Examples
-from kerasft.data.labels import make_labels
+from kerasft.data.label_encoding import make_labels
 from kerasft.evaluation.metrics import measure
 from kerasft.models import MacroScore
 

@@ -86,7 +86,7 @@ def test_the_first_advice_goes_to_the_rate_of_the_recipe_where_that_is_further(r
              "learning_rate": rate} for n in range(1, 4)]  # fmt: skip
     settings = {"learning_rate": rate}
     found = facts(rows=rows, settings=settings, usual={"learning_rate": 1e-3})
-    advice = rules.rate.learning_rate_too_high(found).advice[0]
+    advice = rules.learning_rate.learning_rate_too_high(found).advice[0]
     assert advice.changes["learning_rate"] == wanted
 
 
@@ -181,7 +181,7 @@ def test_epochs_of_gradual_unfreezing_are_counted():
     phases = ["head", "top 1", "top 1"]
     before = [{**found.rows[0], "phase": phase, "epoch": n} for n, phase in enumerate(phases, 1)]
     rows = before + [{**row, "epoch": row["epoch"] + 3} for row in found.rows]
-    told = rules.rate.trained_too_long(dataclasses.replace(found, rows=rows, best_epoch=5))
+    told = rules.learning_rate.trained_too_long(dataclasses.replace(found, rows=rows, best_epoch=5))
     assert "epoch 2;" in told.evidence
     assert told.advice[0].changes["epochs"] == 2 + 4  # two of unfreezing, and twice the best
 

@@ -5,8 +5,8 @@ import pytest
 import kerasft
 from kerasft.errors import SettingError
 from kerasft.models import find_blocks
+from kerasft.models.backbone_families import functional_graph
 from kerasft.models.blocks import flatten_layers
-from kerasft.models.families import functional_graph
 
 
 def weight_ids(layers):

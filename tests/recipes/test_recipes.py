@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kerasft import catalog, dataset_lookup
+from kerasft import catalog, dataset_check
 from kerasft.testing import check_recipe, tiny_preset
 
 RECIPES = {recipe.name: recipe for recipe in catalog.list_recipes()}
@@ -32,7 +32,7 @@ def mocked_tfds(monkeypatch):
     """TFDS' own stand-in: real features of the real datasets, random examples, no download."""
     import tensorflow_datasets as tfds
 
-    monkeypatch.setattr(dataset_lookup, "require_host", lambda *_args, **_options: None)
+    monkeypatch.setattr(dataset_check, "require_host", lambda *_args, **_options: None)
     with tfds.testing.mock_data(num_examples=240, policy=tfds.testing.MockPolicy.USE_CODE):
         yield
 

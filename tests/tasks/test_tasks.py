@@ -8,7 +8,7 @@ import pytest
 
 from kerasft.config import ImageConfig
 from kerasft.data import Examples, Labels
-from kerasft.data.labels import make_labels
+from kerasft.data.label_encoding import make_labels
 from kerasft.errors import DataError, SettingError
 from kerasft.evaluation.metrics import measure
 from kerasft.models import choose_monitor

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 
+from kerasft.common_settings import OPTIMIZERS, SCHEDULES
 from kerasft.config import ImageConfig
-from kerasft.setting_groups import OPTIMIZERS, SCHEDULES
 from kerasft.training.optimizers.schedules import make_optimizer, make_schedule
 
 

@@ -15,7 +15,7 @@ import kerasft
 from kerasft.errors import ResumeError, SettingError
 from kerasft.recipes import minilm_tickets
 from kerasft.runs import sha256
-from kerasft.training.resume import training_in
+from kerasft.training.resume_checks import training_in
 
 
 def interrupt(at):

@@ -8,10 +8,10 @@ import pytest
 
 import kerasft
 from kerasft.frozen.prefix import FrozenPrefix
-from kerasft.models.work import Product
+from kerasft.models.compute_cost import Product
 from kerasft.recipes import minilm_tickets, resnet_digits
-from kerasft.training import precision as module
-from kerasft.training.precision import build_in_precision, choose_precision
+from kerasft.training import precision_choice as module
+from kerasft.training.precision_choice import build_in_precision, choose_precision
 from kerasft.training.speed import epoch_work, measure_ceiling, speed_line, units
 
 

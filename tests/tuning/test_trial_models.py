@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import kerasft
-from kerasft.models.precision import precision
+from kerasft.models.dtype_policy import precision
 from kerasft.recipes import resnet_digits
 from kerasft.training.compiled_models import CompiledModels
 from kerasft.training.context import make_context

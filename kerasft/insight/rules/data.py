@@ -1,6 +1,6 @@
 """Rules about the data: leakage, imbalance, small validation splits, truncation.
 
-Each rule reads `Facts` and returns a Finding or None; see `rules.rate` for the thresholds.
+Each rule reads `Facts` and returns a Finding or None; see `rules.learning_rate` for the thresholds.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 
 from kerasft.formatting import number
 from kerasft.insight.facts import Facts
-from kerasft.insight.rules.findings import Advice, Finding
+from kerasft.insight.findings import Advice, Finding
 
 
 def leakage(facts: Facts) -> Finding | None:

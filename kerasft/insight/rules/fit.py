@@ -1,6 +1,6 @@
 """Rules about the fit: overfitting, underfitting, regularization, collapse.
 
-Each rule reads `Facts` and returns a Finding or None; see `rules.rate` for the thresholds.
+Each rule reads `Facts` and returns a Finding or None; see `rules.learning_rate` for the thresholds.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import numpy as np
 from kerasft.config import Config
 from kerasft.formatting import number
 from kerasft.insight.facts import Facts
-from kerasft.insight.rules.findings import Advice, Finding
-from kerasft.settings import settings
+from kerasft.insight.findings import Advice, Finding
+from kerasft.setting_declaration import settings
 
 _TO_ZERO = [name for name, item in settings(Config).items() if item.role == "penalty"]
 # The usual values of those that pull towards pretrained weights are larger.

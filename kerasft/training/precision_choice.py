@@ -14,7 +14,7 @@ from kerasft.config import ConfigType
 from kerasft.data import Batches, Data
 from kerasft.data.batches import compiles_shapes
 from kerasft.models import BackboneCache, building
-from kerasft.models.precision import precision
+from kerasft.models.dtype_policy import precision
 from kerasft.training.phases import compile_model, make_batches
 
 WORTH = 1.1  # least speedup over float32 for which another format is chosen

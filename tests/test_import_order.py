@@ -5,8 +5,8 @@ example on its way from a file to a served prediction:
 
     names                   errors, formatting, paths, network, tensorflow_log
     what differs by task    tasks (asked by the settings, by records and by all below)
-    settings                conditions, dataset, settings, setting_groups, config
-    what is given           dataset_lookup, catalog, presets
+    settings                conditions, dataset, setting_declaration, common_settings, config
+    what is given           dataset_check, catalog, presets
     what differs by input   arrays, modalities (asked by the data; models add their features)
     examples to arrays      data
     the model               models, frozen
@@ -30,11 +30,11 @@ ORDER = (
     "tensorflow_log",
     "conditions",
     "dataset",
-    "settings",
+    "setting_declaration",
     "tasks",
-    "setting_groups",
+    "common_settings",
     "config",
-    "dataset_lookup",
+    "dataset_check",
     "catalog",
     "presets",
     "arrays",

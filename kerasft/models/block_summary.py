@@ -6,10 +6,10 @@ from typing import Any
 
 import keras
 
+from kerasft.models.backbone_families import block_outputs, functional_graph
 from kerasft.models.blocks import find_blocks
-from kerasft.models.families import block_outputs, functional_graph
+from kerasft.models.compute_cost import work_of
 from kerasft.models.graph import replay
-from kerasft.models.work import work_of
 
 
 def describe_blocks(backbone: keras.Model, image_size: int | None = None) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from kerasft.formatting import number
 from kerasft.insight.facts import Facts
-from kerasft.insight.rules.findings import Advice, Finding, rounded
+from kerasft.insight.findings import Advice, Finding, rounded
 
 LOWER, HIGHER = 0.1, 10.0  # factors of the first change towards a usable rate
 

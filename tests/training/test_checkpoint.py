@@ -10,10 +10,10 @@ from kerasft.errors import DamagedFileError
 from kerasft.recipes import minilm_tickets, resnet_digits
 from kerasft.runs import write_tensors
 from kerasft.training.callbacks import BestWeights
+from kerasft.training.checkpoint import TrainingState, load_state, make_arrays, save_state
 from kerasft.training.compiled_models import CompiledModels
 from kerasft.training.context import make_context
 from kerasft.training.loop import train
-from kerasft.training.state import TrainingState, load_state, make_arrays, save_state
 
 
 class KilledError(Exception):

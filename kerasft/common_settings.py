@@ -13,7 +13,7 @@ from typing import Any
 
 from kerasft.conditions import refuse, when
 from kerasft.dataset import Dataset
-from kerasft.settings import Part, parts, setting
+from kerasft.setting_declaration import Part, parts, setting
 from kerasft.tasks import LOSSES, TASKS, describe_tasks, task_of
 
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop", "lion")

@@ -17,7 +17,7 @@ from kerasft.config import FORMAT, Config, changed_settings, to_dict
 from kerasft.data import Data, text_lengths
 from kerasft.evaluation.metrics import measure
 from kerasft.evaluation.predict import predict_arrays
-from kerasft.evaluation.predictions import save_predictions
+from kerasft.evaluation.stored_predictions import save_predictions
 from kerasft.formatting import number
 from kerasft.frozen.feature_cache import PhaseInputs
 from kerasft.insight import plot_curves
