@@ -44,7 +44,8 @@ def case(preset, photos, reviews):
 VARIANTS = (
     "resnet_v2", "efficientnet_v2", "efficientnet_lite", "deit", "mit", "distil_bert", "electra",
     "xlm_roberta", "xception", "densenet", "cspnet", "mobilenet", "qwen", "llama", "gemma",
-    "f_net", "dinov3", "hgnet", "roberta", "swin", "t5",
+    "f_net", "dinov3", "hgnet", "roberta", "swin", "t5", "albert", "convnext", "deberta_v3",
+    "dinov2", "inception",
 )  # fmt: skip
 
 

@@ -40,8 +40,7 @@ def mocked_tfds(monkeypatch):
 # Those that are fitted in every run of the tests: one for each kind of data and task, and those
 # that need no network. The others have the same functions.
 FITTED = (
-    "resnet_digits", "resnet_glyphs", "minilm_tickets", "minilm_urgency", "efficientnet_pets",
-    "distilbert_emotions", "electra_similarity", "qwen_intents", "swin_cassava",
+    "resnet_digits", "resnet_glyphs", "minilm_urgency", "distilbert_emotions", "electra_similarity",
 )  # fmt: skip
 
 

@@ -86,6 +86,7 @@ def test_a_fit_logs_its_throughput(config, tmp_path):
     assert speed_line("main", speed["main"]) in log.splitlines()
 
 
+@pytest.mark.slow
 def test_the_faster_number_format_is_chosen_and_recorded(config, tmp_path, monkeypatch):
     auto = dataclasses.replace(config, precision="auto", head_epochs=0, epochs=1)
     for fastest, chosen in ((0.5, "mixed_bfloat16"), (0.95, "float32")):
