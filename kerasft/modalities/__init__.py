@@ -1,15 +1,14 @@
 """Modalities, one file each: reading, preparing, features, serving.
 
-A new modality is a new file and a line in `MODALITIES`. `data` and `models` import this package,
-not the reverse: their functions are passed as arguments, and `kerasft.models.heads` registers the
-function that builds inputs and features. The command line imports this package, so it needs only
-the standard library at import.
+A new modality is a new file, a line in `MODALITIES`, and its features in `kerasft.models.heads`.
+`data` and `models` import this package, not the reverse: their functions are passed as arguments.
+The command line imports this package, so it needs only the standard library at import.
 """
 
 from __future__ import annotations
 
 from kerasft.config import Config
-from kerasft.modalities.base import InputReaders, Modality
+from kerasft.modalities.base import InputReaders, Modality, refuse
 from kerasft.modalities.images import Images
 from kerasft.modalities.texts import Texts
 
@@ -17,7 +16,7 @@ IMAGES, TEXTS = Images(), Texts()
 _OTHER = Modality()
 MODALITIES: dict[str, Modality] = {modality.name: modality for modality in (IMAGES, TEXTS)}
 
-__all__ = ["IMAGES", "MODALITIES", "TEXTS", "InputReaders", "Modality", "modality_of"]
+__all__ = ["IMAGES", "MODALITIES", "TEXTS", "InputReaders", "Modality", "modality_of", "refuse"]
 
 
 def modality_of(config: Config | type[Config]) -> Modality:

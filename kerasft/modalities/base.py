@@ -34,10 +34,6 @@ def refuse(config: Any) -> SettingError:
     )
 
 
-def _no_features(backbone: Any, config: Any) -> tuple[Any, Any]:
-    raise refuse(config)
-
-
 class Modality:
     """A kind of input; subclasses override what differs.
 
@@ -51,8 +47,6 @@ class Modality:
         column_names: Usual names of the input column, in lower case.
         pair_column: Name of the setting for a second input column; empty without one.
         class_folders: Whether inputs can come from a folder of class folders.
-        features: Function that connects a backbone to its inputs: (backbone, config) to (inputs,
-            features). Registered by `kerasft.models.heads`.
     """
 
     name = ""
@@ -61,7 +55,6 @@ class Modality:
     column_names: tuple[str, ...] = ()
     pair_column = ""
     class_folders = False
-    features: Callable[[Any, Any], tuple[Any, Any]] = staticmethod(_no_features)
 
     # Data
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -9,7 +10,7 @@ import keras
 from kerasft.config import Config, ImageConfig, TextConfig
 from kerasft.data import Labels
 from kerasft.errors import SettingError
-from kerasft.modalities import IMAGES, TEXTS, modality_of
+from kerasft.modalities import IMAGES, TEXTS, modality_of, refuse
 from kerasft.models.adaptation import adapt
 from kerasft.models.augmentation import augment
 from kerasft.models.backbone_families import functional_graph, has_class_token, is_decoder
@@ -38,7 +39,10 @@ def features(backbone: keras.Model, config: Config) -> tuple[Any, Any]:
         >>> inputs, features = kerasft.features(backbone, config)
         >>> keras.Model(inputs, kerasft.head(features, config, data.labels))
     """
-    return modality_of(config).features(backbone, config)
+    connect = _FEATURES.get(modality_of(config).name)
+    if connect is None:
+        raise refuse(config)
+    return connect(backbone, config)
 
 
 def image_features(backbone: keras.Model, config: ImageConfig) -> tuple[Any, Any]:
@@ -218,4 +222,8 @@ def head(features: Any, config: Config, labels: Labels) -> Any:
     return labels.kind.activate(x, labels)
 
 
-IMAGES.features, TEXTS.features = image_features, text_features
+# By modality: a modality itself stands below this room and knows no backbone.
+_FEATURES: dict[str, Callable[[Any, Any], tuple[Any, Any]]] = {
+    IMAGES.name: image_features,
+    TEXTS.name: text_features,
+}

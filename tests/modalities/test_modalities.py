@@ -9,6 +9,7 @@ from kerasft.config import Config, ImageConfig, TextConfig
 from kerasft.data import Examples, prepare_inputs
 from kerasft.errors import SettingError
 from kerasft.modalities import IMAGES, TEXTS, modality_of
+from kerasft.models import features
 
 
 def test_a_config_or_its_class_has_a_modality():
@@ -35,3 +36,19 @@ def test_an_example_is_prepared_as_real_inputs_are(pairs, preset):
     text = TextConfig(preset=preset("bert"), sequence_length=16)
     x = prepare_inputs(text, Examples([TEXTS.example(text, pairs=pairs)], None, ["an example"]))
     assert x["token_ids"].shape[0] == 1
+
+
+def test_every_modality_has_features_and_no_import_changes_a_modality():
+    code = (
+        "from kerasft.modalities import MODALITIES\n"
+        "before = {name: dict(vars(each)) for name, each in MODALITIES.items()}\n"
+        "from kerasft.models import heads\n"
+        "assert before == {name: vars(each) for name, each in MODALITIES.items()}\n"
+        "assert set(heads._FEATURES) == set(MODALITIES)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_features_of_no_known_kind_are_refused():
+    with pytest.raises(SettingError, match=r"ImageConfig or a TextConfig\. Received: Config"):
+        features(None, Config())
