@@ -18,7 +18,7 @@ from kerasft.tuning.journal import Journal
 from kerasft.tuning.oracles import Oracle, Proposal, hyperband_plan
 from kerasft.tuning.plan import Plan
 from kerasft.tuning.results import Trial, ranked, trials_csv
-from kerasft.tuning.trial import Task
+from kerasft.tuning.trial import TrialJob
 from kerasft.tuning.workers import Workers
 
 KEPT = 3  # number of best trials whose weights are kept
@@ -176,13 +176,13 @@ class Searcher:
         else:
             self.repeats.setdefault(of, []).append(key)
 
-    def _task(self, trial: Trial) -> Task:
+    def _task(self, trial: Trial) -> TrialJob:
         best = ranked(list(self.trials.values()), self.direction)
         worst_kept = best[KEPT - 1].score if len(best) >= KEPT else None
         hyperband = self.header["tuner"] == "hyperband"
         folder = trial_folder(self.folder, trial.number)
         folder.mkdir(parents=True, exist_ok=True)
-        return Task(
+        return TrialJob(
             trial.number,
             folder,
             {**self.header["config"], **trial.values, "epochs": trial.epochs},

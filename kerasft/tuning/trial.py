@@ -37,7 +37,7 @@ _STOPPING = (DataError, NetworkError, ResourceError, DamagedFileError, ImportErr
 
 
 @dataclass(frozen=True)
-class Task:
+class TrialJob:
     """A trial as it is sent to a worker: plain values, for any executor.
 
     Attributes:
@@ -90,13 +90,13 @@ def state_path(folder: Path, execution: int) -> Path:
 
 
 def run_trial(
-    trial_models: TrialModels, task: Task, cancelled: threading.Event | None = None
+    trial_models: TrialModels, job: TrialJob, cancelled: threading.Event | None = None
 ) -> dict[str, Any]:
     """Run a trial, or the rest of it, and return its outcome.
 
     Args:
         trial_models: Data and models of this process.
-        task: The trial.
+        job: The trial.
         cancelled: Event that stops the trial at the next batch.
 
     Returns:
@@ -111,12 +111,10 @@ def run_trial(
     began = time.monotonic()
     outcome: dict[str, Any] = {"state": "completed"}
     try:
-        config = from_dict(trial_models.recipe.Config, task.settings)
+        config = from_dict(trial_models.recipe.Config, job.settings)
         results = [
-            _execute(
-                trial_models, replace(config, seed=config.seed + index), task, index, cancelled
-            )
-            for index in range(task.executions)
+            _execute(trial_models, replace(config, seed=config.seed + index), job, index, cancelled)
+            for index in range(job.executions)
         ]
         outcome |= _summary(results)
     except TrialStoppedError:
@@ -125,8 +123,8 @@ def run_trial(
         raise
     except Exception as error:  # a trial may fail for any reason; the search continues
         outcome |= {"state": "failed", "reason": _reason(error)}
-    if (outcome["state"] == "completed" and not task.keep_state) or outcome["state"] == "failed":
-        for path in task.folder.glob("state-*.safetensors"):
+    if (outcome["state"] == "completed" and not job.keep_state) or outcome["state"] == "failed":
+        for path in job.folder.glob("state-*.safetensors"):
             path.unlink()
     return {**outcome, "seconds": round(time.monotonic() - began, 3)}
 
@@ -134,30 +132,30 @@ def run_trial(
 def _execute(
     trial_models: TrialModels,
     config: Config,
-    task: Task,
+    job: TrialJob,
     index: int,
     cancelled: threading.Event | None,
 ) -> dict[str, Any]:
     """Train a trial once and return the result of this execution."""
     with precision(config.precision):
         data = trial_models.data(config)
-        run = Run(task.folder) if index == 0 else None
+        run = Run(job.folder) if index == 0 else None
         context = make_context(
             config, data, trial_models.compiled_models(config, data), run=run,
             feature_cache=trial_models.feature_cache,
         )  # fmt: skip
         if run is not None:
             open_record(run, trial_models.recipe, context)
-        state = state_path(task.folder, index)
-        if task.continues is not None and not state.exists():
-            state.symlink_to(state_path(task.continues, index).resolve())
+        state = state_path(job.folder, index)
+        if job.continues is not None and not state.exists():
+            state.symlink_to(state_path(job.continues, index).resolve())
 
         def make_callbacks(phase: Phase, epochs: int) -> list[keras.callbacks.Callback]:
-            return [Stop(task.deadline, cancelled)]
+            return [Stop(job.deadline, cancelled)]
 
         train(context, make_callbacks=make_callbacks, state=state)
         if run is not None:
-            _close(run, context, task)
+            _close(run, context, job)
     return _result(context)
 
 
@@ -175,10 +173,10 @@ def _result(context: FitContext) -> dict[str, Any]:
     }
 
 
-def _close(run: Run, context: FitContext, task: Task) -> None:
+def _close(run: Run, context: FitContext, job: TrialJob) -> None:
     """Save the weights of a good trial and close its record."""
     best_weights = context.best_weights
-    if best_weights.best is not None and best_weights.best[0] > task.keep_above:
+    if best_weights.best is not None and best_weights.best[0] > job.keep_above:
         save_trained(run, context.model)
     best_epoch = None if best_weights.best_epoch is None else best_weights.best_epoch + 1
     write_manifest(run, state="done", monitor=best_weights.monitor, best_epoch=best_epoch)
