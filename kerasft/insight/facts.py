@@ -87,7 +87,7 @@ class Facts:
     @property
     def chance(self) -> float:
         """The loss of the best constant baseline on the training split."""
-        return self.kind.baseline_loss(self.class_shares, str(self.settings.get("loss")))
+        return self.kind.baseline_loss(self.class_shares, str(self.settings.get("loss") or "auto"))
 
     @property
     def class_counts(self) -> dict[str, int]:

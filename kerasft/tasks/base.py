@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from kerasft.errors import DataError
+from kerasft.errors import DataError, SettingError
 from kerasft.tasks.cells import Table
 from kerasft.tasks.labels import Labels
 from kerasft.tasks.strata import Group, Strata
@@ -13,8 +13,11 @@ from kerasft.tasks.strata import Group, Strata
 if TYPE_CHECKING:
     import numpy as np
 
+Chosen = TypeVar("Chosen")
+
 CLASS_DIRECTIONS = {"loss": "min", "accuracy": "max", "precision": "max", "recall": "max",
                     "f1": "max"}  # fmt: skip
+IS_FOCAL = {"cross_entropy": False, "focal": True}  # the losses of tasks with classes
 
 
 class Task:
@@ -150,6 +153,24 @@ class Task:
 
     # Model
 
+    def choose_loss(self, loss: str, by_name: Mapping[str, Chosen]) -> Chosen:
+        """Return what belongs to a loss; the first of `losses` where the setting is auto.
+
+        Args:
+            loss: The setting `loss`.
+            by_name: What is chosen from, by the names in `losses`.
+
+        Raises:
+            SettingError: The task has no such loss, or does not say what belongs to it.
+        """
+        name = self.losses[0] if loss == "auto" else loss
+        if name not in self.losses or name not in by_name:
+            raise SettingError(
+                f"`loss` must be one of auto, {', '.join(by_name)} for task={self.name}. "
+                f"Received: loss={loss!r}."
+            )
+        return by_name[name]
+
     def make_loss(self, config: Any, labels: Labels) -> Callable[[Any, Any], Any]:
         """Return the loss function, one value per example, without penalties."""
         raise NotImplementedError
@@ -200,9 +221,9 @@ class Task:
         raise NotImplementedError
 
 
-def constant_surprise(probability: Any, loss: str) -> Any:
+def constant_surprise(probability: Any, *, focal: bool) -> Any:
     """Return the loss of the true class by its predicted probability."""
     import numpy as np
 
     found = -np.log(np.maximum(probability, 1e-12))
-    return found * (1 - probability) ** 2 if loss == "focal" else found
+    return found * (1 - probability) ** 2 if focal else found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from kerasft.tasks.base import CLASS_DIRECTIONS, Task, constant_surprise
+from kerasft.tasks.base import CLASS_DIRECTIONS, IS_FOCAL, Task, constant_surprise
 from kerasft.tasks.cells import Table, one_column, read_class
 from kerasft.tasks.labels import (
     Labels,
@@ -84,7 +84,7 @@ class Classification(Task):
         mixed = bool(getattr(config, "mixup", 0) or getattr(config, "cutmix", 0))
         return class_loss(
             labels.num_outputs,
-            focal=config.loss == "focal",
+            focal=self.choose_loss(config.loss, IS_FOCAL),
             smoothing=config.label_smoothing,
             mixed=mixed,
         )
@@ -106,7 +106,8 @@ class Classification(Task):
         return np.asarray(counts / counts.sum())
 
     def baseline_loss(self, shares: np.ndarray, loss: str) -> float:
-        return float((shares * constant_surprise(shares, loss)).sum())
+        focal = self.choose_loss(loss, IS_FOCAL)
+        return float((shares * constant_surprise(shares, focal=focal)).sum())
 
     def row(self, labels: Labels, output: np.ndarray) -> dict[str, Any]:
         from kerasft.tasks.class_scores import probabilities

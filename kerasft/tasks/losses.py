@@ -10,6 +10,13 @@ import keras
 from keras import ops
 
 Loss = Callable[[Any, Any], Any]
+# Errors of a number, by the setting `loss`; huber is half the squared error up to 1, and linear
+# above.
+ERRORS: dict[str, Loss] = {
+    "squared": keras.losses.mean_squared_error,
+    "absolute": keras.losses.mean_absolute_error,
+    "huber": keras.losses.huber,
+}
 
 
 def class_loss(classes: int, *, focal: bool, smoothing: float, mixed: bool) -> Loss:
@@ -38,24 +45,21 @@ def several_labels_loss(*, focal: bool, smoothing: float) -> Loss:
     return functools.partial(chosen, label_smoothing=smoothing)
 
 
-def standardized_error(loss: str, std: float, *, logarithm: bool) -> Loss:
+def standardized_error(error: Loss, std: float, *, logarithm: bool) -> Loss:
     """Return the regression loss, in standard deviations of the training targets.
 
     Args:
-        loss: Name of the loss: `absolute`, `huber` (half the squared error up to one standard
-            deviation, linear above), or any other name for the squared error.
+        error: One of `ERRORS`.
         std: Standard deviation of the training targets, > 0.
         logarithm: Whether to compare logarithms.
     """
-    kinds = {"absolute": keras.losses.mean_absolute_error, "huber": keras.losses.huber}
-    kind = kinds.get(loss, keras.losses.mean_squared_error)
 
     def standardized_error(y_true: Any, y_pred: Any) -> Any:
         y_true = ops.reshape(ops.cast(y_true, y_pred.dtype), ops.shape(y_pred))
         if logarithm:
             y_true, y_pred = ops.log(y_true), ops.log(y_pred)
-        error = (y_true - y_pred) / std
-        return kind(ops.zeros_like(error), error)
+        deviations = (y_true - y_pred) / std
+        return error(ops.zeros_like(deviations), deviations)
 
     return standardized_error
 

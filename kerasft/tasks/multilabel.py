@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from kerasft.tasks.base import CLASS_DIRECTIONS, Task, constant_surprise
+from kerasft.tasks.base import CLASS_DIRECTIONS, IS_FOCAL, Task, constant_surprise
 from kerasft.tasks.cells import Table, read_flags, read_several, split_labels
 from kerasft.tasks.labels import (
     Labels,
@@ -81,7 +81,9 @@ class MultiLabel(Task):
     def make_loss(self, config: Any, labels: Labels) -> Callable[[Any, Any], Any]:
         from kerasft.tasks.losses import several_labels_loss
 
-        return several_labels_loss(focal=config.loss == "focal", smoothing=config.label_smoothing)
+        return several_labels_loss(
+            focal=self.choose_loss(config.loss, IS_FOCAL), smoothing=config.label_smoothing
+        )
 
     def make_metrics(self, labels: Labels) -> list[Any]:
         from kerasft.tasks.keras_metrics import LabelAccuracy, macro_scores
@@ -103,7 +105,8 @@ class MultiLabel(Task):
 
         inside = shares[(shares > 0) & (shares < 1)]
         both = np.stack([inside, 1 - inside])
-        return float(np.mean(np.sum(both * constant_surprise(both, loss), axis=0)))
+        surprise = constant_surprise(both, focal=self.choose_loss(loss, IS_FOCAL))
+        return float(np.mean(np.sum(both * surprise, axis=0)))
 
     def class_shares(self, counts: np.ndarray, examples: int) -> np.ndarray:
         return counts / max(examples, 1)

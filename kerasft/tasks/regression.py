@@ -109,9 +109,10 @@ class Regression(Task):
         return f"The test split has only {count} examples; its scores are imprecise."
 
     def make_loss(self, config: Any, labels: Labels) -> Callable[[Any, Any], Any]:
-        from kerasft.tasks.losses import standardized_error
+        from kerasft.tasks.losses import ERRORS, standardized_error
 
-        return standardized_error(config.loss, labels.std, logarithm=labels.transform == "log")
+        error = self.choose_loss(config.loss, ERRORS)
+        return standardized_error(error, labels.std, logarithm=labels.transform == "log")
 
     def make_metrics(self, labels: Labels) -> list[Any]:
         from kerasft.tasks.keras_metrics import number_metrics
@@ -132,7 +133,7 @@ class Regression(Task):
 
     def baseline_loss(self, shares: np.ndarray, loss: str) -> float:
         # In standard deviations, for a normally distributed target.
-        return {"absolute": 0.8, "huber": 0.42}.get(loss, 1.0)
+        return self.choose_loss(loss, {"squared": 1.0, "absolute": 0.8, "huber": 0.42})
 
     def row(self, labels: Labels, output: np.ndarray) -> dict[str, Any]:
         # float32 has at most nine significant digits.

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -67,3 +68,18 @@ def test_settings_that_make_no_sense_for_ordered_classes_are_refused():
                      {"loss": "focal"}):  # fmt: skip
         with pytest.raises(SettingError, match="ordinal"):
             ImageConfig(task="ordinal", **settings)
+
+
+@pytest.mark.parametrize("kind", {type(task) for task in TASKS.values()})
+def test_a_loss_that_a_task_names_but_does_not_make_is_refused(kind, monkeypatch):
+    task = kind()
+    made = [task.baseline_loss(np.array([0.25, 0.75]), loss) for loss in task.losses]
+    assert len(set(made)) == len(task.losses)
+    assert task.baseline_loss(np.array([0.25, 0.75]), "auto") == made[0]
+    monkeypatch.setattr(kind, "losses", (*task.losses, "poisson"))
+    labels = Labels(task.name, ("a", "b") if task.has_classes else (), 0.0, 1.0)
+    config = SimpleNamespace(loss="poisson", label_smoothing=0.0)
+    with pytest.raises(SettingError, match="poisson"):
+        task.make_loss(config, labels)
+    with pytest.raises(SettingError, match="poisson"):
+        task.baseline_loss(np.array([0.25, 0.75]), "poisson")
