@@ -10,8 +10,28 @@ from kerasft.config import Config
 from kerasft.data.examples import Examples
 from kerasft.data.tables import Table, read_table
 from kerasft.errors import DataError
-from kerasft.modalities import IMAGES, TEXTS, modality_of
+from kerasft.modalities import modality_of
 from kerasft.tasks import task_of
+
+_WHAT = {
+    "digits": "images of one digit each. Received: task={task}. Use a recipe for images with "
+    "task=classification or regression.",
+    "glyphs": "images of one letter each. Received: task={task}. Use a recipe for images with "
+    "task=classification.",
+    "tickets": "texts, but the recipe is not for texts. Use a recipe for texts, such as "
+    "minilm_tickets.",
+}
+
+
+def check_builtin(name: str, config: Config) -> None:
+    """Raise DataError where a builtin dataset holds inputs of another modality."""
+    if name not in modality_of(config).builtin:
+        raise refuse_builtin(name, config)
+
+
+def refuse_builtin(name: str, config: Config) -> DataError:
+    """Return the error for a builtin dataset that does not fit a config."""
+    return DataError(f"builtin:{name} has {_WHAT[name].format(task=config.task)}")
 
 
 def read_digits(config: Config) -> Examples:
@@ -19,11 +39,8 @@ def read_digits(config: Config) -> Examples:
     from sklearn.datasets import load_digits
 
     task = task_of(config.task)
-    if modality_of(config) is not IMAGES or task.several:
-        raise DataError(
-            f"builtin:digits has images of one digit each. Received: task={config.task}. Use a "
-            "recipe for images with task=classification or regression."
-        )
+    if task.several:
+        raise refuse_builtin("digits", config)
     loaded = load_digits()
     images = np.round(loaded.images * (255 / 16)).astype(np.uint8)
     # Regression of a digit has no practical use, but is a quick test.
@@ -33,13 +50,8 @@ def read_digits(config: Config) -> Examples:
     return Examples(list(images), labels, origins)
 
 
-def read_tickets(config: Config) -> Table:
+def read_tickets() -> Table:
     """Return the support messages as a table."""
-    if modality_of(config) is not TEXTS:
-        raise DataError(
-            "builtin:tickets has texts, but the recipe is not for texts. Use a recipe for texts, "
-            "such as minilm_tickets."
-        )
     resource = importlib.resources.files("kerasft.data") / "builtin" / "tickets.csv"
     with importlib.resources.as_file(resource) as path:
         return read_table(path)

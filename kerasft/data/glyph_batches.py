@@ -7,10 +7,9 @@ from typing import Any
 import keras
 
 from kerasft.config import Config, ImageConfig
+from kerasft.data.builtin import check_builtin, refuse_builtin
 from kerasft.data.examples import Data, Examples, Split
 from kerasft.data.glyphs import glyph_names, render_glyphs
-from kerasft.errors import DataError
-from kerasft.modalities import IMAGES, modality_of
 from kerasft.tasks import Labels, task_of
 
 # Far from the seeds of training batches, which count up from 0.
@@ -74,13 +73,10 @@ def load_builtin_glyphs(config: Config) -> Data:
     Raises:
         DataError: The recipe is not for images or not for classification.
     """
+    check_builtin("glyphs", config)
     task = task_of(config.task)
-    one_class = task.has_classes and not task.several
-    if modality_of(config) is not IMAGES or not one_class:
-        raise DataError(
-            f"builtin:glyphs has images of one letter each. Received: task={config.task}. Use a "
-            "recipe for images with task=classification."
-        )
+    if task.several or not task.has_classes:
+        raise refuse_builtin("glyphs", config)
     images: Any = config
     images_per_epoch = getattr(images, "images_per_epoch", _IMAGES_PER_EPOCH)
     return load_glyphs(images, images_per_epoch=images_per_epoch)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kerasft.config import Config, TextConfig
-from kerasft.data.builtin import read_digits, read_tickets
+from kerasft.config import Config
+from kerasft.data.builtin import check_builtin, read_digits, read_tickets
 from kerasft.data.columns import describe_columns, table_examples
 from kerasft.data.examples import Examples
 from kerasft.data.folders import holds_folders_only, holds_images, read_folder
@@ -52,10 +52,12 @@ def read_source(config: Config) -> tuple[dict[str, Examples], list[str]]:
         from kerasft.data.tfds import read_tfds
 
         return read_tfds(config)
+    if dataset.startswith("builtin:"):
+        check_builtin(dataset.removeprefix("builtin:"), config)
     if dataset == "builtin:digits":
         return {"train": read_digits(config)}, []
     if dataset == "builtin:tickets":
-        return _from_table(config, read_tickets(config))
+        return _from_table(config, read_tickets())
     path = expanded(dataset)
     if path.is_dir():
         return _from_folder(config, path)
@@ -74,7 +76,7 @@ def column_names(dataset: Dataset) -> list[str]:
 
             return feature_names(dataset)
         if dataset.source.startswith("builtin:"):
-            return list(read_tickets(TextConfig()).columns) * (dataset.source == "builtin:tickets")
+            return list(read_tickets().columns) * (dataset.source == "builtin:tickets")
         path = expanded(dataset.source)
         tables = _tables(path) if path.is_dir() else [path]
         return list(read_table(tables[0]).columns) if tables else []

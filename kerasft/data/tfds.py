@@ -13,6 +13,7 @@ from kerasft.data.tfds_features import Columns, find_columns
 from kerasft.dataset import Dataset
 from kerasft.dataset_check import Address, data_root, find_prepared, parse_address
 from kerasft.errors import DataError, did_you_mean, first_line
+from kerasft.modalities import Modality, modality_of
 
 
 def read_tfds(config: Config) -> tuple[dict[str, Examples], list[str]]:
@@ -118,24 +119,23 @@ def _read_split(config: Config, builder: Any, split: str, columns: Columns) -> E
     import tensorflow_datasets as tfds
 
     wanted = dict.fromkeys((*columns.inputs, *columns.labels), True)
-    # Images are kept as encoded bytes, so that one decoder serves all sources.
-    skip = {columns.inputs[0]: tfds.decode.SkipDecoding()} if columns.image else None
-    decoders = tfds.decode.PartialDecoding(wanted, decoders=skip)
+    modality = modality_of(config)
+    own = modality.feature_decoders(columns.inputs)
+    decoders = tfds.decode.PartialDecoding(wanted, decoders=own)
     try:
         rows = builder.as_dataset(split=split, decoders=decoders, shuffle_files=False)
     except (ValueError, AssertionError) as error:  # invalid slice
         raise DataError(
             f"Split {split!r} of {config.dataset} cannot be read: {first_line(error)}."
         ) from error
-    pairs = list(_rows(rows, columns, split))
+    pairs = list(_rows(rows, columns, split, modality))
     origins = [f"{split}, example {index}" for index in range(len(pairs))]
     return Examples([item for item, _ in pairs], [label for _, label in pairs], origins)
 
 
-def _rows(rows: Any, columns: Columns, split: str) -> Iterator[tuple[Any, Any]]:
+def _rows(rows: Any, columns: Columns, split: str, modality: Modality) -> Iterator[tuple[Any, Any]]:
     for index, row in enumerate(rows.as_numpy_iterator()):
-        values = [row[name] for name in columns.inputs]
-        texts = values if columns.image else [value.decode("utf-8") for value in values]
-        item = texts[0] if len(texts) == 1 else tuple(texts)
+        inputs = [modality.read_feature(row[name]) for name in columns.inputs]
+        item = inputs[0] if len(inputs) == 1 else tuple(inputs)
         labels = [row[name] for name in columns.labels]
         yield item, columns.read_label(labels, f"example {index} of split {split!r}")

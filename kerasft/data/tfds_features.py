@@ -11,12 +11,10 @@ import numpy as np
 from kerasft.config import Config
 from kerasft.data.columns import LABEL_NAMES
 from kerasft.errors import DataError, did_you_mean
-from kerasft.modalities import IMAGES, modality_of
+from kerasft.modalities import modality_of
+from kerasft.modalities.dataset_features import Features
 from kerasft.tasks import task_of
 from kerasft.tasks.labels import class_name
-
-# Features that come first in a pair of texts, regardless of alphabetical order.
-_FIRST_OF_PAIR = ("premise", "question", "query", "sentence")
 
 
 @dataclass(frozen=True)
@@ -26,13 +24,11 @@ class Columns:
     Attributes:
         inputs: Name of the input feature, or two names for pairs of texts.
         labels: Name of the label feature, or several names of features of 0 and 1.
-        image: Whether the input is an image.
         read_label: Function from TFDS values of the label features and their origin to a label.
     """
 
     inputs: tuple[str, ...]
     labels: tuple[str, ...]
-    image: bool
     read_label: Callable[[list[Any], str], Any]
 
 
@@ -48,16 +44,16 @@ def find_columns(config: Config, info: Any, name: str) -> Columns:
         DataError: A feature was not found or has another type.
     """
     # Sorted, because datasets restored from disk list their features in any order.
-    features = dict(sorted(info.features.items()))
+    by_name = dict(sorted(info.features.items()))
     supervised = [key for key in info.supervised_keys or () if isinstance(key, str)]
-    image = modality_of(config) is IMAGES
-    inputs = (_image if image else _texts)(config, features, supervised, name)
-    flags = _flags(config, features, name)
+    features = Features(name, by_name, supervised)
+    inputs = modality_of(config).find_features(config, features)
+    flags = _flags(config, by_name, name)
     if flags:
-        return Columns(inputs, flags, image, lambda values, origin: _set(flags, values))
-    label = _label(config, features, supervised, inputs, name)
-    read = _label_reader(config, features[label], label, name)
-    return Columns(inputs, (label,), image, lambda values, origin: read(values[0], origin))
+        return Columns(inputs, flags, lambda values, origin: _set(flags, values))
+    label = _label(config, features, inputs)
+    read = _label_reader(config, by_name[label], label, name)
+    return Columns(inputs, (label,), lambda values, origin: read(values[0], origin))
 
 
 def _flags(config: Config, features: dict[str, Any], name: str) -> tuple[str, ...]:
@@ -78,85 +74,18 @@ def _set(flags: tuple[str, ...], values: list[Any]) -> tuple[str, ...]:
     return tuple(sorted(flag for flag, value in zip(flags, values, strict=True) if value > 0))
 
 
-def _named(config: Config, setting: str, features: dict[str, Any], name: str) -> str | None:
-    named: str | None = getattr(config, setting)
-    if named is not None and named not in features:
-        raise DataError(
-            f"Feature {named!r} not found in tfds:{name}.{did_you_mean(named, features)} Set "
-            f"--{setting.replace('_', '-')} to one of its features: {', '.join(features)}."
-        )
-    return named
-
-
-def _of_kind(features: dict[str, Any], kind: Any) -> list[str]:
-    return [key for key, feature in features.items() if isinstance(feature, kind)]
-
-
-def _image(
-    config: Config, features: dict[str, Any], supervised: list[str], name: str
-) -> tuple[str, ...]:
+def _label(config: Config, features: Features, inputs: tuple[str, ...]) -> str:
     import tensorflow_datasets as tfds
 
-    named = _named(config, "image_column", features, name)
-    images = _of_kind(features, tfds.features.Image)
-    if named is not None and named not in images:
-        raise DataError(
-            f"The feature {named!r} of tfds:{name} is not an image. Set --image-column to one."
-        )
-    found = [named] if named else [key for key in supervised if key in images] or images
-    if not found:
-        raise DataError(
-            f"tfds:{name} has no image features, only: {', '.join(features)}. For texts, use a "
-            "recipe for texts."
-        )
-    return (found[0],)
-
-
-def _texts(
-    config: Config, features: dict[str, Any], supervised: list[str], name: str
-) -> tuple[str, ...]:
-    import tensorflow_datasets as tfds
-
-    first = _named(config, "text_column", features, name)
-    second = _named(config, "text_pair_column", features, name)
-    texts = _of_kind(features, tfds.features.Text)
-    for named in (first, second):
-        if named is not None and named not in texts:
-            raise DataError(
-                f"The feature {named!r} of tfds:{name} is not a text. Name a text feature."
-            )
-    if first is not None:
-        return (first,) if second is None else (first, second)
-    label = config.label_column
-    # Two texts without supervised keys, as in GLUE, are a pair.
-    free = sorted((t for t in texts if t != label), key=lambda t: (t not in _FIRST_OF_PAIR, t))
-    found = [key for key in supervised[:1] if key in texts] or free
-    if not found or len(found) > 2:
-        raise DataError(
-            f"tfds:{name} has {len(found)} text features; its features are: {', '.join(features)}. "
-            "Name the text with --text-column (and --text-pair-column), or use a recipe for images."
-        )
-    return tuple(found)
-
-
-def _label(
-    config: Config,
-    features: dict[str, Any],
-    supervised: list[str],
-    inputs: tuple[str, ...],
-    name: str,
-) -> str:
-    import tensorflow_datasets as tfds
-
-    named = _named(config, "label_column", features, name)
-    classes = _of_kind(features, tfds.features.ClassLabel)
-    usual = [known for known in LABEL_NAMES if known in features]
-    candidates = [*supervised[1:2], *usual, *(classes if len(classes) == 1 else [])]
+    named = features.named(config, "label_column")
+    classes = features.of_kind(tfds.features.ClassLabel)
+    usual = [known for known in LABEL_NAMES if known in features.by_name]
+    candidates = [*features.supervised[1:2], *usual, *(classes if len(classes) == 1 else [])]
     found = named or next((key for key in candidates if key not in inputs), None)
     if found is None:
         raise DataError(
-            f"No label feature found in tfds:{name} by its usual names. Set --label-column to one "
-            f"of its features: {', '.join(features)}."
+            f"No label feature found in tfds:{features.dataset} by its usual names. Set "
+            f"--label-column to one of its features: {', '.join(features.by_name)}."
         )
     return found
 

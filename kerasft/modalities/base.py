@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from kerasft.config import Config
 from kerasft.errors import SettingError
+from kerasft.modalities.dataset_features import Features
 from kerasft.tasks.cells import Table
 
 Input = tuple[Any, str]  # (input, origin)
@@ -46,6 +47,7 @@ class Modality:
         column: Name of the setting for the input column of a table.
         column_names: Usual names of the input column, in lower case.
         pair_column: Name of the setting for a second input column; empty without one.
+        builtin: Datasets `builtin:NAME` with such inputs.
         class_folders: Whether inputs can come from a folder of class folders.
     """
 
@@ -54,6 +56,7 @@ class Modality:
     column = ""
     column_names: tuple[str, ...] = ()
     pair_column = ""
+    builtin: tuple[str, ...] = ()
     class_folders = False
 
     # Data
@@ -64,6 +67,22 @@ class Modality:
         Raises:
             DataError: A cell is empty or has another type.
         """
+        raise refuse(self)
+
+    def find_features(self, config: Any, features: Features) -> tuple[str, ...]:
+        """Return the features of a TFDS dataset that are the inputs: by settings, or by type.
+
+        Raises:
+            DataError: There is no such feature.
+        """
+        raise refuse(config)
+
+    def feature_decoders(self, inputs: Sequence[str]) -> dict[str, Any] | None:
+        """Return TFDS' decoders of the input features, None for its own."""
+        return None
+
+    def read_feature(self, value: Any) -> Any:
+        """Return an input from what TFDS gives for a feature."""
         raise refuse(self)
 
     def read_input(self, item: str, readers: InputReaders, *, pairs: bool) -> Iterator[Input]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from kerasft.config import ImageConfig
 from kerasft.dataset_check import TABLE_EXTENSIONS
 from kerasft.errors import DataError, SettingError
 from kerasft.modalities.base import Input, InputReaders, Modality, Served
+from kerasft.modalities.dataset_features import Features
 from kerasft.paths import expanded
 from kerasft.tasks.cells import Table
 
@@ -23,11 +24,39 @@ class Images(Modality):
     config_class = ImageConfig
     column = "image_column"
     column_names = ("image", "path", "file", "filename", "filepath", "image_path", "photo")
+    builtin = ("digits", "glyphs")
     class_folders = True
 
     def read_column(self, table: Table, column: str) -> list[Any]:
         stems: Stems = {}
         return [_image(table, column, row, stems) for row in range(table.num_rows)]
+
+    def find_features(self, config: Any, features: Features) -> tuple[str, ...]:
+        import tensorflow_datasets as tfds
+
+        named = features.named(config, self.column)
+        images = features.of_kind(tfds.features.Image)
+        if named is not None and named not in images:
+            raise DataError(
+                f"The feature {named!r} of tfds:{features.dataset} is not an image. Set "
+                "--image-column to one."
+            )
+        found = [named] if named else [k for k in features.supervised if k in images] or images
+        if not found:
+            raise DataError(
+                f"tfds:{features.dataset} has no image features, only: "
+                f"{', '.join(features.by_name)}. For texts, use a recipe for texts."
+            )
+        return (found[0],)
+
+    def feature_decoders(self, inputs: Sequence[str]) -> dict[str, Any] | None:
+        import tensorflow_datasets as tfds
+
+        # Images are kept as encoded bytes, so that one decoder serves all sources.
+        return {name: tfds.decode.SkipDecoding() for name in inputs}
+
+    def read_feature(self, value: Any) -> Any:
+        return value
 
     def read_input(self, item: str, readers: InputReaders, *, pairs: bool) -> Iterator[Input]:
         path = expanded(item)

@@ -10,8 +10,12 @@ from kerasft.config import TextConfig
 from kerasft.dataset_check import TABLE_EXTENSIONS
 from kerasft.errors import DataError
 from kerasft.modalities.base import Input, InputReaders, Modality, Served
+from kerasft.modalities.dataset_features import Features
 from kerasft.paths import expanded
 from kerasft.tasks.cells import Table
+
+# Features that come first in a pair of texts, regardless of alphabetical order.
+_FIRST_OF_PAIR = ("premise", "question", "query", "sentence")
 
 
 class Texts(Modality):
@@ -24,9 +28,39 @@ class Texts(Modality):
         "text", "sentence", "content", "message", "review", "question", "title", "document", "body",
     )  # fmt: skip
     pair_column = "text_pair_column"
+    builtin = ("tickets",)
 
     def read_column(self, table: Table, column: str) -> list[str]:
         return [_text_cell(table, column, row) for row in range(table.num_rows)]
+
+    def find_features(self, config: Any, features: Features) -> tuple[str, ...]:
+        import tensorflow_datasets as tfds
+
+        first = features.named(config, self.column)
+        second = features.named(config, self.pair_column)
+        texts = features.of_kind(tfds.features.Text)
+        for named in (first, second):
+            if named is not None and named not in texts:
+                raise DataError(
+                    f"The feature {named!r} of tfds:{features.dataset} is not a text. Name a text "
+                    "feature."
+                )
+        if first is not None:
+            return (first,) if second is None else (first, second)
+        label = config.label_column
+        # Two texts without supervised keys, as in GLUE, are a pair.
+        free = sorted((t for t in texts if t != label), key=lambda t: (t not in _FIRST_OF_PAIR, t))
+        found = [key for key in features.supervised[:1] if key in texts] or free
+        if not found or len(found) > 2:
+            raise DataError(
+                f"tfds:{features.dataset} has {len(found)} text features; its features are: "
+                f"{', '.join(features.by_name)}. Name the text with --text-column (and "
+                "--text-pair-column), or use a recipe for images."
+            )
+        return tuple(found)
+
+    def read_feature(self, value: Any) -> str:
+        return str(value.decode("utf-8"))
 
     def read_input(self, item: str, readers: InputReaders, *, pairs: bool) -> Iterator[Input]:
         path = _existing_file(item)
