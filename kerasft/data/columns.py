@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from kerasft.config import Config
@@ -11,7 +10,6 @@ from kerasft.data.examples import Examples
 from kerasft.data.tables import Table
 from kerasft.errors import DataError, did_you_mean
 from kerasft.modalities import modality_of
-from kerasft.modalities.image_decoding import image_extensions
 from kerasft.setting_declaration import settings
 from kerasft.tasks import task_of
 
@@ -43,7 +41,7 @@ def origins(table: Table) -> list[str]:
 def read_inputs_of(config: Config, table: Table) -> list[Any]:
     """Return the inputs in the rows of a table: texts, pairs of texts or images."""
     modality = modality_of(config)
-    column = find_column(config, table, modality.column, modality.column_names)
+    column = input_column(config, table)
     inputs = modality.read_column(table, column)
     pair = modality.pair_column
     if not pair or config.dataset.text_pair is None:
@@ -52,8 +50,27 @@ def read_inputs_of(config: Config, table: Table) -> list[Any]:
     return list(zip(inputs, second, strict=True))
 
 
-def find_column(config: Config, table: Table, setting: str, known: Sequence[str]) -> str:
+def _never(cells: list[Any]) -> bool:
+    return False
+
+
+def find_column(
+    config: Config,
+    table: Table,
+    setting: str,
+    known: Sequence[str],
+    looks_right: Callable[[list[Any]], bool] = _never,
+) -> str:
     """Return the column of a setting, or by default the first column with a usual name.
+
+    Without both, a column is found by its cells if it is the only one.
+
+    Args:
+        config: Config with the setting.
+        table: Table to search.
+        setting: Name of the setting for the column.
+        known: Usual names of the column, in lower case.
+        looks_right: Function that returns whether the cells can be those of the column.
 
     Raises:
         DataError: The column was not found.
@@ -72,26 +89,31 @@ def find_column(config: Config, table: Table, setting: str, known: Sequence[str]
     for name in known:
         if name in lower:
             return lower[name]
-    pictures = [name for name in table.columns if _names_images(table.columns[name])]
-    if setting == "image_column" and len(pictures) == 1:
-        return pictures[0]
-    kind = setting.removesuffix("_column").replace("_", " ")
+    alike = [name for name in table.columns if looks_right(table.columns[name])]
+    if len(alike) == 1:
+        return alike[0]
     raise DataError(
-        f"No {kind} column found in {table.path} by its usual names. Set {option} to one of its "
-        f"columns: {present}."
+        f"No {_kind(setting)} column found in {table.path} by its usual names. Set {option} to one "
+        f"of its columns: {present}."
     )
 
 
-def _names_images(cells: list[Any]) -> bool:
-    return all(
-        isinstance(cell, str) and Path(cell).suffix.lower() in image_extensions() for cell in cells
-    )
+def _kind(setting: str) -> str:
+    """Return the kind of column that a setting names, such as `text` for `text_column`."""
+    return setting.removesuffix("_column").replace("_", " ")
+
+
+def input_column(config: Config, table: Table) -> str:
+    """Return the input column, found by its setting, its name or its cells."""
+    modality = modality_of(config)
+    known = modality.column_names
+    return find_column(config, table, modality.column, known, modality.looks_like_inputs)
 
 
 def describe_columns(config: Config, table: Table) -> list[str]:
     """Return notes about columns that were found by name although others are possible."""
     modality = modality_of(config)
-    chosen = {modality.column: find_column(config, table, modality.column, modality.column_names)}
+    chosen = {modality.column: input_column(config, table)}
     labels = _label_columns(config, table)
     if len(labels) == 1:
         chosen["label_column"] = labels[0]
@@ -102,10 +124,11 @@ def describe_columns(config: Config, table: Table) -> list[str]:
     if by_name and (len(table.columns) > 2 or any(usual[name] for name in by_name)):
         found = [f"{n.removesuffix('_column')} from column {c!r}" for n, c in by_name.items()]
         notes.append(f"Found by name in {table.path.name}: {', '.join(found)}.")
-    if usual.get("text_pair_column") and config.dataset.text_pair is None:
+    pair = modality.pair_column
+    if usual.get(pair) and config.dataset.text_pair is None:
         notes.append(
-            f"Single texts are read from {table.path.name}. For pairs of texts, set "
-            "--text-pair-column."
+            f"Single {modality.name} are read from {table.path.name}. For pairs of "
+            f"{modality.name}, set --{pair.replace('_', '-')}."
         )
     return notes
 

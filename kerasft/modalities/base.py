@@ -69,6 +69,10 @@ class Modality:
         """
         raise refuse(self)
 
+    def looks_like_inputs(self, cells: list[Any]) -> bool:
+        """Return whether the cells of a column without a usual name can be nothing but inputs."""
+        return False
+
     def find_features(self, config: Any, features: Features) -> tuple[str, ...]:
         """Return the features of a TFDS dataset that are the inputs: by settings, or by type.
 

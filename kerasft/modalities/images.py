@@ -31,6 +31,14 @@ class Images(Modality):
         stems: Stems = {}
         return [_image(table, column, row, stems) for row in range(table.num_rows)]
 
+    def looks_like_inputs(self, cells: list[Any]) -> bool:
+        from kerasft.modalities.image_decoding import image_extensions
+
+        return all(
+            isinstance(cell, str) and Path(cell).suffix.lower() in image_extensions()
+            for cell in cells
+        )
+
     def find_features(self, config: Any, features: Features) -> tuple[str, ...]:
         import tensorflow_datasets as tfds
 
