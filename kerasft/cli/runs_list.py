@@ -12,7 +12,7 @@ from kerasft.cli.output import print_json, print_table
 from kerasft.cli.score_tables import main_metrics
 from kerasft.errors import DamagedFileError, SettingError, did_you_mean
 from kerasft.formatting import shown
-from kerasft.tasks import less_is_better
+from kerasft.tasks import TASKS, less_is_better
 
 _TABLES = ("per_class", "confusion_matrix")
 
@@ -93,8 +93,9 @@ def _equal(known: Any, text: str) -> bool:
 
 def _place(row: dict[str, Any], sort: str) -> Any:
     if sort == "score":
-        metrics, task = row.get("metrics") or {}, row.get("task", "")
-        name = main_metrics(task)[0]
+        if row.get("task") not in TASKS:  # a damaged run, or one of a later version
+            return float("-inf")
+        metrics, name = row.get("metrics") or {}, main_metrics(row["task"])[0]
         value = (metrics.get("validation") or {}).get(name)
         if value is None:
             return float("-inf")
@@ -149,6 +150,7 @@ def _epochs(row: dict[str, Any]) -> str | None:
 
 
 def _scores(row: dict[str, Any], split: str) -> str:
-    found = row.get("metrics", {}).get(split, {})
-    names = [name for name in main_metrics(row.get("task", "")) if name in found]
+    found, task = row.get("metrics", {}).get(split, {}), row.get("task")
+    # A damaged run has no task; that of a later version may be unknown here.
+    names = [name for name in (main_metrics(task) if task in TASKS else ()) if name in found]
     return ", ".join(f"{name} {shown(found[name])}" for name in names)

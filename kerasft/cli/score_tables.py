@@ -10,22 +10,25 @@ import click
 
 from kerasft.cli.output import print_table
 from kerasft.formatting import shown
-from kerasft.tasks import TASKS
+from kerasft.tasks import task_of
 
 _WIDEST_MATRIX = 15
 _SHOWN_CONFUSIONS = 10
 
 
 def main_metrics(task: str) -> tuple[str, ...]:
-    """Return the main metrics of a task, the most important first."""
-    return TASKS[task].main_metrics if task in TASKS else ("loss",)
+    """Return the main metrics of a task, the most important first.
+
+    Raises:
+        SettingError: There is no such task.
+    """
+    return task_of(task).main_metrics
 
 
 def score_line(task: str, metrics: Mapping[str, Any]) -> str:
     """Return the important metrics of one split as a line."""
-    more = ("r2_log", "mae", "accuracy_rounded", "within_one", "kappa", "loss")
-    names = dict.fromkeys((*main_metrics(task), *more))
-    found = [f"{name} {shown(metrics[name])}" for name in names if name in metrics]
+    names = [name for name in task_of(task).shown_metrics if name in metrics]
+    found = [f"{name} {shown(metrics[name])}" for name in names]
     examples = f"  ({metrics['examples']} examples)" if "examples" in metrics else ""
     return ", ".join(found) + examples
 

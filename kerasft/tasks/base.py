@@ -29,7 +29,8 @@ class Task:
         has_classes: Whether outputs are probabilities of named classes instead of a number.
         several: Whether an example can have any number of labels.
         from_folders: Whether the names of class folders can be its labels.
-        main_metrics: Metrics shown for a run, the most important first.
+        main_metrics: Metrics that judge a run, the most important first.
+        shown_metrics: Metrics in the one line about a split, the most important first.
         directions: Direction of each metric that can be monitored: `max` or `min`.
         losses: Values of the setting `loss` besides auto.
         curves: Metrics whose curves a report draws.
@@ -64,6 +65,11 @@ class Task:
     def curves(self) -> tuple[str, ...]:
         """Metrics whose curves a report draws."""
         return ("loss", *self.main_metrics, "learning_rate")
+
+    @property
+    def shown_metrics(self) -> tuple[str, ...]:
+        """The metrics that one line about a split shows, where they were measured."""
+        return (*self.main_metrics, "loss")
 
     def default_monitor(self, config: Any) -> str:
         """Return the metric that picks the best epoch if the setting `monitor` is not set."""

@@ -37,6 +37,12 @@ class Regression(Task):
     label_smoothing = False
     target_transform = True
 
+    @property
+    def shown_metrics(self) -> tuple[str, ...]:
+        # Of a target with a scale also those of ordered classes.
+        ordered = ("accuracy_rounded", "within_one", "kappa")
+        return (*self.main_metrics, "r2_log", "mae", *ordered, "loss")
+
     def default_monitor(self, config: Any) -> str:
         # With a log target, the loss measures the relative error; RMSE would favor large targets.
         return "loss" if config.target_transform == "log" else self.main_metrics[0]

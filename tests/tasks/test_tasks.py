@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from kerasft.cli.score_tables import score_line
 from kerasft.config import ImageConfig
 from kerasft.data import Examples, Labels
 from kerasft.data.label_encoding import make_labels
@@ -37,6 +38,7 @@ def test_the_settings_need_no_numpy_to_ask_a_task():
 def test_a_task_is_judged_by_what_it_measures(task):
     assert task.title and task.baseline_name and task.stratified_by
     assert set(task.main_metrics) <= set(task.directions)
+    assert task.shown_metrics[: len(task.main_metrics)] == task.main_metrics
     assert choose_monitor(ImageConfig(task=task.name))[1] == task.directions[task.main_metrics[0]]
     assert less_is_better("rmse") and not less_is_better("accuracy")
 
@@ -83,3 +85,10 @@ def test_a_loss_that_a_task_names_but_does_not_make_is_refused(kind, monkeypatch
         task.make_loss(config, labels)
     with pytest.raises(SettingError, match="poisson"):
         task.baseline_loss(np.array([0.25, 0.75]), "poisson")
+
+
+def test_a_line_shows_what_a_task_tells_first_and_no_task_is_unknown():
+    metrics = {"loss": 1.0, "kappa": 0.5, "mae": 2.0, "r2": 0.25, "rmse": 3.0, "mse": 9.0}
+    assert score_line("regression", metrics) == "rmse 3, r2 0.25, mae 2, kappa 0.5, loss 1"
+    with pytest.raises(SettingError, match="Did you mean 'regression'"):
+        score_line("regresion", metrics)
