@@ -61,13 +61,10 @@ def _how_to_load(folder: Path, format: str, run: Any) -> list[str]:
             "import keras_hub",
             f"backbone = keras_hub.models.Backbone.from_preset({str(folder)!r})",
         ]
-    is_text = "text_column" in run.config
-    values = ["'a text'", "'the second text'"][: 1 + run.pairs]
-    if not is_text:
-        values = ["open('image.png', 'rb').read()"]
+    values = run.modality.served_examples(pairs=run.pairs)
     given = ", ".join(f"tf.constant([{value}])" for value in values)
     return [
-        "import tensorflow as tf" + (", tensorflow_text" if is_text else ""),
+        f"import {', '.join(('tensorflow as tf', *run.modality.serving_imports))}",
         f"model = tf.saved_model.load({str(folder)!r})",
         f"model.serve({given})['prediction']",
     ]

@@ -23,9 +23,7 @@ def describe(run: Any) -> dict[str, Any]:
 def report(run: Any) -> dict[str, Any]:
     """Return the lines that are printed for a new run."""
     path = shlex.quote(str(run.path))
-    example = "'a text'" if "text_column" in run.config else "image.png"
-    if run.pairs:
-        example = r"$'a text\tthe second text'"
+    example = run.modality.typed_example(pairs=run.pairs)
     seconds, task = run.manifest.get("seconds"), run.labels["task"]
     return {
         **{split: score_line(task, found) for split, found in run.metrics.items()},

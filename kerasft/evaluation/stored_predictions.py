@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from typing import Any
 
 import keras
@@ -11,11 +9,11 @@ import numpy as np
 
 from kerasft.config import Config
 from kerasft.data import Labels, Split
+from kerasft.modalities import modality_of
 from kerasft.models import make_loss
 from kerasft.runs import Run, atomic_path, write_json
 
 WORST = 16  # number of examples in worst.json
-_PIXELS = 112  # longer side of a stored picture
 
 
 def save_predictions(
@@ -48,7 +46,7 @@ def _worst(config: Config, labels: Labels, split: Split, outputs: np.ndarray) ->
         keras.ops.convert_to_tensor(split.y), keras.ops.convert_to_tensor(outputs)
     )
     losses = keras.ops.convert_to_numpy(loss)
-    rows = []
+    rows, modality = [], modality_of(config)
     for index in np.argsort(-losses, kind="stable")[:WORST]:
         truth, prediction, probability = labels.kind.truth_and_prediction(
             labels, split.y[index], outputs[index]
@@ -60,21 +58,7 @@ def _worst(config: Config, labels: Labels, split: Split, outputs: np.ndarray) ->
                 "prediction": prediction,
                 "probability": probability,
                 "loss": float(losses[index]),
-                **_content(split, int(index)),
+                **modality.excerpt(split.examples.inputs[index], split.x, int(index)),
             }
         )
     return rows
-
-
-def _content(split: Split, index: int) -> dict[str, str]:
-    item = split.examples.inputs[index]
-    if isinstance(split.x, dict):
-        text = "\t".join(item) if isinstance(item, tuple) else str(item)
-        return {"text": text[:600]}
-    from PIL import Image
-
-    image = Image.fromarray(np.asarray(split.x[index]))
-    image.thumbnail((_PIXELS, _PIXELS))
-    file = io.BytesIO()
-    image.save(file, "PNG", optimize=True)
-    return {"picture": base64.b64encode(file.getvalue()).decode("ascii")}

@@ -37,6 +37,7 @@ class Facts:
         metrics: Metrics by split.
         best_epoch: Best epoch, counted from 1; None if unknown.
         blocks: Number of blocks of the backbone, 0 if unknown.
+        length_setting: Setting that limits the length of an input, empty where none does.
     """
 
     state: str
@@ -52,6 +53,7 @@ class Facts:
     metrics: dict[str, dict[str, Any]]
     best_epoch: int | None
     blocks: int = 0
+    length_setting: str = ""
 
     @property
     def kind(self) -> Task:
@@ -142,4 +144,5 @@ def read_facts(run: Run) -> Facts:
         metrics=run.metrics,
         best_epoch=manifest.get("best_epoch"),
         blocks=sum(row["name"] != "head" for row in manifest.get("blocks", [])),
+        length_setting=run.modality.length_setting,
     )

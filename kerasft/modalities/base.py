@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from kerasft.config import Config
 from kerasft.errors import SettingError
 from kerasft.modalities.dataset_features import Features
+from kerasft.modalities.excerpts import picture_excerpt, text_excerpt
 from kerasft.tasks.cells import Table
 
 Input = tuple[Any, str]  # (input, origin)
@@ -48,6 +49,8 @@ class Modality:
         column_names: Usual names of the input column, in lower case.
         pair_column: Name of the setting for a second input column; empty without one.
         builtin: Datasets `builtin:NAME` with such inputs.
+        length_setting: Name of the setting for the maximum length; empty without one.
+        serving_imports: Packages to import where a SavedModel is loaded.
         class_folders: Whether inputs can come from a folder of class folders.
     """
 
@@ -57,6 +60,8 @@ class Modality:
     column_names: tuple[str, ...] = ()
     pair_column = ""
     builtin: tuple[str, ...] = ()
+    length_setting = ""
+    serving_imports: tuple[str, ...] = ()
     class_folders = False
 
     # Data
@@ -123,7 +128,26 @@ class Modality:
         """Return a sample raw input, in the form of `kerasft.Examples`."""
         raise refuse(config)
 
+    def excerpt(self, item: Any, x: Any, index: int) -> dict[str, str]:
+        """Return what a report shows of an input: `text`, or `picture` as a base64-encoded PNG.
+
+        Args:
+            item: The raw input.
+            x: The arrays of all inputs, as a model reads them.
+            index: Its row in them.
+        """
+        # A recipe's own data can be of either kind: arrays by name are those of texts.
+        return text_excerpt(item) if isinstance(x, dict) else picture_excerpt(x[index])
+
+    def typed_example(self, *, pairs: bool) -> str:
+        """Return an input of `kerasft predict`, as it is typed into a shell."""
+        return "INPUT"
+
     # Serving
+
+    def served_examples(self, *, pairs: bool) -> list[str]:
+        """Return Python expressions of the inputs that a served model takes."""
+        raise refuse(self)
 
     def serving(
         self, config: Any, model: Any, outputs: Callable[[Any], dict[str, Any]], *, pairs: bool

@@ -11,6 +11,7 @@ from kerasft.dataset_check import TABLE_EXTENSIONS
 from kerasft.errors import DataError, SettingError
 from kerasft.modalities.base import Input, InputReaders, Modality, Served
 from kerasft.modalities.dataset_features import Features
+from kerasft.modalities.excerpts import picture_excerpt
 from kerasft.paths import expanded
 from kerasft.tasks.cells import Table
 
@@ -89,6 +90,15 @@ class Images(Modality):
         import numpy as np
 
         return np.full((config.image_size, config.image_size, 3), 128, np.uint8)
+
+    def excerpt(self, item: Any, x: Any, index: int) -> dict[str, str]:
+        return picture_excerpt(x[index])
+
+    def typed_example(self, *, pairs: bool) -> str:
+        return "image.png"
+
+    def served_examples(self, *, pairs: bool) -> list[str]:
+        return ["open('image.png', 'rb').read()"]
 
     def serving(
         self, config: Any, model: Any, outputs: Callable[[Any], dict[str, Any]], *, pairs: bool

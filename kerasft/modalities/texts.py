@@ -11,6 +11,7 @@ from kerasft.dataset_check import TABLE_EXTENSIONS
 from kerasft.errors import DataError
 from kerasft.modalities.base import Input, InputReaders, Modality, Served
 from kerasft.modalities.dataset_features import Features
+from kerasft.modalities.excerpts import text_excerpt
 from kerasft.paths import expanded
 from kerasft.tasks.cells import Table
 
@@ -29,6 +30,8 @@ class Texts(Modality):
     )  # fmt: skip
     pair_column = "text_pair_column"
     builtin = ("tickets",)
+    length_setting = "sequence_length"
+    serving_imports = ("tensorflow_text",)
 
     def read_column(self, table: Table, column: str) -> list[str]:
         return [_text_cell(table, column, row) for row in range(table.num_rows)]
@@ -93,6 +96,15 @@ class Texts(Modality):
     def example(self, config: Any, *, pairs: bool = False) -> str | tuple[str, str]:
         text = "An example of a text."
         return (text, "And a second one.") if pairs else text
+
+    def excerpt(self, item: Any, x: Any, index: int) -> dict[str, str]:
+        return text_excerpt(item)
+
+    def typed_example(self, *, pairs: bool) -> str:
+        return r"$'a text\tthe second text'" if pairs else "'a text'"
+
+    def served_examples(self, *, pairs: bool) -> list[str]:
+        return ["'a text'", "'the second text'"][: 1 + pairs]
 
     def serving(
         self, config: Any, model: Any, outputs: Callable[[Any], dict[str, Any]], *, pairs: bool

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasft.errors import DamagedFileError, SettingError, did_you_mean
+from kerasft.modalities import Modality, recorded_modality
 from kerasft.paths import check_folder_name, timestamp_name
 from kerasft.runs.files import read_json, sha256, write_json, write_text
 
@@ -62,6 +63,11 @@ class Run:
     def labels(self) -> dict[str, Any]:
         """Task, class names, and the unit of regression targets."""
         return dict(read_json(self.path / "labels.json"))
+
+    @property
+    def modality(self) -> Modality:
+        """What the model reads: images or texts."""
+        return recorded_modality(self.manifest, self.config)
 
     @property
     def pairs(self) -> bool:

@@ -21,6 +21,7 @@ from kerasft.evaluation.stored_predictions import save_predictions
 from kerasft.formatting import number
 from kerasft.frozen.feature_cache import PhaseInputs
 from kerasft.insight import plot_curves
+from kerasft.modalities import modality_of
 from kerasft.models import block_rows, block_table
 from kerasft.models.freezing import changing_weights
 from kerasft.runs import Run, save_weights, write_history, write_json, write_manifest
@@ -41,6 +42,7 @@ def open_record(run: Run, module: ModuleType, context: FitContext) -> None:
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         seed=config.seed,
         versions=versions(),
+        modality=modality_of(config).name,
         data={
             "dataset": config.dataset.source,
             "pairs": data.pairs,

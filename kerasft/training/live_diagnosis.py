@@ -9,6 +9,7 @@ import keras
 from kerasft.config import to_dict
 from kerasft.data import Split
 from kerasft.insight import Facts, clearly_wrong, hopeless
+from kerasft.modalities import modality_of
 from kerasft.training.context import FitContext
 
 
@@ -44,6 +45,7 @@ class LiveDiagnosis(keras.callbacks.Callback):
             state="running", reason="", task=config.task, settings=to_dict(config),
             given={}, usual=self.usual, recipe="", rows=history, counts=self.counts,
             audit=self.audit, metrics={}, best_epoch=None,
+            length_setting=modality_of(config).length_setting,
         )  # fmt: skip
         finding = clearly_wrong(facts)
         # A diverged training has too high a rate: one report is enough.

@@ -3,12 +3,13 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from kerasft.config import Config, ImageConfig, TextConfig
 from kerasft.data import Examples, prepare_inputs
 from kerasft.errors import SettingError
-from kerasft.modalities import IMAGES, TEXTS, modality_of
+from kerasft.modalities import IMAGES, TEXTS, modality_of, recorded_modality
 from kerasft.models import features
 
 
@@ -52,3 +53,22 @@ def test_every_modality_has_features_and_no_import_changes_a_modality():
 def test_features_of_no_known_kind_are_refused():
     with pytest.raises(SettingError, match=r"ImageConfig or a TextConfig\. Received: Config"):
         features(None, Config())
+
+
+def test_a_record_of_any_version_tells_its_modality():
+    settings = {"text_column": None, "sequence_length": 64}
+    assert recorded_modality({"modality": "images"}, settings) is IMAGES
+    assert recorded_modality({}, settings) is TEXTS
+    assert recorded_modality({}, {"image_column": None}) is IMAGES
+    assert not recorded_modality({}, {"epochs": 1}).name
+    assert not recorded_modality({"modality": ""}, settings).name
+
+
+def test_what_is_shown_of_an_input():
+    pixels = np.zeros((1, 8, 8, 3), np.uint8)
+    assert set(IMAGES.excerpt("a.png", pixels, 0)) == {"picture"}
+    assert TEXTS.excerpt(("a", "b"), {}, 0) == {"text": "a\tb"}
+    assert TEXTS.excerpt("a" * 700, {}, 0) == {"text": "a" * 600}
+    assert IMAGES.typed_example(pairs=False) == "image.png"
+    assert TEXTS.typed_example(pairs=True) == r"$'a text\tthe second text'"
+    assert TEXTS.served_examples(pairs=True) == ["'a text'", "'the second text'"]

@@ -109,19 +109,19 @@ def validation_too_small(facts: Facts) -> Finding | None:
 
 def truncated(facts: Facts) -> Finding | None:
     """Detect texts that were truncated."""
-    share = float(facts.audit.get("truncated", 0.0))
-    if share < 0.1 or "sequence_length" not in facts.settings:
+    share, name = float(facts.audit.get("truncated", 0.0)), facts.length_setting
+    if share < 0.1 or not name:
         return None
-    length = facts.settings["sequence_length"]
+    length = facts.settings[name]
     longer = int(2 ** math.ceil(math.log2(1.5 * length)))
     return Finding(
         "truncated",
         "Many texts were truncated",
-        f"{share:.0%} of the texts are longer than sequence_length={length}; the model never "
+        f"{share:.0%} of the texts are longer than {name}={length}; the model never "
         "sees their ends.",
         (
             Advice(
-                {"sequence_length": longer},
+                {name: longer},
                 "Keeps more of each text; the time grows in proportion.",
             ),
         ),
