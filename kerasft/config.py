@@ -113,17 +113,23 @@ def to_dict(config: Config) -> dict[str, Any]:
 def changed_settings(config: Config) -> dict[str, Any]:
     """Return the settings that differ from the defaults of their class.
 
-    For a dataset other than the recipe's, its parts are compared with the defaults of `Dataset`.
+    For a dataset other than the recipe's, its parts are compared with the defaults of `Dataset`. So
+    are those of one that lacks a part which the recipe sets; its source is then among the result.
     The class called with the result gives an equal config.
     """
     known, values = settings(config), to_dict(config)
-    another = values["dataset"] != known["dataset"].default
-    changed = {}
-    for name, item in known.items():
-        replaced = another and item.part not in (None, "source")
-        if values[name] != (item.off if replaced else item.default):
-            changed[name] = values[name]
-    return changed
+    parts = {name: item for name, item in known.items() if item.part not in (None, "source")}
+    replaced = values["dataset"] != known["dataset"].default or any(
+        values[name] == item.off != item.default for name, item in parts.items()
+    )
+    usual = {name: item.default for name, item in known.items()}
+    if replaced:
+        usual |= {name: item.off for name, item in parts.items()}
+    return {
+        name: value
+        for name, value in values.items()
+        if value != usual[name] or (replaced and name == "dataset")
+    }
 
 
 def from_dict(kind: type[ConfigType], values: Mapping[str, Any]) -> ConfigType:

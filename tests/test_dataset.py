@@ -3,17 +3,22 @@
 import dataclasses
 import functools
 import json
+import shlex
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 
 import kerasft
 from kerasft import Dataset, catalog
+from kerasft.cli.options import given_settings, setting_options
 from kerasft.config import FORMAT, ImageConfig, TextConfig, changed_settings, from_record, to_dict
 from kerasft.data import column_names, load_data, read_dataset
 from kerasft.errors import ResumeError, SettingError
+from kerasft.insight import fit_command
 from kerasft.recipes import deberta_entailment, minilm_urgency, resnet_digits, xception_food
+from kerasft.runs.provenance import anchored
 
 RECIPES = [recipe.name for recipe in catalog.list_recipes()]
 KINDS = ("folder", "table", "tfds", "builtin")
@@ -204,3 +209,37 @@ def test_an_old_record_of_single_texts_has_no_second_column():
     record["data"]["pairs"] = True
     config = from_record(deberta_entailment.Config, values, record, column_names)
     assert config == deberta_entailment.Config()
+
+
+def printed(kind, config):
+    """The settings that the command line reads from the printed command."""
+    words = shlex.split(fit_command("minilm_urgency", changed_settings(config)))[3:]
+    context = click.Command("fit", params=setting_options(kind)).make_context("fit", words)
+    return kind(**given_settings(context, kind))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"dataset": "builtin:tickets"},
+        {"label_column": None},
+        {"dataset": "builtin:tickets", "text_column": "message", "seed": 3},
+        {"dataset": "x.csv", "label_column": "urgency"},
+        {"text_column": "message"},
+    ],
+)
+def test_the_printed_command_reproduces_the_dataset(given):
+    config = minilm_urgency.Config(**given)
+    assert minilm_urgency.Config(**changed_settings(config)) == config
+    assert None not in changed_settings(config).values()
+    assert printed(minilm_urgency.Config, config) == config
+
+
+def test_the_recipes_own_path_stays_as_it_is_without_its_columns(tmp_path, monkeypatch):
+    class Config(TextConfig):
+        dataset: str = "mail.csv"
+        label_column: str = "urgency"
+
+    monkeypatch.chdir(tmp_path)
+    Path("mail.csv").write_text("text,label\nx,1\n")
+    assert anchored(Config(dataset="mail.csv")).dataset == Dataset("mail.csv")

@@ -13,7 +13,7 @@ def fit_command(recipe: str, values: Mapping[str, Any]) -> str:
 
     Args:
         recipe: Name, or path of a file; relative if it is below the current folder.
-        values: Settings; those that are None are left out.
+        values: Settings; None is an empty text, which unsets what the recipe says.
 
     Example:
         >>> fit_command("resnet_digits", {"learning_rate": 1e-4, "cache": False})
@@ -22,7 +22,7 @@ def fit_command(recipe: str, values: Mapping[str, Any]) -> str:
     path = Path(recipe)
     if path.suffix == ".py" and path.is_relative_to(Path.cwd()):
         recipe = str(path.relative_to(Path.cwd()))
-    options = [part for item in values.items() if item[1] is not None for part in _option(*item)]
+    options = [part for item in values.items() for part in _option(*item)]
     return shlex.join(["kerasft", "fit", recipe, *options])
 
 
@@ -30,4 +30,4 @@ def _option(name: str, value: Any) -> list[str]:
     flag = name.replace("_", "-")
     if isinstance(value, bool):
         return [f"--{flag}" if value else f"--no-{flag}"]
-    return [f"--{flag}", str(value)]
+    return [f"--{flag}", "" if value is None else str(value)]

@@ -105,13 +105,21 @@ def _describe(facts: Facts, finding: Finding) -> dict[str, Any]:
             {
                 "changes": changes,
                 "why": advice.why,
-                "command": fit_command(facts.recipe, {**facts.given, **changes})
-                if changes
-                else None,
+                "command": command_with(facts, changes) if changes else None,
             }
             for advice, changes in advised
         ],
     }
+
+
+def command_with(facts: Facts, changes: dict[str, Any]) -> str:
+    """Return the command that fits a run's settings with changes."""
+    values = {**facts.given, **changes}
+    for name in changes:
+        # A given dataset has nothing of the recipe's own that would have to be unset.
+        if values[name] is None and ("dataset" in values or facts.usual.get(name, "") is None):
+            del values[name]
+    return fit_command(facts.recipe, values)
 
 
 def clearly_wrong(facts: Facts) -> Finding | None:

@@ -20,6 +20,7 @@ from kerasft.errors import ResumeError, SettingError
 from kerasft.paths import expanded
 from kerasft.presets import resolve, whole_path
 from kerasft.runs import Run, sha256
+from kerasft.setting_declaration import settings
 
 _PACKAGES = ("keras", "tensorflow", "keras-hub", "numpy", "tensorflow-datasets")
 
@@ -106,7 +107,7 @@ def anchored(config: Config) -> Config:
     Paths that are defaults of the recipe are unchanged.
     """
     changed, dataset = changed_settings(config), config.dataset
-    if "dataset" in changed:
+    if dataset.source != settings(config)["dataset"].default:
         dataset = dataclasses.replace(dataset, source=_anchored_path(dataset.source))
     if dataset.data_dir is not None and "data_dir" in changed:
         dataset = dataclasses.replace(dataset, data_dir=_anchored_path(dataset.data_dir))

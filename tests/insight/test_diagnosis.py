@@ -10,7 +10,7 @@ import kerasft
 from kerasft.config import to_dict
 from kerasft.insight import diagnose, rules
 from kerasft.insight.comparison import best_group, compare
-from kerasft.insight.diagnosis import RULES, find, hopeless, valid_changes
+from kerasft.insight.diagnosis import RULES, command_with, find, hopeless, valid_changes
 from kerasft.insight.facts import Facts
 from kerasft.recipes import resnet_digits
 from tests.insight.injected_faults import ALSO, FAULTS, changed, fit, spoiled
@@ -232,3 +232,20 @@ def test_runs_that_differ_by_chance_are_not_called_better(injected):
         progress=False,
     )
     assert compare([well, again])["groups"][1]["verdict"] == "within noise"
+
+
+def test_the_advice_on_duplicates_unsets_the_splits_that_are_named():
+    named = {**to_dict(resnet_digits.Config()), "train_split": "train", "test_split": "dev"}
+    found = {"duplicates": {"test/train": 50}}
+
+    def command(given, usual):
+        made = facts(settings=named, audit=found, given=given, usual=usual)
+        (finding,) = [f for f in find(made) if f.name == "leakage"]
+        return command_with(made, finding.advice[0].changes)
+
+    none = dict.fromkeys(named)
+    splits = {"train_split": "train", "test_split": "dev"}
+    assert command(splits, none) == "kerasft fit r"  # nothing is given any more
+    assert command({}, named) == "kerasft fit r --train-split '' --test-split ''"
+    assert command({"dataset": "x", **splits}, named) == "kerasft fit r --dataset x"
+    assert rules.data.leakage(facts(audit=found)).advice[0].changes == {}

@@ -25,13 +25,14 @@ def leakage(facts: Facts) -> Finding | None:
     if not pair or shares[pair] < 0.03:
         return None
     split, other = pair.split("/")
+    named = {n: None for n, value in facts.settings.items() if n.endswith("_split") and value}
     return Finding(
         "leakage",
         "The same examples are in two splits",
         f"{double[pair]} of the {facts.counts.get(split, 0):,} {split} examples "
         f"({shares[pair]:.0%}) are also in the {other} split: their scores measure memorization.",
         (
-            Advice({"train_split": None, "validation_split": None, "test_split": None},
+            Advice(named,
                    "Remove the duplicates, or give the data as one split: kerasft keeps equal "
                    "examples in one split."),
         ),
