@@ -19,6 +19,7 @@ from kerasft.errors import ResumeError, SettingError
 from kerasft.insight import fit_command
 from kerasft.recipes import deberta_entailment, minilm_urgency, resnet_digits, xception_food
 from kerasft.runs.provenance import anchored
+from kerasft.training.resume_checks import begun_settings
 
 RECIPES = [recipe.name for recipe in catalog.list_recipes()]
 KINDS = ("folder", "table", "tfds", "builtin")
@@ -177,15 +178,12 @@ def test_equal_configs_are_interchangeable_in_fit_export_and_resume(photos, pres
     names = {kerasft.export(run, models_dir=tmp_path / run.name).parent.name for run in runs}
     assert len(names) == 1 and names.pop().startswith("resnet_digits_photos")
     for config in (given, replaced):
-        assert (
-            kerasft.training.resume_checks.begun_settings(first, resnet_digits.Config, config)
-            == given
-        )
+        assert begun_settings(first, resnet_digits.Config, config) == given
     # The command line says what was given; Python compares what differs from the recipe.
     same = dataclasses.replace(given, epochs=10)
-    assert kerasft.training.resume_checks.begun_settings(first, resnet_digits.Config, same) == given
+    assert begun_settings(first, resnet_digits.Config, same) == given
     with pytest.raises(ResumeError, match="was begun with epochs=1, not 10"):
-        kerasft.training.resume_checks.begun_settings(first, resnet_digits.Config, same, ["epochs"])
+        begun_settings(first, resnet_digits.Config, same, ["epochs"])
 
 
 @pytest.mark.parametrize(
@@ -243,3 +241,18 @@ def test_the_recipes_own_path_stays_as_it_is_without_its_columns(tmp_path, monke
     monkeypatch.chdir(tmp_path)
     Path("mail.csv").write_text("text,label\nx,1\n")
     assert anchored(Config(dataset="mail.csv")).dataset == Dataset("mail.csv")
+
+
+def test_resuming_compares_the_whole_dataset_from_python_and_the_command_line(tmp_path):
+    kind, path = minilm_urgency.Config, tmp_path / "run"
+    path.mkdir()
+    (path / "config.json").write_text(json.dumps(to_dict(kind())))
+    (path / "manifest.json").write_text(json.dumps({"format": FORMAT}))
+    begun = functools.partial(begun_settings, kerasft.runs.Run(path), kind)
+    own = kind(dataset=kind().dataset.source)
+    assert own.label_column is None
+    for held in (None, ["dataset"]):
+        with pytest.raises(ResumeError, match="with label_column=urgency, not None"):
+            begun(own, held)
+        assert begun(kind(), held) == kind()
+        assert begun(kind(dataset=own.dataset.source, label_column="urgency"), held) == kind()

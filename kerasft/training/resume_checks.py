@@ -12,6 +12,7 @@ from kerasft.data import Data, column_names
 from kerasft.errors import ResumeError, SettingError
 from kerasft.runs import Run, file_lock, list_runs
 from kerasft.runs.provenance import anchored, describe_weights, recipe_changed
+from kerasft.setting_declaration import settings
 
 STATE = "state.safetensors"
 EVERY = 60.0  # seconds between two saved states: a short fit saves none
@@ -70,8 +71,8 @@ def begun_settings(
         run: The run to resume.
         kind: Config class of the recipe.
         given: Settings passed now.
-        held: Names of settings in which `given` must equal the original; by default those that
-            differ from the recipe's defaults.
+        held: Names of settings in which `given` must equal the original, besides those that differ
+            from the recipe's defaults. `dataset` stands for all parts of the dataset.
 
     Raises:
         ResumeError: A setting differs from the original.
@@ -80,7 +81,10 @@ def begun_settings(
     if given is None:
         return begun
     now, then = to_dict(anchored(given)), to_dict(begun)
-    for name in sorted(changed_settings(given) if held is None else held):
+    names = {*(held or ()), *changed_settings(given)}
+    if "dataset" in names:  # it replaces the whole
+        names |= {name for name, item in settings(kind).items() if item.part}
+    for name in sorted(names):
         value, before = now[name], then[name]
         if value not in (before, "auto"):  # what was found for auto is in the record
             raise ResumeError(
