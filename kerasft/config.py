@@ -171,12 +171,32 @@ def from_record(
     data = record.get("data")
     single = isinstance(data, Mapping) and data.get("pairs") is False
     dropped = {"text_pair_column"} if single else set()
-    if config.dataset.source != known["dataset"].default:
-        columns = {name: item for name, item in known.items() if item.role == "column"}
-        own = {
-            n: i.default for n, i in columns.items() if i.default and i.read(config) == i.default
-        }
-        present = set(find_columns(config.dataset)) if own else set()
-        dropped |= {name for name, text in own.items() if not set(text.split(",")) <= present}
     nothing: dict[str, Any] = dict.fromkeys(dropped & set(known))
+    config = dataclasses.replace(config, **nothing)
+    if config.dataset.source != known["dataset"].default and own_columns(config):
+        config = without_foreign_columns(config, find_columns(config.dataset))
+    return config
+
+
+def own_columns(config: Config) -> dict[str, str]:
+    """Return the settings of columns that are as the recipe calls those of its own dataset."""
+    columns = {name: item for name, item in settings(config).items() if item.role == "column"}
+    return {n: i.default for n, i in columns.items() if i.default and i.read(config) == i.default}
+
+
+def without_foreign_columns(
+    config: ConfigType, present: Collection[str], kept: Collection[str] = ()
+) -> ConfigType:
+    """Return settings without the columns of the recipe's own dataset that another lacks.
+
+    Args:
+        config: Settings with the other dataset.
+        present: The columns of that dataset.
+        kept: Settings that stay: their columns were given.
+    """
+    nothing: dict[str, Any] = {
+        name: None
+        for name, text in own_columns(config).items()
+        if name not in kept and not set(text.split(",")) <= set(present)
+    }
     return dataclasses.replace(config, **nothing)

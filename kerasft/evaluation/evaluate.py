@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from kerasft.config import Config
+from kerasft.config import Config, without_foreign_columns
 from kerasft.data import (
     Examples,
     check_pairs,
+    column_names,
     load_recipe_data,
     prepare_split,
     read_dataset,
@@ -37,7 +38,8 @@ def evaluate(
             examples if it has none. By default the dataset of the run.
         split: Split of the run's own dataset: `train`, `validation` or `test`.
         columns: Column names in the other dataset, by setting: text_column, text_pair_column,
-            image_column, label_column. By default those of the run.
+            image_column, label_column. By default those of the run; a default of the recipe that
+            the other dataset lacks is found by its usual names.
 
     Returns:
         Metrics, as from `measure`.
@@ -51,7 +53,10 @@ def evaluate(
         raise SettingError("`columns` needs `dataset`. Give the dataset that has these columns.")
     loaded = load_model(run)
     config = replace_columns(loaded.config, columns)
-    part = _other_data(loaded, config, dataset) if dataset else _own_split(run, loaded, split)
+    if dataset:
+        part = _other_data(loaded, config, dataset, columns or ())
+    else:
+        part = _own_split(run, loaded, split)
     predictions = predict_arrays(loaded.model, part.x, loaded.config.batch_size)
     return measure(loaded.config, loaded.labels, part.y, predictions)
 
@@ -72,12 +77,17 @@ def _own_split(run: Run, loaded: Loaded, split: str) -> Any:
     return part
 
 
-def _other_data(loaded: Loaded, config: Config, dataset: str) -> Any:
-    """Return all or the test split of another dataset; its columns are called as in `config`."""
+def _other_data(loaded: Loaded, config: Config, dataset: str, given: Collection[str]) -> Any:
+    """Return all or the test split of another dataset.
+
+    Its columns are called as in `config`. Of those that are not given, one that the recipe calls so
+    in its own data is found by its usual names where this dataset lacks it.
+    """
     other = dataclasses.replace(
         config.dataset, source=dataset, train=None, validation=None, test=None
     )
     config = dataclasses.replace(config, dataset=other)
+    config = without_foreign_columns(config, column_names(other), kept=given)
     parts = read_dataset(config)
     for part in parts.values():
         check_pairs(part.inputs, dataset, pairs=loaded.pairs)
