@@ -155,6 +155,7 @@ def from_record(
 
     Records of format 1 may name a column of the recipe's dataset although the run used another
     dataset. Such a name was ignored if the dataset had no such column, so it is dropped here.
+    The separator of the recipe's labels was ignored as well.
 
     Args:
         kind: Config class of the recipe.
@@ -171,9 +172,12 @@ def from_record(
     data = record.get("data")
     single = isinstance(data, Mapping) and data.get("pairs") is False
     dropped = {"text_pair_column"} if single else set()
+    another = config.dataset.source != known["dataset"].default
+    if another and config.label_separator == known["label_separator"].default:
+        dropped.add("label_separator")
     nothing: dict[str, Any] = dict.fromkeys(dropped & set(known))
     config = dataclasses.replace(config, **nothing)
-    if config.dataset.source != known["dataset"].default and own_columns(config):
+    if another and own_columns(config):
         config = without_foreign_columns(config, find_columns(config.dataset))
     return config
 
@@ -197,6 +201,8 @@ def without_foreign_columns(
     nothing: dict[str, Any] = {
         name: None
         for name, text in own_columns(config).items()
-        if name not in kept and not set(text.split(",")) <= set(present)
+        if name not in kept
+        and text not in present
+        and not {part.strip() for part in text.split(",")} <= set(present)
     }
     return dataclasses.replace(config, **nothing)

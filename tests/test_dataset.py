@@ -256,3 +256,19 @@ def test_resuming_compares_the_whole_dataset_from_python_and_the_command_line(tm
             begun(own, held)
         assert begun(kind(), held) == kind()
         assert begun(kind(dataset=own.dataset.source, label_column="urgency"), held) == kind()
+
+
+@pytest.mark.parametrize("names", ["a, b", "a,b"])
+@pytest.mark.parametrize("present", [["a", "b"], ["a, b", "a,b"]])
+def test_an_old_record_keeps_several_columns_that_the_data_have(names, present):
+    class Config(TextConfig):
+        dataset: Dataset = Dataset("own.csv", label=names, label_separator="|")
+        task: str = "multilabel"
+
+    values = {**to_dict(Config()), "dataset": "other.csv"}
+    config = from_record(Config, values, {}, lambda dataset: present)
+    assert config.dataset == Dataset("other.csv", label=names)
+    assert from_record(Config, to_dict(Config()), {}, lambda dataset: []) == Config()
+    values["label_separator"] = ";"
+    config = from_record(Config, values, {}, lambda dataset: ["text"])
+    assert config.dataset == Dataset("other.csv", label_separator=";")
