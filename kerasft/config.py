@@ -149,7 +149,7 @@ def from_record(
     kind: type[ConfigType],
     values: Mapping[str, Any],
     record: Mapping[str, Any],
-    find_columns: Callable[[Dataset], Collection[str]],
+    find_columns: Callable[[Dataset], Collection[str] | None],
 ) -> ConfigType:
     """Build a Config from the settings of a record of any format.
 
@@ -161,7 +161,8 @@ def from_record(
         kind: Config class of the recipe.
         values: Flat dictionary of settings.
         record: Manifest or header that contains the settings.
-        find_columns: Function from a dataset to its columns, called only if needed.
+        find_columns: Function from a dataset to its columns, None if it cannot be opened; called
+            only if needed.
 
     Raises:
         SettingError: A name is unknown or a value is out of range.
@@ -189,15 +190,17 @@ def own_columns(config: Config) -> dict[str, str]:
 
 
 def without_foreign_columns(
-    config: ConfigType, present: Collection[str], kept: Collection[str] = ()
+    config: ConfigType, present: Collection[str] | None, kept: Collection[str] = ()
 ) -> ConfigType:
     """Return settings without the columns of the recipe's own dataset that another lacks.
 
     Args:
         config: Settings with the other dataset.
-        present: The columns of that dataset.
+        present: The columns of that dataset; None, where they are unknown, keeps all.
         kept: Settings that stay: their columns were given.
     """
+    if present is None:
+        return config
     nothing: dict[str, Any] = {
         name: None
         for name, text in own_columns(config).items()

@@ -272,3 +272,16 @@ def test_an_old_record_keeps_several_columns_that_the_data_have(names, present):
     values["label_separator"] = ";"
     config = from_record(Config, values, {}, lambda dataset: ["text"])
     assert config.dataset == Dataset("other.csv", label_separator=";")
+
+
+def test_an_old_record_keeps_its_columns_where_the_data_cannot_be_opened(tmp_path, photos):
+    missing = str(tmp_path / "gone.csv")
+    assert column_names(Dataset(missing)) is None
+    assert column_names(Dataset("tfds:gone", data_dir=str(tmp_path))) is None
+    assert column_names(Dataset(photos)) == []
+    values = {**to_dict(minilm_urgency.Config()), "dataset": missing}
+    config = from_record(minilm_urgency.Config, values, {}, column_names)
+    assert config.dataset == Dataset(missing, label="urgency")
+    values["dataset"] = photos
+    config = from_record(minilm_urgency.Config, values, {}, column_names)
+    assert config.dataset == Dataset(photos)

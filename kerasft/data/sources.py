@@ -67,8 +67,11 @@ def read_source(config: Config) -> tuple[dict[str, Examples], list[str]]:
     return _from_table(config, read_table(path))
 
 
-def column_names(dataset: Dataset) -> list[str]:
-    """Return the columns or features of a dataset; none where it has none or cannot be opened."""
+def column_names(dataset: Dataset) -> list[str] | None:
+    """Return the columns or features of a dataset, an empty list where it has none.
+
+    None where it cannot be opened.
+    """
     try:
         check_dataset(dataset.source, dataset.data_dir)
         if dataset.source.startswith("tfds:"):
@@ -81,7 +84,7 @@ def column_names(dataset: Dataset) -> list[str]:
         tables = _tables(path) if path.is_dir() else [path]
         return list(read_table(tables[0]).columns) if tables else []
     except (DataError, NetworkError):
-        return []
+        return None
 
 
 def _tables(folder: Path) -> list[Path]:

@@ -38,11 +38,11 @@ def read_tfds(config: Config) -> tuple[dict[str, Examples], list[str]]:
     return parts, notes
 
 
-def feature_names(dataset: Dataset) -> list[str]:
-    """Return the features of a dataset that is prepared on the disk; none of any other."""
+def feature_names(dataset: Dataset) -> list[str] | None:
+    """Return the features of a dataset that is prepared on the disk; None for any other."""
     folder = find_prepared(data_root(dataset.data_dir), parse_address(dataset.source))
     if folder is None:
-        return []
+        return None
     import tensorflow_datasets as tfds
 
     return list(tfds.builder_from_directory(str(folder)).info.features)
