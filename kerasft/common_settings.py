@@ -55,8 +55,8 @@ def _with_dataset_value(bases: tuple[type, ...], namespace: dict[str, Any]) -> d
     """Return a class body with the flat attributes of older recipes merged into `dataset`."""
     flat = {name: item.name for base in bases for name, item in parts(base).items()}
     body = dict(namespace)
-    own = {flat[name]: body.pop(name) for name in list(body) if name in flat}
-    whole = body.get("dataset")
+    own = {flat[name]: _plain(body.pop(name)) for name in list(body) if name in flat}
+    whole = _plain(body.get("dataset"))
     if own or isinstance(whole, str):
         if whole is None:
             whole = next(base.dataset for base in bases if hasattr(base, "dataset"))
@@ -65,6 +65,11 @@ def _with_dataset_value(bases: tuple[type, ...], namespace: dict[str, Any]) -> d
         hints = {k: v for k, v in body.get("__annotations__", {}).items() if k not in flat}
         body["__annotations__"] = {**hints, "dataset": Dataset}
     return body
+
+
+def _plain(value: Any) -> Any:
+    """Return the default of a declaration; what a part is, is declared with the Dataset."""
+    return value.default if isinstance(value, dataclasses.Field) else value
 
 
 class _Frozen:

@@ -285,3 +285,19 @@ def test_an_old_record_keeps_its_columns_where_the_data_cannot_be_opened(tmp_pat
     values["dataset"] = photos
     config = from_record(minilm_urgency.Config, values, {}, column_names)
     assert config.dataset == Dataset(photos)
+
+
+def test_flat_attributes_of_an_older_recipe_may_be_declared():
+    class Config(TextConfig):
+        dataset: str = kerasft.setting("mail.csv", "Table of mails")
+        label_column: str = kerasft.setting("topic", "Column of the topic")
+
+    assert Config().dataset == Dataset("mail.csv", label="topic")
+    assert Config(dataset="x").dataset == Dataset("x")
+    assert to_dict(Config(label_column="y"))["label_column"] == "y"
+
+    class Other(TextConfig):
+        dataset: Dataset = kerasft.setting(Dataset("mail.csv", text="body"), "Mails")
+        label_column: str = "topic"
+
+    assert Other().dataset == Dataset("mail.csv", text="body", label="topic")
