@@ -153,7 +153,7 @@ def recipe_defaults(recipe: Recipe) -> dict[str, Any]:
     for statement in (statement for kind in kinds for statement in kind.body):
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
             value = statement.value
-            if isinstance(value, ast.Call) and value.args:  # setting(default), Dataset(source)
+            while isinstance(value, ast.Call) and value.args:  # setting(default), Dataset(source)
                 value = value.args[0]
             if isinstance(value, ast.expr) and _is_literal(value):
                 found[statement.target.id] = ast.literal_eval(value)

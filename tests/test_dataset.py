@@ -301,3 +301,14 @@ def test_flat_attributes_of_an_older_recipe_may_be_declared():
         label_column: str = "topic"
 
     assert Other().dataset == Dataset("mail.csv", text="body", label="topic")
+
+
+def test_a_declared_dataset_is_read_without_importing_the_recipe(tmp_path):
+    path = tmp_path / "mails.py"
+    path.write_text(
+        "class Config(TextConfig):\n"
+        '    dataset: Dataset = setting(Dataset("mail.csv", label="topic"), "Mails")\n'
+        '    epochs: int = setting(3, "Epochs")\n'
+    )
+    defaults = catalog.recipe_defaults(catalog.find_recipe(path))
+    assert defaults == {"dataset": "mail.csv", "epochs": 3}
