@@ -64,7 +64,7 @@ class Config(
         _check_parts(self, changes)
         for name, value in values.items():
             object.__setattr__(self, name, value)
-        object.__setattr__(self, "dataset", Dataset(**changes))
+        object.__setattr__(self, "dataset", dataclasses.replace(self.dataset, **changes))
         for condition in (one for item in found.values() for one in item.refused_if):
             if sentence := condition(self):
                 raise SettingError(sentence)

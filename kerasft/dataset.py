@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, fields
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,13 @@ class Dataset:
     validation_fraction: float = 0.15
     test_fraction: float = 0.15
     data_dir: str | None = None
+
+    def __repr__(self) -> str:
+        """Return the call that makes it, without defaults."""
+        _, *others = fields(self)
+        given = [(item.name, getattr(self, item.name), item.default) for item in others]
+        words = [f"{name}={value!r}" for name, value, default in given if value != default]
+        return f"{type(self).__qualname__}({', '.join([repr(self.source), *words])})"
 
     def __str__(self) -> str:
         """Return the source, the name of the dataset in messages."""

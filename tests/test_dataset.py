@@ -312,3 +312,19 @@ def test_a_declared_dataset_is_read_without_importing_the_recipe(tmp_path):
     )
     defaults = catalog.recipe_defaults(catalog.find_recipe(path))
     assert defaults == {"dataset": "mail.csv", "epochs": 3}
+
+
+def test_a_dataset_prints_as_the_call_that_makes_it():
+    assert repr(Dataset("reviews.csv", label="stars")) == "Dataset('reviews.csv', label='stars')"
+    assert repr(Dataset("x")) == "Dataset('x')"
+    full = Dataset("x", test="dev", validation_fraction=0.1)
+    assert eval(repr(full)) == full
+
+
+def test_a_config_keeps_a_dataset_of_another_class():
+    class Mails(Dataset):
+        pass
+
+    config = TextConfig(dataset=Mails("x"), label_column="topic")
+    assert config.dataset == Mails("x", label="topic")
+    assert type(dataclasses.replace(config, seed=3).dataset) is Mails
