@@ -26,7 +26,13 @@ def when(**values: Any) -> Condition:
             return ""
         return "with " + " and ".join(f"{name}={value}" for name, value in found.items())
 
+    vars(reason)["names"] = tuple(values)
     return reason
+
+
+def names_in(condition: Condition) -> tuple[str, ...]:
+    """Return the settings that a condition of `when` names; none of another condition."""
+    return tuple(getattr(condition, "names", ()))
 
 
 def _matches(test: Any, value: Any) -> bool:

@@ -13,11 +13,12 @@ import typing
 from dataclasses import dataclass, field
 from typing import Any
 
-from kerasft.conditions import Condition
+from kerasft.conditions import Condition, names_in
 from kerasft.dataset import Dataset
 from kerasft.errors import SettingError, did_you_mean
 
 AFFECTS = ("data", "graph", "number")
+ROLES = ("", "column", "batches", "mixing", "penalty", "penalty_to_pretrained")
 
 
 @dataclass(frozen=True)
@@ -156,6 +157,9 @@ def setting(  # noqa: PLR0913 (public)
         raise SettingError(
             f"`affects` must be one of {', '.join(AFFECTS)}. Received: affects={affects!r}."
         )
+    if role not in ROLES:
+        known = ", ".join(filter(None, ROLES))
+        raise SettingError(f"`role` must be one of {known}. Received: role={role!r}.")
     metadata = {
         "help": help,
         "group": group,
@@ -220,7 +224,18 @@ def settings(config: Any) -> dict[str, Setting]:
             found.update(_dataset_settings(kind, item))
         else:
             found[item.name] = _setting(kind, item.name, hints[item.name], item.default)
+    _check_conditions(kind, found)
     return found
+
+
+def _check_conditions(kind: type, found: dict[str, Setting]) -> None:
+    for item in found.values():
+        for name in (n for one in (*item.idle_if, *item.refused_if) for n in names_in(one)):
+            if name not in found:
+                raise SettingError(
+                    f"`{item.name}` of {kind.__qualname__} has a condition on a setting `{name}` "
+                    f"that it does not have.{did_you_mean(name, found)}"
+                )
 
 
 def _dataset_settings(kind: type, item: Any) -> dict[str, Setting]:

@@ -127,3 +127,18 @@ def test_no_list_of_names_of_settings_is_kept_by_hand(path):
             # Others are headings of tables, or metrics.
             named = [isinstance(item, ast.Constant) and item.value in NAMES for item in items]
             assert len(items) < 2 or not all(named), f"line {node.lineno}"
+
+
+def test_a_condition_on_an_unknown_setting_is_refused():
+    class Own(ImageConfig):
+        zoom: float = kerasft.setting(0.1, "Zoom", idle_if=when(augmentatoin="none"))
+
+    with pytest.raises(SettingError, match=r"`zoom` .* `augmentatoin` .*Did you mean"):
+        settings(Own)
+    with pytest.raises(SettingError, match="augmentatoin"):
+        Own()
+
+
+def test_an_unknown_role_is_refused():
+    with pytest.raises(SettingError, match="`role` must be one of column, .*role='colum'"):
+        kerasft.setting("", "x", role="colum")
