@@ -140,5 +140,5 @@ def test_a_condition_on_an_unknown_setting_is_refused():
 
 
 def test_an_unknown_role_is_refused():
-    with pytest.raises(SettingError, match="`role` must be one of column, .*role='colum'"):
+    with pytest.raises(SettingError, match=r"`role` must be one of column, .*role='colum'"):
         kerasft.setting("", "x", role="colum")

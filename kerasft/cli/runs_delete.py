@@ -31,6 +31,7 @@ def delete_command(runs: tuple[str, ...], yes: bool, runs_dir: str) -> None:
                 f"{text} currently refers to {path}. Give the full name of the run to delete it."
             )
         paths.append(path)
+    paths = list({path.absolute(): path for path in paths}.values())
     for path in paths:
         linked = f" (a link: {path.resolve()} is not deleted)" if path.is_symlink() else ""
         click.echo(f"{path}{linked}", err=True)

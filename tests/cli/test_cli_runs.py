@@ -122,3 +122,10 @@ def test_deleting_a_linked_run_deletes_the_link_alone(make_run, kerasft_line):
     link.symlink_to("real", target_is_directory=True)
     assert kerasft_line("runs", "delete", "mail/real", "mail/linked", "--yes").exit_code == 0
     assert not link.is_symlink() and not real.path.exists()
+
+
+def test_a_run_that_is_named_twice_is_deleted_once(make_run, kerasft_line):
+    path = make_run("twice").path
+    result = kerasft_line("runs", "delete", "mail/twice", str(path.absolute()), "--yes")
+    assert result.exit_code == 0 and not path.exists()
+    assert len(result.stderr.splitlines()) == 1
