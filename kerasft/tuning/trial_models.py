@@ -48,7 +48,7 @@ class TrialModels:
     def __init__(self, recipe: ModuleType, seed: int) -> None:
         self.recipe, self.seed = recipe, seed
         self._backbones = BackboneCache()
-        self._data: tuple[str, Data] | None = None
+        self._data: tuple[str, int | None, Data] | None = None
         self._compiled: dict[str, CompiledModels] = {}
         self._discarded = 0  # models whose weights were copied
         self.feature_cache = FeatureCache(trainings=_TRAININGS)
@@ -60,13 +60,14 @@ class TrialModels:
 
     def data(self, config: Config) -> Data:
         """Return the data of a config, loaded once for settings that prepare the same data."""
-        key = json.dumps(_affecting(config, "data"), sort_keys=True)
-        if self._data is None or self._data[0] != key:
+        key, size = json.dumps(_affecting(config, "data"), sort_keys=True), config.batch_size
+        if self._data is None or self._data[0] != key or self._data[1] not in (None, size):
             data = load_recipe_data(self.recipe, replace(config, seed=self.seed))
             if data.train is None or data.validation is None:
                 raise DataError("A search needs a training and a validation split.")
-            self._data = key, data
-        return self._data[1]
+            rendered = isinstance(data.train, keras.utils.PyDataset)  # its batches are made already
+            self._data = key, size if rendered else None, data
+        return self._data[2]
 
     def choose_precision(
         self, config: ConfigType, data: Data, log: Callable[[str], None]

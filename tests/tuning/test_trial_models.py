@@ -1,6 +1,7 @@
 """Shared models and data do not change the results of trials."""
 
 import dataclasses
+import types
 
 import keras
 import numpy as np
@@ -147,3 +148,22 @@ def test_layers_without_a_configuration_are_described(config, preset, family):
     data = trial_models.data(settings)
     first = trial_models.compiled_models(settings, data)
     assert trial_models.compiled_models(dataclasses.replace(settings, dropout=0.3), data) is first
+
+
+def test_data_that_make_their_own_batches_are_loaded_for_each_batch_size(config):
+    class Rendered(keras.utils.PyDataset):
+        pass
+
+    splits = []
+
+    def load(config):
+        loaded.append(config.batch_size)
+        return kerasft.Data(splits[-1], object(), None, None)
+
+    base, recipe = config(), types.SimpleNamespace(load_data=load)
+    sizes = [base, dataclasses.replace(base, batch_size=9), base, base]
+    for split, expected in ((Rendered(), 3), (object(), 1)):
+        splits.append(split)
+        loaded, trial_models = [], TrialModels(recipe, base.seed)
+        assert len([trial_models.data(one) for one in sizes]) == 4
+        assert len(loaded) == expected
