@@ -27,7 +27,7 @@ from kerasft.common_settings import (
 )
 from kerasft.dataset import Dataset
 from kerasft.errors import SettingError, did_you_mean
-from kerasft.setting_declaration import settings
+from kerasft.setting_declaration import Setting, settings
 
 # Format of records (manifest of a run, header of a search); format 1 has no marker.
 FORMAT = 2
@@ -103,6 +103,11 @@ def _check_parts(config: Config, known: Collection[str | None]) -> None:
                 f"`{item.name}` is not a part of a dataset for {type(config).__name__}. Received: "
                 f"{item.name}={value!r}. Remove it, or use a recipe of the other modality."
             )
+
+
+def known_settings() -> dict[str, Setting]:
+    """Return the settings of recipes of every kind by name."""
+    return {**settings(Config), **settings(ImageConfig), **settings(TextConfig)}
 
 
 def to_dict(config: Config) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass, fields
+from dataclasses import KW_ONLY, dataclass, fields, replace
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,10 @@ class Dataset:
     validation_fraction: float = 0.15
     test_fraction: float = 0.15
     data_dir: str | None = None
+
+    def without_splits(self) -> Dataset:
+        """Return the same dataset without the names of its splits."""
+        return replace(self, train=None, validation=None, test=None)
 
     def __repr__(self) -> str:
         """Return the call that makes it, without defaults."""

@@ -12,8 +12,17 @@ import pytest
 
 import kerasft
 from kerasft import Dataset, catalog
+from kerasft.cli import main
 from kerasft.cli.options import given_settings, setting_options
-from kerasft.config import FORMAT, ImageConfig, TextConfig, changed_settings, from_record, to_dict
+from kerasft.config import (
+    FORMAT,
+    ImageConfig,
+    TextConfig,
+    changed_settings,
+    from_record,
+    known_settings,
+    to_dict,
+)
 from kerasft.data import column_names, load_data, read_dataset
 from kerasft.errors import ResumeError, SettingError
 from kerasft.insight import fit_command
@@ -328,3 +337,16 @@ def test_a_config_keeps_a_dataset_of_another_class():
     config = TextConfig(dataset=Mails("x"), label_column="topic")
     assert config.dataset == Mails("x", label="topic")
     assert type(dataclasses.replace(config, seed=3).dataset) is Mails
+
+
+def test_a_dataset_has_no_names_of_splits_without_them():
+    named = Dataset("x", text="body", train="a", validation="b", test="c", test_fraction=0.2)
+    assert named.without_splits() == Dataset("x", text="body", test_fraction=0.2)
+
+
+@pytest.mark.parametrize(("command", "labels"), [("predict", False), ("evaluate", True)])
+def test_commands_on_other_data_have_an_option_for_every_column(command, labels):
+    options = {option.name for option in main.get_command(None, command).params}
+    columns = {name for name, item in known_settings().items() if item.role == "column"}
+    assert columns >= {"text_column", "text_pair_column", "image_column", "label_column"}
+    assert columns - options == (set() if labels else {"label_column"})

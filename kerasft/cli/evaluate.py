@@ -24,7 +24,7 @@ from kerasft.cli.startup import working
 @click.option(
     "--dataset", help="Other data with the same classes: its test split, or all of it without one"
 )
-@with_columns("text", "text-pair", "image", "label")
+@with_columns(label=True)
 @with_runs_dir
 def evaluate_command(
     run: str, split: str, dataset: str | None, runs_dir: str, **columns: str | None

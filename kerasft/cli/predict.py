@@ -24,7 +24,7 @@ from kerasft.cli.startup import working
     metavar="FILE",
     help="Write the table to this .csv, .jsonl, .json or .parquet file",
 )
-@with_columns("text", "text-pair", "image")
+@with_columns(label=False)
 @with_runs_dir
 def predict_command(
     run: str,

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from kerasft.cli.options import SharedOptions
+from kerasft.config import known_settings
 
 
 class RunCommand(SharedOptions):
@@ -20,13 +21,21 @@ class RunCommand(SharedOptions):
         )
 
 
-def with_columns(*kinds: str) -> Any:
-    """Return a decorator that adds the options for the columns of other data."""
+def with_columns(*, label: bool) -> Any:
+    """Return a decorator that adds the options for the columns of other data.
+
+    Args:
+        label: Whether the label is read too.
+    """
+    columns = [item for item in known_settings().values() if item.role == "column"]
 
     def add(command: Any) -> Any:
-        for kind in reversed(kinds):
-            text = f"Column of a table with the {kind.replace('-', ' ')}  [default: as in the fit]"
-            command = click.option(f"--{kind}-column", metavar="NAME", help=text)(command)
+        for item in reversed(columns):
+            if label or item.part != "label":
+                kind = str(item.part).replace("_", " ")
+                text = f"Column of a table with the {kind}  [default: as in the fit]"
+                flag = f"--{item.name.replace('_', '-')}"
+                command = click.option(flag, metavar="NAME", help=text)(command)
         return command
 
     return add

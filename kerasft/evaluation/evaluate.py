@@ -83,9 +83,7 @@ def _other_data(loaded: Loaded, config: Config, dataset: str, given: Collection[
     Its columns are called as in `config`. Of those that are not given, one that the recipe calls so
     in its own data is found by its usual names where this dataset lacks it.
     """
-    other = dataclasses.replace(
-        config.dataset, source=dataset, train=None, validation=None, test=None
-    )
+    other = dataclasses.replace(config.dataset.without_splits(), source=dataset)
     config = dataclasses.replace(config, dataset=other)
     config = without_foreign_columns(config, column_names(other), kept=given)
     parts = read_dataset(config)

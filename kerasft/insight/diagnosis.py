@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from kerasft.config import ImageConfig
+from kerasft.config import known_settings
 from kerasft.insight import rules
 from kerasft.insight.commands import fit_command
 from kerasft.insight.facts import Facts, read_facts
 from kerasft.insight.findings import Finding
 from kerasft.runs import Run
-from kerasft.setting_declaration import settings
 
-_MIXING = {name: item.off for name, item in settings(ImageConfig).items() if item.role == "mixing"}
+_MIXING = {name: item.off for name, item in known_settings().items() if item.role == "mixing"}
 
 # In order of importance: first what invalidates every other number, then the learning rate, then
 # over- and underfitting, then the limits of the data.
