@@ -111,9 +111,7 @@ def fit(  # noqa: PLR0913 (public)
     open_tracker(track, described["name"])
     choose_monitor(config)  # an unknown one is refused before the data are loaded
     keras.utils.set_random_seed(config.seed)
-    data = load_recipe_data(module, config) if data is None else data
-    if data.train is None or data.validation is None:
-        raise DataError("A fit needs a training and a validation split.")
+    data = _check_splits(load_recipe_data(module, config) if data is None else data)
     if begun is not None:
         check_unchanged(begun, described, config, data)
         began -= sum(row["seconds"] for row in begun.history)
@@ -137,6 +135,13 @@ def fit(  # noqa: PLR0913 (public)
                 close_record(run, context, inputs, began)
             (run.path / STATE).unlink(missing_ok=True)
     return run
+
+
+def _check_splits(data: Data) -> Data:
+    """Return the data of a fit, which must have a training and a validation split."""
+    if data.train is None or data.validation is None:
+        raise DataError("A fit needs a training and a validation split.")
+    return data
 
 
 def _prepare(
