@@ -75,7 +75,7 @@ class Classification(Task):
             return []
         return [
             f"Labels are whole numbers ({numbers[0]} to {numbers[-1]}), treated as "
-            f"{len(numbers)} classes; if they are ordinal (stars, grades), try task=regression."
+            f"{len(numbers)} classes; if they are ordinal (stars, grades), try --task ordinal."
         ]
 
     def make_loss(self, config: Any, labels: Labels) -> Callable[[Any, Any], Any]:

@@ -81,7 +81,7 @@ def test_a_scale_may_be_meant_by_whole_numbers_that_begin_above_0(prepared):
     )
     assert notes(stars, "ordinal") == [
         "Labels are whole numbers (1 to 5), treated as 5 classes; if they are ordinal (stars, "
-        "grades), try task=regression."
+        "grades), try --task ordinal."
     ]
     assert notes(places, "ordinal") == notes(words, "ordinal") == []
 
