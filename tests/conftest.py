@@ -1,8 +1,10 @@
 """Tiny real presets and datasets, made once a test session and loaded through the real path."""
 
 import csv
+import fcntl
 import os
 import resource
+import shutil
 import signal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -15,6 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import kerasft
 from kerasft.testing import FAMILIES, tiny_preset
 
 TEXTS = {
@@ -30,14 +33,71 @@ TEXTS = {
 
 
 @pytest.fixture(scope="session")
-def preset(tmp_path_factory):
+def shared_folder(tmp_path_factory):
+    """Returns a function that fills a folder once for all workers: (name, make) -> folder.
+
+    `make(folder)` runs in the first worker that asks for the name; others wait for it. Tests only
+    read the folder, and copy what they change.
+    """
+    own = tmp_path_factory.getbasetemp()
+    root = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared"
+    root.mkdir(exist_ok=True)
+
+    def get(name, make):
+        folder, made = root / name, root / f"{name}.made"
+        with open(root / f"{name}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not made.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # a maker that failed
+                folder.mkdir()
+                make(folder)
+                made.touch()
+        return folder
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def shared_run(shared_folder):
+    """Returns a function that fits a run once for all workers: (name, make) -> run.
+
+    `make(folder)` fits it with `runs_dir=folder / "runs"`. Tests only read the run, and copy it
+    with `copied_run` to change it.
+    """
+
+    def get(name, make):
+        (path,) = shared_folder(f"run-{name}", make).glob("runs/*/*")
+        return kerasft.load_run(path)
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def image_run(shared_run, preset, photos):
+    """A finished run on photos, a head phase and a main one, for tests that only read it."""
+    from tests.training.small import fit, image_config, image_recipe
+
+    return shared_run(
+        "images", lambda folder: fit(image_recipe, image_config(preset, photos), folder)
+    )
+
+
+@pytest.fixture
+def copied_run(tmp_path):
+    """Returns a function from a run to a copy of it that a test may change."""
+    return lambda run: kerasft.load_run(shutil.copytree(run.path, tmp_path / "copied" / run.name))
+
+
+@pytest.fixture(scope="session")
+def preset(shared_folder):
     """Returns a function from the name of a family to the folder of its tiny preset."""
-    made = {}
 
     def get(family: str) -> str:
-        if family not in made:
-            made[family] = tiny_preset(family, tmp_path_factory.mktemp("presets") / family)
-        return made[family]
+        def make(folder):
+            path = tiny_preset(family, folder / family)
+            (folder / "path").write_text(path)
+
+        return (shared_folder(f"preset-{family}", make) / "path").read_text()
 
     return get
 
@@ -48,9 +108,12 @@ def family(request):
 
 
 @pytest.fixture(scope="session")
-def photos(tmp_path_factory):
+def photos(shared_folder):
     """A folder of three classes that differ in color, 12 pictures each."""
-    root = tmp_path_factory.mktemp("photos")
+    return str(shared_folder("photos", make_photos))
+
+
+def make_photos(root):
     rng = np.random.default_rng(0)
     for index, name in enumerate(("blue", "green", "red")):
         (root / name).mkdir()
@@ -58,13 +121,15 @@ def photos(tmp_path_factory):
             pixels = rng.integers(0, 90, (24, 24, 3), dtype=np.uint8)
             pixels[..., 2 - index] += 150
             Image.fromarray(pixels).save(root / name / f"{count}.png")
-    return str(root)
 
 
 @pytest.fixture(scope="session")
-def prices(tmp_path_factory):
+def prices(shared_folder):
     """A table of pictures with a number: 1000 plus 100 times their brightness."""
-    root = tmp_path_factory.mktemp("prices")
+    return str(shared_folder("prices", make_prices) / "prices.csv")
+
+
+def make_prices(root):
     rng = np.random.default_rng(1)
     rows = []
     for count in range(48):
@@ -72,12 +137,16 @@ def prices(tmp_path_factory):
         pixels = rng.integers(level, level + 50, (24, 24, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(root / f"{count}.png")
         rows.append({"image": f"{count}.png", "price": 1000 + 100 * level})
-    return write_table(root / "prices.csv", rows)
+    write_table(root / "prices.csv", rows)
 
 
 @pytest.fixture(scope="session")
-def reviews(tmp_path_factory):
+def reviews(shared_folder):
     """A table of short texts in two classes."""
+    return str(shared_folder("reviews", make_reviews) / "reviews.csv")
+
+
+def make_reviews(root):
     ends = ["", " .", " !", " to me", " of it", " in red", " in blue", " and cat"]
     rows = [
         {"text": text + end, "label": label}
@@ -85,7 +154,7 @@ def reviews(tmp_path_factory):
         for text in texts
         for end in ends
     ]
-    return write_table(tmp_path_factory.mktemp("reviews") / "reviews.csv", rows)
+    write_table(root / "reviews.csv", rows)
 
 
 def write_table(path, rows):
