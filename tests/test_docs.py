@@ -1,11 +1,17 @@
 """The pages in docs/ say what is in the source tree."""
 
 import re
-from pathlib import Path
 
+import click
+import pytest
+
+import kerasft
+from kerasft import catalog, config
+from kerasft.cli import main
+from kerasft.errors import KerasftError
+from tests.docs_pages import DOCS, load_generator, written_pages
 from tests.test_import_order import ORDER, rooms
 
-DOCS = Path(__file__).parent.parent / "docs"
 TABLE = (DOCS / "architecture.md").read_text(encoding="utf-8")
 ROWS = [
     name.removesuffix(".py").rstrip("/")
@@ -37,3 +43,67 @@ def test_the_slow_tier_is_listed_by_file():
         if "mark" + ".slow" in path.read_text(encoding="utf-8")
     }
     assert slow == set(re.findall(r"^\| `(tests/[\w/]+\.py)`", page, re.MULTILINE))
+
+
+@pytest.fixture(scope="module")
+def generated():
+    return {name: write() for name, write in load_generator().pages().items()}
+
+
+def commands(group, prefix=""):
+    for name, command in group.commands.items():
+        yield f"{prefix}{name}"
+        if isinstance(command, click.Group) and command.commands:
+            yield from commands(command, f"{prefix}{name} ")
+
+
+def kinds(base):
+    return {base} | {kind for child in base.__subclasses__() for kind in kinds(child)}
+
+
+def test_every_command_is_generated(generated):
+    titles = re.findall(r"^## kerasft (.*)$", generated["reference/command-line.md"], re.MULTILINE)
+    assert sorted(titles) == sorted(commands(main))
+
+
+def test_every_setting_is_generated(generated):
+    rows = re.findall(r"^\| `--([\w-]+)` \|", generated["reference/settings.md"], re.MULTILINE)
+    assert sorted(name.replace("-", "_") for name in rows) == sorted(config.known_settings())
+
+
+def test_every_recipe_is_generated_and_in_the_table(generated):
+    names = [recipe.name for recipe in catalog.list_recipes()]
+    assert re.findall(r"^## (\w+)$", generated["reference/recipes.md"], re.MULTILINE) == names
+    choice = written_pages()["get-started/choose.md"]
+    assert sorted(re.findall(r"^\| [^|]*\| `(\w+)` \|", choice, re.MULTILINE)) == names
+
+
+def test_every_public_name_is_generated(generated):
+    names = re.findall(r"heading: kerasft\.(\w+)$", generated["reference/python.md"], re.MULTILINE)
+    assert {*names, "__version__"} == set(kerasft.__all__)
+
+
+def test_every_exit_code_is_generated(generated):
+    codes = re.findall(r"^\| (\d+) \|", generated["reference/exit-codes.md"], re.MULTILINE)
+    assert {"0", "130", "143"} | {str(kind.exit_code) for kind in kinds(KerasftError)} == set(codes)
+
+
+def test_every_option_in_the_text_exists():
+    known = {name.replace("_", "-") for name in config.known_settings()}
+
+    def options(command):
+        own = list(command.params)
+        own += command.make_options() if hasattr(command, "make_options") else []
+        for parameter in own:
+            yield from (option.removeprefix("--") for option in parameter.opts)
+        if isinstance(command, click.Group):
+            for child in command.commands.values():
+                yield from options(child)
+
+    known |= set(options(main)) | {"help"}
+    for name, text in written_pages().items():
+        if not name.startswith(("project/", "benchmarks/")):
+            named = set(re.findall(r"(?:^|[\s`])--([a-z][a-z0-9-]+)", text))
+            others = {"no-compile", "no-deps"}  # of pip
+            unknown = {one for one in named if one.removeprefix("no-") not in known} - others
+            assert not unknown, f"{name}: {sorted(unknown)}"

@@ -1,0 +1,280 @@
+"""Reference pages that MkDocs generates from the code while it builds the site.
+
+MkDocs loads this file as a hook. The pages for contributors, which are in this folder and not in
+`pages/`, become part of the site here too.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import signal
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+import kerasft
+from kerasft import catalog, common_settings
+from kerasft.cli import main
+from kerasft.cli.failures import INTERRUPTED, TERMINATED
+from kerasft.cli.options import limits
+from kerasft.cli.recipe_group import RecipeGroup
+from kerasft.config import ImageConfig, TextConfig, known_settings
+from kerasft.errors import KerasftError
+from kerasft.formatting import setting_text
+from kerasft.setting_declaration import Setting, settings
+
+DOCS = Path(__file__).parent
+CONTRIBUTORS = ("architecture", "changelog", "contributing")
+# What a browser would load from another host, unlike a link that a reader follows.
+_LOADED = re.compile(
+    r"<(?:script|img|iframe|link)\b[^>]*?(?:src|href)=[\"']?((?:https?:)?//[^\"'>\s]+)"
+)
+_SHARED = ("json", "quiet", "debug", "help")
+# Titles for the homes of public names; another home gets its own name as title.
+_TITLES = {
+    "kerasft.training": "Fit",
+    "kerasft.evaluation": "Evaluate and predict",
+    "kerasft.insight": "Diagnose, compare, report",
+    "kerasft.tuning": "Search",
+    "kerasft.serving": "Export",
+    "kerasft.runs": "Runs",
+    "kerasft.config": "Configs",
+    "kerasft.dataset": "Dataset",
+    "kerasft.setting_declaration": "Declare a setting",
+    "kerasft.conditions": "Conditions of a setting",
+    "kerasft.catalog": "Recipes",
+    "kerasft.models": "Models",
+    "kerasft.data": "Data",
+    "kerasft.testing": "Test a recipe",
+    "kerasft.errors": "Errors",
+}
+_BESIDES = (("kerasft.conditions", "when"), ("kerasft.conditions", "refuse"),
+            ("kerasft.testing", "check_recipe"), ("kerasft.testing", "tiny_preset"))  # fmt: skip
+
+
+def pages() -> dict[str, Callable[[], str]]:
+    """Return the functions that write the generated pages, by path below `pages/`."""
+    return {
+        "reference/command-line.md": command_line_page,
+        "reference/settings.md": settings_page,
+        "reference/python.md": python_page,
+        "reference/recipes.md": recipes_page,
+        "reference/exit-codes.md": exit_codes_page,
+    }
+
+
+def on_files(files: Any, config: Any) -> Any:
+    """Add the generated pages and those for contributors (an event of MkDocs)."""
+    from mkdocs.structure.files import File  # only a build needs MkDocs
+
+    for path, write in pages().items():
+        files.append(File.generated(config, path, content=write()))
+    for name in CONTRIBUTORS:
+        source = str(DOCS / f"{name}.md")
+        files.append(File.generated(config, f"project/{name}.md", abs_src_path=source))
+    return files
+
+
+def on_post_page(output: str, page: Any, config: Any) -> str:
+    """Refuse a page that loads something from another host (an event of MkDocs)."""
+    from mkdocs.exceptions import PluginError
+
+    found = _LOADED.findall(output)
+    if found:
+        raise PluginError(f"{page.file.src_uri} loads {found[0]}. Put the file into docs/pages.")
+    return output
+
+
+# Markdown
+
+
+def cell(text: str) -> str:
+    """Return plain text as the content of a table cell."""
+    for plain, escaped in (("|", "\\|"), ("<", "&lt;"), ("*", "\\*"), ("[", "\\[")):
+        text = text.replace(plain, escaped)
+    return " ".join(text.split())
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table of cells that are Markdown already."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def _code(text: Any) -> str:
+    return f"`{text}`" if str(text) else ""
+
+
+def _prose(text: str) -> str:
+    """Return the help text of click as Markdown; paragraphs after a backspace are preformatted."""
+    blocks = []
+    for block in inspect.cleandoc(text).split("\n\n"):
+        if block.startswith("\b\n"):
+            blocks.append(f"```text\n{block[2:]}\n```")
+        else:
+            blocks.append(cell(block))
+    return "\n\n".join(blocks)
+
+
+# The command line
+
+
+def command_line_page() -> str:
+    """Return the page of all commands with their options."""
+    context = click.Context(main, info_name="kerasft")
+    parts = [
+        "# Command line",
+        "Generated from the program. `kerasft COMMAND --help` prints the same.",
+        _prose(main.help or ""),
+        "## Options",
+        "`--json`, `--quiet`, `--debug` and `--help` are valid after every command too.",
+        _options(main.get_params(context), context),
+    ]
+    for name in main.list_commands(context):
+        parts += _command(main.commands[name], f"kerasft {name}", context)
+    return "\n\n".join(parts) + "\n"
+
+
+def _command(command: click.Command, name: str, parent: click.Context) -> list[str]:
+    context = click.Context(command, info_name=name.split()[-1], parent=parent)
+    own = [p for p in command.params if p.name not in _SHARED]
+    usage = " ".join(command.collect_usage_pieces(context))
+    if isinstance(command, RecipeGroup):
+        own = list(command.make_options())
+        usage = "RECIPE [SETTINGS] [OPTIONS]"
+    parts = [f"## {name}", f"```text\n{name} {usage}\n```", _prose(command.help or "")]
+    if isinstance(command, RecipeGroup):
+        parts.append("Settings of a recipe are options too: [all settings](settings.md).")
+    parts.append(_options(own, context))
+    if isinstance(command, click.Group) and not isinstance(command, RecipeGroup):
+        for sub in command.list_commands(context):
+            parts += _command(command.commands[sub], f"{name} {sub}", context)
+    return [part for part in parts if part]
+
+
+def _options(parameters: Iterable[click.Parameter], context: click.Context) -> str:
+    records = [p.get_help_record(context) for p in parameters]
+    rows = [(_code(record[0].replace("|", "\\|")), cell(record[1])) for record in records if record]
+    return table(("option", "what it does"), rows) if rows else ""
+
+
+# Settings
+
+
+def settings_page() -> str:
+    """Return the page of all settings that recipes share."""
+    groups: dict[str, dict[str, Setting]] = {}
+    for name, item in known_settings().items():
+        groups.setdefault(item.group, {})[name] = item
+    parts = [
+        "# Settings",
+        "Generated from the declarations. A setting is an option of `kerasft fit`, `tune` and "
+        "`find-lr`, a keyword of `Config`, and a key of `config.json`. Recipes override defaults: "
+        "`kerasft show RECIPE` prints those of a recipe.",
+        "[Which setting to change next](../concepts/settings.md) says where to begin.",
+    ]
+    for group, items in groups.items():
+        kind: Any = getattr(common_settings, f"{group.capitalize()}Settings")
+        rows = [_setting_row(item) for item in items.values()]
+        columns = ("setting", "default", "allowed", "what it does", "recipes")
+        parts += [f"## {group.capitalize()}", str(kind.__doc__), table(columns, rows)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _setting_row(item: Setting) -> tuple[str, ...]:
+    flag = f"--{item.name.replace('_', '-')}"
+    homes = {"images": ImageConfig, "texts": TextConfig}
+    having = [kind for kind, config in homes.items() if item.name in settings(config)]
+    default = setting_text(item.default) if item.default not in (None, "") else ""
+    where = "all" if len(having) == len(homes) else having[0]
+    return _code(flag), _code(default), cell(limits(item)), cell(item.help), where
+
+
+# Recipes
+
+
+def recipes_page() -> str:
+    """Return the page of the recipes of the package."""
+    parts = [
+        "# Recipes",
+        "Generated from the files in `recipes/`. [Choose a recipe](../get-started/choose.md) "
+        "compares them; `kerasft copy RECIPE FILE` makes your own.",
+    ]
+    for recipe in catalog.list_recipes():
+        known = settings(catalog.load_recipe(recipe.name).Config)
+        own = [item for item in known.values() if item.default != item.off]
+        rows = [(_code(i.name), _code(setting_text(i.default))) for i in own]
+        text = cell(recipe.docstring)
+        parts += [f"## {recipe.name}", text, table(("setting of the recipe", "value"), rows)]
+    return "\n\n".join(parts) + "\n"
+
+
+# Python
+
+
+def python_page() -> str:
+    """Return the page of the public names, which mkdocstrings fills from their docstrings."""
+    stub = ast.parse((Path(str(kerasft.__file__)).with_suffix(".pyi")).read_bytes())
+    names = [
+        (str(statement.module), alias.name)
+        for statement in stub.body
+        if isinstance(statement, ast.ImportFrom)
+        for alias in statement.names
+    ]
+    homes: dict[str, list[str]] = {title: [] for title in _TITLES}
+    for home, name in [*names, *_BESIDES]:
+        public = "kerasft" if (home, name) not in _BESIDES else home
+        homes.setdefault(home, []).append(_directive(home, name, f"{public}.{name}"))
+    parts = [
+        "# Python API",
+        "Generated from the docstrings. Names are imported on first use: `import kerasft` does "
+        "not start TensorFlow.",
+    ]
+    for home, directives in homes.items():
+        parts += [f"## {_TITLES.get(home, home)}", *directives]
+    return "\n\n".join(parts) + "\n"
+
+
+def _directive(home: str, name: str, shown: str) -> str:
+    options = f"    options:\n      heading: {shown}\n      toc_label: {name}"
+    return f"::: {_definition(home, name)}.{name}\n{options}"
+
+
+def _definition(home: str, name: str) -> str:
+    """Return the module that defines a name, which packages may only import."""
+    path = Path(str(kerasft.__file__)).parent.parent.joinpath(*home.split("."))
+    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    body = ast.parse(path.read_bytes()).body
+    for statement in body:
+        if isinstance(statement, ast.ImportFrom) and name in [a.name for a in statement.names]:
+            return _definition(str(statement.module), name)
+    return home
+
+
+# Exit codes
+
+
+def exit_codes_page() -> str:
+    """Return the page of the exit codes, from the classes of errors."""
+    rows = [("0", "done", ""), ("2", "an invalid command line", "")]
+    pending = [KerasftError]
+    while pending:
+        kind = pending.pop(0)
+        pending += kind.__subclasses__()
+        meaning = cell(str(kind.__doc__).splitlines()[0])
+        rows.append((str(kind.exit_code), meaning, _code(f"kerasft.{kind.__name__}")))
+    rows += [
+        (str(INTERRUPTED), f"interrupted by Ctrl-C ({signal.SIGINT.name})", ""),
+        (str(TERMINATED), f"terminated ({signal.SIGTERM.name})", ""),
+    ]
+    parts = [
+        "# Exit codes",
+        "Generated from the classes of errors. In Python the same error is raised as an exception. "
+        "Any unexpected error ends with code 1; `--debug` shows its traceback.",
+        table(("code", "meaning", "exception"), sorted(rows, key=lambda row: int(row[0]))),
+    ]
+    return "\n\n".join(parts) + "\n"
