@@ -33,7 +33,7 @@ def evaluate(
     """Evaluate a run on one of its own splits, or on another dataset.
 
     Args:
-        run: Run, or path of its folder.
+        run: Run, or its folder or name as in `load_run`.
         dataset: Another dataset with the same classes, of which the test split is used, or all
             examples if it has none. By default the dataset of the run.
         split: Split of the run's own dataset: `train`, `validation` or `test`.
@@ -48,7 +48,7 @@ def evaluate(
         SettingError: The split does not exist, or `columns` is given without `dataset`.
         DataError: The data have changed since the training, or cannot be used.
     """
-    run = run if isinstance(run, Run) else load_run(run)
+    run = load_run(run)
     if columns and not dataset:
         raise SettingError("`columns` needs `dataset`. Give the dataset that has these columns.")
     loaded = load_model(run)

@@ -15,8 +15,9 @@ from kerasft.data import Data, Labels, column_names
 from kerasft.errors import ResumeError, SettingError, did_you_mean
 from kerasft.models.dtype_policy import precision
 from kerasft.models.freezing import changing_weights
-from kerasft.runs import Run, load_run, restore_weights
+from kerasft.runs import Run, load_run
 from kerasft.runs.provenance import describe_weights, recorded_recipe
+from kerasft.runs.weights import restore_weights
 from kerasft.setting_declaration import settings
 
 
@@ -43,7 +44,7 @@ def load_model(run: Run | str | Path) -> Loaded:
     """Rebuild the model of a run with its trained weights.
 
     Args:
-        run: Run, or path of its folder.
+        run: Run, or its folder or name as in `load_run`.
 
     Raises:
         DamagedFileError: A file of the run is missing or has changed.
@@ -53,7 +54,7 @@ def load_model(run: Run | str | Path) -> Loaded:
         >>> loaded = kerasft.load_model("runs/resnet_digits/2026-01-31_12-00-00")
         >>> loaded.model.predict(images)
     """
-    run = run if isinstance(run, Run) else load_run(run)
+    run = load_run(run)
     recipe = recorded_recipe(run)
     config: Config = from_record(recipe.Config, run.config, run.manifest, column_names)
     stored = run.manifest["weights"]

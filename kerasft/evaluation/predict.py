@@ -39,7 +39,7 @@ def predict(
     """Predict images or texts with a run.
 
     Args:
-        run: Run, or path of its folder.
+        run: Run, or its folder or name as in `load_run`.
         inputs: For images, paths of files, folders, or tables with a column of paths. For texts,
             the texts themselves, paths of tables, or of .txt files with one text per line.
         columns: Column names of tables, by setting, as in `evaluate`.

@@ -6,22 +6,23 @@ import json
 import math
 import statistics
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from kerasft.errors import DataError
 from kerasft.insight.facts import Facts, read_facts
-from kerasft.runs import Run
+from kerasft.runs import Run, load_run
 from kerasft.tasks import Task, less_is_better
 
 _NOT_COMPARED = ("seed",)
 
 
-def compare(runs: Sequence[Run], split: str = "validation") -> dict[str, Any]:
+def compare(runs: Sequence[Run | str | Path], split: str = "validation") -> dict[str, Any]:
     """Compare runs by their settings; runs that differ only in their seed are grouped.
 
     Args:
-        runs: Finished runs of one task, one or more per choice of settings. The first one is the
-            reference.
+        runs: Finished runs of one task, or their folders or names as in `load_run`; one or more
+            per choice of settings. The first one is the reference.
         split: Split whose score is compared. Choosing by the test split makes its score
             optimistic.
 
@@ -37,7 +38,7 @@ def compare(runs: Sequence[Run], split: str = "validation") -> dict[str, Any]:
     it follows from the spread over seeds; for accuracies, else from the size of the split as for
     two independent samples, which overestimates it for the same examples.
     """
-    read = [(run, read_facts(run)) for run in runs]
+    read = [(run, read_facts(run)) for run in map(load_run, runs)]
     task = read[0][1].kind
     name, more = read[0][1].score
     if any(facts.kind is not task for _, facts in read):

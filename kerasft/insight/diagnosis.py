@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from kerasft.config import known_settings
@@ -10,7 +11,7 @@ from kerasft.insight import rules
 from kerasft.insight.commands import fit_command
 from kerasft.insight.facts import Facts, read_facts
 from kerasft.insight.findings import Finding
-from kerasft.runs import Run
+from kerasft.runs import Run, load_run
 
 _MIXING = {name: item.off for name, item in known_settings().items() if item.role == "mixing"}
 
@@ -48,11 +49,12 @@ def find(facts: Facts) -> list[Finding]:
     return sorted(kept, key=lambda finding: not finding.fault)
 
 
-def diagnose(run: Run) -> dict[str, Any]:
+def diagnose(run: Run | str | Path) -> dict[str, Any]:
     """Return the findings about a run and the changes to try next.
 
     Args:
-        run: Any run, finished or not. Only its files are read, neither model nor data.
+        run: Any run, finished or not, or its folder or name as in `load_run`. Only its files
+            are read, neither model nor data.
 
     Returns:
         `state`, `healthy`, and `findings` in order of importance, each with `name`, `title`,
@@ -60,12 +62,14 @@ def diagnose(run: Run) -> dict[str, Any]:
         changes.
 
     Raises:
+        SettingError: The run was not found.
         DamagedFileError: A file of the run is missing or damaged.
 
     Example:
-        >>> kerasft.diagnose(kerasft.load_run("runs/resnet_digits/first"))["findings"][0]["name"]
+        >>> kerasft.diagnose("latest")["findings"][0]["name"]
         'learning_rate_too_low'
     """
+    run = load_run(run)
     facts = read_facts(run)
     findings = find(facts)
     return {

@@ -14,28 +14,31 @@ from kerasft.insight.diagnosis import diagnose
 from kerasft.insight.facts import Facts, read_facts
 from kerasft.insight.intervals import score_interval
 from kerasft.insight.page import escape, figure, folded, page, paragraph, section, table
-from kerasft.runs import Run, write_text
+from kerasft.runs import Run, load_run, write_text
 
 _PAIRS = 10
 
 
-def write_report(run: Run, path: str | Path | None = None) -> Path:
+def write_report(run: Run | str | Path, path: str | Path | None = None) -> Path:
     """Write the report of a run as one self-contained HTML file.
 
     Args:
-        run: Any run, finished or not; missing parts are left out.
+        run: Any run, finished or not, or its folder or name as in `load_run`; missing parts are
+            left out.
         path: File to write; `report.html` in the run by default.
 
     Returns:
         Path of the file.
 
     Raises:
+        SettingError: The run was not found.
         DamagedFileError: A file of the run is missing or damaged.
         ResourceError: The disk is full.
 
     Example:
-        >>> kerasft.write_report(kerasft.load_run("runs/resnet_digits/first"))
+        >>> kerasft.write_report("latest")
     """
+    run = load_run(run)
     facts = read_facts(run)
     path = run.path / "report.html" if path is None else Path(path)
     arrays = _arrays(run)

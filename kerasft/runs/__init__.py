@@ -1,4 +1,7 @@
-"""The run folder that a fit writes: created, written atomically, read back and verified."""
+"""The run folder that a fit writes: created, written atomically, read back and verified.
+
+Weights are in `kerasft.runs.weights`, which needs NumPy; the command line finds runs without it.
+"""
 
 from kerasft.runs.files import (
     atomic_path,
@@ -9,17 +12,16 @@ from kerasft.runs.files import (
     write_json,
     write_text,
 )
+from kerasft.runs.find import find_run, load_run
 from kerasft.runs.run import (
     Run,
     check_name,
     create_run,
     delete_run,
     list_runs,
-    load_run,
     write_history,
     write_manifest,
 )
-from kerasft.runs.weights import restore_weights, save_weights, write_tensors
 
 __all__ = [
     "Run",
@@ -28,16 +30,14 @@ __all__ = [
     "create_run",
     "delete_run",
     "file_lock",
+    "find_run",
     "list_runs",
     "load_run",
     "plain_json",
     "read_json",
-    "restore_weights",
-    "save_weights",
     "sha256",
     "write_history",
     "write_json",
     "write_manifest",
-    "write_tensors",
     "write_text",
 ]

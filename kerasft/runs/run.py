@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kerasft.errors import DamagedFileError, SettingError, did_you_mean
+from kerasft.errors import DamagedFileError, SettingError
 from kerasft.modalities import Modality, recorded_modality
 from kerasft.paths import check_folder_name, timestamp_name
 from kerasft.runs.files import read_json, sha256, write_json, write_text
@@ -140,21 +140,6 @@ def check_name(runs_dir: str | Path, recipe: str, name: str | None) -> None:
     path = Path(runs_dir) / recipe / name
     if path.exists():
         raise SettingError(f"Run {path} already exists. Give another --name, or delete it.")
-
-
-def load_run(path: str | Path) -> Run:
-    """Open a run folder.
-
-    Raises:
-        SettingError: The folder was not found, or is not a run.
-    """
-    path = Path(path)
-    if not path.is_dir():
-        names = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise SettingError(f"Run {path} not found.{did_you_mean(path.name, names)}")
-    if not (path / "manifest.json").exists():
-        raise SettingError(f"{path} is not a run: it has no manifest.json.")
-    return Run(path)
 
 
 def list_runs(runs_dir: str | Path = "runs", recipe: str | None = None) -> list[Run]:

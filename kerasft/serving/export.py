@@ -42,7 +42,7 @@ def export(
     A `preset` is the fine-tuned backbone, for `load_backbone` and KerasHub's `from_preset`.
 
     Args:
-        run: Run, or path of its folder.
+        run: Run, or its folder or name as in `load_run`.
         models_dir: Folder for exported models.
         name: Name of the model, under which a server serves the highest version. By default the
             name of the recipe, with that of the dataset appended if it is not the recipe's own.
@@ -61,7 +61,7 @@ def export(
         >>> path = kerasft.export("runs/resnet_digits/2026-01-31_12-00-00")
         >>> tf.saved_model.load(path).serve(tf.constant([image_bytes]))["prediction"]
     """
-    run = run if isinstance(run, Run) else load_run(run)
+    run = load_run(run)
     name = name or _default_name(run)
     check_folder_name(name)
     if format not in FORMATS:

@@ -22,7 +22,7 @@ from safetensors import SafetensorError, safe_open
 
 from kerasft.errors import DamagedFileError
 from kerasft.models.blocks import flatten_layers
-from kerasft.runs import write_tensors
+from kerasft.runs.weights import write_tensors
 from kerasft.training.callbacks import BestWeights, PlateauWarmUp
 from kerasft.training.context import FitContext
 

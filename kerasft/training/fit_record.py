@@ -24,8 +24,9 @@ from kerasft.insight import plot_curves
 from kerasft.modalities import modality_of
 from kerasft.models import block_rows, block_table
 from kerasft.models.freezing import changing_weights
-from kerasft.runs import Run, save_weights, write_history, write_json, write_manifest
+from kerasft.runs import Run, write_history, write_json, write_manifest
 from kerasft.runs.provenance import anchored, describe_recipe, describe_weights, versions
+from kerasft.runs.weights import save_weights
 from kerasft.training.context import FitContext, Log
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from kerasft.cli.find_runs import find_run
+import kerasft
 from kerasft.errors import SettingError
+from kerasft.runs import find_run
 
 
 @pytest.fixture
@@ -31,6 +32,7 @@ def runs(make_run):
 )
 def test_a_run_is_found_by_path_name_recipe_or_as_the_latest(runs, text, found):
     assert find_run(text, "runs") == Path(found)
+    assert kerasft.load_run(text) == kerasft.load_run(Path(found))
 
 
 def test_a_run_is_found_by_its_name_where_one_alone_has_it(runs, make_run):
@@ -51,6 +53,7 @@ def test_the_latest_is_an_unfinished_run_where_no_other_is(make_run):
         ("mail/frist", "Run mail/frist not found in runs. Did you mean"),
         ("secnod", "Did you mean 'second'?"),
         ("mial", "Did you mean 'mail'?"),
+        ("runs/mail/frist", "Run runs/mail/frist not found. Did you mean 'first'?"),
         ("runs", "runs is not a run: it has no manifest.json."),
     ],
 )

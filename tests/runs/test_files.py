@@ -14,8 +14,8 @@ from kerasft.runs import (
     read_json,
     write_json,
     write_manifest,
-    write_tensors,
 )
+from kerasft.runs.weights import write_tensors
 
 
 def test_a_write_that_fails_leaves_the_old_file(tmp_path):

@@ -8,7 +8,7 @@ from safetensors import safe_open
 import kerasft
 from kerasft.errors import DamagedFileError
 from kerasft.recipes import minilm_tickets, resnet_digits
-from kerasft.runs import write_tensors
+from kerasft.runs.weights import write_tensors
 from kerasft.training.callbacks import BestWeights
 from kerasft.training.checkpoint import TrainingState, load_state, make_arrays, save_state
 from kerasft.training.compiled_models import CompiledModels

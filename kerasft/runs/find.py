@@ -1,0 +1,77 @@
+"""Runs by name: a folder, RECIPE/NAME, NAME, a recipe's latest run, or `latest`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kerasft.errors import SettingError, did_you_mean
+from kerasft.runs.run import Run, list_runs
+
+_RECORD = "manifest.json"
+
+
+def load_run(run: Run | str | Path, runs_dir: str | Path = "runs") -> Run:
+    """Open a run by its folder or name.
+
+    Args:
+        run: Path of a run; RECIPE/NAME below `runs_dir`; NAME if only one run has it; RECIPE
+            for its latest run; `latest` for the latest of all. Finished runs are preferred. A Run
+            is returned unchanged.
+        runs_dir: Folder of runs.
+
+    Raises:
+        SettingError: The run was not found, or several have that name.
+
+    Example:
+        >>> kerasft.load_run("latest").metrics["test"]["accuracy"]
+    """
+    return run if isinstance(run, Run) else Run(find_run(run, runs_dir))
+
+
+def find_run(name: str | Path, runs_dir: str | Path = "runs") -> Path:
+    """Return the folder of the run that `load_run` opens."""
+    text, folder = str(name), Path(runs_dir)
+    for path in (Path(name), folder / name):
+        if (path / _RECORD).is_file():
+            return path
+    if text == "latest":
+        return _latest(folder, None)
+    if Path(text).name == text:
+        if (folder / text).is_dir():
+            return _latest(folder, text)
+        named = [path for path in _known(folder) if path.name == text]
+        if len(named) == 1:
+            return named[0]
+    raise SettingError(_unknown(text, folder))
+
+
+def _latest(runs_dir: Path, recipe: str | None) -> Path:
+    runs = list_runs(runs_dir, recipe)
+    if not runs:
+        of_recipe = f" of {recipe}" if recipe else ""
+        fit = f"kerasft fit {recipe or 'RECIPE'}"
+        raise SettingError(f"No runs{of_recipe} found in {runs_dir}. Start one: {fit}.")
+    done = [run for run in runs if run.state == "done"]
+    return (done or runs)[-1].path
+
+
+def _unknown(text: str, runs_dir: Path) -> str:
+    path = Path(text)
+    if path.is_dir():
+        return f"{text} is not a run: it has no {_RECORD}."
+    if path.parent != Path() and path.parent.is_dir():  # the folder of another run
+        near = did_you_mean(path.name, [other.name for other in path.parent.iterdir()])
+        return f"Run {text} not found.{near} List runs: kerasft runs."
+    known = _known(runs_dir)
+    if not known:
+        return f"Run {text} not found, and {runs_dir} has no runs. Start one: kerasft fit RECIPE."
+    names = {path.relative_to(runs_dir).as_posix() for path in known}
+    same = sorted(path.relative_to(runs_dir).as_posix() for path in known if path.name == text)
+    hint = did_you_mean(text, names | {part for name in names for part in name.split("/")})
+    if same:
+        return f"Several runs are named {text}: {', '.join(same)}. Give RECIPE/NAME."
+    return f"Run {text} not found in {runs_dir}.{hint} List runs: kerasft runs."
+
+
+def _known(runs_dir: Path) -> list[Path]:
+    return [path.parent for path in runs_dir.glob(f"*/*/{_RECORD}")]
