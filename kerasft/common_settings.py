@@ -9,11 +9,11 @@ from __future__ import annotations
 import dataclasses
 import typing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from kerasft.conditions import refuse, when
 from kerasft.dataset import Dataset
-from kerasft.setting_declaration import Part, parts, setting
+from kerasft.setting_declaration import Part, check_names, parts, setting
 from kerasft.tasks import LOSSES, TASKS, describe_tasks, task_of
 
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop", "lion")
@@ -41,8 +41,12 @@ class GroupType(type):
         """Create a config; flat names such as `label_column` set parts of its dataset.
 
         `dataset` replaces the whole dataset; a flat name replaces one part of it.
+
+        Raises:
+            SettingError: A name is unknown.
         """
-        known = parts(cls)
+        known, kind = parts(cls), cast(Any, cls)  # a data class, which type checkers do not see
+        check_names(values, [*known, *(item.name for item in dataclasses.fields(kind))])
         changes = {item.name: values.pop(n) for n, item in known.items() if n in values}
         if changes or "dataset" in values:
             whole: Any = values.get("dataset", getattr(cls, "dataset", None))

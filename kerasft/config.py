@@ -26,8 +26,8 @@ from kerasft.common_settings import (
     TextSettings,
 )
 from kerasft.dataset import Dataset
-from kerasft.errors import SettingError, did_you_mean
-from kerasft.setting_declaration import Setting, settings
+from kerasft.errors import SettingError
+from kerasft.setting_declaration import Setting, check_names, settings
 
 # Format of records (manifest of a run, header of a search); format 1 has no marker.
 FORMAT = 2
@@ -143,11 +143,35 @@ def from_dict(kind: type[ConfigType], values: Mapping[str, Any]) -> ConfigType:
     Raises:
         SettingError: A name is unknown or a value is out of range.
     """
-    known = settings(kind)
-    for name in values:
-        if name not in known:
-            raise SettingError(f"Setting `{name}` not found.{did_you_mean(name, known)}")
     return kind(**values)
+
+
+def with_keywords(
+    kind: type[ConfigType],
+    config: Config | None,
+    keywords: Mapping[str, Any],
+    options: Collection[str] = (),
+) -> ConfigType:
+    """Return the settings of a call such as `fit(recipe, config, epochs=3)`.
+
+    Args:
+        kind: Config class of the recipe.
+        config: Settings of the recipe; its defaults where None.
+        keywords: Settings by name, which replace those of `config`.
+        options: Names of the other arguments of the call, for suggestions.
+
+    Raises:
+        SettingError: `config` is not a config of the recipe, a name is unknown, or a value is out
+            of range.
+    """
+    if config is not None and not isinstance(config, Config):
+        raise SettingError(
+            f"`config` must be a Config of the recipe. Received: {type(config).__name__}. Pass "
+            "settings by name: dataset=..., epochs=3."
+        )
+    check_names(keywords, [*settings(kind), *options])
+    whole: Any = kind() if config is None else config
+    return dataclasses.replace(whole, **keywords) if keywords else whole
 
 
 def from_record(

@@ -10,6 +10,7 @@ import dataclasses
 import math
 import types
 import typing
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -209,6 +210,17 @@ def parts(kind: type) -> dict[str, Part]:
     for base in reversed(kind.__mro__):
         found.update({name: item for name, item in vars(base).items() if isinstance(item, Part)})
     return found
+
+
+def check_names(given: Iterable[str], known: Collection[str]) -> None:
+    """Refuse names that are not among the known ones of settings.
+
+    Raises:
+        SettingError: A name is unknown; the message suggests the nearest.
+    """
+    for name in given:
+        if name not in known:
+            raise SettingError(f"Setting `{name}` not found.{did_you_mean(name, known)}")
 
 
 def settings(config: Any) -> dict[str, Setting]:

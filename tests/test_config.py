@@ -13,6 +13,7 @@ from kerasft.config import (
     changed_settings,
     from_dict,
     to_dict,
+    with_keywords,
 )
 from kerasft.errors import SettingError
 from kerasft.recipes import xception_food
@@ -109,6 +110,30 @@ def test_an_unknown_name_is_refused_with_the_nearest():
         SettingError, match=r"Setting `dropuot` not found\. Did you mean 'dropout'\?"
     ):
         from_dict(Custom, {"dropuot": 0.1})
+
+
+@pytest.mark.parametrize(
+    ("name", "near"), [("learning_rat", "learning_rate"), ("trainable_block", "trainable_blocks")]
+)
+def test_an_unknown_keyword_is_refused_with_the_nearest(name, near):
+    message = rf"^Setting `{name}` not found\. Did you mean '{near}'\?$"
+    with pytest.raises(SettingError, match=message):
+        Config(**{name: 1})
+    with pytest.raises(SettingError, match=message):
+        dataclasses.replace(Custom(), **{name: 1})
+
+
+def test_keywords_replace_settings_of_a_config():
+    config = with_keywords(Custom, Custom(epochs=7), {"dropout": 0.1, "label_column": "kind"})
+    assert config == Custom(epochs=7, dropout=0.1, label_column="kind")
+    assert with_keywords(Custom, None, {}) == Custom()
+
+
+def test_a_mistyped_option_of_a_call_is_refused_with_the_nearest():
+    with pytest.raises(SettingError, match=r"`progres` not found\. Did you mean 'progress'"):
+        with_keywords(Custom, None, {"progres": False}, ["progress", "runs_dir"])
+    with pytest.raises(SettingError, match=r"`config` must be a Config .* Received: str"):
+        with_keywords(Custom, "photos/", {})
 
 
 def test_numbers_of_numpy_are_welcome():

@@ -138,7 +138,7 @@ def test_a_recipe_reads_its_own_splits_and_no_other_data_by_them():
 
 def test_flat_names_are_those_of_the_modality():
     assert not hasattr(ImageConfig(), "text_column") and not hasattr(TextConfig(), "image_column")
-    with pytest.raises(TypeError, match="image_column"):
+    with pytest.raises(SettingError, match="Setting `image_column` not found"):
         TextConfig(image_column="picture")
     with pytest.raises(SettingError, match=r"`text` is not a part of a dataset for ImageConfig"):
         ImageConfig(dataset=Dataset("x", text="body"))

@@ -6,6 +6,7 @@ import dataclasses
 import sys
 import time
 from collections.abc import Iterator
+from inspect import signature
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from kerasft.catalog import recipe_module
-from kerasft.config import Config
+from kerasft.config import Config, with_keywords
 from kerasft.data import Data, load_recipe_data
 from kerasft.errors import SettingError
 from kerasft.evaluation.metrics import measure
@@ -54,6 +55,7 @@ def compare_baselines(
     runs_dir: str | Path = "runs",
     progress: bool = True,
     track: str | None = None,
+    **settings: Any,
 ) -> list[Step]:
     """Compare a constant baseline, a linear probe, the top blocks and everything.
 
@@ -66,18 +68,20 @@ def compare_baselines(
         runs_dir: Folder of all runs.
         progress: Whether to write progress to stderr.
         track: `mlflow` to create MLflow runs too, as in `fit`.
-
-    Raises:
-        SettingError: `unfreeze_every` is set, although the steps themselves unfreeze blocks.
+        **settings: Settings by name, which replace those of `config`.
 
     Returns:
         The steps that were taken, the simplest first.
+
+    Raises:
+        SettingError: A setting is unknown or out of range, or `unfreeze_every` is set, although the
+            steps themselves unfreeze blocks.
 
     Example:
         >>> [(step.name, step.score) for step in kerasft.compare_baselines("resnet_digits")]
     """
     module = recipe_module(recipe)
-    config = config if config is not None else module.Config()
+    config = with_keywords(module.Config, config, settings, signature(compare_baselines).parameters)
     if config.unfreeze_every:
         raise SettingError(
             f"`unfreeze_every` is {config.unfreeze_every}, but a comparison of baselines unfreezes "

@@ -5,13 +5,15 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Sequence
+from inspect import signature
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import keras
 
 from kerasft.catalog import recipe_module
-from kerasft.config import Config
+from kerasft.config import Config, with_keywords
 from kerasft.data import Data, load_recipe_data
 from kerasft.errors import DataError
 from kerasft.frozen.feature_cache import FeatureCache, PhaseInputs
@@ -60,6 +62,7 @@ def fit(  # noqa: PLR0913 (public)
     track: str | None = None,
     resume: bool = False,
     held: Sequence[str] | None = None,
+    **settings: Any,
 ) -> Run:
     """Fine-tune a recipe and record everything in a run folder.
 
@@ -83,31 +86,32 @@ def fit(  # noqa: PLR0913 (public)
             early stopping.
         held: Names of settings in which a resumed run must equal `config`; by default those
             that differ from the recipe's defaults.
+        **settings: Settings by name, which replace those of `config`.
 
     Returns:
         The run: its path, history and metrics.
 
     Raises:
-        SettingError: A setting is out of range, or the preset or the tracker is not found.
+        SettingError: A setting is unknown or out of range, or the preset or the tracker is not
+            found.
         DataError: The data cannot be used.
         NetworkError: A download failed, or the tracker's server does not respond.
         DivergedError: The loss became infinite or NaN.
         ResumeError: The recipe, the settings, the preset or the data changed since the run began.
 
     Example:
-        >>> from kerasft.recipes import resnet_digits
-        >>> run = kerasft.fit(resnet_digits, resnet_digits.Config(epochs=3))
+        >>> run = kerasft.fit("resnet_digits", dataset="photos/", learning_rate=3e-4)
         >>> run.metrics["test"]["accuracy"]
     """
     began = time.monotonic()
     module = recipe_module(recipe)
     described = describe_recipe(module)
     begun = find_unfinished(runs_dir, described["name"], name) if resume else None
+    config = with_keywords(module.Config, config, settings, signature(fit).parameters)
     if begun is not None:
-        config = begun_settings(begun, module.Config, config, held)
+        config = begun_settings(begun, module.Config, config, [*(held or ()), *settings])
     else:
         check_name(runs_dir, described["name"], name)
-        config = config if config is not None else module.Config()
     open_tracker(track, described["name"])
     choose_monitor(config)  # an unknown one is refused before the data are loaded
     keras.utils.set_random_seed(config.seed)

@@ -9,12 +9,14 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Iterator
+from inspect import signature
+from types import ModuleType
 from typing import Any
 
 import keras
 import numpy as np
 
-from kerasft.config import Config, ConfigType
+from kerasft.config import Config, ConfigType, with_keywords
 from kerasft.data import Data, load_recipe_data, stream
 from kerasft.frozen.feature_cache import FeatureCache, PhaseInputs
 from kerasft.insight import RateCurve, suggest
@@ -165,8 +167,8 @@ def _train(context: FitContext, phase: Phase, inputs: PhaseInputs, rate: float) 
 
 
 def find_learning_rate(
-    recipe: Any, config: Config | None = None, *, steps: int = STEPS,
-    log: Callable[[str], None] = lambda line: None,
+    recipe: ModuleType | str, config: Config | None = None, *, steps: int = STEPS,
+    log: Callable[[str], None] = lambda line: None, **settings: Any,
 ) -> list[RateCurve]:  # fmt: skip
     """Find learning rates for a recipe; see `find_rates`.
 
@@ -175,19 +177,26 @@ def find_learning_rate(
         config: Settings of the recipe; its defaults where None.
         steps: Number of steps of each ramp, at least 20.
         log: Function that receives a line for every phase.
+        **settings: Settings by name, which replace those of `config`.
 
     Returns:
         A curve for each phase, in order.
 
+    Raises:
+        SettingError: A setting is unknown or out of range.
+        DataError: The data cannot be used.
+
     Example:
-        >>> kerasft.find_learning_rate("resnet_digits")[-1].valley
+        >>> kerasft.find_learning_rate("resnet_digits", batch_size=64)[-1].valley
     """
     from kerasft.catalog import recipe_module
     from kerasft.models.dtype_policy import precision
     from kerasft.training.precision_choice import build_in_precision
 
     module = recipe_module(recipe)
-    config = config if config is not None else module.Config()
+    config = with_keywords(
+        module.Config, config, settings, signature(find_learning_rate).parameters
+    )
     keras.utils.set_random_seed(config.seed)
     data = load_recipe_data(module, config)
     config, model = build_in_precision(module, config, data, log)

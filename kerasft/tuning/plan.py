@@ -87,7 +87,7 @@ class Plan:
 
 def make_plan(
     module: ModuleType,
-    config: Config | None,
+    config: Config,
     described: Mapping[str, Any],
     options: SearchOptions,
     old: Mapping[str, Any] | None,
@@ -96,7 +96,7 @@ def make_plan(
 
     Args:
         module: A recipe module.
-        config: Settings of trial 0; the recipe's defaults where None.
+        config: Settings of trial 0.
         described: Description of the recipe (`describe_recipe`).
         options: Options of the search.
         old: Header of the search to resume, None for a new one. It has the options that are not
@@ -105,7 +105,6 @@ def make_plan(
     Raises:
         SettingError: A setting, a dimension or the warm start is not valid.
     """
-    config = config if config is not None else module.Config()
     given = _given(config, options.held)
     asked, space, warm_start = options.header(), options.space, options.warm_start
     if old is not None:

@@ -6,12 +6,13 @@ import contextlib
 import sys
 import time
 from collections.abc import Sequence
+from inspect import signature
 from pathlib import Path
 from types import ModuleType
-from typing import TextIO
+from typing import Any, TextIO
 
 from kerasft.catalog import recipe_module
-from kerasft.config import Config
+from kerasft.config import Config, changed_settings, with_keywords
 from kerasft.errors import NoTrialError
 from kerasft.insight import plot_search
 from kerasft.runs.provenance import describe_recipe
@@ -54,6 +55,7 @@ def tune(  # noqa: PLR0913 (public)
     name: str | None = None,
     resume: bool = False,
     progress: bool = True,
+    **settings: Any,
 ) -> Search:
     """Search for better settings of a recipe and record every trial in a search folder.
 
@@ -87,12 +89,15 @@ def tune(  # noqa: PLR0913 (public)
         resume: Whether to resume the search `name`, or the recipe's latest. Finished trials are
             not repeated; an interrupted one resumes from its last finished epoch.
         progress: Whether to write progress to stderr.
+        **settings: Settings by name, which replace those of `config` and are fixed. `seed` is the
+            seed of the proposals: set that of the config in `config`.
 
     Returns:
         The search, with its trials, the best one, and the command that fits it.
 
     Raises:
-        SettingError: A setting or a dimension is not valid, or another process runs the search.
+        SettingError: A setting or a dimension is unknown or not valid, or another process runs the
+            search.
         ResumeError: The search to resume differs; the message lists the differences.
         NoTrialError: No trial was completed.
         DataError, NetworkError, ResourceError: They stop the search at once.
@@ -100,10 +105,13 @@ def tune(  # noqa: PLR0913 (public)
     Example:
         >>> search = kerasft.tune("resnet_digits", tuner="random", max_trials=6)
         >>> search.best.values
-        >>> kerasft.fit("resnet_digits", recipe.Config(**search.best_settings))
+        >>> kerasft.fit("resnet_digits", **search.best_settings)
     """
     module = recipe_module(recipe)
     described = describe_recipe(module)
+    config = with_keywords(module.Config, config, settings, signature(tune).parameters)
+    if settings:
+        held = [*(changed_settings(config) if held is None else held), *settings]
     options = SearchOptions(
         tuner, max_trials, max_epochs, executions, seed, space, held, warm_start
     )
