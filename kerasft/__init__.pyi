@@ -82,6 +82,9 @@ from kerasft.insight import (
     diagnose as diagnose,
 )
 from kerasft.insight import (
+    plot_curves as plot_curves,
+)
+from kerasft.insight import (
     write_report as write_report,
 )
 from kerasft.models import (

@@ -27,9 +27,9 @@ def grid(rows: int, columns: int, width: float, height: float) -> tuple[Any, lis
         width: Width of each, in inches.
         height: Height of each, in inches.
     """
-    from matplotlib.figure import Figure
+    from kerasft.insight.inline_figure import InlineFigure
 
-    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    figure = InlineFigure(figsize=(width * columns, height * rows), layout="constrained")
     found = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axes in found:
         axes.spines[["top", "right"]].set_visible(False)

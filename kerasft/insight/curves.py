@@ -1,26 +1,43 @@
-"""Learning curves of runs as PNG files."""
+"""Learning curves of runs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from kerasft.errors import DataError
 from kerasft.insight import charts
-from kerasft.runs import Run
+from kerasft.runs import Run, load_run
 from kerasft.tasks import task_of
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-def plot_curves(run: Run) -> None:
-    """Draw `curves.png` in the run's folder: data loss, scores, learning rate by epoch.
 
-    The best epoch and the start of the main phase are marked. Without epochs nothing is drawn.
+def plot_curves(run: Run | str | Path, path: str | Path | None = None) -> Figure:
+    """Draw the curves of a run: data loss, scores, learning rate by epoch.
+
+    The best epoch and the start of the main phase are marked.
 
     Args:
-        run: A run with a history.
+        run: A run with an epoch, or its folder or name as in `load_run`.
+        path: PNG file to write too; none by default.
+
+    Returns:
+        Figure of matplotlib, which a notebook shows.
+
+    Raises:
+        SettingError: The run was not found.
+        DataError: No epoch of the run has ended.
+
+    Example:
+        >>> kerasft.plot_curves("latest", "curves.png")
     """
+    run = load_run(run)
     history = run.history
     if not history:
-        return
+        raise DataError(f"No epoch of {run.path} has ended. Wait for one, or fit again.")
     scores = task_of(run.labels["task"]).main_metrics
     names = ["loss", *[name for name in scores if name in history[0]], "learning_rate"]
     figure, grid = charts.grid(1, len(names), 3.6, 3.2)
@@ -31,7 +48,9 @@ def plot_curves(run: Run) -> None:
     figure.suptitle(
         f"{run.recipe}/{run.name}" + (f"   test: {', '.join(shown)}" if shown else ""), fontsize=10
     )
-    charts.as_png(figure, run.path / "curves.png")
+    if path is not None:
+        charts.as_png(figure, Path(path))
+    return figure
 
 
 def plot_overlaid(runs: Sequence[Run], path: str | Path) -> None:

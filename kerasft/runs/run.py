@@ -5,31 +5,43 @@ from __future__ import annotations
 import csv
 import io
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kerasft.errors import DamagedFileError, SettingError
 from kerasft.modalities import Modality, recorded_modality
 from kerasft.paths import check_folder_name, timestamp_name
 from kerasft.runs.files import read_json, sha256, write_json, write_text
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 WEIGHTS = "weights.safetensors"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """A run folder, whose files are read on access.
+
+    Its methods are the functions of the package on this run. They are looked up in `kerasft` when
+    they are called: their rooms are above this one, and opening a run starts neither Keras nor
+    matplotlib.
 
     Attributes:
         path: Folder `runs/<recipe>/<run>/`.
 
     Example:
-        >>> run = load_run("runs/resnet_digits/2026-01-31_12-00-00")
+        >>> run = kerasft.load_run("latest")
         >>> run.metrics["test"]["accuracy"]
+        >>> run.predict(["picture.png"])
     """
 
     path: Path
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
 
     @property
     def name(self) -> str:
@@ -102,6 +114,69 @@ class Run:
                 f"{path} is damaged: checksum mismatch. Restore the file or fit again."
             )
         return path
+
+
+    def predict(
+        self, inputs: Any, *, columns: Mapping[str, str] | None = None, as_frame: bool = False
+    ) -> Any:
+        """Predict images or texts; see `kerasft.predict`.
+
+        Example:
+            >>> run.predict(["where is my parcel?"], as_frame=True)
+        """
+        import kerasft
+
+        return kerasft.predict(self, inputs, columns=columns, as_frame=as_frame)
+
+    def evaluate(
+        self,
+        *,
+        dataset: Any = None,
+        split: str = "test",
+        columns: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """Measure a split of the run, or another dataset; see `kerasft.evaluate`.
+
+        Example:
+            >>> run.evaluate(dataset="other.csv")["accuracy"]
+        """
+        import kerasft
+
+        return kerasft.evaluate(self, dataset=dataset, split=split, columns=columns)
+
+    def export(
+        self,
+        *,
+        models_dir: str | Path = "saved_models",
+        name: str | None = None,
+        format: str = "saved_model",
+    ) -> Path:
+        """Export the model; see `kerasft.export`.
+
+        Example:
+            >>> run.export(format="preset")
+        """
+        import kerasft
+
+        return kerasft.export(self, models_dir=models_dir, name=name, format=format)
+
+    def diagnose(self) -> dict[str, Any]:
+        """Return findings and the changes to try next; see `kerasft.diagnose`."""
+        import kerasft
+
+        return kerasft.diagnose(self)
+
+    def report(self, path: str | Path | None = None) -> Path:
+        """Write the HTML report; see `kerasft.write_report`."""
+        import kerasft
+
+        return kerasft.write_report(self, path)
+
+    def plot(self, path: str | Path | None = None) -> Figure:
+        """Draw the curves, and write them to a PNG file; see `kerasft.plot_curves`."""
+        import kerasft
+
+        return kerasft.plot_curves(self, path)
 
 
 def create_run(runs_dir: str | Path, recipe: str, name: str | None = None) -> Run:

@@ -154,7 +154,7 @@ def close_record(run: Run, context: FitContext, inputs: PhaseInputs, began: floa
         best_epoch=None if best_epoch is None else best_epoch + 1,
         seconds=round(time.monotonic() - began, 1),
     )
-    plot_curves(run)
+    plot_curves(run, run.path / "curves.png")
 
 
 def _predict(context: FitContext, inputs: PhaseInputs, split: str) -> Any:
