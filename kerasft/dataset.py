@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import KW_ONLY, dataclass, fields, replace
+from typing import Any
+
+from kerasft.errors import SettingError
+from kerasft.in_memory import is_table, keep_table
 
 
 @dataclass(frozen=True)
@@ -14,7 +19,9 @@ class Dataset:
 
     Args:
         source: Source of the data: `tfds:NAME`, `builtin:NAME`, a folder of class folders, or a
-            table.
+            table. A table is a file, a DataFrame, or a mapping from column names to lists of
+            texts, labels, images of Pillow or uint8 arrays. One in memory is named by its content,
+            `memory:...`, and has to be passed again in another process.
         text: Column of the text.
         text_pair: Column of the second text of a pair.
         image: Column of the path or the content of the image.
@@ -28,11 +35,16 @@ class Dataset:
         test_fraction: Fraction held out for testing if the dataset has no test split.
         data_dir: Folder of TFDS datasets; None for the default of TFDS.
 
+    Raises:
+        SettingError: The source is a list, or another collection without columns.
+        DataError: A table in memory has no rows, or columns of different lengths.
+
     Example:
         >>> Dataset("tfds:glue/mrpc", text="sentence1", text_pair="sentence2", test="validation")
+        >>> Dataset({"image": images, "label": names}, validation_fraction=0.2)
     """
 
-    source: str
+    source: str | Any
     _: KW_ONLY
     text: str | None = None
     text_pair: str | None = None
@@ -45,6 +57,19 @@ class Dataset:
     validation_fraction: float = 0.15
     test_fraction: float = 0.15
     data_dir: str | None = None
+
+    def __post_init__(self) -> None:
+        """Keep a table in memory under its name, and paths as text."""
+        source = self.source
+        if is_table(source):
+            object.__setattr__(self, "source", keep_table(source))
+        elif isinstance(source, os.PathLike):
+            object.__setattr__(self, "source", os.fspath(source))
+        elif hasattr(source, "__iter__") and not isinstance(source, str):
+            raise SettingError(
+                "`dataset` must be a source or a table with columns. Received: "
+                f"{type(source).__name__}. Name the columns: {{'image': images, 'label': labels}}."
+            )
 
     def without_splits(self) -> Dataset:
         """Return the same dataset without the names of its splits."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kerasft.errors import DataError, did_you_mean
+from kerasft.in_memory import PREFIX, kept_columns
 from kerasft.network import require_host
 from kerasft.paths import expanded
 
@@ -69,7 +70,8 @@ def check_dataset(dataset: str, data_dir: str | None = None) -> None:
     """Check that a dataset exists or can be downloaded, without reading it.
 
     Args:
-        dataset: Source: `tfds:NAME`, `builtin:NAME`, or the path of a folder or table.
+        dataset: Source: `tfds:NAME`, `builtin:NAME`, the path of a folder or table, or the name
+            of a table in memory.
         data_dir: Folder of TFDS datasets; the default of TFDS if None.
 
     Raises:
@@ -84,6 +86,8 @@ def check_dataset(dataset: str, data_dir: str | None = None) -> None:
         address = parse_address(dataset)
         if find_prepared(data_root(data_dir), address) is None:
             _require_network(address)
+    elif dataset.startswith(PREFIX):
+        kept_columns(dataset)
     elif dataset.startswith("builtin:"):
         _check_builtin(dataset.removeprefix("builtin:"))
     else:

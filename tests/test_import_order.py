@@ -5,7 +5,8 @@ example on its way from a file to a served prediction:
 
     names                   errors, formatting, paths, network, tensorflow_log
     what differs by task    tasks (asked by the settings, by records and by all below)
-    settings                conditions, dataset, setting_declaration, common_settings, config
+    a dataset as a value    in_memory, dataset
+    settings                conditions, setting_declaration, common_settings, config
     what is given           dataset_check, catalog, presets
     what differs by input   arrays, modalities (asked by the data; models add their features)
     examples to arrays      data
@@ -29,6 +30,7 @@ ORDER = (
     "network",
     "tensorflow_log",
     "conditions",
+    "in_memory",
     "dataset",
     "setting_declaration",
     "tasks",

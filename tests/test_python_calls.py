@@ -1,9 +1,13 @@
 """What the command line does is one call in Python: settings as keywords, runs by name."""
 
+import inspect
+from pathlib import Path
+
+import pandas as pd
 import pytest
 
 import kerasft
-from kerasft.errors import SettingError
+from kerasft.errors import DataError, SettingError
 
 QUICK = {
     "image_size": 16, "epochs": 1, "head_epochs": 0, "batch_size": 16, "trainable_blocks": 0,
@@ -47,3 +51,84 @@ def test_a_run_is_found_by_name(run, name, monkeypatch):
     monkeypatch.chdir(run.path.parents[2])
     assert kerasft.load_run(name).path.resolve() == run.path
     assert kerasft.diagnose(name)["findings"] == kerasft.diagnose(run)["findings"]
+
+
+def test_methods_take_what_the_functions_take():
+    functions = {
+        "predict": kerasft.predict, "evaluate": kerasft.evaluate, "export": kerasft.export,
+        "diagnose": kerasft.diagnose, "report": kerasft.write_report, "plot": kerasft.plot_curves,
+    }  # fmt: skip
+    for name, function in functions.items():
+        method = inspect.signature(getattr(kerasft.Run, name)).parameters
+        taken = inspect.signature(function).parameters
+        assert list(method)[1:] == list(taken)[1:], name
+        assert all(method[n].default == taken[n].default for n in list(taken)[1:]), name
+
+
+def test_a_run_predicts_measures_exports_reports_and_plots(run, photos, tmp_path):
+    assert run.predict([photos]) == kerasft.predict(run, [photos])
+    assert run.evaluate() == kerasft.evaluate(run)
+    assert run.diagnose() == kerasft.diagnose(run)
+    assert run.export(models_dir=tmp_path, format="preset").name == "resnet_digits_photos0-preset"
+    assert run.report(tmp_path / "a.html") == tmp_path / "a.html"
+    figure = run.plot(tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert figure.axes[0].get_title(loc="left") == "loss"
+    assert figure._repr_png_().startswith(b"\x89PNG")
+
+
+def test_predictions_are_a_frame_with_the_index_of_the_inputs(run, photos):
+    frame = pd.DataFrame({"image": sorted(Path(photos).rglob("*.png"))[:3]}, index=[5, 6, 7])
+    found = run.predict(frame, as_frame=True)
+    assert list(found.index) == [5, 6, 7]
+    assert found["prediction"].tolist() == [row["prediction"] for row in run.predict(frame)]
+    assert list(run.predict([photos], as_frame=True).index) == list(range(36))
+
+
+@pytest.fixture(scope="module")
+def table(reviews):
+    return pd.read_csv(reviews)
+
+
+@pytest.fixture(scope="module")
+def kept(preset, table, tmp_path_factory):
+    """A fit of a DataFrame."""
+    return kerasft.fit(
+        "minilm_tickets", dataset=table, preset=preset("bert"), sequence_length=8, epochs=1,
+        head_epochs=0, trainable_blocks=0, batch_size=32, progress=False,
+        runs_dir=tmp_path_factory.mktemp("kept"),
+    )  # fmt: skip
+
+
+def test_a_frame_is_fitted_like_its_file(kept, reviews, preset, table, tmp_path):
+    settings = {**kept.config, "dataset": reviews}
+    other = kerasft.fit("minilm_tickets", **settings, runs_dir=tmp_path, progress=False)
+    assert other.metrics["test"] == kept.metrics["test"]
+    assert other.manifest["data"]["fingerprint"] == kept.manifest["data"]["fingerprint"]
+    assert kept.config["dataset"] == kerasft.Dataset(table).source
+
+
+def test_the_frame_of_a_fit_is_its_own_data_and_another_is_not(kept, table):
+    own = kept.metrics["test"]["examples"]
+    assert kept.evaluate(dataset=table.copy())["examples"] == own < len(table)
+    assert kept.evaluate()["examples"] == own
+    assert kept.evaluate(dataset=table[:20])["examples"] == 20
+    renamed = table.rename(columns={"text": "body"})
+    found = kept.evaluate(dataset=kerasft.Dataset(renamed, text="body"))
+    assert found["examples"] == len(table)
+
+
+def test_another_process_asks_for_the_frame_of_a_fit(kept):
+    path = kept.path / "config.json"
+    settings = path.read_text()
+    path.write_text(settings.replace(kept.config["dataset"], "memory:0123456789abcdef"))
+    with pytest.raises(DataError, match="was given in memory, and this process does not have it"):
+        kept.evaluate()
+    assert kept.predict("a great film")[0]["prediction"] in ("good", "bad")
+    path.write_text(settings)
+
+
+def test_several_processes_cannot_search_on_a_frame(table, preset, tmp_path):
+    with pytest.raises(SettingError, match=r"`workers` must be 1 for a dataset in memory"):
+        kerasft.tune("minilm_tickets", dataset=table, workers=2, searches_dir=tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from kerasft.errors import DataError
+from kerasft.in_memory import content_bytes, is_pixels
 from kerasft.tasks import Labels
 
 SPLITS = ("train", "validation", "test")
@@ -24,8 +25,8 @@ class Examples:
     """Raw examples of one split, in a fixed order.
 
     Attributes:
-        inputs: Images (a path, the bytes of an image file, or a uint8 array of shape (height,
-            width[, channels])) or texts (a string, or a tuple of two strings).
+        inputs: Images (a path, the bytes of an image file, an image of Pillow, or a uint8 array of
+            shape (height, width[, channels])) or texts (a string, or a tuple of two strings).
         labels: Strings for classification, tuples of strings for multi-label, floats for numbers;
             None without labels (prediction).
         origins: Origin of each example, for messages: `cat/1.jpg`, `row 17 of a.csv`.
@@ -80,11 +81,8 @@ def _content_hash(item: Any, origin: str) -> str:
             raise DataError(
                 f"{origin} cannot be read: {error.strerror or error}. Check the file."
             ) from error
-    if isinstance(item, bytes):
-        return hashlib.sha256(item).hexdigest()
-    if isinstance(item, np.ndarray):
-        shape = repr((item.shape, item.dtype.str)).encode()
-        return hashlib.sha256(shape + np.ascontiguousarray(item).tobytes()).hexdigest()
+    if isinstance(item, bytes) or is_pixels(item):
+        return hashlib.sha256(content_bytes(item)).hexdigest()
     texts = item if isinstance(item, tuple) else (item,)
     # "surrogatepass": tokenization reports invalid texts later, with their origin.
     parts = [

@@ -11,10 +11,11 @@ from kerasft.data.examples import Examples
 from kerasft.data.folders import holds_folders_only, holds_images, read_folder
 from kerasft.data.links import Links
 from kerasft.data.split_names import ALIASES, is_split_name, match_splits, named_splits
-from kerasft.data.tables import Table, read_table
+from kerasft.data.tables import Table, memory_table, read_table
 from kerasft.dataset import Dataset
 from kerasft.dataset_check import POSSIBLE, TABLE_EXTENSIONS, check_dataset, is_rendered
 from kerasft.errors import DataError, NetworkError
+from kerasft.in_memory import PREFIX
 from kerasft.paths import expanded
 
 
@@ -58,6 +59,8 @@ def read_source(config: Config) -> tuple[dict[str, Examples], list[str]]:
         return {"train": read_digits(config)}, []
     if dataset == "builtin:tickets":
         return _from_table(config, read_tickets())
+    if dataset.startswith(PREFIX):
+        return _from_table(config, memory_table(dataset))
     path = expanded(dataset)
     if path.is_dir():
         return _from_folder(config, path)
@@ -80,6 +83,8 @@ def column_names(dataset: Dataset) -> list[str] | None:
             return feature_names(dataset)
         if dataset.source.startswith("builtin:"):
             return list(read_tickets().columns) * (dataset.source == "builtin:tickets")
+        if dataset.source.startswith(PREFIX):
+            return list(memory_table(dataset.source).columns)
         path = expanded(dataset.source)
         tables = _tables(path) if path.is_dir() else [path]
         return list(read_table(tables[0]).columns) if tables else []

@@ -1,14 +1,16 @@
-"""Tables in files: CSV, TSV, JSON Lines and Parquet, read without type inference."""
+"""Tables: CSV, TSV, JSON Lines and Parquet, read without type inference, and those in memory."""
 
 from __future__ import annotations
 
 import json
+import math
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kerasft.errors import DataError
+from kerasft.in_memory import kept_columns, read_columns
 
 
 @dataclass(frozen=True)
@@ -16,7 +18,7 @@ class Table:
     """A table in memory.
 
     Attributes:
-        path: Path of the file.
+        path: Path of the file; of a table in memory its name.
         columns: Values by column name, all of the same length; empty cells are None or "".
         num_rows: Number of rows.
     """
@@ -43,7 +45,9 @@ class Table:
 
 def is_empty(value: Any) -> bool:
     """Return whether a cell is empty: None, blank or NaN."""
-    return value is None or (isinstance(value, str) and not value.strip()) or value != value
+    if isinstance(value, str):
+        return not value.strip()
+    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def read_table(path: Path) -> Table:
@@ -69,6 +73,19 @@ def read_table(path: Path) -> Table:
     if not num_rows:
         raise DataError(f"{path} has no rows. Give a table with at least one.")
     return Table(path, columns, num_rows)
+
+
+def memory_table(source: Any) -> Table:
+    """Return a table in memory, or one that was kept there under the name `source`.
+
+    Raises:
+        DataError: This process was not given the table, or it is not a table.
+    """
+    if isinstance(source, str):
+        name, columns = source, kept_columns(source)
+    else:
+        name, columns = "the table", read_columns(source)
+    return Table(Path(name), columns, len(next(iter(columns.values()))))
 
 
 def _read_csv(path: Path) -> dict[str, list[Any]]:

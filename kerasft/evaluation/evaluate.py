@@ -16,17 +16,19 @@ from kerasft.data import (
     prepare_split,
     read_dataset,
 )
+from kerasft.dataset import Dataset
 from kerasft.errors import DataError, SettingError
 from kerasft.evaluation.load import Loaded, load_model, replace_columns
 from kerasft.evaluation.metrics import measure
 from kerasft.evaluation.predict import predict_arrays
+from kerasft.in_memory import PREFIX
 from kerasft.runs import Run, load_run
 
 
 def evaluate(
     run: Run | str | Path,
     *,
-    dataset: str | None = None,
+    dataset: Any = None,
     split: str = "test",
     columns: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
@@ -34,8 +36,10 @@ def evaluate(
 
     Args:
         run: Run, or its folder or name as in `load_run`.
-        dataset: Another dataset with the same classes, of which the test split is used, or all
-            examples if it has none. By default the dataset of the run.
+        dataset: Another dataset with the same classes (a source or a table in memory, as for
+            `kerasft.Dataset`), of which the test split is used, or all examples if it has none. By
+            default the dataset of the run. The table that the run was fitted on is its own
+            dataset, of which `split` is used.
         split: Split of the run's own dataset: `train`, `validation` or `test`.
         columns: Column names in the other dataset, by setting: text_column, text_pair_column,
             image_column, label_column. By default those of the run; a default of the recipe that
@@ -49,12 +53,16 @@ def evaluate(
         DataError: The data have changed since the training, or cannot be used.
     """
     run = load_run(run)
-    if columns and not dataset:
+    if columns and dataset is None:
         raise SettingError("`columns` needs `dataset`. Give the dataset that has these columns.")
     loaded = load_model(run)
     config = replace_columns(loaded.config, columns)
-    if dataset:
-        part = _other_data(loaded, config, dataset, columns or ())
+    other = dataset
+    if dataset is not None and not isinstance(dataset, Dataset):
+        other = dataclasses.replace(config.dataset.without_splits(), source=dataset)
+    own = loaded.config.dataset.source
+    if other is not None and not (own.startswith(PREFIX) and other.source == own):
+        part = _other_data(loaded, config, other, columns or ())
     else:
         part = _own_split(run, loaded, split)
     predictions = predict_arrays(loaded.model, part.x, loaded.config.batch_size)
@@ -77,18 +85,17 @@ def _own_split(run: Run, loaded: Loaded, split: str) -> Any:
     return part
 
 
-def _other_data(loaded: Loaded, config: Config, dataset: str, given: Collection[str]) -> Any:
+def _other_data(loaded: Loaded, config: Config, other: Dataset, given: Collection[str]) -> Any:
     """Return all or the test split of another dataset.
 
     Its columns are called as in `config`. Of those that are not given, one that the recipe calls so
     in its own data is found by its usual names where this dataset lacks it.
     """
-    other = dataclasses.replace(config.dataset.without_splits(), source=dataset)
     config = dataclasses.replace(config, dataset=other)
     config = without_foreign_columns(config, column_names(other), kept=given)
     parts = read_dataset(config)
     for part in parts.values():
-        check_pairs(part.inputs, dataset, pairs=loaded.pairs)
+        check_pairs(part.inputs, str(other), pairs=loaded.pairs)
     if "test" in parts:
         return prepare_split(config, parts["test"], loaded.labels)
     everything = Examples(

@@ -107,6 +107,19 @@ class Modality:
         """
         raise refuse(self)
 
+    def check_value(self, value: Any, origin: str, *, pairs: bool) -> Any:
+        """Return an input of `predict` that is a value in memory and not a text.
+
+        Args:
+            value: The input.
+            origin: Its name in messages.
+            pairs: Whether the run reads pairs of texts.
+
+        Raises:
+            DataError: It is not an input of this modality.
+        """
+        raise refuse(self)
+
     def prepare(self, config: Any, examples: Any) -> Any:
         """Return the prepared arrays that a model reads.
 

@@ -36,15 +36,15 @@ def image_extensions() -> frozenset[str]:
     return frozenset(extension for extension, name in known.items() if decodes(name))
 
 
-def decode_image(source: Path | bytes | np.ndarray, origin: str) -> np.ndarray:
+def decode_image(source: Path | bytes | np.ndarray | Image.Image, origin: str) -> np.ndarray:
     """Return an image as RGB.
 
     The EXIF orientation is applied, alpha is dropped (as TensorFlow's decoder does for three
     channels). 16-bit values are reduced to their top byte, animations to their first frame.
 
     Args:
-        source: Path of an image file, its bytes, or an array of shape (height, width) or
-            (height, width, 1, 3 or 4) with values from 0 to 255.
+        source: Path of an image file, its bytes, an image of Pillow, or an array of shape (height,
+            width) or (height, width, 1, 3 or 4) with values from 0 to 255.
         origin: Name of the image in error messages.
 
     Returns:
@@ -57,9 +57,11 @@ def decode_image(source: Path | bytes | np.ndarray, origin: str) -> np.ndarray:
     if isinstance(source, np.ndarray):
         return _array_to_rgb(source, origin)
     try:
+        if isinstance(source, Image.Image):
+            return _upright(source)
         with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
             image.load()
-            return np.array(_to_rgb(ImageOps.exif_transpose(image)), dtype=np.uint8)
+            return _upright(image)
     except Image.DecompressionBombError as error:
         raise DataError(f"{origin} has too many pixels: {error} Scale it down.") from error
     except UnidentifiedImageError as error:
@@ -74,6 +76,10 @@ def decode_image(source: Path | bytes | np.ndarray, origin: str) -> np.ndarray:
         raise DataError(
             f"{origin} cannot be decoded ({error}). Replace it or remove it from the data."
         ) from error
+
+
+def _upright(image: Image.Image) -> np.ndarray:
+    return np.array(_to_rgb(ImageOps.exif_transpose(image)), dtype=np.uint8)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
@@ -105,7 +111,8 @@ def _array_to_rgb(array: np.ndarray, origin: str) -> np.ndarray:
     if array.ndim != 3 or array.shape[2] not in (1, 3, 4) or array.dtype != np.uint8:
         raise DataError(
             f"{origin} must be a uint8 array of shape (height, width) or (height, width, 1, 3 or "
-            f"4). Received: {array.dtype} of shape {array.shape}."
+            f"4). Received: {array.dtype} of shape {array.shape}. Scale values to 0 to 255 and "
+            "convert them with .astype('uint8')."
         )
     return np.repeat(array, 3, axis=2) if array.shape[2] == 1 else array[..., :3]
 

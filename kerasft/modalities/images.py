@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from kerasft.config import ImageConfig
 from kerasft.dataset_check import TABLE_EXTENSIONS
 from kerasft.errors import DataError, SettingError
+from kerasft.in_memory import is_pixels
 from kerasft.modalities.base import Input, InputReaders, Modality, Served
 from kerasft.modalities.dataset_features import Features
 from kerasft.modalities.excerpts import picture_excerpt
@@ -35,10 +37,11 @@ class Images(Modality):
     def looks_like_inputs(self, cells: list[Any]) -> bool:
         from kerasft.modalities.image_decoding import image_extensions
 
-        return all(
-            isinstance(cell, str) and Path(cell).suffix.lower() in image_extensions()
-            for cell in cells
-        )
+        def is_image(cell: Any) -> bool:
+            named = isinstance(cell, (str, os.PathLike))
+            return is_pixels(cell) or (named and Path(cell).suffix.lower() in image_extensions())
+
+        return all(map(is_image, cells))
 
     def find_features(self, config: Any, features: Features) -> tuple[str, ...]:
         import tensorflow_datasets as tfds
@@ -80,6 +83,14 @@ class Images(Modality):
             yield from readers.table(path)
         else:
             yield path, item
+
+    def check_value(self, value: Any, origin: str, *, pairs: bool) -> Any:
+        if isinstance(value, bytes) or is_pixels(value):
+            return value
+        raise DataError(
+            f"{origin} must be a path, the bytes of an image file, an image of Pillow or a uint8 "
+            f"array. Received: {type(value).__name__}."
+        )
 
     def prepare(self, config: Any, examples: Any) -> Any:
         from kerasft.modalities.image_decoding import prepare_images
@@ -130,8 +141,9 @@ def _image(table: Table, column: str, row: int, stems: Stems) -> Any:
     value = table.columns[column][row]
     if isinstance(value, dict):  # images in Parquet files of Hugging Face
         value = value.get("bytes") or value.get("path")
-    if isinstance(value, bytes) and value:
+    if (isinstance(value, bytes) and value) or is_pixels(value):
         return value
+    value = os.fspath(value) if isinstance(value, os.PathLike) else value
     if not isinstance(value, str) or not value.strip():
         raise DataError(
             f"{table.subject(row)} has no image in column {column!r}. Fill it in or delete the row."

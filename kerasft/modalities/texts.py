@@ -76,6 +76,13 @@ class Texts(Modality):
             check_pairs([row for row, _ in rows[:1]], item, pairs=pairs)
             yield from rows
 
+    def check_value(self, value: Any, origin: str, *, pairs: bool) -> Any:
+        texts = tuple(value) if isinstance(value, (list, tuple)) else ()
+        if pairs and len(texts) == 2 and all(isinstance(t, str) and t.strip() for t in texts):
+            return texts
+        expected = "a pair of texts" if pairs else "a text"
+        raise DataError(f"{origin} must be {expected}. Received: {value!r:.80}.")
+
     def prepare(self, config: Any, examples: Any) -> Any:
         from kerasft.modalities.tokenization import prepare_texts
 

@@ -17,6 +17,7 @@ import keras
 from kerasft.catalog import executed_sha256, load_recipe
 from kerasft.config import Config, changed_settings
 from kerasft.errors import ResumeError, SettingError
+from kerasft.in_memory import PREFIX
 from kerasft.paths import expanded
 from kerasft.presets import resolve, whole_path
 from kerasft.runs import Run, sha256
@@ -116,7 +117,7 @@ def anchored(config: Config) -> Config:
 
 def _anchored_path(text: str) -> str:
     """Return the whole path of what exists on the disk; a name of a dataset stays as it is."""
-    named = not text or text.startswith(("tfds:", "builtin:"))
+    named = not text or text.startswith(("tfds:", "builtin:", PREFIX))
     return text if named or not expanded(text).exists() else str(expanded(text).absolute())
 
 

@@ -115,7 +115,6 @@ class Run:
             )
         return path
 
-
     def predict(
         self, inputs: Any, *, columns: Mapping[str, str] | None = None, as_frame: bool = False
     ) -> Any:

@@ -13,7 +13,8 @@ from typing import Any, TextIO
 
 from kerasft.catalog import recipe_module
 from kerasft.config import Config, changed_settings, with_keywords
-from kerasft.errors import NoTrialError
+from kerasft.errors import NoTrialError, SettingError
+from kerasft.in_memory import PREFIX
 from kerasft.insight import plot_search
 from kerasft.runs.provenance import describe_recipe
 from kerasft.training.fit_record import data_lines
@@ -112,6 +113,7 @@ def tune(  # noqa: PLR0913 (public)
     config = with_keywords(module.Config, config, settings, signature(tune).parameters)
     if settings:
         held = [*(changed_settings(config) if held is None else held), *settings]
+    _check_workers(workers, config)
     options = SearchOptions(
         tuner, max_trials, max_epochs, executions, seed, space, held, warm_start
     )
@@ -140,6 +142,15 @@ def tune(  # noqa: PLR0913 (public)
         searcher.replay(before[1:])
         _run(searcher, Workers(described, plan.trial_models, plan.config.seed, workers), display)
     return _finish(load_search(folder))
+
+
+def _check_workers(workers: int, config: Config) -> None:
+    """Refuse several processes for a dataset that only this one has."""
+    if workers > 1 and config.dataset.source.startswith(PREFIX):
+        raise SettingError(
+            "`workers` must be 1 for a dataset in memory, which other processes do not have. "
+            f"Received: workers={workers}. Save the dataset to a file, or leave workers out."
+        )
 
 
 def _finish(search: Search) -> Search:
