@@ -8,7 +8,7 @@ import importlib
 import importlib.util
 import sys
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -35,7 +35,7 @@ class Recipe:
     name: str
     path: Path
     summary: str
-    docstring: str
+    docstring: str = field(repr=False)
 
 
 def list_recipes() -> list[Recipe]:

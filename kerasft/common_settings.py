@@ -28,7 +28,8 @@ class GroupType(type):
         cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **kwargs: Any
     ) -> Any:
         """Create the class."""
-        body = _with_dataset_value(bases, namespace)
+        # In every class, because an explicit decorator would add that of a data class.
+        body = {"__repr__": _short_repr, **_with_dataset_value(bases, namespace)}
         fields = {k: v for k, v in body.items() if isinstance(v, dataclasses.Field | Part)}
         declared = {k: dict(v.metadata) for k, v in fields.items() if v.metadata}
         kind: Any = super().__new__(cls, name, bases, {**body, "declared": declared}, **kwargs)
@@ -53,6 +54,13 @@ class GroupType(type):
             whole = whole if isinstance(whole, Dataset) else Dataset(whole)
             values["dataset"] = dataclasses.replace(whole, **changes)
         return super().__call__(**values)
+
+
+def _short_repr(config: Any) -> str:
+    """Return the call that makes a config, without defaults."""
+    items = [(item, getattr(config, item.name)) for item in dataclasses.fields(config)]
+    words = [f"{item.name}={value!r}" for item, value in items if value != item.default]
+    return f"{type(config).__qualname__}({', '.join(words)})"
 
 
 def _with_dataset_value(bases: tuple[type, ...], namespace: dict[str, Any]) -> dict[str, Any]:

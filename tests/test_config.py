@@ -123,6 +123,14 @@ def test_an_unknown_keyword_is_refused_with_the_nearest(name, near):
         dataclasses.replace(Custom(), **{name: 1})
 
 
+def test_a_config_is_shown_by_what_is_not_a_default():
+    assert repr(Custom()) == "Custom()"
+    assert repr(Custom(dropout=0.5, label_column="kind")) == (
+        "Custom(dataset=Dataset('', label='kind'), dropout=0.5)"
+    )
+    assert repr(xception_food.Config(epochs=2)) == "Config(epochs=2)"
+
+
 def test_keywords_replace_settings_of_a_config():
     config = with_keywords(Custom, Custom(epochs=7), {"dropout": 0.1, "label_column": "kind"})
     assert config == Custom(epochs=7, dropout=0.1, label_column="kind")

@@ -1,6 +1,7 @@
 """What the command line does is one call in Python: settings as keywords, runs by name."""
 
 import inspect
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -44,6 +45,9 @@ def test_keywords_of_a_search_are_fixed(preset, photos, tmp_path):
     )  # fmt: skip
     assert {"dropout", "trainable_blocks"} <= set(search.header["given"])  # 0.2 is the default
     assert all("dropout" not in trial.values for trial in search.trials)
+    assert repr(search) == f"Search('{search.path}')"
+    assert repr(search.trials[0]).startswith("Trial(number=0, values={")
+    assert "outcome" not in repr(search.trials[0])
 
 
 @pytest.mark.parametrize("name", ["latest", "resnet_digits", "first", "resnet_digits/first"])
@@ -51,6 +55,18 @@ def test_a_run_is_found_by_name(run, name, monkeypatch):
     monkeypatch.chdir(run.path.parents[2])
     assert kerasft.load_run(name).path.resolve() == run.path
     assert kerasft.diagnose(name)["findings"] == kerasft.diagnose(run)["findings"]
+
+
+def test_values_are_shown_in_one_line(run):
+    data = kerasft.load_data(kerasft.ImageConfig(dataset=run.config["dataset"], image_size=8))
+    assert repr(run) == f"Run('{run.path}')"
+    assert repr(data) == "<Data: 26 train, 5 validation, 5 test, 3 classes, classification>"
+    assert repr(data.test) == "<Split: 5 examples>"
+    assert repr(data.test.examples) == "<Examples: 5 with labels>"
+    assert re.fullmatch(
+        r"<Loaded: resnet_digits, [\d,]+ parameters>", repr(kerasft.load_model(run))
+    )
+    assert repr(kerasft.list_recipes()[0]).count("\n") == 0
 
 
 def test_methods_take_what_the_functions_take():

@@ -20,7 +20,7 @@ from kerasft.tasks import Labels
 SPLITS = ("train", "validation", "test")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Examples:
     """Raw examples of one split, in a fixed order.
 
@@ -51,6 +51,9 @@ class Examples:
 
     def __len__(self) -> int:
         return len(self.inputs)
+
+    def __repr__(self) -> str:
+        return f"<Examples: {len(self):,}{'' if self.labels is None else ' with labels'}>"
 
     @functools.cached_property
     def content_hashes(self) -> list[str]:
@@ -92,7 +95,7 @@ def _content_hash(item: Any, origin: str) -> str:
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Split:
     """One split as arrays, ready for `keras.Model.fit`.
 
@@ -111,8 +114,11 @@ class Split:
     def __len__(self) -> int:
         return len(self.y)
 
+    def __repr__(self) -> str:
+        return f"<Split: {len(self):,} examples>"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Data:
     """Prepared data of a recipe.
 
@@ -135,6 +141,12 @@ class Data:
     notes: tuple[str, ...] = ()
     fingerprint: str = ""
     audit: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        parts = {name: getattr(self, name) for name in SPLITS}
+        counts = [f"{len(part):,} {n}" for n, part in parts.items() if isinstance(part, Split)]
+        classes = [f"{len(self.labels.names)} classes"] if self.labels.names else []
+        return f"<Data: {', '.join([*counts, *classes, self.labels.task])}>"
 
     @property
     def pairs(self) -> bool:

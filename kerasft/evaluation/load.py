@@ -21,7 +21,7 @@ from kerasft.runs.weights import restore_weights
 from kerasft.setting_declaration import settings
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Loaded:
     """A run in memory.
 
@@ -38,6 +38,10 @@ class Loaded:
     labels: Labels
     model: keras.Model
     pairs: bool = False
+
+    def __repr__(self) -> str:
+        recipe = self.recipe.__name__.rpartition(".")[2]
+        return f"<Loaded: {recipe}, {self.model.count_params():,} parameters>"
 
 
 def load_model(run: Run | str | Path) -> Loaded:

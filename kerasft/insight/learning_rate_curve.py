@@ -24,8 +24,8 @@ class RateCurve:
     """
 
     phase: str
-    rates: list[float]
-    losses: list[float]
+    rates: list[float] = dataclasses.field(repr=False)
+    losses: list[float] = dataclasses.field(repr=False)
     valley: float
     steepest: float
 

@@ -32,14 +32,14 @@ class Trial:
     number: int
     values: dict[str, Any]
     epochs: int
-    key: str | None = None
-    continues: int | None = None
+    key: str | None = field(default=None, repr=False)
+    continues: int | None = field(default=None, repr=False)
     state: str = "running"
     score: float | None = None
-    outcome: dict[str, Any] = field(default_factory=dict)
+    outcome: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Search:
     """A search folder; its properties read the journal.
 
@@ -52,6 +52,9 @@ class Search:
     """
 
     path: Path
+
+    def __repr__(self) -> str:
+        return f"Search({str(self.path)!r})"
 
     @property
     def header(self) -> dict[str, Any]:
