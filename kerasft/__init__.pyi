@@ -85,6 +85,9 @@ from kerasft.insight import (
     plot_curves as plot_curves,
 )
 from kerasft.insight import (
+    run_html as run_html,
+)
+from kerasft.insight import (
     write_report as write_report,
 )
 from kerasft.models import (

@@ -6,6 +6,7 @@ from kerasft.insight.curves import plot_curves, plot_overlaid
 from kerasft.insight.diagnosis import clearly_wrong, diagnose, hopeless
 from kerasft.insight.facts import Facts, judged_by, read_facts
 from kerasft.insight.learning_rate_curve import RateCurve, plot_rates, suggest
+from kerasft.insight.notebook import run_html, search_html
 from kerasft.insight.report import write_report
 from kerasft.insight.search_charts import importance, plot_search
 from kerasft.insight.search_report import search_report
@@ -26,6 +27,8 @@ __all__ = [
     "plot_rates",
     "plot_search",
     "read_facts",
+    "run_html",
+    "search_html",
     "search_report",
     "suggest",
     "write_report",

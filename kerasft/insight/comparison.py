@@ -11,13 +11,14 @@ from typing import Any
 
 from kerasft.errors import DataError
 from kerasft.insight.facts import Facts, read_facts
+from kerasft.insight.notebook import Comparison
 from kerasft.runs import Run, load_run
 from kerasft.tasks import Task, less_is_better
 
 _NOT_COMPARED = ("seed",)
 
 
-def compare(runs: Sequence[Run | str | Path], split: str = "validation") -> dict[str, Any]:
+def compare(runs: Sequence[Run | str | Path], split: str = "validation") -> Comparison:
     """Compare runs by their settings; runs that differ only in their seed are grouped.
 
     Args:
@@ -29,9 +30,11 @@ def compare(runs: Sequence[Run | str | Path], split: str = "validation") -> dict
     Returns:
         `score` (its name), `groups` (each with `runs`, `seeds`, `settings` that differ from the
         first group, `mean`, `spread` over seeds, and against the first `difference`, `noise`
-        and `verdict`: better, worse or `within noise`), and `same_data`.
+        and `verdict`: better, worse or `within noise`), and `same_data`. It is a dict that a
+        notebook shows with the curves of the score.
 
     Raises:
+        SettingError: A run was not found.
         DataError: The runs have no common score.
 
     The noise is twice the standard error of the difference. With three or more seeds on both sides
@@ -57,7 +60,7 @@ def compare(runs: Sequence[Run | str | Path], split: str = "validation") -> dict
         if group is not first:
             _judge(group, first, more, task)
     prints = {run.manifest["data"]["fingerprint"] for run, _ in read}
-    return {"score": name, "split": split, "same_data": len(prints) == 1, "groups": described}
+    return Comparison(score=name, split=split, same_data=len(prints) == 1, groups=described)
 
 
 def best_group(compared: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from kerasft.insight import rules
 from kerasft.insight.commands import fit_command
 from kerasft.insight.facts import Facts, read_facts
 from kerasft.insight.findings import Finding
+from kerasft.insight.notebook import Diagnosis
 from kerasft.runs import Run, load_run
 
 _MIXING = {name: item.off for name, item in known_settings().items() if item.role == "mixing"}
@@ -49,7 +50,7 @@ def find(facts: Facts) -> list[Finding]:
     return sorted(kept, key=lambda finding: not finding.fault)
 
 
-def diagnose(run: Run | str | Path) -> dict[str, Any]:
+def diagnose(run: Run | str | Path) -> Diagnosis:
     """Return the findings about a run and the changes to try next.
 
     Args:
@@ -59,7 +60,7 @@ def diagnose(run: Run | str | Path) -> dict[str, Any]:
     Returns:
         `state`, `healthy`, and `findings` in order of importance, each with `name`, `title`,
         `evidence`, `fault` and `advice`: `changes` (settings), `why`, and `command` if there are
-        changes.
+        changes. It is a dict that a notebook shows with the curve of the loss.
 
     Raises:
         SettingError: The run was not found.
@@ -72,12 +73,12 @@ def diagnose(run: Run | str | Path) -> dict[str, Any]:
     run = load_run(run)
     facts = read_facts(run)
     findings = find(facts)
-    return {
-        "run": str(run.path),
-        "state": facts.state,
-        "healthy": not any(finding.fault for finding in findings),
-        "findings": [_describe(facts, finding) for finding in findings],
-    }
+    return Diagnosis(
+        run=str(run.path),
+        state=facts.state,
+        healthy=not any(finding.fault for finding in findings),
+        findings=[_describe(facts, finding) for finding in findings],
+    )
 
 
 def valid_changes(facts: Facts, changes: dict[str, Any]) -> dict[str, Any]:

@@ -172,10 +172,15 @@ class Run:
         return kerasft.write_report(self, path)
 
     def plot(self, path: str | Path | None = None) -> Figure:
-        """Draw the curves, and write them to a PNG file; see `kerasft.plot_curves`."""
+        """Draw the curves, into a PNG file too if given; see `kerasft.plot_curves`."""
         import kerasft
 
         return kerasft.plot_curves(self, path)
+
+    def _repr_html_(self) -> str:
+        import kerasft
+
+        return kerasft.run_html(self)
 
 
 def create_run(runs_dir: str | Path, recipe: str, name: str | None = None) -> Run:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasft.errors import SettingError, did_you_mean
-from kerasft.insight import fit_command, search_report
+from kerasft.insight import fit_command, search_html, search_report
 from kerasft.tuning.journal import JOURNAL, read_journal
 
 
@@ -55,6 +55,9 @@ class Search:
 
     def __repr__(self) -> str:
         return f"Search({str(self.path)!r})"
+
+    def _repr_html_(self) -> str:
+        return search_html(*_contents(self))
 
     @property
     def header(self) -> dict[str, Any]:
@@ -174,6 +177,14 @@ def write_search_report(search: Search, path: str | Path | None = None) -> Path:
     Returns:
         Path of the file.
     """
+    path = search.path / "report.html" if path is None else Path(path)
+    return search_report(path, *_contents(search))
+
+
+def _contents(
+    search: Search,
+) -> tuple[str, dict[str, Any], list[dict[str, Any]], dict[str, Any] | None]:
+    """Return the name, header, trials and winner of a search, as `search_report` takes them."""
     header, trials = search.header, search.trials
     done = ranked(trials, header["objective"]["direction"])
     rows = [{**vars(trial), "seconds": trial.outcome.get("seconds")} for trial in trials]
@@ -181,6 +192,4 @@ def write_search_report(search: Search, path: str | Path | None = None) -> Path:
     if done:
         noise = search.chance if trials[0].score is not None else None
         winner = {"number": done[0].number, "noise": noise, "command": search.fit_command}
-    name = f"{header['recipe']['name']}/{search.path.name}"
-    path = search.path / "report.html" if path is None else Path(path)
-    return search_report(path, name, header, rows, winner)
+    return f"{header['recipe']['name']}/{search.path.name}", header, rows, winner
