@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
+from urllib.parse import urlsplit
 
 from kerasft.errors import NetworkError
 
 SECONDS = 1.0
+_PORTS = {"http": 80, "https": 443}
 
 
 def require_host(host: str, *, to_fetch: str, instead: str) -> None:
@@ -23,7 +25,7 @@ def require_host(host: str, *, to_fetch: str, instead: str) -> None:
     Raises:
         NetworkError: The host is unknown or does not answer.
     """
-    if os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy"):
+    if _has_proxy():
         return
     error = connection_error(host, 443)
     if error:
@@ -31,6 +33,33 @@ def require_host(host: str, *, to_fetch: str, instead: str) -> None:
             f"No network: {to_fetch} must be downloaded from {host}, which cannot be reached "
             f"({error}). {instead}"
         )
+
+
+def require_server(address: str, name: str) -> None:
+    """Raise NetworkError within about a second if a server cannot be reached.
+
+    Behind a proxy (HTTPS_PROXY) nothing is checked.
+
+    Args:
+        address: Address of the server, such as `https://host:8080`.
+        name: Name of its program, for the message.
+
+    Raises:
+        NetworkError: The host is unknown or does not answer.
+    """
+    server = urlsplit(address)
+    if _has_proxy() or not server.hostname:
+        return
+    error = connection_error(server.hostname, server.port or _PORTS.get(server.scheme, 443))
+    if error:
+        raise NetworkError(
+            f"The {name} server {address} cannot be reached ({error}). Start it, correct its "
+            "address, or fit without --track."
+        )
+
+
+def _has_proxy() -> bool:
+    return bool(os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy"))
 
 
 def connection_error(host: str, port: int) -> str:

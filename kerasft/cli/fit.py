@@ -85,8 +85,9 @@ def _make_options() -> list[click.Option]:
         ),
         click.Option(
             ["--track"],
-            type=click.Choice(["mlflow"]),
-            help="Also log to this tool (at MLFLOW_TRACKING_URI)",
+            type=click.Choice(["mlflow", "wandb"]),
+            help="Also log to this tool (its own variables say where: MLFLOW_TRACKING_URI, "
+            "WANDB_MODE=offline)",
         ),
         click.Option(["--name"], help="Name of the run's folder  [default: timestamp]"),
         click.Option(

@@ -67,7 +67,7 @@ def compare_baselines(
         config: Settings of the recipe; trainable_blocks is not used.
         runs_dir: Folder of all runs.
         progress: Whether to write progress to stderr.
-        track: `mlflow` to create MLflow runs too, as in `fit`.
+        track: `mlflow` or `wandb` to create runs of that tool too, as in `fit`.
         **settings: Settings by name, which replace those of `config`.
 
     Returns:

@@ -78,7 +78,7 @@ def fit(  # noqa: PLR0913 (public)
         data: Data of the recipe for these settings; loaded where None.
         callbacks: Further Keras callbacks. They receive the epochs of all phases, with the values
             that are recorded.
-        track: `mlflow` to create an MLflow run too (extra `kerasft[mlflow]`).
+        track: `mlflow` or `wandb` to create a run of that tool too (the extra of that name).
         resume: Whether to resume the run `name`, or the recipe's latest interrupted run, with its
             original settings. A training saves its state after the first epoch that ends a minute
             or more after the last state. Resumed from there, it is bit-for-bit identical to an

@@ -1,30 +1,28 @@
-"""Experiment tracking: a run of MLflow beside a run of kerasft."""
+"""Experiment tracking: a run of another tool beside a run of kerasft."""
 
 from __future__ import annotations
 
 import contextlib
 import importlib.util
 from collections.abc import Iterator
-from typing import Any
-from urllib.parse import urlsplit
 
 import keras
 
-from kerasft.config import Config, to_dict
-from kerasft.errors import NetworkError, SettingError
-from kerasft.network import connection_error
+from kerasft.config import Config
+from kerasft.errors import SettingError
 from kerasft.runs import Run
+from kerasft.training.mlflow_tracker import open_mlflow, tracked_by_mlflow
+from kerasft.training.wandb_tracker import open_wandb, tracked_by_wandb
 
-TRACKERS = ("mlflow",)
+TRACKERS = ("mlflow", "wandb")
 
 
 def open_tracker(track: str | None, experiment: str) -> None:
     """Check, before anything is loaded, that a tracker is installed and accepts a run.
 
     Args:
-        track: `mlflow`, or None for no tracker.
-        experiment: Name of the experiment, created where it does not exist. Inside an active run
-            its experiment is used.
+        track: `mlflow`, `wandb`, or None for no tracker.
+        experiment: Name of the experiment of MLflow, created where it does not exist.
 
     Raises:
         SettingError: The tracker is not known, not installed, or refuses a run.
@@ -36,34 +34,23 @@ def open_tracker(track: str | None, experiment: str) -> None:
         raise SettingError(f"`track` must be {' or '.join(TRACKERS)}. Received: track={track!r}.")
     if importlib.util.find_spec(track) is None:
         raise SettingError(f"{track} is not installed: pip install 'kerasft[{track}]'.")
-    import mlflow
-
-    place = mlflow.get_tracking_uri()
-    server = urlsplit(place)
-    if server.scheme in ("http", "https"):  # MLflow itself tries for minutes
-        port = server.port or (443 if server.scheme == "https" else 80)
-        error = connection_error(server.hostname or "", port)
-        if error:
-            raise NetworkError(f"The MLflow server {place} cannot be reached ({error}).")
-    try:
-        if mlflow.active_run() is None:
-            mlflow.set_experiment(experiment)
-    except mlflow.MlflowException as error:
-        raise SettingError(f"MLflow refuses a run at {place}: {error.message}") from error
+    if track == "mlflow":
+        open_mlflow(experiment)
+    else:
+        open_wandb()
 
 
 @contextlib.contextmanager
 def tracked(
     track: str | None, run: Run, config: Config
 ) -> Iterator[list[keras.callbacks.Callback]]:
-    """Create an MLflow run of the same name beside a run; see `open_tracker`.
+    """Create a run of a tracker, of the same name, beside a run; see `open_tracker`.
 
-    It receives the settings as parameters, every epoch through MLflow's own callback, and at the
-    end the metrics and the files of the run folder. MLFLOW_TRACKING_URI and other variables of
-    MLflow configure the server. Inside an active run it is a nested run.
+    It receives the settings, every epoch, and at the end the metrics and the files of the run
+    folder.
 
     Args:
-        track: `mlflow`, or None for no tracker.
+        track: `mlflow`, `wandb`, or None for no tracker.
         run: The run, with an open record.
         config: Its settings.
 
@@ -73,24 +60,6 @@ def tracked(
     if track is None:
         yield []
         return
-    import mlflow
-    import mlflow.keras
-
-    class Epochs(mlflow.keras.MlflowCallback):  # type: ignore[name-defined]
-        """MLflow's callback without optimizer parameters, which differ between phases."""
-
-        def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-            pass
-
-        def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
-            pass  # logged at the end of the epoch, with its number
-
-    with mlflow.start_run(run_name=run.name, nested=mlflow.active_run() is not None):
-        mlflow.log_params(to_dict(config))
-        yield [Epochs()]
-        for split, metrics in run.metrics.items():
-            numbers = {k: v for k, v in metrics.items() if isinstance(v, int | float)}
-            mlflow.log_metrics({f"{split}_{k}": v for k, v in numbers.items()})
-        for file in sorted(run.path.iterdir()):
-            if file.suffix in (".json", ".csv", ".png"):
-                mlflow.log_artifact(str(file))
+    start = tracked_by_mlflow if track == "mlflow" else tracked_by_wandb
+    with start(run, config) as callbacks:
+        yield callbacks

@@ -1,5 +1,7 @@
 """Experiment tracking, and callbacks of the user."""
 
+import json
+import struct
 import time
 
 import keras
@@ -51,12 +53,65 @@ def test_callbacks_see_the_epochs_of_both_phases(config, tmp_path):
 
 
 def test_a_missing_tracker_is_reported_before_anything_else(config, tmp_path, monkeypatch):
-    with pytest.raises(SettingError, match=r"`track` must be mlflow\. Received: track='other'"):
+    with pytest.raises(
+        SettingError, match=r"`track` must be mlflow or wandb\. Received: track='other'"
+    ):
         kerasft.fit(minilm_tickets, config, runs_dir=tmp_path, track="other")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(SettingError, match=r"pip install 'kerasft\[mlflow\]'"):
         kerasft.fit(minilm_tickets, config, runs_dir=tmp_path, track="mlflow")
     assert not list(tmp_path.iterdir())
+
+
+def wandb_records(path):
+    """Yields what wandb wrote in offline mode: a log as of LevelDB, in blocks of 32 KiB."""
+    from wandb.proto.wandb_internal_pb2 import Record
+
+    content, place, record = path.read_bytes(), 7, b""
+    while place + 7 <= len(content):
+        left = 32768 - place % 32768
+        if left < 7:  # no room for another header
+            place += left
+            continue
+        _, length, kind = struct.unpack_from("<IHB", content, place)
+        record += content[place + 7 : place + 7 + length]
+        place += 7 + length
+        if kind in (1, 4):  # whole, or its last part
+            yield Record.FromString(record)
+            record = b""
+
+
+def values(items):
+    return {item.key or item.nested_key[0]: json.loads(item.value_json) for item in items}
+
+
+def test_wandb_gets_settings_epochs_scores_and_files(config, tmp_path, monkeypatch):
+    pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path))
+    monkeypatch.setenv("WANDB_ERROR_REPORTING", "false")
+    run = kerasft.fit(
+        minilm_tickets, config, runs_dir=tmp_path / "runs", name="one", progress=False,
+        track="wandb",
+    )  # fmt: skip
+    (folder,) = (tmp_path / "wandb").glob("offline-run-*")
+    (log,) = folder.glob("*.wandb")
+    records = list(wandb_records(log))
+    sent = next(record.run for record in records if record.HasField("run"))
+    assert (sent.project, sent.display_name) == ("minilm_tickets", "one")
+    settings = values(sent.config.update)
+    assert (settings["head_epochs"], settings["dataset"]) == (1, run.config["dataset"])
+    epochs = [values(row.history.item) for row in records if row.HasField("history")]
+    assert [(row["epoch"], row["val_loss"]) for row in epochs] == [
+        (row["epoch"], pytest.approx(row["val_loss"])) for row in run.history
+    ]
+    summary = {}
+    for record in records:
+        summary |= values(record.summary.update)
+    assert summary["test_accuracy"] == run.metrics["test"]["accuracy"]
+    files = {path.name for path in (folder / "files").iterdir()}
+    assert {"curves.png", "metrics.json", "history.csv"} <= files
+    assert [record.exit.exit_code for record in records if record.HasField("exit")] == [0]
 
 
 def test_a_missing_server_and_a_refusing_store_are_reported_first(config, tmp_path, monkeypatch):
