@@ -86,7 +86,8 @@ def fit(  # noqa: PLR0913 (public)
             early stopping.
         held: Names of settings in which a resumed run must equal `config`; by default those
             that differ from the recipe's defaults.
-        **settings: Settings by name, which replace those of `config`.
+        **settings: Settings by name, which replace those of `config`. `dataset` can be a table in
+            memory, as for `Dataset`.
 
     Returns:
         The run: its path, history and metrics.
