@@ -184,6 +184,7 @@ class ScheduleSettings(SettingGroup):
     head_learning_rate: float = setting(1e-3, "Peak learning rate of the head phase", minimum=1e-9, maximum=100, affects="number", idle_if=when(head_epochs=0))
     learning_rate_schedule: str = setting("cosine", "Learning-rate schedule after the warmup", choices=SCHEDULES, affects="graph")
     warmup_fraction: float = setting(0.1, "Fraction of a phase's steps in which the learning rate rises from 0", minimum=0, below=1, affects="number")
+    min_warmup_steps: int = setting(5, "Least number of warm-up steps, for small training splits; at most a third of a phase", minimum=0, affects="number", idle_if=when(warmup_fraction=0))
 
 
 class OptimizerSettings(SettingGroup):

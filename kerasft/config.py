@@ -184,7 +184,8 @@ def from_record(
 
     Records of format 1 may name a column of the recipe's dataset although the run used another
     dataset. Such a name was ignored if the dataset had no such column, so it is dropped here.
-    The separator of the recipe's labels was ignored as well.
+    The separator of the recipe's labels was ignored as well. Records of before there was a least
+    number of warm-up steps keep their schedule.
 
     Args:
         kind: Config class of the recipe.
@@ -196,7 +197,8 @@ def from_record(
     Raises:
         SettingError: A name is unknown or a value is out of range.
     """
-    config, known = from_dict(kind, values), settings(kind)
+    known = settings(kind)
+    config = from_dict(kind, {"min_warmup_steps": 0, **values})
     if record.get("format", 1) >= FORMAT:
         return config
     data = record.get("data")

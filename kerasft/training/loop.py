@@ -17,6 +17,7 @@ from kerasft.training.callbacks import EpochOrder, NanGuard, PlateauWarmUp, Sepa
 from kerasft.training.checkpoint import SaveState, TrainingState, load_state, reseed, seed_states
 from kerasft.training.context import FitContext, make_phase_inputs
 from kerasft.training.live_diagnosis import HopelessError
+from kerasft.training.optimizers.schedules import warmup_steps
 from kerasft.training.phases import Phase, make_batches, phase_schedule, steps_per_epoch
 
 _SHORT_STEP = 5e8  # multiplications of the steps that one call from Python runs
@@ -183,7 +184,7 @@ def _plateau(context: FitContext, phase: Phase) -> PlateauWarmUp | None:
     steps = steps_per_epoch(context.data.train, config.batch_size) * phase.epochs
     return PlateauWarmUp(
         phase.learning_rate,
-        round(steps * config.warmup_fraction),
+        warmup_steps(config, steps),
         monitor=context.best_weights.monitor,
         mode=context.best_weights.direction,
         patience=max(config.patience // 2, 1) if config.patience else 2,

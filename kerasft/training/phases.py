@@ -14,7 +14,7 @@ from kerasft.data import Batches, Data, Labels, Split, class_weights, make_mix, 
 from kerasft.errors import DataError, SettingError
 from kerasft.models import DataLoss, find_blocks, make_loss, make_metrics
 from kerasft.setting_declaration import settings
-from kerasft.training.optimizers.schedules import make_optimizer, make_schedule
+from kerasft.training.optimizers.schedules import make_optimizer, make_schedule, warmup_steps
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,10 @@ def phase_schedule(config: Config, data: Data, phase: Phase) -> Any:
     """Return the learning rate of a phase as a function of its step, or a plain number."""
     total_steps = steps_per_epoch(data.train, config.batch_size) * phase.epochs
     return make_schedule(
-        config.learning_rate_schedule, phase.learning_rate, total_steps, config.warmup_fraction
+        config.learning_rate_schedule,
+        phase.learning_rate,
+        total_steps,
+        warmup_steps(config, total_steps),
     )
 
 

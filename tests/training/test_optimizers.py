@@ -8,10 +8,10 @@ import pytest
 
 from kerasft.common_settings import OPTIMIZERS, SCHEDULES
 from kerasft.config import ImageConfig
-from kerasft.training.optimizers.schedules import make_optimizer, make_schedule
+from kerasft.training.optimizers.schedules import make_optimizer, make_schedule, warmup_steps
 
 
-def rates(kind, steps=100, warmup=0.1):
+def rates(kind, steps=100, warmup=10):
     schedule = make_schedule(kind, 1.0, steps, warmup)
     return [float(schedule(step)) for step in range(steps)]
 
@@ -34,12 +34,22 @@ def test_schedule_ends_where_it_says(kind, end):
 
 
 def test_schedule_without_warm_up_begins_at_its_peak():
-    assert rates("cosine", warmup=0.0)[0] == pytest.approx(1.0)
+    assert rates("cosine", warmup=0)[0] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("steps", "fraction", "least", "expected"),
+    [(1000, 0.1, 5, 100), (20, 0.1, 5, 5), (9, 0.1, 5, 3), (2, 0.1, 5, 0), (20, 0.1, 0, 2),
+     (20, 0.0, 5, 0), (9, 0.5, 5, 4)],
+)  # fmt: skip
+def test_warm_up_of_few_steps_is_more_than_one(steps, fraction, least, expected):
+    config = ImageConfig(warmup_fraction=fraction, min_warmup_steps=least)
+    assert warmup_steps(config, steps) == expected
 
 
 @pytest.mark.parametrize("kind", [k for k in SCHEDULES if k != "plateau"])
 def test_schedules_survive_serialization(kind):
-    schedule = make_schedule(kind, 0.3, 20, 0.25)
+    schedule = make_schedule(kind, 0.3, 20, 5)
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(schedule))
     assert [float(again(s)) for s in range(20)] == [float(schedule(s)) for s in range(20)]
 
@@ -49,7 +59,7 @@ def test_cosine_and_linear_are_those_of_keras():
     cosine = schedules.CosineDecay(0.3, 20)
     linear = schedules.PolynomialDecay(0.3, 20, end_learning_rate=0.0)
     for theirs, kind in ((cosine, "cosine"), (linear, "linear")):
-        ours = make_schedule(kind, 0.3, 20, 0.0)
+        ours = make_schedule(kind, 0.3, 20, 0)
         assert [float(ours(s)) for s in range(21)] == pytest.approx(
             [float(theirs(s)) for s in range(21)], abs=1e-7
         )

@@ -31,6 +31,7 @@ def test_trials_that_share_a_graph_are_the_fits_of_their_settings(config):
     changed = {
         "learning_rate": 3e-3, "head_learning_rate": 0.1, "dropout": 0.5, "batch_size": 9,
         "weight_decay": 0.3, "kernel_l2": 0.5, "backbone_l2": 0.1, "warmup_fraction": 0.4,
+        "min_warmup_steps": 2,
         "epochs": 3, "seed": 4,
     }  # fmt: skip
     configs = [base, dataclasses.replace(base, **changed), base]

@@ -71,21 +71,36 @@ def _fall(kind: str, done: Any) -> Any:
     return ops.ones_like(done)
 
 
-def make_schedule(kind: str, peak: float, total_steps: int, warmup_fraction: float) -> Any:
+def warmup_steps(config: Config, total_steps: int) -> int:
+    """Return the number of warm-up steps of a phase.
+
+    A fraction of a few steps is one step or none. So there are at least `min_warmup_steps`, unless
+    that is more than a third of the phase.
+
+    Args:
+        config: Its warmup_fraction and min_warmup_steps are used.
+        total_steps: Steps of the phase, warm-up included.
+    """
+    if not config.warmup_fraction:
+        return 0
+    least = min(config.min_warmup_steps, total_steps // 3)
+    return max(round(total_steps * config.warmup_fraction), least)
+
+
+def make_schedule(kind: str, peak: float, total_steps: int, warmup_steps: int) -> Any:
     """Return a learning-rate schedule over a phase.
 
     Args:
         kind: A kind of `Schedule`, or `plateau`, whose rate a callback lowers (`PlateauWarmUp`).
         peak: Peak learning rate, > 0.
         total_steps: Steps of the phase, warm-up included.
-        warmup_fraction: Share of the steps in which the rate rises, in [0, 1).
+        warmup_steps: Steps in which the rate rises, at least 0.
 
     Returns:
         A Keras schedule, or the number `peak` for `plateau`.
     """
     if kind == "plateau":
         return peak
-    warmup_steps = round(total_steps * warmup_fraction)
     return Schedule(kind, peak, warmup_steps, max(total_steps - warmup_steps, 1))
 
 
