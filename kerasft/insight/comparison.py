@@ -11,6 +11,7 @@ from typing import Any
 
 from kerasft.errors import DataError
 from kerasft.insight.facts import Facts, read_facts
+from kerasft.insight.intervals import binomial_variance, read_predictions, score_variance
 from kerasft.insight.notebook import Comparison
 from kerasft.runs import Run, load_run
 from kerasft.tasks import Task, less_is_better
@@ -38,12 +39,13 @@ def compare(runs: Sequence[Run | str | Path], split: str = "validation") -> Comp
         DataError: The runs have no common score.
 
     The noise is twice the standard error of the difference. With three or more seeds on both sides
-    it follows from the spread over seeds; for accuracies, else from the size of the split as for
-    two independent samples, which overestimates it for the same examples.
+    it follows from the spread over seeds. Else it is that of two independent samples of the size of
+    the split (binomial for accuracies, bootstrap for errors), which overestimates it for the same
+    examples.
     """
     read = [(run, read_facts(run)) for run in map(load_run, runs)]
     task = read[0][1].kind
-    name, more = read[0][1].score
+    name, _ = read[0][1].score
     if any(facts.kind is not task for _, facts in read):
         raise DataError("Runs of different tasks cannot be compared. Name runs of one task.")
     groups: dict[str, list[tuple[Run, Facts]]] = {}
@@ -58,7 +60,7 @@ def compare(runs: Sequence[Run | str | Path], split: str = "validation") -> Comp
     for group, members in zip(described, groups.values(), strict=True):
         group["settings"] = _differences(base, members[0][1].settings)
         if group is not first:
-            _judge(group, first, more, task)
+            _judge(group, first, task, split)
     prints = {run.manifest["data"]["fingerprint"] for run, _ in read}
     return Comparison(score=name, split=split, same_data=len(prints) == 1, groups=described)
 
@@ -91,26 +93,29 @@ def _differences(base: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     return {name: [base.get(name), other[name]] for name in names}
 
 
-def _judge(group: dict[str, Any], first: dict[str, Any], more: bool, task: Task) -> None:
+def _judge(group: dict[str, Any], first: dict[str, Any], task: Task, split: str) -> None:
     """Add the difference of a group from the first, its noise and a verdict."""
     difference = group["mean"] - first["mean"]
-    variances = [_variance(side, task) for side in (first, group)]
+    variances = [_variance(side, task, split) for side in (first, group)]
     noise = None if None in variances else 2 * math.sqrt(sum(v for v in variances if v is not None))
     group["difference"], group["noise"] = difference, noise
     if noise is None:
-        group["verdict"] = "unknown: one run each (use --seeds 3)"
+        group["verdict"] = "unknown: fewer than 3 runs each (use --seeds 3)"
     elif abs(difference) <= noise:
         group["verdict"] = "within noise"
     else:
-        group["verdict"] = "better" if (difference > 0) == more else "worse"
+        rose = (difference > 0) != less_is_better(task.main_metrics[0])
+        group["verdict"] = "better" if rose else "worse"
 
 
-def _variance(side: dict[str, Any], task: Task) -> float | None:
+def _variance(side: dict[str, Any], task: Task, split: str) -> float | None:
     """Return the variance of a side's mean."""
     count = len(side["scores"])
     if count >= 3:
         return float(side["spread"] ** 2 / count)
-    if not task.has_classes or not side["examples"]:
+    if task.has_classes:
+        return binomial_variance(side["mean"], side["examples"]) if side["examples"] else None
+    arrays = read_predictions(Run(Path(side["runs"][0])))
+    if f"y_{split}" not in arrays:
         return None
-    share = min(max(side["mean"], 1 / side["examples"]), 1 - 1 / side["examples"])
-    return float(share * (1 - share) / side["examples"])
+    return score_variance(task, side["mean"], arrays[f"y_{split}"], arrays[f"outputs_{split}"])

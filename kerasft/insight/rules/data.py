@@ -12,6 +12,7 @@ import numpy as np
 from kerasft.formatting import number
 from kerasft.insight.facts import Facts
 from kerasft.insight.findings import Advice, Finding
+from kerasft.insight.intervals import WIDE
 
 
 def leakage(facts: Facts) -> Finding | None:
@@ -87,7 +88,7 @@ def validation_too_small(facts: Facts) -> Finding | None:
     else:
         score = float(np.nanmax(facts.curve(f"val_{facts.score[0]}", facts.rows)))
         half = facts.uncertainty(min(max(score, 0.0), 1.0))
-        wide = half > 0.07
+        wide = half > WIDE
         text = f"{n} examples: {number(score)} is known to ±{100 * half:.0f} points"
     if not wide:
         return None
