@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from kerasft.config import known_settings
 from kerasft.insight import rules
@@ -30,16 +33,33 @@ RULES: tuple[Callable[[Facts], Finding | None], ...] = (
     rules.data.truncated,
     rules.fit.collapsed,
     rules.fit.overfitting,
-    rules.learning_rate.stopped_too_early,
+    rules.epochs.stopped_too_early,
     rules.fit.underfitting,
     rules.data.validation_too_small,
-    rules.learning_rate.trained_too_long,
+    rules.epochs.trained_too_long,
 )
 
 
+# What one or two epochs can show. The other rules judge a curve, which has only begun.
+_EARLY = ("leakage", "diverged", "truncated", "stopped_too_early", "validation_too_small")
+# What is wrong with the data or with a setting, whatever the score.
+_ALWAYS = ("leakage", "diverged", "over_regularized", "imbalance", "truncated")
+
+
 def find(facts: Facts) -> list[Finding]:
-    """Return the findings of all rules in order of importance, without consequences of others."""
+    """Return the findings of all rules in order of importance, without consequences of others.
+
+    After one or two epochs of the main phase, only rules that need no curve are asked. Of a
+    longer good fit, what could be better is a note.
+    """
     found = [finding for rule in RULES if (finding := rule(facts)) is not None]
+    if len(facts.main) < 3:
+        found = [finding for finding in found if finding.name in _EARLY]
+    elif facts.good:
+        found = [
+            finding if finding.name in _ALWAYS else dataclasses.replace(finding, fault=False)
+            for finding in found
+        ]
     explained: set[str] = set()
     kept = []
     for finding in found:
@@ -127,22 +147,28 @@ def command_with(facts: Facts, changes: dict[str, Any]) -> str:
 
 
 def clearly_wrong(facts: Facts) -> Finding | None:
-    """Return a certain fault of a training in progress, or None."""
-    for rule in (rules.learning_rate.diverged, rules.learning_rate.learning_rate_too_high):
-        finding = rule(facts)
-        if finding is not None:
-            return finding
-    return None
+    """Return a certain fault of a training in progress, or None.
+
+    It is one that `diagnose` would name now. The warm-up is over for two epochs, and the losses are
+    above that of a constant baseline: below it, the training may still end well.
+    """
+    if len(facts.settled) < 2:
+        return None
+    last = np.array([facts.curve("loss")[-1], facts.curve("val_loss")[-1]])
+    if np.isfinite(last).all() and last.min() < facts.chance:
+        return None
+    rates = ("diverged", "learning_rate_too_high")
+    return next((f for f in find(facts) if f.fault and f.name in rates), None)
 
 
 def hopeless(facts: Facts) -> str:
     """Return why a training in progress cannot recover, or an empty string.
 
-    The learning rate is past its warm-up, and the loss is far above that of a constant baseline
-    for two epochs, or has not improved on it in five.
+    The warm-up is over for two epochs, and the loss stays far above that of a constant baseline, or
+    has not improved on it in five epochs.
     """
     loss = facts.curve("loss")
-    if len(loss) >= 2 and min(loss[-2:]) > 3 * facts.chance:
+    if len(facts.settled) >= 2 and rules.learning_rate.stays_high(facts):
         return f"The training loss is {loss[-1]:.3g}, a constant baseline has {facts.chance:.3g}"
     stuck = len(loss) >= 5 and loss.min() > 0.97 * facts.chance
     if stuck and loss[-1] > 0.995 * loss[0]:

@@ -75,6 +75,18 @@ class Facts:
         """The epochs of the head phase."""
         return [row for row in self.rows if row.get("phase") == "head"]
 
+    @property
+    def settled(self) -> list[dict[str, Any]]:
+        """The epochs of the main phase after its warm-up: from the highest learning rate on."""
+        rates = [row.get("learning_rate") or 0.0 for row in self.main]
+        return self.main[rates.index(max(rates)) :] if rates else []
+
+    @property
+    def good(self) -> bool:
+        """Whether the main phase removed nine tenths of the loss of a constant baseline."""
+        val = self.curve("val_loss")
+        return bool(np.isfinite(val).any() and np.nanmin(val) <= 0.1 * self.chance)
+
     def curve(self, name: str, rows: list[dict[str, Any]] | None = None) -> np.ndarray:
         """Return a column of the main phase, or of other epochs; NaN for missing values."""
         chosen = self.main if rows is None else rows

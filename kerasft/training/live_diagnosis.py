@@ -1,4 +1,4 @@
-"""Live diagnosis: a clear problem is reported in the epoch in which it appears."""
+"""Live diagnosis: a clear problem is reported as soon as the epochs show it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import keras
 from kerasft.config import to_dict
 from kerasft.data import Split
 from kerasft.insight import Facts, clearly_wrong, hopeless
+from kerasft.insight.diagnosis import find
 from kerasft.modalities import modality_of
 from kerasft.training.context import FitContext
 
@@ -40,13 +41,7 @@ class LiveDiagnosis(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Diagnose the history so far."""
-        config, history = self.context.config, self.context.recorder.history
-        facts = Facts(
-            state="running", reason="", task=config.task, settings=to_dict(config),
-            given={}, usual=self.usual, recipe="", rows=history, counts=self.counts,
-            audit=self.audit, metrics={}, best_epoch=None,
-            length_setting=modality_of(config).length_setting,
-        )  # fmt: skip
+        facts = self._facts()
         finding = clearly_wrong(facts)
         # A diverged training has too high a rate: one report is enough.
         if finding is not None and not self.reported & {"diverged", finding.name}:
@@ -54,6 +49,20 @@ class LiveDiagnosis(keras.callbacks.Callback):
             changes = finding.advice[0].changes.items()
             flags = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in changes)
             self.context.log(f"watch  {finding.title}: {finding.evidence} Try {flags}.")
-        why = hopeless(facts) if config.stop_when_hopeless else ""
+        why = hopeless(facts) if self.context.config.stop_when_hopeless else ""
         if why:
             raise HopelessError(f"{why} (stop_when_hopeless)")
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Withdraw a report that `kerasft diagnose` will not repeat."""
+        if self.reported and not self.reported & {f.name for f in find(self._facts()) if f.fault}:
+            self.context.log("watch  The training recovered: ignore the warning above.")
+
+    def _facts(self) -> Facts:
+        config = self.context.config
+        return Facts(
+            state="running", reason="", task=config.task, settings=to_dict(config),
+            given={}, usual=self.usual, recipe="", rows=self.context.recorder.history,
+            counts=self.counts, audit=self.audit, metrics={}, best_epoch=None,
+            length_setting=modality_of(config).length_setting,
+        )  # fmt: skip

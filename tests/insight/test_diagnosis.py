@@ -10,7 +10,14 @@ import kerasft
 from kerasft.config import to_dict
 from kerasft.insight import diagnose, rules
 from kerasft.insight.comparison import best_group, compare
-from kerasft.insight.diagnosis import RULES, command_with, find, hopeless, valid_changes
+from kerasft.insight.diagnosis import (
+    RULES,
+    clearly_wrong,
+    command_with,
+    find,
+    hopeless,
+    valid_changes,
+)
 from kerasft.insight.facts import Facts
 from kerasft.recipes import resnet_digits
 from tests.insight.injected_faults import ALSO, FAULTS, changed, fit, spoiled
@@ -112,6 +119,101 @@ def facts(**changes):
     return Facts(**{**usual, **changes})
 
 
+def curves(loss, val, rates=(), phase="main", **more):
+    """Returns the records of epochs with a training and a validation loss."""
+    rates = rates or [1e-3] * len(loss)
+    return [
+        {"epoch": n, "phase": phase, "loss": a, "val_loss": b, "learning_rate": rate,
+         "penalty": 0.0, "accuracy": 0.5, "val_accuracy": 0.5, **more}
+        for n, (a, b, rate) in enumerate(zip(loss, val, rates, strict=True), 1)
+    ]  # fmt: skip
+
+
+def faults(found):
+    return [finding.name for finding in find(found) if finding.fault]
+
+
+@pytest.mark.parametrize(
+    ("loss", "val"),
+    [
+        ([0.2], [0.9]), ([0.5], [0.4]), ([2.5], [2.2]),  # one epoch
+        ([0.2, 0.01], [0.9, 1.4]),  # looks like overfitting
+        ([0.6, 0.3], [0.70, 0.72]),  # like labels without a signal
+        ([0.9, 0.7], [1.9, 1.5]),  # like a rate that is too high
+        ([0.6, 0.5], [0.5, 0.49]),
+    ],
+)  # fmt: skip
+def test_of_one_or_two_epochs_only_their_number_is_said(loss, val):
+    found = facts(rows=curves(loss, val, accuracy=1.0))
+    assert faults(found) == ["stopped_too_early"]
+    assert "from 0.6931" not in find(found)[0].evidence  # a constant baseline is no epoch
+
+
+def test_two_epochs_of_many_steps_are_no_fault_by_their_number():
+    counts = {"train": 25_000, "validation": 5_000, "test": 5_000}
+    assert faults(facts(rows=curves([0.35, 0.25], [0.28, 0.27]), counts=counts)) == []
+
+
+def test_what_could_be_better_in_a_good_fit_is_a_note():
+    good = facts(rows=curves([0.5, 0.2, 0.08, 0.05], [0.4, 0.15, 0.07, 0.05]))
+    assert [finding.name for finding in find(good)] == ["stopped_too_early"]
+    assert faults(good) == []
+    # A score does not excuse copies of its examples in the training split.
+    double = facts(rows=good.rows, audit={"duplicates": {"validation/train": 100}})
+    assert faults(double) == ["leakage"]
+
+
+def test_a_new_output_layer_that_begins_high_is_no_wrong_rate():
+    rows = curves([2.5, 1.2, 0.6, 0.4, 0.38], [1.9, 0.9, 0.5, 0.4, 0.39])
+    small, large = ({"train": n, "validation": 400, "test": 400} for n in (30, 3000))
+    assert "learning_rate_too_high" not in faults(facts(rows=rows, counts=small))
+    # After hundreds of steps the output layer is not new any more.
+    assert "learning_rate_too_high" in faults(facts(rows=rows, counts=large))
+
+
+def test_a_loss_that_still_falls_fast_has_not_diverged():
+    falling, rising = curves([9.0, 4.0], [9.0, 4.0]), curves([4.0, 9.0], [4.0, 9.0])
+    assert faults(facts(rows=falling)) == ["stopped_too_early"]
+    assert faults(facts(rows=rising)) == ["diverged"]
+    assert faults(facts(rows=curves([9.0], [9.0]))) == ["stopped_too_early"]
+
+
+COSINE = [8.3e-4, 9.3e-4, 7.3e-4, 4.4e-4, 1.8e-4, 2e-5]  # in the middle of six epochs
+
+
+def test_a_curve_that_flattens_has_no_rate_that_is_too_low():
+    val = [0.65, 0.50, 0.44, 0.42, 0.415, 0.412]
+    assert "learning_rate_too_low" not in faults(facts(rows=curves(val, val, COSINE)))
+    # The loss falls as far as the rate lets it.
+    val = list(0.69 - 30 * np.cumsum(COSINE))
+    first = find(facts(rows=curves(val, val, COSINE)))[0]
+    assert first.name == "learning_rate_too_low"
+    assert "straight" not in first.evidence
+
+
+@pytest.mark.parametrize(
+    ("losses", "rates", "named"),
+    [
+        ([3.0, 9.0], (1e-3, 1e-3), "diverged"),
+        ([3.0], (1e-3,), None),  # one epoch
+        ([3.0, 9.0], (5e-4, 1e-3), None),  # the warm-up ends in the second
+        ([3.0, 9.0, 0.5], (1e-3, 1e-3, 1e-3), None),  # below a constant baseline again
+        ([0.6, 1.9, 1.2, 1.4], (1e-3,) * 4, "learning_rate_too_high"),
+        ([0.6, 0.5, 0.4], (1e-3,) * 3, None),
+    ],
+)
+def test_a_warning_in_training_waits_and_says_what_a_diagnosis_says(losses, rates, named):
+    found = facts(rows=curves(losses, losses, rates))
+    warning = clearly_wrong(found)
+    assert (warning and warning.name) == named
+    assert warning is None or warning.name in faults(found)
+
+
+def test_epochs_of_the_warm_up_are_not_hopeless():
+    assert not hopeless(facts(rows=curves([5.0, 9.0], [5.0, 9.0], (5e-4, 1e-3))))
+    assert not hopeless(facts(loss=[9.0, 4.0]))  # it falls fast
+
+
 def test_the_loss_of_a_constant_answer_is_the_entropy_of_the_classes():
     assert facts().chance == pytest.approx(np.log(2))
     skewed = facts(audit={"class_counts": {"a": 90, "b": 10}})
@@ -181,7 +283,7 @@ def test_epochs_of_gradual_unfreezing_are_counted():
     phases = ["head", "top 1", "top 1"]
     before = [{**found.rows[0], "phase": phase, "epoch": n} for n, phase in enumerate(phases, 1)]
     rows = before + [{**row, "epoch": row["epoch"] + 3} for row in found.rows]
-    told = rules.learning_rate.trained_too_long(dataclasses.replace(found, rows=rows, best_epoch=5))
+    told = rules.epochs.trained_too_long(dataclasses.replace(found, rows=rows, best_epoch=5))
     assert "epoch 2;" in told.evidence
     assert told.advice[0].changes["epochs"] == 2 + 4  # two of unfreezing, and twice the best
 

@@ -1,4 +1,4 @@
-"""Rules about the learning rate and the number of epochs, the first things to check.
+"""Rules about the learning rate, the first thing to check.
 
 Each rule reads `Facts` and returns a Finding or None. Thresholds were chosen on fits with injected
 faults and are checked on others (tests/benchmarks/planted.py prints both tables).
@@ -16,6 +16,8 @@ from kerasft.insight.facts import Facts
 from kerasft.insight.findings import Advice, Finding, rounded
 
 LOWER, HIGHER = 0.1, 10.0  # factors of the first change towards a usable rate
+_FEW_STEPS = 20  # of an epoch: the mean of their losses is still that of a new output layer
+_IDLE_RATE = 0.05  # of the peak: below it, an epoch shows noise and no slope
 
 
 def diverged(facts: Facts) -> Finding | None:
@@ -28,12 +30,11 @@ def diverged(facts: Facts) -> Finding | None:
     if facts.state == "failed" and "loss became" in facts.reason:
         evidence = facts.reason.split(", at")[0] + f"; learning_rate was {number(rate)}."
     else:
-        loss = facts.curve("loss")
-        if not len(loss) or (np.isfinite(loss).all() and loss[-1] < 3 * facts.chance):
+        if not stays_high(facts):
             return None
         evidence = (
-            f"The training loss ended at {number(loss[-1])}; a constant baseline has "
-            f"{number(facts.chance)}."
+            f"The training loss ended at {number(facts.curve('loss')[-1])}; a constant baseline "
+            f"has {number(facts.chance)}."
         )
     return Finding(
         "diverged",
@@ -47,6 +48,18 @@ def diverged(facts: Facts) -> Finding | None:
                           "validation_too_small", "overfitting", "over_regularized",
                           "stopped_too_early"}),
     )  # fmt: skip
+
+
+def stays_high(facts: Facts) -> bool:
+    """Return whether the training loss is not finite, or far above a constant baseline.
+
+    The first epoch alone does not show it, nor does a loss that still falls fast: a new output
+    layer may begin that high.
+    """
+    loss = facts.curve("loss")
+    if len(loss) and not np.isfinite(loss).all():
+        return True
+    return len(loss) >= 2 and min(loss[-2:]) >= 3 * facts.chance and loss[-1] > 0.7 * loss[-2]
 
 
 def _clip(facts: Facts) -> tuple[Advice, ...]:
@@ -81,7 +94,8 @@ def _wild(facts: Facts, rows: list[dict[str, Any]]) -> str:
     if not len(loss) or not np.isfinite(val).all():
         return ""
     both = np.minimum(loss, val)
-    if both.max() > 1.5 * chance and (both.argmax() > 0 or both.max() > 2 * chance):
+    high = both.argmax() > 0 or (both.max() > 2 * chance and not _only_begun_high(facts, both))
+    if both.max() > 1.5 * chance and high:
         epoch = rows[int(both.argmax())]["epoch"]
         return (
             f"In epoch {epoch} the training and validation losses were "
@@ -103,6 +117,18 @@ def _wild(facts: Facts, rows: list[dict[str, Any]]) -> str:
             f"below the {number(chance)} of a constant baseline"
         )
     return ""
+
+
+def _only_begun_high(facts: Facts, losses: np.ndarray) -> bool:
+    """Return whether a high first epoch shows a new output layer rather than too large steps.
+
+    It does if the epoch is the only one, or if it has few steps and the loss then falls below that
+    of a constant baseline.
+    """
+    if len(losses) < 2:
+        return True
+    steps = facts.counts.get("train", 0) / facts.settings.get("batch_size", 1)
+    return bool(steps < _FEW_STEPS and losses[-1] < facts.chance)
 
 
 def learning_rate_too_high(facts: Facts) -> Finding | None:
@@ -139,10 +165,11 @@ def _longer_warmup(facts: Facts) -> tuple[Advice, ...]:
 
 
 def learning_rate_too_low(facts: Facts) -> Finding | None:
-    """Detect a loss that falls slowly and in a straight line to the end.
+    """Detect a loss that falls slowly, and for its learning rate as fast at the end as before.
 
     The fall per epoch is divided by its learning rate, so that a schedule that ends near zero does
-    not look like convergence. It is that of the validation loss, which has no dropout.
+    not look like convergence. Epochs of nearly no learning rate are left out: the quotient would be
+    noise. It is the fall of the validation loss, which has no dropout.
     """
     loss, rate = facts.curve("loss"), facts.curve("learning_rate")
     val = facts.curve("val_loss")
@@ -152,19 +179,21 @@ def learning_rate_too_low(facts: Facts) -> Finding | None:
     slow_start = val[0] > 0.7 * facts.chance or bool(facts.before and val[-1] > 0.8 * val[0])
     unsolved = val[-1] > 0.15 * facts.chance
     fall = (val[0] - val[-1]) / val[0]
-    falls = -np.diff(val) / np.maximum(rate[1:], 1e-12)
+    falls = (-np.diff(val) / np.maximum(rate[1:], 1e-12))[rate[1:] > _IDLE_RATE * rate.max()]
+    if len(falls) < 2:
+        return None
     third = max(len(falls) // 3, 1)
-    straight = falls[-third:].mean() > 0.35 * falls[:third].mean() > 0
+    steady = falls[-third:].mean() > 0.35 * falls[:third].mean() > 0
     together = val[-1] < 1.15 * loss[-1] + 0.02 * facts.chance and val[-1] <= 1.002 * val.min()
-    if not (slow_start and unsolved and 0.0005 < fall < 0.6 and straight and together):
+    if not (slow_start and unsolved and 0.0005 < fall < 0.6 and steady and together):
         return None
     return Finding(
         "learning_rate_too_low",
         "The learning rate is too low",
         f"In {len(val)} epochs the validation loss fell from {number(val[0])} to "
-        f"{number(val[-1])} in a nearly straight line, together with the training loss "
-        f"({number(loss[-1])}). Larger steps are possible (learning_rate "
-        f"{number(facts.settings['learning_rate'])}).",
+        f"{number(val[-1])}, together with the training loss ({number(loss[-1])}). For its "
+        "learning rate it fell nearly as fast at the end as at the beginning: larger steps are "
+        f"possible (learning_rate {number(facts.settings['learning_rate'])}).",
         (
             Advice(_faster(facts, HIGHER), "Larger steps reach a lower loss in the same time."),
             Advice(
@@ -181,74 +210,3 @@ def _faster(facts: Facts, factor: float) -> dict[str, float]:
     if len(head) and head[-1] > 0.7 * facts.chance:
         names.append("head_learning_rate")
     return {name: _changed(facts, name, factor, max) for name in names}
-
-
-def stopped_too_early(facts: Facts) -> Finding | None:
-    """Detect a training whose last epoch still improved, or with too few epochs to learn.
-
-    The rules for a low learning rate and for underfitting need three epochs; this one covers losses
-    near a constant baseline after fewer.
-    """
-    val, train = facts.curve("val_loss"), facts.curve("loss")
-    if not len(val) or not np.isfinite(val).all():
-        return None
-    before = val[-2] if len(val) > 1 else (facts.before[-1]["val_loss"] if facts.before else None)
-    if before is None:  # after one epoch, compare with a constant baseline
-        before = facts.chance
-    gained = (before - val[-1]) / before
-    solved = val[-1] < 0.015 * facts.chance
-    overfits = (
-        len(val) > 1 and train[-1] < 0.5 * val[-1]
-    )  # the training loss has little left to teach
-    barely_begun = len(val) < 3 and val.min() > 0.9 * facts.chance
-    still_falls = gained >= 0.08 and val[-1] <= val.min() and not solved and not overfits
-    if still_falls:
-        evidence = (
-            f"The last epoch still lowered the validation loss by {gained:.0%}, from "
-            f"{number(before)} to {number(val[-1])}."
-        )
-    elif barely_begun:
-        where = "near" if val[-1] < 1.1 * facts.chance else "above"
-        evidence = (
-            f"After epoch {len(val)} of the main phase the validation loss is "
-            f"{number(val[-1])}, {where} the {number(facts.chance)} of a constant baseline. That "
-            "is too early to judge the learning rate."
-        )
-    else:
-        return None
-    epochs = facts.settings["epochs"]
-    return Finding(
-        "stopped_too_early",
-        "The training stopped too early",
-        evidence,
-        (
-            Advice(
-                {"epochs": max(3 * epochs, epochs + 4)},
-                "The loss is still falling." if still_falls else "Shows whether the loss falls.",
-            ),
-        ),
-        causes=frozenset({"underfitting", "validation_too_small"}),
-    )
-
-
-def trained_too_long(facts: Facts) -> Finding | None:
-    """Detect many epochs after the best one, which only cost time: best weights are restored."""
-    val = facts.curve("val_loss")
-    if len(val) < 6 or facts.best_epoch is None:
-        return None
-    best = facts.best_epoch - len(facts.before)
-    if best > 0.4 * len(val) or val[-1] < 1.05 * val.min():
-        return None
-    best, unfreezing = max(best, 1), len(facts.before) - len(facts.head)
-    return Finding(
-        "trained_too_long",
-        "The training ran for too many epochs",
-        f"The best of {len(val)} epochs was epoch {best}; the validation loss then rose from "
-        f"{number(val.min())} to {number(val[-1])}. The best weights were restored.",
-        (
-            Advice(
-                {"epochs": unfreezing + min(2 * best, len(val)), "patience": 3}, "Saves time only."
-            ),
-        ),
-        fault=False,
-    )
