@@ -82,6 +82,16 @@ def image_run(shared_run, preset, photos):
     )
 
 
+@pytest.fixture(scope="session")
+def text_run(shared_run, preset, reviews):
+    """A finished run on reviews, a head phase and a main one, for tests that only read it."""
+    from tests.training.small import fit, text_config, text_recipe
+
+    return shared_run(
+        "texts", lambda folder: fit(text_recipe, text_config(preset, reviews), folder)
+    )
+
+
 @pytest.fixture
 def copied_run(tmp_path):
     """Returns a function from a run to a copy of it that a test may change."""
