@@ -1,5 +1,6 @@
-"""Exports, loaded in a fresh process as a server would."""
+"""Exports, loaded as a server would; one of images and one of texts in a fresh process."""
 
+import dataclasses
 import importlib
 import json
 import subprocess
@@ -15,27 +16,13 @@ from kerasft.recipes import minilm_tickets as text_recipe
 from kerasft.recipes import resnet_digits as image_recipe
 from kerasft.recipes import roberta_paraphrases as pairs_recipe
 from tests.conftest import write_table
-
-SERVE = """
-import json, sys
-import tensorflow as tf
-import tensorflow_text
-model = tf.saved_model.load(sys.argv[1])
-inputs = json.load(open(sys.argv[2]))
-if "paths" in inputs:
-    inputs = {"bytes": [open(path, "rb").read() for path in inputs["paths"]]}
-outputs = model.signatures["serving_default"](**{k: tf.constant(v) for k, v in inputs.items()})
-def plain(value):
-    return [plain(v) for v in value] if isinstance(value, list) else (
-        value.decode() if isinstance(value, bytes) else value)
-print(json.dumps({name: plain(value.numpy().tolist()) for name, value in outputs.items()}))
-"""
+from tests.serving import served
+from tests.serving.served import answers
 
 
-def serve(path, tmp_path, **inputs):
-    """Answers of an exported model in a process of its own."""
-    (tmp_path / "inputs.json").write_text(json.dumps(inputs))
-    command = [sys.executable, "-c", SERVE, str(path), str(tmp_path / "inputs.json")]
+def served_alone(path, **inputs):
+    """Returns the answers of an exported model in a process of its own."""
+    command = [sys.executable, served.__file__, str(path), json.dumps(inputs)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
@@ -47,23 +34,17 @@ def quick(recipe, preset, dataset, tmp_path, **settings):
     return kerasft.fit(recipe, config, runs_dir=tmp_path / "runs", progress=False)
 
 
-@pytest.fixture(scope="module")
-def image_run(preset, photos, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("image")
-    return quick(image_recipe, preset("resnet"), photos, folder, image_size=40)
-
-
 def test_images_as_bytes_are_served_as_python_predicts_them(image_run, photos, tmp_path):
     path = kerasft.export(image_run, models_dir=tmp_path / "models")
     assert path == tmp_path / "models" / f"resnet_digits_{photos.rsplit('/')[-1]}" / "1"
     files = [f"{photos}/blue/{i}.png" for i in range(3)] + [f"{photos}/red/1.png"]
-    served = serve(path, tmp_path, paths=files)
+    found = served_alone(path, paths=files)
     rows = kerasft.predict(image_run, files)
-    assert served["prediction"] == [row["prediction"] for row in rows]
-    assert served["classes"][0] == ["blue", "green", "red"]
-    expected = [[row[f"p({name})"] for name in served["classes"][0]] for row in rows]
-    assert np.allclose(served["probabilities"], expected, atol=1e-5)
-    assert np.allclose(served["probability"], [row["probability"] for row in rows], atol=1e-5)
+    assert found["prediction"] == [row["prediction"] for row in rows]
+    assert found["classes"][0] == ["blue", "green", "red"]
+    expected = [[row[f"p({name})"] for name in found["classes"][0]] for row in rows]
+    assert np.allclose(found["probabilities"], expected, atol=1e-5)
+    assert np.allclose(found["probability"], [row["probability"] for row in rows], atol=1e-5)
 
 
 def test_the_next_export_is_the_next_version(image_run, tmp_path):
@@ -72,8 +53,8 @@ def test_the_next_export_is_the_next_version(image_run, tmp_path):
     assert sorted(p.name for p in (tmp_path / "m").iterdir()) == ["1", "2"]
 
 
-def test_texts_are_served_as_python_predicts_them(preset, reviews, tmp_path):
-    run = quick(text_recipe, preset("bert"), reviews, tmp_path)
+def test_texts_are_served_as_python_predicts_them(text_run, tmp_path):
+    run = text_run
     # In a process that has not tokenized anything before: the tokenizer must be built there.
     line = ["export", str(run.path), "--models-dir", str(tmp_path / "models"), "-q"]
     done = subprocess.run(
@@ -82,11 +63,11 @@ def test_texts_are_served_as_python_predicts_them(preset, reviews, tmp_path):
     assert done.returncode == 0, done.stderr
     path = done.stdout.strip()
     texts = ["good film", "the awful movie is bad, not good!", "unknown Wörds 123"]
-    served = serve(path, tmp_path, text=texts)
+    found = served_alone(path, text=texts)
     rows = kerasft.predict(run, texts)
-    assert served["prediction"] == [row["prediction"] for row in rows]
+    assert found["prediction"] == [row["prediction"] for row in rows]
     expected = [[row["p(bad)"], row["p(good)"]] for row in rows]
-    assert np.allclose(served["probabilities"], expected, atol=1e-5)
+    assert np.allclose(found["probabilities"], expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -105,16 +86,16 @@ def test_pairs_of_texts_are_served(family, preset, tmp_path):
         text_pair_column="second",
     )  # fmt: skip
     path = kerasft.export(run, models_dir=tmp_path / "models")
-    served = serve(path, tmp_path, text=["a red cat"], text_pair=["the old dog"])
+    found = answers(path, text=["a red cat"], text_pair=["the old dog"])
     expected = kerasft.predict(run, [write_table(tmp_path / "one.csv", rows[6:7])])
-    assert len(served["prediction"]) == 1
+    assert len(found["prediction"]) == 1
     assert rows[6]["first"] == "a red cat"
     assert rows[6]["second"] == "the old dog"
-    assert served["prediction"][0] == expected[0]["prediction"]
+    assert found["prediction"][0] == expected[0]["prediction"]
 
 
-def test_other_data_may_have_other_columns(preset, reviews, tmp_path):
-    run = quick(text_recipe, preset("bert"), reviews, tmp_path)
+def test_other_data_may_have_other_columns(text_run, tmp_path):
+    run = text_run
     rows = [{"title": "?", "body": text, "kind": kind} for text, kind in
             (("a great movie", "good"), ("bad", "bad"))]  # fmt: skip
     table = write_table(tmp_path / "other.csv", rows)
@@ -134,31 +115,33 @@ def test_other_data_may_have_other_columns(preset, reviews, tmp_path):
 
 
 def test_a_recipe_of_pairs_with_single_texts_serves_single_texts(preset, reviews, tmp_path):
-    run = quick(pairs_recipe, preset("roberta"), reviews, tmp_path, sequence_length=16)
+    run = quick(pairs_recipe, preset("bert"), reviews, tmp_path, sequence_length=16)
     assert run.config["text_pair_column"] is None  # of the recipe's own data only
     path = kerasft.export(run, models_dir=tmp_path / "models")
     text = "a great movie\tbad"  # one text with a tab
-    served = serve(path, tmp_path, text=[text])
-    assert served["probability"][0] == pytest.approx(
+    found = answers(path, text=[text])
+    assert found["probability"][0] == pytest.approx(
         kerasft.predict(run, [text])[0]["probability"], abs=1e-5
     )
 
 
 def test_regression_is_served_in_the_unit_of_the_target(preset, prices, tmp_path):
-    run = quick(image_recipe, preset("resnet"), prices, tmp_path, task="regression", image_size=24)
+    run = quick(image_recipe, preset("resnet"), prices, tmp_path, task="regression", image_size=40)
     path = kerasft.export(run, models_dir=tmp_path / "models")
     files = [prices.replace("prices.csv", f"{i}.png") for i in range(3)]
-    served = serve(path, tmp_path, paths=files)
     expected = [row["prediction"] for row in kerasft.predict(run, files)]
-    assert np.allclose(served["prediction"], expected, rtol=1e-4)
+    assert np.allclose(answers(path, paths=files)["prediction"], expected, rtol=1e-4)
 
 
 @pytest.mark.parametrize(("recipe", "name"), [(image_recipe, "resnet"), (text_recipe, "bert")])
-def test_a_tuned_backbone_is_saved_as_a_preset(recipe, name, preset, photos, reviews, tmp_path):
-    dataset = photos if name == "resnet" else reviews
-    extra = {"image_size": 24, "resize": "pad"} if name == "resnet" else {}
-    run = quick(recipe, preset(name), dataset, tmp_path, trainable_blocks=1, **extra)
+def test_a_tuned_backbone_is_saved_as_a_preset(recipe, name, preset, photos, tmp_path, text_run):
+    if name == "resnet":
+        small = {"trainable_blocks": 1, "image_size": 24, "resize": "pad"}
+        run = quick(recipe, preset(name), photos, tmp_path, **small)
+    else:
+        run = text_run
     path = kerasft.export(run, models_dir=tmp_path / "models", format="preset")
+    loaded = kerasft.load_model(run)
     tuned, original = (kerasft.load_backbone(str(p)) for p in (path, preset(name)))
     same = [
         np.array_equal(a.numpy(), b.numpy())
@@ -167,12 +150,18 @@ def test_a_tuned_backbone_is_saved_as_a_preset(recipe, name, preset, photos, rev
     assert any(same)
     assert not all(same)
     if name == "resnet":
-        prepares_pixels_as(run, path, photos)
-    again = quick(recipe, str(path), dataset, tmp_path, **extra)  # with its own preprocessing
-    assert again.metrics["test"]["examples"] > 0
+        prepares_pixels_as(run, path)
+    # Built again on its own preprocessing, with the head of the run it is the run's model.
+    config = dataclasses.replace(loaded.config, preset=str(path))
+    data = kerasft.load_data(config)
+    again = recipe.build_model(config, data)
+    again.get_layer("head").set_weights(loaded.model.get_layer("head").get_weights())
+    found = again.predict(data.test.x, verbose=0)
+    expected = loaded.model.predict(kerasft.load_data(loaded.config).test.x, verbose=0)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def prepares_pixels_as(run, path, photos):
+def prepares_pixels_as(run, path):
     """The converter of a preset must give what the run's own model has seen."""
     import keras_hub
 
