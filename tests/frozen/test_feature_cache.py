@@ -43,36 +43,41 @@ def new_context(recipe, config, data, **options):
     return make_context(config, data, CompiledModels(recipe.build_model(config, data)), **options)
 
 
-def run(recipe, config, feature_cache=None):
+def run(recipe, config):
     """Trains, and returns weights, history and the lines about the cache."""
     keras.utils.set_random_seed(config.seed)
     lines = []
-    context = new_context(
-        recipe, config, kerasft.load_data(config), feature_cache=feature_cache, log=lines.append
-    )
+    context = new_context(recipe, config, kerasft.load_data(config), log=lines.append)
     train(context)
     lines = [line for line in lines if line.startswith("cache")]
     return [v.numpy() for v in context.model.weights], context.recorder.history, lines
+
+
+def cache_lines(recipe, config):
+    """Computes frozen features as a training would, and returns the lines about the cache."""
+    lines = []
+    make_phase_inputs(new_context(recipe, config, kerasft.load_data(config), log=lines.append))
+    return lines
 
 
 @pytest.mark.parametrize(
     "family",
     ["bert", *(pytest.param(name, marks=pytest.mark.slow) for name in ("distil_bert", "roberta"))],
 )
-@pytest.mark.parametrize("trainable_blocks", [0, 1])
+@pytest.mark.parametrize("trainable_blocks", [pytest.param(0, marks=pytest.mark.slow), 1])
 def test_texts_train_the_same_with_cached_features(texts, family, trainable_blocks):
     config = texts(family, trainable_blocks=trainable_blocks)
     same_training(minilm_tickets, config)
 
 
 @pytest.mark.parametrize("family", ["resnet", pytest.param("efficientnet", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("trainable_blocks", [0, 1])
+@pytest.mark.parametrize("trainable_blocks", [pytest.param(0, marks=pytest.mark.slow), 1])
 def test_pictures_train_the_same_with_cached_features(pictures, family, trainable_blocks):
     same_training(resnet_digits, pictures(family, trainable_blocks=trainable_blocks))
 
 
 def test_values_for_pairs_of_tokens_are_not_cached(texts):
-    (*_, lines) = run(minilm_tickets, texts("t5", trainable_blocks=1, head_epochs=2))
+    lines = cache_lines(minilm_tickets, texts("t5", trainable_blocks=1, head_epochs=2))
     assert "head: frozen features cached" in lines[-1]  # below the pooled features
     assert lines[0].startswith(
         "cache  main: not used: a frozen layer computes values for every pair"
@@ -93,17 +98,6 @@ def same_training(recipe, config):
         assert row["learning_rate"] == other["learning_rate"]
 
 
-def test_bfloat16_halves_the_cache(texts):
-    config = texts()
-    full, _, lines = run(minilm_tickets, config)
-    half, history, half_lines = run(
-        minilm_tickets, dataclasses.replace(config, cache_precision="bfloat16")
-    )
-    assert megabytes(half_lines) == pytest.approx(megabytes(lines) / 2, abs=0.5)  # whole kB
-    assert np.isfinite(history[-1]["val_loss"])
-    assert any(not np.array_equal(a, b) for a, b in zip(full, half, strict=True))
-
-
 def megabytes(lines):
     return float(lines[0].split(" compute, ")[1].split()[0])
 
@@ -116,7 +110,7 @@ def megabytes(lines):
 )  # fmt: skip
 def test_the_reason_against_a_cache_is_logged(pictures, changes, reason):
     config = pictures(**{"head_epochs": 0, **changes})
-    _, _, lines = run(resnet_digits, config)
+    lines = cache_lines(resnet_digits, config)
     assert len(lines) == 1
     assert lines[0].startswith("cache  main: not used: ")
     assert reason in lines[0]
@@ -131,7 +125,7 @@ def test_fewer_pictures_at_once_where_attention_is_over_many_positions():
 
 
 def test_nothing_is_logged_where_nothing_is_frozen(pictures):
-    assert run(resnet_digits, pictures(trainable_blocks=-1, head_epochs=0))[2] == []
+    assert cache_lines(resnet_digits, pictures(trainable_blocks=-1, head_epochs=0)) == []
 
 
 def test_trainings_share_features_and_higher_ones_come_from_lower_ones(texts, monkeypatch):
@@ -169,11 +163,10 @@ def test_the_least_recently_used_features_are_dropped(texts):
     assert cache.num_arrays == 0
 
 
-def test_a_run_with_cached_features_predicts_as_it_was_measured(texts, tmp_path):
-    run = kerasft.fit(minilm_tickets, texts(), runs_dir=tmp_path, progress=False)
-    found = kerasft.evaluate(run, split="validation")
-    assert found["loss"] == pytest.approx(run.metrics["validation"]["loss"], rel=1e-5)
-    assert "cache  main: frozen features cached" in (run.path / "run.log").read_text()
+def test_a_run_with_cached_features_predicts_as_it_was_measured(text_run):
+    found = kerasft.evaluate(text_run, split="validation")
+    assert found["loss"] == pytest.approx(text_run.metrics["validation"]["loss"], rel=1e-5)
+    assert "cache  main: frozen features cached" in (text_run.path / "run.log").read_text()
 
 
 def test_configs_older_than_the_cache_still_load(texts):
@@ -181,16 +174,21 @@ def test_configs_older_than_the_cache_still_load(texts):
     assert from_dict(minilm_tickets.Config, values) == texts()
 
 
-def test_large_features_are_stored_in_a_file_and_a_full_disk_is_reported(texts, monkeypatch):
-    from kerasft import arrays as module
-
-    monkeypatch.setattr(module, "free_memory", lambda: 0)
-    config = texts(cache_precision="bfloat16")
+def test_bfloat16_halves_the_cache_which_may_be_in_a_file(texts, monkeypatch):
+    config = texts(head_epochs=0, epochs=3)
+    full_lines = cache_lines(minilm_tickets, config)
+    config = dataclasses.replace(config, cache_precision="bfloat16")
+    half, history, lines = run(minilm_tickets, config)
+    assert megabytes(lines) == pytest.approx(megabytes(full_lines) / 2, abs=0.5)  # whole kB
+    assert np.isfinite(history[-1]["val_loss"])
+    monkeypatch.setattr("kerasft.arrays.free_memory", lambda: 0)
     in_file, _, lines = run(minilm_tickets, config)
     assert any("features cached" in line for line in lines)
-    monkeypatch.undo()
-    in_memory, _, _ = run(minilm_tickets, config)
-    assert all(map(np.array_equal, in_file, in_memory))
+    assert all(map(np.array_equal, in_file, half))
+
+
+def test_a_full_disk_is_reported(texts, monkeypatch):
+    from kerasft import arrays as module
 
     def full(*args):
         raise OSError(28, "No space left on device")
@@ -198,11 +196,11 @@ def test_large_features_are_stored_in_a_file_and_a_full_disk_is_reported(texts, 
     monkeypatch.setattr(module, "free_memory", lambda: 0)
     monkeypatch.setattr(module.os, "posix_fallocate", full)
     with pytest.raises(ResourceError, match=r"No space left.*--no-cache"):
-        run(minilm_tickets, config)
+        cache_lines(minilm_tickets, texts(head_epochs=0, trainable_blocks=0))
 
 
 def test_many_images_are_stored_in_a_file_and_train_the_same(pictures, monkeypatch):
-    config = pictures()
+    config = pictures(head_epochs=0, trainable_blocks=0)
     expected, _, _ = run(resnet_digits, config)
     monkeypatch.setattr("kerasft.arrays.free_memory", lambda: 0)
     data = kerasft.load_data(config)
