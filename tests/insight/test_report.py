@@ -10,56 +10,34 @@ import pytest
 import kerasft
 from kerasft.insight import write_report
 from kerasft.insight.page import escape, table
-from kerasft.recipes import minilm_tickets, resnet_digits
+from kerasft.recipes import resnet_digits
 from kerasft.tuning import load_search, write_search_report
+from tests.training.small import fit, image_config
 
+KINDS = ("image", "text", "regression", "search")
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 
 
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory, preset, photos, reviews, prices):
-    folder = tmp_path_factory.mktemp("runs")
-    texts = {"preset": preset("bert"), "sequence_length": 16, "epochs": 2, "batch_size": 8}
-    texts |= {"trainable_blocks": 1}
-    configs = {
-        "image": (
+@pytest.fixture(scope="session")
+def pages(shared_folder, preset, photos, prices, image_run, text_run):
+    def make(folder):
+        config = image_config(
+            preset, prices, task="regression", head_epochs=0, epochs=2, trainable_blocks=0
+        )
+        runs = {"image": image_run, "text": text_run}
+        runs["regression"] = fit(resnet_digits, config, folder)
+        for name, run in runs.items():
+            write_report(run, folder / f"{name}.html")
+        search = kerasft.tune(
             resnet_digits,
-            resnet_digits.Config(
-                preset=preset("resnet"), dataset=photos, image_size=16, epochs=2, head_epochs=1
-            ),
-        ),
-        "text": (minilm_tickets, minilm_tickets.Config(dataset=reviews, **texts)),
-        "regression": (
-            resnet_digits,
-            resnet_digits.Config(
-                preset=preset("resnet"),
-                dataset=prices,
-                image_size=16,
-                epochs=2,
-                task="regression",
-                head_epochs=0,
-            ),
-        ),
-    }
-    return {
-        name: kerasft.fit(module, config, runs_dir=folder, progress=False)
-        for name, (module, config) in configs.items()
-    }
+            image_config(preset, photos, epochs=1, head_epochs=0, trainable_blocks=0),
+            tuner="random", max_trials=5, progress=False, searches_dir=folder,
+            space=["learning_rate=1e-4..1e-2:log", "dropout=0,0.2"],
+        )  # fmt: skip
+        write_search_report(load_search(search.path), folder / "search.html")
 
-
-@pytest.fixture(scope="module")
-def pages(runs, tmp_path_factory, preset, photos):
-    found = {name: write_report(run) for name, run in runs.items()}
-    config = resnet_digits.Config(
-        preset=preset("resnet"), dataset=photos, image_size=16, epochs=1, head_epochs=0
-    )
-    search = kerasft.tune(
-        resnet_digits, config, tuner="random", max_trials=5, progress=False,
-        searches_dir=tmp_path_factory.mktemp("searches"),
-        space=["learning_rate=1e-4..1e-2:log", "dropout=0,0.2"],
-    )  # fmt: skip
-    found["search"] = write_search_report(load_search(search.path))
-    return found
+    folder = shared_folder("pages", make)
+    return {kind: folder / f"{kind}.html" for kind in KINDS}
 
 
 class Reader(html.parser.HTMLParser):
@@ -77,9 +55,6 @@ class Reader(html.parser.HTMLParser):
                 self.fetched.append(value)
 
 
-KINDS = ("image", "text", "regression", "search")
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_page_needs_nothing_else(pages, kind):
     text = pages[kind].read_text(encoding="utf-8")
@@ -93,7 +68,7 @@ def test_a_page_needs_nothing_else(pages, kind):
     assert len(identifiers) == len(set(identifiers))
 
 
-def test_a_page_tells_what_a_person_asks_for(pages, runs):
+def test_a_page_tells_what_a_person_asks_for(pages):
     text = pages["image"].read_text(encoding="utf-8")
     for words in (
         "What to change next", "confusion matrix", "calibration", "Curves", "Settings",
@@ -112,11 +87,8 @@ def test_what_users_wrote_is_shown_as_it_is():
     assert "<script>" not in table(["a"], [["<script>"]])
 
 
-def test_a_failed_run_has_a_report_too(tmp_path, preset, photos):
-    config = resnet_digits.Config(
-        preset=preset("resnet"), dataset=photos, image_size=16, epochs=1, head_epochs=0
-    )
-    run = kerasft.fit(resnet_digits, config, runs_dir=tmp_path, progress=False)
+def test_a_failed_run_has_a_report_too(image_run, copied_run):
+    run = copied_run(image_run)
     for name in ("metrics.json", "predictions.npz", "worst.json"):
         (run.path / name).unlink()
     assert "What to change next" in write_report(run).read_text(encoding="utf-8")
