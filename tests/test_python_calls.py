@@ -85,7 +85,8 @@ def test_a_run_predicts_measures_exports_reports_and_plots(run, photos, tmp_path
     assert run.predict([photos]) == kerasft.predict(run, [photos])
     assert run.evaluate() == kerasft.evaluate(run)
     assert run.diagnose() == kerasft.diagnose(run)
-    assert run.export(models_dir=tmp_path, format="preset").name == "resnet_digits_photos0-preset"
+    exported = run.export(models_dir=tmp_path, name="mine", format="preset")
+    assert exported == tmp_path / "mine-preset" and exported.is_dir()
     assert run.report(tmp_path / "a.html") == tmp_path / "a.html"
     figure = run.plot(tmp_path / "curves.png")
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
