@@ -27,6 +27,7 @@ ORDER = (
     "errors",
     "formatting",
     "paths",
+    "pip_commands",
     "network",
     "tensorflow_log",
     "conditions",

@@ -11,6 +11,7 @@ from kerasft.cli.options import SharedOptions, wants
 from kerasft.cli.output import print_facts, print_json
 from kerasft.cli.startup import working
 from kerasft.errors import name_and_first_line
+from kerasft.pip_commands import pip_command
 
 
 @click.command("doctor", cls=SharedOptions)
@@ -25,7 +26,7 @@ def doctor_command() -> None:
             facts["devices"] = installation.devices()
     except Exception as error:  # any error of TensorFlow's start is a finding
         text = f"TensorFlow cannot start: {name_and_first_line(error)}."
-        fix = "pip install --force-reinstall 'tensorflow>=2.21,<2.22' 'keras>=3.15'"
+        fix = pip_command("install --force-reinstall 'tensorflow>=2.21,<2.22' 'keras>=3.15'")
         conflicts.append(installation.Conflict(text, fix))
     facts |= installation.caches()
     if wants("json"):

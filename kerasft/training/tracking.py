@@ -10,6 +10,7 @@ import keras
 
 from kerasft.config import Config
 from kerasft.errors import SettingError
+from kerasft.pip_commands import install_extra
 from kerasft.runs import Run
 from kerasft.training.mlflow_tracker import open_mlflow, tracked_by_mlflow
 from kerasft.training.wandb_tracker import open_wandb, tracked_by_wandb
@@ -33,7 +34,7 @@ def open_tracker(track: str | None, experiment: str) -> None:
     if track not in TRACKERS:
         raise SettingError(f"`track` must be {' or '.join(TRACKERS)}. Received: track={track!r}.")
     if importlib.util.find_spec(track) is None:
-        raise SettingError(f"{track} is not installed: pip install 'kerasft[{track}]'.")
+        raise SettingError(f"{track} is not installed. Install it: {install_extra(track)}")
     if track == "mlflow":
         open_mlflow(experiment)
     else:

@@ -58,7 +58,7 @@ def test_a_missing_tracker_is_reported_before_anything_else(config, tmp_path, mo
     ):
         kerasft.fit(minilm_tickets, config, runs_dir=tmp_path, track="other")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(SettingError, match=r"pip install 'kerasft\[mlflow\]'"):
+    with pytest.raises(SettingError, match=r"pip install -e .*\[mlflow\]"):
         kerasft.fit(minilm_tickets, config, runs_dir=tmp_path, track="mlflow")
     assert not list(tmp_path.iterdir())
 
