@@ -14,7 +14,7 @@ from typing import Any, cast
 from kerasft.conditions import refuse, when
 from kerasft.dataset import Dataset
 from kerasft.setting_declaration import Part, check_names, parts, setting
-from kerasft.tasks import LOSSES, TASKS, describe_tasks, task_of
+from kerasft.tasks import LOSSES, TASKS, describe_tasks, task_of, with_several_labels
 
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop", "lion")
 SCHEDULES = ("constant", "cosine", "linear", "exponential", "step", "plateau")
@@ -41,7 +41,8 @@ class GroupType(type):
     def __call__(cls, **values: Any) -> Any:
         """Create a config; flat names such as `label_column` set parts of its dataset.
 
-        `dataset` replaces the whole dataset; a flat name replaces one part of it.
+        `dataset` replaces the whole dataset; a flat name replaces one part of it. Several label
+        columns mean a task with several labels, unless the task is given too.
 
         Raises:
             SettingError: A name is unknown.
@@ -53,6 +54,8 @@ class GroupType(type):
             whole: Any = values.get("dataset", getattr(cls, "dataset", None))
             whole = whole if isinstance(whole, Dataset) else Dataset(whole)
             values["dataset"] = dataclasses.replace(whole, **changes)
+            if "," in (values["dataset"].label or ""):  # several columns
+                values.setdefault("task", with_several_labels(getattr(cls, "task", "")))
         return super().__call__(**values)
 
 

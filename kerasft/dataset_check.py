@@ -6,12 +6,13 @@ No heavy imports: a mistyped path or a missing network is reported before Tensor
 from __future__ import annotations
 
 import importlib.util
+import mimetypes
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from kerasft.errors import DataError, did_you_mean
+from kerasft.errors import DataError, did_you_mean, near_names
 from kerasft.in_memory import PREFIX, kept_columns
 from kerasft.network import require_host
 from kerasft.paths import expanded
@@ -93,9 +94,59 @@ def check_dataset(dataset: str, data_dir: str | None = None) -> None:
     else:
         path = expanded(dataset)
         if not dataset or not _exists(path):
-            raise DataError(f"Dataset {dataset!r} not found. {POSSIBLE}")
+            raise DataError(f"Dataset {dataset!r} not found.{_near_dataset(dataset)} {POSSIBLE}")
         if not path.is_dir() and path.suffix.lower() not in TABLE_EXTENSIONS:
             raise DataError(f"{path} is not a table in a supported format. {POSSIBLE}")
+
+
+def check_class_folders(folder: Path) -> None:
+    """Check that a folder of images has subfolders, the classes.
+
+    Raises:
+        DataError: It has none.
+    """
+    if any(path.is_dir() and not path.name.startswith(".") for path in folder.iterdir()):
+        return
+    raise DataError(f"{folder} has no class folders. {how_to_arrange(folder)}")
+
+
+def how_to_arrange(folder: Path) -> str:
+    """Return what to do with a folder without class folders.
+
+    If it seems to be one of several class folders itself, that is to give its parent.
+    """
+    parent = folder.absolute().parent
+    classes = [path.name for path in sorted(parent.iterdir()) if path.is_dir() and _images(path)]
+    if folder.absolute().name in classes and len(classes) > 1:
+        shown = os.path.relpath(parent) if parent.is_relative_to(Path.cwd()) else parent
+        return f"It seems to be one of the {len(classes)} classes of {parent}: --dataset {shown}."
+    return (
+        f"Put the images of each class into a folder of their own, such as {folder.name}/cat/1.jpg."
+    )
+
+
+def _images(folder: Path) -> bool:
+    """Return whether a folder has image files, by their names."""
+    kinds = (mimetypes.guess_type(path.name)[0] or "" for path in folder.iterdir())
+    return any(kind.startswith("image/") for kind in kinds)
+
+
+def _near_dataset(dataset: str) -> str:
+    """Return a hint at the dataset that is meant, or an empty string."""
+    path = expanded(dataset)
+    named = [f"builtin:{dataset}"] * (dataset in BUILTIN)
+    named += [f"tfds:{dataset}"] * (dataset.partition("/")[0] in _names_on_disk())
+    if named:
+        return f" Did you mean '{named[0]}'?"
+    if not dataset or not _exists(path.parent) or not path.parent.is_dir():
+        return ""
+    names = [
+        other.name
+        for other in path.parent.iterdir()
+        if other.suffix.lower() in TABLE_EXTENSIONS or other.is_dir()
+    ]
+    near = [f"'{path.with_name(name)}'" for name in near_names(path.name, names)]
+    return f" Did you mean {' or '.join(near)}?" if near else ""
 
 
 def _check_builtin(name: str) -> None:

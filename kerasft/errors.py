@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+_MOST = 4  # names in one suggestion
+
 
 class KerasftError(Exception):
     """An error that a user can act on: what was received, what was expected, what to do next.
@@ -76,12 +78,31 @@ def name_and_first_line(error: BaseException) -> str:
     return name if line == name else f"{name}: {line}"
 
 
+def near_names(received: str, known: Iterable[str]) -> list[str]:
+    """Return the known names that are probably meant.
+
+    These are up to four that begin with what was received, else the most similar one.
+
+    Example:
+        >>> near_names("minilm", ["bert_imdb", "minilm_tickets", "minilm_urgency"])
+        ['minilm_tickets', 'minilm_urgency']
+    """
+    names = sorted(set(known))
+    begun = [name for name in names if len(received) > 2 and name.startswith(received)]
+    if 0 < len(begun) <= _MOST:
+        return begun
+    return difflib.get_close_matches(received, names, n=1, cutoff=0.6)
+
+
 def did_you_mean(received: str, known: Iterable[str]) -> str:
-    """Return `" Did you mean 'x'?"` for the nearest known name, or an empty string.
+    """Return `" Did you mean 'x'?"` for the known names that are near, or an empty string.
 
     Example:
         >>> did_you_mean("dropuot", ["dropout", "epochs"])
         " Did you mean 'dropout'?"
     """
-    near = difflib.get_close_matches(received, list(known), n=1, cutoff=0.6)
-    return f" Did you mean '{near[0]}'?" if near else ""
+    near = [f"'{name}'" for name in near_names(received, known)]
+    if not near:
+        return ""
+    *most, last = near
+    return f" Did you mean {', '.join(most)} or {last}?" if most else f" Did you mean {last}?"

@@ -28,6 +28,12 @@ from kerasft.cli.tune import tune_command
 class App(SharedGroup):
     """The outermost command, which reports errors and sets the exit code."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the line; `kerasft help fit` is `kerasft fit --help`."""
+        if args[:1] == ["help"]:
+            args = [*args[1:], "--help"]
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command line."""
         ctx.color = use_color()
@@ -39,7 +45,10 @@ class App(SharedGroup):
         return list(self.commands)
 
 
-@click.group(cls=App, context_settings={"max_content_width": 100})
+@click.group(
+    cls=App,
+    context_settings={"max_content_width": 100, "help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, package_name="kerasft", prog_name="kerasft")
 def main() -> None:
     """Fine-tune pretrained Keras models.

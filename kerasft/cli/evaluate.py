@@ -30,13 +30,15 @@ def evaluate_command(
     run: str, split: str, dataset: str | None, runs_dir: str, **columns: str | None
 ) -> None:
     """Evaluate a RUN on its test split or on other data."""
+    given = given_columns(columns)
+    if given and not dataset:
+        flag = f"--{next(iter(given)).replace('_', '-')}"
+        raise click.UsageError(f"{flag} names a column of other data: give it with --dataset.")
     path = find_run(run, runs_dir)
     with working():
         import kerasft
 
-        metrics = kerasft.evaluate(
-            path, dataset=dataset, split=split, columns=given_columns(columns)
-        )
+        metrics = kerasft.evaluate(path, dataset=dataset, split=split, columns=given)
         task = kerasft.load_run(path).labels["task"]
     if wants("json"):
         where = {"dataset": dataset} if dataset else {"split": split}

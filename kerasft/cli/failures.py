@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from kerasft.cli.option_names import as_typed
 from kerasft.errors import KerasftError, ResourceError, first_line, name_and_first_line
 
 INTERRUPTED = 130
@@ -39,7 +40,7 @@ def report_errors(context: click.Context) -> Iterator[None]:
             raise
         _show_traceback(context)
         click.secho("Error: ", fg="red", nl=False, err=True)
-        click.echo(sentence(error), err=True)
+        click.echo(as_typed(sentence(error), context), err=True)
         context.exit(exit_code(error))
 
 

@@ -27,3 +27,10 @@ def find_run(text: str, runs_dir: str) -> Path:
     from kerasft import runs
 
     return runs.find_run(text, runs_dir)
+
+
+def run_names(runs_dir: str) -> set[str]:
+    """Return what RUN can be, without paths: RECIPE/NAME, RECIPE and NAME of every run."""
+    from kerasft import runs
+
+    return runs.run_names(runs_dir)

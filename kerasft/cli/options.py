@@ -7,8 +7,10 @@ from typing import Any
 
 import click
 
+from kerasft.cli.hints import command_hint, listed_options, option_hint
+from kerasft.cli.option_names import note_options
 from kerasft.config import Config
-from kerasft.errors import SettingError, did_you_mean
+from kerasft.errors import SettingError
 from kerasft.formatting import setting_text
 from kerasft.setting_declaration import Setting, settings
 
@@ -40,11 +42,23 @@ def shared_options() -> list[click.Option]:
 
 
 class SharedOptions(click.Command):
-    """A command with the shared options after its own."""
+    """A command with the shared options after its own, and hints for mistyped options."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.params += shared_options()
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the line; an option that does not exist is answered with the one that is meant."""
+        note_options(ctx)
+        words = [word.partition("=")[0] for word in args]  # the parser empties `args`
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            begun = (word for word in words if word.startswith(error.option_name))
+            name = next(begun, error.option_name)  # click says -l for -lr
+            message = f"No such option '{name}'.{option_hint(name, listed_options(ctx))}"
+            raise click.NoSuchOption(name, message, ctx=ctx) from None
 
 
 class SharedGroup(SharedOptions, click.Group):
@@ -58,7 +72,7 @@ class SharedGroup(SharedOptions, click.Group):
         """Find a command by its name."""
         name = args[0]
         if not name.startswith("-") and self.get_command(ctx, name) is None:
-            hint = did_you_mean(name, self.list_commands(ctx))
+            hint = command_hint(name, self.list_commands(ctx))
             raise click.UsageError(f"Command '{name}' not found.{hint}", ctx)
         return super().resolve_command(ctx, args)
 
@@ -113,9 +127,7 @@ def setting_options(config: type[Config], taken: Iterable[str] = ()) -> list[cli
 
 def _setting_option(item: Setting) -> click.Option:
     flag = item.name.replace("_", "-")
-    default = f"default: {setting_text(item.default)}" if item.default not in (None, "") else ""
-    extra = "; ".join(part for part in (default, limits(item)) if part)
-    text = f"{item.help}  [{extra}]" if extra else item.help
+    text = setting_help(item, limits(item))
     if item.type is bool:
         return click.Option([f"--{flag}/--no-{flag}", item.name], default=None, help=text)
     return click.Option(
@@ -124,6 +136,13 @@ def _setting_option(item: Setting) -> click.Option:
         metavar=_METAVARS[item.type],
         help=text,
     )
+
+
+def setting_help(item: Setting, allowed: str) -> str:
+    """Return the help of a setting with its default and the allowed values."""
+    default = f"default: {setting_text(item.default)}" if item.default not in (None, "") else ""
+    extra = "; ".join(part for part in (default, allowed) if part)
+    return f"{item.help}  [{extra}]" if extra else item.help
 
 
 def limits(item: Setting) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from kerasft import catalog
+from kerasft.cli.hints import dataset_as_recipe, looks_like_dataset, option_hint, surplus_hint
 from kerasft.cli.options import (
     SharedGroup,
     SharedOptions,
@@ -17,7 +18,7 @@ from kerasft.cli.options import (
     setting_options,
     write_grouped_options,
 )
-from kerasft.config import Config
+from kerasft.config import Config, known_settings
 from kerasft.modalities import MODALITIES, modality_of
 from kerasft.setting_declaration import settings
 from kerasft.tensorflow_log import quiet_tensorflow
@@ -45,9 +46,12 @@ class RecipeCommand(SharedOptions):
         super().__init__(
             name,
             callback=self._run,
-            params=[*setting_options(self.config, self.own), *options],
+            params=[
+                *setting_options(self.config, self.own),
+                *options,
+            ],
             help=f"\b\n{(module.__doc__ or '').strip()}",
-            context_settings={"max_content_width": 100},
+            context_settings={"max_content_width": 100, "allow_extra_args": True},
         )
 
     def _run(self, **values: Any) -> None:
@@ -56,20 +60,25 @@ class RecipeCommand(SharedOptions):
         self.action(self.module, config, **{name: values[name] for name in self.own})
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the line; report a setting of the other kind of recipe as such."""
+        """Parse the line; report a setting of the other kind of recipe, and bare values."""
         try:
-            return super().parse_args(ctx, args)
+            rest = super().parse_args(ctx, args)
         except click.NoSuchOption as error:
             mine = modality_of(self.config)
             name = error.option_name.removeprefix("--").replace("-", "_")
             for other in MODALITIES.values():
-                if mine.name and other is not mine and name in settings(other.config_class):
+                foreign = {*settings(other.config_class)} - {*settings(self.config)}
+                if mine.name and name in foreign:
                     raise click.UsageError(
                         f"{error.option_name} is a setting of recipes for {other.name}; "
                         f"{self.name} is a recipe for {mine.name}.",
                         ctx,
                     ) from None
             raise
+        if rest and not ctx.resilient_parsing:
+            hint = surplus_hint(rest, settings(self.config))
+            raise click.UsageError(f"Unexpected argument '{rest[0]}'. {hint}", ctx)
+        return rest
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the settings under the headings of their groups."""
@@ -101,7 +110,14 @@ class RecipeGroup(SharedGroup):
         return [recipe.name for recipe in catalog.list_recipes()]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a recipe and make its command."""
+        """Import a recipe and make its command.
+
+        Raises:
+            UsageError: The name is that of a dataset.
+            SettingError: The recipe was not found or is incomplete.
+        """
+        if not cmd_name.endswith(".py") and looks_like_dataset(cmd_name):
+            raise click.UsageError(dataset_as_recipe(ctx.command_path, cmd_name), ctx)
         with quiet_tensorflow():  # a user's recipe may import Keras at its top
             module = catalog.load_recipe(cmd_name)
         return RecipeCommand(cmd_name, module, self.action, self.make_options())
@@ -117,9 +133,11 @@ class RecipeGroup(SharedGroup):
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
+            flags = [f"--{name.replace('_', '-')}" for name in known_settings()]
+            hint = "" if error.option_name in flags else option_hint(error.option_name, flags)
             raise click.UsageError(
-                f"{error.format_message()} Settings go after the recipe: "
-                f"{ctx.command_path} RECIPE {error.option_name} ...",
+                f"No such option '{error.option_name}'.{hint} Settings go after the recipe: "
+                f"{ctx.command_path} RECIPE --epochs 3",
                 ctx,
             ) from None
 

@@ -16,7 +16,7 @@ class RunsGroup(SharedGroup):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Run `list` if no command is named, with all its options."""
         first = next((arg for arg in args if arg in self.commands), None)
-        if first is None and "--help" not in args:
+        if first is None and not set(ctx.help_option_names) & set(args):
             args = ["list", *args]
         return super().parse_args(ctx, args)
 

@@ -9,7 +9,9 @@ from types import ModuleType
 from typing import Any
 
 from kerasft.config import Config
-from kerasft.dataset_check import check_dataset
+from kerasft.dataset_check import check_class_folders, check_dataset
+from kerasft.modalities import modality_of
+from kerasft.paths import expanded
 from kerasft.presets.resolve import resolve
 from kerasft.tensorflow_log import quiet_tensorflow
 
@@ -20,13 +22,16 @@ def check_sources(module: ModuleType, config: Config) -> None:
     Recipes that read their data or build their backbone themselves are not checked.
 
     Raises:
-        DataError: The dataset was not found.
+        DataError: The dataset was not found, or is a folder without class folders.
         SettingError: The preset was not found.
         NetworkError: A download is needed and its host cannot be reached.
     """
     own = getattr(module, "load_data", None)
     if own is None or {"load_data"} <= _names(own) <= {"kerasft", "load_data"}:
         check_dataset(config.dataset.source, config.data_dir)
+        folder = expanded(config.dataset.source)
+        if modality_of(config).class_folders and folder.is_dir():
+            check_class_folders(folder)
     if config.preset and "load_backbone" in _names(module.build_model):
         resolve(config.preset, pretrained=config.pretrained)
 

@@ -10,6 +10,7 @@ from kerasft.config import Config
 from kerasft.data.examples import Examples
 from kerasft.data.links import Links, counts
 from kerasft.data.split_names import is_split_name, match_splits, named_splits
+from kerasft.dataset_check import how_to_arrange
 from kerasft.errors import DataError, SettingError
 from kerasft.modalities import modality_of
 from kerasft.modalities.image_decoding import image_extensions
@@ -124,8 +125,7 @@ def _class_folders(folder: Path, links: Links) -> list[Path]:
     classes = links.visible_folders(folder)
     if not classes or all(is_split_name(path.name) for path in classes):
         raise DataError(
-            f"{folder} has no class folders{links.hint(folder)}. Put the images of each class into "
-            f"a folder of their own, such as {folder.name}/cat/1.jpg."
+            f"{folder} has no class folders{links.hint(folder)}. {how_to_arrange(folder)}"
         )
     return classes
 

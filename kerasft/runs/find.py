@@ -8,6 +8,7 @@ from kerasft.errors import SettingError, did_you_mean
 from kerasft.runs.run import Run, list_runs
 
 _RECORD = "manifest.json"
+_ELSEWHERE = "Runs of another folder: `runs_dir`."
 
 
 def load_run(run: Run | str | Path, runs_dir: str | Path = "runs") -> Run:
@@ -50,7 +51,9 @@ def _latest(runs_dir: Path, recipe: str | None) -> Path:
     if not runs:
         of_recipe = f" of {recipe}" if recipe else ""
         fit = f"kerasft fit {recipe or 'RECIPE'}"
-        raise SettingError(f"No runs{of_recipe} found in {runs_dir}. Start one: {fit}.")
+        raise SettingError(
+            f"No runs{of_recipe} found in {_shown(runs_dir)}. Start one: {fit}. {_ELSEWHERE}"
+        )
     done = [run for run in runs if run.state == "done"]
     return (done or runs)[-1].path
 
@@ -64,13 +67,28 @@ def _unknown(text: str, runs_dir: Path) -> str:
         return f"Run {text} not found.{near} List runs: kerasft runs."
     known = _known(runs_dir)
     if not known:
-        return f"Run {text} not found, and {runs_dir} has no runs. Start one: kerasft fit RECIPE."
-    names = {path.relative_to(runs_dir).as_posix() for path in known}
+        return (
+            f"Run {text} not found: {_shown(runs_dir)} has no runs. Start one: kerasft fit RECIPE. "
+            f"{_ELSEWHERE}"
+        )
     same = sorted(path.relative_to(runs_dir).as_posix() for path in known if path.name == text)
-    hint = did_you_mean(text, names | {part for name in names for part in name.split("/")})
+    hint = did_you_mean(text, run_names(runs_dir))
     if same:
         return f"Several runs are named {text}: {', '.join(same)}. Give RECIPE/NAME."
-    return f"Run {text} not found in {runs_dir}.{hint} List runs: kerasft runs."
+    return (
+        f"Run {text} not found in {_shown(runs_dir)}.{hint} List runs: kerasft runs. {_ELSEWHERE}"
+    )
+
+
+def run_names(runs_dir: str | Path = "runs") -> set[str]:
+    """Return the names of the runs below a folder: RECIPE/NAME, RECIPE and NAME of each."""
+    names = {path.relative_to(runs_dir).as_posix() for path in _known(Path(runs_dir))}
+    return names | {part for name in names for part in name.split("/")}
+
+
+def _shown(runs_dir: Path) -> str:
+    """Return a folder of runs with its whole path."""
+    return str(runs_dir) if runs_dir.is_absolute() else f"{runs_dir} ({runs_dir.absolute()})"
 
 
 def _known(runs_dir: Path) -> list[Path]:

@@ -20,7 +20,16 @@ TASKS: dict[str, Task] = {
 # Losses of all tasks, for the choices of the setting.
 LOSSES = tuple(dict.fromkeys(loss for task in TASKS.values() for loss in task.losses))
 
-__all__ = ["LOSSES", "TASKS", "Labels", "Task", "describe_tasks", "less_is_better", "task_of"]
+__all__ = [
+    "LOSSES",
+    "TASKS",
+    "Labels",
+    "Task",
+    "describe_tasks",
+    "less_is_better",
+    "task_of",
+    "with_several_labels",
+]
 
 
 def task_of(name: str) -> Task:
@@ -39,6 +48,19 @@ def task_of(name: str) -> Task:
             f"{did_you_mean(str(name), TASKS)}"
         )
     return TASKS[name]
+
+
+def with_several_labels(name: str) -> str:
+    """Return the task for several label columns, where the given one reads one class per example.
+
+    Example:
+        >>> with_several_labels("classification"), with_several_labels("regression")
+        ('multilabel', 'regression')
+    """
+    task = TASKS.get(name)
+    if task is None or task.several or not task.has_classes:
+        return name
+    return next(other.name for other in TASKS.values() if other.several)
 
 
 def describe_tasks() -> str:

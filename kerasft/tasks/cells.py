@@ -57,8 +57,8 @@ def read_class(table: Table, column: str, row: int, value: Any) -> str:
     """Return the class name in a cell."""
     if isinstance(value, (list, dict)):
         raise DataError(
-            f"{table.subject(row)} has several labels in column {column!r} ({value!r:.60}): use "
-            "task=multilabel."
+            f"{table.subject(row)} has several labels in column {column!r} ({value!r:.60}). Name "
+            "another column with --label-column, or fit with --task multilabel."
         )
     return class_name(value)
 
@@ -72,7 +72,8 @@ def read_number(table: Table, column: str, row: int, value: Any) -> float:
     if isinstance(value, bool) or not math.isfinite(number):
         raise DataError(
             f"{table.subject(row)} must have a number in column {column!r}. Received: "
-            f"{value!r:.60}. Correct it, or use task=classification."
+            f"{value!r:.60}. Correct it, name another column with --label-column, or fit with "
+            "--task classification."
         )
     return number
 
@@ -101,8 +102,8 @@ def read_several(table: Table, column: str, row: int, separator: str | None) -> 
     if separator is None:
         raise SettingError(
             f"task=multilabel needs a separator for the labels in column {column!r} of "
-            f"{table.path}. Set label_separator, or name several columns of 0 and 1 as "
-            "label_column."
+            f"{table.path}. Set `label_separator`, or name several columns of 0 and 1 as "
+            "`label_column`."
         )
     return split_labels("" if value is None else str(value), separator)
 

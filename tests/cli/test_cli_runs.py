@@ -50,7 +50,8 @@ def test_the_latest_is_an_unfinished_run_where_no_other_is(make_run):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("mail/frist", "Run mail/frist not found in runs. Did you mean"),
+        ("mail/frist", "Run mail/frist not found in runs (/"),
+        ("mail/frist", "Did you mean 'mail/first'? List runs: kerasft runs."),
         ("secnod", "Did you mean 'second'?"),
         ("mial", "Did you mean 'mail'?"),
         ("runs/mail/frist", "Run runs/mail/frist not found. Did you mean 'first'?"),
@@ -68,6 +69,8 @@ def test_without_runs_the_way_to_one_is_told(kerasft_line, text):
     result = kerasft_line("evaluate", text)
     assert result.exit_code == 2
     assert "Start one: kerasft fit RECIPE." in result.stderr
+    assert f"({Path('runs').absolute()})" in result.stderr
+    assert "Runs of another folder: --runs-dir." in result.stderr
 
 
 def test_runs_is_a_table_with_the_newest_last(runs, kerasft_line):

@@ -66,7 +66,7 @@ def test_a_separator_divides_labels(write):
 def test_lists_of_labels_need_no_separator(write):
     path = write("a.jsonl", '{"text": "x", "labels": ["b", "a"]}\n{"text": "y", "labels": []}')
     assert train(path, task="multilabel").labels == [("a", "b"), ()]
-    with pytest.raises(DataError, match=r"several labels .* use task=multilabel"):
+    with pytest.raises(DataError, match=r"several labels .* fit with --task multilabel"):
         read(path)
 
 

@@ -1,0 +1,142 @@
+"""Hints for what people type by habit: names of other tools, shortened options, bare values."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import click
+
+from kerasft.dataset_check import TABLE_EXTENSIONS
+from kerasft.errors import did_you_mean
+from kerasft.paths import expanded
+
+# Command lines by the names that other tools give them.
+_COMMANDS = {
+    "fit": ("train", "finetune", "fine-tune", "fine_tune", "learn", "run", "start"),
+    "tune": ("search", "sweep", "hpo", "optimize"),
+    "evaluate": ("eval", "test", "score", "validate", "metrics"),
+    "predict": ("infer", "inference", "classify", "apply"),
+    "list": ("recipes", "ls", "models"),
+    "show": ("info", "describe", "settings"),
+    "find-lr": ("lr", "lr-find", "lrfind", "find_lr"),
+    "report": ("plot", "html"),
+    "runs compare": ("compare", "diff"),
+    "runs delete": ("delete", "remove", "rm"),
+    "export": ("save", "serve", "deploy"),
+    "copy": ("new", "init", "create"),
+    "doctor": ("check", "env"),
+    "fit RECIPE --resume": ("resume", "continue"),
+    "--version": ("version",),
+}
+# Options by the names that other tools give them.
+_OPTIONS = {
+    "--learning-rate": ("--lr", "--eta", "--rate"),
+    "--head-learning-rate": ("--head-lr", "--lr-head"),
+    "--learning-rate-schedule": ("--lr-schedule", "--lr-scheduler", "--scheduler", "--schedule"),
+    "--batch-size": ("--bs", "--batch", "--per-device-train-batch-size"),
+    "--epochs": ("--num-epochs", "--n-epochs", "--num-train-epochs", "--iterations"),
+    "--weight-decay": ("--wd",),
+    "--kernel-l1": ("--l1",),
+    "--kernel-l2": ("--l2",),
+    "--dropout": ("--drop", "--dropout-rate"),
+    "--trainable-blocks": ("--freeze", "--unfreeze", "--layers", "--depth"),
+    "--preset": ("--model", "--backbone", "--pretrained-model"),
+    "--dataset": ("--data", "--input", "--train-data"),
+    "--image-size": ("--img-size", "--size", "--imgsz"),
+    "--sequence-length": ("--max-length", "--max-len", "--max-seq-length"),
+    "--precision": ("--fp16", "--bf16", "--amp", "--mixed-precision"),
+    "--warmup-fraction": ("--warmup", "--warmup-ratio"),
+    "--patience": ("--early-stopping",),
+    "--gradient-clip": ("--clip", "--max-grad-norm", "--clipnorm"),
+    "--label-column": ("--target", "--y"),
+    "--text-column": ("--text",),
+    "--runs-dir": ("--output-dir", "--out", "--outdir", "--runs"),
+    "--class-weight": ("--balanced",),
+    "--augmentation": ("--augment", "--aug"),
+}
+
+
+def command_hint(name: str, known: Collection[str]) -> str:
+    """Return a hint at the command that is meant, or an empty string.
+
+    Args:
+        name: Name as it was typed.
+        known: Names of all commands.
+    """
+    for line, others in _COMMANDS.items():
+        if name.lower() in others and "fit" in known:
+            return f" Did you mean: kerasft {line}?"
+    return did_you_mean(name, known)
+
+
+def option_hint(name: str, known: Collection[str]) -> str:
+    """Return a hint at the option that is meant, or an empty string.
+
+    Args:
+        name: Option as it was typed.
+        known: Options that the help lists.
+    """
+    typed = name.lower().replace("_", "-")
+    if typed in known:
+        return f" Did you mean '{typed}'?"
+    for option, others in _OPTIONS.items():
+        if option in known and f"--{typed.lstrip('-')}" in others:
+            return f" Did you mean '{option}'?"
+    return did_you_mean(typed, known)
+
+
+def listed_options(context: click.Context) -> list[str]:
+    """Return the options that the help of a command lists."""
+    found = []
+    for parameter in context.command.get_params(context):
+        record = parameter.get_help_record(context)
+        if isinstance(parameter, click.Option) and record:
+            words = set(re.split(r"[\s,/]+", record[0]))
+            names = (*parameter.opts, *parameter.secondary_opts)
+            found += [name for name in names if name in words]
+    return found
+
+
+def looks_like_dataset(text: str) -> bool:
+    """Return whether an argument is a dataset: a folder, a table, `tfds:` or `builtin:`."""
+    path = expanded(text)
+    return (
+        text.startswith(("tfds:", "builtin:"))
+        or path.suffix.lower() in TABLE_EXTENSIONS
+        or path.is_dir()
+    )
+
+
+def dataset_as_recipe(command: str, text: str) -> str:
+    """Return the message about a dataset where a recipe is expected.
+
+    Args:
+        command: The command, as in `kerasft fit`.
+        text: The dataset.
+    """
+    table = Path(text).suffix.lower() in TABLE_EXTENSIONS
+    recipe = "minilm_tickets" if table else "resnet_digits"
+    return (
+        f"{text} is a dataset, not a recipe. Name a recipe first (kerasft list), for example: "
+        f"{command} {recipe} --dataset {shlex.quote(text)}"
+    )
+
+
+def surplus_hint(words: Sequence[str], known: Collection[str]) -> str:
+    """Return a hint about arguments after a recipe, where only options are expected.
+
+    Args:
+        words: The arguments that are not options.
+        known: Names of the settings.
+    """
+    name, equals, value = words[0].lstrip("-").partition("=")
+    setting = name.replace("-", "_")
+    if setting in known:
+        value = value if equals else " ".join(words[1:2]) or "VALUE"
+        return f"Did you mean --{setting.replace('_', '-')} {value}?"
+    if looks_like_dataset(words[0]):
+        return f"Did you mean --dataset {shlex.quote(words[0])}?"
+    return "Settings are options, such as --epochs 3."
