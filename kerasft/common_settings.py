@@ -131,9 +131,9 @@ def _unbalanced(config: Any) -> str:
 class DatasetSettings(SettingGroup):
     """Dataset, its columns and its splits; each part has a flat name on the command line."""
 
-    dataset: Dataset = setting(Dataset(""), "Dataset: tfds:NAME, builtin:NAME, a folder of class folders, or a CSV, JSONL or Parquet table (replaces the recipe's dataset with its columns and splits)", searchable=False)
+    dataset: Dataset = setting(Dataset(""), "Dataset: tfds:NAME, builtin:NAME, a folder of class folders, or a CSV, JSONL or Parquet table (replaces the recipe's dataset with its columns and splits)", searchable=False, common=True)
     data_dir = Part("data_dir", "Folder of TFDS datasets", idle_if=when(dataset=lambda d: not d.source.startswith("tfds:")))
-    label_column = Part("label", "Label column (multi-label: several columns, separated by commas)", role="column")
+    label_column = Part("label", "Label column (multi-label: several columns, separated by commas)", role="column", common=True)
     label_separator = Part("label_separator", "Separator of the labels in one cell (multi-label)")
     train_split = Part("train", "Training split, with TFDS slicing such as train[:80%]")
     validation_split = Part("validation", "Validation split")
@@ -145,7 +145,7 @@ class DatasetSettings(SettingGroup):
 class TaskSettings(SettingGroup):
     """Prediction task and training loss."""
 
-    task: str = setting("classification", f"Prediction task: {describe_tasks()}", choices=tuple(TASKS), searchable=False)
+    task: str = setting("classification", f"Prediction task: {describe_tasks()}", choices=tuple(TASKS), searchable=False, common=True)
     target_transform: str = setting("none", "Transform of a regression target; log suits prices, sizes and counts (relative errors)", choices=("none", "log"), searchable=False, refused_if=refuse(lambda c: c.target_transform != "none" and not task_of(c.task).target_transform, "`target_transform` can be log only for task=regression. Received: task={c.task!r}."))
     loss: str = setting("auto", "Training loss (auto: cross_entropy for classes, squared for numbers; focal: more weight on hard examples; absolute, huber: less weight on outliers)", choices=("auto", *LOSSES), affects="graph", refused_if=_foreign_loss)
     label_smoothing: float = setting(0.0, "Label smoothing: fraction of each label spread over all classes (not for regression)", minimum=0, below=1, affects="graph", idle_if=when(task=lambda task: not task_of(task).label_smoothing))
@@ -155,16 +155,16 @@ class TaskSettings(SettingGroup):
 class BackboneSettings(SettingGroup):
     """Pretrained backbone and its trained blocks."""
 
-    preset: str = setting("", "Backbone: KerasHub preset name, preset folder (KerasHub, Hugging Face, timm), .keras file, hf://ORG/NAME, applications:NAME (keras.applications), or package:NAME/FOLDER")
+    preset: str = setting("", "Backbone: KerasHub preset name, preset folder (KerasHub, Hugging Face, timm), .keras file, hf://ORG/NAME, applications:NAME (keras.applications), or package:NAME/FOLDER", common=True)
     pretrained: bool = setting(True, "Load the pretrained weights of the preset (no: random initialization)", affects="number")
-    trainable_blocks: int = setting(-1, "Number of backbone blocks to unfreeze, from the top: 0 none (linear probe), n the last n, -1 all", minimum=-1, affects="graph")
+    trainable_blocks: int = setting(-1, "Number of backbone blocks to unfreeze, from the top: 0 none (linear probe), n the last n, -1 all", minimum=-1, affects="graph", common=True)
     lora_rank: int = setting(0, "Rank of the LoRA adapters in the trained blocks, whose own weights stay frozen; typically 4 to 16 (0: no adapters)", minimum=0, affects="graph", refused_if=refuse(lambda c: c.lora_rank > 0 and c.trainable_blocks == 0, "`lora_rank` needs trained blocks for its adapters. Received: lora_rank={c.lora_rank}, trainable_blocks=0."))
 
 
 class RegularizationSettings(SettingGroup):
     """Regularization against overfitting."""
 
-    dropout: float = setting(0.2, "Dropout rate before the output layer", minimum=0, below=1, affects="number")
+    dropout: float = setting(0.2, "Dropout rate before the output layer", minimum=0, below=1, affects="number", common=True)
     kernel_l1: float = setting(0.0, "L1 penalty on the kernel of the output layer", minimum=0, affects="number", role="penalty")
     kernel_l2: float = setting(0.0, "L2 penalty on the kernel of the output layer", minimum=0, affects="number", role="penalty")
     backbone_l1: float = setting(0.0, "L1 penalty on the trained kernels of the backbone", minimum=0, affects="number", role="penalty", idle_if=_NO_BACKBONE, refused_if=refuse(lambda c: c.backbone_l1 and c.lora_rank, f"`backbone_l1` {_WITH_ADAPTERS}"))
@@ -179,11 +179,11 @@ class RegularizationSettings(SettingGroup):
 class ScheduleSettings(SettingGroup):
     """Training phases and their learning rates."""
 
-    epochs: int = setting(10, "Epochs of the main phase", minimum=1, affects="number")
+    epochs: int = setting(10, "Epochs of the main phase", minimum=1, affects="number", common=True)
     head_epochs: int = setting(0, "Head-only epochs before the main phase", minimum=0, affects="number")
     unfreeze_every: int = setting(0, "Gradual unfreezing: epochs after which one more block is unfrozen, from the top (0: all at once)", minimum=0, affects="number", idle_if=when(trainable_blocks=(0, 1)))
-    batch_size: int = setting(32, "Examples per training step", minimum=1, affects="number")
-    learning_rate: float = setting(1e-4, "Peak learning rate of the main phase (auto: a learning-rate range test before the fit, for both phases)", minimum=1e-9, maximum=100, words=("auto",), affects="number")
+    batch_size: int = setting(32, "Examples per training step", minimum=1, affects="number", common=True)
+    learning_rate: float = setting(1e-4, "Peak learning rate of the main phase (auto: a learning-rate range test before the fit, for both phases)", minimum=1e-9, maximum=100, words=("auto",), affects="number", common=True)
     head_learning_rate: float = setting(1e-3, "Peak learning rate of the head phase", minimum=1e-9, maximum=100, affects="number", idle_if=when(head_epochs=0))
     learning_rate_schedule: str = setting("cosine", "Learning-rate schedule after the warmup", choices=SCHEDULES, affects="graph")
     warmup_fraction: float = setting(0.1, "Fraction of a phase's steps in which the learning rate rises from 0", minimum=0, below=1, affects="number")
@@ -222,7 +222,7 @@ class ImageSettings(SettingGroup):
     """Image preparation and image backbones."""
 
     image_column = Part("image", "Column of the image path", role="column")
-    image_size: int = setting(224, "Image height and width, in pixels", minimum=8, maximum=4096)
+    image_size: int = setting(224, "Image height and width, in pixels", minimum=8, maximum=4096, common=True)
     resize: str = setting("crop", "How non-square images are fitted: center crop, stretch, or pad with black", choices=("crop", "stretch", "pad"))
     freeze_batch_norm: bool = setting(True, "Freeze BatchNormalization in trained blocks, with its pretrained statistics", affects="graph", idle_if=_NO_BACKBONE, refused_if=(
         refuse(lambda c: not c.pretrained and c.trainable_blocks != 0 and c.freeze_batch_norm, "`freeze_batch_norm` needs pretrained statistics. Received: pretrained=False. Add --no-freeze-batch-norm."),
@@ -250,7 +250,7 @@ class AugmentationSettings(SettingGroup):
 class TextSettings(SettingGroup):
     """Text preparation and text backbones."""
 
-    text_column = Part("text", "Column of the text", role="column")
+    text_column = Part("text", "Column of the text", role="column", common=True)
     text_pair_column = Part("text_pair", "Column of the second text of a pair", role="column")
     sequence_length: int = setting(128, "Maximum length in tokens; longer texts are truncated", minimum=4)
     word_dropout: float = setting(0.0, "Fraction of tokens masked at random in training texts", minimum=0, below=1, affects="graph")

@@ -49,6 +49,7 @@ class Setting:
     idle_if: tuple[Condition, ...] = ()
     refused_if: tuple[Condition, ...] = ()
     role: str = ""
+    common: bool = False
     part: str | None = None
 
     def read(self, config: Any) -> Any:
@@ -121,6 +122,7 @@ def setting(  # noqa: PLR0913 (public)
     idle_if: Condition | tuple[Condition, ...] = (),
     refused_if: Condition | tuple[Condition, ...] = (),
     role: str = "",
+    common: bool = False,
 ) -> Any:
     """Declare one setting: a field of a Config class with its metadata.
 
@@ -143,6 +145,7 @@ def setting(  # noqa: PLR0913 (public)
         role: Role of the setting, for queries over settings: `column`, `batches` (used when
             batches are made), `mixing` (mixes the examples of a batch), `penalty`,
             `penalty_to_pretrained`.
+        common: Whether the short help of `kerasft fit RECIPE` describes the setting.
 
     Raises:
         SettingError: `affects` has another value.
@@ -174,6 +177,7 @@ def setting(  # noqa: PLR0913 (public)
         "idle_if": idle_if if isinstance(idle_if, tuple) else (idle_if,),
         "refused_if": refused_if if isinstance(refused_if, tuple) else (refused_if,),
         "role": role,
+        "common": common,
         "off": default,
     }
     return field(default=default, metadata=metadata)

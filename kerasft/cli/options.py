@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import click
@@ -116,7 +116,7 @@ def setting_options(config: type[Config], taken: Iterable[str] = ()) -> list[cli
         SettingError: A setting has the name of another option.
     """
     found = settings(config)
-    clash = sorted(set(found) & {*taken, *_SHARED, "help"})
+    clash = sorted(set(found) & {*taken, *_SHARED, "help", "help_all"})
     if clash:
         raise SettingError(
             f"`{clash[0]}` cannot be a setting of {config.__module__}.Config: it is an option of "
@@ -173,24 +173,3 @@ def setting_groups(config: type[Config]) -> dict[str, list[str]]:
     for item in settings(config).values():
         found.setdefault(item.group, []).append(item.name)
     return found
-
-
-def write_grouped_options(
-    context: click.Context,
-    formatter: click.HelpFormatter,
-    parameters: Sequence[click.Parameter],
-    groups: dict[str, list[str]],
-) -> None:
-    """Write the help of options under the headings of their groups, other options last."""
-    records = {
-        parameter.name: record
-        for parameter in parameters
-        if (record := parameter.get_help_record(context)) is not None
-    }
-    sections = {
-        f"{group.capitalize()} settings": [records.pop(name) for name in names]
-        for group, names in groups.items()
-    }
-    for title, rows in {**sections, "Options": list(records.values())}.items():
-        with formatter.section(title):
-            formatter.write_dl(rows, col_max=26)

@@ -14,10 +14,9 @@ from kerasft.cli.options import (
     SharedGroup,
     SharedOptions,
     given_settings,
-    setting_groups,
     setting_options,
-    write_grouped_options,
 )
+from kerasft.cli.recipe_help import help_all_option, write_recipe_options
 from kerasft.config import Config, known_settings
 from kerasft.modalities import MODALITIES, modality_of
 from kerasft.setting_declaration import settings
@@ -49,6 +48,7 @@ class RecipeCommand(SharedOptions):
             params=[
                 *setting_options(self.config, self.own),
                 *options,
+                help_all_option(),
             ],
             help=f"\b\n{(module.__doc__ or '').strip()}",
             context_settings={"max_content_width": 100, "allow_extra_args": True},
@@ -81,8 +81,8 @@ class RecipeCommand(SharedOptions):
         return rest
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the settings under the headings of their groups."""
-        write_grouped_options(ctx, formatter, self.get_params(ctx), setting_groups(self.config))
+        """Write the settings to try first and the names of the others, or all by group."""
+        write_recipe_options(ctx, formatter, self.config)
 
 
 class RecipeGroup(SharedGroup):
@@ -148,4 +148,4 @@ class RecipeGroup(SharedGroup):
             with formatter.section("Recipes"):
                 formatter.write_dl(rows)
         with formatter.section("Settings of a recipe"):
-            formatter.write_text(f"{ctx.command_path} RECIPE --help")
+            formatter.write_text(f"{ctx.command_path} RECIPE --help, or --help-all for all")

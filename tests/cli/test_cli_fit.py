@@ -14,7 +14,7 @@ RECIPES = [recipe.name for recipe in catalog.list_recipes()]
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_help_shows_every_setting_with_its_default_and_range(kerasft_line, recipe):
-    result = kerasft_line("fit", recipe, "--help")
+    result = kerasft_line("fit", recipe, "--help-all")
     assert result.exit_code == 0
     text = " ".join(result.stdout.split())
     for item in settings(catalog.load_recipe(recipe).Config).values():
@@ -25,7 +25,7 @@ def test_help_shows_every_setting_with_its_default_and_range(kerasft_line, recip
 
 
 def test_help_groups_settings_under_headings(kerasft_line, recipe_file):
-    lines = kerasft_line("fit", recipe_file, "--help").stdout.splitlines()
+    lines = kerasft_line("fit", recipe_file, "--help-all").stdout.splitlines()
     headings = [line for line in lines if line.endswith("settings:") or line == "Options:"]
     assert headings == [
         "Dataset settings:",

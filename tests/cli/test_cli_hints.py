@@ -84,6 +84,15 @@ def test_help_is_found_however_it_is_asked_for(kerasft_line, words, same):
     assert result.stdout.startswith("Usage: kerasft")
 
 
+def test_the_help_of_a_recipe_is_short_and_names_every_setting(kerasft_line, recipe_file):
+    text = kerasft_line("fit", recipe_file, "--help").stdout
+    first, _, rest = text.partition("Recipe settings:")
+    assert first.count("\n  --") == 10
+    assert "--stamps INTEGER" in rest and "--gradient-clip" in rest.partition("More settings")[2]
+    whole = kerasft_line("fit", recipe_file, "--help-all").stdout
+    assert len(text.splitlines()) < 80 < len(whole.splitlines())
+
+
 @pytest.mark.parametrize(
     ("words", "task"),
     [

@@ -26,6 +26,7 @@ QUICK = [
     ["fit", "resnet_digits", "--dropout", "1.5"],
     ["fit", "resnet_digits", "--class-weight", "balnced"],
     ["fit", "resnet_digts"],
+    ["fit", "resnet_digits", "--help-all"],
     ["fti"],
     ["train"],
     ["help", "fit"],
