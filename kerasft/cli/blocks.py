@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from kerasft import catalog
+from kerasft.cli.completion import complete_recipes
 from kerasft.cli.options import SharedOptions, wants
 from kerasft.cli.output import print_json, print_table
 from kerasft.cli.startup import working
@@ -12,7 +13,7 @@ from kerasft.errors import SettingError
 
 
 @click.command("blocks", cls=SharedOptions)
-@click.argument("preset")
+@click.argument("preset", shell_complete=complete_recipes)
 @click.option(
     "--image-size", type=click.IntRange(8, 4096), help="Image size for the shapes and the compute"
 )

@@ -8,13 +8,14 @@ from pathlib import Path
 import click
 
 from kerasft import catalog
+from kerasft.cli.completion import complete_recipes
 from kerasft.cli.options import SharedOptions, wants
 from kerasft.cli.output import print_facts, print_json
 from kerasft.errors import SettingError
 
 
 @click.command("copy", cls=SharedOptions)
-@click.argument("recipe")
+@click.argument("recipe", shell_complete=complete_recipes)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--force", is_flag=True, help="Replace FILE if it exists")
 def copy_command(recipe: str, file: Path, force: bool) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from kerasft.cli.comparison_table import print_comparison
+from kerasft.cli.completion import complete_runs
 from kerasft.cli.find_runs import find_run, with_runs_dir
 from kerasft.cli.options import SharedOptions, wants
 from kerasft.cli.output import print_json
@@ -15,7 +16,7 @@ from kerasft.formatting import setting_text
 
 
 @click.command("diagnose", cls=SharedOptions)
-@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...", shell_complete=complete_runs)
 @with_runs_dir
 def diagnose_command(runs: tuple[str, ...], runs_dir: str) -> None:
     """Diagnose a RUN and suggest what to change next.

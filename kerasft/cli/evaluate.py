@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from kerasft.cli.completion import complete_runs
 from kerasft.cli.find_runs import find_run, with_runs_dir
 from kerasft.cli.options import wants
 from kerasft.cli.output import print_json
@@ -13,7 +14,7 @@ from kerasft.cli.startup import working
 
 
 @click.command("evaluate", cls=RunCommand)
-@click.argument("run")
+@click.argument("run", shell_complete=complete_runs)
 @click.option(
     "--split",
     type=click.Choice(["validation", "test"]),

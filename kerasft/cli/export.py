@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from kerasft.cli.completion import complete_runs
 from kerasft.cli.find_runs import find_run, with_runs_dir
 from kerasft.cli.options import wants
 from kerasft.cli.output import print_facts, print_json
@@ -15,7 +16,7 @@ from kerasft.cli.startup import working
 
 
 @click.command("export", cls=RunCommand)
-@click.argument("run")
+@click.argument("run", shell_complete=complete_runs)
 @click.option(
     "--name",
     help="Name of the model  [default: recipe, plus the dataset if it is not the recipe's]",

@@ -7,9 +7,11 @@ from typing import Any
 
 import click
 
+from kerasft.cli.completion import complete_path, complete_values
 from kerasft.cli.hints import command_hint, listed_options, option_hint
 from kerasft.cli.option_names import note_options
 from kerasft.config import Config
+from kerasft.dataset_check import BUILTIN
 from kerasft.errors import SettingError
 from kerasft.formatting import setting_text
 from kerasft.setting_declaration import Setting, settings
@@ -92,6 +94,16 @@ class SettingType(click.ParamType):
             return float(value) if self.item.type is float else _whole(value, self.item.type)
         except (TypeError, ValueError):
             return value
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[Any]:
+        """Return the allowed words; for other texts, let the shell complete a path."""
+        words = [str(word) for word in (*(self.item.choices or ()), *self.item.words)]
+        if self.item.part == "source" and incomplete:
+            words = [f"builtin:{name}" for name in BUILTIN]
+        found = complete_values(words, incomplete)
+        return found or (complete_path(incomplete) if self.item.type is str else [])
 
 
 def _whole(value: Any, kind: type) -> Any:

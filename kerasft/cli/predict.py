@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from kerasft.cli.completion import complete_runs
 from kerasft.cli.find_runs import find_run, with_runs_dir
 from kerasft.cli.options import wants
 from kerasft.cli.output import plain, print_json
@@ -15,7 +16,7 @@ from kerasft.cli.startup import working
 
 
 @click.command("predict", cls=RunCommand)
-@click.argument("run")
+@click.argument("run", shell_complete=complete_runs)
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
 @click.option(
     "-o",

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from kerasft import catalog
+from kerasft.cli.completion import complete_recipes
 from kerasft.cli.hints import dataset_as_recipe, looks_like_dataset, option_hint, surplus_hint
 from kerasft.cli.options import (
     SharedGroup,
@@ -18,6 +19,7 @@ from kerasft.cli.options import (
 )
 from kerasft.cli.recipe_help import help_all_option, write_recipe_options
 from kerasft.config import Config, known_settings
+from kerasft.errors import KerasftError
 from kerasft.modalities import MODALITIES, modality_of
 from kerasft.setting_declaration import settings
 from kerasft.tensorflow_log import quiet_tensorflow
@@ -126,7 +128,18 @@ class RecipeGroup(SharedGroup):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find a recipe by its name; the catalog suggests near names."""
-        return args[0], self.get_command(ctx, args[0]), args[1:]
+        try:
+            return args[0], self.get_command(ctx, args[0]), args[1:]
+        except (KerasftError, click.UsageError):
+            if not ctx.resilient_parsing:
+                raise
+            return None, None, args[1:]  # the shell completes an unfinished line
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
+        """Return the names of recipes, or options."""
+        if incomplete.startswith("-"):
+            return click.Command.shell_complete(self, ctx, incomplete)
+        return complete_recipes(ctx, None, incomplete)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the options before the recipe, where settings are not valid."""

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
+from kerasft.cli.completion import complete_runs
 from kerasft.cli.find_runs import find_run, with_runs_dir
 from kerasft.cli.options import SharedOptions, wants
 from kerasft.cli.output import print_json
 
 
 @click.command("report", cls=SharedOptions)
-@click.argument("run", metavar="RUN|SEARCH")
+@click.argument("run", metavar="RUN|SEARCH", shell_complete=complete_runs)
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="File of the report  [default: report.html in the folder]")  # fmt: skip # noqa: E501
 @with_runs_dir
 def report_command(run: str, output: str | None, runs_dir: str) -> None:

@@ -15,6 +15,8 @@ class RunsGroup(SharedGroup):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Run `list` if no command is named, with all its options."""
+        if not args and ctx.resilient_parsing:  # the shell completes the first word
+            return super().parse_args(ctx, args)
         first = next((arg for arg in args if arg in self.commands), None)
         if first is None and not set(ctx.help_option_names) & set(args):
             args = ["list", *args]

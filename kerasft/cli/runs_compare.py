@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from kerasft.cli.comparison_table import print_comparison
+from kerasft.cli.completion import complete_runs
 from kerasft.cli.find_runs import find_run, with_runs_dir
 from kerasft.cli.options import SharedOptions, wants
 from kerasft.cli.output import print_json
@@ -12,7 +13,7 @@ from kerasft.errors import SettingError
 
 
 @click.command("compare", cls=SharedOptions)
-@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...", shell_complete=complete_runs)
 @click.option("--split", type=click.Choice(["validation", "test"]), default="validation", show_default=True, help="Split whose score is compared")  # fmt: skip # noqa: E501
 @click.option("--plot", type=click.Path(dir_okay=False), help="Write the overlaid curves to this PNG file")  # fmt: skip # noqa: E501
 @with_runs_dir

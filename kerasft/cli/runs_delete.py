@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
+from kerasft.cli.completion import complete_runs
 from kerasft.cli.find_runs import find_run, with_runs_dir
 from kerasft.cli.options import SharedOptions
 from kerasft.errors import SettingError
 
 
 @click.command("delete", cls=SharedOptions)
-@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...", shell_complete=complete_runs)
 @click.option("-y", "--yes", is_flag=True, help="Skip the confirmation")
 @with_runs_dir
 def delete_command(runs: tuple[str, ...], yes: bool, runs_dir: str) -> None:
