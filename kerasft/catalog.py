@@ -18,7 +18,7 @@ from kerasft.errors import KerasftError, ResumeError, SettingError, did_you_mean
 from kerasft.paths import expanded
 
 _PACKAGE = "kerasft.recipes"
-_EXECUTED = "__kerasft_sha256__"  # attribute of a module: hash of the executed source
+_EXECUTED = "__kerasft_source__"  # attribute of a module: the source that was executed
 
 
 @dataclass(frozen=True)
@@ -198,10 +198,20 @@ def _read_recipe(path: Path) -> Recipe:
     return Recipe(path.stem, path, summary, docstring)
 
 
-def executed_sha256(module: ModuleType) -> str | None:
-    """Return the SHA-256 of the executed source of a recipe module, None if unknown."""
-    known = vars(module).get(_EXECUTED)
-    return None if known is None else str(known)
+def recipe_source(module: ModuleType) -> bytes | None:
+    """Return the source of a recipe module: as it was executed, else its file's content.
+
+    None if the module has no file.
+    """
+    known: bytes | None = vars(module).get(_EXECUTED)
+    path = getattr(module, "__file__", None)
+    return Path(path).read_bytes() if known is None and path is not None else known
+
+
+def recipe_sha256(module: ModuleType) -> str | None:
+    """Return the SHA-256 of the source of a recipe module, None if it has no file."""
+    source = recipe_source(module)
+    return None if source is None else hashlib.sha256(source).hexdigest()
 
 
 def _import(recipe: Recipe, content: bytes) -> ModuleType:
@@ -228,7 +238,7 @@ def _run_file(name: str, path: Path, content: bytes) -> ModuleType:
     if spec is None:
         raise SettingError(f"The recipe {path} cannot be imported.")
     module = importlib.util.module_from_spec(spec)
-    vars(module)[_EXECUTED] = hashlib.sha256(content).hexdigest()
+    vars(module)[_EXECUTED] = content
     before = sys.modules.get(name)
     sys.modules[name] = module  # dataclasses look up their module here
     try:

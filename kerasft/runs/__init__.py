@@ -12,8 +12,9 @@ from kerasft.runs.files import (
     write_json,
     write_text,
 )
-from kerasft.runs.find import find_run, load_run
+from kerasft.runs.find import find_run, load_run, run_names
 from kerasft.runs.run import (
+    RECIPE,
     Run,
     check_name,
     create_run,
@@ -21,9 +22,11 @@ from kerasft.runs.run import (
     list_runs,
     write_history,
     write_manifest,
+    write_recipe,
 )
 
 __all__ = [
+    "RECIPE",
     "Run",
     "atomic_path",
     "check_name",
@@ -35,9 +38,11 @@ __all__ = [
     "load_run",
     "plain_json",
     "read_json",
+    "run_names",
     "sha256",
     "write_history",
     "write_json",
     "write_manifest",
+    "write_recipe",
     "write_text",
 ]

@@ -7,6 +7,7 @@ import dataclasses
 import importlib
 import importlib.metadata
 import platform
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -14,13 +15,13 @@ from typing import Any
 
 import keras
 
-from kerasft.catalog import executed_sha256, load_recipe
+from kerasft.catalog import load_recipe, recipe_sha256
 from kerasft.config import Config, changed_settings
 from kerasft.errors import ResumeError, SettingError
 from kerasft.in_memory import PREFIX
 from kerasft.paths import expanded
 from kerasft.presets import resolve, whole_path
-from kerasft.runs import Run, sha256
+from kerasft.runs import RECIPE, Run
 from kerasft.setting_declaration import settings
 
 _PACKAGES = ("keras", "tensorflow", "keras-hub", "numpy", "tensorflow-datasets")
@@ -46,13 +47,13 @@ def describe_recipe(module: ModuleType) -> dict[str, Any]:
     name = module.__name__.rpartition(".")[2]
     path = getattr(module, "__file__", None)
     if module.__name__ == f"kerasft.recipes.{name}":
-        return {"name": name, "source": name, "sha256": sha256(Path(str(path)))}
+        return {"name": name, "source": name, "sha256": recipe_sha256(module)}
     if path is None:
         return {"name": name, "source": None, "sha256": None}
     return {
         "name": Path(path).stem,
         "source": str(Path(path).resolve()),
-        "sha256": executed_sha256(module) or sha256(Path(path)),
+        "sha256": recipe_sha256(module),
     }
 
 
@@ -76,7 +77,19 @@ def recorded_recipe(run: Run) -> ModuleType:
     try:
         return load_recipe(source, sha256=None if upgraded else digest)
     except (SettingError, ResumeError) as error:
-        raise ResumeError(f"The recipe of {run.path} cannot be loaded: {error}") from error
+        raise ResumeError(
+            f"The recipe of {run.path} cannot be loaded: {error}{restore_hint(run)}"
+        ) from error
+
+
+def restore_hint(run: Run) -> str:
+    """Return how to restore the recipe of a run, or an empty string if the run has no copy."""
+    manifest = run.manifest
+    kept, recorded = manifest.get("files", {}).get(RECIPE), manifest["recipe"].get("sha256")
+    if kept is None or kept != recorded:
+        return ""
+    path = shlex.quote(str(run.path))
+    return f" The run keeps the recorded source: kerasft show {path} --recipe > FILE.py."
 
 
 def _is_upgraded(source: str, then: Mapping[str, Any]) -> bool:

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 from kerasft.errors import DamagedFileError, SettingError
 from kerasft.modalities import Modality, recorded_modality
 from kerasft.paths import check_folder_name, timestamp_name
-from kerasft.runs.files import read_json, sha256, write_json, write_text
+from kerasft.runs.files import atomic_path, read_json, sha256, write_json, write_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WEIGHTS = "weights.safetensors"
+RECIPE = "recipe.py"
 
 
 @dataclass(frozen=True, repr=False)
@@ -109,11 +110,28 @@ class Run:
         if not path.exists():
             state = self.manifest.get("state", "unknown")
             raise DamagedFileError(f"{self.path} has no {WEIGHTS} (state of its fit: {state}).")
-        if sha256(path) != self.manifest["files"][WEIGHTS]:
+        self._verify(WEIGHTS)
+        return path
+
+    @property
+    def recipe_source(self) -> bytes | None:
+        """Source of the recipe as it was executed; None if the run has no copy.
+
+        Raises:
+            DamagedFileError: The copy is missing, or its checksum differs.
+        """
+        if RECIPE not in self.manifest.get("files", {}):
+            return None
+        self._verify(RECIPE)
+        return (self.path / RECIPE).read_bytes()
+
+    def _verify(self, name: str) -> None:
+        """Raise DamagedFileError if a file differs from its checksum in the manifest."""
+        path = self.path / name
+        if not path.is_file() or sha256(path) != self.manifest["files"][name]:
             raise DamagedFileError(
                 f"{path} is damaged: checksum mismatch. Restore the file or fit again."
             )
-        return path
 
     def predict(
         self, inputs: Any, *, columns: Mapping[str, str] | None = None, as_frame: bool = False
@@ -272,3 +290,11 @@ def write_manifest(run: Run, **changes: Any) -> None:
     path = run.path / "manifest.json"
     known = read_json(path) if path.exists() else {}
     write_json(path, {**known, **changes})
+
+
+def write_recipe(run: Run, source: bytes) -> None:
+    """Write the source of the recipe into a run, atomically, with its checksum."""
+    path = run.path / RECIPE
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(source)
+    write_manifest(run, files={**run.manifest.get("files", {}), RECIPE: sha256(path)})

@@ -13,6 +13,7 @@ from typing import Any
 
 import keras
 
+from kerasft.catalog import recipe_source
 from kerasft.config import FORMAT, Config, changed_settings, to_dict
 from kerasft.data import Data, text_lengths
 from kerasft.evaluation.metrics import measure
@@ -24,7 +25,7 @@ from kerasft.insight import plot_curves
 from kerasft.modalities import modality_of
 from kerasft.models import block_rows, block_table
 from kerasft.models.freezing import changing_weights
-from kerasft.runs import Run, write_history, write_json, write_manifest
+from kerasft.runs import Run, write_history, write_json, write_manifest, write_recipe
 from kerasft.runs.provenance import anchored, describe_recipe, describe_weights, versions
 from kerasft.runs.weights import save_weights
 from kerasft.training.context import FitContext, Log
@@ -57,6 +58,9 @@ def open_record(run: Run, module: ModuleType, context: FitContext) -> None:
         weights=describe_weights(config),
         blocks=block_rows(context.model),
     )
+    source = recipe_source(module)
+    if source is not None:
+        write_recipe(run, source)
     write_history(run, [])
 
 

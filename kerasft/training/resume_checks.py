@@ -11,7 +11,7 @@ from kerasft.config import Config, ConfigType, changed_settings, from_record, to
 from kerasft.data import Data, column_names
 from kerasft.errors import ResumeError, SettingError
 from kerasft.runs import Run, file_lock, list_runs
-from kerasft.runs.provenance import anchored, describe_weights, recipe_changed
+from kerasft.runs.provenance import anchored, describe_weights, recipe_changed, restore_hint
 from kerasft.setting_declaration import settings
 
 STATE = "state.safetensors"
@@ -116,5 +116,5 @@ def check_unchanged(run: Run, recipe: dict[str, Any], config: Config, data: Data
         if before != now:
             raise ResumeError(
                 f"The {what} changed since {run.path} was begun. Restore it, or fit without "
-                "--resume."
+                f"--resume.{restore_hint(run) if what == 'recipe' else ''}"
             )

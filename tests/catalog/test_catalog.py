@@ -104,7 +104,7 @@ def test_a_file_with_another_hash_is_not_run(tmp_path):
     path = write(tmp_path, HEADING + CONFIG + FUNCTIONS)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     module = catalog.load_recipe(path, sha256=digest)
-    assert catalog.executed_sha256(module) == digest
+    assert catalog.recipe_sha256(module) == digest
     write(tmp_path, "raise RuntimeError('run')")
     with pytest.raises(ResumeError, match=r"mail\.py has changed"):
         catalog.load_recipe(path, sha256=digest)

@@ -36,6 +36,7 @@ def photos_here(tmp_path):
         ("fit photos/", "kerasft fit resnet_digits --dataset photos/"),
         ("fit texts.csv", "kerasft fit minilm_tickets --dataset texts.csv"),
         ("fit tfds:beans", "tfds:beans is a dataset, not a recipe."),
+        ("show nosuch", "No recipe or run named 'nosuch' found."),
         ("show resnet_digts", "Did you mean 'resnet_digits'?"),
         ("evaluate nosuch --task regression", "No such option '--task'."),
     ],

@@ -1,0 +1,107 @@
+"""Description of a run from its files, with the command that reproduces it."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+from kerasft import catalog
+from kerasft.cli.score_tables import score_line
+from kerasft.config import to_dict
+from kerasft.errors import SettingError
+from kerasft.formatting import duration, setting_text
+from kerasft.tensorflow_log import quiet_tensorflow
+
+
+def describe_run(run: Any) -> dict[str, Any]:
+    """Return the JSON document of a run."""
+    manifest = run.manifest
+    return {
+        "run": run.name,
+        "recipe": run.recipe,
+        "path": run.path,
+        "state": run.state,
+        "created": manifest.get("created"),
+        "seconds": manifest.get("seconds"),
+        "dataset": manifest.get("data", {}).get("dataset"),
+        "examples": manifest.get("data", {}).get("examples", {}),
+        "task": run.labels["task"],
+        "given": _given(run),
+        "config": run.config,
+        "metrics": run.metrics,
+        "versions": manifest.get("versions", {}),
+        "reproduce": reproducing_command(run),
+    }
+
+
+def run_facts(run: Any) -> dict[str, Any]:
+    """Return the lines that are printed of a run."""
+    found, path = describe_run(run), shlex.quote(str(run.path))
+    counts = ", ".join(f"{count:,} {split}" for split, count in found["examples"].items())
+    given = [f"{name} {setting_text(value)}" for name, value in found["given"].items()]
+    versions, epochs = found["versions"], len(run.history)
+    best = run.manifest.get("best_epoch")
+    facts = {
+        "run": str(run.path),
+        "recipe": found["recipe"],
+        "state": found["state"],
+        "created": str(found["created"] or "")[:16].replace("T", " ") + " UTC",
+        "time": None if found["seconds"] is None else duration(found["seconds"]),
+        "dataset": f"{found['dataset']} ({counts})" if counts else found["dataset"],
+        "task": found["task"],
+        "settings": ", ".join(given) or "the recipe's defaults",
+        "epochs": f"{epochs} (best: {best})" if best else str(epochs),
+        **{split: score_line(found["task"], row) for split, row in found["metrics"].items()},
+        "versions": ", ".join(
+            f"{name} {versions[name]}" for name in ("kerasft", "keras", "tensorflow")
+            if name in versions
+        ),
+        "reproduce": found["reproduce"],
+        "next": [
+            f"kerasft fit --like {path} --learning-rate 1e-4",
+            f"kerasft diagnose {path}",
+            f"kerasft report {path}",
+        ],
+    }  # fmt: skip
+    return {name: value for name, value in facts.items() if value not in (None, "")}
+
+
+def reproducing_command(run: Any) -> str:
+    """Return the `kerasft fit` command with the settings of a run.
+
+    It contains the settings that differ from the recipe's defaults: those of the fit, and the
+    present ones if another version of the recipe has others.
+    """
+    from kerasft.insight import fit_command
+
+    recorded = run.manifest["recipe"]
+    source = str(recorded.get("source") or recorded["name"])
+    given, config = _given(run), run.config
+    moved = {name: config[name] for name in _moved_defaults(run, source) if name not in given}
+    return fit_command(source, {**given, **moved})
+
+
+def _given(run: Any) -> dict[str, Any]:
+    """Return the settings that differ from the recipe's defaults; all if those are unknown."""
+    manifest, config = run.manifest, run.config
+    usual = manifest.get("usual", {})
+    if "given" in manifest:
+        return dict(manifest["given"])
+    return {name: value for name, value in config.items() if value != usual.get(name, ...)}
+
+
+def _moved_defaults(run: Any, source: str) -> list[str]:
+    """Return the settings whose defaults have changed since the run, in a recipe of the package.
+
+    A recipe file is not executed for it: the record of a run can name any file.
+    """
+    usual = run.manifest.get("usual", {})
+    if source.endswith(".py") or Path(source).name != source or not usual:
+        return []
+    try:
+        with quiet_tensorflow():
+            now = to_dict(catalog.load_recipe(source).Config())
+    except SettingError:  # the package has no recipe of that name any more
+        return []
+    return [name for name, value in usual.items() if name in now and now[name] != value]
