@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from kerasft.cli.completion import complete_runs
 from kerasft.cli.find_runs import runs_dir_option
 from kerasft.cli.options import given_settings, wants
 from kerasft.cli.output import print_facts, print_json
@@ -50,13 +51,15 @@ def fit(module: ModuleType, config: Config, **options: Any) -> None:
 
 
 def _check_options(
-    *, seeds: int, baselines: bool, name: str | None, resume: bool, **_others: Any
+    *, seeds: int, baselines: bool, name: str | None, resume: bool, like: str | None, **_others: Any
 ) -> None:
     """Raise UsageError if options exclude each other."""
     if (seeds > 1) + baselines + (name is not None) > 1:
         raise click.UsageError("--seeds, --baselines and --name exclude each other: give one.")
     if resume and (seeds > 1 or baselines):
         raise click.UsageError("--resume continues one fit: leave out --seeds and --baselines.")
+    if resume and like:
+        raise click.UsageError("--resume keeps the settings of the run: leave out --like.")
 
 
 class _BaselinesOption(click.Option):
@@ -66,6 +69,15 @@ class _BaselinesOption(click.Option):
         """Return the first name alone with the help text."""
         record = super().get_help_record(ctx)
         return record and (self.opts[0], record[1])
+
+
+def _like_option() -> click.Option:
+    return click.Option(
+        ["--like"],
+        metavar="RUN",
+        shell_complete=complete_runs,
+        help="Start from all settings of this run, and from its recipe if none is named",
+    )
 
 
 def _make_options() -> list[click.Option]:
@@ -90,6 +102,7 @@ def _make_options() -> list[click.Option]:
             "WANDB_MODE=offline)",
         ),
         click.Option(["--name"], help="Name of the run's folder  [default: timestamp]"),
+        _like_option(),
         click.Option(
             ["--resume"],
             is_flag=True,
@@ -103,9 +116,14 @@ fit_command = RecipeGroup(
     "fit",
     action=fit,
     make_options=_make_options,
+    params=[_like_option()],  # `kerasft fit --like RUN`, without a recipe
     help="""Fine-tune a RECIPE and save the result as a run.
 
     RECIPE is a name, or the path of a .py file. Any recipe runs on your own data: --dataset takes
     a folder of class folders, or a CSV, JSONL or Parquet table.
+
+    \b
+    kerasft fit RECIPE --config FILE.toml       settings from a file
+    kerasft fit --like RUN --dropout 0.3        those of a run, then overrides
     """,
 )

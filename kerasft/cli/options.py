@@ -10,6 +10,7 @@ import click
 from kerasft.cli.completion import complete_path, complete_values
 from kerasft.cli.hints import command_hint, listed_options, option_hint
 from kerasft.cli.option_names import note_options
+from kerasft.cli.setting_sources import file_settings, layered
 from kerasft.config import Config
 from kerasft.dataset_check import BUILTIN
 from kerasft.errors import SettingError
@@ -170,13 +171,14 @@ def limits(item: Setting) -> str:
 
 
 def given_settings(context: click.Context, config: type[Config]) -> dict[str, Any]:
-    """Return the settings that are passed on the command line."""
+    """Return the settings that are passed: those of the file of --config, overridden by options."""
     source = click.core.ParameterSource.COMMANDLINE
-    return {
+    typed = {
         name: context.params[name]
         for name in settings(config)
         if context.get_parameter_source(name) is source
     }
+    return layered(config, file_settings(context.params.get("config_file"), config), typed)
 
 
 def setting_groups(config: type[Config]) -> dict[str, list[str]]:

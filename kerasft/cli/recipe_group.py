@@ -10,6 +10,7 @@ import click
 
 from kerasft import catalog
 from kerasft.cli.completion import complete_recipes
+from kerasft.cli.find_runs import find_run
 from kerasft.cli.hints import dataset_as_recipe, looks_like_dataset, option_hint, surplus_hint
 from kerasft.cli.options import (
     SharedGroup,
@@ -18,6 +19,12 @@ from kerasft.cli.options import (
     setting_options,
 )
 from kerasft.cli.recipe_help import help_all_option, write_recipe_options
+from kerasft.cli.setting_sources import (
+    config_option,
+    layered,
+    run_settings,
+    with_recipe_of_run,
+)
 from kerasft.config import Config, known_settings
 from kerasft.errors import KerasftError
 from kerasft.modalities import MODALITIES, modality_of
@@ -34,7 +41,8 @@ class RecipeCommand(SharedOptions):
         name: Name or path of the recipe, as the user gave it.
         module: The recipe.
         action: Receives the module, a Config made of the given settings, and the values of
-            `options`.
+            `options`. The option `like`, beside `runs_dir`, names a run whose settings are the
+            defaults.
         options: Options of the command itself.
     """
 
@@ -48,8 +56,9 @@ class RecipeCommand(SharedOptions):
             name,
             callback=self._run,
             params=[
-                *setting_options(self.config, self.own),
+                *setting_options(self.config, [*self.own, "config_file"]),
                 *options,
+                config_option(),
                 help_all_option(),
             ],
             help=f"\b\n{(module.__doc__ or '').strip()}",
@@ -58,7 +67,10 @@ class RecipeCommand(SharedOptions):
 
     def _run(self, **values: Any) -> None:
         context = click.get_current_context()
-        config = self.config(**given_settings(context, self.config))
+        like = values["like"] if "like" in self.own else None
+        base = run_settings(find_run(like, values["runs_dir"]), self.config) if like else {}
+        given = given_settings(context, self.config)
+        config = self.config(**layered(self.config, base, given))
         self.action(self.module, config, **{name: values[name] for name in self.own})
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -142,7 +154,15 @@ class RecipeGroup(SharedGroup):
         return complete_recipes(ctx, None, incomplete)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the options before the recipe, where settings are not valid."""
+        """Parse the options before the recipe, where settings are not valid.
+
+        Without a recipe, it is that of the run after --like.
+        """
+        try:
+            args = with_recipe_of_run(args)
+        except KerasftError:
+            if not ctx.resilient_parsing:
+                raise
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:

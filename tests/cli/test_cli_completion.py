@@ -30,6 +30,7 @@ def complete(kerasft_line, line):
         ("kerasft fit minilm", ["minilm_tickets", "minilm_urgency"]),
         ("kerasft tune resnet_d", ["resnet_digits"]),
         ("kerasft copy resnet_d", ["resnet_digits"]),
+        ("kerasft show resnet_d", ["resnet_digits"]),
         ("kerasft fit resnet_digits --learning-rate-s", ["--learning-rate-schedule"]),
         ("kerasft fit resnet_digits --optimizer a", ["adam", "adamw"]),
         ("kerasft fit resnet_digits --epochs 3 --no-pre", ["--no-pretrained"]),
@@ -37,7 +38,9 @@ def complete(kerasft_line, line):
         ("kerasft evaluate ma", ["mail", "mail/first", "mail/second"]),
         ("kerasft diagnose mail/first mail/s", ["mail/second"]),
         ("kerasft predict la", ["latest"]),
+        ("kerasft fit --like mail/f", ["mail/first"]),
         ("kerasft fit nosuch --epo", []),
+        ("kerasft fit resnet_digits --config sett", ["sett"]),  # a path, for the shell
     ],
 )
 def test_the_shell_is_offered_what_can_follow(kerasft_line, make_run, line, offered):

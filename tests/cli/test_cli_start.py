@@ -34,6 +34,7 @@ QUICK = [
     ["fit", "minilm"],
     ["fit", "texts.csv"],
     ["fit", "resnet_digits", "--lr", "1"],
+    ["fit", "--like", "nothing"],
     ["evaluate", "latest"],
     ["predict", "nothing", "text"],
     ["predict", "latest", "text", "-o", "table.xlsx"],
