@@ -51,7 +51,7 @@ def own(tmp_path):
 
 
 def test_a_setting_of_a_users_own_has_its_option_and_its_place_in_the_help(own):
-    lines = CliRunner().invoke(main, ["fit", own().__file__, "--help"]).stdout.splitlines()
+    lines = CliRunner().invoke(main, ["fit", own().__file__, "--help-all"]).stdout.splitlines()
     option = next(number for number, line in enumerate(lines) if "--zoom NUMBER" in line)
     assert lines.index("Recipe settings:") < option < lines.index("Options:")
     text = " ".join(lines[option : option + 2])

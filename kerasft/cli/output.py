@@ -72,9 +72,14 @@ def print_table(
         click.echo(line(row))
 
 
+def on_terminal() -> bool:
+    """Return whether standard output is a terminal."""
+    return sys.stdout.isatty()
+
+
 def _fit(line: str) -> str:
     width = shutil.get_terminal_size().columns
-    return f"{line[: width - 1]}…" if sys.stdout.isatty() and len(line) > width else line
+    return f"{line[: width - 1]}…" if on_terminal() and len(line) > width else line
 
 
 def print_facts(facts: Mapping[str, Any]) -> None:

@@ -17,7 +17,7 @@ from kerasft.data.examples import Data, Examples, Split
 from kerasft.data.glyph_batches import load_glyphs
 from kerasft.data.label_encoding import encode
 from kerasft.data.mixing import make_mix
-from kerasft.data.predict_inputs import read_inputs
+from kerasft.data.predict_inputs import examples_of, read_inputs, read_rows, readable
 from kerasft.data.preparation import (
     load_data,
     load_recipe_data,
@@ -44,6 +44,7 @@ __all__ = [
     "class_weights",
     "column_names",
     "encode",
+    "examples_of",
     "load_data",
     "load_glyphs",
     "load_recipe_data",
@@ -54,6 +55,8 @@ __all__ = [
     "prepare_split",
     "read_dataset",
     "read_inputs",
+    "read_rows",
+    "readable",
     "stream",
     "summarize",
     "text_lengths",

@@ -110,6 +110,14 @@ def input_column(config: Config, table: Table) -> str:
     return find_column(config, table, modality.column, known, modality.looks_like_inputs)
 
 
+def input_columns(config: Config, table: Table) -> list[str]:
+    """Return the columns of the inputs: one, or two for pairs of texts."""
+    first, pair = input_column(config, table), modality_of(config).pair_column
+    if not pair or config.dataset.text_pair is None:
+        return [first]
+    return [first, find_column(config, table, pair, ())]
+
+
 def describe_columns(config: Config, table: Table) -> list[str]:
     """Return notes about columns that were found by name although others are possible."""
     modality = modality_of(config)

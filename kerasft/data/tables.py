@@ -21,15 +21,22 @@ class Table:
         path: Path of the file; of a table in memory its name.
         columns: Values by column name, all of the same length; empty cells are None or "".
         num_rows: Number of rows.
+        first_row: Number of rows of the file before the first one.
     """
 
     path: Path
     columns: dict[str, list[Any]]
     num_rows: int
+    first_row: int = 0
+
+    def row(self, index: int) -> Table:
+        """Return the table of one row."""
+        cells = {name: values[index : index + 1] for name, values in self.columns.items()}
+        return Table(self.path, cells, 1, self.first_row + index)
 
     def origin(self, row: int) -> str:
         """Return the name of a row for messages, counted from 1 without the header of a CSV."""
-        return f"row {row + 1} of {self.path.name}"
+        return f"row {self.first_row + row + 1} of {self.path.name}"
 
     def subject(self, row: int) -> str:
         """Return what a message calls a row at the beginning of a sentence."""

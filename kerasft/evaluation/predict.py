@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, overload
 
 import keras
 import numpy as np
 
-from kerasft.data import Batches, prepare_inputs, read_inputs, stream
+from kerasft.config import Config
+from kerasft.data import Batches, examples_of, prepare_inputs, read_rows, readable, stream
+from kerasft.errors import DataError
 from kerasft.evaluation.load import load_model, replace_columns
 from kerasft.in_memory import is_frame
+from kerasft.modalities import Input
 from kerasft.runs import Run
+
+OnError = Callable[[DataError], None] | None
 
 
 def predict_arrays(
@@ -40,6 +45,7 @@ def predict(
     inputs: Any,
     *,
     columns: Mapping[str, str] | None = ...,
+    on_error: OnError = ...,
     as_frame: Literal[False] = ...,
 ) -> list[dict[str, Any]]: ...
 
@@ -50,6 +56,7 @@ def predict(
     inputs: Any,
     *,
     columns: Mapping[str, str] | None = ...,
+    on_error: OnError = ...,
     as_frame: bool,
 ) -> Any: ...
 
@@ -59,6 +66,7 @@ def predict(
     inputs: Any,
     *,
     columns: Mapping[str, str] | None = None,
+    on_error: OnError = None,
     as_frame: bool = False,
 ) -> Any:
     """Predict images or texts with a run.
@@ -68,15 +76,19 @@ def predict(
         inputs: Several inputs, one alone, or a table in memory (a DataFrame, or a mapping of
             columns). For images, paths of files, folders or tables with an image column, images of
             Pillow, uint8 arrays, or bytes of image files. For texts, the texts themselves, paths of
-            tables, or of .txt files with one text per line.
+            tables, or of .txt files with one text per line. The lines of an open file are texts, or
+            paths of images.
         columns: Column names of tables, by setting, as in `evaluate`.
+        on_error: Function that is called with the error of every input that cannot be read; such an
+            input has no row in the result. By default the first error is raised.
         as_frame: Whether to return a DataFrame of pandas; it has the index of a DataFrame that is
             given as `inputs`.
 
     Returns:
         One dict, or one row of a DataFrame, per input: `input` and `prediction`; for classification
         also `probability` (of the prediction) and `p(NAME)` for every class; for multi-label only
-        `p(NAME)`.
+        `p(NAME)`. A row of a table in a file begins with its other columns; one with the name of a
+        result is called `NAME (table)`.
 
     Raises:
         SettingError: The run was not found.
@@ -89,20 +101,37 @@ def predict(
     """
     loaded = load_model(run)
     config = replace_columns(loaded.config, columns)
-    examples = read_inputs(config, inputs, pairs=loaded.pairs)
-    x = prepare_inputs(loaded.config, examples)
-    outputs = predict_arrays(loaded.model, x, loaded.config.batch_size)
-    pairs = zip(examples.inputs, examples.origins, strict=True)
-    names = [_input_name(item, origin) for item, origin in pairs]
+    found = read_rows(config, inputs, pairs=loaded.pairs, on_error=on_error)
+    found, x = _prepare(loaded.config, found, on_error)
+    outputs: Any = predict_arrays(loaded.model, x, loaded.config.batch_size) if found else []
     rows = [
-        {"input": name, **loaded.labels.kind.row(loaded.labels, output)}
-        for name, output in zip(names, outputs, strict=True)
+        _row(item, loaded.labels.kind.row(loaded.labels, output))
+        for item, output in zip(found, outputs, strict=True)
     ]
     if not as_frame:
         return rows
     import pandas as pd
 
-    return pd.DataFrame(rows, index=inputs.index if is_frame(inputs) else None)
+    index = inputs.index[[item.row for item in found]] if is_frame(inputs) else None
+    return pd.DataFrame(rows, index=index)
+
+
+def _prepare(config: Config, inputs: list[Input], on_error: OnError) -> tuple[list[Input], Any]:
+    """Return the inputs that can be prepared, and their arrays."""
+    try:
+        return inputs, prepare_inputs(config, examples_of(inputs)) if inputs else None
+    except DataError:
+        if on_error is None:
+            raise
+    inputs = readable(config, inputs, on_error)
+    return inputs, prepare_inputs(config, examples_of(inputs)) if inputs else None
+
+
+def _row(item: Input, result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the row of one input: the other columns of its table, the input, the result."""
+    row = {"input": _input_name(item.value, item.origin), **result}
+    others = {f"{n} (table)" if n in row else n: cell for n, cell in item.columns.items()}
+    return {**others, **row}
 
 
 def _input_name(item: Any, origin: str) -> str:

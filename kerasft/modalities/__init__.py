@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kerasft.config import Config
-from kerasft.modalities.base import InputReaders, Modality, refuse
+from kerasft.modalities.base import Input, InputReaders, Modality, refuse
 from kerasft.modalities.images import Images
 from kerasft.modalities.texts import Texts
 
@@ -23,6 +23,7 @@ __all__ = [
     "IMAGES",
     "MODALITIES",
     "TEXTS",
+    "Input",
     "InputReaders",
     "Modality",
     "modality_of",

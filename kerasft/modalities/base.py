@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from kerasft.config import Config
@@ -12,7 +13,23 @@ from kerasft.modalities.dataset_features import Features
 from kerasft.modalities.excerpts import picture_excerpt, text_excerpt
 from kerasft.tasks.cells import Table
 
-Input = tuple[Any, str]  # (input, origin)
+
+class Input(NamedTuple):
+    """One input of a prediction.
+
+    Attributes:
+        value: The input, in the form of `kerasft.Examples`.
+        origin: Its name in messages.
+        columns: Other cells of its row, for an input from a table in a file.
+        row: Number of its row, from 0, for an input from a table in memory.
+    """
+
+    value: Any
+    origin: str
+    columns: Mapping[str, Any] = MappingProxyType({})
+    row: int = 0
+
+
 Served = tuple[Callable[..., Any], list[Any], list[Any]]
 
 
@@ -119,6 +136,22 @@ class Modality:
             DataError: It is not an input of this modality.
         """
         raise refuse(self)
+
+    def read_line(
+        self, line: str, origin: str, readers: InputReaders, *, pairs: bool
+    ) -> Iterator[Input]:
+        """Yield the inputs of a line of an open file: by default the path of a file.
+
+        Args:
+            line: The line, without its end.
+            origin: Its name in messages.
+            readers: Readers of folders and tables.
+            pairs: Whether the run reads pairs of texts.
+
+        Raises:
+            DataError: The input does not exist or cannot be read.
+        """
+        yield from self.read_input(line.strip(), readers, pairs=pairs)
 
     def prepare(self, config: Any, examples: Any) -> Any:
         """Return the prepared arrays that a model reads.

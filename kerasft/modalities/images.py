@@ -82,7 +82,7 @@ class Images(Modality):
         elif path.suffix.lower() in TABLE_EXTENSIONS:
             yield from readers.table(path)
         else:
-            yield path, item
+            yield Input(path, item)
 
     def check_value(self, value: Any, origin: str, *, pairs: bool) -> Any:
         if isinstance(value, bytes) or is_pixels(value):

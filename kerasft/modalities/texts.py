@@ -68,12 +68,12 @@ class Texts(Modality):
     def read_input(self, item: str, readers: InputReaders, *, pairs: bool) -> Iterator[Input]:
         path = _existing_file(item)
         if path is None:
-            yield _text(item, "The input", pairs), item
+            yield Input(_text(item, "The input", pairs), item)
         elif path.suffix.lower() == ".txt":
             yield from _lines(path, item, pairs)
         else:
             rows = list(readers.table(path))
-            check_pairs([row for row, _ in rows[:1]], item, pairs=pairs)
+            check_pairs([row.value for row in rows[:1]], item, pairs=pairs)
             yield from rows
 
     def check_value(self, value: Any, origin: str, *, pairs: bool) -> Any:
@@ -82,6 +82,11 @@ class Texts(Modality):
             return texts
         expected = "a pair of texts" if pairs else "a text"
         raise DataError(f"{origin} must be {expected}. Received: {value!r:.80}.")
+
+    def read_line(
+        self, line: str, origin: str, readers: InputReaders, *, pairs: bool
+    ) -> Iterator[Input]:
+        yield Input(_text(line, origin, pairs), line)
 
     def prepare(self, config: Any, examples: Any) -> Any:
         from kerasft.modalities.tokenization import prepare_texts
@@ -203,7 +208,8 @@ def _lines(path: Path, item: str, pairs: bool) -> Iterator[Input]:
         raise DataError(f"{item} is not UTF-8 text. Save it as UTF-8.") from error
     for number, line in enumerate(lines, start=1):
         if line.strip():
-            yield _text(line.rstrip("\r"), f"Line {number} of {item}", pairs), line.rstrip("\r")
+            line = line.rstrip("\r")
+            yield Input(_text(line, f"Line {number} of {item}", pairs), line)
 
 
 def _text(text: str, origin: str, pairs: bool) -> str | tuple[str, str]:

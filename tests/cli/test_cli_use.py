@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kerasft.errors import DataError
+from kerasft.runs import write_json
+
 ROWS = [
     {"input": "a, b", "prediction": "letter", "probability": 0.75, "p(letter)": 0.75},
     {"input": "straße", "prediction": "parcel", "probability": np.float32(0.5), "p(letter)": 0.5},
@@ -73,14 +76,106 @@ def test_predict_prints_csv(run, kerasft_line, api):
     rows = list(csv.DictReader(io.StringIO(result.stdout)))
     assert [row["input"] for row in rows] == ["a, b", "straße"]
     assert list(rows[0]) == ["input", "prediction", "probability", "p(letter)"]
-    assert api.calls == [
-        ("predict", (Path("runs/mail/first"), ["a, b", "straße"]), {"columns": {}})
-    ]
+    ((name, (path, inputs), options),) = api.calls
+    assert (name, path, inputs) == ("predict", Path("runs/mail/first"), ["a, b", "straße"])
+    assert options["columns"] == {}
 
 
 def test_predict_prints_json(run, kerasft_line, api):
     api("predict", ROWS)
     assert json.loads(kerasft_line("predict", "latest", "x", "--json").stdout) == ROWS
+
+
+def on_a_terminal(monkeypatch, columns=80):
+    """Makes standard output a terminal, as far as the command asks."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr("kerasft.cli.predict.on_terminal", lambda: True)
+
+
+def test_a_person_reads_one_line_per_input(run, kerasft_line, api, monkeypatch):
+    rows = [
+        {"input": "photos/1.png", "prediction": "letter", "probability": 0.548,
+         "p(letter)": 0.548, "p(parcel)": 0.452},
+        {"input": "a very long text " * 9, "prediction": "parcel", "probability": 0.99991,
+         "p(letter)": 0.00009, "p(parcel)": 0.99991},
+    ]  # fmt: skip
+    api("predict", rows)
+    on_a_terminal(monkeypatch)
+    lines = kerasft_line("predict", "latest", "photos/1.png", "x").stdout.splitlines()
+    assert lines[0].split("  ")[0] == "photos/1.png"
+    assert lines[0].endswith("  letter  55 %  (parcel 45 %)")
+    assert lines[1].endswith("…  parcel  >99 %") and len(lines[1]) < 80
+    lines = kerasft_line("predict", "latest", "x", "y", "--top", "1").stdout.splitlines()
+    assert lines[0].endswith("letter  55 %")
+
+
+@pytest.mark.parametrize(
+    ("labels", "row", "line"),
+    [
+        (
+            {"task": "multilabel", "names": ["late", "rude", "wet"]},
+            {"prediction": "late|rude", "p(late)": 0.7, "p(rude)": 0.9, "p(wet)": 0.2},
+            "rude 90 %, late 70 %  (wet 20 %)",
+        ),
+        (
+            {"task": "multilabel", "names": ["late", "wet"]},
+            {"prediction": "", "p(late)": 0.001, "p(wet)": 0.2},
+            "(no label)  (wet 20 %)",
+        ),
+        (
+            {"task": "regression", "names": [], "mean": 9000.0, "std": 5200.0},
+            {"prediction": 13412.3828},
+            "13,410",
+        ),
+        (
+            {"task": "regression", "names": [], "mean": 9.0, "std": 0.5, "transform": "log"},
+            {"prediction": 0.0123456},
+            "0.0123",
+        ),
+    ],
+)  # fmt: skip
+def test_every_task_has_its_line(run, kerasft_line, api, monkeypatch, labels, row, line):
+    write_json(run.path / "labels.json", labels)
+    api("predict", [{"input": "x", **row}])
+    on_a_terminal(monkeypatch)
+    assert kerasft_line("predict", "latest", "x").stdout == f"{line}\n"
+
+
+def test_a_table_has_the_digits_that_are_worth_reading(run, kerasft_line, api):
+    api("predict", [{"input": "x", "prediction": "letter", "probability": 0.123456,
+                     "p(letter)": 0.123456, "p(parcel)": 1e-7}])  # fmt: skip
+    rows = list(csv.DictReader(io.StringIO(kerasft_line("predict", "latest", "x").stdout)))
+    assert rows[0]["probability"] == rows[0]["p(letter)"] == "0.1235"
+    assert kerasft_line("predict", "latest", "x", "-q").stdout == "letter\n"
+    found = json.loads(kerasft_line("predict", "latest", "x", "--json", "--top", "1").stdout)
+    wanted = {"input": "x", "prediction": "letter", "probability": 0.1235}
+    assert found == [{**wanted, "top_1": "letter", "p_1": 0.1235}]
+
+
+def test_a_dash_reads_lines_of_standard_input(run, kerasft_line, api):
+    seen = []
+    api("predict", lambda path, inputs, **_: seen.extend(inputs) or ROWS)
+    kerasft_line("predict", "latest", "first", "-", input="a\n\nstraße\n")
+    assert seen[0] == "first"
+    assert (list(seen[1]), seen[1].name) == (["a\n", "\n", "straße\n"], "standard input")
+    result = kerasft_line("predict", "latest", "-", input=b"\xff\xfe")
+    assert (result.exit_code, "not UTF-8" in result.stderr) == (3, True)
+
+
+def test_inputs_that_cannot_be_read_are_listed_at_the_end(run, kerasft_line, api):
+    def some(path, inputs, columns, on_error):
+        if on_error is None:
+            raise DataError("bad.png is not an image.")
+        on_error(DataError("bad.png is not an image."))
+        return ROWS
+
+    api("predict", some)
+    result = kerasft_line("predict", "latest", "x")
+    assert result.exit_code == 3
+    assert len(result.stdout.splitlines()) == 3
+    assert result.stderr == "Not predicted: 1 of 3 inputs\n  bad.png is not an image.\n"
+    result = kerasft_line("predict", "latest", "x", "--strict")
+    assert (result.exit_code, result.stdout) == (3, "")
 
 
 @pytest.mark.parametrize("ending", ["csv", "jsonl", "json", "parquet"])

@@ -1,0 +1,101 @@
+"""A real run on pictures and one on texts, used from the command line as a person does."""
+
+import csv
+import io
+import json
+import shutil
+
+import pytest
+from click.testing import CliRunner
+
+from kerasft.cli import main
+
+
+def line(*words, code=0, **kwargs):
+    """Returns the result of a command line, after a check of its exit code."""
+    result = CliRunner().invoke(main, [str(word) for word in words], prog_name="kerasft", **kwargs)
+    assert result.exit_code == code, result.output
+    return result
+
+
+def table(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+@pytest.fixture(scope="module")
+def pictures_run(tmp_path_factory, preset, photos):
+    runs = tmp_path_factory.mktemp("runs")
+    quick = ["--epochs", 1, "--head-epochs", 0, "--image-size", 16, "--trainable-blocks", 0]
+    words = ["--dataset", photos, "--preset", preset("resnet"), *quick, "--runs-dir", runs]
+    return line("fit", "resnet_digits", *words, "-q").stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def texts_run(tmp_path_factory, preset, reviews):
+    runs = tmp_path_factory.mktemp("runs")
+    quick = ["--epochs", 1, "--head-epochs", 0, "--sequence-length", 8, "--trainable-blocks", 0]
+    words = ["--dataset", reviews, "--preset", preset("bert"), *quick, "--runs-dir", runs]
+    return line("fit", "bert_imdb", *words, "-q").stdout.strip()
+
+
+def test_one_corrupt_picture_does_not_lose_the_others(pictures_run, photos, tmp_path):
+    shutil.copytree(f"{photos}/red", tmp_path / "red")
+    (tmp_path / "red" / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\n no image")
+    result = line("predict", pictures_run, tmp_path / "red", code=3)
+    assert len(table(result.stdout)) == 12
+    assert "Not predicted: 1 of 13 inputs" in result.stderr
+    assert "bad.png" in result.stderr.splitlines()[-1]
+    good = line("predict", pictures_run, f"{photos}/red")
+    assert [row["prediction"] for row in table(result.stdout)] == [
+        row["prediction"] for row in table(good.stdout)
+    ]
+    strict = line("predict", pictures_run, tmp_path / "red", "--strict", code=3)
+    assert strict.stdout == "" and "bad.png" in strict.stderr
+
+
+def test_paths_are_read_from_standard_input(pictures_run, photos):
+    result = line("predict", pictures_run, "-", input=f"{photos}/red/1.png\nnowhere.png\n", code=3)
+    assert [row["input"] for row in table(result.stdout)] == [f"{photos}/red/1.png"]
+    assert "'nowhere.png' not found" in result.stderr
+
+
+def test_texts_are_read_from_standard_input(texts_run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notes.txt").write_text("another\n", encoding="utf-8")
+    result = line("predict", texts_run, "-", input="a good film\n\nnotes.txt\n")
+    assert [row["input"] for row in table(result.stdout)] == ["a good film", "notes.txt"]
+
+
+def test_the_other_columns_of_a_table_are_kept(texts_run, tmp_path):
+    path = tmp_path / "new.csv"
+    path.write_text("id,text,prediction\n7,good film,x\n8,,y\n9,bad film,z\n", encoding="utf-8")
+    result = line("predict", texts_run, path, "a text", code=3)
+    rows = table(result.stdout)
+    assert [(row["id"], row["input"], row["prediction (table)"]) for row in rows] == [
+        ("7", "good film", "x"), ("9", "bad film", "z"), ("", "a text", ""),
+    ]  # fmt: skip
+    assert list(rows[0])[:4] == ["id", "prediction (table)", "input", "prediction"]
+    assert "Row 2 of new.csv has no text" in result.stderr
+
+
+def test_the_shown_command_reproduces_the_run(pictures_run, tmp_path):
+    found = json.loads(line("show", pictures_run, "--json").stdout)
+    _, *words = found["reproduce"].split()
+    again = line(*words, "--runs-dir", tmp_path, "--json").stdout
+    assert json.loads(again)["metrics"] == found["metrics"]
+    like = line("fit", "--like", pictures_run, "--runs-dir", tmp_path, "--json").stdout
+    assert json.loads(like)["config"] == found["config"]
+
+
+def test_the_recipe_of_a_run_is_restored_from_its_copy(tmp_path, preset, photos):
+    mine = tmp_path / "mine.py"
+    line("copy", "resnet_digits", mine)
+    quick = ["--epochs", 1, "--head-epochs", 0, "--image-size", 16, "--trainable-blocks", 0]
+    words = ["--dataset", photos, "--preset", preset("resnet"), *quick, "--runs-dir", tmp_path]
+    run = line("fit", mine, *words, "-q").stdout.strip()
+    with open(mine, "a", encoding="utf-8") as file:
+        file.write("\n# edited\n")
+    refused = line("evaluate", run, code=4)
+    assert f"kerasft show {run} --recipe > FILE.py" in refused.stderr
+    mine.write_text(line("show", run, "--recipe").stdout, encoding="utf-8")
+    line("evaluate", run)
