@@ -3,16 +3,15 @@
 import html.parser
 import json
 import re
+import shutil
+from pathlib import Path
 
 import pytest
 
 import kerasft
 from kerasft.runs import create_run, write_json, write_manifest
 
-SETTINGS = {
-    "preset": "", "image_size": 16, "epochs": 2, "head_epochs": 0, "batch_size": 16,
-    "trainable_blocks": 0, "augmentation": "none", "progress": False,
-}  # fmt: skip
+SEARCH = Path(__file__).parents[1] / "golden/0.1.0/searches/minilm_tickets/search"
 
 
 class Reader(html.parser.HTMLParser):
@@ -43,23 +42,17 @@ class Reader(html.parser.HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def runs(preset, photos, tmp_path_factory):
-    settings = {**SETTINGS, "preset": preset("resnet"), "dataset": photos}
-    folder = tmp_path_factory.mktemp("runs")
-    return [
-        kerasft.fit("resnet_digits", **settings, dropout=rate, name=f"dropout {rate}",
-                    runs_dir=folder)
-        for rate in (0.1, 0.5)
-    ]  # fmt: skip
+def runs(image_run, tmp_path_factory):
+    """A run, and a copy of its record with another dropout."""
+    folder = tmp_path_factory.mktemp("runs") / "resnet_digits" / "other"
+    other = kerasft.load_run(shutil.copytree(image_run.path, folder))
+    write_json(folder / "config.json", {**other.config, "dropout": 0.5})
+    return [image_run, other]
 
 
-@pytest.fixture(scope="module")
-def search(preset, photos, tmp_path_factory):
-    settings = {**SETTINGS, "preset": preset("resnet"), "dataset": photos, "epochs": 1}
-    return kerasft.tune(
-        "resnet_digits", **settings, space=["dropout=0,0.2"], max_trials=2,
-        searches_dir=tmp_path_factory.mktemp("searches"),
-    )  # fmt: skip
+@pytest.fixture
+def search():
+    return kerasft.load_search(SEARCH)
 
 
 def shown(value):
@@ -76,7 +69,7 @@ def shown(value):
 
 def test_a_run_shows_its_scores_and_curves(runs):
     text = shown(runs[0])
-    assert "resnet_digits/dropout 0.1" in text and "done, on" in text
+    assert f"resnet_digits/{runs[0].name}" in text and "done, on" in text
     for split, metrics in runs[0].metrics.items():
         assert f"<td>{split}</td>" in text and f"<td>{metrics['accuracy']:.4g}</td>" in text
     assert text.count("<svg") == 2
@@ -85,7 +78,10 @@ def test_a_run_shows_its_scores_and_curves(runs):
 
 def test_a_search_shows_its_best_trials_and_the_command(search):
     text = shown(search)
-    assert "2 of 2 trials completed" in text and "<th>dropout</th>" in text
+    done = sum(trial.state == "completed" for trial in search.trials)
+    assert f"{done} of {len(search.trials)} trials completed" in text
+    for dimension in search.header["space"]:
+        assert f"<th>{dimension['name']}</th>" in text
     assert text.count("<svg") == 1
     assert f"<pre>{html.escape(search.fit_command)}</pre>" in text
 
@@ -102,9 +98,9 @@ def test_a_diagnosis_shows_its_findings_and_the_loss(runs):
 def test_a_comparison_shows_what_differs_and_the_scores_by_epoch(runs):
     compared = kerasft.compare(runs)
     text = shown(compared)
-    assert "<td>dropout 0.1 -&gt; 0.5</td>" in text and "within noise" in text
+    assert "<td>dropout 0.2 -&gt; 0.5</td>" in text and "within noise" in text
     assert text.count("<svg") == 1
-    assert "resnet_digits/dropout 0.5" in text
+    assert "resnet_digits/other" in text
 
 
 def test_several_charts_in_one_notebook_do_not_mix(runs):
