@@ -24,7 +24,7 @@ from tests.insight.injected_faults import ALSO, FAULTS, changed, fit, spoiled
 
 SEED = 7  # tests/benchmarks/planted.py has the fits that thresholds were chosen on, and more
 SETTINGS = {"trainable_blocks": 1, "epochs": 6}
-SLOW = ("batch_norm", "over_regularized (dropout)")
+SLOW = ("batch_norm", "over_regularized (dropout)", "stopped_too_early")
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_a_healthy_run_has_no_findings(injected):
     assert diagnose(injected("healthy"))["healthy"]
 
 
-@pytest.mark.parametrize("epochs", [1, 2])
+@pytest.mark.parametrize("epochs", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_a_fit_that_barely_began_is_not_called_well(epochs, tmp_path):
     config = resnet_digits.Config(
         trainable_blocks=0, head_epochs=0, epochs=epochs, learning_rate=1e-6, seed=SEED
