@@ -16,6 +16,7 @@ from kerasft.errors import ResumeError, SettingError
 from kerasft.recipes import minilm_tickets
 from kerasft.runs import sha256
 from kerasft.training.resume_checks import training_in
+from tests.training.small import text_config
 
 
 def interrupt(at):
@@ -30,10 +31,7 @@ def interrupt(at):
 
 @pytest.fixture
 def config(preset, reviews):
-    return minilm_tickets.Config(
-        preset=preset("bert"), dataset=reviews, sequence_length=16, trainable_blocks=1,
-        head_epochs=1, epochs=3, batch_size=8, patience=0, dropout=0.3,
-    )  # fmt: skip
+    return text_config(preset, reviews)
 
 
 @pytest.fixture
@@ -57,34 +55,32 @@ def record(run):
 
 
 @pytest.mark.parametrize("epoch", [pytest.param(1, marks=pytest.mark.slow), 3])
-def test_an_interrupted_fit_resumes_bit_for_bit(fit, config, epoch):
-    whole = fit(config, name="whole")
+def test_an_interrupted_fit_resumes_bit_for_bit(fit, config, epoch, tmp_path, text_run):
     interrupted(fit, config, epoch, name="cut")
-    run = kerasft.load_run(whole.path.parent / "cut")
+    run = kerasft.load_run(tmp_path / "minilm_tickets" / "cut")
     assert run.state == "interrupted"
     line = f"kerasft fit minilm_tickets --resume --name cut --runs-dir {run.path.parent.parent}"
     assert line in (run.path / "run.log").read_text()
     assert fit(resume=True).path == run.path  # the latest that was interrupted
     assert run.state == "done" and run.manifest["reason"] is None
-    assert record(run) == record(whole)
+    assert record(run) == record(text_run)
     assert f"resume after epoch {epoch}" in (run.path / "run.log").read_text()
     assert not list(run.path.glob("state*")) and not list(run.path.glob("*.lock"))
     assert run.manifest["seconds"] >= sum(row["seconds"] for row in run.history)
 
 
 @pytest.mark.slow
-def test_without_a_state_it_starts_over(fit, config, monkeypatch):
-    whole = fit(config, name="whole")
+def test_without_a_state_it_starts_over(fit, config, monkeypatch, tmp_path, text_run):
     monkeypatch.setattr(sys.modules["kerasft.training.fit"], "EVERY", 60.0)
     interrupted(fit, config, 2, name="cut")
-    assert not list((whole.path.parent / "cut").glob("state*"))
-    assert record(fit(resume=True, name="cut")) == record(whole)
+    assert not list((tmp_path / "minilm_tickets" / "cut").glob("state*"))
+    assert record(fit(resume=True, name="cut")) == record(text_run)
 
 
-def test_what_cannot_be_resumed_is_refused(fit, config, tmp_path, reviews):
+def test_what_cannot_be_resumed_is_refused(fit, config, tmp_path, reviews, text_run):
     with pytest.raises(SettingError, match="No interrupted run of minilm_tickets found in"):
         fit(resume=True)
-    done = fit(dataclasses.replace(config, epochs=1, head_epochs=0), name="done")
+    shutil.copytree(text_run.path, tmp_path / "minilm_tickets" / "done")
     with pytest.raises(SettingError, match="No interrupted run"):
         fit(resume=True)
     with pytest.raises(SettingError, match="done is done"):
@@ -94,14 +90,15 @@ def test_what_cannot_be_resumed_is_refused(fit, config, tmp_path, reviews):
     interrupted(fit, own, 1, name="cut")
     with pytest.raises(ResumeError, match="begun with epochs=3, not 7"):
         fit(dataclasses.replace(own, epochs=7), resume=True)
-    run = kerasft.load_run(done.path.parent / "cut")
-    with training_in(run):
-        line = [sys.executable, "-m", "kerasft", "fit", "minilm_tickets", "--resume"]
-        other = subprocess.run(
-            [*line, "--runs-dir", str(tmp_path)], capture_output=True, text=True, check=False
-        )
-    assert other.returncode == 2
-    assert f"(process {os.getpid()}) is training in" in other.stderr
+    # A setting that is passed is compared even if it is the default.
+    default = minilm_tickets.Config().epochs
+    assert default != config.epochs
+    with pytest.raises(ResumeError, match=f"was begun with epochs=3, not {default}"):
+        fit(minilm_tickets.Config(epochs=default), name="cut", resume=True, held=["epochs"])
+    run = kerasft.load_run(tmp_path / "minilm_tickets" / "cut")
+    training = rf"\(process {os.getpid()}\) is training in"
+    with training_in(run), pytest.raises(SettingError, match=training):
+        fit(resume=True)
     with open(table, "a", encoding="utf-8") as file:
         file.write("one more film,good\n")
     with pytest.raises(ResumeError, match="The data changed since"):
@@ -110,9 +107,8 @@ def test_what_cannot_be_resumed_is_refused(fit, config, tmp_path, reviews):
 
 
 @pytest.mark.slow
-def test_a_killed_process_loses_nothing_that_was_saved(fit, config, tmp_path):
+def test_a_killed_process_loses_nothing_that_was_saved(fit, config, tmp_path, text_run):
     """SIGKILL in the middle of a training, from the command line."""
-    whole = fit(config, name="whole")
     code = (
         "import sys; from kerasft.cli import main; import kerasft.training as t; "
         "sys.modules['kerasft.training.fit'].EVERY = 0.0; main()"
@@ -122,7 +118,7 @@ def test_a_killed_process_loses_nothing_that_was_saved(fit, config, tmp_path):
              "--epochs", "3", "--batch-size", "8", "--patience", "0", "--dropout", "0.3",
              "--runs-dir", str(tmp_path), "--name", "cut"]  # fmt: skip
     process = subprocess.Popen([sys.executable, "-c", code, *words], stderr=subprocess.DEVNULL)
-    folder = whole.path.parent / "cut"
+    folder = tmp_path / "minilm_tickets" / "cut"
     while not (folder / "state.safetensors").exists():
         assert process.poll() is None
         time.sleep(0.02)
@@ -131,15 +127,7 @@ def test_a_killed_process_loses_nothing_that_was_saved(fit, config, tmp_path):
     run = kerasft.load_run(folder)
     assert run.state == "running"
     fit(resume=True)
-    assert record(run) == record(whole)
-
-
-def test_a_setting_that_is_passed_is_compared_even_if_it_is_the_default(fit, config):
-    interrupted(fit, config, 1, name="cut")
-    default = minilm_tickets.Config().epochs
-    assert default != config.epochs
-    with pytest.raises(ResumeError, match=f"was begun with epochs=3, not {default}"):
-        fit(minilm_tickets.Config(epochs=default), name="cut", resume=True, held=["epochs"])
+    assert record(run) == record(text_run)
 
 
 @pytest.mark.slow
