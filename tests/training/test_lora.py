@@ -34,13 +34,14 @@ def learns(run, tmp_path):
     return again
 
 
-def test_a_resnet_learns_by_adapters_of_its_convolutions(tmp_path):
+def test_a_resnet_learns_by_adapters_of_its_convolutions(photos, tmp_path):
     config = resnet_digits.Config(
-        lora_rank=2, trainable_blocks=-1, head_epochs=0, epochs=2, learning_rate=5e-3
-    )
+        dataset=photos, image_size=16, augmentation="none", lora_rank=2, trainable_blocks=-1,
+        head_epochs=0, epochs=6, batch_size=8, learning_rate=5e-3, patience=0,
+    )  # fmt: skip
     run = kerasft.fit(resnet_digits, config, runs_dir=tmp_path / "runs", progress=False)
     assert 0 < trained_share(run) < 0.05
-    assert run.metrics["test"]["accuracy"] > 0.9
+    assert run.metrics["test"]["accuracy"] >= 0.8
     again = learns(run, tmp_path)
     # The preset computes what the run does: its kernels have the adapters in them.
     before = kerasft.load_backbone(config.preset)
@@ -50,6 +51,7 @@ def test_a_resnet_learns_by_adapters_of_its_convolutions(tmp_path):
     assert changed == kernels
 
 
+@pytest.mark.slow
 @pytest.mark.minilm
 def test_a_bert_learns_by_adapters_of_its_attention(reviews, tmp_path):
     config = minilm_tickets.Config(
@@ -64,7 +66,7 @@ def test_a_bert_learns_by_adapters_of_its_attention(reviews, tmp_path):
 def test_a_vit_learns_by_adapters_of_its_attention(preset, photos, tmp_path):
     config = resnet_digits.Config(
         preset=preset("vit"), dataset=photos, image_size=32, augmentation="none", lora_rank=1,
-        trainable_blocks=-1, head_epochs=0, epochs=15, batch_size=8, learning_rate=2e-2, patience=0,
+        trainable_blocks=-1, head_epochs=0, epochs=10, batch_size=8, learning_rate=2e-2, patience=0,
     )  # fmt: skip
     run = kerasft.fit(resnet_digits, config, runs_dir=tmp_path / "runs", progress=False)
     assert 0 < trained_share(run) < 0.05
