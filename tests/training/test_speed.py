@@ -72,9 +72,8 @@ def test_the_ceiling_is_what_the_machine_reaches():
     assert began_of_orders[0] < found < began_of_orders[1]
 
 
-def test_a_fit_logs_its_throughput(config, tmp_path):
-    run = kerasft.fit(minilm_tickets, config, runs_dir=tmp_path, progress=False)
-    speed = run.manifest["speed"]
+def test_a_fit_logs_its_throughput(text_run):
+    run, speed = text_run, text_run.manifest["speed"]
     assert set(speed) == {"head", "main"}
     rows = [row["seconds"] for row in run.history if row["phase"] == "main"]
     examples = run.manifest["data"]["examples"]["train"]
@@ -101,47 +100,60 @@ def test_the_faster_number_format_is_chosen_and_recorded(config, tmp_path, monke
         assert [row["loss"] for row in again.history] == [row["loss"] for row in run.history]
 
 
-def test_real_steps_are_timed(config):
-    data = kerasft.load_data(config)
-    lines = []
-    auto = dataclasses.replace(config, precision="auto")
-    chosen, model = build_in_precision(minilm_tickets, auto, data, lines.append)
-    assert chosen == dataclasses.replace(auto, precision=chosen.precision)
-    assert chosen.precision in ("float32", "mixed_bfloat16")
-    assert model.get_layer("head").compute_dtype == "float32"
-    (line,) = lines
-    assert "float32" in line and "mixed_bfloat16" in line and " ms" in line
-
-
 def test_rate_and_format_are_found_in_one_fit(config, tmp_path):
-    auto = dataclasses.replace(config, precision="auto", learning_rate="auto", epochs=1)
+    auto = dataclasses.replace(
+        config, precision="auto", learning_rate="auto", head_epochs=0, epochs=1
+    )
     run = kerasft.fit(minilm_tickets, auto, runs_dir=tmp_path, progress=False)
     assert run.config["precision"] in ("float32", "mixed_bfloat16")
     assert isinstance(run.config["learning_rate"], float)
+    log = (run.path / "run.log").read_text().splitlines()
+    (line,) = (line for line in log if line.startswith("speed  precision"))
+    assert f"precision {run.config['precision']} chosen" in line
+    assert "float32" in line and "mixed_bfloat16" in line and " ms" in line
 
 
 def test_adapters_are_timed_and_then_put_into_a_backbone_of_their_own(config):
     auto = dataclasses.replace(config, precision="auto", lora_rank=2)
     data = kerasft.load_data(auto)
     chosen, model = build_in_precision(minilm_tickets, auto, data, print)
+    assert chosen == dataclasses.replace(auto, precision=chosen.precision)
+    assert model.get_layer("head").compute_dtype == "float32"
     named, twin = build_in_precision(minilm_tickets, chosen, data, print)
     assert named == chosen
     assert [weight.shape for weight in model.weights] == [weight.shape for weight in twin.weights]
 
 
-def test_a_format_that_is_set_is_not_timed(preset, photos):
-    config = resnet_digits.Config(
-        preset=preset("resnet"), dataset=photos, image_size=16, precision="auto", epochs=1
+class LinearRecipe:
+    """Stands for a recipe: a head alone, which is built and traced in no time."""
+
+    @staticmethod
+    def build_model(config, data):
+        inputs = keras.Input((config.image_size, config.image_size, 3))
+        x = keras.layers.Flatten()(inputs)
+        return keras.Model(inputs, kerasft.head(x, config, data.labels))
+
+
+@pytest.mark.parametrize(("fastest", "chosen"), [(0.5, "mixed_bfloat16"), (0.95, "float32")])
+def test_another_format_is_chosen_where_it_is_worth_it(photos, monkeypatch, fastest, chosen):
+    monkeypatch.setattr(
+        module, "time_steps", lambda steps: {"float32": 1.0, "mixed_bfloat16": fastest}
     )
-    data = kerasft.load_data(config)
-    assert choose_precision(resnet_digits, config, data, print).precision != "auto"
-    named = dataclasses.replace(config, precision="mixed_bfloat16")
-    assert choose_precision(resnet_digits, named, data, print) is named
+    auto = resnet_digits.Config(dataset=photos, image_size=16, precision="auto")
+    lines = []
+    found = choose_precision(LinearRecipe, auto, kerasft.load_data(auto), lines.append)
+    assert found == dataclasses.replace(auto, precision=chosen)
+    assert f"precision {chosen} chosen" in lines[0]
+
+
+def test_a_format_that_is_set_is_not_timed(photos):
+    named = resnet_digits.Config(dataset=photos, image_size=16, precision="mixed_bfloat16")
+    assert choose_precision(LinearRecipe, named, kerasft.load_data(named), pytest.fail) is named
 
 
 def test_a_search_in_the_fastest_format_goes_on_in_it(config, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "time_steps", lambda steps: {"float32": 1.0, "mixed_bfloat16": 0.5})
-    auto = dataclasses.replace(config, precision="auto", epochs=1)
+    auto = dataclasses.replace(config, precision="auto", head_epochs=0, epochs=1)
     options = {"tuner": "random", "searches_dir": tmp_path, "name": "one", "progress": False}
     kerasft.tune(minilm_tickets, auto, max_trials=1, **options)
     monkeypatch.undo()
