@@ -4,6 +4,7 @@ A room imports from the rooms before it, never from those after it. The order is
 example on its way from a file to a served prediction:
 
     names                   errors, formatting, paths, network, tensorflow_log
+    progress                display (told by all below what they do)
     what differs by task    tasks (asked by the settings, by records and by all below)
     a dataset as a value    in_memory, dataset
     settings                conditions, setting_declaration, common_settings, config
@@ -30,6 +31,7 @@ ORDER = (
     "pip_commands",
     "network",
     "tensorflow_log",
+    "display",
     "conditions",
     "in_memory",
     "dataset",

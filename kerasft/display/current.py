@@ -1,0 +1,70 @@
+"""The display of this process: opened by the outermost caller, found by all others."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+
+from kerasft.display.base import Activity, Display
+from kerasft.display.notebook import NotebookDisplay, notebook_output
+from kerasft.display.plain import PlainDisplay
+
+_NOTHING = Display()
+_open: list[Display] = [_NOTHING]  # the last one is the current one
+
+
+def current() -> Display:
+    """Return the display of this process, one that shows nothing where none is open."""
+    return _open[-1]
+
+
+def status(text: str) -> None:
+    """Show what is done from now on, until the next status.
+
+    Example:
+        >>> status("reading photos/")
+    """
+    current().status(text)
+
+
+def progress(text: str, total: int | None = None) -> contextlib.AbstractContextManager[Activity]:
+    """Show a bar while the body of a `with` statement runs; it gets the activity.
+
+    Args:
+        text: What is done: `decoding images`.
+        total: Number of steps; None where it is not known.
+    """
+    return current().progress(text, total)
+
+
+@contextlib.contextmanager
+def showing(wanted: bool = True) -> Iterator[Display]:
+    """Show on stderr what the body does; a display that is open already is used.
+
+    Args:
+        wanted: Whether to show anything.
+    """
+    if wanted and current() is not _NOTHING:
+        yield current()
+        return
+    display = _make_display() if wanted else Display()
+    _open.append(display)
+    try:
+        with display:
+            yield display
+    finally:
+        _open.remove(display)
+
+
+def _make_display() -> Display:
+    """Return the display that fits stderr: a notebook, a terminal or plain lines."""
+    output = notebook_output()
+    if output is not None:
+        return NotebookDisplay(output)
+    if sys.stderr.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown"):
+        from kerasft.display.terminal import TerminalDisplay  # imports rich
+
+        return TerminalDisplay(sys.stderr)
+    return PlainDisplay(sys.stderr)
