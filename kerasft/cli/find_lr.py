@@ -11,6 +11,7 @@ from kerasft.cli.output import print_facts, print_json
 from kerasft.cli.recipe_group import RecipeGroup
 from kerasft.cli.startup import check_sources, working
 from kerasft.config import Config
+from kerasft.display import current, status
 
 
 def find_lr(module: ModuleType, config: Config, steps: int, output: str) -> None:
@@ -21,8 +22,8 @@ def find_lr(module: ModuleType, config: Config, steps: int, output: str) -> None
         import kerasft
         from kerasft.insight import plot_rates
 
-        log = (lambda line: None) if wants("quiet") else lambda line: click.echo(line, err=True)
-        curves = kerasft.find_learning_rate(module, config, steps=steps, log=log)
+        curves = kerasft.find_learning_rate(module, config, steps=steps, log=current().line)
+        status("drawing the curves")
         plot_rates(curves, output)
     rates = {curve.phase: curve.valley for curve in curves}
     if wants("json"):

@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
+from kerasft.cli.options import wants
 from kerasft.config import Config
 from kerasft.dataset_check import check_class_folders, check_dataset
+from kerasft.display import showing, status
 from kerasft.modalities import modality_of
 from kerasft.paths import expanded
 from kerasft.presets.resolve import resolve
@@ -44,16 +46,18 @@ def _names(function: Callable[..., Any]) -> set[str]:
 
 def start_keras() -> None:
     """Import Keras and its backend, without their start-up notices."""
+    status("importing Keras")
     with quiet_tensorflow():
         import keras  # noqa: F401
 
 
 @contextlib.contextmanager
 def working() -> Iterator[None]:
-    """Start Keras, and send the prints of the body to stderr.
+    """Show on stderr what the body does, start Keras, and send prints to stderr too.
 
     Libraries print while they download or prepare, and with `--json` stdout must be one document.
     """
-    start_keras()
-    with contextlib.redirect_stdout(sys.stderr):
-        yield
+    with showing(not wants("quiet")):
+        start_keras()
+        with contextlib.redirect_stdout(sys.stderr):
+            yield

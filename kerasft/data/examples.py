@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from kerasft.display import progress
 from kerasft.errors import DataError
 from kerasft.in_memory import content_bytes, is_pixels
 from kerasft.tasks import Labels
@@ -61,7 +62,12 @@ class Examples:
 
         Files are hashed by their bytes, texts without surrounding whitespace in Unicode form NFC.
         """
-        return [_content_hash(item, self.origins[i]) for i, item in enumerate(self.inputs)]
+        hashes = []
+        with progress("hashing examples", len(self)) as bar:
+            for item, origin in zip(self.inputs, self.origins, strict=True):
+                hashes.append(_content_hash(item, origin))
+                bar.advance()
+        return hashes
 
     def select(self, indices: Iterable[int]) -> Examples:
         """Return the examples at `indices`, in that order."""

@@ -14,6 +14,7 @@ from kerasft.data.label_encoding import encode, known_labels, make_labels, norma
 from kerasft.data.sources import read_source
 from kerasft.data.splits import make_splits
 from kerasft.dataset_check import is_rendered
+from kerasft.display import status
 from kerasft.errors import DataError
 from kerasft.modalities import modality_of
 from kerasft.tasks import Labels
@@ -38,6 +39,7 @@ def load_data(config: Config) -> Data:
         >>> data.train.x.shape
         (1257, 32, 32, 3)
     """
+    status(f"reading {config.dataset}")
     if is_rendered(config.dataset.source):
         return load_builtin_glyphs(config)
     examples, notes = read_source(config)

@@ -5,6 +5,15 @@ opened with `showing`, and do nothing where none is open.
 """
 
 from kerasft.display.base import Activity, Cell, Display
-from kerasft.display.current import current, progress, showing, status
+from kerasft.display.current import current, progress, showing, shows_progress, status
 
-__all__ = ["Activity", "Cell", "Display", "current", "progress", "showing", "status"]
+__all__ = [
+    "Activity",
+    "Cell",
+    "Display",
+    "current",
+    "progress",
+    "showing",
+    "shows_progress",
+    "status",
+]

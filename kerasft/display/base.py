@@ -32,7 +32,7 @@ class Activity:
     details: tuple[str, ...] = ()
     left: float | None = None
     changed: Callable[[], None] = lambda: None
-    began: float = field(default_factory=time.monotonic)
+    began: float = field(default_factory=lambda: time.monotonic())
 
     def advance(self, steps: int = 1) -> None:
         """Count finished steps."""
@@ -58,12 +58,14 @@ class Cell:
         text: What it contains.
         width: Usual width of the column; None for a text that is wrapped into the space left.
         rank: Columns of the highest rank are left out first on a narrow terminal; 0 is kept.
+        left: Whether the text is aligned left.
     """
 
     heading: str
     text: str
     width: int | None
     rank: int = 0
+    left: bool = False
 
 
 class Display:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import ParamSpec, TypeVar
 
 from kerasft.display.base import Activity, Display
 from kerasft.display.notebook import NotebookDisplay, notebook_output
 from kerasft.display.plain import PlainDisplay
+
+P = ParamSpec("P")
+Result = TypeVar("Result")
 
 _NOTHING = Display()
 _open: list[Display] = [_NOTHING]  # the last one is the current one
@@ -37,6 +42,18 @@ def progress(text: str, total: int | None = None) -> contextlib.AbstractContextM
         total: Number of steps; None where it is not known.
     """
     return current().progress(text, total)
+
+
+def shows_progress(function: Callable[P, Result]) -> Callable[P, Result]:
+    """Decorate a function with a keyword `progress`: whether to show what it does."""
+
+    @functools.wraps(function)
+    def shown(*args: P.args, **options: P.kwargs) -> Result:
+        with showing(bool(options.get("progress", True))):
+            return function(*args, **options)
+
+    shown.__kwdefaults__ = function.__kwdefaults__  # type: ignore[attr-defined]
+    return shown
 
 
 @contextlib.contextmanager

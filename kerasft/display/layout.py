@@ -5,13 +5,14 @@ from __future__ import annotations
 import textwrap
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from kerasft.display.base import Activity, Cell, Display
 from kerasft.formatting import duration
 
 _GAP = "  "
 _WIDEST_BAR, _SHORTEST_BAR = 30, 6
-_LEAST_TEXT = 16  # width of a wrapped column below which other columns are left out
+_LEAST_TEXT = 12  # width of a wrapped column below which other columns are left out
 _MOST_BARS = 8
 
 
@@ -32,8 +33,7 @@ def _least(cell: Cell) -> int:
 
 def heading_line(cells: Sequence[Cell], width: int) -> str:
     """Return the headings of a table whose cells were kept for a width."""
-    cells = [Cell(cell.heading, cell.heading.upper(), cell.width) for cell in cells]
-    return row_lines(cells, width)[0]
+    return row_lines([replace(cell, text=cell.heading.upper()) for cell in cells], width)[0]
 
 
 def row_lines(cells: Sequence[Cell], width: int) -> list[str]:
@@ -48,7 +48,9 @@ def row_lines(cells: Sequence[Cell], width: int) -> list[str]:
     for number in range(max(map(len, columns))):
         texts = [column[number] if number < len(column) else "" for column in columns]
         padded = [
-            text.ljust(room) if cell.width is None else text.rjust(_least(cell))
+            text.ljust(room if cell.width is None else _least(cell))
+            if cell.left or cell.width is None
+            else text.rjust(_least(cell))
             for text, cell in zip(texts, cells, strict=True)
         ]
         lines.append(_GAP.join(padded).rstrip())

@@ -65,7 +65,7 @@ def evaluate(
         part = _other_data(loaded, config, other, columns or ())
     else:
         part = _own_split(run, loaded, split)
-    predictions = predict_arrays(loaded.model, part.x, loaded.config.batch_size)
+    predictions = predict_arrays(loaded.model, part.x, loaded.config.batch_size, title="measuring")
     return measure(loaded.config, loaded.labels, part.y, predictions)
 
 

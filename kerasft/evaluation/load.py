@@ -12,6 +12,7 @@ import keras
 
 from kerasft.config import Config, ConfigType, from_record
 from kerasft.data import Data, Labels, column_names
+from kerasft.display import status
 from kerasft.errors import ResumeError, SettingError, did_you_mean
 from kerasft.models.dtype_policy import precision
 from kerasft.models.freezing import changing_weights
@@ -59,6 +60,7 @@ def load_model(run: Run | str | Path) -> Loaded:
         >>> loaded.model.predict(images)
     """
     run = load_run(run)
+    status(f"loading {run.path}")
     recipe = recorded_recipe(run)
     config: Config = from_record(recipe.Config, run.config, run.manifest, column_names)
     stored = run.manifest["weights"]

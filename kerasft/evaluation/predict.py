@@ -11,6 +11,7 @@ import numpy as np
 
 from kerasft.config import Config
 from kerasft.data import Batches, examples_of, prepare_inputs, read_rows, readable, stream
+from kerasft.display import Activity, progress
 from kerasft.errors import DataError
 from kerasft.evaluation.load import load_model, replace_columns
 from kerasft.in_memory import is_frame
@@ -20,8 +21,27 @@ from kerasft.runs import Run
 OnError = Callable[[DataError], None] | None
 
 
+class _Count(keras.callbacks.Callback):
+    """Moves a bar by the examples of every batch."""
+
+    async_safe = True  # Keras calls it in a thread, so that predictions do not wait for it
+
+    def __init__(self, bar: Activity, batch_size: int) -> None:
+        super().__init__()
+        self.bar, self.batch_size = bar, batch_size
+
+    def on_predict_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self.bar.done = min((batch + 1) * self.batch_size, self.bar.total or 0)
+        self.bar.changed()
+
+
 def predict_arrays(
-    model: keras.Model, x: Any, batch_size: int = 32, *, lengths: np.ndarray | None = None
+    model: keras.Model,
+    x: Any,
+    batch_size: int = 32,
+    *,
+    lengths: np.ndarray | None = None,
+    title: str = "predicting",
 ) -> np.ndarray:
     """Return the outputs of a model for prepared inputs, shape (n, outputs).
 
@@ -31,9 +51,12 @@ def predict_arrays(
         batch_size: Examples per batch.
         lengths: Number of tokens of each text, shape (n,); by default counted in the
             `padding_mask` of x.
+        title: Title of the progress bar.
     """
     batches = Batches(x, batch_size=batch_size, by_length=True, lengths=lengths)
-    predicted = np.asarray(model.predict(stream(batches), verbose=0))
+    with progress(title, batches.num_examples) as bar:
+        count = _Count(bar, batch_size)
+        predicted = np.asarray(model.predict(stream(batches), verbose=0, callbacks=[count]))
     outputs = np.empty_like(predicted)
     outputs[batches.order] = predicted
     return outputs

@@ -12,6 +12,7 @@ import numpy as np
 
 from kerasft.config import Config
 from kerasft.data import Batches, Ragged, Split, allocate, stream, text_lengths
+from kerasft.display import progress
 from kerasft.models.graph import nodes
 
 # Examples computed at once, whatever the batch size: the same bits for every trial. Fewer for
@@ -73,14 +74,16 @@ def compute_features(
     batches = Batches(x, batch_size=rows, by_length=True, lengths=lengths)
     computed = [_allocate(tensor, batches.num_examples, given, config) for tensor in tensors]
     begin = 0
-    for outputs in _outputs(model, batches):
-        chosen = batches.order[begin : begin + rows]
-        begin += rows
-        for array, output in zip(computed, outputs, strict=True):
-            if isinstance(array, Ragged):
-                array.put(chosen, output)
-            else:
-                array[chosen] = output
+    with progress("computing frozen features", batches.num_examples) as bar:
+        for outputs in _outputs(model, batches):
+            chosen = batches.order[begin : begin + rows]
+            begin += rows
+            for array, output in zip(computed, outputs, strict=True):
+                if isinstance(array, Ragged):
+                    array.put(chosen, output)
+                else:
+                    array[chosen] = output
+            bar.advance(len(chosen))
     return computed
 
 

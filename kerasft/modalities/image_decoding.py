@@ -17,6 +17,7 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from kerasft.arrays import allocate
 from kerasft.config import ImageConfig
+from kerasft.display import progress
 from kerasft.errors import DataError, ResourceError
 
 # Formats that Pillow registers but cannot decode by itself, or that are not images.
@@ -214,7 +215,8 @@ def prepare_images(config: ImageConfig, examples: Any) -> np.ndarray:
         # Pillow warns about odd metadata and very large images that it still decodes.
         warnings.filterwarnings("ignore", module=r"PIL\.")
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        workers = min(8, os.cpu_count() or 1)
+        with progress("decoding images", len(examples)) as bar, ThreadPoolExecutor(workers) as pool:
             for _ in pool.map(prepare, range(len(examples))):
-                pass
+                bar.advance()
     return prepared

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from kerasft.config import TextConfig
+from kerasft.display import progress
 from kerasft.errors import DataError
 from kerasft.modalities.padding import trim_texts
 from kerasft.presets.tokenizers import length_graph, load_preprocessor, token_graph
@@ -73,8 +74,13 @@ def _in_graph(segments: tuple[np.ndarray, ...], graph: Any) -> list[dict[str, np
         batch = [tf.constant(column[start : start + _ROWS]) for column in segments]
         return {name: values.numpy() for name, values in graph(*batch).items()}
 
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        return list(pool.map(run, starts))
+    found, workers = [], min(8, os.cpu_count() or 1)
+    total = len(segments[0])
+    with progress("tokenizing texts", total) as bar, ThreadPoolExecutor(workers) as pool:
+        for start, outputs in zip(starts, pool.map(run, starts), strict=True):
+            found.append(outputs)
+            bar.advance(min(_ROWS, total - start))
+    return found
 
 
 def count_truncated(config: TextConfig, examples: Any, x: dict[str, np.ndarray]) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 
+from kerasft.display import status
 from kerasft.errors import SettingError
 from kerasft.evaluation.load import Loaded, load_model
 from kerasft.modalities import modality_of
@@ -73,6 +74,7 @@ def export(
         )
     loaded = load_model(run)
     merge_adapters(loaded.model)
+    status(f"writing the {format.replace('_', ' ')}")
     if format == "preset":
         return _install(
             Path(models_dir), f"{name}-preset", lambda folder: write_preset(loaded, folder)

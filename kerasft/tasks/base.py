@@ -71,6 +71,10 @@ class Task:
         """The metrics that one line about a split shows, where they were measured."""
         return (*self.main_metrics, "loss")
 
+    def metric_title(self, name: str) -> str:
+        """Return the name of a metric for people, where its key in the files is not clear."""
+        return name
+
     def default_monitor(self, config: Any) -> str:
         """Return the metric that picks the best epoch if the setting `monitor` is not set."""
         return self.main_metrics[0]

@@ -32,6 +32,9 @@ class MultiLabel(Task):
     stratified_by = "label set"
     baseline_name = "predicting the frequency of each label"
 
+    def metric_title(self, name: str) -> str:
+        return "accuracy per label" if name == "accuracy" else name
+
     def normalize(self, value: Any, origin: str) -> tuple[str, ...]:
         if not isinstance(value, (tuple, list, set, frozenset)):
             raise self.refuse(value, origin)

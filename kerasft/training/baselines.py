@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 import time
 from collections.abc import Iterator
 from inspect import signature
@@ -16,6 +15,7 @@ import numpy as np
 from kerasft.catalog import recipe_module
 from kerasft.config import Config, with_keywords
 from kerasft.data import Data, load_recipe_data
+from kerasft.display import current, shows_progress
 from kerasft.errors import SettingError
 from kerasft.evaluation.metrics import measure
 from kerasft.insight import compare, judged_by
@@ -48,6 +48,7 @@ class Step:
     run: Run | None
 
 
+@shows_progress
 def compare_baselines(
     recipe: ModuleType | str,
     config: Config | None = None,
@@ -94,8 +95,7 @@ def compare_baselines(
         if steps[-1].run is not None and changes["trainable_blocks"] >= _blocks(steps[-1].run):
             continue  # the last step trained all of them
         began = time.monotonic()
-        if progress:
-            print(f"baseline: {title}", file=sys.stderr, flush=True)
+        current().line(f"baseline: {title}")
         run = fit(module, dataclasses.replace(config, **changes), runs_dir=runs_dir,
                   progress=progress, data=data, track=track)  # fmt: skip
         score = run.metrics["validation"][name]

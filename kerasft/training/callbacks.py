@@ -67,10 +67,11 @@ class SeparatePenalty(keras.callbacks.Callback):
             middle = (self.first_step + int(self.model.optimizer.iterations)) // 2
             logs["learning_rate"] = float(keras.ops.convert_to_numpy(self.schedule(middle)))
         else:
-            logs["learning_rate"] = _learning_rate(self.model)
+            logs["learning_rate"] = learning_rate(self.model)
 
 
-def _learning_rate(model: keras.Model) -> float:
+def learning_rate(model: keras.Model) -> float:
+    """Return the present learning rate of a compiled model, read from the device."""
     return float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
 
 
@@ -104,7 +105,7 @@ class NanGuard(keras.callbacks.Callback):
     def _check(self, logs: dict[str, Any] | None) -> None:
         loss = float((logs or {}).get("loss", 0.0))
         if not math.isfinite(loss):
-            rate = _learning_rate(self.model)
+            rate = learning_rate(self.model)
             raise DivergedError(
                 f"The training loss became {loss} in epoch {self.epoch + 1}, at a learning rate "
                 f"of {rate:.3g}. Lower it first: try --learning-rate {rate / 10:.1g}."

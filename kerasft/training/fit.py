@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Sequence
 from inspect import signature
@@ -15,6 +14,8 @@ import keras
 from kerasft.catalog import recipe_module
 from kerasft.config import Config, with_keywords
 from kerasft.data import Data, load_recipe_data
+from kerasft.display import progress as show_bar
+from kerasft.display import shows_progress, status
 from kerasft.errors import DataError
 from kerasft.frozen.feature_cache import FeatureCache, PhaseInputs
 from kerasft.insight import RateCurve, plot_rates
@@ -50,6 +51,7 @@ from kerasft.training.speed import measure_speeds, speed_line
 from kerasft.training.tracking import open_tracker, tracked
 
 
+@shows_progress
 def fit(  # noqa: PLR0913 (public)
     recipe: ModuleType | str,
     config: Config | None = None,
@@ -126,7 +128,7 @@ def fit(  # noqa: PLR0913 (public)
         # Made before the run: settings that are refused here leave no folder.
         context, curves = _prepare(config, data, model, chosen.append)
         run = begun or create_run(runs_dir, described["name"], name)
-        context = context.in_run(run, log_writer(run, sys.stderr if progress else None))
+        context = context.in_run(run, log_writer(run))
         with training_in(run):
             if begun is None:
                 open_record(run, module, context)
@@ -136,7 +138,7 @@ def fit(  # noqa: PLR0913 (public)
             with record_failure(run, context.log), tracked(track, run, context.config) as more:
                 if curves:
                     plot_rates(curves, run.path / "rates.png")
-                inputs = _train(run, context, [*callbacks, *more], progress=progress)
+                inputs = _train(run, context, [*callbacks, *more])
                 close_record(run, context, inputs, began)
             (run.path / STATE).unlink(missing_ok=True)
     return run
@@ -162,32 +164,23 @@ def _prepare(
 
 
 def _train(
-    run: Run,
-    context: FitContext,
-    callbacks: Sequence[keras.callbacks.Callback],
-    *,
-    progress: bool,
+    run: Run, context: FitContext, callbacks: Sequence[keras.callbacks.Callback]
 ) -> PhaseInputs:
     """Train all phases; return the model and inputs of the last one."""
-    best_weights = context.best_weights
 
     def make_callbacks(phase: Phase, epochs: int) -> list[keras.callbacks.Callback]:
-        line = Progress(
-            phase.name,
-            epochs,
-            lambda text: context.log(text, log_only=True),
-            lambda epoch: best_weights.best_epoch == epoch,
-            sys.stderr if progress else None,
-        )
+        line = Progress(context, phase.name, epochs, bar)
         return [*tensorboard(run), line, *callbacks, LiveDiagnosis(context)]
 
     try:
-        inputs = train(
-            context, make_callbacks=make_callbacks, state=run.path / STATE, state_every=EVERY
-        )
+        with show_bar("preparing the training") as bar:
+            inputs = train(
+                context, make_callbacks=make_callbacks, state=run.path / STATE, state_every=EVERY
+            )
     finally:
-        if best_weights.best_epoch is not None:
+        if context.best_weights.best_epoch is not None:
             save_trained(run, context.model)
+    status("measuring the throughput")
     speeds = measure_speeds(context, inputs)
     for name, speed in speeds.items():
         context.log(speed_line(name, speed))

@@ -16,6 +16,7 @@ import keras
 from kerasft.catalog import recipe_source
 from kerasft.config import FORMAT, Config, changed_settings, to_dict
 from kerasft.data import Data, text_lengths
+from kerasft.display import status
 from kerasft.evaluation.metrics import measure
 from kerasft.evaluation.predict import predict_arrays
 from kerasft.evaluation.stored_predictions import save_predictions
@@ -158,17 +159,19 @@ def close_record(run: Run, context: FitContext, inputs: PhaseInputs, began: floa
         best_epoch=None if best_epoch is None else best_epoch + 1,
         seconds=round(time.monotonic() - began, 1),
     )
+    status("drawing the curves")
     plot_curves(run, run.path / "curves.png")
 
 
 def _predict(context: FitContext, inputs: PhaseInputs, split: str) -> Any:
     """Return the outputs of the model for a split, from cached features where there are some."""
-    part = getattr(context.data, split)
+    part, title = getattr(context.data, split), f"measuring the {split} split"
     if split == "validation" and inputs.model is not context.model:
         return predict_arrays(
             inputs.model,
             inputs.validation,
             context.config.batch_size,
             lengths=text_lengths(part.x),
+            title=title,
         )
-    return predict_arrays(context.model, part.x, context.config.batch_size, lengths=None)
+    return predict_arrays(context.model, part.x, context.config.batch_size, title=title)

@@ -18,6 +18,8 @@ import numpy as np
 
 from kerasft.config import Config, ConfigType, with_keywords
 from kerasft.data import Data, load_recipe_data, stream
+from kerasft.display import progress
+from kerasft.formatting import number
 from kerasft.frozen.feature_cache import FeatureCache, PhaseInputs
 from kerasft.insight import RateCurve, suggest
 from kerasft.models.freezing import frozen_below
@@ -111,16 +113,19 @@ def _ramp(context: FitContext, phase: Phase, inputs: PhaseInputs, steps: int) ->
     losses: list[float] = []
     smooth = 0.0
     all_rates, batches = np.geomspace(LOWEST, HIGHEST, steps), _endless(context, inputs)
-    for rate, batch in zip(all_rates, batches, strict=False):
-        part.optimizer.learning_rate = float(rate)
-        part.reset_metrics()
-        found = part.train_on_batch(*batch, return_dict=True)
-        smooth = _SMOOTHING * smooth + (1 - _SMOOTHING) * float(found["data_loss"])
-        smoothed = smooth / (1 - _SMOOTHING ** (len(losses) + 1))
-        if has_diverged([*losses, smoothed], steps):
-            break
-        rates.append(float(rate))
-        losses.append(smoothed)
+    with progress(f"ramp of the learning rate, phase {phase.name}", steps) as bar:
+        for rate, batch in zip(all_rates, batches, strict=False):
+            part.optimizer.learning_rate = float(rate)
+            part.reset_metrics()
+            found = part.train_on_batch(*batch, return_dict=True)
+            smooth = _SMOOTHING * smooth + (1 - _SMOOTHING) * float(found["data_loss"])
+            smoothed = smooth / (1 - _SMOOTHING ** (len(losses) + 1))
+            if has_diverged([*losses, smoothed], steps):
+                break
+            rates.append(float(rate))
+            losses.append(smoothed)
+            bar.details = (f"rate {rate:.2g}", f"loss {number(smoothed)}")
+            bar.advance()
     for variable, value in zip(part.trainable_variables, before, strict=True):
         variable.assign(value)
     return RateCurve(phase.name, rates, losses, *suggest(rates, losses))
@@ -163,7 +168,9 @@ def _train(context: FitContext, phase: Phase, inputs: PhaseInputs, rate: float) 
     phase = dataclasses.replace(phase, learning_rate=rate)
     batches = _training_batches(context, inputs)
     part = context.compiled_models.compiled(context.config, context.data, phase, inputs.model)
-    part.fit(stream(batches), epochs=phase.epochs, shuffle=False, verbose=0)
+    with progress(f"training phase {phase.name} at that rate", phase.epochs) as bar:
+        count = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: bar.advance())
+        part.fit(stream(batches), epochs=phase.epochs, shuffle=False, verbose=0, callbacks=[count])
 
 
 def find_learning_rate(

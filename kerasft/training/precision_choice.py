@@ -13,6 +13,7 @@ import keras
 from kerasft.config import ConfigType
 from kerasft.data import Batches, Data
 from kerasft.data.batches import compiles_shapes
+from kerasft.display import status
 from kerasft.models import BackboneCache, building
 from kerasft.models.dtype_policy import precision
 from kerasft.training.phases import compile_model, make_batches
@@ -38,6 +39,7 @@ def choose_precision(
     """
     if config.precision != "auto":
         return config
+    status("timing number formats")
     state = random.getstate()  # a fit with the chosen format named has the same initial weights
     began = time.monotonic()
     names = ["float32", "mixed_bfloat16", *(["mixed_float16"] if compiles_shapes() else [])]
@@ -72,6 +74,7 @@ def build_in_precision(
     Returns:
         The settings with the chosen format, and the model.
     """
+    status("building the model")
     if config.precision != "auto":
         with precision(config.precision):
             return config, recipe.build_model(config, data)

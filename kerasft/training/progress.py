@@ -1,86 +1,155 @@
-"""Progress of a training: one line per epoch, updated in place on a terminal."""
+"""Progress of a training: a bar over all its steps, and a table of its epochs."""
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Callable
-from typing import Any, TextIO
+from typing import Any
 
 import keras
 
+from kerasft.data import Split
+from kerasft.display import Activity, Cell, current
 from kerasft.formatting import duration, number
+from kerasft.tasks import task_of
+from kerasft.training.callbacks import learning_rate
+from kerasft.training.context import FitContext
 
-_SHOWN = ("loss", "penalty", "accuracy", "f1", "rmse", "r2")
+# Metrics of an epoch in their order, with the ranks of their columns on a narrow terminal.
+_SHOWN = {"loss": 3, "penalty": 8, "accuracy": 1, "f1": 2, "rmse": 1, "r2": 4}
+_EVERY = 0.5  # seconds between two descriptions of the present step
 
 
 class Progress(keras.callbacks.Callback):
-    """Writes one line per epoch: updated in place on a terminal, elsewhere written once.
+    """Describes the present step below the bar, and writes each epoch to the table and the log.
+
+    The values of a step are those that Keras hands to every callback; the learning rate is read
+    from the device twice a second, and only while a bar is drawn.
 
     Args:
+        context: Context of the training.
         phase: Name of the phase.
         epochs: Number of epochs of all phases, as numbered in `fit`.
-        write: Function that receives each finished line (the run's log).
-        is_best: Function that returns whether the epoch that just ended is the best so far.
-        stream: Stream to write to; None writes nothing.
+        bar: Bar of the training.
     """
 
-    def __init__(
-        self,
-        phase: str,
-        epochs: int,
-        write: Callable[[str], None],
-        is_best: Callable[[int], bool],
-        stream: TextIO | None = sys.stderr,
-    ) -> None:
+    def __init__(self, context: FitContext, phase: str, epochs: int, bar: Activity) -> None:
         super().__init__()
-        self.phase, self.epochs, self.write, self.is_best = phase, epochs, write, is_best
-        self.stream = stream
-        self.live = stream is not None and stream.isatty()
+        self.context, self.phase, self.epochs, self.bar = context, phase, epochs, bar
+        self.display = current()
+        train = context.data.train
+        self.examples = len(train) if isinstance(train, Split) else 0
         self.times: list[float] = []
-        self.began = self.drawn = 0.0
-        self.epoch = 0
+        self.began = self.described = 0.0
+        self.first = (0, 0.0)  # the first step of the epoch that has ended, and its time
+        self.epoch = self.steps = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Start the clock of the epoch."""
-        self.epoch, self.began, self.drawn = epoch, time.monotonic(), 0.0
+        self.epoch, self.steps = epoch, self.params.get("steps") or 0
+        self.began, self.described, self.first = time.monotonic(), 0.0, (0, 0.0)
+        self.bar.text = self.phase
+        self.bar.total = self.epochs * self.steps or None
+        self._describe(epoch * self.steps, "")
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Redraw the line, at most five times a second."""
-        now = time.monotonic()
-        if not self.live or now - self.drawn < 0.2:
+        """Move the bar; describe the step twice a second."""
+        if not self.display.live:
             return
-        self.drawn = now
-        steps = self.params.get("steps") or 0
-        part = f"step {batch + 1}/{steps}" if steps else f"step {batch + 1}"
-        left = (now - self.began) / (batch + 1) * (steps - batch - 1) if steps else 0
-        loss = number(float((logs or {}).get("loss", 0.0)))
-        self._draw(f"{self._title()}  {part}  loss {loss}  epoch ends in {duration(left)}", "")
+        now, step = time.monotonic(), batch + 1
+        self.bar.done = self.epoch * self.steps + step
+        if not self.first[0]:
+            self.first = step, now
+        if now - self.described < _EVERY:
+            return
+        self.described = now
+        logs = logs or {}
+        self.bar.left = self._seconds_left(step, now)
+        self._describe(
+            self.bar.done,
+            f"step {step}/{self.steps}" if self.steps else f"step {step}",
+            f"loss {number(logs.get('data_loss', logs.get('loss', 0.0)))}",
+            f"rate {number(learning_rate(self.model))}",
+            self._speed(step, now),
+        )
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Describe the validation that ends an epoch."""
+        self._describe((self.epoch + 1) * self.steps, "validation")
+
+    def _describe(self, done: int, *details: str) -> None:
+        self.bar.done = done
+        parts = (f"epoch {self.epoch + 1}/{self.epochs}", *details)
+        self.bar.details = tuple(part for part in parts if part)
+        self.bar.changed()
+
+    def _speed(self, step: int, now: float) -> str:
+        """Return the throughput since the first step of the epoch, or that of earlier epochs."""
+        first, since = self.first
+        steps, seconds = step - first, now - since
+        if not steps and self.times:
+            steps, seconds = self.steps, self.times[-1]
+        if not steps or not self.steps or not self.examples:
+            return ""
+        return f"{self.examples / self.steps * steps / seconds:,.0f} examples/s"
+
+    def _seconds_left(self, step: int, now: float) -> float:
+        """Return the estimated seconds until the last epoch ends."""
+        passed = now - self.began
+        # The first epoch also compiles; later ones predict the rest better.
+        usual = self.times[1:] or self.times or [passed / step * self.steps]
+        each = sum(usual) / len(usual)
+        return max(each - passed, 0.0) + (self.epochs - self.epoch - 1) * each
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Write the line of the epoch."""
+        """Write the epoch."""
         logs = logs or {}
         self.times.append(time.monotonic() - self.began)
-        cells = [self._title()]
-        for name in _SHOWN:
-            if name in logs and (name != "penalty" or logs[name]):
-                value = number(logs[name])
-                other = f"/{number(logs[f'val_{name}'])}" if f"val_{name}" in logs else ""
-                cells.append(f"{name} {value}{other}")
-        cells.append(f"rate {number(logs.get('learning_rate', 0.0))}")
-        cells.append(duration(self.times[-1]))
-        # The first epoch also compiles; later ones predict the rest better.
         usual = self.times[1:] or self.times
         left = (self.epochs - epoch - 1) * sum(usual) / len(usual)
-        cells.append(f"left {duration(left)}" if left else "")
-        line = "  ".join(cell for cell in cells if cell) + ("  best" if self.is_best(epoch) else "")
-        self._draw(line, "\n")
-        self.write(line)
+        self.bar.left = left
+        best = self.context.best_weights.best_epoch == epoch
+        line = self._line(logs, duration(left) if left else "", best=best)
+        self.display.row(self._cells(logs, best=best), line, "good" if best else "")
+        self.context.log(line, log_only=True)
 
-    def _title(self) -> str:
-        return f"epoch {self.epoch + 1}/{self.epochs} {self.phase}"
+    def _line(self, logs: dict[str, Any], left: str, *, best: bool) -> str:
+        """Return the line of an epoch in the log."""
+        cells = [f"epoch {self.epoch + 1}/{self.epochs} {self.phase}"]
+        cells += [f"{self._title(name)} {_pair(logs, name, number)}" for name in _shown(logs)]
+        cells += [f"rate {number(logs.get('learning_rate', 0.0))}", duration(self.times[-1])]
+        cells += [f"left {left}"] * bool(left) + ["best"] * best
+        return "  ".join(cells)
 
-    def _draw(self, line: str, end: str) -> None:
-        if self.stream is not None:
-            self.stream.write(f"\r\x1b[K{line}{end}" if self.live else f"{line}{end}")
-            self.stream.flush()
+    def _cells(self, logs: dict[str, Any], *, best: bool) -> list[Cell]:
+        """Return the row of an epoch in the table."""
+        width = max(len(f"{self.epochs}/{self.epochs}"), 5)
+        metrics = [
+            Cell(self._title(name), _pair(logs, name, _short), 13, _SHOWN[name])
+            for name in _shown(logs)
+        ]
+        return [
+            Cell("epoch", f"{self.epoch + 1}/{self.epochs}", width),
+            Cell("phase", self.phase, 6, 6, left=True),
+            *metrics,
+            Cell("rate", number(logs.get("learning_rate", 0.0)), 9, 7),
+            Cell("time", duration(self.times[-1]), 6, 5),
+            Cell("", "best" if best else "", 4),
+        ]
+
+    def _title(self, name: str) -> str:
+        return task_of(self.context.config.task).metric_title(name)
+
+
+def _shown(logs: dict[str, Any]) -> list[str]:
+    return [name for name in _SHOWN if name in logs and (name != "penalty" or logs[name])]
+
+
+def _pair(logs: dict[str, Any], name: str, text: Any) -> str:
+    """Return the value of training and, after a slash, that of validation."""
+    other = f"/{text(logs[f'val_{name}'])}" if f"val_{name}" in logs else ""
+    return f"{text(logs[name])}{other}"
+
+
+def _short(value: float) -> str:
+    """Return a number in about six characters."""
+    return f"{value:.4f}" if 1e-3 <= abs(value) < 10 else number(value)

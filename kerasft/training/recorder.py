@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, TextIO
+from typing import Any
 
 import keras
 
+from kerasft.display import current
 from kerasft.runs import Run, write_history
 
 
-def log_writer(run: Run, stream: TextIO | None) -> Callable[..., None]:
-    """Return a function that writes a line to the run's log and to `stream`."""
+def log_writer(run: Run) -> Callable[..., None]:
+    """Return a function that writes a line to the run's log and shows it."""
 
     def write(line: str, *, log_only: bool = False) -> None:
         with open(run.path / "run.log", "a", encoding="utf-8") as log:
             log.write(line + "\n")
-        if stream is not None and not log_only:
-            print(line, file=stream, flush=True)
+        if not log_only:
+            current().line(line)
 
     return write
 

@@ -13,10 +13,10 @@ from typing import Any
 
 from kerasft.errors import ResumeError
 from kerasft.runs import write_text
-from kerasft.tuning.display import Display
 from kerasft.tuning.journal import Journal
 from kerasft.tuning.oracles import Oracle, Proposal, hyperband_plan
 from kerasft.tuning.plan import Plan
+from kerasft.tuning.progress import SearchProgress
 from kerasft.tuning.results import Trial, ranked, trials_csv
 from kerasft.tuning.trial import TrialJob
 from kerasft.tuning.workers import Workers
@@ -37,7 +37,7 @@ class Searcher:
         plan: Plan of the search.
         max_trials: Number of trials after which no more are started; None for no limit.
         deadline: Time (`time.time`) after which no epoch is started; None for no limit.
-        display: Display of the progress.
+        progress: Progress of the search.
     """
 
     def __init__(
@@ -47,11 +47,11 @@ class Searcher:
         *,
         max_trials: int | None,
         deadline: float | None,
-        display: Display,
+        progress: SearchProgress,
     ) -> None:
         self.folder, self.header, self.space = folder, plan.header, plan.space
         self.max_trials, self.deadline = max_trials, deadline
-        self.display = display
+        self.progress = progress
         self.direction = plan.header["objective"]["direction"]
         self.sign = 1 if self.direction == "max" else -1
         self.trials: dict[int, Trial] = {}
@@ -104,11 +104,11 @@ class Searcher:
                     reason = "budget"
                     break
                 running[workers.submit(self._task(trial))] = trial
-                self.display.began(trial)
+                self.progress.began(trial)
             if not running:
                 return reason
             ended, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
-            self.display.tick([trial.number for trial in running.values()])
+            self.progress.tick([trial.number for trial in running.values()])
             for future in ended:
                 trial = running.pop(future)
                 outcome = future.result()
@@ -198,7 +198,7 @@ class Searcher:
     def _can_finish(self, trial: Trial) -> bool:
         if self.deadline is None:
             return True
-        estimate = self.display.estimate(trial)
+        estimate = self.progress.estimate(trial)
         return time.time() + (estimate or 0.0) < self.deadline
 
     def end_trial(self, trial: Trial, outcome: dict[str, Any]) -> None:
@@ -210,7 +210,7 @@ class Searcher:
             self._drop_states(trial.continues)
         self._drop_outranked()
         self._keep_best_weights()
-        self.display.ended(trial, list(self.trials.values()))
+        self.progress.ended(trial, list(self.trials.values()))
 
     def _finish(self, event: dict[str, Any]) -> None:
         trial = self.trials[event["trial"]]

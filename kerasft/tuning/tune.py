@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import time
 from collections.abc import Sequence
 from inspect import signature
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TextIO
+from typing import Any
 
 from kerasft.catalog import recipe_module
 from kerasft.config import Config, changed_settings, with_keywords
+from kerasft.display import shows_progress, status
 from kerasft.errors import NoTrialError, SettingError
 from kerasft.in_memory import PREFIX
 from kerasft.insight import plot_search
 from kerasft.runs.provenance import describe_recipe
 from kerasft.training.fit_record import data_lines
-from kerasft.tuning.display import Display, Expected
 from kerasft.tuning.journal import Journal, locked, read_journal
 from kerasft.tuning.oracles import FACTOR, hyperband_plan
 from kerasft.tuning.plan import (
@@ -31,6 +30,7 @@ from kerasft.tuning.plan import (
     make_plan,
     read_header,
 )
+from kerasft.tuning.progress import Expected, SearchProgress
 from kerasft.tuning.results import Search, Trial, load_search
 from kerasft.tuning.search import Searcher, trial_folder
 from kerasft.tuning.space import space_line
@@ -38,6 +38,7 @@ from kerasft.tuning.tensorboard import write_hparams
 from kerasft.tuning.workers import Workers
 
 
+@shows_progress
 def tune(  # noqa: PLR0913 (public)
     recipe: ModuleType | str,
     config: Config | None = None,
@@ -126,21 +127,21 @@ def tune(  # noqa: PLR0913 (public)
         compare(folder, old, plan.header)
     folder.mkdir(parents=True, exist_ok=True)
     planned = count_trials(plan)
-    display = _display(plan, folder, planned, sys.stderr if progress else None)
+    shown = _progress(plan, folder, planned)
     with locked(folder):
         if not before:
             with contextlib.closing(Journal(folder)) as journal:
                 journal.write("search", **plan.header)
-        _announce(display, plan, folder, planned)
+        _announce(shown, plan, folder, planned)
         counted = plan.tuner in ("random", "bayesian")
         searcher = Searcher(
             folder, plan,
             max_trials=planned if counted else plan.header["max_trials"],
             deadline=None if budget is None else time.time() + budget,
-            display=display,
+            progress=shown,
         )  # fmt: skip
         searcher.replay(before[1:])
-        _run(searcher, Workers(described, plan.trial_models, plan.config.seed, workers), display)
+        _run(searcher, Workers(described, plan.trial_models, plan.config.seed, workers))
     return _finish(load_search(folder))
 
 
@@ -160,14 +161,15 @@ def _finish(search: Search) -> Search:
         raise NoTrialError(
             f"No trial of {search.path} was completed{_why(trials)}. Its trials.csv lists them all."
         )
+    status("drawing the charts")
     plot_search(search.path, search.header, [vars(trial) for trial in trials])
     write_hparams(search.path, name, trials)
     return search
 
 
-def _display(plan: Plan, folder: Path, planned: int | None, stream: TextIO | None) -> Display:
+def _progress(plan: Plan, folder: Path, planned: int | None) -> SearchProgress:
     heads = plan.config.head_epochs
-    return Display(
+    return SearchProgress(
         lambda trial: trial_folder(folder, trial),
         {hp.name: getattr(plan.config, hp.name) for hp in plan.space.space},
         plan.header["objective"],
@@ -176,7 +178,6 @@ def _display(plan: Plan, folder: Path, planned: int | None, stream: TextIO | Non
             None if plan.header["max_trials"] else _hyperband_epochs(plan, heads),
             heads,
         ),
-        stream,
     )
 
 
@@ -195,41 +196,42 @@ def _hyperband_epochs(plan: Plan, heads: int) -> int | None:
     )
 
 
-def _run(searcher: Searcher, workers: Workers, display: Display) -> None:
-    reason = None
+def _run(searcher: Searcher, workers: Workers) -> None:
+    reason, shown = None, searcher.progress
     try:
-        reason = searcher.run(workers)
+        with shown.running(searcher.trials.values()):
+            reason = searcher.run(workers)
         if reason == "budget":
-            display.line("budget used up; continue with --resume")
+            shown.line("budget used up; continue with --resume")
     finally:
         workers.end(now=reason is None)
         searcher.close(reason)
 
 
-def _announce(display: Display, plan: Plan, folder: Path, planned: int | None) -> None:
+def _announce(shown: SearchProgress, plan: Plan, folder: Path, planned: int | None) -> None:
     """Log the search, its data, objective, space and plan."""
     header = plan.header
     objective = header["objective"]
     more = "higher is better" if objective["direction"] == "max" else "lower is better"
     trials = "1 trial" if planned == 1 else f"{planned} trials"
-    display.line(f"search {folder}: {header['tuner']}, {trials}, seed {header['seed']}")
+    shown.line(f"search {folder}: {header['tuner']}, {trials}, seed {header['seed']}")
     for line in data_lines(plan.config, plan.trial_models.data(plan.config)):
-        display.line(line)
+        shown.line(line)
     for line in plan.notes:
-        display.line(line)
-    display.line(f"goal   {objective['name']} at the best epoch ({more})")
+        shown.line(line)
+    shown.line(f"goal   {objective['name']} at the best epoch ({more})")
     for hp in plan.space.space:
-        display.line(f"space  {space_line(hp)}")
+        shown.line(f"space  {space_line(hp)}")
     if header["tuner"] != "hyperband":
         return
-    epochs = _hyperband_epochs(plan, display.head_epochs)
+    epochs = _hyperband_epochs(plan, shown.head_epochs)
     for bracket in hyperband_plan(header["max_epochs"]):
         rungs = ", then ".join(f"{n} to epoch {until}" for n, _, until in bracket)
-        display.line(f"plan   {rungs}")
-    heads = f", {display.head_epochs} of each trial head-only" if display.head_epochs else ""
-    display.line(f"plan   {epochs} epochs in total{heads}; one of {FACTOR} trials is continued")
+        shown.line(f"plan   {rungs}")
+    heads = f", {shown.head_epochs} of each trial head-only" if shown.head_epochs else ""
+    shown.line(f"plan   {epochs} epochs in total{heads}; one of {FACTOR} trials is continued")
     if header["max_trials"]:
-        display.line(f"plan   ends after {trials} (max_trials)")
+        shown.line(f"plan   ends after {trials} (max_trials)")
 
 
 def _why(trials: Sequence[Trial]) -> str:

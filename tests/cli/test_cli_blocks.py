@@ -8,11 +8,11 @@ import pytest
 def test_the_top_block_stands_first_and_the_shares_are_a_whole(kerasft_line):
     done = kerasft_line("blocks", "package:kerasft/assets/resnet_glyphs", "--image-size", "32")
     assert done.exit_code == 0
-    lines = [line.split() for line in done.output.splitlines()]
+    lines = [line.split() for line in done.stdout.splitlines()]
     assert lines[0] == ["N", "BLOCK", "LAYERS", "PARAMETERS", "OUTPUT", "WORK"]
     assert [line[1] for line in lines[1:]] == ["P4", "P3", "P2"]
     found = json.loads(
-        kerasft_line("blocks", "package:kerasft/assets/resnet_glyphs", "--json").output
+        kerasft_line("blocks", "package:kerasft/assets/resnet_glyphs", "--json").stdout
     )
     assert [row["block"] for row in found] == ["P2", "P3", "P4"]
     assert sum(row["parameters"] for row in found) == 1_230_784
@@ -21,7 +21,7 @@ def test_the_top_block_stands_first_and_the_shares_are_a_whole(kerasft_line):
 
 def test_tokens_have_no_number(kerasft_line, preset):
     done = kerasft_line("blocks", preset("bert"))
-    assert "tokens x 16" in done.output
+    assert "tokens x 16" in done.stdout
 
 
 def test_an_unknown_preset_is_told(kerasft_line):

@@ -74,7 +74,7 @@ def test_a_notebook_has_one_output_of_limited_length():
         with display.progress("main", 10) as bar:
             bar.done = 5
             display.line("watch  odd")
-            assert "main ━━━━━━━━━━━━━━━───────────────── 5/10" in outputs[-1]
+            assert f"main {'━' * 15}{'─' * 15} 5/10" in outputs[-1]
     last = outputs[-1].splitlines()
     assert len(last) == 31
     assert last[0] == "(72 lines above)"

@@ -1,20 +1,18 @@
 """Progress of a search."""
 
-import io
-
 import pytest
 
-from kerasft.tuning.display import Display, Expected
+from kerasft.tuning.progress import Expected, SearchProgress
 from kerasft.tuning.results import Trial
 
 
 def test_a_trial_that_continues_trial_0_counts_its_own_epochs(tmp_path):
     objective = {"name": "val_loss", "direction": "min"}
     expected = Expected(trials=2, epochs=None, head_epochs=1)
-    display = Display(lambda number: tmp_path / str(number), {}, objective, expected, io.StringIO())
+    progress = SearchProgress(lambda number: tmp_path / str(number), {}, objective, expected)
     outcome = {"seconds": 8.0, "score": 1.0}
     first = Trial(0, {}, 3, state="completed", outcome=outcome)
-    display.ended(first, [first])
+    progress.ended(first, [first])
     again = Trial(1, {}, 9, continues=0)
     # 8 s for 1 + 3 epochs, so 2 s each, and 6 epochs more from epoch 3 on.
-    assert display.estimate(again) == pytest.approx(12.0)
+    assert progress.estimate(again) == pytest.approx(12.0)

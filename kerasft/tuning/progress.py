@@ -1,13 +1,14 @@
-"""Progress of a search: one line per trial, and a live line on a terminal."""
+"""Progress of a search: a row per trial, and bars for the search and its running trials."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
+from kerasft.display import Activity, Cell, current
 from kerasft.errors import DamagedFileError
 from kerasft.formatting import duration, number, setting_text
 from kerasft.runs import Run
@@ -29,15 +30,14 @@ class Expected:
     head_epochs: int
 
 
-class Display:
-    """Shows trials as they end, the best so far, and an estimate of the time left.
+class SearchProgress:
+    """Shows trials as they end, a bar for each running one, and the best so far.
 
     Args:
         folder: Function from the number of a trial to its folder.
         defaults: Values of trial 0; other trials are described by their differences.
         objective: `name` and `direction` of the objective.
         expected: Expected size of the search.
-        stream: Stream to write to; None writes nothing.
     """
 
     def __init__(
@@ -46,69 +46,103 @@ class Display:
         defaults: dict[str, Any],
         objective: dict[str, str],
         expected: Expected,
-        stream: TextIO | None,
     ) -> None:
         self.folder, self.defaults, self.objective = folder, defaults, objective
-        self.expected, self.head_epochs, self.stream = expected, expected.head_epochs, stream
-        self.live = stream is not None and stream.isatty()
+        self.expected, self.head_epochs = expected, expected.head_epochs
+        self.display = current()
         self.width = len(str(expected.trials or 99))
         self.seconds: list[tuple[float, int]] = []  # of ended trials, with their epochs
-        self.began_at: dict[int, float] = {}
         self.reached: dict[int, int] = {}  # the last epoch of ended trials
+        self.bar = Activity("search", expected.trials)
+        self.bars: dict[int, Activity] = {}  # of running trials
 
     def line(self, text: str) -> None:
-        """Write a line."""
-        if self.stream is not None:
-            self.stream.write(f"\r\x1b[K{text}\n" if self.live else f"{text}\n")
-            self.stream.flush()
+        """Show a line that stays."""
+        self.display.line(text)
+
+    @contextlib.contextmanager
+    def running(self, trials: Collection[Trial]) -> Iterator[None]:
+        """Show the bar of the search while the body runs.
+
+        Args:
+            trials: Trials of the search so far.
+        """
+        with self.display.progress("search", self.expected.trials) as self.bar:
+            self.bar.done = sum(trial.state != "running" for trial in trials)
+            yield
 
     def began(self, trial: Trial) -> None:
-        """Start the clock of a trial; announce one that resumes."""
-        self.began_at[trial.number] = time.monotonic()
+        """Show the bar of a trial; announce one that resumes."""
+        total = trial.epochs + self.head_epochs
+        self.bars[trial.number] = self.display.begin(f"trial {trial.number}", total)
         folder = self.folder(trial.number)
         if any(folder.glob("state-*")):
             epochs = len(Run(folder).history)
             self.line(f"trial {trial.number:>{self.width}}  resumes after epoch {epochs}")
 
     def tick(self, running: list[int]) -> None:
-        """Redraw the live line: the progress of each running trial."""
-        if not self.live or self.stream is None or not running:
+        """Move the bars of running trials."""
+        if not self.display.live:
             return
-        parts = []
         for trial in running:
             try:
                 history = Run(self.folder(trial)).history
             except DamagedFileError:
                 history = []  # nothing is written yet
-            value = history[-1].get(self.objective["name"]) if history else None
-            reached = f" {number(value)}" if value is not None else ""
-            passed = duration(time.monotonic() - self.began_at[trial])
-            parts.append(f"trial {trial}: epoch {len(history) + 1}{reached} {passed}")
-        self.stream.write(f"\r\x1b[K{'   '.join(parts)}")
-        self.stream.flush()
+            bar, name = self.bars[trial], self.objective["name"]
+            value = history[-1].get(name) if history else None
+            bar.done = min(len(history), bar.total or 0)
+            # All epochs may be done while the trial is measured, or repeated with another seed.
+            epoch = f"epoch {min(bar.done + 1, bar.total or 1)}/{bar.total}"
+            bar.details = (epoch, f"{name} {number(value)}") if value is not None else (epoch,)
+            bar.changed()
 
     def ended(self, trial: Trial, trials: list[Trial]) -> None:
-        """Write the line of a trial that has ended."""
+        """Write the row of a trial that has ended."""
+        if trial.number in self.bars:
+            self.display.end(self.bars.pop(trial.number))
         seconds = trial.outcome["seconds"]
         if trial.state == "completed":
             self.seconds.append((seconds, self._epochs(trial)))
         self.reached[trial.number] = trial.epochs + self.head_epochs
         best = ranked(trials, self.objective["direction"])
+        left = self._left(trials)
+        self.bar.done = sum(other.state != "running" for other in trials)
+        self.bar.left = left or None
+        if best:
+            self.bar.details = (f"best {number(best[0].score or 0.0)} (trial {best[0].number})",)
+        is_best = bool(best) and best[0] is trial
+        style = "bad" if trial.state == "failed" else "good" if is_best else ""
+        self.display.row(self._cells(trial, is_best=is_best), self._line(trial, best, left), style)
+        if trial.number == 0 and self.expected.epochs is not None and left:
+            self.line(f"plan   about {duration(left)} left")
+
+    def _cells(self, trial: Trial, *, is_best: bool) -> list[Cell]:
+        """Return the row of a trial in the table."""
+        name, completed = self.objective["name"], trial.state == "completed"
+        reason = "" if completed else f"; failed: {trial.outcome['reason']}"
+        return [
+            Cell("trial", str(trial.number), 5),
+            Cell("settings", self.describe(trial) + reason, None, 1),
+            Cell(name, number(trial.score or 0.0) if completed else "failed", 8),
+            Cell("time", duration(trial.outcome["seconds"]), 6, 2),
+            Cell("", "best" if is_best else "", 4),
+        ]
+
+    def _line(self, trial: Trial, best: list[Trial], left: float) -> str:
+        """Return the line of a trial in a log."""
         cells = [f"trial {trial.number:>{self.width}}", self.describe(trial)]
         if trial.state == "completed":
             cells.append(f"{self.objective['name']} {number(trial.score or 0.0)}")
         else:
             cells.append(f"failed: {trial.outcome['reason']}")
-        cells.append(duration(seconds))
+        cells.append(duration(trial.outcome["seconds"]))
         if best and best[0] is trial:
             cells.append("best")
         elif best:
             cells.append(f"best {number(best[0].score or 0.0)} ({best[0].number})")
-        left = self._left(trials)
         cells.append(f"left {duration(left)}" if left else "")
-        self.line("  ".join(cell for cell in cells if cell))
-        if trial.number == 0 and self.expected.epochs is not None and left:
-            self.line(f"plan   about {duration(left)} left")
+        return "  ".join(cell for cell in cells if cell)
 
     def describe(self, trial: Trial) -> str:
         """Return the settings of a trial that differ from the defaults."""
