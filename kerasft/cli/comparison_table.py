@@ -19,18 +19,21 @@ def _names(group: dict[str, Any]) -> str:
 
 
 def print_comparison(compared: dict[str, Any]) -> None:
-    """Print compared runs as a table, one row per group of seeds."""
+    """Print compared runs, one row per group of seeds, and the settings that differ."""
     name = compared["score"]
-    rows = []
+    rows, changes = [], []
     for group in compared["groups"]:
         spread = "" if group["spread"] is None else f" ± {shown(group['spread'])}"
-        settings = ", ".join(f"{k} {setting_text(a)} -> {setting_text(b)}" for k, (a, b) in
-                             group["settings"].items())  # fmt: skip
+        for setting, (first, other) in group["settings"].items():
+            changes.append((_names(group), setting, setting_text(first), setting_text(other)))
         against = ""
         if "difference" in group:
             noise = "" if group["noise"] is None else f" (noise {shown(group['noise'])})"
             against = f"{group['difference']:+.4g}{noise}: {group['verdict']}"
-        rows.append((_names(group), f"{shown(group['mean'])}{spread}", settings or "-", against))
-    print_table(("run", f"{compared['split']} {name}", "settings", "vs first"), rows)
+        rows.append((_names(group), f"{shown(group['mean'])}{spread}", against))
+    print_table(("run", f"{compared['split']} {name}", "vs first"), rows)
+    if changes:
+        click.echo()
+        print_table(("run", "setting", "first run", "this run"), changes)
     if not compared["same_data"] and len(compared["groups"]) > 1:
         click.echo("The runs have different data: differences may come from the data.")

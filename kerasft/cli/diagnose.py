@@ -11,7 +11,7 @@ from kerasft.cli.comparison_table import print_comparison
 from kerasft.cli.completion import complete_runs
 from kerasft.cli.find_runs import find_run, with_runs_dir
 from kerasft.cli.options import SharedOptions, wants
-from kerasft.cli.output import print_json
+from kerasft.cli.output import print_json, terminal_width
 from kerasft.formatting import setting_text
 
 
@@ -62,10 +62,11 @@ def _print(diagnosis: dict[str, Any], *, several: bool) -> None:
         fault = finding["fault"]
         title = f"{number}. {finding['title']}" if fault else f"-  {finding['title']} (note)"
         click.echo(title)
-        click.echo(textwrap.indent(textwrap.fill(finding["evidence"], 92), "   "))
+        width = min(92, terminal_width() - 5)
+        click.echo(textwrap.indent(textwrap.fill(finding["evidence"], width), "   "))
         for advice in finding["advice"]:
             what = ", ".join(f"{name} {setting_text(v)}" for name, v in advice["changes"].items())
             text = f"{what}: {advice['why']}" if what else advice["why"]
-            click.echo(textwrap.indent(textwrap.fill(text, 90), "   > "))
+            click.echo(textwrap.indent(textwrap.fill(text, width), "   > "))
             if advice["command"]:
                 click.echo(f"     {advice['command']}")

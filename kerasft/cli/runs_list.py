@@ -140,7 +140,7 @@ def _print_runs(rows: list[dict[str, Any]], split: str) -> None:
         )
         for row in rows
     ]
-    print_table(headings, cells)
+    print_table(headings, cells, optional=("created (UTC)", "seconds", "dataset"))
 
 
 def _epochs(row: dict[str, Any]) -> str | None:
@@ -153,4 +153,5 @@ def _scores(row: dict[str, Any], split: str) -> str:
     found, task = row.get("metrics", {}).get(split, {}), row.get("task")
     # A damaged run has no task; that of a later version may be unknown here.
     names = [name for name in (main_metrics(task) if task in TASKS else ()) if name in found]
-    return ", ".join(f"{name} {shown(found[name])}" for name in names)
+    title = TASKS[str(task)].metric_title if names else str
+    return ", ".join(f"{title(name)} {shown(found[name])}" for name in names)

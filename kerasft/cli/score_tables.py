@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from kerasft.cli.output import print_table
+from kerasft.cli.output import print_table, terminal_width
 from kerasft.formatting import shown
 from kerasft.tasks import task_of
 
@@ -27,8 +27,9 @@ def main_metrics(task: str) -> tuple[str, ...]:
 
 def score_line(task: str, metrics: Mapping[str, Any]) -> str:
     """Return the important metrics of one split as a line."""
-    names = [name for name in task_of(task).shown_metrics if name in metrics]
-    found = [f"{name} {shown(metrics[name])}" for name in names]
+    kind = task_of(task)
+    names = [name for name in kind.shown_metrics if name in metrics]
+    found = [f"{kind.metric_title(name)} {shown(metrics[name])}" for name in names]
     examples = f"  ({metrics['examples']} examples)" if "examples" in metrics else ""
     return ", ".join(found) + examples
 
@@ -37,22 +38,24 @@ def print_scores(task: str, metrics: Mapping[str, Any]) -> None:
     """Print all metrics of one split."""
     numbers = {k: v for k, v in metrics.items() if isinstance(v, (int, float)) or v is None}
     names = [name for name in (*main_metrics(task), *numbers) if name in numbers]
-    print_table(("metric", "value"), [(name, numbers[name]) for name in dict.fromkeys(names)])
+    title = task_of(task).metric_title
+    rows = [(title(name), numbers[name]) for name in dict.fromkeys(names)]
+    print_table(("metric", "value"), rows)
     classes = metrics.get("per_class")
     if classes:
         click.echo()
         columns = ("precision", "recall", "f1", "support")
-        rows = [[row["name"], *(row[column] for column in columns)] for row in classes]
-        print_table(("class", *columns), rows)
+        scores = [[row["name"], *(row[column] for column in columns)] for row in classes]
+        print_table(("class", *columns), scores)
     if classes and metrics.get("confusion_matrix"):
         click.echo()
         _print_confusions([row["name"] for row in classes], metrics["confusion_matrix"])
 
 
 def _print_confusions(names: Sequence[str], matrix: Sequence[Sequence[int]]) -> None:
-    if len(names) <= _WIDEST_MATRIX:
+    columns = _column_names(names, matrix) if len(names) <= _WIDEST_MATRIX else None
+    if columns is not None:
         click.echo("Confusion matrix (rows: truth, columns: predicted)")
-        columns = _short_names(names)
         lines = [[name, *row] for name, row in zip(names, matrix, strict=True)]
         print_table(("", *columns), lines, capitals=False)
         return
@@ -68,14 +71,16 @@ def _print_confusions(names: Sequence[str], matrix: Sequence[Sequence[int]]) -> 
         print_table(("truth", "predicted", "count"), rows)
 
 
-def _short_names(names: Sequence[str]) -> list[str]:
-    """Return names cut to the shortest length of at least 6 at which they differ."""
+def _column_names(names: Sequence[str], matrix: Sequence[Sequence[int]]) -> list[str] | None:
+    """Return the names, cut where the terminal is too narrow; None where they become equal."""
     longest = max(map(len, names))
-    for length in range(6, longest):
+    digits = [max(len(shown(row[i])) for row in matrix) for i in range(len(names))]
+    for length in range(longest, 2, -1):
         cut = [name[:length] for name in names]
-        if len(set(cut)) == len(names):
-            return cut
-    return list(names)
+        widths = [max(len(name), count) for name, count in zip(cut, digits, strict=True)]
+        if longest + sum(widths) + 2 * len(names) <= terminal_width():
+            return cut if len(set(cut)) == len(names) else None
+    return None
 
 
 def judged_by(task: str, metrics: Mapping[str, Any]) -> float:

@@ -195,7 +195,7 @@ def _from_applications(preset: str, pretrained: bool) -> Preset:
     if pretrained and not (home / "models" / file).is_file():
         require_host(
             "storage.googleapis.com",
-            to_fetch=f"the preset {preset} (ImageNet weights, about {millions * 4:,.0f} MB)",
+            to_fetch=f"the preset {preset} (ImageNet weights, {weights_size(millions)})",
             instead=offline_presets(),
         )
     return Preset(preset, "applications", name, f"keras.applications/{file}")
@@ -218,13 +218,23 @@ def _from_kaggle(preset: str, kind: str, handle: str, parameters: int | None) ->
     cache = Path(os.environ.get("KAGGLEHUB_CACHE", "~/.cache/kagglehub")).expanduser()
     folder = cache.joinpath("models", *parts)
     if not any(folder.glob("config.json")) and not any(folder.glob("*/config.json")):
-        size = f", about {parameters * 4 / 1e6:,.0f} MB" if parameters else ""
+        size = f", {weights_size(parameters / 1e6)}" if parameters else ""
         require_host(
             "www.kaggle.com",
             to_fetch=f"the preset {preset} ({handle}{size})",
             instead=offline_presets(),
         )
     return Preset(preset, kind, preset if kind == "builtin" else handle, handle)
+
+
+def weights_size(millions: float) -> str:
+    """Return the size of float32 weights, as the docstrings of recipes state it.
+
+    Example:
+        >>> weights_size(28.76)
+        '28.8 million parameters, about 115 MB'
+    """
+    return f"{millions:.3g} million parameters, about {millions * 4:,.0f} MB"
 
 
 @functools.cache

@@ -1,11 +1,12 @@
 """Numbers, tables and JSON."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from kerasft.cli.output import plain, print_table, size
+from kerasft.cli.output import plain, print_facts, print_table, size
 from kerasft.formatting import shown
 
 
@@ -47,10 +48,68 @@ def test_numbers_stand_right_and_texts_left(capsys):
     assert capsys.readouterr().out == "NAME  COUNT\na         5\nlong     12\n"
 
 
-def test_rows_are_cut_on_a_terminal_only(capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "8")
-    print_table(("name",), [("0123456789",)])
-    assert capsys.readouterr().out.splitlines()[1] == "0123456789"
+ROWS = [
+    ("resnet_digits/2026-01-31_12-00-00", "accuracy 0.9722, f1 0.9731", 12345, "photos"),
+    ("minilm_tickets/a", "accuracy 0.5", 7, "tickets.csv"),
+]
+HEADINGS = ("run", "test", "seconds", "dataset")
+
+
+@pytest.fixture
+def printed(monkeypatch, capsys):
+    """Returns a function that prints the table on a terminal of a width, and its lines."""
+
+    def run(columns, **options):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+        print_table(HEADINGS, ROWS, **options)
+        return re.sub(r"\x1b\[\d+m", "", capsys.readouterr().out).splitlines()
+
+    return run
+
+
+def test_rows_have_no_limit_off_a_terminal(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    print_table(HEADINGS, ROWS, optional=("dataset",))
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    assert lines[1].endswith("12,345  photos")
+
+
+def test_optional_columns_are_left_out_on_a_narrow_terminal(printed):
+    lines = printed(80, optional=("dataset", "seconds"))
+    assert lines[0].split() == ["RUN", "TEST", "SECONDS"]
+    assert printed(68, optional=("dataset", "seconds"))[0].split() == ["RUN", "TEST"]
+
+
+@pytest.mark.parametrize("columns", [80, 68, 60])
+def test_text_is_wrapped_between_words_to_the_width_of_the_terminal(printed, columns):
+    lines = printed(columns)
+    assert max(map(len, lines)) <= columns
+    words = " ".join(lines).replace("/", "/ ").split()
+    for word in ("0.9722,", "0.9731", "12,345", "resnet_digits/", "2026-01-31_12-00-00"):
+        assert word in words
+
+
+def test_rows_are_lines_where_columns_do_not_fit(printed):
+    assert printed(36)[:6] == [
+        "RUN      resnet_digits/",
+        "         2026-01-31_12-00-00",
+        "TEST     accuracy 0.9722, f1 0.9731",
+        "SECONDS  12,345",
+        "DATASET  photos",
+        "",
+    ]
+
+
+def test_facts_are_wrapped_but_commands_are_not(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "30")
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-    print_table(("name",), [("0123456789",)])
-    assert "0123456…" in capsys.readouterr().out
+    command = "kerasft diagnose runs/resnet_digits/2026-01-31_12-00-00"
+    print_facts({"test": "accuracy 0.9722, loss 0.123", "load": command, "next": [command]})
+    assert capsys.readouterr().out.splitlines() == [
+        "test  accuracy 0.9722, loss",
+        "      0.123",
+        f"load  {command}",
+        f"next  {command}",
+    ]

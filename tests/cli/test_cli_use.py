@@ -37,6 +37,27 @@ def test_evaluate_prints_metrics_classes_and_confusions(run, kerasft_line, api, 
     ]
 
 
+def test_names_of_a_confusion_matrix_are_cut_only_where_the_terminal_is_narrow(
+    run, kerasft_line, api, metrics, monkeypatch
+):
+    names = [f"a rather long kind, number {index}" for index in range(6)]
+    matrix = [[1234 if i == j else 0 for j in range(6)] for i in range(6)]
+    table = [{"name": n, "precision": 1.0, "recall": 1.0, "f1": 1.0, "support": 50} for n in names]
+    api("evaluate", {**metrics, "per_class": table, "confusion_matrix": matrix})
+    assert all(kerasft_line("evaluate", "latest").stdout.count(name) == 3 for name in names)
+    monkeypatch.setattr("kerasft.cli.score_tables.terminal_width", lambda: 100)
+    narrow = kerasft_line("evaluate", "latest").stdout
+    assert "Most frequent confusions" not in narrow  # there are none
+    assert "Confusion matrix" not in narrow  # cut names would be equal
+    table = [
+        {**row, "name": f"{letter}: {row['name']}"}
+        for row, letter in zip(table, "abcdef", strict=True)
+    ]
+    api("evaluate", {**metrics, "per_class": table, "confusion_matrix": matrix})
+    heading = kerasft_line("evaluate", "latest").stdout.split("predicted)\n")[1].splitlines()[0]
+    assert heading.split("  ")[-1] == "f: a rath"
+
+
 def test_many_classes_are_shown_by_their_most_frequent_confusions(run, kerasft_line, api, metrics):
     names = [f"kind {index}" for index in range(30)]
     matrix = [[50 if i == j else 0 for j in range(30)] for i in range(30)]

@@ -1,12 +1,37 @@
 """A recipe may say everything explicitly, as those before 0.2 do, or leave it to its config."""
 
+import re
+
 import keras
 import pytest
 
 import kerasft
+from kerasft import catalog
 from kerasft.config import ImageConfig, TextConfig
 from kerasft.data import load_recipe_data
+from kerasft.presets.resolve import APPLICATIONS, builtin_presets
 from kerasft.testing import check_recipe, tiny_preset
+
+RECIPES = sorted(catalog.list_recipes(), key=lambda recipe: recipe.name)
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
+def test_a_docstring_states_the_size_of_the_preset_as_an_error_does(recipe):
+    preset = catalog.recipe_defaults(recipe).get("preset") or ""
+    text = " ".join(recipe.docstring.split())
+    stated = re.search(r"\(([\d.]+) million parameters(?:, about ([\d,]+) MB)?", text)
+    known = builtin_presets().get(preset)
+    millions = known and known["params"] / 1e6
+    if preset.startswith("applications:"):
+        millions = APPLICATIONS[preset.removeprefix("applications:")][1]
+    if millions is None:  # nothing is downloaded
+        assert stated is None
+        return
+    number, megabytes = stated.groups()
+    decimals = len(number.partition(".")[2])
+    assert float(number) == round(millions, decimals)
+    assert megabytes in (None, f"{millions * 4:,.0f}")
+
 
 EXPLICIT = '''"""Name the color of a photograph."""
 
