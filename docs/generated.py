@@ -106,7 +106,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _code(text: Any) -> str:
-    return f"`{text}`" if str(text) else ""
+    return f"`{text}`{{ .name }}" if str(text) else ""  # the style of a name: on one line
 
 
 def _prose(text: str) -> str:
@@ -158,7 +158,7 @@ def _command(command: click.Command, name: str, parent: click.Context) -> list[s
 
 def _options(parameters: Iterable[click.Parameter], context: click.Context) -> str:
     records = [p.get_help_record(context) for p in parameters]
-    rows = [(_code(record[0].replace("|", "\\|")), cell(record[1])) for record in records if record]
+    rows = [(_code(record[0]), cell(record[1])) for record in records if record and record[1]]
     return table(("option", "what it does"), rows) if rows else ""
 
 
@@ -180,7 +180,7 @@ def settings_page() -> str:
     for group, items in groups.items():
         kind: Any = getattr(common_settings, f"{group.capitalize()}Settings")
         rows = [_setting_row(item) for item in items.values()]
-        columns = ("setting", "default", "allowed", "what it does", "recipes")
+        columns = ("setting", "default", "what it does")
         parts += [f"## {group.capitalize()}", str(kind.__doc__), table(columns, rows)]
     return "\n\n".join(parts) + "\n"
 
@@ -190,8 +190,9 @@ def _setting_row(item: Setting) -> tuple[str, ...]:
     homes = {"images": ImageConfig, "texts": TextConfig}
     having = [kind for kind, config in homes.items() if item.name in settings(config)]
     default = setting_text(item.default) if item.default not in (None, "") else ""
-    where = "all" if len(having) == len(homes) else having[0]
-    return _code(flag), _code(default), cell(limits(item)), cell(item.help), where
+    only = "" if len(having) == len(homes) else f"recipes for {having[0]}"
+    more = "; ".join(filter(None, (limits(item), only)))
+    return _code(flag), _code(default), cell(f"{item.help} [{more}]" if more else item.help)
 
 
 # Recipes
@@ -260,17 +261,19 @@ def _definition(home: str, name: str) -> str:
 
 def exit_codes_page() -> str:
     """Return the page of the exit codes, from the classes of errors."""
-    rows = [("0", "done", ""), ("2", "an invalid command line", "")]
-    pending = [KerasftError]
+    rows = [
+        ("0", "Done.", ""),
+        ("1", "Any other error.", _code("kerasft.KerasftError")),
+        ("2", "An invalid command line.", ""),
+        (str(INTERRUPTED), f"Interrupted by Ctrl-C ({signal.SIGINT.name}).", ""),
+        (str(TERMINATED), f"Terminated ({signal.SIGTERM.name}).", ""),
+    ]
+    pending = KerasftError.__subclasses__()
     while pending:
         kind = pending.pop(0)
         pending += kind.__subclasses__()
-        meaning = cell(str(kind.__doc__).splitlines()[0])
-        rows.append((str(kind.exit_code), meaning, _code(f"kerasft.{kind.__name__}")))
-    rows += [
-        (str(INTERRUPTED), f"interrupted by Ctrl-C ({signal.SIGINT.name})", ""),
-        (str(TERMINATED), f"terminated ({signal.SIGTERM.name})", ""),
-    ]
+        meaning = re.sub(r" \(exit code \d\)", "", str(kind.__doc__).splitlines()[0])
+        rows.append((str(kind.exit_code), cell(meaning), _code(f"kerasft.{kind.__name__}")))
     parts = [
         "# Exit codes",
         "Generated from the classes of errors. In Python the same error is raised as an exception. "

@@ -67,7 +67,7 @@ def test_every_command_is_generated(generated):
 
 
 def test_every_setting_is_generated(generated):
-    rows = re.findall(r"^\| `--([\w-]+)` \|", generated["reference/settings.md"], re.MULTILINE)
+    rows = re.findall(r"^\| `--([\w-]+)`", generated["reference/settings.md"], re.MULTILINE)
     assert sorted(name.replace("-", "_") for name in rows) == sorted(config.known_settings())
 
 
