@@ -53,7 +53,6 @@ def read_rows(
         DataError: An input was not found or is empty.
     """
     modality = modality_of(config)
-    modality = modality_of(config)
     readers = InputReaders(_folder_inputs, functools.partial(_table_inputs, config, on_error))
     found: list[Input] = []
     if is_table(inputs):

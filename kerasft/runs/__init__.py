@@ -13,13 +13,11 @@ from kerasft.runs.files import (
     write_text,
 )
 from kerasft.runs.find import find_run, load_run, run_names
-from kerasft.runs.run import (
-    RECIPE,
-    Run,
+from kerasft.runs.run import RECIPE, Run, list_runs
+from kerasft.runs.write import (
     check_name,
     create_run,
     delete_run,
-    list_runs,
     write_history,
     write_manifest,
     write_recipe,

@@ -14,7 +14,8 @@ from safetensors.numpy import load_file, save_file
 
 from kerasft.errors import DamagedFileError
 from kerasft.runs.files import atomic_path, sha256
-from kerasft.runs.run import WEIGHTS, Run, write_manifest
+from kerasft.runs.run import WEIGHTS, Run
+from kerasft.runs.write import write_manifest
 
 
 def weight_names(variables: Sequence[Any]) -> list[str]:
