@@ -3,6 +3,7 @@
 import json
 import random
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -63,11 +64,11 @@ def kill(monkeypatch):
     ],
 )
 def test_each_tuner_finds_at_least_the_defaults_and_goes_on_after_a_kill(
-    tune, kill, tmp_path, tuner
+    searched, tune, kill, tmp_path, tuner
 ):
-    options = {"tuner": tuner, "max_trials": 6, "max_epochs": 3}
-    whole = tune(**options, name="whole")
-    assert [trial.number for trial in whole.trials] == list(range(6))
+    whole = searched(tuner)
+    count = 7 if tuner == "hyperband" else 6  # its whole plan, with trial 0
+    assert [trial.number for trial in whole.trials] == list(range(count))
     assert whole.best.score >= whole.defaults.score
     assert whole.defaults.values == {"learning_rate": 1e-3, "dropout": 0.2}
     if tuner == "hyperband":
@@ -79,6 +80,7 @@ def test_each_tuner_finds_at_least_the_defaults_and_goes_on_after_a_kill(
     assert f"{whole.best.number:04d}" in kept
     assert len(kept) <= 3
 
+    options = {"tuner": tuner, "max_trials": whole.header["max_trials"], "max_epochs": 3}
     kill(4)
     with pytest.raises(KilledError):
         tune(**options, name="killed")
@@ -90,8 +92,8 @@ def test_each_tuner_finds_at_least_the_defaults_and_goes_on_after_a_kill(
     assert described(tune(**options, name="killed", resume=True)) == described(whole)
 
 
-def test_the_winner_is_fitted_evaluated_and_exported(tune, tmp_path):
-    search = tune()
+def test_the_winner_is_fitted_evaluated_and_exported(searched, tmp_path):
+    search = searched("random")
     trial = trial_folder(search.path, search.best.number)
     found = kerasft.evaluate(trial, split="validation")
     assert found["accuracy"] == pytest.approx(search.best.score, abs=1e-6)
@@ -104,8 +106,8 @@ def test_the_winner_is_fitted_evaluated_and_exported(tune, tmp_path):
     assert f"--learning-rate {search.best.values['learning_rate']}" in search.fit_command
 
 
-def test_a_search_that_was_another_is_refused_with_what_differs(tune, photos, tmp_path):
-    tune(max_trials=1)
+def test_a_search_that_was_another_is_refused_with_what_differs(searched, tune, tmp_path):
+    shutil.copytree(searched("random").path, tmp_path / "searches" / "resnet_digits" / "s")
     for options, message in (
         (
             {"space": ["dropout=0,0.2"]},
@@ -124,13 +126,13 @@ def test_a_search_that_was_another_is_refused_with_what_differs(tune, photos, tm
         tune()
     # What was given before need not be given again; more trials may be asked for.
     goes_on = {"searches_dir": tmp_path / "searches", "resume": True, "progress": False}
-    assert len(kerasft.tune("resnet_digits", **goes_on).trials) == 1
-    assert len(kerasft.tune("resnet_digits", **goes_on, max_trials=2).trials) == 2
+    assert len(kerasft.tune("resnet_digits", **goes_on).trials) == 6
+    assert len(kerasft.tune("resnet_digits", **goes_on, max_trials=7).trials) == 7
 
 
-def test_hyperband_tells_its_plan_and_then_its_time(tune, capsys):
-    tune(tuner="hyperband", max_trials=None, max_epochs=3, progress=True)
-    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("plan")]
+def test_hyperband_tells_its_plan_and_then_its_time(searched):
+    progress = (searched("hyperband").path.parent.parent / "progress.txt").read_text()
+    lines = [line for line in progress.splitlines() if line.startswith("plan")]
     assert lines[0] == "plan   3 to epoch 1, then 1 to epoch 3"
     assert lines[1] == "plan   2 to epoch 3"
     assert lines[2] == "plan   14 epochs in total; one of 3 trials is continued"
@@ -139,7 +141,7 @@ def test_hyperband_tells_its_plan_and_then_its_time(tune, capsys):
 
 def test_a_grid_does_not_repeat_the_defaults(tune):
     search = tune(
-        {"learning_rate": 1e-3, "dropout": 0.2}, tuner="grid", max_trials=None,
+        {"learning_rate": 1e-3, "dropout": 0.2, "epochs": 1}, tuner="grid", max_trials=None,
         space=["learning_rate=1e-3,1e-2", "dropout=0,0.2"],
     )  # fmt: skip
     values = [tuple(trial.values.values()) for trial in search.trials]
@@ -148,7 +150,7 @@ def test_a_grid_does_not_repeat_the_defaults(tune):
 
 def test_a_failed_trial_is_shown_and_a_search_without_a_good_one_is_an_error(tune):
     search = tune(
-        {"patience": 0}, tuner="grid", max_trials=None, space=["trainable_blocks=0,9"],
+        {"epochs": 1}, tuner="grid", max_trials=None, space=["trainable_blocks=0,9"],
         held=["learning_rate", "dropout"],
     )  # fmt: skip
     assert [trial.state for trial in search.trials] == ["completed", "failed"]
@@ -170,40 +172,40 @@ def test_data_errors_stop_the_search_at_once(tune, tmp_path):
 
 def test_the_budget_stops_at_the_end_of_an_epoch_and_resume_finishes(tune):
     with pytest.raises(NoTrialError):
-        tune({"epochs": 30, "patience": 0}, budget=0.5, max_trials=2)
-    search = tune({"epochs": 30, "patience": 0}, resume=True, max_trials=2)
+        tune({"epochs": 4}, budget=0.3, max_trials=2)  # less than it takes to trace an epoch
+    search = tune({"epochs": 4}, resume=True, max_trials=2)
     assert [trial.state for trial in search.trials] == ["completed", "completed"]
     history = json.loads((trial_folder(search.path, 0) / "history.json").read_text())
-    assert len(history) == 30
+    assert len(history) == 4
 
 
 def test_executions_have_seeds_of_their_own_and_are_averaged(tune):
-    search = tune(executions=2, max_trials=1)
+    search = tune({"epochs": 1}, executions=2, max_trials=1)
     scores = search.defaults.outcome["scores"]
     assert len(scores) == 2
     assert search.defaults.score == pytest.approx(sum(scores) / 2)
 
 
-def test_a_search_is_narrowed_around_an_earlier_one(tune):
-    first = tune(max_trials=5)
-    second = tune(name="second", warm_start=first.path, max_trials=2, tuner="grid")
+def test_a_search_is_narrowed_around_an_earlier_one(searched, tune):
+    first = searched("random")
+    second = tune({"epochs": 1}, warm_start=first.path, max_trials=2, tuner="grid")
     low, high = (second.header["space"][0][key] for key in ("min_value", "max_value"))
     assert low < first.best.values["learning_rate"] < high
     assert high / low == pytest.approx(10, rel=0.1) or low == 1e-4 or high == 1e-1
     assert second.trials[1].values == first.best.values  # the best of the first comes first
 
 
-def test_the_gain_within_noise_is_reported(tune):
-    search = tune(max_trials=1)
+def test_the_gain_within_noise_is_reported(searched, tune):
+    search = searched("random")
     count, share = search.header["validation_examples"], search.defaults.score
     assert count == 5
     share = min(max(share, 0.2), 0.8)
     assert search.chance == pytest.approx(2 * (share * (1 - share) / 5) ** 0.5)
-    assert tune({"monitor": "val_f1"}, name="f1", max_trials=1).chance is None
+    assert tune({"monitor": "val_f1", "epochs": 1}, max_trials=1).chance is None
 
 
-def test_a_full_disk_and_a_damaged_state_lose_nothing(tune, monkeypatch, file_size_limit):
-    whole = described(tune(max_trials=2))
+def test_a_full_disk_and_a_damaged_state_lose_nothing(searched, tune, monkeypatch, file_size_limit):
+    whole, options = described(searched("random"))[:2], {"max_trials": 2, "max_epochs": 3}
     began = Recorder.on_epoch_end
 
     def fill_in_the_second_trial(self, epoch, logs=None):
@@ -213,7 +215,7 @@ def test_a_full_disk_and_a_damaged_state_lose_nothing(tune, monkeypatch, file_si
 
     monkeypatch.setattr(Recorder, "on_epoch_end", fill_in_the_second_trial)
     with pytest.raises(ResourceError, match=r"state-0\.safetensors cannot be written") as raised:
-        tune(name="full", max_trials=2)
+        tune(name="full", **options)
     assert raised.value.exit_code == 6
     file_size_limit(None)
     monkeypatch.undo()
@@ -224,9 +226,9 @@ def test_a_full_disk_and_a_damaged_state_lose_nothing(tune, monkeypatch, file_si
     good = state.read_bytes()
     state.write_bytes(good[:-40])
     with pytest.raises(DamagedFileError, match=r"state-0\.safetensors is damaged.*from the first"):
-        tune(name="full", max_trials=2, resume=True)
+        tune(name="full", **options, resume=True)
     state.write_bytes(good)
-    assert described(tune(name="full", max_trials=2, resume=True)) == whole
+    assert described(tune(name="full", **options, resume=True)) == whole
 
 
 @pytest.mark.slow
