@@ -10,7 +10,7 @@ from kerasft import catalog
 from kerasft.config import ImageConfig, TextConfig
 from kerasft.data import load_recipe_data
 from kerasft.presets.resolve import APPLICATIONS, builtin_presets
-from kerasft.testing import check_recipe, tiny_preset
+from kerasft.testing import check_recipe
 
 RECIPES = sorted(catalog.list_recipes(), key=lambda recipe: recipe.name)
 
@@ -59,11 +59,10 @@ def build_model(config, data):
 '''
 
 
-def test_a_recipe_with_load_data_and_explicit_arguments_keeps_working(tmp_path):
+def test_a_recipe_with_load_data_and_explicit_arguments_keeps_working(preset, photos, tmp_path):
     path = tmp_path / "colors.py"
     path.write_text(EXPLICIT)
-    settings = {"preset": tiny_preset("resnet", tmp_path / "p"), "image_size": 16}
-    check_recipe(str(path), tmp_path, dataset="builtin:digits", **settings)
+    check_recipe(str(path), tmp_path, dataset=photos, preset=preset("resnet"), image_size=16)
 
 
 def test_a_load_data_of_its_own_is_called():
@@ -74,12 +73,11 @@ def test_a_load_data_of_its_own_is_called():
 
 
 @pytest.mark.parametrize("family", ["resnet", "bert"])
-def test_a_config_says_what_explicit_arguments_say(family, tmp_path):
-    preset = tiny_preset(family, tmp_path / "p")
+def test_a_config_says_what_explicit_arguments_say(family, preset):
     kind = ImageConfig if family == "resnet" else TextConfig
     size = {"image_size": 16} if family == "resnet" else {"sequence_length": 16}
-    config = kind(preset=preset, trainable_blocks=1, **size)
-    explicit = kerasft.load_backbone(preset)
+    config = kind(preset=preset(family), trainable_blocks=1, **size)
+    explicit = kerasft.load_backbone(preset(family))
     kerasft.freeze(explicit, 1, freeze_batch_norm=getattr(config, "freeze_batch_norm", False))
     short = kerasft.load_backbone(config)
     kerasft.freeze(short, config)
