@@ -39,13 +39,14 @@ def case(preset, photos, reviews):
     return make
 
 
-# Built much as another family is (networks of convolutions, encoders, decoders), or the longest:
-# this test sees them in the runs of all tests alone; their blocks and cuts are tested in every run.
+# Built much as another family is (networks of convolutions, encoders, decoders), or, as ResNet and
+# BERT, fitted by many tests: this test sees them in the runs of all tests alone; their blocks and
+# cuts are tested in every run.
 VARIANTS = (
-    "resnet_v2", "efficientnet_v2", "efficientnet_lite", "deit", "mit", "distil_bert", "electra",
-    "xlm_roberta", "xception", "densenet", "cspnet", "mobilenet", "qwen", "llama", "gemma",
-    "f_net", "dinov3", "hgnet", "roberta", "swin", "t5", "albert", "convnext", "deberta_v3",
-    "dinov2", "inception",
+    "resnet", "resnet_v2", "efficientnet_v2", "efficientnet_lite", "deit", "mit", "distil_bert",
+    "electra", "xlm_roberta", "xception", "densenet", "cspnet", "mobilenet", "qwen", "llama",
+    "gemma", "f_net", "dinov3", "hgnet", "roberta", "swin", "t5", "albert", "convnext",
+    "deberta_v3", "dinov2", "inception", "vgg", "bert",
 )  # fmt: skip
 
 
