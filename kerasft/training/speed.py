@@ -18,7 +18,8 @@ from kerasft.training.context import FitContext
 from kerasft.training.phases import Phase
 
 _SHAPES = 3  # number of products that are timed, the largest ones
-_SECONDS = 0.15  # of each of them
+_SECONDS = 0.15  # of each of them, at most
+_SHARE = 0.01  # of the time of the phase that timing one of them takes, at most
 BACKWARD = 2  # passes: the gradients of the inputs and of the kernel
 
 
@@ -37,10 +38,10 @@ def measure_speed(
         `examples_per_second` and, for texts, `tokens_per_second` (real tokens, without padding):
         the median over epochs, validation included. Where the graph of the model can be read,
         also `ceiling_gflops`, the peak matmul throughput of this machine in the model's own
-        shapes (measured now, in less than a second), and `share_of_ceiling`: the throughput of
-        an epoch, in multiplications and additions of kernels for real tokens alone, as a share of
-        that peak. After a single epoch, `compiling` is 1 and the share is left out: its time
-        includes compilation.
+        shapes (measured now, in less than a second and 3% of the phase's time), and
+        `share_of_ceiling`: the throughput of an epoch, in multiplications and additions of
+        kernels for real tokens alone, as a share of that peak. After a single epoch, `compiling`
+        is 1 and the share is left out: its time includes compilation.
     """
     data, history = context.data, context.recorder.history
     times = [row["seconds"] for row in history if row["phase"] == phase.name]
@@ -56,7 +57,8 @@ def measure_speed(
     prefix = context.compiled_models.prefix(phase)
     if prefix.products:
         mean, config = 1.0 if lengths is None else float(lengths.mean()), context.config
-        peak = measure_ceiling(prefix.products, round(config.batch_size * mean), config.precision)
+        rows, most = round(config.batch_size * mean), min(_SECONDS, _SHARE * sum(times))
+        peak = measure_ceiling(prefix.products, rows, config.precision, seconds=most)
         forward = prefix.work if inputs.model is context.model else prefix.tail.work
         found["ceiling_gflops"] = 2e-9 * peak
         found["share_of_ceiling"] = epoch_work(prefix, forward, data) / seconds / peak
@@ -93,13 +95,16 @@ def units(split: Any) -> int:
     return len(split.y) if lengths is None else int(lengths.sum())
 
 
-def measure_ceiling(products: list[Product], units: int, precision: str) -> float:
+def measure_ceiling(
+    products: list[Product], units: int, precision: str, *, seconds: float = _SECONDS
+) -> float:
     """Return the peak matmul throughput for a model's own shapes, in multiplications a second.
 
     Args:
         products: Matrix products of the model; the largest are timed.
         units: Number of examples of a batch, or of their tokens.
         precision: Value of the setting `precision`, not `auto`.
+        seconds: Time for each product; one multiplication is timed in any case.
     """
     dtype = precision.removeprefix("mixed_")
     weights: dict[tuple[int, int, int], float] = {}
@@ -107,17 +112,17 @@ def measure_ceiling(products: list[Product], units: int, precision: str) -> floa
         shape = (product.rows * units, product.inner, product.columns)
         weights[shape] = weights.get(shape, 0.0) + product.work
     heaviest = sorted(weights, key=lambda shape: weights[shape])[-_SHAPES:]
-    seconds = sum(weights[shape] / _rate(*shape, dtype) for shape in heaviest)
-    return sum(weights[shape] for shape in heaviest) / seconds
+    needed = sum(weights[shape] / _rate(*shape, dtype, seconds) for shape in heaviest)
+    return sum(weights[shape] for shape in heaviest) / needed
 
 
-def _rate(rows: int, inner: int, columns: int, dtype: str) -> float:
+def _rate(rows: int, inner: int, columns: int, dtype: str, seconds: float) -> float:
     """Return the highest measured throughput of one product, in multiplications a second."""
     numbers = np.random.default_rng(0)
     left = ops.cast(ops.convert_to_tensor(numbers.standard_normal((rows, inner), "float32")), dtype)
     right = ops.cast(numbers.standard_normal((inner, columns), "float32"), dtype)
     _wait(ops.matmul(left, right))
-    best, end = float("inf"), time.monotonic() + _SECONDS
+    best, end = float("inf"), time.monotonic() + seconds
     while True:
         began = time.monotonic()
         _wait(ops.matmul(left, right))
