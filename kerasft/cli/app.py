@@ -45,10 +45,7 @@ class App(SharedGroup):
         return list(self.commands)
 
 
-@click.group(
-    cls=App,
-    context_settings={"max_content_width": 100, "help_option_names": ["-h", "--help"]},
-)
+@click.group(cls=App, context_settings={"max_content_width": 100})
 @click.version_option(__version__, package_name="kerasft", prog_name="kerasft")
 def main() -> None:
     """Fine-tune pretrained Keras models.

@@ -55,6 +55,7 @@ _OPTIONS = {
     "--text-column": ("--text",),
     "--runs-dir": ("--output-dir", "--out", "--outdir", "--runs"),
     "--class-weight": ("--balanced",),
+    "--max-trials": ("--trials", "--n-trials", "--num-trials", "--trails"),
     "--augmentation": ("--augment", "--aug"),
 }
 

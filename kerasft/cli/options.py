@@ -22,6 +22,7 @@ _SHARED = {
     "quiet": (["-q", "--quiet"], "Print only the path or number that a script needs"),
     "debug": (["--debug"], "Show the traceback of an error"),
 }
+HELP_OPTIONS = ("-h", "--help")
 _METAVARS = {int: "INTEGER", float: "NUMBER", str: "TEXT", bool: ""}
 
 
@@ -50,6 +51,10 @@ class SharedOptions(click.Command):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.params += shared_options()
+
+    def get_help_option_names(self, ctx: click.Context) -> list[str]:
+        """Return the names of the help option, the same in every context."""
+        return list(HELP_OPTIONS)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the line; an option that does not exist is answered with the one that is meant."""

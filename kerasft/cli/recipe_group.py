@@ -34,6 +34,11 @@ from kerasft.tensorflow_log import quiet_tensorflow
 Action = Callable[..., None]
 
 
+def common_options() -> list[click.Option]:
+    """Return new options of every command that takes a recipe."""
+    return [config_option(), help_all_option()]
+
+
 class RecipeCommand(SharedOptions):
     """One recipe under a command, with the settings of its Config as options.
 
@@ -58,8 +63,7 @@ class RecipeCommand(SharedOptions):
             params=[
                 *setting_options(self.config, [*self.own, "config_file"]),
                 *options,
-                config_option(),
-                help_all_option(),
+                *common_options(),
             ],
             help=f"\b\n{(module.__doc__ or '').strip()}",
             context_settings={"max_content_width": 100, "allow_extra_args": True},
@@ -117,7 +121,11 @@ class RecipeGroup(SharedGroup):
         kwargs.setdefault("no_args_is_help", True)
         kwargs.setdefault("subcommand_metavar", "RECIPE [SETTINGS]...")
         super().__init__(*args, **kwargs)
-        self.action, self.make_options = action, make_options
+        self.action, self.own_options = action, make_options
+
+    def make_options(self) -> list[click.Option]:
+        """Return new options of the command, without settings and shared options."""
+        return [*self.own_options(), *common_options()]
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the package's recipes."""
@@ -134,7 +142,7 @@ class RecipeGroup(SharedGroup):
             raise click.UsageError(dataset_as_recipe(ctx.command_path, cmd_name), ctx)
         with quiet_tensorflow():  # a user's recipe may import Keras at its top
             module = catalog.load_recipe(cmd_name)
-        return RecipeCommand(cmd_name, module, self.action, self.make_options())
+        return RecipeCommand(cmd_name, module, self.action, self.own_options())
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

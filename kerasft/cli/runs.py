@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from kerasft.cli.options import SharedGroup
+from kerasft.cli.options import HELP_OPTIONS, SharedGroup
 from kerasft.cli.runs_compare import compare_command
 from kerasft.cli.runs_delete import delete_command
 from kerasft.cli.runs_list import list_runs_command
@@ -18,7 +18,7 @@ class RunsGroup(SharedGroup):
         if not args and ctx.resilient_parsing:  # the shell completes the first word
             return super().parse_args(ctx, args)
         first = next((arg for arg in args if arg in self.commands), None)
-        if first is None and not set(ctx.help_option_names) & set(args):
+        if first is None and not set(HELP_OPTIONS) & set(args):
             args = ["list", *args]
         return super().parse_args(ctx, args)
 
