@@ -22,9 +22,10 @@ from kerasft.cli import main
 from kerasft.cli.failures import INTERRUPTED, TERMINATED
 from kerasft.cli.options import limits
 from kerasft.cli.recipe_group import RecipeGroup
-from kerasft.config import ImageConfig, TextConfig, known_settings
+from kerasft.config import ImageConfig, TextConfig
 from kerasft.errors import KerasftError
 from kerasft.formatting import setting_text
+from kerasft.modalities import known_settings
 from kerasft.setting_declaration import Setting, settings
 
 DOCS = Path(__file__).parent
@@ -48,6 +49,9 @@ _TITLES = {
     "kerasft.conditions": "Conditions of a setting",
     "kerasft.catalog": "Recipes",
     "kerasft.models": "Models",
+    "kerasft.modalities": "Models",
+    "kerasft.modalities.image_features": "Models",
+    "kerasft.modalities.text_features": "Models",
     "kerasft.data": "Data",
     "kerasft.testing": "Test a recipe",
     "kerasft.errors": "Errors",
@@ -226,17 +230,19 @@ def python_page() -> str:
         if isinstance(statement, ast.ImportFrom)
         for alias in statement.names
     ]
-    homes: dict[str, list[str]] = {title: [] for title in _TITLES}
+    homes: dict[str, list[str]] = {title: [] for title in _TITLES.values()}
     for home, name in [*names, *_BESIDES]:
         public = "kerasft" if (home, name) not in _BESIDES else home
-        homes.setdefault(home, []).append(_directive(home, name, f"{public}.{name}"))
+        homes.setdefault(_TITLES.get(home, home), []).append(
+            _directive(home, name, f"{public}.{name}")
+        )
     parts = [
         "# Python API",
         "Generated from the docstrings. Names are imported on first use: `import kerasft` does "
         "not start TensorFlow.",
     ]
-    for home, directives in homes.items():
-        parts += [f"## {_TITLES.get(home, home)}", *directives]
+    for title, directives in homes.items():
+        parts += [f"## {title}", *directives]
     return "\n\n".join(parts) + "\n"
 
 

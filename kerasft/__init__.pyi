@@ -90,14 +90,20 @@ from kerasft.insight import (
 from kerasft.insight import (
     write_report as write_report,
 )
+from kerasft.modalities import (
+    features as features,
+)
+from kerasft.modalities.image_features import (
+    image_features as image_features,
+)
+from kerasft.modalities.text_features import (
+    text_features as text_features,
+)
 from kerasft.models import (
     block_table as block_table,
 )
 from kerasft.models import (
     describe_blocks as describe_blocks,
-)
-from kerasft.models import (
-    features as features,
 )
 from kerasft.models import (
     find_blocks as find_blocks,
@@ -109,13 +115,7 @@ from kerasft.models import (
     head as head,
 )
 from kerasft.models import (
-    image_features as image_features,
-)
-from kerasft.models import (
     load_backbone as load_backbone,
-)
-from kerasft.models import (
-    text_features as text_features,
 )
 from kerasft.runs import (
     Run as Run,

@@ -27,7 +27,7 @@ from kerasft.common_settings import (
 )
 from kerasft.dataset import Dataset
 from kerasft.errors import SettingError
-from kerasft.setting_declaration import Setting, check_names, settings
+from kerasft.setting_declaration import check_names, settings
 
 # Format of records (manifest of a run, header of a search); format 1 has no marker.
 FORMAT = 2
@@ -105,11 +105,6 @@ def _check_parts(config: Config, known: Collection[str | None]) -> None:
             )
 
 
-def known_settings() -> dict[str, Setting]:
-    """Return the settings of recipes of every kind by name."""
-    return {**settings(Config), **settings(ImageConfig), **settings(TextConfig)}
-
-
 def to_dict(config: Config) -> dict[str, Any]:
     """Return the settings as a flat, JSON-serializable dictionary."""
     return {name: item.read(config) for name, item in settings(config).items()}
@@ -182,10 +177,10 @@ def from_record(
 ) -> ConfigType:
     """Build a Config from the settings of a record of any format.
 
-    Records of format 1 may name a column of the recipe's dataset although the run used another
-    dataset. Such a name was ignored if the dataset had no such column, so it is dropped here.
-    The separator of the recipe's labels was ignored as well. Records of before there was a least
-    number of warm-up steps keep their schedule.
+    Records of format 1 are of images and texts only. They may name a column of the recipe's dataset
+    although the run used another dataset. Such a name was ignored if the dataset had no such
+    column, so it is dropped here. The separator of the recipe's labels was ignored as well. Records
+    of before there was a least number of warm-up steps keep their schedule.
 
     Args:
         kind: Config class of the recipe.

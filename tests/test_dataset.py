@@ -14,18 +14,11 @@ import kerasft
 from kerasft import Dataset, catalog
 from kerasft.cli import main
 from kerasft.cli.options import given_settings, setting_options
-from kerasft.config import (
-    FORMAT,
-    ImageConfig,
-    TextConfig,
-    changed_settings,
-    from_record,
-    known_settings,
-    to_dict,
-)
+from kerasft.config import FORMAT, ImageConfig, TextConfig, changed_settings, from_record, to_dict
 from kerasft.data import column_names, load_data, read_dataset
 from kerasft.errors import ResumeError, SettingError
 from kerasft.insight import fit_command
+from kerasft.modalities import known_settings
 from kerasft.recipes import deberta_entailment, minilm_urgency, resnet_digits, xception_food
 from kerasft.runs.provenance import anchored
 from kerasft.training.resume_checks import begun_settings

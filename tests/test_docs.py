@@ -6,9 +6,10 @@ import click
 import pytest
 
 import kerasft
-from kerasft import catalog, config
+from kerasft import catalog
 from kerasft.cli import main
 from kerasft.errors import KerasftError
+from kerasft.modalities import known_settings
 from tests.docs_pages import DOCS, load_generator, written_pages
 from tests.test_import_order import ORDER, rooms
 
@@ -68,7 +69,7 @@ def test_every_command_is_generated(generated):
 
 def test_every_setting_is_generated(generated):
     rows = re.findall(r"^\| `--([\w-]+)`", generated["reference/settings.md"], re.MULTILINE)
-    assert sorted(name.replace("-", "_") for name in rows) == sorted(config.known_settings())
+    assert sorted(name.replace("-", "_") for name in rows) == sorted(known_settings())
 
 
 def test_every_recipe_is_generated_and_in_the_table(generated):
@@ -89,7 +90,7 @@ def test_every_exit_code_is_generated(generated):
 
 
 def test_every_option_in_the_text_exists():
-    known = {name.replace("_", "-") for name in config.known_settings()}
+    known = {name.replace("_", "-") for name in known_settings()}
 
     def options(command):
         own = list(command.params)

@@ -9,9 +9,9 @@ example on its way from a file to a served prediction:
     a dataset as a value    in_memory, dataset
     settings                conditions, setting_declaration, common_settings, config
     what is given           dataset_check, catalog, presets
-    what differs by input   arrays, modalities (asked by the data; models add their features)
-    examples to arrays      data
-    the model               models, frozen
+    the model               models
+    what differs by input   arrays, modalities (asked by the data; they ask the models)
+    examples to arrays      data, frozen
     what a fit leaves       runs, evaluation, insight
     fitting                 training, tuning
     what uses all that      serving, testing, cli
@@ -42,10 +42,10 @@ ORDER = (
     "dataset_check",
     "catalog",
     "presets",
+    "models",
     "arrays",
     "modalities",
     "data",
-    "models",
     "frozen",
     "runs",
     "evaluation",

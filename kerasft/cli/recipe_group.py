@@ -25,9 +25,9 @@ from kerasft.cli.setting_sources import (
     run_settings,
     with_recipe_of_run,
 )
-from kerasft.config import Config, known_settings
+from kerasft.config import Config
 from kerasft.errors import KerasftError
-from kerasft.modalities import MODALITIES, modality_of
+from kerasft.modalities import MODALITIES, known_settings, modality_of
 from kerasft.setting_declaration import settings
 from kerasft.tensorflow_log import quiet_tensorflow
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from kerasft.cli.options import SharedOptions
-from kerasft.config import known_settings
+from kerasft.modalities import known_settings
 
 
 class RunCommand(SharedOptions):
@@ -32,7 +32,7 @@ def with_columns(*, label: bool) -> Any:
     def add(command: Any) -> Any:
         for item in reversed(columns):
             if label or item.part != "label":
-                kind = str(item.part).replace("_", " ")
+                kind = item.name.removesuffix("_column").replace("_", " ")
                 text = f"Column of a table with the {kind}  [default: as in the fit]"
                 flag = f"--{item.name.replace('_', '-')}"
                 command = click.option(flag, metavar="NAME", help=text)(command)

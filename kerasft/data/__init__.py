@@ -29,7 +29,6 @@ from kerasft.data.ragged import Ragged
 from kerasft.data.sources import column_names, read_dataset
 from kerasft.data.splits import make_splits
 from kerasft.data.tf_dataset import stream
-from kerasft.modalities.texts import check_pairs
 from kerasft.tasks import Labels
 
 __all__ = [
@@ -40,7 +39,6 @@ __all__ = [
     "Ragged",
     "Split",
     "allocate",
-    "check_pairs",
     "class_weights",
     "column_names",
     "encode",

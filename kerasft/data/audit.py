@@ -159,9 +159,10 @@ def note_truncated(config: Config, splits: Mapping[str, Split]) -> tuple[list[st
     )
     if not cut:
         return [], 0.0
+    length = modality.length_setting
     note = (
         f"{cut:,} of {total:,} {modality.name} ({cut / total:.1%}) were truncated to "
-        f"{getattr(config, 'sequence_length', 0)} tokens (sequence_length)."
+        f"{getattr(config, length)} tokens ({length})."
     )
     return [note], cut / total
 

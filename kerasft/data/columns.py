@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -39,15 +40,8 @@ def origins(table: Table) -> list[str]:
 
 
 def read_inputs_of(config: Config, table: Table) -> list[Any]:
-    """Return the inputs in the rows of a table: texts, pairs of texts or images."""
-    modality = modality_of(config)
-    column = input_column(config, table)
-    inputs = modality.read_column(table, column)
-    pair = modality.pair_column
-    if not pair or config.dataset.text_pair is None:
-        return inputs
-    second = modality.read_column(table, find_column(config, table, pair, ()))
-    return list(zip(inputs, second, strict=True))
+    """Return the inputs in the rows of a table, in the form of the modality."""
+    return modality_of(config).read_rows(table, input_columns(config, table))
 
 
 def _never(cells: list[Any]) -> bool:
@@ -103,25 +97,20 @@ def _kind(setting: str) -> str:
     return setting.removesuffix("_column").replace("_", " ")
 
 
-def input_column(config: Config, table: Table) -> str:
-    """Return the input column, found by its setting, its name or its cells."""
-    modality = modality_of(config)
-    known = modality.column_names
-    return find_column(config, table, modality.column, known, modality.looks_like_inputs)
+def find_input_columns(config: Config, table: Table) -> list[tuple[str, str]]:
+    """Return the input columns, found by settings, names or cells, each after its setting."""
+    return modality_of(config).find_columns(config, functools.partial(find_column, config, table))
 
 
 def input_columns(config: Config, table: Table) -> list[str]:
-    """Return the columns of the inputs: one, or two for pairs of texts."""
-    first, pair = input_column(config, table), modality_of(config).pair_column
-    if not pair or config.dataset.text_pair is None:
-        return [first]
-    return [first, find_column(config, table, pair, ())]
+    """Return the input columns of a table."""
+    return [column for _, column in find_input_columns(config, table)]
 
 
 def describe_columns(config: Config, table: Table) -> list[str]:
     """Return notes about columns that were found by name although others are possible."""
     modality = modality_of(config)
-    chosen = {modality.column: input_column(config, table)}
+    chosen = dict(find_input_columns(config, table))
     labels = _label_columns(config, table)
     if len(labels) == 1:
         chosen["label_column"] = labels[0]
@@ -133,7 +122,7 @@ def describe_columns(config: Config, table: Table) -> list[str]:
         found = [f"{n.removesuffix('_column')} from column {c!r}" for n, c in by_name.items()]
         notes.append(f"Found by name in {table.path.name}: {', '.join(found)}.")
     pair = modality.pair_column
-    if usual.get(pair) and config.dataset.text_pair is None:
+    if usual.get(pair) and getattr(config, pair) is None:
         notes.append(
             f"Single {modality.name} are read from {table.path.name}. For pairs of "
             f"{modality.name}, set --{pair.replace('_', '-')}."

@@ -18,7 +18,6 @@ from kerasft.data.tables import Table, memory_table, read_table
 from kerasft.errors import DataError
 from kerasft.in_memory import is_picture, is_table
 from kerasft.modalities import Input, InputReaders, Modality, modality_of
-from kerasft.modalities.texts import check_pairs
 from kerasft.paths import expanded
 
 OnError = Callable[[DataError], None] | None
@@ -59,7 +58,7 @@ def read_rows(
         table = memory_table(inputs)
         rows = _rows(config, table, on_error)
         found = [Input(value, origin, row=row) for row, value, origin in rows]
-        check_pairs([item.value for item in found[:1]], str(table.path), pairs=pairs)
+        modality.check_inputs([item.value for item in found[:1]], str(table.path), pairs=pairs)
         inputs = ()
     for number, item in enumerate(_each(inputs), start=1):
         for read in _readers(item, number, modality, readers, pairs):

@@ -33,8 +33,10 @@ def read_tfds(config: Config) -> tuple[dict[str, Examples], list[str]]:
     splits = choose_splits(config, list(builder.info.splits))
     columns = find_columns(config, builder.info, str(address))
     parts = {split: _read_split(config, builder, name, columns) for split, name in splits.items()}
-    first, *second = columns.inputs
-    notes = [f"Text pairs: {first!r} and {second[0]!r}."] if second else []
+    notes = []
+    if modality_of(config).pair_column and len(columns.inputs) > 1:
+        first, second = columns.inputs
+        notes = [f"Text pairs: {first!r} and {second!r}."]
     return parts, notes
 
 
@@ -135,7 +137,6 @@ def _read_split(config: Config, builder: Any, split: str, columns: Columns) -> E
 
 def _rows(rows: Any, columns: Columns, split: str, modality: Modality) -> Iterator[tuple[Any, Any]]:
     for index, row in enumerate(rows.as_numpy_iterator()):
-        inputs = [modality.read_feature(row[name]) for name in columns.inputs]
-        item = inputs[0] if len(inputs) == 1 else tuple(inputs)
+        item = modality.read_features([row[name] for name in columns.inputs])
         labels = [row[name] for name in columns.labels]
         yield item, columns.read_label(labels, f"example {index} of split {split!r}")

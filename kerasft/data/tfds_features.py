@@ -22,7 +22,7 @@ class Columns:
     """Input and label features of a TFDS dataset.
 
     Attributes:
-        inputs: Name of the input feature, or two names for pairs of texts.
+        inputs: Names of the input features: usually one, two for pairs of texts.
         labels: Name of the label feature, or several names of features of 0 and 1.
         read_label: Function from TFDS values of the label features and their origin to a label.
     """

@@ -8,20 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from kerasft.config import Config, without_foreign_columns
-from kerasft.data import (
-    Examples,
-    check_pairs,
-    column_names,
-    load_recipe_data,
-    prepare_split,
-    read_dataset,
-)
+from kerasft.data import Examples, column_names, load_recipe_data, prepare_split, read_dataset
 from kerasft.dataset import Dataset
 from kerasft.errors import DataError, SettingError
 from kerasft.evaluation.load import Loaded, load_model, replace_columns
 from kerasft.evaluation.metrics import measure
 from kerasft.evaluation.predict import predict_arrays
 from kerasft.in_memory import PREFIX
+from kerasft.modalities import modality_of
 from kerasft.runs import Run, load_run
 
 
@@ -95,7 +89,7 @@ def _other_data(loaded: Loaded, config: Config, other: Dataset, given: Collectio
     config = without_foreign_columns(config, column_names(other), kept=given)
     parts = read_dataset(config)
     for part in parts.values():
-        check_pairs(part.inputs, str(other), pairs=loaded.pairs)
+        modality_of(config).check_inputs(part.inputs, str(other), pairs=loaded.pairs)
     if "test" in parts:
         return prepare_split(config, parts["test"], loaded.labels)
     everything = Examples(

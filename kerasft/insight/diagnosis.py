@@ -9,15 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from kerasft.config import known_settings
 from kerasft.insight import rules
 from kerasft.insight.commands import fit_command
 from kerasft.insight.facts import Facts, read_facts
 from kerasft.insight.findings import Finding
 from kerasft.insight.notebook import Diagnosis
 from kerasft.runs import Run, load_run
-
-_MIXING = {name: item.off for name, item in known_settings().items() if item.role == "mixing"}
 
 # In order of importance: first what invalidates every other number, then the learning rate, then
 # over- and underfitting, then the limits of the data.
@@ -108,7 +105,7 @@ def valid_changes(facts: Facts, changes: dict[str, Any]) -> dict[str, Any]:
     if now.get("trainable_blocks") == 0 and now.get("lora_rank"):
         changes["lora_rank"] = 0
     if changes.get("class_weight") == "balanced":
-        changes |= {name: off for name, off in _MIXING.items() if now.get(name)}
+        changes |= {name: off for name, off in facts.mixing.items() if now.get(name)}
     blocks, every = now.get("trainable_blocks", -1), now.get("unfreeze_every", 0)
     least = every * ((facts.blocks if blocks == -1 else blocks) - 1) + 1
     if (

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from kerasft.config import Config
 from kerasft.runs import Run
+from kerasft.setting_declaration import settings
 from kerasft.tasks import Task, task_of
 
 
@@ -17,6 +19,11 @@ def judged_by(task: str) -> tuple[str, bool]:
     kind = task_of(task)
     name = kind.main_metrics[0]
     return name, kind.directions[name] == "max"
+
+
+def mixing_settings(kind: type[Config]) -> dict[str, Any]:
+    """Return the settings of a Config class that mix examples, with the values that turn it off."""
+    return {name: item.off for name, item in settings(kind).items() if item.role == "mixing"}
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,7 @@ class Facts:
         best_epoch: Best epoch, counted from 1; None if unknown.
         blocks: Number of blocks of the backbone, 0 if unknown.
         length_setting: Setting that limits the length of an input, empty where none does.
+        mixing: Settings that mix training examples, with the values that turn them off.
     """
 
     state: str
@@ -54,6 +62,7 @@ class Facts:
     best_epoch: int | None
     blocks: int = 0
     length_setting: str = ""
+    mixing: dict[str, Any] = field(default_factory=dict)
 
     @property
     def kind(self) -> Task:
@@ -157,4 +166,5 @@ def read_facts(run: Run) -> Facts:
         best_epoch=manifest.get("best_epoch"),
         blocks=sum(row["name"] != "head" for row in manifest.get("blocks", [])),
         length_setting=run.modality.length_setting,
+        mixing=mixing_settings(run.modality.config_class),
     )

@@ -1,7 +1,8 @@
 """Modalities, one file each: reading, preparing, features, serving.
 
-A new modality is a new file, a line in `MODALITIES`, and its features in `kerasft.models.heads`.
-`data` and `models` import this package, not the reverse: their functions are passed as arguments.
+A new modality is a new file with its Config class, and a line in `MODALITIES`.
+Its methods may import `models` and `presets`, which do not know modalities. `data` imports this
+package: what a method needs of it is passed as an argument.
 The command line imports this package, so it needs only the standard library at import.
 """
 
@@ -14,6 +15,7 @@ from kerasft.config import Config
 from kerasft.modalities.base import Input, InputReaders, Modality, refuse
 from kerasft.modalities.images import Images
 from kerasft.modalities.texts import Texts
+from kerasft.setting_declaration import Setting, settings
 
 IMAGES, TEXTS = Images(), Texts()
 _OTHER = Modality()
@@ -26,6 +28,8 @@ __all__ = [
     "Input",
     "InputReaders",
     "Modality",
+    "features",
+    "known_settings",
     "modality_of",
     "recorded_modality",
     "refuse",
@@ -44,14 +48,41 @@ def modality_of(config: Config | type[Config]) -> Modality:
     return next(found, _OTHER)
 
 
-def recorded_modality(manifest: Mapping[str, Any], settings: Mapping[str, Any]) -> Modality:
+def known_settings() -> dict[str, Setting]:
+    """Return the settings of recipes of every modality by name."""
+    kinds = (Config, *(modality.config_class for modality in MODALITIES.values()))
+    return {name: item for kind in kinds for name, item in settings(kind).items()}
+
+
+def features(backbone: Any, config: Config) -> tuple[Any, Any]:
+    """Connect a backbone to the inputs of its modality, with pooling to one vector per example.
+
+    Args:
+        backbone: Backbone from `load_backbone`.
+        config: Config: an ImageConfig (see `image_features`) or a TextConfig (see
+            `text_features`).
+
+    Returns:
+        (inputs, features): model inputs, and float32 vectors of shape (batch, width).
+
+    Raises:
+        SettingError: The backbone does not read inputs of this modality.
+
+    Example:
+        >>> inputs, features = kerasft.features(backbone, config)
+        >>> keras.Model(inputs, kerasft.head(features, config, data.labels))
+    """
+    return modality_of(config).features(backbone, config)
+
+
+def recorded_modality(manifest: Mapping[str, Any], config: Mapping[str, Any]) -> Modality:
     """Return the modality of a run from its record.
 
     Args:
         manifest: Of the run; those of older versions do not name a modality.
-        settings: Its config: each modality has a setting of its own for its column.
+        config: Its settings: each modality has one of its own for its column.
     """
     if "modality" in manifest:
         return MODALITIES.get(manifest["modality"], _OTHER)
-    found = (other for other in MODALITIES.values() if other.column in settings)
+    found = (other for other in MODALITIES.values() if other.column in config)
     return next(found, _OTHER)

@@ -31,6 +31,8 @@ class Input(NamedTuple):
 
 
 Served = tuple[Callable[..., Any], list[Any], list[Any]]
+# (setting, usual names in lower case, check of the cells) -> column of a table
+FindColumn = Callable[[str, Sequence[str], Callable[[list[Any]], bool]], str]
 
 
 class InputReaders(NamedTuple):
@@ -83,8 +85,27 @@ class Modality:
 
     # Data
 
-    def read_column(self, table: Table, column: str) -> list[Any]:
-        """Return the inputs in a column of a table, one per row.
+    def find_columns(self, config: Any, find: FindColumn) -> list[tuple[str, str]]:
+        """Return the input columns of a table, each after the setting that can name it.
+
+        Args:
+            config: Config of the modality.
+            find: Function from a setting, usual names of its column and a check of its cells to
+                the column (`kerasft.data.columns.find_column`).
+
+        Raises:
+            DataError: There is no such column.
+        """
+        if not self.column:
+            raise refuse(config)
+        return [(self.column, find(self.column, self.column_names, self.looks_like_inputs))]
+
+    def read_rows(self, table: Table, columns: Sequence[str]) -> list[Any]:
+        """Return the inputs in the rows of a table.
+
+        Args:
+            table: Table of examples.
+            columns: Its input columns, from `find_columns`.
 
         Raises:
             DataError: A cell is empty or has another type.
@@ -107,9 +128,21 @@ class Modality:
         """Return TFDS' decoders of the input features, None for its own."""
         return None
 
-    def read_feature(self, value: Any) -> Any:
-        """Return an input from what TFDS gives for a feature."""
+    def read_features(self, values: Sequence[Any]) -> Any:
+        """Return an input from what TFDS gives for the features of `find_features`."""
         raise refuse(self)
+
+    def check_inputs(self, inputs: Sequence[Any], where: str, *, pairs: bool) -> None:
+        """Check that a run can read the inputs of other data.
+
+        Args:
+            inputs: Raw inputs.
+            where: Name of the data in messages.
+            pairs: Whether the run reads pairs of texts.
+
+        Raises:
+            DataError: The run reads inputs of another form.
+        """
 
     def read_input(self, item: str, readers: InputReaders, *, pairs: bool) -> Iterator[Input]:
         """Yield the inputs of one argument of `predict`.
@@ -188,6 +221,19 @@ class Modality:
     def typed_example(self, *, pairs: bool) -> str:
         """Return an input of `kerasft predict`, as it is typed into a shell."""
         return "INPUT"
+
+    # Model
+
+    def features(self, backbone: Any, config: Any) -> tuple[Any, Any]:
+        """Connect a backbone to its inputs, with pooling to one vector per example.
+
+        Returns:
+            (inputs, features): model inputs, and float32 vectors of shape (batch, width).
+
+        Raises:
+            SettingError: The backbone does not read such inputs.
+        """
+        raise refuse(config)
 
     # Serving
 

@@ -30,9 +30,9 @@ class Images(Modality):
     builtin = ("digits", "glyphs")
     class_folders = True
 
-    def read_column(self, table: Table, column: str) -> list[Any]:
+    def read_rows(self, table: Table, columns: Sequence[str]) -> list[Any]:
         stems: Stems = {}
-        return [_image(table, column, row, stems) for row in range(table.num_rows)]
+        return [_image(table, columns[0], row, stems) for row in range(table.num_rows)]
 
     def looks_like_inputs(self, cells: list[Any]) -> bool:
         from kerasft.modalities.image_decoding import image_extensions
@@ -67,8 +67,8 @@ class Images(Modality):
         # Images are kept as encoded bytes, so that one decoder serves all sources.
         return {name: tfds.decode.SkipDecoding() for name in inputs}
 
-    def read_feature(self, value: Any) -> Any:
-        return value
+    def read_features(self, values: Sequence[Any]) -> Any:
+        return values[0]
 
     def read_input(self, item: str, readers: InputReaders, *, pairs: bool) -> Iterator[Input]:
         path = expanded(item)
@@ -107,6 +107,11 @@ class Images(Modality):
 
     def typed_example(self, *, pairs: bool) -> str:
         return "image.png"
+
+    def features(self, backbone: Any, config: Any) -> tuple[Any, Any]:
+        from kerasft.modalities.image_features import image_features
+
+        return image_features(backbone, config)
 
     def served_examples(self, *, pairs: bool) -> list[str]:
         return ["open('image.png', 'rb').read()"]

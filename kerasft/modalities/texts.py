@@ -9,7 +9,7 @@ from typing import Any
 from kerasft.config import TextConfig
 from kerasft.dataset_check import TABLE_EXTENSIONS
 from kerasft.errors import DataError
-from kerasft.modalities.base import Input, InputReaders, Modality, Served
+from kerasft.modalities.base import FindColumn, Input, InputReaders, Modality, Served
 from kerasft.modalities.dataset_features import Features
 from kerasft.modalities.excerpts import text_excerpt
 from kerasft.paths import expanded
@@ -33,8 +33,17 @@ class Texts(Modality):
     length_setting = "sequence_length"
     serving_imports = ("tensorflow_text",)
 
-    def read_column(self, table: Table, column: str) -> list[str]:
-        return [_text_cell(table, column, row) for row in range(table.num_rows)]
+    def find_columns(self, config: Any, find: FindColumn) -> list[tuple[str, str]]:
+        found = super().find_columns(config, find)
+        if config.dataset.text_pair is not None:
+            found.append((self.pair_column, find(self.pair_column, (), self.looks_like_inputs)))
+        return found
+
+    def read_rows(self, table: Table, columns: Sequence[str]) -> list[Any]:
+        rows = range(table.num_rows)
+        return [
+            _one_or_pair([_text_cell(table, column, row) for column in columns]) for row in rows
+        ]
 
     def find_features(self, config: Any, features: Features) -> tuple[str, ...]:
         import tensorflow_datasets as tfds
@@ -62,8 +71,17 @@ class Texts(Modality):
             )
         return tuple(found)
 
-    def read_feature(self, value: Any) -> str:
-        return str(value.decode("utf-8"))
+    def read_features(self, values: Sequence[Any]) -> str | tuple[str, ...]:
+        return _one_or_pair([str(value.decode("utf-8")) for value in values])
+
+    def check_inputs(self, inputs: Sequence[Any], where: str, *, pairs: bool) -> None:
+        if len(inputs) and isinstance(inputs[0], tuple) != pairs:
+            raise DataError(
+                f"The run reads pairs of texts, but {where} has one text per row. Give a table "
+                "with both columns of the training data, or a .txt file with tab-separated pairs."
+                if pairs
+                else f"The run reads single texts, but {where} has pairs. Give one text per row."
+            )
 
     def read_input(self, item: str, readers: InputReaders, *, pairs: bool) -> Iterator[Input]:
         path = _existing_file(item)
@@ -73,7 +91,7 @@ class Texts(Modality):
             yield from _lines(path, item, pairs)
         else:
             rows = list(readers.table(path))
-            check_pairs([row.value for row in rows[:1]], item, pairs=pairs)
+            self.check_inputs([row.value for row in rows[:1]], item, pairs=pairs)
             yield from rows
 
     def check_value(self, value: Any, origin: str, *, pairs: bool) -> Any:
@@ -115,6 +133,11 @@ class Texts(Modality):
     def typed_example(self, *, pairs: bool) -> str:
         return r"$'a text\tthe second text'" if pairs else "'a text'"
 
+    def features(self, backbone: Any, config: Any) -> tuple[Any, Any]:
+        from kerasft.modalities.text_features import text_features
+
+        return text_features(backbone, config)
+
     def served_examples(self, *, pairs: bool) -> list[str]:
         return ["'a text'", "'the second text'"][: 1 + pairs]
 
@@ -147,15 +170,8 @@ class Texts(Modality):
         load_preprocessor(config).save_to_preset(str(folder))
 
 
-def check_pairs(inputs: Sequence[Any], where: str, *, pairs: bool) -> None:
-    """Raise DataError for single texts instead of pairs, or pairs instead of single texts."""
-    if len(inputs) and isinstance(inputs[0], tuple) != pairs:
-        raise DataError(
-            f"The run reads pairs of texts, but {where} has one text per row. Give a table with "
-            "both columns of the training data, or a .txt file with tab-separated pairs."
-            if pairs
-            else f"The run reads single texts, but {where} has pairs. Give one text per row."
-        )
+def _one_or_pair(texts: list[str]) -> str | tuple[str, ...]:
+    return texts[0] if len(texts) == 1 else tuple(texts)
 
 
 def _text_cell(table: Table, column: str, row: int) -> str:

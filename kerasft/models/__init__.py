@@ -5,7 +5,7 @@ from kerasft.models.backbones import BackboneCache, building, load_backbone
 from kerasft.models.block_summary import describe_blocks
 from kerasft.models.blocks import Block, block_rows, block_table, find_blocks
 from kerasft.models.freezing import changing_weights, freeze
-from kerasft.models.heads import features, head, image_features, pool_tokens, text_features
+from kerasft.models.heads import head
 from kerasft.models.lora import add_adapters, merge_adapters
 from kerasft.models.mutable_scalars import MutableDropout, MutableL1L2, MutableScalar
 from kerasft.models.objective import (
@@ -32,15 +32,11 @@ __all__ = [
     "changing_weights",
     "choose_monitor",
     "describe_blocks",
-    "features",
     "find_blocks",
     "freeze",
     "head",
-    "image_features",
     "load_backbone",
     "make_loss",
     "make_metrics",
     "merge_adapters",
-    "pool_tokens",
-    "text_features",
 ]

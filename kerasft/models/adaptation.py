@@ -14,7 +14,7 @@ import numpy as np
 from kerasft.config import Config
 from kerasft.errors import SettingError
 from kerasft.models.annotations import get_source, keep_preset_drop_rate, set_rate_scale
-from kerasft.models.blocks import Block, find_blocks, flatten_layers
+from kerasft.models.blocks import Block, find_blocks, flatten_layers, trunk
 from kerasft.models.freezing import drop_rate_name, set_trainable
 from kerasft.models.lora import add_adapters
 from kerasft.models.mutable_scalars import MutableL1L2, MutableScalar
@@ -22,6 +22,22 @@ from kerasft.models.mutable_scalars import MutableL1L2, MutableScalar
 # KerasHub families with stochastic depth.
 _WITH_DEPTH = ("EfficientNet", "SwinTransformer", "MiT")
 _KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
+
+
+def adapted_trunk(backbone: keras.Model, output: Any, config: Config) -> keras.Model:
+    """Return the part of a backbone up to an output, with the settings of a config applied.
+
+    Args:
+        backbone: Backbone from `load_backbone`, frozen by depth.
+        output: Output tensor of its graph.
+        config: Config; see `adapt`.
+
+    Raises:
+        SettingError: A setting does not apply to the family.
+    """
+    part = trunk(backbone, output)
+    adapt(part, config)
+    return part
 
 
 def adapt(part: keras.Model, config: Config) -> None:

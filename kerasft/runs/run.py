@@ -82,7 +82,7 @@ class Run:
     def pairs(self) -> bool:
         """Whether the model reads pairs of texts; the data decide if a recipe allows both."""
         given = self.manifest.get("data", {}).get("pairs")
-        return bool(self.config.get("text_pair_column") if given is None else given)
+        return bool(self.config.get(self.modality.pair_column) if given is None else given)
 
     @property
     def history(self) -> list[dict[str, Any]]:

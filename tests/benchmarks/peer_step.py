@@ -45,8 +45,8 @@ def run_kerasft(task: Any) -> dict[str, Any]:
     import numpy as np
 
     from kerasft.data import Batches, stream
+    from kerasft.modalities.text_features import pool_tokens
     from kerasft.models import load_backbone
-    from kerasft.models.heads import pool_tokens
     from kerasft.training.optimizers.adam import FusedAdam
 
     keras.config.set_dtype_policy("mixed_bfloat16" if task.bfloat16 else "float32")

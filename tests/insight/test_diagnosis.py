@@ -18,7 +18,7 @@ from kerasft.insight.diagnosis import (
     hopeless,
     valid_changes,
 )
-from kerasft.insight.facts import Facts
+from kerasft.insight.facts import Facts, mixing_settings
 from kerasft.recipes import resnet_digits
 from tests.insight.injected_faults import ALSO, FAULTS, changed, fit, spoiled
 
@@ -115,6 +115,7 @@ def facts(**changes):
         "settings": to_dict(resnet_digits.Config()), "rows": rows,
         "counts": {"train": 100, "validation": 400, "test": 400}, "metrics": {},
         "audit": {"class_counts": {"a": 50, "b": 50}}, "best_epoch": len(rows),
+        "mixing": mixing_settings(resnet_digits.Config),
     }  # fmt: skip
     return Facts(**{**usual, **changes})
 

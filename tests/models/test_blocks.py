@@ -111,8 +111,6 @@ def test_table_announces_what_trains(preset):
 
 
 def test_a_sequence_longer_than_the_positions_of_the_backbone_is_refused(preset):
-    from kerasft.models import text_features
-
     config = kerasft.TextConfig(preset=preset("bert"), sequence_length=129)
     with pytest.raises(SettingError, match="`sequence_length` must be at most 128"):
-        text_features(kerasft.load_backbone(config.preset), config)
+        kerasft.text_features(kerasft.load_backbone(config.preset), config)

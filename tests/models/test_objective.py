@@ -7,15 +7,8 @@ from sklearn import metrics
 
 from kerasft.config import ImageConfig
 from kerasft.data import Labels
-from kerasft.models import (
-    DataLoss,
-    MacroScore,
-    choose_monitor,
-    head,
-    make_loss,
-    make_metrics,
-    pool_tokens,
-)
+from kerasft.modalities.text_features import pool_tokens
+from kerasft.models import DataLoss, MacroScore, choose_monitor, head, make_loss, make_metrics
 
 CLASSES = Labels("classification", ("a", "b", "c"))
 

@@ -1,0 +1,88 @@
+"""Inputs, word dropout and pooling around a text backbone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from kerasft.config import TextConfig
+from kerasft.errors import SettingError
+from kerasft.models.adaptation import adapted_trunk
+from kerasft.models.backbone_families import functional_graph, is_decoder
+from kerasft.models.word_dropout import mask_words
+from kerasft.presets.tokenizers import load_preprocessor
+
+
+def text_features(backbone: keras.Model, config: TextConfig) -> tuple[Any, Any]:
+    """Connect a text backbone to its inputs and pool its tokens.
+
+    Args:
+        backbone: Backbone from `load_backbone`.
+        config: Config with the pooling: `mean` over the real tokens, `first` token (through the
+            pooler of the family if it has one), `last` real token; `auto` is `last` for decoders
+            (GPT) and `mean` for encoders, whose mean is the better frozen feature
+            (Reimers and Gurevych 2019, arXiv 1908.10084).
+
+    Returns:
+        (inputs, features): a dict of integer inputs of shape (batch, length), named as by the
+        preset's preprocessor, and one float32 vector per text.
+
+    Raises:
+        SettingError: `sequence_length` exceeds the maximum of the backbone.
+    """
+    longest = getattr(backbone, "max_sequence_length", None)
+    if longest is not None and config.sequence_length > longest:
+        raise SettingError(
+            f"`sequence_length` must be at most {longest} for {type(backbone).__name__} of "
+            f"{config.preset}. Received: sequence_length={config.sequence_length}."
+        )
+    graph = functional_graph(backbone)
+    inputs = {
+        name: keras.Input((None,), dtype=tensor.dtype, name=name)
+        for name, tensor in graph.input.items()
+    }
+    pooling = config.pooling
+    if pooling == "auto":
+        pooling = "last" if is_decoder(backbone) else "mean"
+    output = graph.output
+    if isinstance(output, dict):
+        output = output["pooled_output" if pooling == "first" else "sequence_output"]
+    read = inputs
+    if config.word_dropout:
+        read = {**inputs, "token_ids": mask_words(inputs["token_ids"], config)}
+    states = adapted_trunk(backbone, output, config)(read)
+    if len(states.shape) == 2:  # already pooled by the pooler of the family
+        return inputs, keras.ops.cast(states, "float32")
+    mask = inputs.get("padding_mask")
+    if mask is None:  # FNet's preprocessor leaves it out
+        padding = load_preprocessor(config).tokenizer.pad_token_id
+        mask = keras.ops.not_equal(inputs["token_ids"], padding)
+    return inputs, pool_tokens(states, mask, pooling)
+
+
+def pool_tokens(states: Any, padding_mask: Any, pooling: str) -> Any:
+    """Pool token states to one vector per text.
+
+    Args:
+        states: Token states of shape (batch, length, width).
+        padding_mask: Mask of shape (batch, length), nonzero for real tokens, at least one per row.
+        pooling: Pooling method: `mean`, `first` or `last`.
+
+    Returns:
+        Shape (batch, width), float32.
+    """
+    states = keras.ops.cast(states, "float32")
+    mask = keras.ops.cast(padding_mask, "float32")
+    if pooling == "first":
+        return states[:, 0]
+    if pooling == "last":
+        # Select the last real token, for padding on either side.
+        length = keras.ops.cumsum(mask, axis=1)
+        mask = mask * keras.ops.cast(
+            keras.ops.equal(length, keras.ops.max(length, axis=1, keepdims=True)), "float32"
+        )
+    mask = keras.ops.expand_dims(mask, -1)
+    return keras.ops.sum(states * mask, axis=1) / keras.ops.maximum(
+        keras.ops.sum(mask, axis=1), 1.0
+    )
