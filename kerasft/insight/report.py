@@ -135,12 +135,10 @@ def _curves(run: Run, facts: Facts) -> str:
 
 
 def _scores(facts: Facts) -> str:
-    kept = ("loss", "accuracy", "precision", "recall", "f1", "rmse", "mae", "r2", "r2_log",
-            "accuracy_rounded", "within_one", "kappa")  # fmt: skip
     splits = [split for split in ("validation", "test") if split in facts.metrics]
     rows = [
         [name, *(facts.metrics[split].get(name) for split in splits)]
-        for name in kept
+        for name in facts.kind.report_metrics
         if any(name in facts.metrics[split] for split in splits)
     ]
     return table(["", *splits], rows)

@@ -31,6 +31,7 @@ class Task:
         from_folders: Whether the names of class folders can be its labels.
         main_metrics: Metrics that judge a run, the most important first.
         shown_metrics: Metrics in the one line about a split, the most important first.
+        report_metrics: Metrics in the table of scores of a report.
         directions: Direction of each metric that can be monitored: `max` or `min`.
         losses: Values of the setting `loss` besides auto.
         curves: Metrics whose curves a report draws.
@@ -74,6 +75,11 @@ class Task:
     def metric_title(self, name: str) -> str:
         """Return the name of a metric for people, where its key in the files is not clear."""
         return name
+
+    @property
+    def report_metrics(self) -> tuple[str, ...]:
+        """The metrics that the report of a run lists, where they were measured."""
+        return tuple(self.directions)
 
     def default_monitor(self, config: Any) -> str:
         """Return the metric that picks the best epoch if the setting `monitor` is not set."""

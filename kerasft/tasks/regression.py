@@ -14,6 +14,7 @@ from kerasft.tasks.strata import Group, Strata, by_quantile
 if TYPE_CHECKING:
     import numpy as np
 
+_ORDERED = ("accuracy_rounded", "within_one", "kappa")  # of a target with a scale
 _WIDEST = 20  # range of integer targets that also get ordinal metrics
 
 
@@ -39,9 +40,11 @@ class Regression(Task):
 
     @property
     def shown_metrics(self) -> tuple[str, ...]:
-        # Of a target with a scale also those of ordered classes.
-        ordered = ("accuracy_rounded", "within_one", "kappa")
-        return (*self.main_metrics, "r2_log", "mae", *ordered, "loss")
+        return (*self.main_metrics, "r2_log", "mae", *_ORDERED, "loss")
+
+    @property
+    def report_metrics(self) -> tuple[str, ...]:
+        return (*self.directions, "r2_log", *_ORDERED)
 
     def default_monitor(self, config: Any) -> str:
         # With a log target, the loss measures the relative error; RMSE would favor large targets.

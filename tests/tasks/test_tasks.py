@@ -39,8 +39,17 @@ def test_a_task_is_judged_by_what_it_measures(task):
     assert task.title and task.baseline_name and task.stratified_by
     assert set(task.main_metrics) <= set(task.directions)
     assert task.shown_metrics[: len(task.main_metrics)] == task.main_metrics
+    assert task.report_metrics[0] == "loss"
+    assert set(task.main_metrics) < set(task.report_metrics)
     assert choose_monitor(ImageConfig(task=task.name))[1] == task.directions[task.main_metrics[0]]
     assert less_is_better("rmse") and not less_is_better("accuracy")
+
+
+def test_the_metrics_of_a_table_of_scores_are_those_that_a_task_measures():
+    labels = Labels("ordinal", (), 2.0, 1.0, "none", (1, 3))
+    y = np.array([1.0, 2.0, 3.0], "float32")
+    measured = labels.kind.measure(labels, y, y[:, None])
+    assert set(labels.kind.report_metrics) - set(measured) == {"loss", "r2_log"}
 
 
 def test_ordered_classes_are_measured_as_a_regression_on_them_is():
