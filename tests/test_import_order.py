@@ -106,13 +106,3 @@ def test_recipes_import_kerasft_alone():
 
     for recipe in catalog.list_recipes():
         assert not imported_rooms(Path(recipe.path)), recipe.name
-
-
-@pytest.mark.parametrize("folder", ["catalog", "cli", "insight", "runs"])
-def test_tests_import_no_private_name_and_no_benchmark(folder):
-    for path in (Path(__file__).parent / folder).glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom):
-                names = [alias.name for alias in node.names if alias.name.startswith("_")]
-                assert not names, f"{path.name} imports {names}"
-                assert not str(node.module).startswith("tests.benchmarks"), path.name

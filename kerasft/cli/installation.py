@@ -27,7 +27,6 @@ PACKAGES = (
     "tensorflow-datasets",
     "click",
 )
-_COUNTED_FILES = 20_000
 _COUNTED_SECONDS = 0.5
 _TENSORFLOW = "install 'tensorflow>=2.21,<2.22'"
 
@@ -104,8 +103,12 @@ def devices() -> list[str]:
     return found
 
 
-def caches() -> dict[str, str]:
-    """Return the folders of downloads with their sizes."""
+def caches(*, most_files: int = 20_000) -> dict[str, str]:
+    """Return the folders of downloads with their sizes.
+
+    Args:
+        most_files: Number of files that are counted per folder, at most.
+    """
     home = os.environ.get("HF_HOME", "~/.cache/huggingface")
     folders = {
         "cache of Keras": str(_keras_home()),
@@ -113,22 +116,25 @@ def caches() -> dict[str, str]:
         "cache of Hugging Face": os.environ.get("HF_HUB_CACHE", f"{home}/hub"),
         "cache of TFDS": os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets"),
     }
-    return {name: _describe_folder(Path(path).expanduser()) for name, path in folders.items()}
+    return {
+        name: _describe_folder(Path(path).expanduser(), most_files)
+        for name, path in folders.items()
+    }
 
 
-def _describe_folder(folder: Path) -> str:
+def _describe_folder(folder: Path, most_files: int) -> str:
     if not folder.is_dir():
         return f"{short_path(folder)} (not created yet)"
-    total, complete = _folder_size(folder)
+    total, complete = _folder_size(folder, most_files)
     return f"{short_path(folder)} ({'' if complete else 'more than '}{size(total)})"
 
 
-def _folder_size(folder: Path) -> tuple[int, bool]:
+def _folder_size(folder: Path, most_files: int) -> tuple[int, bool]:
     """Return the bytes below a folder, and whether all files were counted in time."""
     total, end = 0, time.monotonic() + _COUNTED_SECONDS
     for count, status in enumerate(_file_sizes(folder)):
         total += status
-        if count >= _COUNTED_FILES or time.monotonic() > end:
+        if count >= most_files or time.monotonic() > end:
             return total, False
     return total, True
 

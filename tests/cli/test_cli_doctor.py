@@ -85,10 +85,10 @@ def test_a_tensorflow_that_does_not_start_is_a_conflict(machine, kerasft_line, m
     assert "cannot start: ImportError: libcudart.so.12 is missing.\n" in result.stdout
 
 
-def test_sizes_of_caches_stop_at_a_limit(machine, monkeypatch, tmp_path):
+def test_sizes_of_caches_stop_at_a_limit(machine, tmp_path):
     (tmp_path / "keras").mkdir()
     for count in range(5):
         (tmp_path / "keras" / str(count)).write_bytes(b"x" * 1000)
     assert installation.caches()["cache of Keras"].endswith("keras (4.9 KiB)")
-    monkeypatch.setattr(installation, "_COUNTED_FILES", 2)
-    assert "(more than 2.9 KiB)" in installation.caches()["cache of Keras"]
+    limited = installation.caches(most_files=2)
+    assert "(more than 2.9 KiB)" in limited["cache of Keras"]

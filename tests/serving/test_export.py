@@ -1,11 +1,11 @@
 """Exports, loaded as a server would; one of images and one of texts in a fresh process."""
 
 import dataclasses
-import importlib
 import json
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 
@@ -183,12 +183,10 @@ def test_a_name_that_leaves_the_folder_is_refused(image_run, tmp_path):
 
 
 def test_a_failed_export_leaves_nothing(image_run, tmp_path, monkeypatch):
-    def fail(*args):
+    def fail(*args, **options):
         raise OSError("no")
 
-    monkeypatch.setattr(
-        importlib.import_module("kerasft.serving.export"), "_write_saved_model", fail
-    )
+    monkeypatch.setattr(keras.export.ExportArchive, "write_out", fail)
     with pytest.raises(OSError, match="no"):
         kerasft.export(image_run, models_dir=tmp_path / "models", name="gone")
     assert list((tmp_path / "models").iterdir()) == []
