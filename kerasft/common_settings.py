@@ -183,7 +183,7 @@ class ScheduleSettings(SettingGroup):
     head_epochs: int = setting(0, "Head-only epochs before the main phase", minimum=0, affects="number")
     unfreeze_every: int = setting(0, "Gradual unfreezing: epochs after which one more block is unfrozen, from the top (0: all at once)", minimum=0, affects="number", idle_if=when(trainable_blocks=(0, 1)))
     batch_size: int = setting(32, "Examples per training step", minimum=1, affects="number", common=True)
-    learning_rate: float = setting(1e-4, "Peak learning rate of the main phase (auto: a learning-rate range test before the fit, for both phases)", minimum=1e-9, maximum=100, words=("auto",), affects="number", common=True)
+    learning_rate: float = setting(1e-4, "Peak learning rate of the main phase (auto: a learning-rate range test before the fit, for both phases)", minimum=1e-9, maximum=100, keywords=("auto",), affects="number", common=True)
     head_learning_rate: float = setting(1e-3, "Peak learning rate of the head phase", minimum=1e-9, maximum=100, affects="number", idle_if=when(head_epochs=0))
     learning_rate_schedule: str = setting("cosine", "Learning-rate schedule after the warmup", choices=SCHEDULES, affects="graph")
     warmup_fraction: float = setting(0.1, "Fraction of a phase's steps in which the learning rate rises from 0", minimum=0, below=1, affects="number")

@@ -122,13 +122,13 @@ def changed_settings(config: Config) -> dict[str, Any]:
     replaced = values["dataset"] != known["dataset"].default or any(
         values[name] == item.off != item.default for name, item in parts.items()
     )
-    usual = {name: item.default for name, item in known.items()}
+    defaults = {name: item.default for name, item in known.items()}
     if replaced:
-        usual |= {name: item.off for name, item in parts.items()}
+        defaults |= {name: item.off for name, item in parts.items()}
     return {
         name: value
         for name, value in values.items()
-        if value != usual[name] or (replaced and name == "dataset")
+        if value != defaults[name] or (replaced and name == "dataset")
     }
 
 
@@ -216,21 +216,21 @@ def own_columns(config: Config) -> dict[str, str]:
 
 
 def without_foreign_columns(
-    config: ConfigType, present: Collection[str] | None, kept: Collection[str] = ()
+    config: ConfigType, present: Collection[str] | None, given: Collection[str] = ()
 ) -> ConfigType:
     """Return settings without the columns of the recipe's own dataset that another lacks.
 
     Args:
         config: Settings with the other dataset.
         present: The columns of that dataset; None, where they are unknown, keeps all.
-        kept: Settings that stay: their columns were given.
+        given: Settings whose columns were given; they stay.
     """
     if present is None:
         return config
     nothing: dict[str, Any] = {
         name: None
         for name, text in own_columns(config).items()
-        if name not in kept
+        if name not in given
         and text not in present
         and not {part.strip() for part in text.split(",")} <= set(present)
     }

@@ -43,7 +43,7 @@ class Setting:
     minimum: float | None = None
     maximum: float | None = None
     below: float | None = None
-    words: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()
     affects: str = "data"
     searchable: bool = True
     idle_if: tuple[Condition, ...] = ()
@@ -62,12 +62,12 @@ class Setting:
 
     def check(self, value: Any) -> Any:
         """Return `value` converted to the type of this setting, or raise SettingError."""
-        if (value is None and self.optional) or (isinstance(value, str) and value in self.words):
+        if (value is None and self.optional) or (isinstance(value, str) and value in self.keywords):
             return value
         converted = _convert(value, self.type)
         if converted is None:
-            words = "".join(f" or {word}" for word in self.words)
-            self._refuse(f"must be {_words(self.type)}{words}", value)
+            keywords = "".join(f" or {keyword}" for keyword in self.keywords)
+            self._refuse(f"must be {_describe_type(self.type)}{keywords}", value)
         if self.choices is not None and converted not in self.choices:
             near = did_you_mean(str(value), map(str, self.choices))
             self._refuse(f"must be one of {', '.join(map(str, self.choices))}", value, near)
@@ -83,7 +83,7 @@ class Setting:
         raise SettingError(f"`{self.name}` {rule}. Received: {self.name}={value!r}.{hint}")
 
 
-def _words(kind: type) -> str:
+def _describe_type(kind: type) -> str:
     names = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
     return names[kind]
 
@@ -116,6 +116,7 @@ def setting(  # noqa: PLR0913 (public)
     minimum: float | None = None,
     maximum: float | None = None,
     below: float | None = None,
+    keywords: tuple[str, ...] = (),
     words: tuple[str, ...] = (),
     affects: str = "data",
     searchable: bool = True,
@@ -135,7 +136,8 @@ def setting(  # noqa: PLR0913 (public)
         minimum: Smallest allowed value.
         maximum: Largest allowed value.
         below: Exclusive upper bound.
-        words: Words allowed instead of a number, such as `auto`.
+        keywords: Texts allowed instead of a number, such as `auto`.
+        words: Old name of `keywords`.
         affects: Parts that a search rebuilds when the value changes. `data`: the prepared arrays
             and the training graph (the default, always correct). `graph`: the traced graph only.
             `number`: neither.
@@ -171,7 +173,7 @@ def setting(  # noqa: PLR0913 (public)
         "minimum": minimum,
         "maximum": maximum,
         "below": below,
-        "words": words,
+        "keywords": keywords or words,
         "affects": affects,
         "searchable": searchable,
         "idle_if": idle_if if isinstance(idle_if, tuple) else (idle_if,),

@@ -56,7 +56,7 @@ def test_a_bad_value_is_one_sentence_on_construction_and_replacement(setting, va
         assert "\n" not in str(caught.value)
 
 
-def test_settings_that_change_nothing_are_told():
+def test_settings_without_effect_have_a_note():
     idle = TextConfig(trainable_blocks=0, layer_decay=0.8, pretrained_l2=0.1).notes()
     assert [note.split()[0] for note in idle] == ["`pretrained_l2`", "`layer_decay`"]
     (alone,) = TextConfig(trainable_blocks=1, unfreeze_every=2).notes()

@@ -21,7 +21,7 @@ from kerasft.insight import fit_command
 from kerasft.modalities import known_settings
 from kerasft.recipes import deberta_entailment, minilm_urgency, resnet_digits, xception_food
 from kerasft.runs.provenance import anchored
-from kerasft.training.resume_checks import begun_settings
+from kerasft.training.resume_checks import original_settings
 
 RECIPES = [recipe.name for recipe in catalog.list_recipes()]
 KINDS = ("folder", "table", "tfds", "builtin")
@@ -180,12 +180,12 @@ def test_equal_configs_are_interchangeable_in_fit_export_and_resume(photos, pres
     names = {kerasft.export(run, models_dir=tmp_path / run.name).parent.name for run in runs}
     assert len(names) == 1 and names.pop().startswith("resnet_digits_photos")
     for config in (given, replaced):
-        assert begun_settings(first, resnet_digits.Config, config) == given
+        assert original_settings(first, resnet_digits.Config, config) == given
     # The command line says what was given; Python compares what differs from the recipe.
     same = dataclasses.replace(given, epochs=10)
-    assert begun_settings(first, resnet_digits.Config, same) == given
-    with pytest.raises(ResumeError, match="was begun with epochs=1, not 10"):
-        begun_settings(first, resnet_digits.Config, same, ["epochs"])
+    assert original_settings(first, resnet_digits.Config, same) == given
+    with pytest.raises(ResumeError, match="was started with epochs=1, not 10"):
+        original_settings(first, resnet_digits.Config, same, ["epochs"])
 
 
 @pytest.mark.parametrize(
@@ -250,14 +250,14 @@ def test_resuming_compares_the_whole_dataset_from_python_and_the_command_line(tm
     path.mkdir()
     (path / "config.json").write_text(json.dumps(to_dict(kind())))
     (path / "manifest.json").write_text(json.dumps({"format": FORMAT}))
-    begun = functools.partial(begun_settings, kerasft.runs.Run(path), kind)
+    original = functools.partial(original_settings, kerasft.runs.Run(path), kind)
     own = kind(dataset=kind().dataset.source)
     assert own.label_column is None
     for held in (None, ["dataset"]):
         with pytest.raises(ResumeError, match="with label_column=urgency, not None"):
-            begun(own, held)
-        assert begun(kind(), held) == kind()
-        assert begun(kind(dataset=own.dataset.source, label_column="urgency"), held) == kind()
+            original(own, held)
+        assert original(kind(), held) == kind()
+        assert original(kind(dataset=own.dataset.source, label_column="urgency"), held) == kind()
 
 
 @pytest.mark.parametrize("names", ["a, b", "a,b"])

@@ -54,7 +54,7 @@ VARIANTS = (
     "family",
     [pytest.param(f, marks=pytest.mark.slow) if f in VARIANTS else f for f in sorted(FAMILIES)],
 )
-def test_a_family_learns_and_is_kept_served_and_a_preset_again(family, case, tmp_path):
+def test_a_family_is_fitted_saved_served_and_exported_as_a_preset(family, case, tmp_path):
     recipe, config, inputs = case(family)
     run = kerasft.fit(recipe, config, runs_dir=tmp_path / "runs", progress=False)
     assert run.metrics["test"]["accuracy"] >= 0.8  # a separable task is learned

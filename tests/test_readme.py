@@ -43,7 +43,7 @@ def test_command_and_its_options_exist(command):
     assert {word for word in words if word.startswith("-")} <= options
 
 
-def test_every_recipe_stands_in_the_table():
+def test_every_recipe_is_in_the_table():
     named = set(re.findall(r"^\| [^|]*\| `(\w+)` \|", README, re.MULTILINE))
     assert {recipe.name for recipe in catalog.list_recipes()} == named
 
@@ -64,7 +64,7 @@ def test_exit_codes_are_those_of_the_errors():
     assert {kind.exit_code for kind in kinds(KerasftError)} <= told
 
 
-def test_plain_keras_runs_as_it_stands(capsys):
+def test_the_plain_keras_example_runs_unchanged(capsys):
     names: dict = {}
     exec(compile(block("model.compile("), "README", "exec"), names)
     history = names["model"].history.history

@@ -82,6 +82,17 @@ def test_a_setting_of_a_users_own_says_when_it_has_no_effect(own):
     assert note == "`zoom` has no effect with augmentation=none."
 
 
+def test_the_old_name_of_keywords_still_works():
+    class Zoom(ImageConfig):
+        zoom: float = kerasft.setting(0.1, "Largest zoom", words=("auto",))
+        shift: float = kerasft.setting(0.1, "Largest shift", keywords=("auto",))
+
+    config = Zoom(zoom="auto", shift="auto")
+    assert (config.zoom, config.shift) == ("auto", "auto")
+    with pytest.raises(SettingError, match="`zoom` must be a number or auto"):
+        Zoom(zoom="none")
+
+
 def test_what_cannot_be_compared_cannot_be_searched():
     fixed = {name for name in NAMES for kind in (ImageConfig, TextConfig)
              if name in settings(kind) and not settings(kind)[name].searchable}  # fmt: skip
@@ -117,7 +128,7 @@ def test_a_group_has_less_than_ten_settings_all_declared(group):
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem)
-def test_no_list_of_names_of_settings_is_kept_by_hand(path):
+def test_no_module_lists_names_of_settings(path):
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Tuple | ast.List | ast.Set):
             items = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
@@ -105,7 +105,7 @@ class SettingType(click.ParamType):
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[Any]:
         """Return the allowed words; for other texts, let the shell complete a path."""
-        words = [str(word) for word in (*(self.item.choices or ()), *self.item.words)]
+        words = [str(word) for word in (*(self.item.choices or ()), *self.item.keywords)]
         if self.item.part == "source" and incomplete:
             words = [f"builtin:{name}" for name in BUILTIN]
         found = complete_values(words, incomplete)

@@ -16,7 +16,7 @@ def describe_search(search: Any) -> dict[str, Any]:
     header, best, trials = search.header, search.best, search.trials
     records = [{"values": trial.values, "score": trial.score} for trial in trials]
     scores = [trial.score for trial in trials if trial.score is not None]
-    by_chance = search.chance is not None and max(scores) - min(scores) < search.chance
+    within_noise = search.noise is not None and max(scores) - min(scores) < search.noise
     states = ["interrupted" if t.state == "running" else t.state for t in trials]
     return {
         "search": search.path,
@@ -26,9 +26,10 @@ def describe_search(search: Any) -> dict[str, Any]:
         "trials": {state: states.count(state) for state in dict.fromkeys(states)},
         "best": {"trial": best.number, "score": best.score, "values": best.values},
         "defaults": {"score": search.defaults.score, "values": search.defaults.values},
-        "chance": search.chance,
+        "noise": search.noise,
+        "chance": search.noise,  # old name
         "validation_examples": header["validation_examples"],
-        "importance": {} if by_chance else importance(header["space"], records),
+        "importance": {} if within_noise else importance(header["space"], records),
         "fit": search.fit_command,
     }
 
@@ -50,7 +51,7 @@ def search_facts(report: dict[str, Any]) -> dict[str, Any]:
         gain = best["score"] - report["defaults"]["score"]
         tie = ", tie broken by val_loss" if not gain and best["trial"] else ""
         facts["defaults"] = f"{objective} {report['defaults']['score']:.4g} (gain {gain:+.2g}{tie})"
-        if gain and report["chance"] is not None and abs(gain) < report["chance"]:
+        if gain and report["noise"] is not None and abs(gain) < report["noise"]:
             facts["noise"] = (
                 f"gains below {report['chance']:.2g} are within noise "
                 f"({report['validation_examples']} validation examples)"

@@ -38,12 +38,16 @@ def fit_several(
     elif wants("json"):
         compared = kerasft.compare(runs)
         print_json({"runs": [describe(run) for run in runs], "comparison": compared,
-                    "baselines": [vars(step) | {"run": step.run and step.run.path}
-                               for step in steps]})  # fmt: skip
+                    "baselines": [_describe_step(step) for step in steps]})  # fmt: skip
     elif baselines:
         _print_baselines(steps, config.task)
     else:
         _print_seeds(runs, config.task)
+
+
+def _describe_step(step: Any) -> dict[str, Any]:
+    """Return the JSON of a step; `kept` is the old name of `improved`."""
+    return vars(step) | {"kept": step.improved, "run": step.run and step.run.path}
 
 
 def _print_seeds(runs: list[Any], task: str) -> None:
@@ -68,7 +72,7 @@ def _print_baselines(steps: list[Any], task: str) -> None:
     rows = [(step.name, step.score, step.parameters, step.seconds, step.verdict) for step in steps]
     heads = ("step", f"validation {name}", "trained", "seconds", "")
     print_table(heads, rows)
-    for step in [step for step in steps if step.kept and step.run is not None][-1:]:
+    for step in [step for step in steps if step.improved and step.run is not None][-1:]:
         path = str(step.run.path)
         test = score_line(task, step.run.metrics["test"]) if step.test is not None else None
         print_facts({"test": test, "run": path, "next": f"kerasft diagnose {shlex.quote(path)}"})

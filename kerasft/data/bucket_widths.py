@@ -41,10 +41,11 @@ def plan_widths(
     least = np.where(total == 0, 0.0, np.inf)
     chosen: list[list[int]] = [[] for _ in total]
     for _ in range(min(count, len(widths))):
-        before, kept = least.copy(), list(chosen)
+        before, chosen_before = least.copy(), list(chosen)
         for end in range(1, len(total)):
             costs = before[:end] + widths[end - 1] * (total[end] - total[:end])
             start = int(np.argmin(costs))
             if costs[start] < least[end]:
-                least[end], chosen[end] = costs[start], [*kept[start], int(widths[end - 1])]
+                least[end] = costs[start]
+                chosen[end] = [*chosen_before[start], int(widths[end - 1])]
     return np.array(chosen[-1])

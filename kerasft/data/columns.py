@@ -115,14 +115,14 @@ def describe_columns(config: Config, table: Table) -> list[str]:
     if len(labels) == 1:
         chosen["label_column"] = labels[0]
     by_name = {n: c for n, c in chosen.items() if getattr(config, n) is None}
-    usual = {name: item.default for name, item in settings(type(config)).items()}
+    defaults = {name: item.default for name, item in settings(type(config)).items()}
     notes = []
     # Two columns are unambiguous, unless the recipe names other columns for its dataset.
-    if by_name and (len(table.columns) > 2 or any(usual[name] for name in by_name)):
+    if by_name and (len(table.columns) > 2 or any(defaults[name] for name in by_name)):
         found = [f"{n.removesuffix('_column')} from column {c!r}" for n, c in by_name.items()]
         notes.append(f"Found by name in {table.path.name}: {', '.join(found)}.")
     pair = modality.pair_column
-    if usual.get(pair) and getattr(config, pair) is None:
+    if defaults.get(pair) and getattr(config, pair) is None:
         notes.append(
             f"Single {modality.name} are read from {table.path.name}. For pairs of "
             f"{modality.name}, set --{pair.replace('_', '-')}."

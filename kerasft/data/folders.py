@@ -57,9 +57,9 @@ def split_folders(config: Config, folders: list[Path], links: Links) -> dict[str
         found = {split: path for split, path in found.items() if holds_folders_only(path, links)}
         if "train" not in found and len(found) != len(folders):
             return {}
-    kept = links.without_claims().distinct(list(found.values()))
-    dropped = {path.name for path in found.values()} - {path.name for path in kept}
-    found = {split: path for split, path in found.items() if path in kept}
+    unique = links.without_claims().distinct(list(found.values()))
+    dropped = {path.name for path in found.values()} - {path.name for path in unique}
+    found = {split: path for split, path in found.items() if path in unique}
     for split, name in named_splits(config).items():
         if split not in found:
             present = ", ".join(name for name in names if name not in dropped) or "none"
@@ -108,9 +108,9 @@ def read_folder(config: Config, root: Path) -> tuple[dict[str, Examples], list[s
     parts = split_folders(config, folders, links)
     places = parts or {"train": root}
     classes = {name: _class_folders(path, links) for name, path in places.items()}
-    kept = set(links.distinct([path for paths in classes.values() for path in paths]))
+    unique = set(links.distinct([path for paths in classes.values() for path in paths]))
     splits = {
-        name: _read_classes(places[name], [path for path in paths if path in kept], links, others)
+        name: _read_classes(places[name], [path for path in paths if path in unique], links, others)
         for name, paths in classes.items()
     }
     if parts:

@@ -187,15 +187,17 @@ def _atlas() -> Atlas:
     letters = len(DIGITS + LOOK_ALIKES)
     barred = _looks(np.concatenate(lines[: len(DIGITS)]))
     taken = _looks(np.concatenate(lines[len(DIGITS) : letters]))
-    kept = []
+    usable = []
     for char, solid, pen in list(zip(chars, solids, lines, strict=True))[letters:]:
         looks = _looks(pen)
         # Near-identical letters, such as Greek Alpha and Latin A, would make labels ambiguous.
         if (looks @ barred.T).max() < DIGIT_LIKE and (looks @ taken.T).max() < TWIN_LIKE:
-            kept.append((char, _fields(solid, pen=False), pen))
+            usable.append((char, _fields(solid, pen=False), pen))
             taken = np.concatenate([taken, looks[:1]])
     # Evenly spaced, to include every script.
-    chosen = [kept[i] for i in np.linspace(0, len(kept) - 1, min(CLASSES, len(kept))).astype(int)]
+    chosen = [
+        usable[i] for i in np.linspace(0, len(usable) - 1, min(CLASSES, len(usable))).astype(int)
+    ]
     names = [f"U+{ord(char):04X}" for char, _, _ in chosen]
     fields = np.concatenate([field for _, *both in chosen for field in both])
     count = np.array([2 * len(pen) for _, _, pen in chosen])
@@ -222,14 +224,14 @@ def _plain_letters() -> list[str]:
 
     Accented letters differ too little in an image of 32 pixels.
     """
-    kept = []
+    letters = []
     for char in sorted(_font(FONTS[0])[1] - set(LOOK_ALIKES)):
         words = set(unicodedata.name(char, "").replace("-", " ").split())
         varied = unicodedata.decomposition(char) or words & {"WITH", "TONE", "LIGATURE"}
         number = unicodedata.numeric(char, None) is not None or words & NUMBER_WORDS
         if unicodedata.category(char) in ("Lu", "Ll", "Lo") and not varied and not number:
-            kept.append(char)
-    return kept
+            letters.append(char)
+    return letters
 
 
 def _draw_fonts(char: str) -> NDArray[np.bool_]:

@@ -133,11 +133,11 @@ def _siblings(path: Path) -> dict[str, Path]:
     """Return the tables of validation and test splits (test.csv, ...) next to a train.csv."""
     if path.stem.lower() not in ALIASES["train"]:
         return {}
-    usual = ALIASES["validation"] + ALIASES["test"]
+    names = ALIASES["validation"] + ALIASES["test"]
     return {
         other.stem: other
         for other in sorted(path.parent.iterdir())
-        if other.stem.lower() in usual and other.suffix == path.suffix and other.is_file()
+        if other.stem.lower() in names and other.suffix == path.suffix and other.is_file()
     }
 
 

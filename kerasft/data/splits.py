@@ -120,12 +120,12 @@ def _reserve(groups: list[tuple[int, ...]], values: list[Any]) -> set[int]:
         for name in {name for i in group for name in _names(values[i])}:
             first.setdefault(name, group)
     reserved: set[int] = set()
-    kept: set[Any] = set()
+    covered: set[Any] = set()
     for name in sorted(counts, key=lambda name: (counts[name], str(name))):
-        if name not in kept:
+        if name not in covered:
             group = first[name]
             reserved.add(group[0])
-            kept |= {other for i in group for other in _names(values[i])}
+            covered |= {other for i in group for other in _names(values[i])}
     return reserved
 
 

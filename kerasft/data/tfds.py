@@ -105,8 +105,8 @@ def choose_splits(config: Config, present: list[str]) -> dict[str, str]:
         )
     chosen = {}
     for split in SPLITS:
-        usual = [alias for alias in ALIASES[split] if alias in (present or ["train"])]
-        free = [alias for alias in usual if alias not in used]
+        present_names = [alias for alias in ALIASES[split] if alias in (present or ["train"])]
+        free = [alias for alias in present_names if alias not in used]
         name = named.get(split) or next(iter(free), None)
         if name:
             chosen[split] = name

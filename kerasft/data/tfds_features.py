@@ -79,8 +79,8 @@ def _label(config: Config, features: Features, inputs: tuple[str, ...]) -> str:
 
     named = features.named(config, "label_column")
     classes = features.of_kind(tfds.features.ClassLabel)
-    usual = [known for known in LABEL_NAMES if known in features.by_name]
-    candidates = [*features.supervised[1:2], *usual, *(classes if len(classes) == 1 else [])]
+    by_name = [known for known in LABEL_NAMES if known in features.by_name]
+    candidates = [*features.supervised[1:2], *by_name, *(classes if len(classes) == 1 else [])]
     found = named or next((key for key in candidates if key not in inputs), None)
     if found is None:
         raise DataError(

@@ -86,7 +86,7 @@ def _other_data(loaded: Loaded, config: Config, other: Dataset, given: Collectio
     in its own data is found by its usual names where this dataset lacks it.
     """
     config = dataclasses.replace(config, dataset=other)
-    config = without_foreign_columns(config, column_names(other), kept=given)
+    config = without_foreign_columns(config, column_names(other), given=given)
     parts = read_dataset(config)
     for part in parts.values():
         modality_of(config).check_inputs(part.inputs, str(other), pairs=loaded.pairs)

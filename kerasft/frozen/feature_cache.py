@@ -130,13 +130,13 @@ class FeatureCache:
                 possible.append((plan, signatures))
         share = len(splits[1]) / len(splits[0])
         weighed = [(plan.prefix, plan.epochs * self.trainings) for plan, _ in possible]
-        kept, gains = worthwhile(weighed, share)
+        cached, gains = worthwhile(weighed, share)
         for index, (plan, _) in enumerate(possible):
-            if index not in kept:
+            if index not in cached:
                 reasons[plan.name] = f"too little gain ({gains[index]:.2f}x less compute)"
         for name, reason in reasons.items():
             log(f"cache  {name}: not used: {reason}")
-        return [_Chosen(*possible[index], gains[index]) for index in kept]
+        return [_Chosen(*possible[index], gains[index]) for index in cached]
 
     def _inputs(self, chosen: _Chosen, split: Split, config: Config) -> dict[str, Any]:
         """Return the inputs of the tail for a split; compute features that are not cached."""

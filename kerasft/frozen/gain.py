@@ -23,45 +23,45 @@ def worthwhile(
         phases: Frozen prefix and epochs of each phase.
         share: Validation examples over training examples.
     """
-    kept, gains = list(range(len(phases))), {}
-    while kept:
-        for index in kept:
+    cached, gains = list(range(len(phases))), {}
+    while cached:
+        for index in cached:
             own = _work([phases[index]], (), share)
-            others = [other for other in kept if other != index]
-            saved = _work(phases, others, share) - _work(phases, kept, share)
+            others = [other for other in cached if other != index]
+            saved = _work(phases, others, share) - _work(phases, cached, share)
             gains[index] = own / (own - saved)
-        least = min(kept, key=lambda index: gains[index])
+        least = min(cached, key=lambda index: gains[index])
         if gains[least] >= WORTH:
             break
-        kept.remove(least)
-    saved_passes = {i: phases[i][1] * (1 + share) * _prefix_work(phases[i][0]) for i in kept}
-    for index in kept:
+        cached.remove(least)
+    saved_passes = {i: phases[i][1] * (1 + share) * _prefix_work(phases[i][0]) for i in cached}
+    for index in cached:
         own = _work([phases[index]], (), share)
         part = saved_passes[index] / sum(saved_passes.values())
-        gains[index] = own / (own - saved_passes[index] + part * _computing(phases, kept, share))
-    return kept, gains
+        gains[index] = own / (own - saved_passes[index] + part * _computing(phases, cached, share))
+    return cached, gains
 
 
-def _work(phases: Sequence[tuple[FrozenPrefix, int]], kept: Sequence[int], share: float) -> float:
+def _work(phases: Sequence[tuple[FrozenPrefix, int]], cached: Sequence[int], share: float) -> float:
     """Return the work of all phases, relative to one pass over the training split.
 
     Training costs three passes through the tail and validation one; without cached features every
     epoch also passes the prefix. Features are computed once for all phases: a shorter prefix is
     part of a longer one.
     """
-    work = _computing(phases, kept, share)
+    work = _computing(phases, cached, share)
     for index, (prefix, epochs) in enumerate(phases):
         work += epochs * (3 + share) * prefix.tail.work
-        if index not in kept:
+        if index not in cached:
             work += epochs * (1 + share) * _prefix_work(prefix)
     return work
 
 
 def _computing(
-    phases: Sequence[tuple[FrozenPrefix, int]], kept: Sequence[int], share: float
+    phases: Sequence[tuple[FrozenPrefix, int]], cached: Sequence[int], share: float
 ) -> float:
     """Return the work of computing the cached features of phases, once for all of them."""
-    return (1 + share) * max((_prefix_work(phases[index][0]) for index in kept), default=0.0)
+    return (1 + share) * max((_prefix_work(phases[index][0]) for index in cached), default=0.0)
 
 
 def _prefix_work(prefix: FrozenPrefix) -> float:

@@ -3,7 +3,7 @@
 from kerasft.insight.commands import fit_command
 from kerasft.insight.comparison import best_group, compare
 from kerasft.insight.curves import plot_curves, plot_overlaid
-from kerasft.insight.diagnosis import clearly_wrong, diagnose, hopeless
+from kerasft.insight.diagnosis import clearly_wrong, diagnose, why_unrecoverable
 from kerasft.insight.facts import Facts, judged_by, read_facts
 from kerasft.insight.learning_rate_curve import RateCurve, plot_rates, suggest
 from kerasft.insight.notebook import run_html, search_html
@@ -19,7 +19,6 @@ __all__ = [
     "compare",
     "diagnose",
     "fit_command",
-    "hopeless",
     "importance",
     "judged_by",
     "plot_curves",
@@ -31,5 +30,6 @@ __all__ = [
     "search_html",
     "search_report",
     "suggest",
+    "why_unrecoverable",
     "write_report",
 ]

@@ -72,8 +72,8 @@ def best_group(compared: dict[str, Any]) -> dict[str, Any]:
 
 
 def _key(facts: Facts) -> str:
-    kept = {k: v for k, v in facts.settings.items() if k not in _NOT_COMPARED}
-    return json.dumps([facts.recipe, kept], sort_keys=True)
+    compared = {k: v for k, v in facts.settings.items() if k not in _NOT_COMPARED}
+    return json.dumps([facts.recipe, compared], sort_keys=True)
 
 
 def _describe(members: list[tuple[Run, Facts]], name: str, split: str) -> dict[str, Any]:

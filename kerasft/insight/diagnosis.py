@@ -58,13 +58,13 @@ def find(facts: Facts) -> list[Finding]:
             for finding in found
         ]
     explained: set[str] = set()
-    kept = []
+    independent = []
     for finding in found:
         if finding.name not in explained:
-            kept.append(finding)
+            independent.append(finding)
             explained |= finding.causes
     # A stable sort: faults come before notes.
-    return sorted(kept, key=lambda finding: not finding.fault)
+    return sorted(independent, key=lambda finding: not finding.fault)
 
 
 def diagnose(run: Run | str | Path) -> Diagnosis:
@@ -138,7 +138,7 @@ def command_with(facts: Facts, changes: dict[str, Any]) -> str:
     values = {**facts.given, **changes}
     for name in changes:
         # A given dataset has nothing of the recipe's own that would have to be unset.
-        if values[name] is None and ("dataset" in values or facts.usual.get(name, "") is None):
+        if values[name] is None and ("dataset" in values or facts.defaults.get(name, "") is None):
             del values[name]
     return fit_command(facts.recipe, values)
 
@@ -152,22 +152,22 @@ def clearly_wrong(facts: Facts) -> Finding | None:
     if len(facts.settled) < 2:
         return None
     last = np.array([facts.curve("loss")[-1], facts.curve("val_loss")[-1]])
-    if np.isfinite(last).all() and last.min() < facts.chance:
+    if np.isfinite(last).all() and last.min() < facts.baseline_loss:
         return None
     rates = ("diverged", "learning_rate_too_high")
     return next((f for f in find(facts) if f.fault and f.name in rates), None)
 
 
-def hopeless(facts: Facts) -> str:
+def why_unrecoverable(facts: Facts) -> str:
     """Return why a training in progress cannot recover, or an empty string.
 
     The warm-up is over for two epochs, and the loss stays far above that of a constant baseline, or
     has not improved on it in five epochs.
     """
-    loss = facts.curve("loss")
+    loss, baseline = facts.curve("loss"), facts.baseline_loss
     if len(facts.settled) >= 2 and rules.learning_rate.stays_high(facts):
-        return f"The training loss is {loss[-1]:.3g}, a constant baseline has {facts.chance:.3g}"
-    stuck = len(loss) >= 5 and loss.min() > 0.97 * facts.chance
+        return f"The training loss is {loss[-1]:.3g}, a constant baseline has {baseline:.3g}"
+    stuck = len(loss) >= 5 and loss.min() > 0.97 * baseline
     if stuck and loss[-1] > 0.995 * loss[0]:
         return f"In {len(loss)} epochs the training loss did not improve on a constant baseline"
     return ""

@@ -36,7 +36,7 @@ class Facts:
         task: classification, multilabel or regression.
         settings: All settings.
         given: Settings that differ from the recipe's defaults.
-        usual: Default settings of the recipe; empty in older records.
+        defaults: Default settings of the recipe; empty in older records.
         recipe: Name or path of the recipe, as `kerasft fit` takes it.
         rows: One record per epoch; `epoch` counts from 1.
         counts: Number of examples by split.
@@ -53,7 +53,7 @@ class Facts:
     task: str
     settings: dict[str, Any]
     given: dict[str, Any]
-    usual: dict[str, Any]
+    defaults: dict[str, Any]
     recipe: str
     rows: list[dict[str, Any]]
     counts: dict[str, int]
@@ -94,7 +94,7 @@ class Facts:
     def good(self) -> bool:
         """Whether the main phase removed nine tenths of the loss of a constant baseline."""
         val = self.curve("val_loss")
-        return bool(np.isfinite(val).any() and np.nanmin(val) <= 0.1 * self.chance)
+        return bool(np.isfinite(val).any() and np.nanmin(val) <= 0.1 * self.baseline_loss)
 
     def curve(self, name: str, rows: list[dict[str, Any]] | None = None) -> np.ndarray:
         """Return a column of the main phase, or of other epochs; NaN for missing values."""
@@ -108,7 +108,7 @@ class Facts:
         return judged_by(self.task)
 
     @property
-    def chance(self) -> float:
+    def baseline_loss(self) -> float:
         """The loss of the best constant baseline on the training split."""
         return self.kind.baseline_loss(self.class_shares, str(self.settings.get("loss") or "auto"))
 
@@ -157,7 +157,7 @@ def read_facts(run: Run) -> Facts:
         task=str(run.labels["task"]),
         settings=run.config,
         given=dict(manifest.get("given", {})),
-        usual=dict(manifest.get("usual", {})),
+        defaults=dict(manifest.get("usual", {})),
         recipe=str(recipe.get("source") or recipe["name"]),
         rows=run.history,
         counts=dict(manifest.get("data", {}).get("examples", {})),

@@ -260,8 +260,8 @@ def _speed(run: Run) -> str:
         for phase, s in run.manifest.get("speed", {}).items()
     ]
     columns = ("phase", "examples/s", "real tokens/s", "of peak matmul throughput")
-    kept = [i for i in range(len(columns)) if any(row[i] not in (None, "") for row in rows)]
-    return table([columns[i] for i in kept], [[row[i] for i in kept] for row in rows])
+    filled = [i for i in range(len(columns)) if any(row[i] not in (None, "") for row in rows)]
+    return table([columns[i] for i in filled], [[row[i] for i in filled] for row in rows])
 
 
 def _data(run: Run) -> str:

@@ -68,8 +68,8 @@ def _winner(header: dict[str, Any], trials: Sequence[Any], winner: dict[str, Any
     best, defaults, noise = by_number[winner["number"]], by_number[0], winner["noise"]
     rows = [(header["objective"]["name"], shown(defaults["score"]), shown(best["score"]))]
     for name in best["values"]:
-        usual = defaults["values"].get(name, header["config"].get(name))
-        rows.append((name, setting_text(usual), setting_text(best["values"][name])))
+        default = defaults["values"].get(name, header["config"].get(name))
+        rows.append((name, setting_text(default), setting_text(best["values"][name])))
     gain = best["score"] - defaults["score"]
     text = f"Gain over the defaults: {gain:+.4g}."
     if noise is not None:

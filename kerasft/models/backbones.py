@@ -15,8 +15,8 @@ from kerasft.models.einsum_dense import multiply_as_matrices
 from kerasft.models.freezing import disable_dropout, set_trainable
 from kerasft.presets.resolve import Preset, resolve
 
-Kept = dict[tuple[str, str], tuple[keras.Model, list[Any]]]
-_kept: Kept | None = None
+Cached = dict[tuple[str, str], tuple[keras.Model, list[Any]]]
+_cached: Cached | None = None
 
 
 class BackboneCache:
@@ -34,27 +34,27 @@ class BackboneCache:
     """
 
     def __init__(self) -> None:
-        self._own: Kept = {}
+        self._own: Cached = {}
 
     def __enter__(self) -> None:
-        global _kept
-        self._before, _kept = _kept, self._own
+        global _cached
+        self._before, _cached = _cached, self._own
 
     def __exit__(self, *error: object) -> None:
-        global _kept
-        _kept = self._before
+        global _cached
+        _cached = self._before
 
 
-def building(config: Config, kept: BackboneCache) -> contextlib.AbstractContextManager[None]:
+def building(config: Config, cache: BackboneCache) -> contextlib.AbstractContextManager[None]:
     """Return the context in which to build a model that may share a cached backbone.
 
     Adapters change a backbone permanently, so a model with adapters does not use the cache.
 
     Args:
         config: Settings; `lora_rank` is used.
-        kept: Cache of the backbones that models share.
+        cache: Cache of the backbones that models share.
     """
-    return contextlib.nullcontext() if config.lora_rank else kept
+    return contextlib.nullcontext() if config.lora_rank else cache
 
 
 def _as_loaded(backbone: keras.Model, values: list[Any]) -> keras.Model:
@@ -95,8 +95,8 @@ def load_backbone(preset: str | Config, *, pretrained: bool = True) -> keras.Mod
     found = resolve(preset, pretrained=pretrained)
     policy = keras.config.dtype_policy().name
     key = (found.location, policy)
-    if _kept is not None and pretrained and key in _kept:
-        return _as_loaded(*_kept[key])
+    if _cached is not None and pretrained and key in _cached:
+        return _as_loaded(*_cached[key])
     before = random.getstate()
     try:
         backbone = _read(found, policy, pretrained)
@@ -108,8 +108,8 @@ def load_backbone(preset: str | Config, *, pretrained: bool = True) -> keras.Mod
         if pretrained:
             random.setstate(before)
     multiply_as_matrices(backbone)
-    if _kept is not None and pretrained:
-        _kept[key] = backbone, [variable.numpy() for variable in backbone.weights]
+    if _cached is not None and pretrained:
+        _cached[key] = backbone, [variable.numpy() for variable in backbone.weights]
     return backbone
 
 

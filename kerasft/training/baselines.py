@@ -33,7 +33,7 @@ class Step:
         test: The same metric on the test split, for information only.
         parameters: Number of trained parameters.
         seconds: Time of the whole fit.
-        kept: Whether the score was better than that of the previous step.
+        improved: Whether the score was better than that of the previous step.
         verdict: Gain over the previous step, as a phrase.
         run: The run; None for the constant baseline.
     """
@@ -43,9 +43,14 @@ class Step:
     test: float | None
     parameters: int
     seconds: float
-    kept: bool
+    improved: bool
     verdict: str
     run: Run | None
+
+    @property
+    def kept(self) -> bool:
+        """Old name of `improved`."""
+        return self.improved
 
 
 @shows_progress

@@ -42,9 +42,9 @@ from kerasft.training.recorder import log_writer
 from kerasft.training.resume_checks import (
     EVERY,
     STATE,
-    begun_settings,
     check_unchanged,
     find_unfinished,
+    original_settings,
     training_in,
 )
 from kerasft.training.speed import measure_speeds, speed_line
@@ -109,28 +109,28 @@ def fit(  # noqa: PLR0913 (public)
     began = time.monotonic()
     module = recipe_module(recipe)
     described = describe_recipe(module)
-    begun = find_unfinished(runs_dir, described["name"], name) if resume else None
+    unfinished = find_unfinished(runs_dir, described["name"], name) if resume else None
     config = with_keywords(module.Config, config, settings, signature(fit).parameters)
-    if begun is not None:
-        config = begun_settings(begun, module.Config, config, [*(held or ()), *settings])
+    if unfinished is not None:
+        config = original_settings(unfinished, module.Config, config, [*(held or ()), *settings])
     else:
         check_name(runs_dir, described["name"], name)
     open_tracker(track, described["name"])
     choose_monitor(config)  # an unknown one is refused before the data are loaded
     keras.utils.set_random_seed(config.seed)
     data = _check_splits(load_recipe_data(module, config) if data is None else data)
-    if begun is not None:
-        check_unchanged(begun, described, config, data)
-        began -= sum(row["seconds"] for row in begun.history)
+    if unfinished is not None:
+        check_unchanged(unfinished, described, config, data)
+        began -= sum(row["seconds"] for row in unfinished.history)
     chosen: list[str] = []
     config, model = build_in_precision(module, config, data, chosen.append)
     with precision(config.precision):
         # Made before the run: settings that are refused here leave no folder.
         context, curves = _prepare(config, data, model, chosen.append)
-        run = begun or create_run(runs_dir, described["name"], name)
+        run = unfinished or create_run(runs_dir, described["name"], name)
         context = context.in_run(run, log_writer(run))
         with training_in(run):
-            if begun is None:
+            if unfinished is None:
                 open_record(run, module, context)
             else:
                 write_manifest(run, state="running", reason=None)

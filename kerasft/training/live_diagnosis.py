@@ -8,13 +8,13 @@ import keras
 
 from kerasft.config import to_dict
 from kerasft.data import Split
-from kerasft.insight import Facts, clearly_wrong, hopeless
+from kerasft.insight import Facts, clearly_wrong, why_unrecoverable
 from kerasft.insight.diagnosis import find
 from kerasft.modalities import modality_of
 from kerasft.training.context import FitContext
 
 
-class HopelessError(Exception):
+class UnrecoverableError(Exception):
     """Ends a training that cannot recover; its best epoch is restored."""
 
 
@@ -25,7 +25,7 @@ class LiveDiagnosis(keras.callbacks.Callback):
         context: Context of the training. Its recorder must come before this callback.
 
     Raises:
-        HopelessError: The training cannot recover, and the setting stop_when_hopeless is on.
+        UnrecoverableError: The training cannot recover, and the setting stop_when_hopeless is on.
     """
 
     def __init__(self, context: FitContext) -> None:
@@ -37,7 +37,7 @@ class LiveDiagnosis(keras.callbacks.Callback):
             for name in ("train", "validation")
             if isinstance(part := getattr(context.data, name), Split)
         }
-        self.audit, self.usual = dict(context.data.audit), to_dict(type(context.config)())
+        self.audit, self.defaults = dict(context.data.audit), to_dict(type(context.config)())
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Diagnose the history so far."""
@@ -49,9 +49,9 @@ class LiveDiagnosis(keras.callbacks.Callback):
             changes = finding.advice[0].changes.items()
             flags = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in changes)
             self.context.log(f"watch  {finding.title}: {finding.evidence} Try {flags}.")
-        why = hopeless(facts) if self.context.config.stop_when_hopeless else ""
+        why = why_unrecoverable(facts) if self.context.config.stop_when_hopeless else ""
         if why:
-            raise HopelessError(f"{why} (stop_when_hopeless)")
+            raise UnrecoverableError(f"{why} (stop_when_hopeless)")
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Withdraw a report that `kerasft diagnose` will not repeat."""
@@ -62,7 +62,7 @@ class LiveDiagnosis(keras.callbacks.Callback):
         config = self.context.config
         return Facts(
             state="running", reason="", task=config.task, settings=to_dict(config),
-            given={}, usual=self.usual, recipe="", rows=self.context.recorder.history,
+            given={}, defaults=self.defaults, recipe="", rows=self.context.recorder.history,
             counts=self.counts, audit=self.audit, metrics={}, best_epoch=None,
             length_setting=modality_of(config).length_setting,
         )  # fmt: skip

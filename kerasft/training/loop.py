@@ -16,7 +16,7 @@ from kerasft.models.freezing import frozen_below
 from kerasft.training.callbacks import EpochOrder, NanGuard, PlateauWarmUp, SeparatePenalty
 from kerasft.training.checkpoint import SaveState, TrainingState, load_state, reseed, seed_states
 from kerasft.training.context import FitContext, make_phase_inputs
-from kerasft.training.live_diagnosis import HopelessError
+from kerasft.training.live_diagnosis import UnrecoverableError
 from kerasft.training.optimizers.schedules import warmup_steps
 from kerasft.training.phases import Phase, make_batches, phase_schedule, steps_per_epoch
 
@@ -33,14 +33,14 @@ class _PhaseRun:
         index: Index of the phase.
         phase: The phase.
         inputs: Its model and inputs.
-        begun: Saved state, where the phase was interrupted.
+        saved: Saved state, where the phase was interrupted.
         last_epoch: Number of the epoch after its last one; epochs count all phases.
     """
 
     index: int
     phase: Phase
     inputs: PhaseInputs
-    begun: TrainingState | None
+    saved: TrainingState | None
     last_epoch: int
 
 
@@ -66,40 +66,40 @@ def train(
     Returns:
         The model and inputs of each phase, by its name.
     """
-    begun = load_state(state) if state is not None else None
+    saved = load_state(state) if state is not None else None
     reseed(context.model, context.config.seed)
-    if begun is not None:
-        _restore(begun, context)
-        context.log(f"resume after epoch {begun.epoch}")
+    if saved is not None:
+        _restore(saved, context)
+        context.log(f"resume after epoch {saved.epoch}")
     inputs = make_phase_inputs(context)
     context.log("       metrics are train/val")
     try:
         for index, phase in enumerate(context.phases):
-            if begun is not None and begun.phase > index:
+            if saved is not None and saved.phase > index:
                 continue
             # Phases may have ended early: epochs are numbered in the order they were run.
             before = sum(row["phase"] != phase.name for row in context.recorder.history)
             total = before + sum(x.epochs for x in context.phases[index:])
-            going_on = begun if begun is not None and begun.phase == index else None
+            going_on = saved if saved is not None and saved.phase == index else None
             run = _PhaseRun(index, phase, inputs[phase.name], going_on, before + phase.epochs)
             context.recorder.phase = phase.name
             plateau, more = _plateau(context, phase), list(make_callbacks(phase, total))
             if state is not None:
                 more.append(SaveState(state, context, index, plateau, state_every))
             _run_phase(context, run, plateau, more)
-    except HopelessError as error:
+    except UnrecoverableError as error:
         context.log(f"stop   {error}")
     finally:
         context.best_weights.restore()
     return inputs
 
 
-def _restore(begun: TrainingState, context: FitContext) -> None:
+def _restore(saved: TrainingState, context: FitContext) -> None:
     """Restore a saved training, except for the optimizer, which is not built yet."""
-    begun.restore("weights", context.best_weights.variables)
-    begun.restore("seeds", seed_states(context.model))
-    begun.restore_best(context.best_weights)
-    context.recorder.history[:] = begun.history
+    saved.restore("weights", context.best_weights.variables)
+    saved.restore("seeds", seed_states(context.model))
+    saved.restore_best(context.best_weights)
+    context.recorder.history[:] = saved.history
 
 
 def _run_phase(
@@ -166,14 +166,14 @@ def _steps_at_once(inputs: PhaseInputs, config: Config, batches: Any) -> int:
 
 def _begin_phase(context: FitContext, run: _PhaseRun, part: keras.Model, plateau: Any) -> None:
     """Reset early stopping for a new phase, or restore an interrupted one."""
-    if run.begun is None:
+    if run.saved is None:
         context.best_weights.begin_phase()
         return
     if not part.optimizer.built:
         part.optimizer.build(part.trainable_variables)
-    run.begun.restore("optimizer", part.optimizer.variables)
+    run.saved.restore("optimizer", part.optimizer.variables)
     if plateau is not None:
-        plateau.restore_state(run.begun.plateau)
+        plateau.restore_state(run.saved.plateau)
 
 
 def _plateau(context: FitContext, phase: Phase) -> PlateauWarmUp | None:

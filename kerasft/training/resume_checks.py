@@ -62,7 +62,7 @@ def find_unfinished(runs_dir: str | Path, recipe: str, name: str | None) -> Run:
     return runs[-1]
 
 
-def begun_settings(
+def original_settings(
     run: Run, kind: type[ConfigType], given: Config | None, held: Sequence[str] | None = None
 ) -> ConfigType:
     """Return the original settings of a run.
@@ -77,10 +77,10 @@ def begun_settings(
     Raises:
         ResumeError: A setting differs from the original.
     """
-    begun = from_record(kind, run.config, run.manifest, column_names)
+    original = from_record(kind, run.config, run.manifest, column_names)
     if given is None:
-        return begun
-    now, then = to_dict(anchored(given)), to_dict(begun)
+        return original
+    now, then = to_dict(anchored(given)), to_dict(original)
     names = {*(held or ()), *changed_settings(given)}
     if "dataset" in names:  # it replaces the whole
         names |= {name for name, item in settings(kind).items() if item.part}
@@ -88,10 +88,10 @@ def begun_settings(
         value, before = now[name], then[name]
         if value not in (before, "auto"):  # what was found for auto is in the record
             raise ResumeError(
-                f"{run.path} was begun with {name}={before}, not {value}. Leave the setting out to "
-                "resume, or fit without --resume."
+                f"{run.path} was started with {name}={before}, not {value}. Leave the setting out "
+                "to resume, or fit without --resume."
             )
-    return begun
+    return original
 
 
 def check_unchanged(run: Run, recipe: dict[str, Any], config: Config, data: Data) -> None:
@@ -115,6 +115,6 @@ def check_unchanged(run: Run, recipe: dict[str, Any], config: Config, data: Data
     for what, (before, now) in pairs.items():
         if before != now:
             raise ResumeError(
-                f"The {what} changed since {run.path} was begun. Restore it, or fit without "
+                f"The {what} changed since {run.path} was started. Restore it, or fit without "
                 f"--resume.{restore_hint(run) if what == 'recipe' else ''}"
             )

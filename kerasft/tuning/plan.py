@@ -114,7 +114,7 @@ def make_plan(
         space, warm_start = space or old["changes"], warm_start or old["warm_start"]
         if config.precision == "auto":  # chosen when the search began
             config = replace(config, precision=old["config"]["precision"])
-    usual = {
+    defaults = {
         "tuner": "random", "max_trials": None, "max_epochs": config.epochs, "executions": 1,
         "seed": config.seed,
     }  # fmt: skip
@@ -136,7 +136,7 @@ def make_plan(
         "warm_start": None if warm_start is None else str(warm_start),
         "space": describe_space(searched),
         "objective": {"name": monitor, "direction": direction},
-        **usual,
+        **defaults,
         **{key: value for key, value in asked.items() if value is not None},
         "data": data.fingerprint,
         "validation_examples": len(getattr(data.validation, "y", ())),

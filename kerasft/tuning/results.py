@@ -83,7 +83,7 @@ class Search:
         return self.trials[0]
 
     @property
-    def chance(self) -> float | None:
+    def noise(self) -> float | None:
         """The gain in accuracy that is within noise: two standard errors of trial 0.
 
         The standard error is binomial; None for other objectives. The maximum over many trials
@@ -95,6 +95,11 @@ class Search:
             return None
         share = min(max(score, 1 / count), 1 - 1 / count)  # not 0 where all predictions are correct
         return float(2 * math.sqrt(share * (1 - share) / count))
+
+    @property
+    def chance(self) -> float | None:
+        """Old name of `noise`."""
+        return self.noise
 
     @property
     def best_settings(self) -> dict[str, Any]:
@@ -190,6 +195,6 @@ def _contents(
     rows = [{**vars(trial), "seconds": trial.outcome.get("seconds")} for trial in trials]
     winner = None
     if done:
-        noise = search.chance if trials[0].score is not None else None
+        noise = search.noise if trials[0].score is not None else None
         winner = {"number": done[0].number, "noise": noise, "command": search.fit_command}
     return f"{header['recipe']['name']}/{search.path.name}", header, rows, winner

@@ -21,7 +21,7 @@ from kerasft.tuning.results import Trial, ranked, trials_csv
 from kerasft.tuning.trial import TrialJob
 from kerasft.tuning.workers import Workers
 
-KEPT = 3  # number of best trials whose weights are kept
+BEST_WITH_WEIGHTS = 3  # number of best trials whose weights stay on the disk
 
 
 def trial_folder(search: Path, number: int) -> Path:
@@ -178,7 +178,7 @@ class Searcher:
 
     def _task(self, trial: Trial) -> TrialJob:
         best = ranked(list(self.trials.values()), self.direction)
-        worst_kept = best[KEPT - 1].score if len(best) >= KEPT else None
+        worst_saved = best[BEST_WITH_WEIGHTS - 1].score if len(best) >= BEST_WITH_WEIGHTS else None
         hyperband = self.header["tuner"] == "hyperband"
         folder = trial_folder(self.folder, trial.number)
         folder.mkdir(parents=True, exist_ok=True)
@@ -191,7 +191,7 @@ class Searcher:
             if trial.continues is None
             else trial_folder(self.folder, trial.continues),
             deadline=self.deadline,
-            keep_above=-math.inf if worst_kept is None else self.sign * worst_kept,
+            keep_above=-math.inf if worst_saved is None else self.sign * worst_saved,
             keep_state=hyperband and trial.epochs < self.header["max_epochs"],
         )
 
@@ -223,7 +223,7 @@ class Searcher:
             self.oracle.tell(key, trial.score)
 
     def _keep_best_weights(self) -> None:
-        for trial in ranked(list(self.trials.values()), self.direction)[KEPT:]:
+        for trial in ranked(list(self.trials.values()), self.direction)[BEST_WITH_WEIGHTS:]:
             (trial_folder(self.folder, trial.number) / "weights.safetensors").unlink(True)
 
     def _drop_outranked(self) -> None:

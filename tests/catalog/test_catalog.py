@@ -155,7 +155,7 @@ def test_an_unknown_recipe_is_refused_with_a_way_out(name, message):
     assert message in str(raised.value)
 
 
-def test_a_name_whose_file_lies_here_is_told_so(tmp_path, monkeypatch):
+def test_the_error_for_a_name_suggests_the_file_of_that_name(tmp_path, monkeypatch):
     write(tmp_path, HEADING, "zzz.py")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SettingError, match=r"Did you mean the file './zzz.py'\?"):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 
-def test_the_top_block_stands_first_and_the_shares_are_a_whole(kerasft_line):
+def test_the_top_block_is_first_and_the_shares_sum_to_one(kerasft_line):
     done = kerasft_line("blocks", "package:kerasft/assets/resnet_glyphs", "--image-size", "32")
     assert done.exit_code == 0
     lines = [line.split() for line in done.stdout.splitlines()]
@@ -24,7 +24,7 @@ def test_tokens_have_no_number(kerasft_line, preset):
     assert "tokens x 16" in done.stdout
 
 
-def test_an_unknown_preset_is_told(kerasft_line):
+def test_an_unknown_preset_is_refused(kerasft_line):
     done = kerasft_line("blocks", "applications:Inception")
     assert done.exit_code == 2
     assert "InceptionV3" in done.output + done.stderr
@@ -36,7 +36,7 @@ def test_blocks_of_a_recipe_are_those_of_its_preset(kerasft_line):
     assert done.stdout.split() == ["P4", "P3", "P2"]
 
 
-def test_a_recipe_without_a_preset_is_told(kerasft_line):
+def test_a_recipe_without_a_preset_is_refused(kerasft_line):
     done = kerasft_line("blocks", "resnet_glyphs")
     assert done.exit_code == 2
     assert "builds its own backbone" in done.stderr

@@ -43,7 +43,7 @@ def test_plain_is_what_json_knows():
     assert plain(value) == {"a": 0.5, "b": [3, None], "1": "x", "c": [0, 1]}
 
 
-def test_numbers_stand_right_and_texts_left(capsys):
+def test_numbers_are_right_aligned_and_texts_left_aligned(capsys):
     print_table(("name", "count"), [("a", 5), ("long", 12)])
     assert capsys.readouterr().out == "NAME  COUNT\na         5\nlong     12\n"
 

@@ -46,7 +46,7 @@ def test_copy_writes_the_source_and_names_the_next_command(kerasft_line, tmp_pat
     assert kerasft_line("show", "mine.py").exit_code == 0
 
 
-def test_copy_replaces_a_file_only_when_told_to(kerasft_line, tmp_path):
+def test_copy_replaces_a_file_only_with_its_option(kerasft_line, tmp_path):
     (tmp_path / "mine.py").write_text("mine")
     result = kerasft_line("copy", "resnet_digits", "mine.py")
     assert result.exit_code == 2

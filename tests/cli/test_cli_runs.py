@@ -65,7 +65,7 @@ def test_an_unknown_run_is_refused_with_the_near_one(runs, text, message):
 
 
 @pytest.mark.parametrize("text", ["latest", "mail/first"])
-def test_without_runs_the_way_to_one_is_told(kerasft_line, text):
+def test_without_runs_the_error_shows_how_to_make_one(kerasft_line, text):
     result = kerasft_line("evaluate", text)
     assert result.exit_code == 2
     assert "Start one: kerasft fit RECIPE." in result.stderr

@@ -134,7 +134,7 @@ def test_an_error_while_starting_is_not_swallowed():
     assert done.stderr.endswith("ImportError: no keras\n")
 
 
-def test_a_missing_network_is_told_before_tensorflow_starts(monkeypatch, capsys):
+def test_a_missing_network_is_an_error_before_tensorflow_starts(monkeypatch, capsys):
     monkeypatch.setattr(dataset_check, "require_host", no_network)
     monkeypatch.setattr("kerasft.cli.startup.start_keras", lambda: pytest.fail("TensorFlow starts"))
     with pytest.raises(SystemExit) as ended:

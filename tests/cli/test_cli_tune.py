@@ -75,7 +75,7 @@ def test_a_search_for_programs(kerasft_line, api, recipe_file, search):
     answer = json.loads(kerasft_line("tune", recipe_file, "--json").stdout)
     assert answer["best"] == {"trial": 1, "score": 0.9, "values": {"dropout": 0.41}}
     assert answer["trials"] == {"completed": 2, "failed": 1}
-    assert answer["chance"] == pytest.approx(0.08)
+    assert answer["chance"] == answer["noise"] == pytest.approx(0.08)
     assert kerasft_line("tune", recipe_file, "-q").stdout == "searches/mail/first\n"
 
 

@@ -34,14 +34,14 @@ def test_clean_data_have_no_notes(prepared):
     assert data.notes == ()
 
 
-def test_made_splits_are_told(prepared):
+def test_splits_made_from_training_examples_have_a_note(prepared):
     data = prepared({"train": many("train", 400), "test": many("test", 200)}, seed=4)
     assert data.notes == (
         "Split off the training set: 60 validation (stratified by class, seed 4).",
     )
 
 
-def test_duplicates_across_given_splits_are_told(prepared):
+def test_duplicates_across_given_splits_have_a_note(prepared):
     parts = {n: many(n, 200) for n in ("train", "validation", "test")}
     parts["test"][3] = parts["train"][7]
     parts["test"][4] = parts["train"][8]
@@ -52,7 +52,7 @@ def test_duplicates_across_given_splits_are_told(prepared):
     )
 
 
-def test_equal_inputs_with_different_labels_are_told(prepared):
+def test_equal_inputs_with_different_labels_have_a_note(prepared):
     parts = {n: many(n, 200) for n in ("train", "validation", "test")}
     parts["train"][1] = (parts["train"][0][0], "b")
     assert notes(prepared(parts), "conflicting labels") == [
@@ -60,21 +60,21 @@ def test_equal_inputs_with_different_labels_are_told(prepared):
     ]
 
 
-def test_imbalance_is_told(prepared):
+def test_imbalance_has_a_note(prepared):
     parts = {n: many(n, 200) for n in ("train", "validation", "test")}
     parts["train"] += [(f"more {i}", "a") for i in range(1000)]
     (note,) = notes(prepared(parts), "imbalanced")
     assert "'a' has 1,100 training examples, 'b' 100" in note
 
 
-def test_a_handful_of_texts_a_class_is_told(prepared):
+def test_few_texts_per_class_have_a_note(prepared):
     parts = {"train": many("train", 20), "validation": many("v", 200), "test": many("test", 200)}
     assert "10 texts per class" in notes(prepared(parts, trainable_blocks=4), "per class")[0]
     assert notes(prepared(parts, trainable_blocks=1), "per class") == []
     assert notes(prepared({**parts, "train": many("train", 40)}), "per class") == []
 
 
-def test_a_scale_may_be_meant_by_whole_numbers_that_begin_above_0(prepared):
+def test_whole_numbers_above_0_suggest_an_ordinal_task(prepared):
     sizes = ("train", "validation", "test")
     stars, places, words = (
         prepared({n: many(n, 200, classes) for n in sizes}) for classes in ("12345", "01234", "abc")
@@ -86,13 +86,13 @@ def test_a_scale_may_be_meant_by_whole_numbers_that_begin_above_0(prepared):
     assert notes(places, "ordinal") == notes(words, "ordinal") == []
 
 
-def test_classes_missing_in_a_split_are_told(prepared):
+def test_classes_missing_in_a_split_have_a_note(prepared):
     parts = {n: many(n, 200) for n in ("train", "validation", "test")}
     parts["test"] = many("test", 200, "a")
     assert prepared(parts).notes == ("1 class has no example in the test split: 'b'.",)
 
 
-def test_a_small_test_split_is_told(prepared):
+def test_a_small_test_split_has_a_note(prepared):
     parts = {n: many(n, 200) for n in ("train", "validation", "test")}
     parts["test"] = parts["test"][:50]
     (note,) = prepared(parts).notes
@@ -100,7 +100,7 @@ def test_a_small_test_split_is_told(prepared):
     assert "interval of ±8 points" in note
 
 
-def test_cut_texts_are_told(prepared):
+def test_truncated_texts_have_a_note(prepared):
     parts = {n: many(n, 200) for n in ("train", "validation", "test")}
     parts["train"][:3] = [(f"cat {i} " + "cat " * 20, "a") for i in range(3)]
     data = prepared(parts, sequence_length=16)

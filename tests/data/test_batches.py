@@ -50,7 +50,7 @@ def test_without_shuffle_the_order_stays():
     assert [x.tolist() for (x,) in batches] == [[0, 1], [2, 3], [4]]
 
 
-def test_texts_are_cut_to_the_longest_of_their_batch():
+def test_texts_are_trimmed_to_the_longest_of_their_batch():
     batches = Batches(texts([3, 9, 17, 2, 40, 1]), batch_size=2)
     batches.on_epoch_begin()
     assert [x["token_ids"].shape for (x,) in batches] == [(2, 9), (2, 17), (2, 40)]
@@ -92,7 +92,7 @@ def test_planned_widths_pad_least():
         assert len(found) <= count
 
 
-def test_texts_padded_on_the_left_are_cut_on_the_left():
+def test_texts_padded_on_the_left_are_trimmed_on_the_left():
     batches = Batches(texts([3, 9], left=True), batch_size=2)
     assert batches[0][0]["padding_mask"].shape == (2, 9)
     assert batches[0][0]["padding_mask"].sum() == 12
@@ -129,7 +129,7 @@ def test_grouping_leaves_the_order_random():
     assert abs(np.corrcoef(widths, np.arange(len(widths)))[0, 1]) < 0.3
 
 
-def test_by_length_tells_where_each_text_stood():
+def test_by_length_returns_the_original_positions():
     batches = Batches(texts([9, 3, 17, 2]), np.arange(4), batch_size=2, by_length=True)
     batches.on_epoch_begin()
     assert [x["token_ids"].shape[1] for x, _ in batches] == [3, 17]
@@ -186,6 +186,6 @@ def test_an_index_outside_is_refused():
         batches[3]
 
 
-def test_texts_without_a_mask_are_not_cut():
+def test_texts_without_a_mask_are_not_trimmed():
     batches = Batches({"token_ids": np.zeros((4, 40), "int32")}, batch_size=4)
     assert batches[0][0]["token_ids"].shape == (4, 40)

@@ -142,7 +142,7 @@ def test_an_image_that_changes_changes_the_fingerprint(pets):
     assert load_data(config).fingerprint != before
 
 
-def test_folders_that_are_no_split_are_told(tmp_path, make_images):
+def test_folders_that_are_no_split_have_a_note(tmp_path, make_images):
     for split in ("train", "test", "unlabelled"):
         for name in ("cat", "dog"):
             make_images(tmp_path / split / name, [f"{i}.png" for i in range(9)], seed=len(split))

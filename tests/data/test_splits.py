@@ -111,7 +111,7 @@ def test_the_order_of_the_examples_does_not_matter():
         assert sorted(one[name].origins) == sorted(two[name].origins)
 
 
-def test_given_splits_are_kept():
+def test_given_splits_do_not_change():
     given = {"train": examples(["a", "b"] * 50), "test": examples(["a", "b"])}
     parts = make_splits(given, TextConfig())
     assert parts["test"] is given["test"]

@@ -78,12 +78,12 @@ def test_other_separators(write, name, mark):
         ("", "is empty"),
     ],
 )
-def test_a_malformed_csv_is_told_in_a_sentence(write, text, message):
+def test_a_malformed_csv_is_refused_in_one_sentence(write, text, message):
     with pytest.raises(DataError, match=rf"(?s)a\.csv.*{message}"):
         read(write("a.csv", text))
 
 
-def test_another_encoding_is_told(write):
+def test_another_encoding_is_refused(write):
     with pytest.raises(DataError, match=r"a\.csv is not UTF-8 text \(byte 0xe9"):
         read(write("a.csv", "text,label\ncafé,a\n", encoding="latin-1"))
 
@@ -123,7 +123,7 @@ def test_a_number_of_a_column_with_gaps_stays_a_whole_number(tmp_path):
     assert train(tmp_path / "b.parquet").labels == ["1", "2"]
 
 
-def test_a_broken_parquet_file_is_told(write):
+def test_a_broken_parquet_file_is_refused(write):
     with pytest.raises(DataError, match=r"a\.parquet is not a readable Parquet file"):
         read(write("a.parquet", "no"))
 
@@ -208,7 +208,7 @@ def test_another_dataset_has_nothing_of_the_recipes_own(write):
         train(path, Config, label_column="urgency")
 
 
-def test_columns_found_by_name_are_told(write):
+def test_columns_found_by_name_have_a_note(write):
     class Config(TextConfig):
         dataset: Dataset = Dataset("tfds:glue/mrpc", text="sentence1", text_pair="sentence2")
 

@@ -106,7 +106,7 @@ def test_slices_are_those_of_tfds(photos):
     }
 
 
-def test_slices_that_overlap_are_told(photos):
+def test_overlapping_slices_have_a_note(photos):
     config = ImageConfig(
         dataset="tfds:photos",
         data_dir=photos,
@@ -160,7 +160,7 @@ def test_a_sequence_of_classes_is_several_labels(pairs):
     assert read_dataset(config)["train"].labels[:2] == [("x",), ("x", "y")]
 
 
-def test_hidden_labels_are_told(pairs):
+def test_hidden_labels_are_refused(pairs):
     with pytest.raises(DataError, match=r"split 'test' .*hidden \(-1\).*test_split=validation"):
         read_dataset(TextConfig(dataset="tfds:pairs", data_dir=pairs))
 
@@ -210,7 +210,7 @@ def test_the_newest_version_is_read_and_configurations_are_found(store):
     assert len(read_dataset(config)["train"]) == 1
 
 
-def test_without_a_network_the_way_out_is_told_at_once(monkeypatch, tmp_path):
+def test_without_a_network_the_error_comes_at_once_with_a_fix(monkeypatch, tmp_path):
     import socket
 
     def refuse(*args, **kwargs):
@@ -256,6 +256,6 @@ def test_glue_pairs_from_mocked_data(mocked, tmp_path):
         ("tfds:a b", "must be tfds:NAME"),
     ],
 )
-def test_an_unknown_name_is_told(mocked, tmp_path, dataset, message):
+def test_an_unknown_name_is_refused(mocked, tmp_path, dataset, message):
     with pytest.raises(DataError, match=message.replace("?", r"\?")):
         read_dataset(ImageConfig(dataset=dataset, data_dir=str(tmp_path)))

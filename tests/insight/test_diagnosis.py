@@ -15,8 +15,8 @@ from kerasft.insight.diagnosis import (
     clearly_wrong,
     command_with,
     find,
-    hopeless,
     valid_changes,
+    why_unrecoverable,
 )
 from kerasft.insight.facts import Facts, mixing_settings
 from kerasft.recipes import resnet_digits
@@ -92,7 +92,7 @@ def test_the_first_advice_goes_to_the_rate_of_the_recipe_where_that_is_further(r
     rows = [{"phase": "main", "epoch": n, "loss": 4.0 + n, "val_loss": 4.0 + n,
              "learning_rate": rate} for n in range(1, 4)]  # fmt: skip
     settings = {"learning_rate": rate}
-    found = facts(rows=rows, settings=settings, usual={"learning_rate": 1e-3})
+    found = facts(rows=rows, settings=settings, defaults={"learning_rate": 1e-3})
     advice = rules.learning_rate.learning_rate_too_high(found).advice[0]
     assert advice.changes["learning_rate"] == wanted
 
@@ -110,7 +110,7 @@ def facts(**changes):
         for i, loss in enumerate(changes.pop("loss", [1.0, 0.5, 0.3]))
     ]  # fmt: skip
     usual = {
-        "state": "done", "reason": "", "task": "classification", "given": {}, "usual": {},
+        "state": "done", "reason": "", "task": "classification", "given": {}, "defaults": {},
         "recipe": "r",
         "settings": to_dict(resnet_digits.Config()), "rows": rows,
         "counts": {"train": 100, "validation": 400, "test": 400}, "metrics": {},
@@ -210,16 +210,16 @@ def test_a_warning_in_training_waits_and_says_what_a_diagnosis_says(losses, rate
     assert warning is None or warning.name in faults(found)
 
 
-def test_epochs_of_the_warm_up_are_not_hopeless():
-    assert not hopeless(facts(rows=curves([5.0, 9.0], [5.0, 9.0], (5e-4, 1e-3))))
-    assert not hopeless(facts(loss=[9.0, 4.0]))  # it falls fast
+def test_epochs_of_the_warm_up_are_not_unrecoverable():
+    assert not why_unrecoverable(facts(rows=curves([5.0, 9.0], [5.0, 9.0], (5e-4, 1e-3))))
+    assert not why_unrecoverable(facts(loss=[9.0, 4.0]))  # it falls fast
 
 
 def test_the_loss_of_a_constant_answer_is_the_entropy_of_the_classes():
-    assert facts().chance == pytest.approx(np.log(2))
+    assert facts().baseline_loss == pytest.approx(np.log(2))
     skewed = facts(audit={"class_counts": {"a": 90, "b": 10}})
-    assert skewed.chance == pytest.approx(-0.9 * np.log(0.9) - 0.1 * np.log(0.1))
-    assert facts(task="regression").chance == 1.0
+    assert skewed.baseline_loss == pytest.approx(-0.9 * np.log(0.9) - 0.1 * np.log(0.1))
+    assert facts(task="regression").baseline_loss == 1.0
 
 
 def test_the_interval_of_an_accuracy_is_that_of_wilson():
@@ -247,7 +247,7 @@ def test_more_validation_examples_are_asked_for_in_a_way_that_can_be_followed():
 def test_the_advice_on_a_rate_goes_to_the_recipes_own_for_what_trains(blocks, expected):
     settings = {**facts().settings, "trainable_blocks": blocks, "learning_rate": 2.0}
     usual = {"learning_rate": 3e-4, "head_learning_rate": 1e-2}
-    run = facts(loss=[3.0, 9.0, 80.0], settings=settings, usual=usual)
+    run = facts(loss=[3.0, 9.0, 80.0], settings=settings, defaults=usual)
     (finding,) = (f for f in find(run) if f.name in ("diverged", "learning_rate_too_high"))
     assert finding.advice[0].changes["learning_rate"] == expected
 
@@ -296,10 +296,12 @@ def test_no_rule_breaks_on_a_run_without_epochs():
     assert len(RULES) == len({rule.__name__ for rule in RULES})
 
 
-def test_a_loss_far_above_a_constant_answer_is_hopeless():
-    assert "constant baseline" in hopeless(facts(loss=[5.0, 9.0]))
-    assert not hopeless(facts(loss=[5.0, 0.5]))
-    assert "did not improve on a constant" in hopeless(facts(loss=[0.69, 0.70, 0.69, 0.70, 0.70]))
+def test_a_loss_far_above_a_constant_baseline_is_unrecoverable():
+    assert "constant baseline" in why_unrecoverable(facts(loss=[5.0, 9.0]))
+    assert not why_unrecoverable(facts(loss=[5.0, 0.5]))
+    assert "did not improve on a constant" in why_unrecoverable(
+        facts(loss=[0.69, 0.70, 0.69, 0.70, 0.70])
+    )
 
 
 def test_a_training_that_cannot_recover_is_ended_where_that_is_asked_for(tmp_path, photos, preset):
@@ -326,7 +328,7 @@ def test_runs_are_compared_by_what_differs(injected, tmp_path):
 
 
 @pytest.mark.slow
-def test_runs_that_differ_by_chance_are_not_called_better(injected):
+def test_differences_within_noise_are_not_called_better(injected):
     well = injected("healthy")
     again = kerasft.fit(
         resnet_digits,
@@ -342,7 +344,7 @@ def test_the_advice_on_duplicates_unsets_the_splits_that_are_named():
     found = {"duplicates": {"test/train": 50}}
 
     def command(given, usual):
-        made = facts(settings=named, audit=found, given=given, usual=usual)
+        made = facts(settings=named, audit=found, given=given, defaults=usual)
         (finding,) = [f for f in find(made) if f.name == "leakage"]
         return command_with(made, finding.advice[0].changes)
 

@@ -9,7 +9,7 @@ from kerasft.insight.intervals import score_interval
 
 def facts(task, metrics):
     return Facts(
-        state="done", reason="", task=task, settings={}, given={}, usual={}, recipe="", rows=[],
+        state="done", reason="", task=task, settings={}, given={}, defaults={}, recipe="", rows=[],
         counts={"test": 400}, audit={}, metrics={"test": metrics}, best_epoch=None,
     )  # fmt: skip
 
@@ -30,7 +30,7 @@ def test_numbers_have_the_interval_of_draws():
     assert high - low == pytest.approx(4 * 2.0 / np.sqrt(800), rel=0.2)
 
 
-def test_what_cannot_be_told_is_not_told():
+def test_a_score_without_outputs_has_no_interval():
     assert score_interval(facts("regression", {"rmse": 1.0}), {}, "test") is None
     assert score_interval(facts("multilabel", {"f1": 0.5}), {}, "test") is None
     assert score_interval(facts("classification", {}), {}, "test") is None

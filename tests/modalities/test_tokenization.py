@@ -35,7 +35,7 @@ def test_tokens_are_those_of_the_preset(config):
 
 
 @pytest.mark.parametrize("family", ["albert", "bert"])
-def test_a_kept_tokenizer_outlives_new_seeds(family, preset):
+def test_a_cached_tokenizer_survives_new_seeds(family, preset):
     import keras
 
     config = TextConfig(preset=preset(family), sequence_length=16)
@@ -81,14 +81,14 @@ def test_more_texts_than_a_batch_keep_their_order(preset):
 
 
 @pytest.mark.parametrize(("words", "cut"), [(5, 0), (6, 0), (7, 1), (50, 1)])
-def test_cut_texts_are_counted_exactly(preset, words, cut):
+def test_truncated_texts_are_counted_exactly(preset, words, cut):
     config = TextConfig(preset=preset("bert"), sequence_length=8)  # two tokens are special
     part = examples(["a cat", "cat " * words])
     assert count_truncated(config, part, prepare_inputs(config, part)) == cut
 
 
 @pytest.mark.parametrize(("signs", "cut"), [(8, 0), (9, 1)])
-def test_cut_pairs_are_counted_exactly(preset, signs, cut):
+def test_truncated_pairs_are_counted_exactly(preset, signs, cut):
     config = TextConfig(preset=preset("bert"), sequence_length=12)  # three tokens are special
     part = examples([("a", "!" * signs)])
     assert count_truncated(config, part, prepare_inputs(config, part)) == cut

@@ -76,7 +76,7 @@ def test_a_model_without_known_blocks_is_refused():
         find_blocks(Layered())
 
 
-def test_an_unknown_graph_is_cut_where_all_of_it_passes():
+def test_an_unknown_graph_is_split_at_its_bottlenecks():
     import keras
 
     inputs = keras.Input((4,))

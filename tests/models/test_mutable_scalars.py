@@ -7,14 +7,14 @@ import pytest
 from kerasft.models import MutableDropout, MutableL1L2, MutableScalar
 
 
-def test_a_dial_keeps_the_figures_it_was_given():
+def test_a_mutable_scalar_returns_the_exact_value():
     scalar = MutableScalar(0.1)
     assert float(scalar) == 0.1
     scalar.set(3e-5)
     assert float(scalar) == 3e-5
 
 
-def test_dropout_drops_the_share_of_its_dial_without_tracing_anew():
+def test_dropout_follows_its_rate_without_a_new_trace():
     layer = MutableDropout(0.0)
     model = keras.Sequential([keras.Input((1000,)), layer])
     traces = []
@@ -44,7 +44,7 @@ def test_the_penalty_is_that_of_keras():
     assert ours == pytest.approx(float(keras.regularizers.L1L2(0.1, 0.01)(x)), rel=1e-6)
 
 
-def test_a_model_with_dials_is_saved_and_loaded_by_keras(tmp_path):
+def test_a_model_with_mutable_scalars_is_saved_and_loaded_by_keras(tmp_path):
     layers = [
         keras.Input((3,)),
         MutableDropout(0.25),

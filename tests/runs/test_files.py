@@ -33,7 +33,7 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
 
 
-def test_a_full_disk_is_told(tmp_path):
+def test_a_full_disk_is_a_resource_error(tmp_path):
     def fill():
         with atomic_path(tmp_path / "a.json"):
             raise OSError(28, "No space left on device")
@@ -42,7 +42,7 @@ def test_a_full_disk_is_told(tmp_path):
         fill()
 
 
-def test_a_disk_that_is_full_of_weights_is_told(tmp_path, file_size_limit):
+def test_a_disk_that_is_full_of_weights_is_a_resource_error(tmp_path, file_size_limit):
     path = tmp_path / "weights.safetensors"
     write_tensors(path, {"a": np.ones(10)})
     file_size_limit(4000)
@@ -80,7 +80,7 @@ def test_a_taken_name_is_refused(tmp_path):
         create_run(tmp_path, "r", "first")
 
 
-def test_a_run_that_is_not_there_is_told_with_the_nearest(tmp_path):
+def test_a_missing_run_is_refused_with_the_nearest_name(tmp_path):
     write_manifest(create_run(tmp_path, "r", "first"), created="1")
     with pytest.raises(SettingError, match="Did you mean 'first'"):
         kerasft.load_run(tmp_path / "r" / "frist")

@@ -33,7 +33,7 @@ def curve(best=1e-2, steps=100):
 
 
 @pytest.mark.parametrize("best", [1e-3, 1e-2, 1e-1])
-def test_the_suggestion_stands_on_the_slope_before_the_bottom(best):
+def test_the_suggestion_is_on_the_slope_before_the_minimum(best):
     rates, losses = curve(best)
     kept = [i for i, loss in enumerate(losses) if loss < 3 * min(losses)]
     valley, steepest = suggest([rates[i] for i in kept], [losses[i] for i in kept])
@@ -43,7 +43,7 @@ def test_the_suggestion_stands_on_the_slope_before_the_bottom(best):
 
 
 @pytest.mark.parametrize("noise", [0.005, 0.02])
-def test_without_a_fall_the_suggestion_stands_below_the_rise(noise):
+def test_without_a_fall_the_suggestion_is_below_the_rise(noise):
     rates = np.geomspace(1e-6, 1e-1, 100)
     # After a head phase: a flat loss, which leaves its level for good at 5e-3.
     losses = 0.4 + noise * np.random.default_rng(0).normal(size=100)

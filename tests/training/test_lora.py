@@ -25,7 +25,7 @@ def block_weights(model):
 
 
 def learns(run, tmp_path):
-    """The usual promises of a run: kept, loaded, served."""
+    """A run is saved, loaded and served."""
     found = kerasft.evaluate(run)
     assert found["loss"] == pytest.approx(run.metrics["test"]["loss"], abs=1e-5)
     folder = kerasft.export(run, models_dir=tmp_path, format="preset")

@@ -11,7 +11,7 @@ from kerasft.training import compile_model
 from tests.training.small import fit, image_config, text_config
 
 
-def test_a_penalty_stands_apart_and_does_not_steer_early_stopping(preset, photos, tmp_path):
+def test_penalties_are_recorded_apart_and_do_not_affect_early_stopping(preset, photos, tmp_path):
     config = image_config(preset, photos, kernel_l2=100.0, monitor="val_loss", head_epochs=0)
     run = fit(image_recipe, config, tmp_path)
     for row in run.history:

@@ -88,12 +88,12 @@ def test_what_cannot_be_resumed_is_refused(fit, config, tmp_path, reviews, text_
     table = shutil.copy(reviews, tmp_path / "table.csv")
     own = dataclasses.replace(config, dataset=str(table))
     interrupted(fit, own, 1, name="cut")
-    with pytest.raises(ResumeError, match="begun with epochs=3, not 7"):
+    with pytest.raises(ResumeError, match="started with epochs=3, not 7"):
         fit(dataclasses.replace(own, epochs=7), resume=True)
     # A setting that is passed is compared even if it is the default.
     default = minilm_tickets.Config().epochs
     assert default != config.epochs
-    with pytest.raises(ResumeError, match=f"was begun with epochs=3, not {default}"):
+    with pytest.raises(ResumeError, match=f"was started with epochs=3, not {default}"):
         fit(minilm_tickets.Config(epochs=default), name="cut", resume=True, held=["epochs"])
     run = kerasft.load_run(tmp_path / "minilm_tickets" / "cut")
     training = rf"\(process {os.getpid()}\) is training in"

@@ -24,7 +24,7 @@ def test_events_come_back_in_their_order(folder):
 
 
 @pytest.mark.parametrize("torn", ['{"event": "end", "tri', "{", "\x00\x00"])
-def test_a_torn_last_line_is_left_out_and_cut_off(folder, torn):
+def test_an_incomplete_last_line_is_skipped_and_removed(folder, torn):
     with open(folder / JOURNAL, "a") as file:
         file.write(torn)
     assert len(read_journal(folder)) == 2

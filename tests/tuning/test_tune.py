@@ -200,8 +200,8 @@ def test_the_gain_within_noise_is_reported(searched, tune):
     count, share = search.header["validation_examples"], search.defaults.score
     assert count == 5
     share = min(max(share, 0.2), 0.8)
-    assert search.chance == pytest.approx(2 * (share * (1 - share) / 5) ** 0.5)
-    assert tune({"monitor": "val_f1", "epochs": 1}, max_trials=1).chance is None
+    assert search.chance == search.noise == pytest.approx(2 * (share * (1 - share) / 5) ** 0.5)
+    assert tune({"monitor": "val_f1", "epochs": 1}, max_trials=1).noise is None
 
 
 def test_a_full_disk_and_a_damaged_state_lose_nothing(searched, tune, monkeypatch, file_size_limit):

@@ -47,7 +47,7 @@ def imbalance(facts: Facts) -> Finding | None:
     rows = metrics.get("per_class", [])
     if not facts.kind.class_weight or len(counts) < 2 or not rows:
         return None
-    usual = float(np.median(list(counts.values())))
+    median = float(np.median(list(counts.values())))
     largest = max(counts.values())
     rare = [r for r in rows if counts.get(r["name"], 0) < largest / 8 and r["support"]]
     if not rare or facts.settings.get("class_weight") == "balanced":
@@ -64,7 +64,7 @@ def imbalance(facts: Facts) -> Finding | None:
         "imbalance",
         "Rare classes have a low recall",
         f"{len(rare)} of {len(rows)} classes have less than an eighth of the examples of the "
-        f"largest ({largest:,}; median {usual:,.0f}). Their validation recall is {recall:.0%}, "
+        f"largest ({largest:,}; median {median:,.0f}). Their validation recall is {recall:.0%}, "
         f"that of the others {np.mean(others):.0%} (lowest: {worst['name']!r}, "
         f"{worst['recall']:.0%}).",
         (

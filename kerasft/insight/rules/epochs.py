@@ -22,7 +22,7 @@ def stopped_too_early(facts: Facts) -> Finding | None:
     The rules for a low learning rate and for underfitting need three epochs; this one covers fewer.
     """
     val = facts.curve("val_loss")
-    if not len(val) or not np.isfinite(val).all() or val[-1] < 0.015 * facts.chance:
+    if not len(val) or not np.isfinite(val).all() or val[-1] < 0.015 * facts.baseline_loss:
         return None
     fell, epochs = _last_fall(facts), facts.settings["epochs"]
     evidence = fell or _too_few_epochs(facts)
@@ -62,15 +62,15 @@ def _last_fall(facts: Facts) -> str:
 
 def _too_few_epochs(facts: Facts) -> str:
     """Return the evidence that one or two epochs are too few to judge, or an empty string."""
-    val, chance = facts.curve("val_loss"), facts.chance
+    val, baseline = facts.curve("val_loss"), facts.baseline_loss
     steps = len(val) * math.ceil(facts.counts.get("train", 0) / facts.settings["batch_size"])
     few = 0 < steps < _FEW_STEPS or (len(val) == 1 and not facts.before)
-    if len(val) > 2 or not (few or val.min() > 0.9 * chance):
+    if len(val) > 2 or not (few or val.min() > 0.9 * baseline):
         return ""
     return (
         f"After {len(val)} {'epoch' if len(val) == 1 else 'epochs'} of the main phase the "
-        f"validation loss is {number(val[-1])}; a constant baseline has {number(chance)}. That is "
-        "too early to judge the settings."
+        f"validation loss is {number(val[-1])}; a constant baseline has {number(baseline)}. That "
+        "is too early to judge the settings."
     )
 
 

@@ -25,16 +25,16 @@ def over_regularized(facts: Facts) -> Finding | None:
         return None
     loss, val = facts.curve("loss"), facts.curve("val_loss")
     penalty = np.nan_to_num(facts.curve("penalty", facts.rows))  # including the head phase
-    poor = loss[-1] > 0.35 * facts.chance
+    poor = loss[-1] > 0.35 * facts.baseline_loss
     strong = any(facts.settings.get(name, 0) >= 0.05 for name in _TO_ZERO)
-    heavy = penalty[-1] > 0.5 * loss[-1] or penalty.max() > facts.chance
+    heavy = penalty[-1] > 0.5 * loss[-1] or penalty.max() > facts.baseline_loss
     above = facts.curve("loss", facts.rows) > 1.25 * facts.curve("val_loss", facts.rows)
     if (heavy and (poor or strong)) or (poor and strong):
         name = max(_PENALTIES, key=lambda n: facts.settings.get(n, 0.0))
         value = facts.settings.get(name, 0.0)
         evidence = (
             f"The penalty reached {number(penalty.max())}; the training loss ended at "
-            f"{number(loss[-1])} (a constant baseline has {number(facts.chance)}). "
+            f"{number(loss[-1])} (a constant baseline has {number(facts.baseline_loss)}). "
             f"{name}={number(value)} dominates the loss."
         )
         advice: tuple[Advice, ...]
@@ -79,7 +79,7 @@ def collapsed(facts: Facts) -> Finding | None:
         f"{predicted.max():.0%} of the validation examples are predicted as "
         f"{names[int(predicted.argmax())]!r}, the class of {truth[predicted.argmax()]:.0%}. The "
         f"training loss ended at {number(loss[-1])}; a constant baseline has "
-        f"{number(facts.chance)}.",
+        f"{number(facts.baseline_loss)}.",
         (
             Advice(
                 {"learning_rate": facts.settings["learning_rate"] / 10},
@@ -96,19 +96,19 @@ def no_signal(facts: Facts) -> Finding | None:
     val, loss = facts.curve("val_loss"), facts.curve("loss")
     if len(val) < 2 or facts.kind.several:
         return None
-    never = np.nanmin(facts.curve("val_loss", facts.rows)) > 0.95 * facts.chance
+    never = np.nanmin(facts.curve("val_loss", facts.rows)) > 0.95 * facts.baseline_loss
     if facts.kind.has_classes:
         score = np.nanmax(facts.curve("val_accuracy", facts.rows))
         share = float(facts.class_shares.max())
         # The best of several epochs: noise exceeds one interval.
         never = never and score < share + 3 * facts.uncertainty(share)
-    if not never or (loss[-1] > 0.97 * loss.max() and loss[-1] > 0.99 * facts.chance):
+    if not never or (loss[-1] > 0.97 * loss.max() and loss[-1] > 0.99 * facts.baseline_loss):
         return None
     return Finding(
         "no_signal",
         "Nothing learned generalizes to the validation split",
         f"The training loss fell to {number(loss[-1])}, but the validation loss was never below "
-        f"{number(np.nanmin(val))}; a constant baseline has {number(facts.chance)}.",
+        f"{number(np.nanmin(val))}; a constant baseline has {number(facts.baseline_loss)}.",
         (
             Advice({}, "Check some examples: are their labels correct, and can a person predict "
                        "them from the input?"),
@@ -139,7 +139,7 @@ def overfitting(facts: Facts) -> Finding | None:
         least = max(0.12 if turned else 0.2, 1.3 * facts.uncertainty(other))
         gap = train - other > (0.05 if _few(facts) else least)
         text = f"{name} was {number(train)} in training and {number(other)} in validation"
-    if not (gap and val[best] > (0.06 if _few(facts) else 0.1) * facts.chance):
+    if not (gap and val[best] > (0.06 if _few(facts) else 0.1) * facts.baseline_loss):
         return None
     turn = (
         f" The validation loss rose after epoch {best + 1 + len(facts.before)}, from "
@@ -193,7 +193,7 @@ def underfitting(facts: Facts) -> Finding | None:
     loss, val = facts.curve("loss"), facts.curve("val_loss")
     if len(loss) < 3 or not np.isfinite(loss).all():
         return None
-    poor = loss[-1] > 0.5 * facts.chance and val[-1] > 0.5 * facts.chance
+    poor = loss[-1] > 0.5 * facts.baseline_loss and val[-1] > 0.5 * facts.baseline_loss
     flat = (loss[-2] - loss[-1]) / loss[-2] < 0.03
     if not (poor and flat):
         return None
@@ -201,7 +201,7 @@ def underfitting(facts: Facts) -> Finding | None:
         "underfitting",
         "The model underfits",
         f"Training ({number(loss[-1])}) and validation ({number(val[-1])}) both ended near the "
-        f"loss of a constant baseline ({number(facts.chance)}), and the curve is flat.",
+        f"loss of a constant baseline ({number(facts.baseline_loss)}), and the curve is flat.",
         tuple(_against_underfitting(facts)),
     )
 
@@ -227,7 +227,7 @@ def batch_norm(facts: Facts) -> Finding | None:
     if not moving or settings["batch_size"] > 16 or len(val) < 3:
         return None
     erratic = np.abs(np.diff(val)).mean() > 0.25 * np.median(val)
-    apart = val.min() > 2.5 * loss[-1] + 0.1 * facts.chance
+    apart = val.min() > 2.5 * loss[-1] + 0.1 * facts.baseline_loss
     if not (erratic or apart) or loss[-1] > 0.7 * loss[0]:
         return None
     return Finding(

@@ -34,7 +34,7 @@ def diverged(facts: Facts) -> Finding | None:
             return None
         evidence = (
             f"The training loss ended at {number(facts.curve('loss')[-1])}; a constant baseline "
-            f"has {number(facts.chance)}."
+            f"has {number(facts.baseline_loss)}."
         )
     return Finding(
         "diverged",
@@ -59,7 +59,9 @@ def stays_high(facts: Facts) -> bool:
     loss = facts.curve("loss")
     if len(loss) and not np.isfinite(loss).all():
         return True
-    return len(loss) >= 2 and min(loss[-2:]) >= 3 * facts.chance and loss[-1] > 0.7 * loss[-2]
+    return (
+        len(loss) >= 2 and min(loss[-2:]) >= 3 * facts.baseline_loss and loss[-1] > 0.7 * loss[-2]
+    )
 
 
 def _clip(facts: Facts) -> tuple[Advice, ...]:
@@ -80,8 +82,8 @@ def _changed(facts: Facts, name: str, factor: float, further: Callable[..., floa
     rate = facts.settings[name] * factor
     # A linear probe uses the learning rate of the head phase.
     alone = facts.settings.get("trainable_blocks") == 0
-    usual = facts.usual.get("head_learning_rate" if alone else name)
-    return rounded(rate if not isinstance(usual, int | float) else further(rate, usual))
+    default = facts.defaults.get("head_learning_rate" if alone else name)
+    return rounded(rate if not isinstance(default, int | float) else further(rate, default))
 
 
 def _wild(facts: Facts, rows: list[dict[str, Any]]) -> str:
@@ -90,20 +92,21 @@ def _wild(facts: Facts, rows: list[dict[str, Any]]) -> str:
     The training loss alone is no evidence: dropout raises it, and a random output layer starts
     above a constant baseline.
     """
-    loss, val, chance = facts.curve("loss", rows), facts.curve("val_loss", rows), facts.chance
+    loss, val = facts.curve("loss", rows), facts.curve("val_loss", rows)
+    baseline = facts.baseline_loss
     if not len(loss) or not np.isfinite(val).all():
         return ""
     both = np.minimum(loss, val)
-    high = both.argmax() > 0 or (both.max() > 2 * chance and not _only_begun_high(facts, both))
-    if both.max() > 1.5 * chance and high:
+    high = both.argmax() > 0 or (both.max() > 2 * baseline and not _only_begun_high(facts, both))
+    if both.max() > 1.5 * baseline and high:
         epoch = rows[int(both.argmax())]["epoch"]
         return (
             f"In epoch {epoch} the training and validation losses were "
             f"{number(loss[both.argmax()])} and {number(val[both.argmax()])}; a constant baseline "
-            f"has {number(chance)}"
+            f"has {number(baseline)}"
         )
     steps = np.diff(loss)
-    rises = np.flatnonzero(steps > np.maximum(0.1 * loss[:-1], 0.03 * chance))
+    rises = np.flatnonzero(steps > np.maximum(0.1 * loss[:-1], 0.03 * baseline))
     if len(rises) >= 2 and len(rises) >= len(steps) / 4:
         jump = int(rises[np.argmax(steps[rises])])
         return (
@@ -111,10 +114,10 @@ def _wild(facts: Facts, rows: list[dict[str, Any]]) -> str:
             f"{number(loss[jump])} to {number(loss[jump + 1])}"
         )
     rose = bool((steps > 0.1 * loss[:-1]).any())
-    if rose and loss.min() > 0.93 * chance and loss.max() > 1.05 * chance:
+    if rose and loss.min() > 0.93 * baseline and loss.max() > 1.05 * baseline:
         return (
             f"The training loss went from {number(loss[0])} to {number(loss[-1])} and was never "
-            f"below the {number(chance)} of a constant baseline"
+            f"below the {number(baseline)} of a constant baseline"
         )
     return ""
 
@@ -128,7 +131,7 @@ def _only_begun_high(facts: Facts, losses: np.ndarray) -> bool:
     if len(losses) < 2:
         return True
     steps = facts.counts.get("train", 0) / facts.settings.get("batch_size", 1)
-    return bool(steps < _FEW_STEPS and losses[-1] < facts.chance)
+    return bool(steps < _FEW_STEPS and losses[-1] < facts.baseline_loss)
 
 
 def learning_rate_too_high(facts: Facts) -> Finding | None:
@@ -138,7 +141,7 @@ def learning_rate_too_high(facts: Facts) -> Finding | None:
     if not evidence and facts.head and len(loss):
         # Unfreezing must not lose what the head has learned.
         before, after = facts.head[-1]["val_loss"], facts.curve("val_loss").min()
-        if after > 1.2 * before and after - before > 0.1 * facts.chance:
+        if after > 1.2 * before and after - before > 0.1 * facts.baseline_loss:
             evidence = (
                 f"The head phase ended with a validation loss of {number(before)}; the main "
                 f"phase never came below {number(after)}"
@@ -176,15 +179,17 @@ def learning_rate_too_low(facts: Facts) -> Finding | None:
     if len(val) < 3 or not np.isfinite(loss).all() or not np.isfinite(val).all():
         return None
     # After a head phase, the main phase starts from its loss.
-    slow_start = val[0] > 0.7 * facts.chance or bool(facts.before and val[-1] > 0.8 * val[0])
-    unsolved = val[-1] > 0.15 * facts.chance
+    slow_start = val[0] > 0.7 * facts.baseline_loss or bool(facts.before and val[-1] > 0.8 * val[0])
+    unsolved = val[-1] > 0.15 * facts.baseline_loss
     fall = (val[0] - val[-1]) / val[0]
     falls = (-np.diff(val) / np.maximum(rate[1:], 1e-12))[rate[1:] > _IDLE_RATE * rate.max()]
     if len(falls) < 2:
         return None
     third = max(len(falls) // 3, 1)
     steady = falls[-third:].mean() > 0.35 * falls[:third].mean() > 0
-    together = val[-1] < 1.15 * loss[-1] + 0.02 * facts.chance and val[-1] <= 1.002 * val.min()
+    together = (
+        val[-1] < 1.15 * loss[-1] + 0.02 * facts.baseline_loss and val[-1] <= 1.002 * val.min()
+    )
     if not (slow_start and unsolved and 0.0005 < fall < 0.6 and steady and together):
         return None
     return Finding(
@@ -207,6 +212,6 @@ def learning_rate_too_low(facts: Facts) -> Finding | None:
 
 def _faster(facts: Facts, factor: float) -> dict[str, float]:
     names, head = ["learning_rate"], facts.curve("loss", facts.head)
-    if len(head) and head[-1] > 0.7 * facts.chance:
+    if len(head) and head[-1] > 0.7 * facts.baseline_loss:
         names.append("head_learning_rate")
     return {name: _changed(facts, name, factor, max) for name in names}
