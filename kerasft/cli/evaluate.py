@@ -6,7 +6,7 @@ import click
 
 from kerasft.cli.completion import complete_runs
 from kerasft.cli.find_runs import find_run, with_runs_dir
-from kerasft.cli.options import wants
+from kerasft.cli.options import choice_option, wants
 from kerasft.cli.output import print_json
 from kerasft.cli.run_options import RunCommand, given_columns, with_columns
 from kerasft.cli.score_tables import judged_by, print_scores
@@ -15,13 +15,7 @@ from kerasft.cli.startup import working
 
 @click.command("evaluate", cls=RunCommand)
 @click.argument("run", shell_complete=complete_runs)
-@click.option(
-    "--split",
-    type=click.Choice(["validation", "test"]),
-    default="test",
-    show_default=True,
-    help="Split of the run to evaluate",
-)
+@choice_option("--split", ("validation", "test"), "test", "Split of the run to evaluate")
 @click.option(
     "--dataset", help="Other data with the same classes: its test split, or all of it without one"
 )

@@ -9,7 +9,7 @@ import click
 
 from kerasft.cli.completion import complete_runs
 from kerasft.cli.find_runs import find_run, with_runs_dir
-from kerasft.cli.options import wants
+from kerasft.cli.options import choice_option, wants
 from kerasft.cli.output import print_facts, print_json
 from kerasft.cli.run_options import RunCommand
 from kerasft.cli.startup import working
@@ -29,12 +29,11 @@ from kerasft.cli.startup import working
     metavar="DIR",
     help="Folder of exported models",
 )
-@click.option(
+@choice_option(
     "--format",
-    type=click.Choice(["saved_model", "preset"]),
-    default="saved_model",
-    show_default=True,
-    help="A SavedModel that takes raw inputs, or the fine-tuned backbone as a KerasHub preset",
+    ("saved_model", "preset"),
+    "saved_model",
+    "A SavedModel that takes raw inputs, or the fine-tuned backbone as a KerasHub preset",
 )
 @with_runs_dir
 def export_command(run: str, name: str | None, models_dir: str, format: str, runs_dir: str) -> None:

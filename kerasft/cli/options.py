@@ -31,6 +31,12 @@ def wants(name: str) -> bool:
     return bool(click.get_current_context().meta.get(f"kerasft.{name}"))
 
 
+def choice_option(flag: str, choices: Sequence[str], default: str, help: str) -> Any:
+    """Return a decorator that adds an option with a few allowed values."""
+    kind = click.Choice(choices)
+    return click.option(flag, type=kind, default=default, show_default=True, help=help)
+
+
 def shared_options() -> list[click.Option]:
     """Return new --json, --quiet and --debug options, valid before and after a command."""
 

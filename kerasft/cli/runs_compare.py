@@ -7,14 +7,14 @@ import click
 from kerasft.cli.comparison_table import print_comparison
 from kerasft.cli.completion import complete_runs
 from kerasft.cli.find_runs import find_run, with_runs_dir
-from kerasft.cli.options import SharedOptions, wants
+from kerasft.cli.options import SharedOptions, choice_option, wants
 from kerasft.cli.output import print_json
 from kerasft.errors import SettingError
 
 
 @click.command("compare", cls=SharedOptions)
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...", shell_complete=complete_runs)
-@click.option("--split", type=click.Choice(["validation", "test"]), default="validation", show_default=True, help="Split whose score is compared")  # fmt: skip # noqa: E501
+@choice_option("--split", ("validation", "test"), "validation", "Split whose score is compared")
 @click.option("--plot", type=click.Path(dir_okay=False), help="Write the overlaid curves to this PNG file")  # fmt: skip # noqa: E501
 @with_runs_dir
 def compare_command(runs: tuple[str, ...], split: str, plot: str | None, runs_dir: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from kerasft.cli.find_runs import with_runs_dir
-from kerasft.cli.options import SharedOptions, wants
+from kerasft.cli.options import SharedOptions, choice_option, wants
 from kerasft.cli.output import print_json, print_table
 from kerasft.cli.score_tables import main_metrics
 from kerasft.errors import DamagedFileError, SettingError, did_you_mean
@@ -19,10 +19,12 @@ _TABLES = ("per_class", "confusion_matrix")
 
 @click.command("list", cls=SharedOptions)
 @click.argument("recipe", required=False)
-@click.option(
-    "--sort", type=click.Choice(["created", "score", "seconds"]), default="created",
-    show_default=True, help="Order: newest, best (validation score) or longest last",
-)  # fmt: skip
+@choice_option(
+    "--sort",
+    ("created", "score", "seconds"),
+    "created",
+    "Order: newest, best (validation score) or longest last",
+)
 @click.option("--where", multiple=True, metavar="NAME=VALUE", help="Only runs with this setting, or state=done")  # fmt: skip # noqa: E501
 @with_runs_dir
 def list_runs_command(recipe: str | None, sort: str, where: tuple[str, ...], runs_dir: str) -> None:

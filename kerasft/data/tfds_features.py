@@ -13,7 +13,7 @@ from kerasft.data.columns import LABEL_NAMES
 from kerasft.errors import DataError, did_you_mean
 from kerasft.modalities import modality_of
 from kerasft.modalities.dataset_features import Features
-from kerasft.tasks import task_of
+from kerasft.tasks import FeatureReaders, task_of
 from kerasft.tasks.labels import class_name
 
 
@@ -112,12 +112,11 @@ def _label_reader(config: Config, feature: Any, label: str, name: str) -> Callab
         return str(to_name(int(value))) if to_name is not None else class_name(value.item())
 
     def read(value: Any, origin: str) -> Any:
-        return task.read_feature(
-            value,
+        readers = FeatureReaders(
             lambda part: to_class(part, origin),
             lambda part: _number(part, f"{origin} of tfds:{name}", label, task.name),
-            separator,
         )
+        return task.read_feature(value, readers, separator)
 
     return read
 

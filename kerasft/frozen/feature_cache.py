@@ -24,6 +24,8 @@ from kerasft.frozen.feature_arrays import bytes_needed, bytes_used, compute_feat
 from kerasft.frozen.gain import worthwhile
 from kerasft.frozen.prefix import FrozenPrefix, Part
 
+Splits = tuple[Split, Split]  # for training and validation
+
 
 @dataclass(frozen=True)
 class PhaseInputs:
@@ -88,7 +90,7 @@ class FeatureCache:
         self,
         plans: Sequence[CachePlan],
         config: Config,
-        splits: tuple[Split, Split],
+        splits: Splits,
         log: Callable[[str], None],
     ) -> dict[str, PhaseInputs]:
         """Return the tail and its cached inputs for each phase worth caching, by its name.
@@ -100,8 +102,11 @@ class FeatureCache:
             log: Receives a line for every plan.
         """
         found = {}
+        cached, reasons = self._choose(plans, config, splits)
+        for name, reason in reasons.items():
+            log(f"cache  {name}: not used: {reason}")
         # Later phases train more layers: their lower features serve the earlier phases.
-        for chosen in reversed(self._choose(plans, config, splits, log)):
+        for chosen in reversed(cached):
             began, tail = time.monotonic(), chosen.plan.prefix.tail
             train, validation = (self._inputs(chosen, split, config) for split in splits)
             found[chosen.plan.name] = PhaseInputs(tail.model, train, validation, tail.work)
@@ -113,13 +118,9 @@ class FeatureCache:
         return found
 
     def _choose(
-        self,
-        plans: Sequence[CachePlan],
-        config: Config,
-        splits: tuple[Split, Split],
-        log: Callable[[str], None],
-    ) -> list[_Chosen]:
-        """Return the plans whose features are cached, and log why others are not."""
+        self, plans: Sequence[CachePlan], config: Config, splits: Splits
+    ) -> tuple[list[_Chosen], dict[str, str]]:
+        """Return the plans whose features are cached, and why others are not, by their name."""
         possible, reasons = [], {}
         for plan in plans:
             signatures = {} if plan.prefix.reason else plan.prefix.sign()
@@ -134,9 +135,7 @@ class FeatureCache:
         for index, (plan, _) in enumerate(possible):
             if index not in cached:
                 reasons[plan.name] = f"too little gain ({gains[index]:.2f}x less compute)"
-        for name, reason in reasons.items():
-            log(f"cache  {name}: not used: {reason}")
-        return [_Chosen(*possible[index], gains[index]) for index in cached]
+        return [_Chosen(*possible[index], gains[index]) for index in cached], reasons
 
     def _inputs(self, chosen: _Chosen, split: Split, config: Config) -> dict[str, Any]:
         """Return the inputs of the tail for a split; compute features that are not cached."""
@@ -176,7 +175,7 @@ class FeatureCache:
             self._arrays.popitem(last=False)
 
 
-def _reason_against(prefix: FrozenPrefix, config: Config, splits: tuple[Split, Split]) -> str:
+def _reason_against(prefix: FrozenPrefix, config: Config, splits: Splits) -> str:
     """Return why the features of a prefix cannot be cached, empty where they can."""
     if make_mix(config) is not None:
         return "training images are mixed anew in every epoch (mixup, cutmix)"

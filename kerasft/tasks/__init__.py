@@ -7,7 +7,7 @@ the standard library at import; functions import NumPy, Keras and scikit-learn w
 from __future__ import annotations
 
 from kerasft.errors import SettingError, did_you_mean
-from kerasft.tasks.base import Task
+from kerasft.tasks.base import FeatureReaders, Task
 from kerasft.tasks.classification import Classification
 from kerasft.tasks.labels import Labels
 from kerasft.tasks.multilabel import MultiLabel
@@ -23,6 +23,7 @@ LOSSES = tuple(dict.fromkeys(loss for task in TASKS.values() for loss in task.lo
 __all__ = [
     "LOSSES",
     "TASKS",
+    "FeatureReaders",
     "Labels",
     "Task",
     "describe_tasks",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 from kerasft.errors import DataError, SettingError
 from kerasft.tasks.cells import Table
@@ -15,9 +15,17 @@ if TYPE_CHECKING:
 
 Chosen = TypeVar("Chosen")
 
-CLASS_DIRECTIONS = {"loss": "min", "accuracy": "max", "precision": "max", "recall": "max",
-                    "f1": "max"}  # fmt: skip
-IS_FOCAL = {"cross_entropy": False, "focal": True}  # the losses of tasks with classes
+
+class FeatureReaders(NamedTuple):
+    """Functions from a value of a TFDS feature to a label.
+
+    Attributes:
+        to_class: Function to the name of the class.
+        to_number: Function to the number.
+    """
+
+    to_class: Callable[[Any], str]
+    to_number: Callable[[Any], float]
 
 
 class Task:
@@ -115,22 +123,15 @@ class Task:
         """
         raise NotImplementedError
 
-    def read_feature(
-        self,
-        value: Any,
-        to_class: Callable[[Any], str],
-        to_number: Callable[[Any], float],
-        separator: str | None,
-    ) -> Any:
+    def read_feature(self, value: Any, readers: FeatureReaders, separator: str | None) -> Any:
         """Return the label in a feature of a TFDS dataset.
 
         Args:
             value: Value from TFDS: a number, bytes, or an array.
-            to_class: Function from a value to its class name.
-            to_number: Function from a value to a number.
+            readers: Functions from a value to a class name and to a number.
             separator: Separator of the labels in a text, or None.
         """
-        return to_class(value)
+        return readers.to_class(value)
 
     def make_labels(self, config: Any, values: Sequence[Any], origins: Sequence[str]) -> Labels:
         """Return the classes, or mean and standard deviation of the target, of a training split.
@@ -235,11 +236,3 @@ class Task:
     def served_outputs(self, labels: Labels, predicted: Any) -> dict[str, Any]:
         """Return the named outputs of a served model, in a TensorFlow graph."""
         raise NotImplementedError
-
-
-def constant_surprise(probability: Any, *, focal: bool) -> Any:
-    """Return the loss of the true class by its predicted probability."""
-    import numpy as np
-
-    found = -np.log(np.maximum(probability, 1e-12))
-    return found * (1 - probability) ** 2 if focal else found

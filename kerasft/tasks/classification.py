@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from kerasft.tasks.base import CLASS_DIRECTIONS, IS_FOCAL, Task, constant_surprise
 from kerasft.tasks.cells import Table, one_column, read_class
+from kerasft.tasks.class_task import ClassTask, constant_surprise
 from kerasft.tasks.labels import (
     Labels,
     class_name,
@@ -21,15 +21,13 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-class Classification(Task):
+class Classification(ClassTask):
     """One class per example: softmax, cross-entropy, accuracy."""
 
     name = "classification"
     title = "one class"
     from_folders = True
     main_metrics = ("accuracy", "f1")
-    directions = CLASS_DIRECTIONS
-    losses = ("cross_entropy", "focal")
     charts = ("calibration",)
     stratified_by = "class"
     baseline_name = "predicting the majority class"
@@ -84,7 +82,7 @@ class Classification(Task):
         mixed = bool(getattr(config, "mixup", 0) or getattr(config, "cutmix", 0))
         return class_loss(
             labels.num_outputs,
-            focal=self.choose_loss(config.loss, IS_FOCAL),
+            focal=self.is_focal(config.loss),
             smoothing=config.label_smoothing,
             mixed=mixed,
         )
@@ -106,7 +104,7 @@ class Classification(Task):
         return np.asarray(counts / counts.sum())
 
     def baseline_loss(self, shares: np.ndarray, loss: str) -> float:
-        focal = self.choose_loss(loss, IS_FOCAL)
+        focal = self.is_focal(loss)
         return float((shares * constant_surprise(shares, focal=focal)).sum())
 
     def row(self, labels: Labels, output: np.ndarray) -> dict[str, Any]:

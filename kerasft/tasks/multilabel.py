@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from kerasft.tasks.base import CLASS_DIRECTIONS, IS_FOCAL, Task, constant_surprise
+from kerasft.tasks.base import FeatureReaders
 from kerasft.tasks.cells import Table, read_flags, read_several, split_labels
+from kerasft.tasks.class_task import ClassTask, constant_surprise
 from kerasft.tasks.labels import (
     Labels,
     class_name,
@@ -20,15 +21,13 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-class MultiLabel(Task):
+class MultiLabel(ClassTask):
     """Any number of labels per example: one sigmoid each, binary cross-entropy, macro F1."""
 
     name = "multilabel"
     title = "several labels"
     several = True
     main_metrics = ("f1", "accuracy")
-    directions = CLASS_DIRECTIONS
-    losses = ("cross_entropy", "focal")
     stratified_by = "label set"
     baseline_name = "predicting the frequency of each label"
 
@@ -49,17 +48,13 @@ class MultiLabel(Task):
         return [read_several(table, columns[0], row, separator) for row in rows]
 
     def read_feature(
-        self,
-        value: Any,
-        to_class: Callable[[Any], str],
-        to_number: Callable[[Any], float],
-        separator: str | None,
+        self, value: Any, readers: FeatureReaders, separator: str | None
     ) -> tuple[str, ...]:
         import numpy as np
 
         if separator and isinstance(value, bytes):
             return split_labels(value.decode("utf-8"), separator)
-        return tuple(sorted({to_class(part) for part in np.atleast_1d(value)}))
+        return tuple(sorted({readers.to_class(part) for part in np.atleast_1d(value)}))
 
     def make_labels(self, config: Any, values: Sequence[Any], origins: Sequence[str]) -> Labels:
         names = sort_names(name for row in values for name in row)
@@ -85,7 +80,7 @@ class MultiLabel(Task):
         from kerasft.tasks.losses import several_labels_loss
 
         return several_labels_loss(
-            focal=self.choose_loss(config.loss, IS_FOCAL), smoothing=config.label_smoothing
+            focal=self.is_focal(config.loss), smoothing=config.label_smoothing
         )
 
     def make_metrics(self, labels: Labels) -> list[Any]:
@@ -108,7 +103,7 @@ class MultiLabel(Task):
 
         inside = shares[(shares > 0) & (shares < 1)]
         both = np.stack([inside, 1 - inside])
-        surprise = constant_surprise(both, focal=self.choose_loss(loss, IS_FOCAL))
+        surprise = constant_surprise(both, focal=self.is_focal(loss))
         return float(np.mean(np.sum(both * surprise, axis=0)))
 
     def class_shares(self, counts: np.ndarray, examples: int) -> np.ndarray:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from kerasft.errors import DataError
-from kerasft.tasks.base import Task
+from kerasft.tasks.base import FeatureReaders, Task
 from kerasft.tasks.cells import Table, one_column, read_number
 from kerasft.tasks.labels import Labels
 from kerasft.tasks.strata import Group, Strata, by_quantile
@@ -66,14 +66,8 @@ class Regression(Task):
         cells = one_column(table, columns, separator, self.name)
         return [read_number(table, columns[0], row, value) for row, value in enumerate(cells)]
 
-    def read_feature(
-        self,
-        value: Any,
-        to_class: Callable[[Any], str],
-        to_number: Callable[[Any], float],
-        separator: str | None,
-    ) -> float:
-        return to_number(value)
+    def read_feature(self, value: Any, readers: FeatureReaders, separator: str | None) -> float:
+        return readers.to_number(value)
 
     def make_labels(self, config: Any, values: Sequence[Any], origins: Sequence[str]) -> Labels:
         import numpy as np

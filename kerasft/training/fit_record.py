@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import shlex
 import time
 import traceback
@@ -27,7 +26,13 @@ from kerasft.modalities import modality_of
 from kerasft.models import block_rows, block_table
 from kerasft.models.freezing import changing_weights
 from kerasft.runs import Run, write_history, write_json, write_manifest, write_recipe
-from kerasft.runs.provenance import anchored, describe_recipe, describe_weights, versions
+from kerasft.runs.provenance import (
+    anchored,
+    current_time,
+    describe_recipe,
+    describe_weights,
+    versions,
+)
 from kerasft.runs.weights import save_weights
 from kerasft.training.context import FitContext, Log
 
@@ -42,7 +47,7 @@ def open_record(run: Run, module: ModuleType, context: FitContext) -> None:
         format=FORMAT,
         recipe=describe_recipe(module),
         state="running",
-        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        created=current_time(),
         seed=config.seed,
         versions=versions(),
         modality=modality_of(config).name,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from kerasft.errors import ResumeError, SettingError
 from kerasft.models import choose_monitor
 from kerasft.models.dtype_policy import precision
 from kerasft.paths import check_folder_name, timestamp_name
-from kerasft.runs.provenance import describe_weights, recipe_changed, versions
+from kerasft.runs.provenance import current_time, describe_weights, recipe_changed, versions
 from kerasft.tuning.journal import JOURNAL, differences
 from kerasft.tuning.oracles import TUNERS, hyperband_plan
 from kerasft.tuning.results import load_search
@@ -142,7 +141,7 @@ def make_plan(
         "validation_examples": len(getattr(data.validation, "y", ())),
         "preset": describe_weights(config)["fingerprint"],
         "versions": versions() | {"keras-tuner": keras_tuner.__version__},
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "created": current_time(),
     }
     return Plan(header, config, searched, trial_models, notes)
 
