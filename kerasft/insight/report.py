@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from kerasft.formatting import number, setting_text, shown
-from kerasft.insight import charts
 from kerasft.insight.diagnosis import diagnose
 from kerasft.insight.facts import Facts, read_facts
 from kerasft.insight.intervals import score_interval
-from kerasft.insight.page import escape, figure, folded, page, paragraph, section, table
+from kerasft.insight.page import escape, folded, page, paragraph, section, table
+from kerasft.insight.report_charts import confusion_chart, curve_charts, prediction_charts
 from kerasft.runs import Run, load_run, write_text
-
-_PAIRS = 10
 
 
 def write_report(run: Run | str | Path, path: str | Path | None = None) -> Path:
@@ -45,8 +42,8 @@ def write_report(run: Run | str | Path, path: str | Path | None = None) -> Path:
     parts = [
         _headline(run, facts, arrays),
         section("What to change next", _diagnosis(run)),
-        section("Curves", _curves(run, facts)),
-        section("Scores", _scores(facts), _classes(facts), _outputs(facts, arrays)),
+        section("Curves", curve_charts(facts, str(run.manifest.get("monitor")))),
+        section("Scores", _scores(facts), _classes(facts), prediction_charts(facts, arrays)),
         section("Validation examples with the highest loss", _worst(run)),
         section("Model", _blocks(run), _speed(run)),
         section("Data", _data(run)),
@@ -110,30 +107,6 @@ def _diagnosis(run: Run) -> str:
     return text
 
 
-def _curves(run: Run, facts: Facts) -> str:
-    if not facts.rows:
-        return ""
-    names = [name for name in facts.kind.curves if name in facts.rows[0]]
-    if any(row.get("penalty") for row in facts.rows):
-        names.insert(1, "penalty")
-    drawn = "".join(
-        figure(
-            charts.as_svg(
-                f"{name} by epoch",
-                functools.partial(
-                    charts.draw_curve, history=facts.rows, name=name, best=facts.best_epoch
-                ),
-            )
-        )
-        for name in names
-    )
-    dotted = " Dotted: start of the main phase." if facts.head else ""
-    best = f" Best epoch: {facts.best_epoch} ({run.manifest.get('monitor')})."
-    return f"<div class=charts>{drawn}</div>" + paragraph(
-        (best if facts.best_epoch else "") + dotted, "soft"
-    )
-
-
 def _scores(facts: Facts) -> str:
     splits = [split for split in ("validation", "test") if split in facts.metrics]
     rows = [
@@ -157,66 +130,8 @@ def _classes(facts: Facts) -> str:
     text += table(["class", *columns, "examples", "in training"], cells[:40])
     matrix = found.get("confusion_matrix")
     if matrix:
-        names = [row["name"] for row in rows]
-        side = min(2.2 + 0.33 * len(names), 8.5)
-        drawn = charts.as_svg(
-            "confusion matrix",
-            lambda axes: charts.draw_confusion(axes, matrix, names),
-            side + 0.6,
-            side,
-        )
-        text += figure(drawn) + _confused(matrix, names)
+        text += confusion_chart(matrix, [row["name"] for row in rows])
     return text
-
-
-def _confused(matrix: list[list[int]], names: list[str]) -> str:
-    pairs = [
-        (count, names[row], names[column])
-        for row, values in enumerate(matrix)
-        for column, count in enumerate(values)
-        if count and row != column
-    ]
-    pairs.sort(key=lambda pair: -pair[0])
-    rows = [(truth, predicted, count) for count, truth, predicted in pairs[:_PAIRS]]
-    return (
-        paragraph("Most confused:") + table(("truth", "predicted", "count"), rows) if rows else ""
-    )
-
-
-def _outputs(facts: Facts, arrays: dict[str, np.ndarray]) -> str:
-    split = "test" if "y_test" in arrays else "validation"
-    if f"y_{split}" not in arrays:
-        return ""
-    outputs, y = arrays[f"outputs_{split}"], arrays[f"y_{split}"]
-    drawn = "".join(_CHARTS[name](outputs, y) for name in facts.kind.charts)
-    return f"<div class=charts>{drawn}</div>" if drawn else ""
-
-
-def _predicted_chart(outputs: np.ndarray, y: np.ndarray) -> str:
-    draw = functools.partial(charts.draw_predicted, predicted=outputs[:, 0], y=y)
-    return figure(charts.as_svg("predicted vs true", draw))
-
-
-def _residuals_chart(outputs: np.ndarray, y: np.ndarray) -> str:
-    draw = functools.partial(charts.draw_residuals, predicted=outputs[:, 0], y=y)
-    return figure(charts.as_svg("residuals", draw))
-
-
-def _calibration_chart(outputs: np.ndarray, y: np.ndarray) -> str:
-    points = charts.calibration(outputs, y)
-    caption = (
-        f"Expected calibration error {charts.calibration_error(points):.3f}: the mean distance of "
-        "confidence from accuracy."
-    )
-    chart = charts.as_svg("calibration", lambda axes: charts.draw_calibration(axes, points))
-    return figure(chart, caption)
-
-
-_CHARTS = {
-    "predicted": _predicted_chart,
-    "residuals": _residuals_chart,
-    "calibration": _calibration_chart,
-}
 
 
 def _worst(run: Run) -> str:

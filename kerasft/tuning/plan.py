@@ -18,8 +18,9 @@ from kerasft.models.dtype_policy import precision
 from kerasft.paths import check_folder_name, timestamp_name
 from kerasft.runs.provenance import current_time, describe_weights, recipe_changed, versions
 from kerasft.tuning.journal import JOURNAL, differences
-from kerasft.tuning.oracles import TUNERS, hyperband_plan
+from kerasft.tuning.oracles import hyperband_plan
 from kerasft.tuning.results import load_search
+from kerasft.tuning.search_options import SearchOptions
 from kerasft.tuning.space import contains, describe_space, make_space, possible_values, space_from
 from kerasft.tuning.trial_models import TrialModels
 from kerasft.tuning.warm_start import narrowed
@@ -27,37 +28,6 @@ from kerasft.tuning.warm_start import narrowed
 MAX_TRIALS = 20  # default of random and bayesian
 # Header entries that may differ when a search is resumed, or are repeated in other entries.
 _FREE = ("format", "versions", "created", "event", "given", "changes", "warm_start", "max_trials")
-_LEAST = {"max_trials": 1, "max_epochs": 1, "executions": 1, "workers": 1, "seed": 0, "budget": 0}
-
-
-@dataclass(frozen=True)
-class SearchOptions:
-    """Options of `tune` that define a search; None where not passed.
-
-    Attributes:
-        tuner: Search algorithm.
-        max_trials: Number of trials.
-        max_epochs: Epochs of a trial's main phase.
-        executions: Trainings of each trial.
-        seed: Seed of the proposals.
-        space: Dimensions that replace or extend the recipe's search space.
-        held: Names of settings that are fixed.
-        warm_start: Folder of a search or run.
-    """
-
-    tuner: str | None = None
-    max_trials: int | None = None
-    max_epochs: int | None = None
-    executions: int | None = None
-    seed: int | None = None
-    space: Sequence[str] = ()
-    held: Sequence[str] | None = None
-    warm_start: str | Path | None = None
-
-    def header(self) -> dict[str, Any]:
-        """Return the options that are entries of a header."""
-        names = ("tuner", "max_trials", "max_epochs", "executions", "seed")
-        return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True)
@@ -199,23 +169,6 @@ def _open_trial_models(module: ModuleType, config: Config) -> tuple[TrialModels,
     with precision(config.precision):
         trial_models.compiled_models(config, data)
     return trial_models, config, notes
-
-
-def check_numbers(numbers: Mapping[str, Any]) -> None:
-    """Refuse an unknown search algorithm, and counts and times that are too small.
-
-    Raises:
-        SettingError: A value is not valid.
-    """
-    if numbers["tuner"] not in (None, *TUNERS):
-        raise SettingError(
-            f"`tuner` must be one of {', '.join(TUNERS)}. Received: tuner={numbers['tuner']!r}."
-        )
-    for name, least in _LEAST.items():
-        if numbers[name] is not None and numbers[name] < least:
-            raise SettingError(
-                f"`{name}` must be at least {least}. Received: {name}={numbers[name]}."
-            )
 
 
 def find_folder(parent: Path, name: str | None, resume: bool) -> Path:

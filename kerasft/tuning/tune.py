@@ -22,8 +22,6 @@ from kerasft.tuning.journal import Journal, locked, read_journal
 from kerasft.tuning.oracles import FACTOR, hyperband_plan
 from kerasft.tuning.plan import (
     Plan,
-    SearchOptions,
-    check_numbers,
     compare,
     count_trials,
     find_folder,
@@ -33,6 +31,7 @@ from kerasft.tuning.plan import (
 from kerasft.tuning.progress import Expected, SearchProgress
 from kerasft.tuning.results import Search, Trial, load_search
 from kerasft.tuning.search import Searcher, trial_folder
+from kerasft.tuning.search_options import SearchOptions, check_numbers
 from kerasft.tuning.space import space_line
 from kerasft.tuning.tensorboard import write_hparams
 from kerasft.tuning.workers import Workers
