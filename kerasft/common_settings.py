@@ -28,11 +28,17 @@ class GroupType(type):
         cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **kwargs: Any
     ) -> Any:
         """Create the class."""
-        # In every class, because an explicit decorator would add that of a data class.
-        body = {"__repr__": _short_repr, **_with_dataset_value(bases, namespace)}
+        flat = {name: item.name for base in bases for name, item in parts(base).items()}
+        body = _with_dataset_value(bases, namespace, flat)
         fields = {k: v for k, v in body.items() if isinstance(v, dataclasses.Field | Part)}
         declared = {k: dict(v.metadata) for k, v in fields.items() if v.metadata}
-        kind: Any = super().__new__(cls, name, bases, {**body, "declared": declared}, **kwargs)
+        # `__repr__` in every class, because an explicit decorator would add that of a data class.
+        whole = {"__repr__": _short_repr, **body, "declared": declared}
+        kind: Any = super().__new__(cls, name, bases, whole, **kwargs)
+        if body is not namespace:
+            # Read from the class: Python 3.14 evaluates the annotations of its body later.
+            hints = {k: v for k, v in kind.__annotations__.items() if k not in flat}
+            kind.__annotations__ = {**hints, "dataset": Dataset}
         dataclass(frozen=True, kw_only=True)(kind)
         # An explicit decorator on the class refuses to overwrite these methods.
         del kind.__setattr__, kind.__delattr__
@@ -66,20 +72,25 @@ def _short_repr(config: Any) -> str:
     return f"{type(config).__qualname__}({', '.join(words)})"
 
 
-def _with_dataset_value(bases: tuple[type, ...], namespace: dict[str, Any]) -> dict[str, Any]:
-    """Return a class body with the flat attributes of older recipes merged into `dataset`."""
-    flat = {name: item.name for base in bases for name, item in parts(base).items()}
-    body = dict(namespace)
-    own = {flat[name]: _plain(body.pop(name)) for name in list(body) if name in flat}
-    whole = _plain(body.get("dataset"))
-    if own or isinstance(whole, str):
-        if whole is None:
-            whole = next(base.dataset for base in bases if hasattr(base, "dataset"))
-        whole = whole if isinstance(whole, Dataset) else Dataset(whole)
-        body["dataset"] = dataclasses.replace(whole, **own)
-        hints = {k: v for k, v in body.get("__annotations__", {}).items() if k not in flat}
-        body["__annotations__"] = {**hints, "dataset": Dataset}
-    return body
+def _with_dataset_value(
+    bases: tuple[type, ...], namespace: dict[str, Any], flat: dict[str, str]
+) -> dict[str, Any]:
+    """Return a class body with the flat attributes of older recipes merged into `dataset`.
+
+    Args:
+        bases: Base classes.
+        namespace: Class body; returned itself where there is nothing to merge.
+        flat: Names of dataset attributes by their flat names.
+    """
+    own = {flat[name]: _plain(value) for name, value in namespace.items() if name in flat}
+    whole = _plain(namespace.get("dataset"))
+    if not own and not isinstance(whole, str):
+        return namespace
+    if whole is None:
+        whole = next(base.dataset for base in bases if hasattr(base, "dataset"))
+    whole = whole if isinstance(whole, Dataset) else Dataset(whole)
+    body = {name: value for name, value in namespace.items() if name not in flat}
+    return {**body, "dataset": dataclasses.replace(whole, **own)}
 
 
 def _plain(value: Any) -> Any:

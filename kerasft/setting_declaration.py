@@ -7,8 +7,6 @@ Every list of settings elsewhere is a query over `settings(config)`.
 from __future__ import annotations
 
 import dataclasses
-import math
-import types
 import typing
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
@@ -17,6 +15,7 @@ from typing import Any
 from kerasft.conditions import Condition, names_in
 from kerasft.dataset import Dataset
 from kerasft.errors import SettingError, did_you_mean
+from kerasft.setting_types import base_type, convert, describe_type
 
 AFFECTS = ("data", "graph", "number")
 ROLES = ("", "column", "batches", "mixing", "penalty", "penalty_to_pretrained")
@@ -64,10 +63,10 @@ class Setting:
         """Return `value` converted to the type of this setting, or raise SettingError."""
         if (value is None and self.optional) or (isinstance(value, str) and value in self.keywords):
             return value
-        converted = _convert(value, self.type)
+        converted = convert(value, self.type)
         if converted is None:
             keywords = "".join(f" or {keyword}" for keyword in self.keywords)
-            self._refuse(f"must be {_describe_type(self.type)}{keywords}", value)
+            self._refuse(f"must be {describe_type(self.type)}{keywords}", value)
         if self.choices is not None and converted not in self.choices:
             near = did_you_mean(str(value), map(str, self.choices))
             self._refuse(f"must be one of {', '.join(map(str, self.choices))}", value, near)
@@ -81,30 +80,6 @@ class Setting:
 
     def _refuse(self, rule: str, value: Any, hint: str = "") -> typing.NoReturn:
         raise SettingError(f"`{self.name}` {rule}. Received: {self.name}={value!r}.{hint}")
-
-
-def _describe_type(kind: type) -> str:
-    names = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
-    return names[kind]
-
-
-def _convert(value: Any, kind: type) -> Any:
-    """Return a value converted to `kind`, or None if the conversion would change it."""
-    if kind is bool:
-        return value if isinstance(value, bool) else None
-    if kind is str:
-        return value if isinstance(value, str) else None
-    if isinstance(value, bool) or not (isinstance(value, (int, float)) or _is_scalar(value)):
-        return None
-    number = float(value)
-    if not math.isfinite(number) or (kind is int and number != int(number)):
-        return None
-    return kind(number) if kind is float else int(value)
-
-
-def _is_scalar(value: Any) -> bool:
-    """Return whether a value is a NumPy scalar, without importing NumPy."""
-    return hasattr(value, "item") and getattr(value, "ndim", 1) == 0
 
 
 def setting(  # noqa: PLR0913 (public)
@@ -188,6 +163,8 @@ def setting(  # noqa: PLR0913 (public)
 class Part:
     """Flat, read-only name of one part of a config's Dataset; a setting on the command line.
 
+    On a class with a default dataset it is the default, as for every other setting.
+
     Args:
         name: Name of the Dataset attribute.
         help: Help text, as in `setting`.
@@ -202,8 +179,9 @@ class Part:
         self.type = typing.get_type_hints(Dataset)[name]
 
     def __get__(self, config: Any, kind: type | None = None) -> Any:
-        """Return the part of a config's dataset."""
-        return self if config is None else getattr(config.dataset, self.name)
+        """Return the part of the dataset of a config, or of a class with a default dataset."""
+        dataset = getattr(kind if config is None else config, "dataset", None)
+        return getattr(dataset, self.name) if isinstance(dataset, Dataset) else self
 
     def __set__(self, config: Any, value: Any) -> None:
         """Refuse: a config is frozen."""
@@ -267,8 +245,8 @@ def _dataset_settings(kind: type, item: Any) -> dict[str, Setting]:
 
 
 def _setting(kind: type, name: str, annotation: Any, default: Any) -> Setting:
-    base_type, optional = _base_type(annotation)
-    if base_type not in (int, float, bool, str):
+    plain_type, optional = base_type(annotation)
+    if plain_type not in (int, float, bool, str):
         raise SettingError(
             f"`{name}` of {kind.__qualname__} must be annotated int, float, bool, str "
             f"or one of them with None. Received: {annotation}."
@@ -276,7 +254,7 @@ def _setting(kind: type, name: str, annotation: Any, default: Any) -> Setting:
     base, metadata = _declaration(kind, name)
     known = {"help": "", "off": default, **metadata}
     known["group"] = known.get("group") or _group(base)
-    return Setting(name, base_type, optional, default, **known)
+    return Setting(name, plain_type, optional, default, **known)
 
 
 def _declaration(kind: type, name: str) -> tuple[type, dict[str, Any]]:
@@ -290,10 +268,3 @@ def _declaration(kind: type, name: str) -> tuple[type, dict[str, Any]]:
 def _group(base: type) -> str:
     name = base.__name__
     return name.removesuffix("Settings").lower() if name.endswith("Settings") else "recipe"
-
-
-def _base_type(annotation: Any) -> tuple[type, bool]:
-    if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
-        members = [a for a in typing.get_args(annotation) if a is not types.NoneType]
-        return members[0], len(members) < len(typing.get_args(annotation))
-    return annotation, False

@@ -343,3 +343,15 @@ def test_commands_on_other_data_have_an_option_for_every_column(command, labels)
     columns = {name for name, item in known_settings().items() if item.role == "column"}
     assert columns >= {"text_column", "text_pair_column", "image_column", "label_column"}
     assert columns - options == (set() if labels else {"label_column"})
+
+
+def test_a_class_has_flat_names_with_the_defaults_of_its_dataset():
+    class Letters(TextConfig):
+        dataset: str = "letters.csv"
+        label_column: str = "kind"
+        epochs: int = 3
+
+    assert (Letters.label_column, Letters.text_column, Letters.epochs) == ("kind", None, 3)
+    assert Letters().dataset == Letters.dataset == Dataset("letters.csv", label="kind")
+    assert {item.name for item in dataclasses.fields(Letters)} >= {"dataset", "epochs"}
+    assert Letters(epochs=5, label_column="other").epochs == 5

@@ -7,7 +7,8 @@ example on its way from a file to a served prediction:
     progress                display (told by all below what they do)
     what differs by task    tasks (asked by the settings, by records and by all below)
     a dataset as a value    in_memory, dataset
-    settings                conditions, setting_declaration, common_settings, config
+    settings                conditions, setting_types, setting_declaration, common_settings,
+                            config
     what is given           dataset_check, catalog, presets
     the model               models
     what differs by input   arrays, modalities (asked by the data; they ask the models)
@@ -35,6 +36,7 @@ ORDER = (
     "conditions",
     "in_memory",
     "dataset",
+    "setting_types",
     "setting_declaration",
     "tasks",
     "common_settings",
