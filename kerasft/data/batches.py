@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import keras
@@ -16,6 +17,7 @@ from kerasft.modalities.padding import MULTIPLE, trim_texts
 CHUNK = 50  # batches whose texts are sorted together, like Hugging Face's group_by_length
 
 
+@dataclass(eq=False, repr=False)
 class Batches(keras.utils.PyDataset):
     """Batches for `fit`, `evaluate` and `predict`.
 
@@ -44,39 +46,31 @@ class Batches(keras.utils.PyDataset):
         >>> model.fit(batches, epochs=3, shuffle=False)
     """
 
-    def __init__(  # noqa: PLR0913 (public)
-        self,
-        x: Any,
-        y: np.ndarray | None = None,
-        *,
-        batch_size: int,
-        seed: int = 0,
-        shuffle: bool = False,
-        by_length: bool = False,
-        sample_weight: np.ndarray | None = None,
-        lengths: np.ndarray | None = None,
-        mix: Mix | None = None,
-    ) -> None:
+    x: Any
+    y: np.ndarray | None = None
+    _: KW_ONLY
+    batch_size: int
+    seed: int = 0
+    shuffle: bool = False
+    by_length: bool = False
+    sample_weight: np.ndarray | None = None
+    lengths: np.ndarray | None = None
+    mix: Mix | None = None
+
+    def __post_init__(self) -> None:
         super().__init__()
-        self.mix = mix
-        self.x = x
-        self.y = y
-        self.batch_size = batch_size
-        self.seed = seed
-        self.shuffle = shuffle
-        self.by_length = by_length
-        self.sample_weight = sample_weight
-        self._lengths = text_lengths(x) if lengths is None else lengths
+        if self.lengths is None:
+            self.lengths = text_lengths(self.x)
         self._widths = self._plan_widths() if compiles_shapes() else None
         self._within_epoch = False
         self.epoch = 0
 
     def _plan_widths(self) -> np.ndarray | None:
-        if self._lengths is None or not len(self._lengths) or not self._longest():
+        if self.lengths is None or not len(self.lengths) or not self._longest():
             return None  # no texts, or pooled features
         # A smaller last batch adds a shape.
         count = COUNT - bool(self.num_examples % self.batch_size)
-        return plan_widths(self._lengths, self.batch_size, self._longest(), count)
+        return plan_widths(self.lengths, self.batch_size, self._longest(), count)
 
     def _longest(self) -> int:
         """Return the padded length of texts before trimming."""
@@ -100,22 +94,22 @@ class Batches(keras.utils.PyDataset):
         self._epoch = epoch
         if self.shuffle:
             self.order = self._random_order(np.random.default_rng([self.seed, epoch]))
-        elif self.by_length and self._lengths is not None:
-            self.order = np.argsort(self._lengths, kind="stable")
+        elif self.by_length and self.lengths is not None:
+            self.order = np.argsort(self.lengths, kind="stable")
         else:
             self.order = np.arange(self.num_examples)
 
     def _random_order(self, rng: np.random.Generator) -> np.ndarray:
         """Return the order of an epoch: a permutation whose chunks are grouped by length."""
         order = rng.permutation(self.num_examples)
-        if self._lengths is None:
+        if self.lengths is None:
             return order
         full = len(order) // self.batch_size
         chunk = CHUNK * self.batch_size
         batches = []
         for first in range(0, full * self.batch_size, chunk):
             part = order[first : min(first + chunk, full * self.batch_size)]
-            part = part[np.argsort(self._lengths[part], kind="stable")]
+            part = part[np.argsort(self.lengths[part], kind="stable")]
             batches.append(part.reshape(-1, self.batch_size))
         if batches:
             order[: full * self.batch_size] = rng.permutation(np.concatenate(batches)).ravel()
@@ -145,9 +139,9 @@ class Batches(keras.utils.PyDataset):
         return self._width(chosen) or 0
 
     def _width(self, chosen: np.ndarray) -> int | None:
-        if self._lengths is None:
+        if self.lengths is None:
             return None
-        longest = max(int(self._lengths[chosen].max()), 1)
+        longest = max(int(self.lengths[chosen].max()), 1)
         if self._widths is None:
             return longest
         if len(chosen) < self.batch_size:

@@ -10,8 +10,11 @@
 | `rate_scale` | variable | its learning-rate factor, 1 by default (layer decay) |
 | `kerasft_mark` | operation | a unique number if `get_config` fails (`frozen`) |
 
-No other module reads or sets them, and Keras does not save them. In addition,
-`models.einsum_dense` replaces the method `call` of some layers.
+No other module reads or sets them, and Keras does not save them. Other modules set only public
+attributes that Keras or KerasHub defines: `trainable` (freezing), the drop rates of layers
+(freezing, adaptation), `regularizer` of variables (adaptation), `learning_rate` of optimizers and
+`stop_training` of models (`training`). The exception is `models.einsum_dense`, which replaces the
+method `call` of some layers.
 """
 
 from __future__ import annotations
