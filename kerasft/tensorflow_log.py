@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import re
 import sys
-import tempfile
 import warnings
 from collections.abc import Iterator
 
@@ -25,6 +23,8 @@ def quiet_tensorflow() -> Iterator[None]:
     if _USER_DECIDES or "tensorflow" in sys.modules:
         yield
         return
+    import logging
+
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     # Warnings about retraced graphs: a search traces many.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
@@ -38,6 +38,8 @@ def quiet_tensorflow() -> Iterator[None]:
 @contextlib.contextmanager
 def _filtered_stderr() -> Iterator[None]:
     """Buffer file descriptor 2, then write all lines but the notices."""
+    import tempfile
+
     sys.stderr.flush()
     with tempfile.TemporaryFile() as held:
         terminal = os.dup(2)

@@ -6,7 +6,6 @@ import dataclasses
 
 import click
 
-from kerasft.cli import installation
 from kerasft.cli.options import SharedOptions, wants
 from kerasft.cli.output import print_facts, print_json
 from kerasft.cli.startup import working
@@ -20,6 +19,8 @@ def doctor_command() -> None:
 
     Each conflict is printed with the command that fixes it. The exit code is 1 if there is one.
     """
+    from kerasft.cli import installation
+
     facts, conflicts = installation.facts(), installation.conflicts()
     try:
         with working():

@@ -13,7 +13,6 @@ from kerasft.cli.options import given_settings, wants
 from kerasft.cli.output import print_facts, print_json
 from kerasft.cli.recipe_group import RecipeGroup
 from kerasft.cli.run_summary import describe, report
-from kerasft.cli.several_fits import fit_several
 from kerasft.cli.startup import check_sources, working
 from kerasft.config import Config
 
@@ -33,6 +32,8 @@ def fit(module: ModuleType, config: Config, **options: Any) -> None:
     common = {name: options[name] for name in ("runs_dir", "track")}
     common["progress"] = not wants("quiet")
     if seeds > 1 or baselines:
+        from kerasft.cli.several_fits import fit_several
+
         fit_several(module, config, seeds, common, baselines=baselines)
         return
     held = list(given_settings(click.get_current_context(), type(config)))

@@ -15,6 +15,7 @@ from kerasft.cli import main
 from kerasft.errors import NetworkError
 
 HEAVY = {"tensorflow", "keras", "keras_hub", "keras_tuner", "numpy", "pandas", "sklearn", "PIL"}
+HEAVY |= {"importlib.metadata", "statistics"}  # of the standard library
 QUICK = [
     ["--help"],
     ["--version"],
