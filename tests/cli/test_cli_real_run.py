@@ -5,10 +5,13 @@ import io
 import json
 import shutil
 
+import pandas
 import pytest
 from click.testing import CliRunner
 
+import kerasft
 from kerasft.cli import main
+from kerasft.errors import DataError
 
 
 def line(*words, code=0, **kwargs):
@@ -76,6 +79,17 @@ def test_the_other_columns_of_a_table_are_kept(texts_run, tmp_path):
     ]  # fmt: skip
     assert list(rows[0])[:4] == ["id", "prediction (table)", "input", "prediction"]
     assert "Row 2 of new.csv has no text" in result.stderr
+
+
+def test_a_frame_keeps_its_index_without_the_rows_that_cannot_be_read(texts_run):
+    errors = []
+    frame = pandas.DataFrame({"text": ["good film", None, "bad film"]}, index=[3, 4, 5])
+    found = kerasft.predict(texts_run, frame, as_frame=True, on_error=errors.append)
+    assert list(found.index) == [3, 5]
+    assert found["input"].tolist() == ["good film", "bad film"]
+    assert [type(error) for error in errors] == [DataError]
+    with pytest.raises(DataError, match="no text"):
+        kerasft.predict(texts_run, frame)
 
 
 def test_the_shown_command_reproduces_the_run(pictures_run, tmp_path):
