@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import typing
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import Any, cast
 
 from kerasft.common_settings import (
     AugmentationSettings,
@@ -165,7 +165,7 @@ def with_keywords(
             "settings by name: dataset=..., epochs=3."
         )
     check_names(keywords, [*settings(kind), *options])
-    whole: Any = kind() if config is None else config
+    whole: ConfigType = kind() if config is None else cast(ConfigType, config)
     return dataclasses.replace(whole, **keywords) if keywords else whole
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 
 from kerasft.cli.options import SharedOptions
 from kerasft.modalities import known_settings
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class RunCommand(SharedOptions):
@@ -21,7 +24,7 @@ class RunCommand(SharedOptions):
         )
 
 
-def with_columns(*, label: bool) -> Any:
+def with_columns(*, label: bool) -> Callable[[Command], Command]:
     """Return a decorator that adds the options for the columns of other data.
 
     Args:
@@ -29,7 +32,7 @@ def with_columns(*, label: bool) -> Any:
     """
     columns = [item for item in known_settings().values() if item.role == "column"]
 
-    def add(command: Any) -> Any:
+    def add(command: Command) -> Command:
         for item in reversed(columns):
             if label or item.part != "label":
                 kind = item.name.removesuffix("_column").replace("_", " ")

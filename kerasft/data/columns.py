@@ -69,7 +69,7 @@ def find_column(
     Raises:
         DataError: The column was not found.
     """
-    named = getattr(config, setting)
+    named: str | None = getattr(config, setting)
     option = f"--{setting.replace('_', '-')}"
     present = ", ".join(table.columns)
     if named is not None:

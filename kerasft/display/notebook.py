@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
+from typing import Any
 
 from kerasft.display.base import Activity, Cell, Display
 from kerasft.display.layout import heading_line, kept_cells, live_lines, log_lines, row_lines
@@ -81,7 +82,8 @@ def notebook_output() -> Callable[[str], None] | None:
     shell = ipython.get_ipython() if ipython is not None else None
     if shell is None or not hasattr(shell, "kernel"):  # a shell in a terminal has none
         return None
-    from IPython.display import display
+    from IPython import display
 
-    handle = display({"text/plain": ""}, raw=True, display_id=True)
+    show: Any = display.display  # not typed
+    handle = show({"text/plain": ""}, raw=True, display_id=True)
     return lambda text: handle.update({"text/plain": text}, raw=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from kerasft.errors import DataError
 from kerasft.insight import charts
@@ -50,7 +50,7 @@ def plot_curves(run: Run | str | Path, path: str | Path | None = None) -> Figure
     )
     if path is not None:
         charts.as_png(figure, Path(path))
-    return figure
+    return cast("Figure", figure)
 
 
 def plot_overlaid(runs: Sequence[Run], path: str | Path) -> None:

@@ -117,8 +117,8 @@ def recipe_changed(
         present: Current recipe, as `describe_recipe` returns it.
     """
     if _is_upgraded(str(recorded.get("source") or ""), then):
-        return recorded["source"] != present["source"]
-    return recorded["sha256"] != present["sha256"]
+        return bool(recorded["source"] != present["source"])
+    return bool(recorded["sha256"] != present["sha256"])
 
 
 def anchored(config: Config) -> Config:

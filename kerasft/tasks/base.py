@@ -217,7 +217,8 @@ class Task:
 
     def class_shares(self, counts: np.ndarray, examples: int) -> np.ndarray:
         """Return the fraction of each class, from its count and the number of examples."""
-        return counts / counts.sum()
+        shares: np.ndarray = counts / counts.sum()
+        return shares
 
     def row(self, labels: Labels, output: np.ndarray) -> dict[str, Any]:
         """Return the row of `predict` for one output, shape (outputs,)."""

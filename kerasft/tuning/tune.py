@@ -184,7 +184,7 @@ def _hyperband_epochs(plan: Plan, heads: int) -> int | None:
     """Return the epochs of Hyperband's plan and of trial 0, None for other algorithms."""
     if plan.tuner != "hyperband":
         return None
-    longest = plan.header["max_epochs"]
+    longest: int = plan.header["max_epochs"]
     return (
         longest
         + heads
