@@ -116,7 +116,7 @@ def test_an_unknown_name_is_refused_with_the_nearest():
     ("name", "near"), [("learning_rat", "learning_rate"), ("trainable_block", "trainable_blocks")]
 )
 def test_an_unknown_keyword_is_refused_with_the_nearest(name, near):
-    message = rf"^Setting `{name}` not found\. Did you mean '{near}'\?$"
+    message = rf"^Setting `{name}` not found\. Did you mean '{near}'"
     with pytest.raises(SettingError, match=message):
         Config(**{name: 1})
     with pytest.raises(SettingError, match=message):
