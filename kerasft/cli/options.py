@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 import click
 
@@ -23,6 +23,7 @@ _SHARED = {
     "debug": (["--debug"], "Show the traceback of an error"),
 }
 HELP_OPTIONS = ("-h", "--help")
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 _METAVARS = {int: "INTEGER", float: "NUMBER", str: "TEXT", bool: ""}
 
 
@@ -31,7 +32,9 @@ def wants(name: str) -> bool:
     return bool(click.get_current_context().meta.get(f"kerasft.{name}"))
 
 
-def choice_option(flag: str, choices: Sequence[str], default: str, help: str) -> Any:
+def choice_option(
+    flag: str, choices: Sequence[str], default: str, help: str
+) -> Callable[[Decorated], Decorated]:
     """Return a decorator that adds an option with a few allowed values."""
     kind = click.Choice(choices)
     return click.option(flag, type=kind, default=default, show_default=True, help=help)

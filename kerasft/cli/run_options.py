@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-from kerasft.cli.options import SharedOptions
+from kerasft.cli.options import Decorated, SharedOptions
 from kerasft.modalities import known_settings
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class RunCommand(SharedOptions):
@@ -24,7 +22,7 @@ class RunCommand(SharedOptions):
         )
 
 
-def with_columns(*, label: bool) -> Callable[[Command], Command]:
+def with_columns(*, label: bool) -> Callable[[Decorated], Decorated]:
     """Return a decorator that adds the options for the columns of other data.
 
     Args:
@@ -32,7 +30,7 @@ def with_columns(*, label: bool) -> Callable[[Command], Command]:
     """
     columns = [item for item in known_settings().values() if item.role == "column"]
 
-    def add(command: Command) -> Command:
+    def add(command: Decorated) -> Decorated:
         for item in reversed(columns):
             if label or item.part != "label":
                 kind = item.name.removesuffix("_column").replace("_", " ")

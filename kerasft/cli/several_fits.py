@@ -47,7 +47,7 @@ def fit_several(
 
 def _describe_step(step: Any) -> dict[str, Any]:
     """Return the JSON of a step; `kept` is the old name of `improved`."""
-    return vars(step) | {"kept": step.improved, "run": step.run and step.run.path}
+    return {**vars(step), "kept": step.improved, "run": step.run and step.run.path}
 
 
 def _print_seeds(runs: list[Any], task: str) -> None:

@@ -84,7 +84,7 @@ def search_html(
         _title(name, f"{header['tuner']}, {len(done)} of {len(trials)} trials completed"),
         _table(("trial", objective["name"], *names), rows),
         _charts([_chart(f"{name} objective by trial", draw)] if done else []),
-        f"<pre>{_escaped(winner['command'])}</pre>" if winner else "",
+        _command(winner["command"]) if winner else "",
     )
 
 
@@ -126,7 +126,7 @@ def _finding(finding: dict[str, Any]) -> str:
     text = f"<p><b>{_escaped(finding['title'])}</b><br>{_escaped(finding['evidence'])}</p>"
     for advice in finding["advice"]:
         text += _text(advice["why"])
-        text += f"<pre>{_escaped(advice['command'])}</pre>" if advice["command"] else ""
+        text += _command(advice["command"]) if advice["command"] else ""
     return text
 
 
@@ -187,6 +187,10 @@ def _title(name: str, more: str) -> str:
 
 def _text(text: str) -> str:
     return f"<p>{_escaped(text)}</p>"
+
+
+def _command(line: str) -> str:
+    return f"<pre style='white-space: pre-wrap'>{_escaped(line)}</pre>"
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

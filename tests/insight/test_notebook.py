@@ -83,7 +83,7 @@ def test_a_search_shows_its_best_trials_and_the_command(search):
     for dimension in search.header["space"]:
         assert f"<th>{dimension['name']}</th>" in text
     assert text.count("<svg") == 1
-    assert f"<pre>{html.escape(search.fit_command)}</pre>" in text
+    assert f">{html.escape(search.fit_command)}</pre>" in text
 
 
 def test_a_diagnosis_shows_its_findings_and_the_loss(runs):
