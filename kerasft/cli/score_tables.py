@@ -75,7 +75,7 @@ def _column_names(names: Sequence[str], matrix: Sequence[Sequence[int]]) -> list
     """Return the names, cut where the terminal is too narrow; None where they become equal."""
     longest = max(map(len, names))
     digits = [max(len(shown(row[i])) for row in matrix) for i in range(len(names))]
-    for length in range(longest, 2, -1):
+    for length in range(longest, min(longest, 3) - 1, -1):
         cut = [name[:length] for name in names]
         widths = [max(len(name), count) for name, count in zip(cut, digits, strict=True)]
         if longest + sum(widths) + 2 * len(names) <= terminal_width():

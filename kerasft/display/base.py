@@ -44,9 +44,9 @@ class Activity:
         if self.left is not None:
             return self.left
         passed = time.monotonic() - self.began
-        if not self.total or not self.done or passed < _ESTIMATE_AFTER:
+        if not self.total or not 0 < self.done < self.total or passed < _ESTIMATE_AFTER:
             return None
-        return passed / self.done * max(self.total - self.done, 0)
+        return passed / self.done * (self.total - self.done)
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def export(
         )
     loaded = load_model(run)
     merge_adapters(loaded.model)
-    status(f"writing the {format.replace('_', ' ')}")
+    status(f"writing the {'preset' if format == 'preset' else 'SavedModel'}")
     if format == "preset":
         return _install(
             Path(models_dir), f"{name}-preset", lambda folder: write_preset(loaded, folder)

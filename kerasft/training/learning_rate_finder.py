@@ -113,7 +113,7 @@ def _ramp(context: FitContext, phase: Phase, inputs: PhaseInputs, steps: int) ->
     losses: list[float] = []
     smooth = 0.0
     all_rates, batches = np.geomspace(LOWEST, HIGHEST, steps), _endless(context, inputs)
-    with progress(f"ramp of the learning rate, phase {phase.name}", steps) as bar:
+    with progress(f"learning-rate ramp, {phase.name}", steps) as bar:
         for rate, batch in zip(all_rates, batches, strict=False):
             part.optimizer.learning_rate = float(rate)
             part.reset_metrics()
@@ -168,7 +168,7 @@ def _train(context: FitContext, phase: Phase, inputs: PhaseInputs, rate: float) 
     phase = dataclasses.replace(phase, learning_rate=rate)
     batches = _training_batches(context, inputs)
     part = context.compiled_models.compiled(context.config, context.data, phase, inputs.model)
-    with progress(f"training phase {phase.name} at that rate", phase.epochs) as bar:
+    with progress(f"training {phase.name} at that rate", phase.epochs) as bar:
         count = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: bar.advance())
         part.fit(stream(batches), epochs=phase.epochs, shuffle=False, verbose=0, callbacks=[count])
 

@@ -37,6 +37,13 @@ def test_evaluate_prints_metrics_classes_and_confusions(run, kerasft_line, api, 
     ]
 
 
+def test_short_names_of_classes_have_a_confusion_matrix(run, kerasft_line, api, metrics):
+    table = [{**row, "name": str(index)} for index, row in enumerate(metrics["per_class"])]
+    api("evaluate", {**metrics, "per_class": table})
+    lines = kerasft_line("evaluate", "latest").stdout.splitlines()
+    assert [line.split() for line in lines[-3:]] == [["0", "1"], ["0", "5", "1"], ["1", "0", "4"]]
+
+
 def test_names_of_a_confusion_matrix_are_cut_only_where_the_terminal_is_narrow(
     run, kerasft_line, api, metrics, monkeypatch
 ):
