@@ -154,9 +154,14 @@ def _table_inputs(config: Config, on_error: OnError, path: Path) -> Iterator[Inp
     """Yield the inputs in the rows of a table, with the cells of the other columns."""
     table = read_table(path)
     read = set(input_columns(config, table))
-    others = [name for name in table.columns if name not in read]
+    others = [name for name in table.columns if name not in read and _is_plain(table, name)]
     for row, value, origin in _rows(config, table, on_error):
         yield Input(value, origin, {name: table.columns[name][row] for name in others})
+
+
+def _is_plain(table: Table, column: str) -> bool:
+    """Return whether a column can be written to a table of predictions: not the bytes of files."""
+    return not any(isinstance(cell, (bytes, dict)) for cell in table.columns[column])
 
 
 def _rows(config: Config, table: Table, on_error: OnError) -> Iterator[tuple[int, Any, str]]:

@@ -201,7 +201,7 @@ def prepare_images(config: ImageConfig, examples: Any) -> np.ndarray:
     size = config.image_size
     shape = (len(examples), size, size, 3)
     what = f"images of {size} by {size} pixels ({len(examples):,})"
-    advice = "use a smaller image_size or fewer examples"
+    advice = "use a smaller `image_size` or fewer examples"
     prepared = allocate(shape, np.dtype(np.uint8), what, advice)
     resize = _resizer(size, config.resize)
 

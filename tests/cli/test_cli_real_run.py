@@ -1,6 +1,7 @@
 """A real run on pictures and one on texts, used from the command line as a person does."""
 
 import csv
+import datetime
 import io
 import json
 import shutil
@@ -79,6 +80,15 @@ def test_the_other_columns_of_a_table_are_kept(texts_run, tmp_path):
     ]  # fmt: skip
     assert list(rows[0])[:4] == ["id", "prediction (table)", "input", "prediction"]
     assert "Row 2 of new.csv has no text" in result.stderr
+
+
+def test_columns_of_files_are_left_out_and_dates_are_text(texts_run, tmp_path):
+    day = datetime.date(2026, 1, 31)
+    frame = pandas.DataFrame({"day": [day], "scan": [b"bytes"], "text": ["good film"]})
+    frame.to_parquet(tmp_path / "new.parquet")
+    (row,) = json.loads(line("predict", texts_run, tmp_path / "new.parquet", "--json").stdout)
+    assert list(row)[:3] == ["day", "input", "prediction"]
+    assert row["day"] == "2026-01-31"
 
 
 def test_a_frame_keeps_its_index_without_the_rows_that_cannot_be_read(texts_run):
