@@ -114,6 +114,19 @@ def test_wandb_gets_settings_epochs_scores_and_files(config, tmp_path, monkeypat
     assert [record.exit.exit_code for record in records if record.HasField("exit")] == [0]
 
 
+def test_a_missing_server_of_wandb_is_reported_first(tmp_path, monkeypatch):
+    wandb = pytest.importorskip("wandb")
+    wandb.teardown()  # it keeps the settings of its first use
+    monkeypatch.setenv("WANDB_MODE", "online")
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.delenv("HTTPS_PROXY", raising=False)
+    monkeypatch.delenv("https_proxy", raising=False)
+    with pytest.raises(NetworkError, match=r"wandb server http://127.0.0.1:9 cannot be reached"):
+        kerasft.fit(minilm_tickets, runs_dir=tmp_path, track="wandb")
+    assert not list(tmp_path.iterdir())
+    wandb.teardown()
+
+
 def test_a_missing_server_and_a_refusing_store_are_reported_first(config, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
