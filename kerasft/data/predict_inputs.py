@@ -72,8 +72,8 @@ def _each(inputs: Any) -> Sequence[Any]:
     """Return the inputs as a sequence; one input alone, such as an image, is the only item."""
     shape: tuple[int, ...] = getattr(inputs, "shape", ())
     gray, color = len(shape) == 2, len(shape) == 3 and shape[-1] in (1, 3, 4)
-    alone = isinstance(inputs, (str, bytes, os.PathLike)) or is_picture(inputs)
-    return [inputs] if alone or gray or color else list(inputs)
+    alone = isinstance(inputs, (str, bytes, os.PathLike)) or hasattr(inputs, "readlines")
+    return [inputs] if alone or is_picture(inputs) or gray or color else list(inputs)
 
 
 def _readers(
