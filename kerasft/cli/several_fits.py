@@ -69,10 +69,19 @@ def _print_seeds(runs: list[Any], task: str) -> None:
 
 def _print_baselines(steps: list[Any], task: str) -> None:
     name = main_metrics(task)[0]
-    rows = [(step.name, step.score, step.parameters, step.seconds, step.verdict) for step in steps]
-    heads = ("step", f"validation {name}", "trained", "seconds", "")
+    rows = [
+        (step.name, step.score, step.parameters, step.seconds, step.verdict,
+         "<- chosen" if step.chosen else "")
+        for step in steps
+    ]  # fmt: skip
+    heads = ("step", f"validation {name}", "trained", "seconds", "gain", "")
     print_table(heads, rows)
-    for step in [step for step in steps if step.improved and step.run is not None][-1:]:
+    (step,) = (step for step in steps if step.chosen)
+    why = "the simplest that no later step beats by more than noise"
+    facts = {"chosen": f"{step.name}, {why}"}
+    if step.run is not None:
         path = str(step.run.path)
-        test = score_line(task, step.run.metrics["test"]) if step.test is not None else None
-        print_facts({"test": test, "run": path, "next": f"kerasft diagnose {shlex.quote(path)}"})
+        if step.test is not None:
+            facts["test"] = score_line(task, step.run.metrics["test"])
+        facts |= {"run": path, "next": f"kerasft diagnose {shlex.quote(path)}"}
+    print_facts(facts)

@@ -1,8 +1,9 @@
-"""Baselines: from a constant prediction to a full fine-tuning, while the score improves."""
+"""Baselines: from a constant prediction to a full fine-tuning, the simplest that is as good."""
 
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections.abc import Iterator
 from inspect import signature
@@ -18,7 +19,8 @@ from kerasft.data import Data, load_recipe_data
 from kerasft.display import current, shows_progress
 from kerasft.errors import SettingError
 from kerasft.evaluation.metrics import measure
-from kerasft.insight import compare, judged_by
+from kerasft.insight import judged_by, read_facts
+from kerasft.insight.intervals import read_predictions, score_variance
 from kerasft.runs import Run
 from kerasft.training.fit import fit
 
@@ -33,9 +35,11 @@ class Step:
         test: The same metric on the test split, for information only.
         parameters: Number of trained parameters.
         seconds: Time of the whole fit.
-        improved: Whether the score was better than that of the previous step.
-        verdict: Gain over the previous step, as a phrase.
+        improved: Whether its gain over the last improved step exceeds the noise.
+        verdict: Gain over the last improved step, as a phrase.
         run: The run; None for the constant baseline.
+        variance: Variance of the score over samples of the validation examples.
+        chosen: Whether it is the last improved step, so the simplest that no later one beats.
     """
 
     name: str
@@ -46,6 +50,8 @@ class Step:
     improved: bool
     verdict: str
     run: Run | None
+    variance: float = 0.0
+    chosen: bool = False
 
     @property
     def kept(self) -> bool:
@@ -65,8 +71,10 @@ def compare_baselines(
 ) -> list[Step]:
     """Compare a constant baseline, a linear probe, the top blocks and everything.
 
-    Stop at the first step without a better validation score. All steps use
-    the same data, seed and settings except `trainable_blocks`; a linear probe has no adapters.
+    A step improves if its score exceeds that of the last improved one by more than noise:
+    twice the standard error of the difference, of two independent samples. So the chosen step is
+    the simplest that no later one beats. Stop at the first step without a better score. All steps
+    use the same data, seed and settings except `trainable_blocks`; a linear probe has no adapters.
 
     Args:
         recipe: A recipe module, its name, or the path of its file.
@@ -93,9 +101,9 @@ def compare_baselines(
             f"`unfreeze_every` is {config.unfreeze_every}, but a comparison of baselines unfreezes "
             "blocks itself: leave it out."
         )
-    name, more = judged_by(config.task)
+    _, more = judged_by(config.task)
     data = load_recipe_data(module, config)
-    steps = [_constant(config, data, name)]
+    steps = [_constant(config, data)]
     for title, changes in _steps(config):
         if steps[-1].run is not None and changes["trainable_blocks"] >= _blocks(steps[-1].run):
             continue  # the last step trained all of them
@@ -103,31 +111,51 @@ def compare_baselines(
         current().line(f"baseline: {title}")
         run = fit(module, dataclasses.replace(config, **changes), runs_dir=runs_dir,
                   progress=progress, data=data, track=track)  # fmt: skip
-        score = run.metrics["validation"][name]
-        before = steps[-1]
-        better = score > before.score if more else score < before.score
-        steps.append(
-            Step(
-                title,
-                score,
-                run.metrics.get("test", {}).get(name),
-                _trained(run),
-                round(time.monotonic() - began, 1),
-                better,
-                f"{score - before.score:+.4g}{_significance(before, run, better)}",
-                run,
-            )
-        )
-        if not better:
+        best, step = _chosen(steps), _measured(title, run, began)
+        steps.append(_judged(step, best, more))
+        if _gain(step, best, more) <= 0:
             break
-    return steps
+    chosen = _chosen(steps)
+    return [dataclasses.replace(step, chosen=step is chosen) for step in steps]
 
 
-def _significance(before: Step, run: Run, better: bool) -> str:
-    if before.run is None:
-        return "" if better else "; no gain"
-    verdict = compare([before.run, run])["groups"][-1]["verdict"]
-    return f": {verdict}" if better else f"; no gain ({verdict})"
+def _chosen(steps: list[Step]) -> Step:
+    """Return the last improved step."""
+    return [step for step in steps if step.improved][-1]
+
+
+def _measured(title: str, run: Run, began: float) -> Step:
+    """Return the step of a run, not yet compared with others."""
+    facts, arrays = read_facts(run), read_predictions(run)
+    name, _ = facts.score
+    score = run.metrics["validation"][name]
+    return Step(
+        title,
+        score,
+        run.metrics.get("test", {}).get(name),
+        _trained(run),
+        round(time.monotonic() - began, 1),
+        False,
+        "",
+        run,
+        score_variance(facts.kind, score, arrays["y_validation"], arrays["outputs_validation"]),
+    )
+
+
+def _gain(step: Step, best: Step, more: bool) -> float:
+    """Return by how much a score is better than another; negative if it is worse."""
+    return step.score - best.score if more else best.score - step.score
+
+
+def _judged(step: Step, best: Step, more: bool) -> Step:
+    """Return a step with its gain over the last improved one."""
+    gain, noise = _gain(step, best, more), 2 * math.sqrt(step.variance + best.variance)
+    if gain > 0:
+        verdict = f"{'above' if gain > noise else 'within'} noise ({noise:.2g})"
+    else:
+        verdict = "no gain"
+    verdict = f"{step.score - best.score:+.4g}, {verdict}"
+    return dataclasses.replace(step, improved=gain > noise, verdict=verdict)
 
 
 def _steps(config: Config) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -149,17 +177,19 @@ def _trained(run: Run) -> int:
     return sum(block["trained_parameters"] for block in run.manifest["blocks"])
 
 
-def _constant(config: Config, data: Data, name: str) -> Step:
+def _constant(config: Config, data: Data) -> Step:
     """Measure the best prediction that does not depend on the input."""
     assert data.train is not None and data.validation is not None  # else there is no fit
-    answer = data.labels.kind.baseline(data.labels, data.train.y)
-    found = {}
+    answer, (name, _) = data.labels.kind.baseline(data.labels, data.train.y), judged_by(config.task)
+    found, variance = {}, 0.0
     for split in ("validation", "test"):
         part = getattr(data, split)
         if part is not None:
             outputs = np.tile(answer, (len(part.y), 1)).astype("float32")
             found[split] = measure(config, data.labels, part.y, outputs)[name]
+            if split == "validation":
+                variance = score_variance(data.labels.kind, found[split], part.y, outputs)
     return Step(
         data.labels.kind.baseline_name, found["validation"], found.get("test"), 0, 0.0, True,
-        "the score to beat", None,
+        "the score to beat", None, variance,
     )  # fmt: skip

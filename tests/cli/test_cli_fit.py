@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from types import SimpleNamespace
 
 import pytest
 
@@ -196,3 +197,23 @@ def test_every_config_field_has_an_option(kerasft_line, recipe_file):
     text = kerasft_line("fit", recipe_file, "--help").stdout
     for name in settings(catalog.load_recipe(recipe_file).Config):
         assert f"--{name.replace('_', '-')}" in text
+
+
+def test_baselines_mark_the_chosen_step(kerasft_line, recipe_file, api, make_run):
+    probe, block = make_run("probe"), make_run("block")
+
+    def step(name, score, run, verdict, chosen=False):
+        return SimpleNamespace(name=name, score=score, parameters=10, seconds=1.0, verdict=verdict,
+                               chosen=chosen, run=run, test=score)  # fmt: skip
+
+    api("compare_baselines", [
+        step("predicting the majority class", 0.5, None, "the score to beat"),
+        step("linear probe", 0.80, probe, "+0.3, above noise (0.2)", chosen=True),
+        step("top block", 0.83, block, "+0.03, within noise (0.18)"),
+    ])  # fmt: skip
+    result = kerasft_line("fit", recipe_file, "--baselines")
+    assert result.exit_code == 0, result.output
+    marked = [line for line in result.stdout.splitlines() if line.endswith("<- chosen")]
+    assert len(marked) == 1 and marked[0].startswith("linear probe")
+    assert ["run", str(probe.path)] in [line.split() for line in result.stdout.splitlines()]
+    assert f"kerasft diagnose {probe.path}" in result.stdout

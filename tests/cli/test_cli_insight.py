@@ -128,7 +128,10 @@ def test_baselines_begin_with_a_constant_and_seeds_give_a_spread(kerasft_line, p
         "predicting the majority class", "linear probe on frozen features",
     ]  # fmt: skip
     assert steps[0]["run"] is None and steps[0]["score"] == pytest.approx(1 / 3, abs=0.2)
-    assert all(step["improved"] and step["kept"] for step in steps[:-1])
+    assert all(step["improved"] == step["kept"] for step in steps)
+    kept = [step for step in steps if step["kept"]]
+    assert [step["chosen"] for step in kept] == [False] * (len(kept) - 1) + [True]
+    assert not any(step["chosen"] for step in steps if not step["kept"])
     several = kerasft_line(*words, "--trainable-blocks", "0", "--seeds", "2")
     assert several.exit_code == 0, several.output
     rows = [line.split() for line in several.stdout.splitlines()]
