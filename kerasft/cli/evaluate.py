@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import click
 
 from kerasft.cli.completion import complete_runs
@@ -34,7 +37,10 @@ def evaluate_command(
         import kerasft
 
         metrics = kerasft.evaluate(path, dataset=dataset, split=split, columns=given)
-        task = kerasft.load_run(path).labels["task"]
+        evaluated = kerasft.load_run(path)
+    for note in _seen_notes(evaluated, metrics):
+        click.echo(f"note   {note}", err=True)
+    task = evaluated.labels["task"]
     if wants("json"):
         where = {"dataset": dataset} if dataset else {"split": split}
         print_json({"run": path, **where, "metrics": metrics})
@@ -43,3 +49,17 @@ def evaluate_command(
     else:
         click.echo(f"{path} on {dataset or f'its {split} split'}\n")
         print_scores(task, metrics)
+
+
+def _seen_notes(run: Any, metrics: Mapping[str, Any]) -> list[str]:
+    """Return notes about evaluated examples that the run has seen, one sentence each."""
+    seen = metrics.get("seen", {})
+    meanings = {
+        "train": "were trained on: the scores measure memorization",
+        "validation": "chose the best epoch: the scores are optimistic",
+    }
+    return [
+        f"{seen[name]:,} of {metrics['examples']:,} {run.modality.name or 'examples'} {meaning}."
+        for name, meaning in meanings.items()
+        if seen.get(name)
+    ]

@@ -14,6 +14,7 @@ from kerasft.errors import DataError, SettingError
 from kerasft.evaluation.load import Loaded, load_model, replace_columns
 from kerasft.evaluation.metrics import measure
 from kerasft.evaluation.predict import predict_arrays
+from kerasft.evaluation.seen_examples import count_seen
 from kerasft.in_memory import PREFIX
 from kerasft.modalities import modality_of
 from kerasft.runs import Run, load_run
@@ -40,7 +41,8 @@ def evaluate(
             the other dataset lacks is found by its usual names.
 
     Returns:
-        Metrics, as from `measure`.
+        Metrics, as from `measure`. For another dataset also `seen`: how many of its examples are in
+        the `train` and in the `validation` split of the run (not for older runs).
 
     Raises:
         SettingError: The split does not exist, or `columns` is given without `dataset`.
@@ -60,7 +62,9 @@ def evaluate(
     else:
         part = _own_split(run, loaded, split)
     predictions = predict_arrays(loaded.model, part.x, loaded.config.batch_size, title="measuring")
-    return measure(loaded.config, loaded.labels, part.y, predictions)
+    metrics = measure(loaded.config, loaded.labels, part.y, predictions)
+    seen = count_seen(run, part.examples) if other is not None else None
+    return metrics if seen is None else {**metrics, "seen": seen}
 
 
 def _own_split(run: Run, loaded: Loaded, split: str) -> Any:

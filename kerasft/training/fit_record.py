@@ -18,6 +18,7 @@ from kerasft.data import Data, text_lengths
 from kerasft.display import status
 from kerasft.evaluation.metrics import measure
 from kerasft.evaluation.predict import predict_arrays
+from kerasft.evaluation.seen_examples import save_fingerprints
 from kerasft.evaluation.stored_predictions import save_predictions
 from kerasft.formatting import number
 from kerasft.frozen.feature_cache import PhaseInputs
@@ -157,6 +158,7 @@ def close_record(run: Run, context: FitContext, inputs: PhaseInputs, began: floa
             outputs[split] = part, predictions
     write_json(run.path / "metrics.json", metrics)
     save_predictions(run, config, data.labels, outputs)
+    save_fingerprints(run, data)
     write_manifest(
         run,
         state="done",

@@ -65,6 +65,15 @@ def test_names_of_a_confusion_matrix_are_cut_only_where_the_terminal_is_narrow(
     assert heading.split("  ")[-1] == "f: a rath"
 
 
+def test_evaluate_says_that_examples_were_trained_on(make_run, kerasft_line, api, metrics):
+    make_run(modality="texts")
+    api("evaluate", {**metrics, "examples": 60, "seen": {"train": 42, "validation": 0}})
+    result = kerasft_line("evaluate", "latest", "--dataset", "new.csv")
+    assert result.exit_code == 0, result.output
+    assert result.stderr.startswith("note   42 of 60 texts were trained on: ")
+    assert "chose the best epoch" not in result.stderr
+
+
 def test_many_classes_are_shown_by_their_most_frequent_confusions(run, kerasft_line, api, metrics):
     names = [f"kind {index}" for index in range(30)]
     matrix = [[50 if i == j else 0 for j in range(30)] for i in range(30)]
