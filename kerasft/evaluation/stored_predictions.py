@@ -1,4 +1,4 @@
-"""Stored predictions of a run: all outputs, and the examples with the highest loss."""
+"""Stored predictions of a run: all outputs, and examples of its errors."""
 
 from __future__ import annotations
 
@@ -14,16 +14,20 @@ from kerasft.models import make_loss
 from kerasft.runs import Run, atomic_path, write_json
 
 WORST = 16  # number of examples in worst.json
+_CONFUSED = 100  # number of examples in confusions.json
+_EACH = 6  # of them, at most in one cell of the matrix
 
 
 def save_predictions(
     run: Run, config: Config, labels: Labels, splits: dict[str, tuple[Split, np.ndarray]]
 ) -> None:
-    """Write `predictions.npz` and `worst.json` into a run.
+    """Write `predictions.npz`, `worst.json` and `confusions.json` into a run.
 
     `predictions.npz` contains `y_SPLIT`, and `outputs_SPLIT` as float32. `worst.json` lists the
     validation examples with the highest loss: `origin`, `truth`, `prediction`, `probability` (of
-    the prediction), `loss`, and `text`, or `picture` as a base64-encoded PNG.
+    the prediction), `loss`, and `text`, or `picture` as a base64-encoded PNG. `confusions.json` has
+    examples of the cells of the confusion matrix of the last split: of errors the most confident
+    ones, of correct predictions the least confident ones.
 
     Args:
         run: Run to write to.
@@ -39,6 +43,32 @@ def save_predictions(
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
     if "validation" in splits:
         write_json(run.path / "worst.json", _worst(config, labels, *splits["validation"]))
+    if splits and labels.kind.has_classes and not labels.kind.several:
+        name = "test" if "test" in splits else "validation"
+        cells = _confusions(config, *splits[name])
+        write_json(run.path / "confusions.json", {"split": name, "cells": cells})
+
+
+def _confusions(config: Config, split: Split, outputs: np.ndarray) -> list[dict[str, Any]]:
+    """Return examples by true and predicted class, errors first."""
+    truth, predicted = np.asarray(split.y), outputs.argmax(axis=1)
+    confidence, modality = outputs.max(axis=1), modality_of(config)
+    correct = truth == predicted
+    members: dict[tuple[int, int], list[int]] = {}
+    for index in np.argsort(np.where(correct, confidence, -confidence), kind="stable"):
+        members.setdefault((int(truth[index]), int(predicted[index])), []).append(int(index))
+    # One of every cell before the second of any; cells of errors before the diagonal.
+    ranked = [
+        (rank, cell[0] == cell[1], cell, index)
+        for cell, indices in members.items()
+        for rank, index in enumerate(indices[:_EACH])
+    ]
+    found: dict[tuple[int, int], list[Any]] = {}
+    for _, _, cell, index in sorted(ranked)[:_CONFUSED]:
+        shown = modality.excerpt(split.examples.inputs[index], split.x, index)
+        row = {"origin": split.examples.origins[index], "probability": float(confidence[index])}
+        found.setdefault(cell, []).append({**row, **shown})
+    return [{"truth": t, "predicted": p, "examples": rows} for (t, p), rows in found.items()]
 
 
 def _worst(config: Config, labels: Labels, split: Split, outputs: np.ndarray) -> list[Any]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import io
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,9 @@ def grid(rows: int, columns: int, width: float, height: float) -> tuple[Any, lis
         axes.spines[["top", "right"]].set_visible(False)
         for spine in axes.spines.values():
             spine.set_color(INK)
-        axes.tick_params(colors=INK, labelsize=8)
-        axes.grid(alpha=0.2, color=INK)
+        axes.tick_params(colors=INK, labelsize=9, length=0)
+        axes.grid(alpha=0.15, color=INK)
+        axes.set_axisbelow(True)
     return figure, found
 
 
@@ -46,7 +48,7 @@ def as_png(figure: Any, path: Path) -> None:
         figure.savefig(temporary, dpi=110, format="png")
 
 
-def as_svg(label: str, draw: Draw, width: float = 4.6, height: float = 3.0) -> str:
+def as_svg(label: str, draw: Draw, width: float = 3.5, height: float = 2.4) -> str:
     """Return a chart as SVG for a report, with a label for screen readers.
 
     Args:
@@ -74,22 +76,31 @@ def as_svg(label: str, draw: Draw, width: float = 4.6, height: float = 3.0) -> s
     text = re.sub(r'id="([^"]+)"', rf'id="{prefix}-\1"', text)
     text = re.sub(r'href="#([^"]+)"', rf'href="#{prefix}-\1"', text)
     text = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", text)
-    return text.replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
+    return text.replace("<svg", f'<svg role="img" aria-label="{html.escape(label)}"', 1)
 
 
 def finish(axes: Any, title: str, x: str = "", y: str = "") -> None:
     """Set the title and labels of axes, and add a legend if something has a label."""
-    axes.set_title(title, fontsize=9.5, color=INK, loc="left")
-    axes.set_xlabel(x, fontsize=8.5, color=INK)
-    axes.set_ylabel(y, fontsize=8.5, color=INK)
+    axes.set_title(title, fontsize=10, color=INK, loc="left")
+    axes.set_xlabel(x, fontsize=9, color=INK)
+    axes.set_ylabel(y, fontsize=9, color=INK)
     if axes.get_legend_handles_labels()[1]:
-        axes.legend(fontsize=8, frameon=False, labelcolor=INK)
+        axes.legend(fontsize=8.5, frameon=False, labelcolor=INK)
 
 
-def draw_curve(axes: Any, history: list[dict[str, Any]], name: str, best: int | None) -> None:
+def draw_curve(
+    axes: Any, history: list[dict[str, Any]], name: str, best: int | None, *, bare: bool = False
+) -> None:
     """Draw a column of the history, training and validation, by epoch.
 
     The best epoch and the start of the main phase are marked.
+
+    Args:
+        axes: Axes of matplotlib.
+        history: One record per epoch.
+        name: Name of the column.
+        best: Best epoch, counted from 1; None if unknown.
+        bare: Whether to leave out title and legend, for a page that has them.
     """
     epochs = [row["epoch"] for row in history]
     for label, key, color in (
@@ -102,9 +113,11 @@ def draw_curve(axes: Any, history: list[dict[str, Any]], name: str, best: int | 
             axes.axvline(epochs[index] - 0.5, color=INK, lw=0.8, ls=":")
     if best is not None:
         axes.axvline(best, color=BEST, lw=1.2, ls="--", label="best epoch")
-    if name == "learning_rate" and all(row.get(name, 0) > 0 for row in history):
-        axes.set_yscale("log")
-    finish(axes, name.replace("_", " "), "epoch")
+    if name in ("loss", "learning_rate", "penalty"):
+        axes.set_ylim(bottom=0)  # else a flat curve looks like a steep one
+    finish(axes, "" if bare else name.replace("_", " "), "epoch")
+    if bare and axes.get_legend() is not None:
+        axes.get_legend().remove()
 
 
 def draw_column(axes: Any, history: list[dict[str, Any]], key: str, **style: Any) -> None:
@@ -112,25 +125,8 @@ def draw_column(axes: Any, history: list[dict[str, Any]], key: str, **style: Any
     values = [row.get(key) for row in history]
     if any(value is not None for value in values):
         numbers = [math.nan if value is None else value for value in values]
-        axes.plot([row["epoch"] for row in history], numbers, marker="o", ms=3, **style)
+        axes.plot([row["epoch"] for row in history], numbers, marker="o", ms=3.5, lw=1.8, **style)
     axes.xaxis.get_major_locator().set_params(integer=True)
-
-
-def draw_confusion(axes: Any, matrix: list[list[int]], names: Sequence[str]) -> None:
-    """Draw a confusion matrix, one row per true class."""
-    counts = np.array(matrix, float)
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    axes.grid(visible=False)
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="equal")
-    if len(names) <= 20:
-        axes.set_xticks(range(len(names)), names, rotation=60, ha="right", fontsize=7.5)
-        axes.set_yticks(range(len(names)), names, fontsize=7.5)
-        for (row, column), count in np.ndenumerate(counts):
-            if count:
-                color = "white" if shares[row, column] > 0.55 else "#1d2329"
-                axes.text(column, row, f"{count:.0f}", ha="center", va="center", fontsize=7,
-                          color=color)  # fmt: skip
-    finish(axes, "confusion matrix", "predicted", "truth")
 
 
 def calibration(outputs: np.ndarray, y: np.ndarray) -> list[tuple[float, float, int]]:
@@ -155,33 +151,41 @@ def calibration_error(points: list[tuple[float, float, int]]) -> float:
 
 
 def draw_calibration(axes: Any, points: list[tuple[float, float, int]]) -> None:
-    """Draw accuracy by predicted probability."""
+    """Draw accuracy by predicted probability; larger points stand for more predictions."""
+    means, shares, counts = (np.array(column) for column in zip(*points, strict=True))
     axes.plot([0, 1], [0, 1], color=INK, lw=0.8, ls=":")
-    axes.plot([p[0] for p in points], [p[1] for p in points], color=TRAIN, marker="o", ms=4)
-    for mean, share, count in points:
-        axes.annotate(str(count), (mean, share), textcoords="offset points", xytext=(3, -9),
-                      fontsize=7, color=INK)  # fmt: skip
-    finish(axes, "calibration", "predicted probability", "accuracy")
+    axes.plot(means, shares, color=TRAIN, lw=1.2)
+    axes.scatter(means, shares, s=20 + 180 * counts / counts.max(), color=TRAIN, zorder=3)
+    axes.set_xlim(0, 1.04)
+    axes.set_ylim(0, 1.06)
+    finish(axes, "", "predicted probability", "accuracy")
 
 
 def draw_predicted(axes: Any, predicted: np.ndarray, y: np.ndarray) -> None:
     """Draw predicted against true values."""
-    axes.scatter(y, predicted, s=10, alpha=0.55, color=TRAIN, linewidths=0)
+    axes.scatter(y, predicted, s=14, alpha=0.55, color=TRAIN, linewidths=0)
     ends = [min(y.min(), predicted.min()), max(y.max(), predicted.max())]
     axes.plot(ends, ends, color=INK, lw=0.8, ls=":")
-    finish(axes, "predicted vs true", "true", "predicted")
+    finish(axes, "", "true", "predicted")
 
 
 def draw_residuals(axes: Any, predicted: np.ndarray, y: np.ndarray) -> None:
     """Draw the residuals of a regression."""
     axes.hist(predicted - y, bins=min(30, max(8, len(y) // 10)), color=TRAIN, alpha=0.85)
     axes.axvline(0, color=INK, lw=0.8, ls=":")
-    finish(axes, "residuals", "predicted - true", "examples")
+    axes.yaxis.get_major_locator().set_params(integer=True)
+    finish(axes, "", "predicted - true", "examples")
 
 
-def draw_bars(axes: Any, values: dict[str, float], title: str) -> None:
-    """Draw horizontal bars, the first on top."""
+def draw_bars(axes: Any, values: dict[str, float]) -> None:
+    """Draw horizontal bars with their values, the first on top."""
     places = range(len(values))[::-1]
-    axes.barh(places, list(values.values()), color=TRAIN)
-    axes.set_yticks(places, list(values), fontsize=8)
-    finish(axes, title)
+    bars = axes.barh(places, list(values.values()), color=TRAIN, height=0.6)
+    axes.bar_label(bars, [f"{value:.0%}" for value in values.values()], padding=3, color=INK,
+                   fontsize=9)  # fmt: skip
+    axes.set_yticks(places, list(values), fontsize=9)
+    axes.set_xticks([])
+    axes.set_xlim(0, 1.15 * max(values.values()))
+    axes.grid(visible=False)
+    axes.spines["bottom"].set_visible(False)
+    finish(axes, "")

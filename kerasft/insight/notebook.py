@@ -169,7 +169,7 @@ def _curves(
 
 def _chart(label: str, draw: charts.Draw) -> str:
     # The label distinguishes the identifiers of several charts in one notebook.
-    drawn = re.sub("<style.*?</style>", "", charts.as_svg(_escaped(label), draw), flags=re.DOTALL)
+    drawn = re.sub("<style.*?</style>", "", charts.as_svg(label, draw), flags=re.DOTALL)
     return f"<div style='{_CHART}'>{drawn}</div>"
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import functools
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from kerasft.formatting import number, setting_text, shown
+from kerasft.formatting import duration, number, setting_text, shown
+from kerasft.insight import charts
+from kerasft.insight.commands import fit_command
 from kerasft.insight.diagnosis import diagnose
 from kerasft.insight.facts import Facts, read_facts
-from kerasft.insight.intervals import score_interval
-from kerasft.insight.page import escape, folded, page, paragraph, section, table
-from kerasft.insight.report_charts import confusion_chart, curve_charts, prediction_charts
-from kerasft.runs import Run, load_run, write_text
+from kerasft.insight.intervals import is_wide, read_predictions, score_interval
+from kerasft.insight.page import chart, render, table, tile
+from kerasft.insight.report_scores import classes, confusions, output_charts, scores
+from kerasft.runs import Run, load_run, read_json, write_text
 
 
 def write_report(run: Run | str | Path, path: str | Path | None = None) -> Path:
@@ -36,126 +39,155 @@ def write_report(run: Run | str | Path, path: str | Path | None = None) -> Path:
         >>> kerasft.write_report("latest")
     """
     run = load_run(run)
-    facts = read_facts(run)
+    facts, arrays = read_facts(run), read_predictions(run)
     path = run.path / "report.html" if path is None else Path(path)
-    arrays = _arrays(run)
-    parts = [
-        _headline(run, facts, arrays),
-        section("What to change next", _diagnosis(run)),
-        section("Curves", curve_charts(facts, str(run.manifest.get("monitor")))),
-        section("Scores", _scores(facts), _classes(facts), prediction_charts(facts, arrays)),
-        section("Validation examples with the highest loss", _worst(run)),
-        section("Model", _blocks(run), _speed(run)),
-        section("Data", _data(run)),
-        section("Settings", _settings(run, facts)),
-    ]
-    write_text(path, page(f"{run.recipe}/{run.name}", parts))
+    values = {
+        "title": f"{run.recipe}/{run.name}",
+        "recipe": run.recipe,
+        "dataset": facts.settings.get("dataset", ""),
+        "state": f"{facts.state}{f': {facts.reason}' if facts.reason else ''}",
+        "headline": _headline(facts, arrays),
+        "tiles": list(_tiles(run, facts)),
+        "diagnosis": _diagnosis(run),
+        "use": _use(run, facts),
+        "curves": _curves(facts),
+        "best_epoch": facts.best_epoch,
+        "phases": len({row.get("phase") for row in facts.rows}) > 1,
+        "scores": scores(facts),
+        "classes": classes(facts),
+        "matrix": confusions(run, facts),
+        "charts": output_charts(facts, arrays),
+        "worst": _worst(run),
+        "blocks": _blocks(run),
+        "speed": _speed(run),
+        "splits": table(("split", "examples"), list(facts.counts.items())),
+        "notes": run.manifest.get("data", {}).get("notes", []),
+        **_settings(run, facts),
+    }
+    write_text(path, render("run.html", values))
     return path
 
 
-def _arrays(run: Run) -> dict[str, np.ndarray]:
-    path = run.path / "predictions.npz"
-    if not path.exists():
-        return {}
-    with np.load(path, allow_pickle=False) as file:
-        return dict(file)
-
-
-def _headline(run: Run, facts: Facts, arrays: dict[str, np.ndarray]) -> str:
+def _headline(facts: Facts, arrays: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the score of the page, on the test split if there is one."""
     name, _ = facts.score
-    manifest = run.manifest
-    text = f"<p class=soft>{escape(run.recipe)} on {escape(facts.settings.get('dataset', ''))}</p>"
-    text += f"<h1>{escape(run.recipe)}/{escape(run.name)}</h1>"
     split = "test" if "test" in facts.metrics else "validation"
     value = facts.metrics.get(split, {}).get(name)
     if value is None:
-        reason = f": {facts.reason}" if facts.reason else ""
-        return text + paragraph(f"State of this fit: {facts.state}{reason}")
+        return None
     count = facts.metrics[split].get("examples", facts.counts.get(split, 0))
-    created = str(manifest.get("created", ""))[:16].replace("T", " ")
-    text += f"<p class=headline>{escape(name)} {escape(value)}</p>"
-    return text + paragraph(
-        f"on {count:,} {split} examples{_interval(facts, arrays, split)}; "
-        f"{manifest.get('seconds') or 0:,.0f} s, {created} UTC",
-        "soft",
-    )
+    interval, text, warning = score_interval(facts, arrays, split), "", ""
+    if interval is not None:
+        text = f"; 95 % confidence interval {number(interval[0])} to {number(interval[1])}"
+        if is_wide(facts, interval):
+            warning = (
+                f"This interval is wide: {count:,} examples are too few to compare settings by "
+                "this score."
+            )
+    return {"name": name, "value": value, "examples": count, "split": split, "interval": text,
+            "warning": warning}  # fmt: skip
 
 
-def _interval(facts: Facts, arrays: dict[str, np.ndarray], split: str) -> str:
-    """Return the 95 % confidence interval of the score as text."""
-    found = score_interval(facts, arrays, split)
-    if found is None:
-        return ""
-    return f"; 95 % confidence interval {number(found[0])} to {number(found[1])}"
+def _tiles(run: Run, facts: Facts) -> Iterator[dict[str, Any]]:
+    manifest, (name, _) = run.manifest, facts.score
+    validation = facts.metrics.get("validation", {}).get(name)
+    if validation is not None and "test" in facts.metrics:
+        yield tile(f"validation {name}", validation, "selects the best epoch")
+    if facts.rows:
+        best = f"best: {facts.best_epoch}, by {manifest.get('monitor')}" if facts.best_epoch else ""
+        yield tile("epochs", len(facts.rows), best)
+    blocks = manifest.get("blocks", [])
+    if blocks:
+        total = sum(block["parameters"] for block in blocks)
+        trained = sum(block["trained_parameters"] for block in blocks)
+        yield tile("trained parameters", trained, f"of {total:,}")
+    if facts.counts.get("train"):
+        yield tile("training examples", facts.counts["train"])
+    if manifest.get("seconds"):
+        yield tile("time", duration(manifest["seconds"]))
+    if manifest.get("created"):
+        day, _, hour = str(manifest["created"])[:16].partition("T")
+        yield tile("begun", day, f"{hour} UTC")
 
 
-def _diagnosis(run: Run) -> str:
+def _diagnosis(run: Run) -> dict[str, Any]:
+    """Return the diagnosis with changes of settings as text."""
     found = diagnose(run)
-    text = ""
-    if found["healthy"]:
-        text = "<div class='finding well'><p>No problems found.</p></div>"
     for finding in found["findings"]:
-        kind = "" if finding["fault"] else " note"
-        text += f"<div class='finding{kind}'><p><b>{escape(finding['title'])}</b></p>"
-        text += paragraph(finding["evidence"])
         for advice in finding["advice"]:
-            what = ", ".join(f"{k} {setting_text(v)}" for k, v in advice["changes"].items())
-            text += paragraph(f"{what}: {advice['why']}" if what else advice["why"])
-            if advice["command"]:
-                text += f"<pre>{escape(advice['command'])}</pre>"
-        text += "</div>"
-    return text
+            changes = advice["changes"].items()
+            advice["changes"] = ", ".join(f"{name} {setting_text(v)}" for name, v in changes)
+    return found
 
 
-def _scores(facts: Facts) -> str:
-    splits = [split for split in ("validation", "test") if split in facts.metrics]
-    rows = [
-        [name, *(facts.metrics[split].get(name) for split in splits)]
-        for name in facts.kind.report_metrics
-        if any(name in facts.metrics[split] for split in splits)
+def _use(run: Run, facts: Facts) -> list[dict[str, str]]:
+    """Return commands that use the model of a finished run."""
+    if facts.state != "done":
+        return []
+    path, given = str(run.path), run.modality.typed_example(pairs=run.pairs)
+    quoted = shlex.quote(path)
+    lines = {
+        "Predict": f"kerasft predict {quoted} {given}",
+        "Evaluate on other data with the same classes" if facts.kind.has_classes
+        else "Evaluate on other data": f"kerasft evaluate {quoted} --dataset NEW_DATA",
+        "Export a SavedModel with its preprocessing": f"kerasft export {quoted}",
+        "In Python": f"import kerasft\n\nrun = kerasft.load_run({path!r})\n"
+        f"kerasft.predict(run, [{_python_input(given)}])",
+        "Fit again with the same settings": fit_command(facts.recipe, facts.given),
+    }  # fmt: skip
+    return [{"purpose": purpose, "command": command} for purpose, command in lines.items()]
+
+
+def _python_input(typed: str) -> str:
+    """Return an input of the shell as a Python string."""
+    return typed.removeprefix("$") if typed.endswith("'") else repr(typed)
+
+
+def _curves(facts: Facts) -> list[dict[str, Any]]:
+    if not facts.rows:
+        return []
+    names = [name for name in facts.kind.curves if name in facts.rows[0]]
+    if any(row.get("penalty") for row in facts.rows):
+        names.insert(1, "penalty")
+    return [_curve(facts, name) for name in names]
+
+
+def _curve(facts: Facts, name: str) -> dict[str, Any]:
+    """Return the chart of a metric by epoch; its note has the values of the best epoch."""
+    draw = functools.partial(
+        charts.draw_curve, history=facts.rows, name=name, best=facts.best_epoch, bare=True
+    )
+    best = next((row for row in facts.rows if row["epoch"] == facts.best_epoch), {})
+    values = [
+        f"{label} {number(best[key])}"
+        for label, key in (("training", name), ("validation", f"val_{name}"))
+        if best.get(key) is not None and name != "learning_rate"
     ]
-    return table(["", *splits], rows)
+    note = f"{', '.join(values)} at the best epoch" if values else ""
+    return chart(name.replace("_", " "), charts.as_svg(f"{name} by epoch", draw), note)
 
 
-def _classes(facts: Facts) -> str:
-    found = facts.metrics.get("test") or facts.metrics.get("validation") or {}
-    rows = found.get("per_class", [])
-    if not rows:
-        return ""
-    counts = facts.class_counts
-    columns = ("precision", "recall", "f1")
-    cells = [[r["name"], *(r[c] for c in columns), r["support"], counts.get(r["name"])]
-             for r in sorted(rows, key=lambda r: r["f1"])]  # fmt: skip
-    text = paragraph("By class, lowest F1 first:")
-    text += table(["class", *columns, "examples", "in training"], cells[:40])
-    matrix = found.get("confusion_matrix")
-    if matrix:
-        text += confusion_chart(matrix, [row["name"] for row in rows])
-    return text
-
-
-def _worst(run: Run) -> str:
-    from kerasft.runs import read_json
-
+def _worst(run: Run) -> list[dict[str, Any]]:
     path = run.path / "worst.json"
-    rows = read_json(path) if path.exists() else []
-    cards = []
-    for row in rows:
-        confidence = "" if row["probability"] is None else f" ({row['probability']:.0%})"
-        content = (
-            f"<img alt='{escape(row['origin'])}' src='data:image/png;base64,{row['picture']}'>"
-            if "picture" in row
-            else paragraph(row.get("text", ""))
-        )
-        text = f"truth {shown(row['truth'])}, predicted {shown(row['prediction'])}{confidence}"
-        cards.append(
-            f"<div class=card>{content}{paragraph(text)}"
-            f"{paragraph(row['origin'] + ', loss ' + shown(row['loss']), 'soft')}</div>"
-        )
-    return f"<div class=cards>{''.join(cards)}</div>" if cards else ""
+    return [
+        {
+            "origin": row["origin"],
+            "picture": row.get("picture"),
+            "text": row.get("text"),
+            "says": list(_says(row)),
+        }
+        for row in (read_json(path) if path.exists() else [])
+    ]
 
 
-def _blocks(run: Run) -> str:
+def _says(row: dict[str, Any]) -> Iterator[str]:
+    confidence = "" if row["probability"] is None else f" ({row['probability']:.0%})"
+    yield f"truth {shown(row['truth'])}"
+    yield f"predicted {shown(row['prediction'])}{confidence}"
+    yield f"loss {shown(row['loss'])}"
+
+
+def _blocks(run: Run) -> dict[str, Any]:
     rows = [
         (b["name"], b["parameters"], b["trained_parameters"])
         for b in run.manifest.get("blocks", [])
@@ -164,7 +196,7 @@ def _blocks(run: Run) -> str:
     return table(("block", "parameters", "trained"), rows)
 
 
-def _speed(run: Run) -> str:
+def _speed(run: Run) -> dict[str, Any]:
     rows = [
         (
             phase,
@@ -179,22 +211,12 @@ def _speed(run: Run) -> str:
     return table([columns[i] for i in filled], [[row[i] for i in filled] for row in rows])
 
 
-def _data(run: Run) -> str:
-    data = run.manifest.get("data", {})
-    rows: list[Any] = list(data.get("examples", {}).items())
-    notes = "".join(paragraph(f"- {note}") for note in data.get("notes", []))
-    return table(("split", "examples"), rows) + notes
-
-
-def _settings(run: Run, facts: Facts) -> str:
-    given = facts.given
-    rows = [(name, value) for name, value in facts.settings.items() if name in given]
-    rest = [
-        (name, setting_text(value)) for name, value in facts.settings.items() if name not in given
-    ]
-    versions = [(name, value) for name, value in run.manifest.get("versions", {}).items()]
-    return (
-        table(("changed", ""), rows)
-        + folded("All other settings", table(("setting", ""), rest))
-        + folded("Versions", table(("", ""), versions))
-    )
+def _settings(run: Run, facts: Facts) -> dict[str, Any]:
+    """Return the tables of the settings that were changed, of the others, and of versions."""
+    rows = [(name, setting_text(value)) for name, value in facts.settings.items()]
+    columns = ("setting", "value")
+    return {
+        "changed": table(columns, [row for row in rows if row[0] in facts.given]),
+        "unchanged": table(columns, [row for row in rows if row[0] not in facts.given]),
+        "versions": table(("package", "version"), list(run.manifest.get("versions", {}).items())),
+    }

@@ -81,7 +81,9 @@ def plot_search(path: Path, header: dict[str, Any], trials: Sequence[dict[str, A
     charts.as_png(figure, path / "settings.png")
 
 
-def draw_objective(axes: Any, objective: dict[str, Any], done: Sequence[dict[str, Any]]) -> None:
+def draw_objective(
+    axes: Any, objective: dict[str, Any], done: Sequence[dict[str, Any]], *, bare: bool = False
+) -> None:
     """Draw the score of every trial, the best so far, and the score of the defaults."""
     better = max if objective["direction"] == "max" else min
     numbers = [trial["number"] for trial in done]
@@ -92,11 +94,16 @@ def draw_objective(axes: Any, objective: dict[str, Any], done: Sequence[dict[str
     if numbers[0] == 0:
         axes.axhline(scores[0], color=charts.INK, alpha=0.5, lw=1, ls="--", label="defaults")
     axes.xaxis.get_major_locator().set_params(integer=True)
-    charts.finish(axes, objective["name"], "trial")
+    charts.finish(axes, "" if bare else objective["name"], "trial")
 
 
 def draw_setting(
-    axes: Any, objective: str, dimension: dict[str, Any], done: Sequence[dict[str, Any]]
+    axes: Any,
+    objective: str,
+    dimension: dict[str, Any],
+    done: Sequence[dict[str, Any]],
+    *,
+    bare: bool = False,
 ) -> None:
     """Draw the score of every trial against one of its settings."""
     places, names = _places(dimension, done)
@@ -106,7 +113,7 @@ def draw_setting(
         axes.margins(x=0.2)
     elif dimension.get("sampling") == "log":
         _log_scale(axes, dimension["max_value"] / dimension["min_value"])
-    charts.finish(axes, f"{objective} by {dimension['name']}")
+    charts.finish(axes, "" if bare else f"{objective} by {dimension['name']}")
 
 
 def draw_parallel(
@@ -133,16 +140,16 @@ def draw_parallel(
         else:
             axes.plot(line, color=charts.TRAIN, lw=0.8, alpha=0.4)
     names = [dimension["name"] for dimension in space] + [objective["name"]]
-    axes.set_xticks(range(len(columns)), names, fontsize=8)
+    axes.set_xticks(range(len(columns)), names, fontsize=9)
     axes.set_yticks([])
     values = [[trial["values"].get(name) for trial in done] for name in names[:-1]]
     values.append([trial["score"] for trial in done])
     for index, column in enumerate(columns):  # minimum and maximum of every axis
         for end, height, side in ((np.nanargmin, -0.03, "top"), (np.nanargmax, 1.03, "bottom")):
             text = setting_text(values[index][int(end(column))])
-            axes.text(index, height, text, ha="center", va=side, fontsize=7)
+            axes.text(index, height, text, ha="center", va=side, fontsize=8.5)
     axes.set_ylim(-0.15, 1.15)
-    charts.finish(axes, "the best third in orange")
+    charts.finish(axes, "")
 
 
 def _places(

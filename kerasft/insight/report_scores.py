@@ -1,0 +1,165 @@
+"""Scores in the report of a run: by split, by class, confusions, charts of the outputs."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from kerasft.formatting import number
+from kerasft.insight import charts
+from kerasft.insight.facts import Facts
+from kerasft.insight.page import chart, table
+from kerasft.runs import Run, read_json
+
+_PAIRS = 10
+_CLASSES = 60  # rows of the table by class
+_WIDEST = 40  # classes of a matrix that a person can read
+_SIZE = (5.0, 3.4)  # of a chart of the predictions, in inches
+
+
+def scores(facts: Facts) -> dict[str, Any]:
+    """Return the table of metrics by split."""
+    splits = [split for split in ("validation", "test") if split in facts.metrics]
+    rows = [
+        [_title(name, facts), *(facts.metrics[split].get(name) for split in splits)]
+        for name in facts.kind.report_metrics
+        if any(name in facts.metrics[split] for split in splits)
+    ]
+    return table(["metric", *splits], rows)
+
+
+def _title(name: str, facts: Facts) -> str:
+    return f"{name} (per label)" if name == "accuracy" and facts.kind.several else name
+
+
+def _judged_split(facts: Facts) -> str:
+    """Return the split whose predictions the page is about."""
+    return "test" if "test" in facts.metrics else "validation"
+
+
+def classes(facts: Facts) -> list[dict[str, Any]]:
+    """Return the scores of every class, the lowest F1 first."""
+    rows = facts.metrics.get(_judged_split(facts), {}).get("per_class", [])
+    counts = facts.class_counts
+    ordered = sorted(rows, key=lambda row: row["f1"])
+    return [{**row, "training": counts.get(row["name"])} for row in ordered[:_CLASSES]]
+
+
+def confusions(run: Run, facts: Facts) -> dict[str, Any] | None:
+    """Return the confusion matrix, the most frequent confusions, and examples of its cells.
+
+    A cell with examples has a `door`: the identifier of the part of the page that shows them.
+    """
+    split = _judged_split(facts)
+    found = facts.metrics.get(split, {})
+    counts = found.get("confusion_matrix")
+    if not counts:
+        return None
+    names = [row["name"] for row in found["per_class"]]
+    cells = _cells(run, split, counts, names)
+    doors = {(cell["row"], cell["column"]): cell["door"] for cell in cells}
+    confused = _confused(counts, names, doors)
+    first = next((pair["door"] for pair in confused if pair["door"]), "")
+    rows = _rows(counts, names, doors) if len(names) <= _WIDEST else []
+    return {"split": split, "names": names, "rows": rows, "cells": cells, "confused": confused,
+            "first": first or (cells[0]["door"] if cells else "")}  # fmt: skip
+
+
+def _cells(run: Run, split: str, counts: list[list[int]], names: list[str]) -> list[dict[str, Any]]:
+    """Return the cells whose examples the run recorded."""
+    path = run.path / "confusions.json"
+    recorded = read_json(path) if path.exists() else {}
+    return [
+        {
+            "door": f"cell-{cell['truth']}-{cell['predicted']}",
+            "row": cell["truth"],
+            "column": cell["predicted"],
+            "truth": names[cell["truth"]],
+            "predicted": names[cell["predicted"]],
+            "count": counts[cell["truth"]][cell["predicted"]],
+            "shown": len(cell["examples"]),
+            "examples": [_example(row) for row in cell["examples"]],
+        }
+        for cell in (recorded["cells"] if recorded.get("split") == split else [])
+    ]
+
+
+def _example(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "origin": row["origin"],
+        "picture": row.get("picture"),
+        "text": row.get("text"),
+        "says": [f"probability {row['probability']:.0%}"],
+    }
+
+
+def _rows(
+    counts: list[list[int]], names: list[str], doors: dict[tuple[int, int], str]
+) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": names[i],
+            "cells": [
+                {
+                    "count": count or "",
+                    "predicted": names[j],
+                    "kind": "" if not count else "right" if i == j else "wrong",
+                    "share": f"{count / max(sum(row), 1):.3f}",
+                    "door": doors.get((i, j), ""),
+                }
+                for j, count in enumerate(row)
+            ],
+        }
+        for i, row in enumerate(counts)
+    ]
+
+
+def _confused(
+    counts: list[list[int]], names: list[str], doors: dict[tuple[int, int], str]
+) -> list[dict[str, Any]]:
+    """Return the most frequent pairs of a true and another predicted class."""
+    pairs: list[dict[str, Any]] = [
+        {"truth": names[i], "predicted": names[j], "count": count, "door": doors.get((i, j), "")}
+        for i, row in enumerate(counts)
+        for j, count in enumerate(row)
+        if count and i != j
+    ]
+    return sorted(pairs, key=lambda pair: -pair["count"])[:_PAIRS]
+
+
+def output_charts(facts: Facts, arrays: dict[str, np.ndarray]) -> list[dict[str, Any]]:
+    """Return the charts of the predictions that the task asks for."""
+    split = "test" if "y_test" in arrays else "validation"
+    if f"y_{split}" not in arrays:
+        return []
+    outputs, y = arrays[f"outputs_{split}"], arrays[f"y_{split}"]
+    return [_CHARTS[name](outputs, y) for name in facts.kind.charts]
+
+
+def _predicted_chart(outputs: np.ndarray, y: np.ndarray) -> dict[str, Any]:
+    draw = functools.partial(charts.draw_predicted, predicted=outputs[:, 0], y=y)
+    note = "on the dotted line, a prediction is correct"
+    return chart("predicted vs true", charts.as_svg("predicted vs true", draw, *_SIZE), note)
+
+
+def _residuals_chart(outputs: np.ndarray, y: np.ndarray) -> dict[str, Any]:
+    draw = functools.partial(charts.draw_residuals, predicted=outputs[:, 0], y=y)
+    middle = float(np.median(np.abs(outputs[:, 0] - y)))
+    note = f"half of the predictions are within {number(middle)}"
+    return chart("residuals", charts.as_svg("residuals", draw, *_SIZE), note)
+
+
+def _calibration_chart(outputs: np.ndarray, y: np.ndarray) -> dict[str, Any]:
+    points = charts.calibration(outputs, y)
+    svg = charts.as_svg("calibration", lambda axes: charts.draw_calibration(axes, points), *_SIZE)
+    note = f"expected calibration error {charts.calibration_error(points):.3f}: "
+    return chart("calibration", svg, note + "the mean distance of confidence from accuracy")
+
+
+_CHARTS = {
+    "predicted": _predicted_chart,
+    "residuals": _residuals_chart,
+    "calibration": _calibration_chart,
+}

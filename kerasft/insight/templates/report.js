@@ -1,0 +1,38 @@
+"use strict";
+// The confusion matrix: a click on a number shows examples of it, without leaving the place.
+(() => {
+  const doors = document.querySelectorAll("[data-cell]");
+  const cells = document.querySelectorAll(".cell");
+  const show = (name) => {
+    for (const cell of cells) cell.classList.toggle("open", cell.id === name);
+    for (const door of doors) door.setAttribute("aria-current", String(door.dataset.cell === name));
+  };
+  for (const door of doors) {
+    door.addEventListener("click", (event) => {
+      event.preventDefault();
+      show(door.dataset.cell);
+      document.getElementById(door.dataset.cell).scrollIntoView({ block: "nearest" });
+    });
+  }
+  const start = document.querySelector("[data-first]");
+  if (start && start.dataset.first) show(start.dataset.first);
+})();
+// Tables of trials: a click on a heading sorts by its column, a second one in reverse.
+for (const table of document.querySelectorAll("table.sortable")) {
+  const headings = [...table.tHead.rows[0].cells];
+  headings.forEach((heading, column) => {
+    heading.addEventListener("click", () => {
+      const up = heading.getAttribute("aria-sort") !== "ascending";
+      for (const other of headings) other.removeAttribute("aria-sort");
+      heading.setAttribute("aria-sort", up ? "ascending" : "descending");
+      const value = (row) => row.cells[column].textContent.replace(/,/g, "");
+      const order = (a, b) => {
+        const [x, y] = [value(a), value(b)];
+        if (x === "" || y === "") return (x === "") - (y === "") || 0;
+        const numbers = Number(x) - Number(y);
+        return (Number.isNaN(numbers) ? x.localeCompare(y) : numbers) * (up ? 1 : -1);
+      };
+      for (const row of [...table.tBodies[0].rows].sort(order)) table.tBodies[0].append(row);
+    });
+  });
+}
