@@ -58,7 +58,8 @@ def kept_columns(name: str) -> Columns:
     if name not in _kept:
         raise DataError(
             f"The dataset {name} was given in memory, and this process does not have it. Pass the "
-            "same table again in Python (dataset=table), or save it to a file and name that."
+            "same table again in Python, as kerasft.Dataset(table), or save it to a file and name "
+            "that."
         )
     return _kept[name]
 
