@@ -13,6 +13,7 @@ from click.testing import CliRunner
 import kerasft
 from kerasft.cli import main
 from kerasft.errors import DataError
+from kerasft.runs import write_manifest
 
 
 def line(*words, code=0, **kwargs):
@@ -26,20 +27,14 @@ def table(text):
     return list(csv.DictReader(io.StringIO(text)))
 
 
-@pytest.fixture(scope="module")
-def pictures_run(tmp_path_factory, preset, photos):
-    runs = tmp_path_factory.mktemp("runs")
-    quick = ["--epochs", 1, "--head-epochs", 0, "--image-size", 16, "--trainable-blocks", 0]
-    words = ["--dataset", photos, "--preset", preset("resnet"), *quick, "--runs-dir", runs]
-    return line("fit", "resnet_digits", *words, "-q").stdout.strip()
+@pytest.fixture
+def pictures_run(image_run):
+    return str(image_run.path)
 
 
-@pytest.fixture(scope="module")
-def texts_run(tmp_path_factory, preset, reviews):
-    runs = tmp_path_factory.mktemp("runs")
-    quick = ["--epochs", 1, "--head-epochs", 0, "--sequence-length", 8, "--trainable-blocks", 0]
-    words = ["--dataset", reviews, "--preset", preset("bert"), *quick, "--runs-dir", runs]
-    return line("fit", "bert_imdb", *words, "-q").stdout.strip()
+@pytest.fixture
+def texts_run(text_run):
+    return str(text_run.path)
 
 
 def test_one_corrupt_picture_does_not_lose_the_others(pictures_run, photos, tmp_path):
@@ -102,24 +97,20 @@ def test_a_frame_keeps_its_index_without_the_rows_that_cannot_be_read(texts_run)
         kerasft.predict(texts_run, frame)
 
 
-def test_the_shown_command_reproduces_the_run(pictures_run, tmp_path):
+def test_a_fit_like_a_run_gives_the_same_scores(pictures_run, tmp_path):
     found = json.loads(line("show", pictures_run, "--json").stdout)
-    _, *words = found["reproduce"].split()
-    again = line(*words, "--runs-dir", tmp_path, "--json").stdout
+    again = line("fit", "--like", pictures_run, "--runs-dir", tmp_path, "--json").stdout
+    assert json.loads(again)["config"] == found["config"]
     assert json.loads(again)["metrics"] == found["metrics"]
-    like = line("fit", "--like", pictures_run, "--runs-dir", tmp_path, "--json").stdout
-    assert json.loads(like)["config"] == found["config"]
 
 
-def test_the_recipe_of_a_run_is_restored_from_its_copy(tmp_path, preset, photos):
-    mine = tmp_path / "mine.py"
+def test_the_recipe_of_a_run_is_restored_from_its_copy(image_run, copied_run, tmp_path):
+    mine, run = tmp_path / "mine.py", copied_run(image_run)
     line("copy", "resnet_digits", mine)
-    quick = ["--epochs", 1, "--head-epochs", 0, "--image-size", 16, "--trainable-blocks", 0]
-    words = ["--dataset", photos, "--preset", preset("resnet"), *quick, "--runs-dir", tmp_path]
-    run = line("fit", mine, *words, "-q").stdout.strip()
+    write_manifest(run, recipe={**run.manifest["recipe"], "source": str(mine)})
     with open(mine, "a", encoding="utf-8") as file:
         file.write("\n# edited\n")
-    refused = line("evaluate", run, code=4)
-    assert f"kerasft show {run} --recipe > FILE.py" in refused.stderr
-    mine.write_text(line("show", run, "--recipe").stdout, encoding="utf-8")
-    line("evaluate", run)
+    refused = line("evaluate", run.path, code=4)
+    assert f"kerasft show {run.path} --recipe > FILE.py" in refused.stderr
+    mine.write_text(line("show", run.path, "--recipe").stdout, encoding="utf-8")
+    line("evaluate", run.path)
