@@ -114,11 +114,15 @@ def _code(text: Any) -> str:
 
 
 def _prose(text: str) -> str:
-    """Return the help text of click as Markdown; paragraphs after a backspace are preformatted."""
+    """Return a docstring or a help text of click as Markdown.
+
+    Indented paragraphs, and those after a backspace, are preformatted.
+    """
     blocks = []
     for block in inspect.cleandoc(text).split("\n\n"):
-        if block.startswith("\b\n"):
-            blocks.append(f"```text\n{block[2:]}\n```")
+        if block.startswith(("\b\n", "    ")):
+            plain = inspect.cleandoc(block.removeprefix("\b"))
+            blocks.append(f"```text\n{plain}\n```")
         else:
             blocks.append(cell(block))
     return "\n\n".join(blocks)
@@ -213,7 +217,7 @@ def recipes_page() -> str:
         known = settings(catalog.load_recipe(recipe.name).Config)
         own = [item for item in known.values() if item.default != item.off]
         rows = [(_code(i.name), _code(setting_text(i.default))) for i in own]
-        text = cell(recipe.docstring)
+        text = _prose(recipe.docstring)
         parts += [f"## {recipe.name}", text, table(("setting of the recipe", "value"), rows)]
     return "\n\n".join(parts) + "\n"
 
