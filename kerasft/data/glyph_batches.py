@@ -14,6 +14,7 @@ from kerasft.tasks import Labels, task_of
 
 # Far from the seeds of training batches, which count up from 0.
 _VALIDATION_SEED, _TEST_SEED = 2**40, 2**41
+_HELD_OUT = 4096  # validation images, and test images
 _IMAGES_PER_EPOCH = 64_000  # for recipes without a setting of that name
 
 
@@ -44,7 +45,7 @@ class RenderedGlyphs(keras.utils.PyDataset):
         self.epoch += 1
 
 
-def load_glyphs(config: ImageConfig, *, images_per_epoch: int, held_out: int = 4096) -> Data:
+def load_glyphs(config: ImageConfig, *, images_per_epoch: int, held_out: int = _HELD_OUT) -> Data:
     """Return rendered glyphs: new training images per epoch, fixed validation and test images.
 
     Args:
@@ -79,4 +80,5 @@ def load_builtin_glyphs(config: Config) -> Data:
         raise refuse_builtin("glyphs", config)
     images: Any = config
     images_per_epoch = getattr(images, "images_per_epoch", _IMAGES_PER_EPOCH)
-    return load_glyphs(images, images_per_epoch=images_per_epoch)
+    held_out = min(_HELD_OUT, images_per_epoch)  # a short epoch is not measured by a long split
+    return load_glyphs(images, images_per_epoch=images_per_epoch, held_out=held_out)
