@@ -20,16 +20,22 @@ def config(preset, reviews):
     )  # fmt: skip
 
 
-def test_mlflow_gets_settings_epochs_scores_and_files(config, tmp_path, monkeypatch):
+def test_mlflow_and_callbacks_get_the_epochs_of_both_phases(config, tmp_path, monkeypatch):
+    """MLflow gets settings, scores and files, too."""
     import mlflow
 
+    seen = []
+    logger = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: seen.append((epoch, logs["val_loss"], logs["loss"]))
+    )
     monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "tracked").as_uri())
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
     run = kerasft.fit(
         minilm_tickets, config, runs_dir=tmp_path / "runs", name="one", progress=False,
-        track="mlflow",
+        track="mlflow", callbacks=[logger],
     )  # fmt: skip
+    assert seen == [(i, row["val_loss"], row["loss"]) for i, row in enumerate(run.history)]
     client = mlflow.MlflowClient()
     experiment = client.get_experiment_by_name("minilm_tickets")
     (found,) = client.search_runs([experiment.experiment_id])
@@ -41,15 +47,6 @@ def test_mlflow_gets_settings_epochs_scores_and_files(config, tmp_path, monkeypa
     assert found.data.metrics["test_accuracy"] == run.metrics["test"]["accuracy"]
     files = {file.path for file in client.list_artifacts(found.info.run_id)}
     assert {"curves.png", "metrics.json", "history.csv"} <= files
-
-
-def test_callbacks_see_the_epochs_of_both_phases(config, tmp_path):
-    seen = []
-    logger = keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda epoch, logs: seen.append((epoch, logs["val_loss"], logs["loss"]))
-    )
-    run = kerasft.fit(minilm_tickets, config, runs_dir=tmp_path, progress=False, callbacks=[logger])
-    assert seen == [(i, row["val_loss"], row["loss"]) for i, row in enumerate(run.history)]
 
 
 def test_a_missing_tracker_is_reported_before_anything_else(config, tmp_path, monkeypatch):
