@@ -20,7 +20,7 @@ from kerasft.training.phases import plan_phases
 def config(preset, photos):
     return resnet_digits.Config(
         preset=preset("resnet"), dataset=photos, image_size=16, trainable_blocks=1,
-        head_epochs=1, epochs=2, batch_size=8,
+        head_epochs=1, epochs=1, batch_size=8,
     )  # fmt: skip
 
 
