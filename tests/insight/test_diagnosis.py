@@ -27,20 +27,16 @@ SETTINGS = {"trainable_blocks": 1, "epochs": 6}
 SLOW = ("batch_norm", "over_regularized (dropout)", "stopped_too_early")
 
 
-@pytest.fixture(scope="module")
-def injected(tmp_path_factory):
+@pytest.fixture(scope="session")
+def injected(shared_run):
     """Returns a function from a fault to a run that has it."""
-    folder = tmp_path_factory.mktemp("injected")
-    made = {}
 
     def get(fault):
-        if fault not in made:
-            changes = dict(FAULTS[fault])
-            how = changes.pop("data", "")
-            module = spoiled(resnet_digits, how, SEED) if how else resnet_digits
-            config = changed(resnet_digits.Config(seed=SEED), {**SETTINGS, **changes})
-            made[fault] = fit(module, config, str(folder))
-        return made[fault]
+        changes = dict(FAULTS[fault])
+        how = changes.pop("data", "")
+        module = spoiled(resnet_digits, how, SEED) if how else resnet_digits
+        config = changed(resnet_digits.Config(seed=SEED), {**SETTINGS, **changes})
+        return shared_run(f"fault-{fault}", lambda folder: fit(module, config, folder / "runs"))
 
     return get
 
@@ -328,12 +324,12 @@ def test_runs_are_compared_by_what_differs(injected, tmp_path):
 
 
 @pytest.mark.slow
-def test_differences_within_noise_are_not_called_better(injected):
+def test_differences_within_noise_are_not_called_better(injected, tmp_path):
     well = injected("healthy")
     again = kerasft.fit(
         resnet_digits,
         changed(resnet_digits.Config(seed=SEED), {**SETTINGS, "dropout": 0.21}),
-        runs_dir=well.path.parent.parent,
+        runs_dir=tmp_path,
         progress=False,
     )
     assert compare([well, again])["groups"][1]["verdict"] == "within noise"
