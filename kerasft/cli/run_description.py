@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +46,7 @@ def run_facts(run: Any) -> dict[str, Any]:
     best = run.manifest.get("best_epoch")
     facts = {
         "run": str(run.path),
-        "recipe": found["recipe"],
+        "recipe": found["recipe"] + _file_note(run.manifest["recipe"]),
         "state": found["state"],
         "created": str(found["created"] or "")[:16].replace("T", " ") + " UTC",
         "time": None if found["seconds"] is None else duration(found["seconds"]),
@@ -65,6 +67,17 @@ def run_facts(run: Any) -> dict[str, Any]:
         ],
     }  # fmt: skip
     return {name: value for name, value in facts.items() if value not in (None, "")}
+
+
+def _file_note(recorded: Mapping[str, Any]) -> str:
+    """Return the file of a recorded recipe, and whether it has changed; nothing for the package."""
+    path = Path(str(recorded.get("source") or ""))
+    if path.suffix != ".py":
+        return ""
+    if not path.is_file():
+        return f" ({path}, which is missing now)"
+    changed = hashlib.sha256(path.read_bytes()).hexdigest() != recorded.get("sha256")
+    return f" ({path}, which has changed since)" if changed else f" ({path})"
 
 
 def reproducing_command(run: Any) -> str:

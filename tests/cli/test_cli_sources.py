@@ -128,6 +128,14 @@ def test_show_prints_the_command_that_reproduces_a_run(fitted, recorded, kerasft
     assert to_dict(fitted(*words)) == recorded.config
 
 
+def test_show_says_whether_the_file_of_the_recipe_has_changed(recorded, kerasft_line, recipe_file):
+    assert f"recipe     mail ({recipe_file})\n" in kerasft_line("show", "mail/first").stdout
+    recipe_file.write_text("broken", encoding="utf-8")
+    assert "which has changed since)" in kerasft_line("show", "mail/first").stdout
+    recipe_file.unlink()
+    assert "which is missing now)" in kerasft_line("show", "mail/first").stdout
+
+
 def test_show_prints_the_source_that_the_run_keeps(recorded, kerasft_line, recipe_file):
     before = recipe_file.read_text(encoding="utf-8")
     recipe_file.write_text("broken", encoding="utf-8")
