@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
 from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
+import click
+
+from kerasft.cli.option_names import as_typed
 from kerasft.cli.options import wants
 from kerasft.config import Config
 from kerasft.dataset_check import check_class_folders, check_dataset
@@ -57,7 +61,9 @@ def working() -> Iterator[None]:
 
     Libraries print while they download or prepare, and with `--json` stdout must be one document.
     """
-    with showing(not wants("quiet")):
+    context = click.get_current_context()
+    with showing(not wants("quiet")) as display:
+        display.wording = functools.partial(as_typed, context=context)
         start_keras()
         with contextlib.redirect_stdout(sys.stderr):
             yield

@@ -75,11 +75,14 @@ class Display:
         live: Whether bars are drawn, so that it pays to describe what runs.
         text: The status.
         activities: Running activities, the outermost first.
+        wording: Function from a line of a log to the words of the reader, such as the options of a
+            command in place of settings.
     """
 
     live = False
 
     def __init__(self) -> None:
+        self.wording: Callable[[str], str] = str
         self.text = ""
         self.since = time.monotonic()
         self.activities: list[Activity] = []

@@ -19,7 +19,8 @@ def log_writer(run: Run) -> Callable[..., None]:
         with open(run.path / "run.log", "a", encoding="utf-8") as log:
             log.write(line + "\n")
         if not log_only:
-            current().line(line)
+            display = current()
+            display.line(display.wording(line))
 
     return write
 

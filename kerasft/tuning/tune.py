@@ -214,10 +214,8 @@ def _announce(shown: SearchProgress, plan: Plan, folder: Path, planned: int | No
     more = "higher is better" if objective["direction"] == "max" else "lower is better"
     trials = "1 trial" if planned == 1 else f"{planned} trials"
     shown.line(f"search {folder}: {header['tuner']}, {trials}, seed {header['seed']}")
-    for line in data_lines(plan.config, plan.trial_models.data(plan.config)):
-        shown.line(line)
-    for line in plan.notes:
-        shown.line(line)
+    for line in (*data_lines(plan.config, plan.trial_models.data(plan.config)), *plan.notes):
+        shown.line(shown.display.wording(line))
     shown.line(f"goal   {objective['name']} at the best epoch ({more})")
     for hp in plan.space.space:
         shown.line(f"space  {space_line(hp)}")

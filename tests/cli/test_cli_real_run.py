@@ -99,9 +99,11 @@ def test_a_frame_keeps_its_index_without_the_rows_that_cannot_be_read(texts_run)
 
 def test_a_fit_like_a_run_gives_the_same_scores(pictures_run, tmp_path):
     found = json.loads(line("show", pictures_run, "--json").stdout)
-    again = line("fit", "--like", pictures_run, "--runs-dir", tmp_path, "--json").stdout
-    assert json.loads(again)["config"] == found["config"]
-    assert json.loads(again)["metrics"] == found["metrics"]
+    words = ["--like", pictures_run, "--momentum", "0.5", "--runs-dir", tmp_path]  # not used
+    again = line("fit", *words, "--json")
+    assert json.loads(again.stdout)["config"] == {**found["config"], "momentum": 0.5}
+    assert json.loads(again.stdout)["metrics"] == found["metrics"]
+    assert "--momentum has no effect with --optimizer adamw." in again.stderr
 
 
 def test_the_recipe_of_a_run_is_restored_from_its_copy(image_run, copied_run, tmp_path):
