@@ -39,22 +39,27 @@ RULES: tuple[Callable[[Facts], Finding | None], ...] = (
 
 # What one or two epochs can show. The other rules judge a curve, which has only begun.
 _EARLY = ("leakage", "diverged", "truncated", "stopped_too_early", "validation_too_small")
-# What is wrong with the data or with a setting, whatever the score.
-_ALWAYS = ("leakage", "diverged", "over_regularized", "imbalance", "truncated")
+# Notes in a good fit. Its score excuses neither faulty data nor settings that harm every fit.
+_NOTES_IF_GOOD = (
+    "learning_rate_too_high",
+    "learning_rate_too_low",
+    "overfitting",
+    "stopped_too_early",
+)
 
 
 def find(facts: Facts) -> list[Finding]:
     """Return the findings of all rules in order of importance, without consequences of others.
 
     After one or two epochs of the main phase, only rules that need no curve are asked. Of a
-    longer good fit, what could be better is a note.
+    longer good fit, what could be better about rate, epochs or overfitting is a note.
     """
     found = [finding for rule in RULES if (finding := rule(facts)) is not None]
     if len(facts.main) < 3:
         found = [finding for finding in found if finding.name in _EARLY]
     elif facts.good:
         found = [
-            finding if finding.name in _ALWAYS else dataclasses.replace(finding, fault=False)
+            dataclasses.replace(finding, fault=False) if finding.name in _NOTES_IF_GOOD else finding
             for finding in found
         ]
     explained: set[str] = set()
