@@ -105,6 +105,6 @@ def test_every_option_in_the_text_exists():
     for name, text in written_pages().items():
         if not name.startswith(("project/", "benchmarks/")):
             named = set(re.findall(r"(?:^|[\s`])--([a-z][a-z0-9-]+)", text))
-            others = {"no-compile", "no-deps"}  # of pip
+            others = {"no-compile", "no-deps", "dist"}  # of pip and pytest
             unknown = {one for one in named if one.removeprefix("no-") not in known} - others
             assert not unknown, f"{name}: {sorted(unknown)}"
