@@ -40,9 +40,10 @@ def load_generator() -> ModuleType:
 
 
 def written_pages() -> dict[str, str]:
-    """Return the text of every page that is a file, by its path in the site."""
+    """Return the text of README.md and of every page that is a file, by its path in the site."""
     pages = {str(path.relative_to(PAGES)): path for path in sorted(PAGES.rglob("*.md"))}
     pages |= {f"project/{path.name}": path for path in sorted(DOCS.glob("*.md"))}
+    pages["README.md"] = DOCS.parent / "README.md"
     return {name: path.read_text(encoding="utf-8") for name, path in pages.items()}
 
 

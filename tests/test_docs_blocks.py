@@ -17,6 +17,7 @@ from tests.docs_pages import blocks, pages_with_blocks, written_pages
 PAGES = pages_with_blocks()
 # Pages whose blocks take a few seconds in all; the others are in the slow tier.
 QUICK = {
+    "README.md",
     "get-started/choose.md",
     "how-to/export.md",
     "how-to/imbalanced.md",
