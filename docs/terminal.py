@@ -6,6 +6,7 @@
 It runs `kerasft fit resnet_digits` in an empty folder, on a pseudo terminal.
 """
 
+import io
 import os
 import pty
 import struct
@@ -82,7 +83,7 @@ def main() -> None:
     lines = [line(screen, row) for row in range(HEIGHT)]
     while lines and not lines[-1].plain:
         lines.pop()
-    console = Console(width=WIDTH, record=True, file=open(os.devnull, "w"))
+    console = Console(width=WIDTH, record=True, file=io.StringIO())
     console.print(Text("$ kerasft fit resnet_digits --name first", style="bold"))
     for one in lines:
         console.print(one, soft_wrap=True)

@@ -11,8 +11,8 @@ import typing
 from dataclasses import dataclass
 from typing import Any, cast
 
-from kerasft.conditions import refuse, when
 from kerasft.dataset import Dataset
+from kerasft.setting_conditions import refuse, when
 from kerasft.setting_declaration import Part, check_names, parts, setting
 from kerasft.tasks import LOSSES, TASKS, describe_tasks, task_of, with_several_labels
 

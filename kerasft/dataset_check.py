@@ -14,8 +14,8 @@ from pathlib import Path
 
 from kerasft.errors import DataError, did_you_mean, near_names
 from kerasft.in_memory import PREFIX, kept_columns
-from kerasft.network import require_host
 from kerasft.paths import expanded
+from kerasft.reachable_hosts import require_host
 
 TABLE_EXTENSIONS = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
 BUILTIN = {

@@ -12,9 +12,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from kerasft.conditions import Condition, names_in
 from kerasft.dataset import Dataset
 from kerasft.errors import SettingError, did_you_mean
+from kerasft.setting_conditions import Condition, names_in
 from kerasft.setting_types import base_type, convert, describe_type
 
 AFFECTS = ("data", "graph", "number")

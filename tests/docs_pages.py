@@ -32,8 +32,8 @@ class Block:
 
 
 def load_generator() -> ModuleType:
-    """Import docs/generated.py, the hook of MkDocs."""
-    spec = importlib.util.spec_from_file_location("generated", DOCS / "generated.py")
+    """Import docs/generate_reference.py, the hook of MkDocs."""
+    spec = importlib.util.spec_from_file_location("generated", DOCS / "generate_reference.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -3,12 +3,12 @@
 A room imports from the rooms before it, never from those after it. The order is that of an
 example on its way from a file to a served prediction:
 
-    names                   errors, formatting, paths, network, tensorflow_log
+    names                   errors, formatting, paths, reachable_hosts, tensorflow_log
     progress                display (told by all below what they do)
     what differs by task    tasks (asked by the settings, by records and by all below)
     a dataset as a value    in_memory, dataset
-    settings                conditions, setting_types, setting_declaration, common_settings,
-                            config
+    settings                setting_conditions, setting_types, setting_declaration,
+                            common_settings, config
     what is given           dataset_check, catalog, presets
     the model               models
     what differs by input   arrays, modalities (asked by the data; they ask the models)
@@ -30,10 +30,10 @@ ORDER = (
     "formatting",
     "paths",
     "pip_commands",
-    "network",
+    "reachable_hosts",
     "tensorflow_log",
     "display",
-    "conditions",
+    "setting_conditions",
     "in_memory",
     "dataset",
     "setting_types",

@@ -8,7 +8,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from kerasft import catalog
-from kerasft.cli.find_runs import run_names
+from kerasft.cli.run_argument import run_names
 
 
 def complete_recipes(

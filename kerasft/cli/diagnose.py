@@ -9,9 +9,9 @@ import click
 
 from kerasft.cli.comparison_table import print_comparison
 from kerasft.cli.completion import complete_runs
-from kerasft.cli.find_runs import find_run, with_runs_dir
 from kerasft.cli.options import SharedOptions, wants
 from kerasft.cli.output import print_json, terminal_width
+from kerasft.cli.run_argument import find_run, with_runs_dir
 from kerasft.formatting import setting_text
 
 

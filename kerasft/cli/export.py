@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from kerasft.cli.completion import complete_runs
-from kerasft.cli.find_runs import find_run, with_runs_dir
 from kerasft.cli.options import choice_option, wants
 from kerasft.cli.output import print_facts, print_json
+from kerasft.cli.run_argument import find_run, with_runs_dir
 from kerasft.cli.run_options import RunCommand
 from kerasft.cli.startup import working
 

@@ -8,10 +8,10 @@ from typing import Any
 import click
 
 from kerasft.cli.completion import complete_runs
-from kerasft.cli.find_runs import runs_dir_option
 from kerasft.cli.options import given_settings, wants
 from kerasft.cli.output import print_facts, print_json
 from kerasft.cli.recipe_group import RecipeGroup
+from kerasft.cli.run_argument import runs_dir_option
 from kerasft.cli.run_summary import describe, report
 from kerasft.cli.startup import check_sources, working
 from kerasft.config import Config

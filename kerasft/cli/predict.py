@@ -12,7 +12,6 @@ from typing import Any
 import click
 
 from kerasft.cli.completion import complete_runs
-from kerasft.cli.find_runs import find_run, with_runs_dir
 from kerasft.cli.options import wants
 from kerasft.cli.output import on_terminal, plain, print_json
 from kerasft.cli.prediction_lines import prediction_lines
@@ -24,6 +23,7 @@ from kerasft.cli.prediction_tables import (
     with_top_classes,
     write_table,
 )
+from kerasft.cli.run_argument import find_run, with_runs_dir
 from kerasft.cli.run_options import RunCommand, given_columns, with_columns
 from kerasft.cli.startup import working
 from kerasft.errors import DataError

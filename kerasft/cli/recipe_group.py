@@ -10,7 +10,6 @@ import click
 
 from kerasft import catalog
 from kerasft.cli.completion import complete_recipes
-from kerasft.cli.find_runs import find_run
 from kerasft.cli.hints import dataset_as_recipe, looks_like_dataset, option_hint, surplus_hint
 from kerasft.cli.options import (
     SharedGroup,
@@ -19,6 +18,7 @@ from kerasft.cli.options import (
     setting_options,
 )
 from kerasft.cli.recipe_help import help_all_option, write_recipe_options
+from kerasft.cli.run_argument import find_run
 from kerasft.cli.setting_sources import (
     config_option,
     layered,

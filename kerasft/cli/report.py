@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from kerasft.cli.completion import complete_runs
-from kerasft.cli.find_runs import find_run, with_runs_dir
 from kerasft.cli.options import SharedOptions, wants
 from kerasft.cli.output import print_json
+from kerasft.cli.run_argument import find_run, with_runs_dir
 
 
 @click.command("report", cls=SharedOptions)

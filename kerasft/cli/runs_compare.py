@@ -6,9 +6,9 @@ import click
 
 from kerasft.cli.comparison_table import print_comparison
 from kerasft.cli.completion import complete_runs
-from kerasft.cli.find_runs import find_run, with_runs_dir
 from kerasft.cli.options import SharedOptions, choice_option, wants
 from kerasft.cli.output import print_json
+from kerasft.cli.run_argument import find_run, with_runs_dir
 from kerasft.errors import SettingError
 
 

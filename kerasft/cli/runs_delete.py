@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from kerasft.cli.completion import complete_runs
-from kerasft.cli.find_runs import find_run, with_runs_dir
 from kerasft.cli.options import SharedOptions
+from kerasft.cli.run_argument import find_run, with_runs_dir
 from kerasft.errors import SettingError
 
 

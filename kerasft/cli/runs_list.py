@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from kerasft.cli.find_runs import with_runs_dir
 from kerasft.cli.options import SharedOptions, choice_option, wants
 from kerasft.cli.output import print_json, print_table
+from kerasft.cli.run_argument import with_runs_dir
 from kerasft.cli.score_tables import main_metrics
 from kerasft.errors import DamagedFileError, SettingError, did_you_mean
 from kerasft.formatting import shown

@@ -13,7 +13,7 @@ import click
 
 from kerasft import catalog
 from kerasft.cli.completion import complete_path
-from kerasft.cli.find_runs import find_run
+from kerasft.cli.run_argument import find_run
 from kerasft.config import Config, from_record, to_dict
 from kerasft.errors import DamagedFileError, KerasftError, ResumeError, SettingError, did_you_mean
 from kerasft.setting_declaration import settings

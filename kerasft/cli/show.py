@@ -9,10 +9,10 @@ import click
 
 from kerasft import catalog
 from kerasft.cli.completion import complete_recipes_and_runs
-from kerasft.cli.find_runs import find_run, run_names, with_runs_dir
 from kerasft.cli.options import SharedOptions, limits, setting_groups, wants
 from kerasft.cli.output import print_facts, print_json, print_table
 from kerasft.cli.recipe_description import describe_recipe
+from kerasft.cli.run_argument import find_run, run_names, with_runs_dir
 from kerasft.cli.run_description import describe_run, run_facts
 from kerasft.config import Config
 from kerasft.errors import DataError, SettingError, did_you_mean

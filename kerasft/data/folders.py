@@ -8,8 +8,8 @@ from pathlib import Path
 
 from kerasft.config import Config
 from kerasft.data.examples import Examples
-from kerasft.data.links import Links, counts
 from kerasft.data.split_names import is_split_name, match_splits, named_splits
+from kerasft.data.symbolic_links import Links, counts
 from kerasft.dataset_check import how_to_arrange
 from kerasft.errors import DataError, SettingError
 from kerasft.modalities import modality_of

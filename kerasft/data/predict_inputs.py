@@ -12,8 +12,8 @@ from kerasft.config import Config
 from kerasft.data.columns import input_columns, origins, read_inputs_of
 from kerasft.data.examples import Examples
 from kerasft.data.folders import scan_images
-from kerasft.data.links import Links
 from kerasft.data.preparation import prepare_inputs
+from kerasft.data.symbolic_links import Links
 from kerasft.data.tables import Table, memory_table, read_table
 from kerasft.errors import DataError
 from kerasft.in_memory import is_picture, is_table

@@ -20,8 +20,8 @@ import keras
 from kerasft.config import Config
 from kerasft.data import Ragged, Split, make_mix, text_lengths
 from kerasft.formatting import duration
+from kerasft.frozen.cache_decision import worthwhile
 from kerasft.frozen.feature_arrays import bytes_needed, bytes_used, compute_features
-from kerasft.frozen.gain import worthwhile
 from kerasft.frozen.prefix import FrozenPrefix, Part
 
 Splits = tuple[Split, Split]  # for training and validation

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kerasft.models.annotations import get_mark
+from kerasft.models.keras_attributes import get_mark
 
 
 def layer_config(operation: Any) -> dict[str, Any]:

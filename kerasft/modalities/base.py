@@ -11,7 +11,7 @@ from kerasft.config import Config
 from kerasft.errors import SettingError
 from kerasft.modalities.dataset_features import Features
 from kerasft.modalities.excerpts import picture_excerpt, text_excerpt
-from kerasft.tasks.cells import Table
+from kerasft.tasks.label_cells import Table
 
 
 class Input(NamedTuple):

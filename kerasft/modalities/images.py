@@ -15,7 +15,7 @@ from kerasft.modalities.base import Input, InputReaders, Modality, Served
 from kerasft.modalities.dataset_features import Features
 from kerasft.modalities.excerpts import picture_excerpt
 from kerasft.paths import expanded
-from kerasft.tasks.cells import Table
+from kerasft.tasks.label_cells import Table
 
 Stems = dict[Path, dict[str, list[Path]]]
 

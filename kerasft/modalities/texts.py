@@ -13,7 +13,7 @@ from kerasft.modalities.base import FindColumn, Input, InputReaders, Modality, S
 from kerasft.modalities.dataset_features import Features
 from kerasft.modalities.excerpts import text_excerpt
 from kerasft.paths import expanded
-from kerasft.tasks.cells import Table
+from kerasft.tasks.label_cells import Table
 
 # Features that come first in a pair of texts, regardless of alphabetical order.
 _FIRST_OF_PAIR = ("premise", "question", "query", "sentence")

@@ -13,9 +13,9 @@ import numpy as np
 
 from kerasft.config import Config
 from kerasft.errors import SettingError
-from kerasft.models.annotations import get_source, keep_preset_drop_rate, set_rate_scale
 from kerasft.models.blocks import Block, find_blocks, flatten_layers, trunk
 from kerasft.models.freezing import drop_rate_name, set_trainable
+from kerasft.models.keras_attributes import get_source, keep_preset_drop_rate, set_rate_scale
 from kerasft.models.lora import add_adapters
 from kerasft.models.mutable_scalars import MutableL1L2, MutableScalar
 

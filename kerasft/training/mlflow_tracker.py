@@ -14,7 +14,7 @@ import keras
 
 from kerasft.config import Config, to_dict
 from kerasft.errors import SettingError
-from kerasft.network import require_server
+from kerasft.reachable_hosts import require_server
 from kerasft.runs import Run
 
 

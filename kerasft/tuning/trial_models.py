@@ -23,8 +23,8 @@ from kerasft.errors import DataError
 from kerasft.frozen.feature_cache import FeatureCache
 from kerasft.frozen.layer_config import layer_config
 from kerasft.models import BackboneCache, MutableDropout, MutableL1L2, building
-from kerasft.models.annotations import has_mark
 from kerasft.models.blocks import flatten_layers
+from kerasft.models.keras_attributes import has_mark
 from kerasft.setting_declaration import settings
 from kerasft.training.compiled_models import CompiledModels
 from kerasft.training.precision_choice import choose_precision

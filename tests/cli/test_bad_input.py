@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-import kerasft.network
+import kerasft.reachable_hosts
 from kerasft.cli import main
 
 
@@ -121,7 +121,7 @@ def test_no_network(recipe, settings, words, tmp_path, monkeypatch):
     def refuse(*_args, **_options):
         raise OSError(-2, "Name or service not known")
 
-    monkeypatch.setattr(kerasft.network.socket, "create_connection", refuse)
+    monkeypatch.setattr(kerasft.reachable_hosts.socket, "create_connection", refuse)
     monkeypatch.delenv("HTTPS_PROXY", raising=False)
     monkeypatch.delenv("https_proxy", raising=False)
     monkeypatch.setenv("KAGGLEHUB_CACHE", str(tmp_path / "kaggle"))

@@ -270,7 +270,7 @@ def test_more_blocks_are_not_more_than_there_are():
     def advised(blocks):
         settings = {**to_dict(resnet_digits.Config()), "trainable_blocks": blocks}
         found = facts(settings=settings, blocks=4, loss=[0.69, 0.68, 0.675])
-        return rules.fit.underfitting(found).advice[0].changes["trainable_blocks"]
+        return rules.generalization.underfitting(found).advice[0].changes["trainable_blocks"]
 
     assert [advised(n) for n in (0, 1, 2, 3)] == [2, 3, -1, -1]
 

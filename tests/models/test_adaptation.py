@@ -13,9 +13,9 @@ from kerasft.errors import SettingError
 from kerasft.frozen.prefix import FrozenPrefix
 from kerasft.models import find_blocks
 from kerasft.models.adaptation import NearPretrained
-from kerasft.models.annotations import get_rate_scale
 from kerasft.models.blocks import flatten_layers
 from kerasft.models.freezing import frozen_below
+from kerasft.models.keras_attributes import get_rate_scale
 from kerasft.training.phases import make_batches, plan_phases
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from kerasft.models.annotations import get_rate_scale
+from kerasft.models.keras_attributes import get_rate_scale
 from kerasft.training.optimizers.layer_rates import ByDepth
 
 

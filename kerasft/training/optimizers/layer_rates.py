@@ -6,13 +6,13 @@ from typing import Any
 
 import keras
 
-from kerasft.models.annotations import get_rate_scale
+from kerasft.models.keras_attributes import get_rate_scale
 
 
 class ByDepth:
     """Mixin that scales the learning rate of each weight by its share.
 
-    The share is an annotation of the variable, 1 by default (`kerasft.models.annotations`).
+    The share is an annotation of the variable, 1 by default (`kerasft.models.keras_attributes`).
     `weight_decay` is applied at the unscaled rate, except by Adam and AdamW.
     """
 

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from kerasft.frozen.gain import WORTH, worthwhile
+from kerasft.frozen.cache_decision import WORTH, worthwhile
 
 
 def prefix(work, tail):

@@ -46,7 +46,7 @@ _TITLES = {
     "kerasft.config": "Configs",
     "kerasft.dataset": "Dataset",
     "kerasft.setting_declaration": "Declare a setting",
-    "kerasft.conditions": "Conditions of a setting",
+    "kerasft.setting_conditions": "Conditions of a setting",
     "kerasft.catalog": "Recipes",
     "kerasft.models": "Models",
     "kerasft.modalities": "Models",
@@ -56,7 +56,7 @@ _TITLES = {
     "kerasft.testing": "Test a recipe",
     "kerasft.errors": "Errors",
 }
-_BESIDES = (("kerasft.conditions", "when"), ("kerasft.conditions", "refuse"),
+_BESIDES = (("kerasft.setting_conditions", "when"), ("kerasft.setting_conditions", "refuse"),
             ("kerasft.testing", "check_recipe"), ("kerasft.testing", "tiny_preset"))  # fmt: skip
 
 
