@@ -87,6 +87,7 @@ def main() -> None:
     console.print(Text("$ kerasft fit resnet_digits --name first", style="bold"))
     for one in lines:
         console.print(one, soft_wrap=True)
+    console.print()  # the last line is not cut off
     SVG.write_text(console.export_svg(title="", code_format=FORMAT), encoding="utf-8")
 
 
