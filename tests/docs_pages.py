@@ -31,9 +31,9 @@ class Block:
         return [line for line in lines if line]
 
 
-def load_generator() -> ModuleType:
-    """Import docs/generate_reference.py, the hook of MkDocs."""
-    spec = importlib.util.spec_from_file_location("generated", DOCS / "generate_reference.py")
+def load_script(name: str) -> ModuleType:
+    """Import a script in docs/, such as the hook of MkDocs."""
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -10,7 +10,7 @@ from kerasft import catalog
 from kerasft.cli import main
 from kerasft.errors import KerasftError
 from kerasft.modalities import known_settings
-from tests.docs_pages import DOCS, load_generator, written_pages
+from tests.docs_pages import DOCS, load_script, written_pages
 from tests.test_import_order import ORDER, rooms
 
 TABLE = (DOCS / "architecture.md").read_text(encoding="utf-8")
@@ -48,7 +48,7 @@ def test_the_slow_tier_is_listed_by_file():
 
 @pytest.fixture(scope="module")
 def generated():
-    return {name: write() for name, write in load_generator().pages().items()}
+    return {name: write() for name, write in load_script("generate_reference").pages().items()}
 
 
 def commands(group, prefix=""):
@@ -108,3 +108,13 @@ def test_every_option_in_the_text_exists():
             others = {"no-compile", "no-deps", "dist"}  # of pip and pytest
             unknown = {one for one in named if one.removeprefix("no-") not in known} - others
             assert not unknown, f"{name}: {sorted(unknown)}"
+
+
+def test_every_figure_is_made_with_valid_settings_and_shown():
+    script = load_script("figures")
+    made = sorted(path.stem for path in script.FOLDER.iterdir())
+    shown = re.findall(r"figures/([\w-]+)\.svg", written_pages()["concepts/settings.md"])
+    assert made == sorted(script.FIGURES) == sorted(shown)
+    for fits in script.FIGURES.values():
+        for changes in fits.values():
+            script.recipe.Config(**{**script.SHORT, **changes})

@@ -95,17 +95,17 @@ def folder(data, tmp_path, monkeypatch):
 def shrunk(words, preset):
     """Return a command line with a tiny backbone, tiny inputs and one epoch, where it sets none."""
     verb, subject = words[0], words[1] if len(words) > 1 else ""
-    if verb not in ("fit", "tune", "find-lr") or subject.startswith("-"):
+    if verb not in ("fit", "tune", "find-lr") or subject.startswith("-") or "--resume" in words:
         return words
     texts = subject.startswith("minilm")
+    size = ["--sequence-length", "8"] if texts else ["--image-size", "16"]
     small = {"--preset": preset("bert" if texts else "vgg"), "--trainable-blocks": "1"}
-    small |= {"--sequence-length": "8"} if texts else {"--image-size": "16"}
     if verb == "find-lr":
         small["--steps"] = "20"
     elif not any("epoch" in word for word in words):
         small |= {"--epochs": "1", "--head-epochs": "0"}
     more = [word for name, value in small.items() if name not in words for word in (name, value)]
-    return [*words, *more]
+    return [*words, *more, *size]  # of an option that is given twice, the last counts
 
 
 def invoke(line, preset):
