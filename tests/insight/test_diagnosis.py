@@ -350,3 +350,21 @@ def test_the_advice_on_duplicates_unsets_the_splits_that_are_named():
     assert command({}, named) == "kerasft fit r --train-split '' --test-split ''"
     assert command({"dataset": "x", **splits}, named) == "kerasft fit r --dataset x"
     assert rules.data.leakage(facts(audit=found)).advice[0].changes == {}
+
+
+def test_an_advised_rate_has_two_digits():
+    settings = {**facts().settings, "learning_rate": 1e-5, "trainable_blocks": -1}
+    underfits = facts(settings=settings, loss=[0.69, 0.68, 0.675])
+    advice = rules.generalization.underfitting(underfits).advice[-1]
+    assert str(advice.changes["learning_rate"]) == "3e-05"
+
+    matrix = {"confusion_matrix": [[50, 0], [50, 0]], "per_class": [{"name": "a"}, {"name": "b"}]}
+    settings = {**settings, "learning_rate": 3e-4}
+    collapsed = facts(settings=settings, metrics={"validation": matrix})
+    advice = rules.generalization.collapsed(collapsed).advice[0]
+    assert str(advice.changes["learning_rate"]) == "3e-05"
+
+    settings = {**settings, "kernel_l2": 0.07}
+    penalized = facts(settings=settings, rows=curves([0.6] * 3, [0.6] * 3))
+    advice = rules.generalization.over_regularized(penalized).advice[-1]
+    assert str(advice.changes["kernel_l2"]) == "7e-05"

@@ -10,7 +10,7 @@ import numpy as np
 from kerasft.config import Config
 from kerasft.formatting import number
 from kerasft.insight.facts import Facts
-from kerasft.insight.findings import Advice, Finding
+from kerasft.insight.findings import Advice, Finding, rounded
 from kerasft.setting_declaration import settings
 
 _TO_ZERO = [name for name, item in settings(Config).items() if item.role == "penalty"]
@@ -41,7 +41,7 @@ def over_regularized(facts: Facts) -> Finding | None:
         changes: dict[str, float] = {n: 0.0 for n in _PENALTIES if facts.settings.get(n, 0) > 0}
         advice = (
             Advice(changes, "Early stopping and weight decay already limit overfitting."),
-            Advice({name: value / 1000}, "Or a much weaker penalty."),
+            Advice({name: rounded(value / 1000)}, "Or a much weaker penalty."),
         )
     elif facts.settings.get("dropout", 0) >= 0.6 and np.mean(above) >= 0.5:
         evidence = (
@@ -82,7 +82,7 @@ def collapsed(facts: Facts) -> Finding | None:
         f"{number(facts.baseline_loss)}.",
         (
             Advice(
-                {"learning_rate": facts.settings["learning_rate"] / 10},
+                {"learning_rate": rounded(facts.settings["learning_rate"] / 10)},
                 "Too large steps saturate the output layer.",
             ),
             Advice({"class_weight": "balanced"}, "If one class has most of the examples."),
@@ -213,9 +213,8 @@ def _against_underfitting(facts: Facts) -> list[Advice]:
         more = -1 if 0 < facts.blocks <= blocks + 2 else blocks + 2
         changes = {"trainable_blocks": more, "head_epochs": max(2, len(facts.head))}
         found.append(Advice(changes, "Adapts more of the backbone to the task."))
-    found.append(
-        Advice({"learning_rate": facts.settings["learning_rate"] * 3}, "Try larger steps first.")
-    )
+    rate = rounded(facts.settings["learning_rate"] * 3)
+    found.append(Advice({"learning_rate": rate}, "Try larger steps first."))
     return found
 
 
