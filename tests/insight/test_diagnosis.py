@@ -368,3 +368,13 @@ def test_an_advised_rate_has_two_digits():
     penalized = facts(settings=settings, rows=curves([0.6] * 3, [0.6] * 3))
     advice = rules.generalization.over_regularized(penalized).advice[-1]
     assert str(advice.changes["kernel_l2"]) == "7e-05"
+
+
+@pytest.mark.parametrize("lost", [slice(0, 7), slice(6, 7)])
+@pytest.mark.parametrize("state", ["running", "done"])
+def test_rules_read_a_validation_loss_that_is_not_finite(state, lost):
+    rows = curves([0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05], [0.6, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9])
+    for row in rows[lost]:
+        row["val_loss"] = float("nan")
+    found = find(facts(rows=rows, state=state, best_epoch=2))
+    assert all("nan" not in finding.evidence for finding in found)

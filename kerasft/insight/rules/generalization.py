@@ -94,7 +94,7 @@ def collapsed(facts: Facts) -> Finding | None:
 def no_signal(facts: Facts) -> Finding | None:
     """Detect a training that improves without any gain on the validation split."""
     val, loss = facts.curve("val_loss"), facts.curve("loss")
-    if len(val) < 2 or facts.kind.several:
+    if len(val) < 2 or facts.kind.several or not np.isfinite(val).any():
         return None
     never = np.nanmin(facts.curve("val_loss", facts.rows)) > 0.95 * facts.baseline_loss
     if facts.kind.has_classes:
@@ -122,9 +122,9 @@ def no_signal(facts: Facts) -> Finding | None:
 
 def overfitting(facts: Facts) -> Finding | None:
     """Detect a gap between training and validation beyond noise and a good fit."""
-    if not facts.main or facts.best_epoch is None:
-        return None
     loss, val = facts.curve("loss"), facts.curve("val_loss")
+    if facts.best_epoch is None or not np.isfinite(val).any():
+        return None
     best = int(np.nanargmin(val))
     turned = len(val) - best > 2 and val[-1] > 1.25 * val[best] and loss[-1] < loss[best]
     if not facts.kind.has_classes:
