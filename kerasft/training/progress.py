@@ -14,8 +14,7 @@ from kerasft.tasks import task_of
 from kerasft.training.callbacks import learning_rate
 from kerasft.training.context import FitContext
 
-# Metrics of an epoch in their order, with the ranks of their columns on a narrow terminal.
-_SHOWN = {"loss": 3, "penalty": 8, "accuracy": 1, "f1": 2, "rmse": 1, "r2": 4}
+_RANK_OF_LOSSES = 5  # of their columns: the main metrics are kept longer on a narrow terminal
 _EVERY = 0.5  # seconds between two descriptions of the present step
 
 
@@ -35,7 +34,7 @@ class Progress(keras.callbacks.Callback):
     def __init__(self, context: FitContext, phase: str, epochs: int, bar: Activity) -> None:
         super().__init__()
         self.context, self.phase, self.epochs, self.bar = context, phase, epochs, bar
-        self.display = current()
+        self.display, self.task = current(), task_of(context.config.task)
         train = context.data.train
         self.examples = len(train) if isinstance(train, Split) else 0
         self.times: list[float] = []
@@ -115,7 +114,8 @@ class Progress(keras.callbacks.Callback):
     def _line(self, logs: dict[str, Any], left: str, *, best: bool) -> str:
         """Return the line of an epoch in the log."""
         cells = [f"epoch {self.epoch + 1}/{self.epochs} {self.phase}"]
-        cells += [f"{self._title(name)} {_pair(logs, name, number)}" for name in _shown(logs)]
+        title = self.task.metric_title
+        cells += [f"{title(name)} {_pair(logs, name, number)}" for name in self._measured(logs)]
         cells += [f"rate {number(logs.get('learning_rate', 0.0))}", duration(self.times[-1])]
         cells += [f"left {left}"] * bool(left) + ["best"] * best
         return "  ".join(cells)
@@ -123,9 +123,15 @@ class Progress(keras.callbacks.Callback):
     def _cells(self, logs: dict[str, Any], *, best: bool) -> list[Cell]:
         """Return the row of an epoch in the table."""
         width = max(len(f"{self.epochs}/{self.epochs}"), 5)
+        ranks = {name: 1 + place for place, name in enumerate(self.task.main_metrics)}
         metrics = [
-            Cell(self._title(name), _pair(logs, name, _short), 13, _SHOWN[name])
-            for name in _shown(logs)
+            Cell(
+                self.task.metric_title(name),
+                _pair(logs, name, _short),
+                13,
+                ranks.get(name, _RANK_OF_LOSSES),
+            )
+            for name in self._measured(logs)
         ]
         return [
             Cell("epoch", f"{self.epoch + 1}/{self.epochs}", width),
@@ -136,12 +142,14 @@ class Progress(keras.callbacks.Callback):
             Cell("", "best" if best else "", 4),
         ]
 
-    def _title(self, name: str) -> str:
-        return task_of(self.context.config.task).metric_title(name)
-
-
-def _shown(logs: dict[str, Any]) -> list[str]:
-    return [name for name in _SHOWN if name in logs and (name != "penalty" or logs[name])]
+    def _measured(self, logs: dict[str, Any]) -> list[str]:
+        """Return the names of the metrics to show; a penalty of 0 is not."""
+        names = [name for name in self.task.directions if name in self.task.main_metrics]
+        return (
+            ["loss"] * ("loss" in logs)
+            + ["penalty"] * bool(logs.get("penalty"))
+            + [name for name in names if name in logs]
+        )
 
 
 def _pair(logs: dict[str, Any], name: str, text: Any) -> str:
