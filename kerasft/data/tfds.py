@@ -12,6 +12,7 @@ from kerasft.data.split_names import ALIASES, named_splits
 from kerasft.data.tfds_features import Columns, find_columns
 from kerasft.dataset import Dataset
 from kerasft.dataset_check import Address, data_root, find_prepared, parse_address
+from kerasft.display import progress
 from kerasft.errors import DataError, did_you_mean, first_line
 from kerasft.modalities import Modality, modality_of
 
@@ -130,7 +131,11 @@ def _read_split(config: Config, builder: Any, split: str, columns: Columns) -> E
         raise DataError(
             f"Split {split!r} of {config.dataset} cannot be read: {first_line(error)}."
         ) from error
-    pairs = list(_rows(rows, columns, split, modality))
+    pairs, count = [], int(rows.cardinality())
+    with progress(f"reading {split}", count if count > 0 else None) as bar:
+        for pair in _rows(rows, columns, split, modality):
+            pairs.append(pair)
+            bar.advance()
     origins = [f"{split}, example {index}" for index in range(len(pairs))]
     return Examples([item for item, _ in pairs], [label for _, label in pairs], origins)
 

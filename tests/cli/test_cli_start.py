@@ -14,8 +14,18 @@ from kerasft import dataset_check
 from kerasft.cli import main
 from kerasft.errors import NetworkError
 
-HEAVY = {"tensorflow", "keras", "keras_hub", "keras_tuner", "numpy", "pandas", "sklearn", "PIL"}
-HEAVY |= {"importlib.metadata", "statistics"}  # of the standard library
+HEAVY = {
+    "tensorflow",
+    "keras",
+    "keras_hub",
+    "keras_tuner",
+    "numpy",
+    "pandas",
+    "sklearn",
+    "PIL",
+    "rich",
+}
+HEAVY |= {"importlib.metadata", "rich", "statistics"}
 QUICK = [
     ["--help"],
     ["--version"],
