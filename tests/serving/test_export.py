@@ -106,7 +106,7 @@ def test_other_data_may_have_other_columns(text_run, tmp_path):
     right = [row["prediction"] == r["kind"] for row, r in zip(predicted, rows, strict=True)]
     assert found["accuracy"] == np.mean(right)
     assert kerasft.predict(run, [table], columns={"text_column": "body"})[1] == (
-        predicted[1] | {"input": "bad"}
+        {"input": "bad", "title": "?", "kind": "bad"} | predicted[1] | {"input": "bad"}
     )
     with pytest.raises(SettingError, match=r"not a column setting of this run.*'text_column'"):
         kerasft.predict(run, [table], columns={"text_colum": "body"})
@@ -186,7 +186,8 @@ def test_a_failed_export_leaves_nothing(image_run, tmp_path, monkeypatch):
     def fail(*args, **options):
         raise OSError("no")
 
-    monkeypatch.setattr(keras.export.ExportArchive, "write_out", fail)
+    # Keras makes an instance of a subclass.
+    monkeypatch.setattr(type(keras.export.ExportArchive()), "write_out", fail)
     with pytest.raises(OSError, match="no"):
         kerasft.export(image_run, models_dir=tmp_path / "models", name="gone")
     assert list((tmp_path / "models").iterdir()) == []
