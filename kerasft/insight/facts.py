@@ -46,6 +46,7 @@ class Facts:
         blocks: Number of blocks of the backbone, 0 if unknown.
         length_setting: Setting that limits the length of an input, empty where none does.
         mixing: Settings that mix training examples, with the values that turn them off.
+        failure: `diverged` if the loss became NaN or infinite, else empty.
     """
 
     state: str
@@ -63,6 +64,7 @@ class Facts:
     blocks: int = 0
     length_setting: str = ""
     mixing: dict[str, Any] = field(default_factory=dict)
+    failure: str = ""
 
     @property
     def kind(self) -> Task:
@@ -154,6 +156,7 @@ def read_facts(run: Run) -> Facts:
     return Facts(
         state=run.state,
         reason=str(manifest.get("reason") or ""),
+        failure=_failure(manifest),
         task=str(run.labels["task"]),
         settings=run.config,
         given=dict(manifest.get("given", {})),
@@ -168,3 +171,10 @@ def read_facts(run: Run) -> Facts:
         length_setting=run.modality.length_setting,
         mixing=mixing_settings(run.modality.config_class),
     )
+
+
+def _failure(manifest: dict[str, Any]) -> str:
+    """Return how a fit failed; older records have only the message."""
+    if "failure" in manifest:
+        return str(manifest["failure"] or "")
+    return "diverged" if "loss became" in str(manifest.get("reason") or "") else ""

@@ -133,7 +133,7 @@ def fit(  # noqa: PLR0913 (public)
             if unfinished is None:
                 open_record(run, module, context)
             else:
-                write_manifest(run, state="running", reason=None)
+                write_manifest(run, state="running", reason=None, failure=None)
             announce(context, chosen)
             with record_failure(run, context.log), tracked(track, run, context.config) as more:
                 if curves:

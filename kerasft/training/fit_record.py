@@ -16,6 +16,7 @@ from kerasft.catalog import recipe_source
 from kerasft.config import FORMAT, Config, changed_settings, to_dict
 from kerasft.data import Data, text_lengths
 from kerasft.display import status
+from kerasft.errors import DivergedError
 from kerasft.evaluation.metrics import measure
 from kerasft.evaluation.predict import predict_arrays
 from kerasft.evaluation.seen_examples import save_fingerprints
@@ -122,7 +123,8 @@ def record_failure(run: Run, log: Log) -> Iterator[None]:
             file.write(traceback.format_exc())
         if run.state != "done":  # else only the tracker failed
             state = "interrupted" if stopped else "failed"
-            write_manifest(run, state=state, reason=str(error) or repr(error))
+            failure = "diverged" if isinstance(error, DivergedError) else None
+            write_manifest(run, state=state, reason=str(error) or repr(error), failure=failure)
             if stopped:
                 log(f"stop   interrupted; resume with: {_resume_line(run)}")
         raise

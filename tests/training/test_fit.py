@@ -3,6 +3,7 @@
 import csv
 import json
 
+import keras
 import numpy as np
 import pytest
 
@@ -11,6 +12,7 @@ from kerasft.errors import DivergedError, SettingError
 from kerasft.models.freezing import changing_weights, frozen_below
 from kerasft.recipes import minilm_tickets as text_recipe
 from kerasft.recipes import resnet_digits as image_recipe
+from kerasft.runs import write_json
 from tests.training.small import fit, image_config, text_config
 
 
@@ -166,6 +168,31 @@ def test_a_diverged_loss_is_reported_with_a_fix(preset, photos, tmp_path):
     (failed,) = kerasft.list_runs(tmp_path / "runs")
     assert failed.manifest["state"] == "failed"
     assert "DivergedError" in (failed.path / "run.log").read_text()
+
+
+def test_a_diagnosis_names_a_diverged_fit_by_its_record_or_the_message_of_older_ones(
+    preset, photos, tmp_path
+):
+    def stop(epoch, logs):
+        raise DivergedError("The training loss became nan in epoch 1, at a rate of 1.")
+
+    with pytest.raises(DivergedError):
+        kerasft.fit(
+            image_recipe, image_config(preset, photos), runs_dir=tmp_path, progress=False,
+            callbacks=[keras.callbacks.LambdaCallback(on_epoch_begin=stop)],
+        )  # fmt: skip
+    (run,) = kerasft.list_runs(tmp_path)
+
+    def found(**changes):
+        write_json(run.path / "manifest.json", {**run.manifest, **changes})
+        return [finding["name"] for finding in kerasft.diagnose(run)["findings"]]
+
+    assert run.manifest["failure"] == "diverged"
+    assert found(reason="NaN in epoch 1.") == ["diverged"]
+    assert "diverged" not in found(failure=None)
+    older = {name: value for name, value in run.manifest.items() if name != "failure"}
+    write_json(run.path / "manifest.json", older)
+    assert found(reason="The training loss became nan in epoch 1.") == ["diverged"]
 
 
 @pytest.mark.slow

@@ -27,7 +27,7 @@ def diverged(facts: Facts) -> Finding | None:
     stable range (Goodfellow, Bengio, Courville 2016, section 8.3.1 and figure 11.1).
     """
     rate = facts.settings["learning_rate"]
-    if facts.state == "failed" and "loss became" in facts.reason:
+    if facts.failure == "diverged":
         evidence = facts.reason.split(", at")[0] + f"; learning_rate was {number(rate)}."
     else:
         if not stays_high(facts):
