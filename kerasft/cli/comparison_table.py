@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from kerasft.cli.output import print_table
+from kerasft.cli.output import print_facts, print_table, terminal_width, wrapped
 from kerasft.formatting import setting_text, shown
 
 
@@ -21,19 +21,29 @@ def _names(group: dict[str, Any]) -> str:
 def print_comparison(compared: dict[str, Any]) -> None:
     """Print compared runs, one row per group of seeds, and the settings that differ."""
     name = compared["score"]
-    rows, changes = [], []
+    rows = []
     for group in compared["groups"]:
         spread = "" if group["spread"] is None else f" ± {shown(group['spread'])}"
-        for setting, (first, other) in group["settings"].items():
-            changes.append((_names(group), setting, setting_text(first), setting_text(other)))
         against = ""
         if "difference" in group:
             noise = "" if group["noise"] is None else f" (noise {shown(group['noise'])})"
             against = f"{group['difference']:+.4g}{noise}: {group['verdict']}"
         rows.append((_names(group), f"{shown(group['mean'])}{spread}", against))
     print_table(("run", f"{compared['split']} {name}", "vs first"), rows)
-    if changes:
-        click.echo()
-        print_table(("run", "setting", "first run", "this run"), changes)
+    for group in compared["groups"]:
+        _print_changes(group)
     if not compared["same_data"] and len(compared["groups"]) > 1:
-        click.echo("The runs have different data: differences may come from the data.")
+        note = "The runs have different data: differences may come from the data."
+        click.echo("\n" + "\n".join(wrapped(note, terminal_width())))
+
+
+def _print_changes(group: dict[str, Any]) -> None:
+    """Print the settings of a group that differ from those of the first."""
+    if group["settings"]:
+        click.secho(f"\nSettings of {_names(group)}", bold=True)
+        print_facts(
+            {
+                name: f"{setting_text(first) or 'none'} -> {setting_text(other) or 'none'}"
+                for name, (first, other) in group["settings"].items()
+            }
+        )

@@ -172,11 +172,16 @@ def print_facts(facts: Mapping[str, Any]) -> None:
     On a terminal, a long text is wrapped; the lines of a list are commands, which are not.
     """
     indent = max(map(len, facts)) + 2
-    room = max(terminal_width() - indent, _NARROWEST)
+    room = terminal_width() - indent
+    if room < _NARROWEST and max(len(shown(value)) for value in facts.values()) > room:
+        indent, room = 2, terminal_width() - 2
     for name, value in facts.items():
         text = shown(value) if not isinstance(value, list) else ""
         lines = value if isinstance(value, list) else wrapped(text, room)
         lines = [text] if text.startswith("kerasft ") else lines
+        if len(name) + 2 > indent:  # too narrow for two columns
+            click.echo(name)
+            name = ""
         for index, line in enumerate(lines):
             click.echo(f"{'' if index else name:<{indent}}{shown(line)}".rstrip())
 

@@ -97,7 +97,10 @@ class TerminalDisplay(Display):
 
     def _print(self, lines: list[str], style: str = "") -> None:
         for line in lines:
-            self.console.print(Text(line, style), soft_wrap=True)
+            if self.drawing:
+                self.console.print(Text(line, style), soft_wrap=True)
+            else:  # a thread goes on after the display has ended
+                print(line, file=self._stream, flush=True)
 
     def __rich__(self) -> Text:
         """Return what is drawn below the lines."""

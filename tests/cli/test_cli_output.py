@@ -102,6 +102,18 @@ def test_rows_are_lines_where_columns_do_not_fit(printed):
     ]
 
 
+def test_values_go_below_their_names_where_the_terminal_is_very_narrow(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "34")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    print_facts({"learning_rate_schedule": "cosine -> linear", "n": 1})
+    assert capsys.readouterr().out.splitlines() == [
+        "learning_rate_schedule",
+        "  cosine -> linear",
+        "n",
+        "  1",
+    ]
+
+
 def test_facts_are_wrapped_but_commands_are_not(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "30")
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)

@@ -110,14 +110,15 @@ def test_streams_are_restored_and_keep_working_after_the_display():
         "from kerasft.display import showing\n"
         "before = sys.stderr\n"
         "try:\n"
-        "    with showing():\n"
+        "    with showing() as display:\n"
         "        kept = sys.stderr\n"
         "        kept.write('not finished')\n"
         "        raise KeyError('x')\n"
         "except KeyError:\n"
         "    pass\n"
         "assert sys.stderr is before and kept is not before\n"
-        "kept.write('written later\\n')\n",
+        "kept.write('written later\\n')\n"
+        "display.line('of a thread')\n",
         80,
     )
-    assert screen(output) == ["not finished", "written later", ""]
+    assert screen(output) == ["not finished", "written later", "of a thread", ""]
