@@ -166,7 +166,12 @@ def with_keywords(
         )
     check_names(keywords, [*settings(kind), *options])
     whole: ConfigType = kind() if config is None else cast(ConfigType, config)
-    return dataclasses.replace(whole, **keywords) if keywords else whole
+    if not keywords:
+        return whole
+    values = {item.name: getattr(whole, item.name) for item in dataclasses.fields(whole)}
+    if not keywords.keys().isdisjoint(("dataset", "label_column")) and whole.task == kind.task:
+        del values["task"]  # several label columns mean another one
+    return type(whole)(**{**values, **keywords})
 
 
 def from_record(

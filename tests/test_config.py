@@ -15,6 +15,7 @@ from kerasft.config import (
     to_dict,
     with_keywords,
 )
+from kerasft.dataset import Dataset
 from kerasft.errors import SettingError
 from kerasft.recipes import xception_food
 from kerasft.setting_declaration import settings
@@ -135,6 +136,22 @@ def test_keywords_replace_settings_of_a_config():
     config = with_keywords(Custom, Custom(epochs=7), {"dropout": 0.1, "label_column": "kind"})
     assert config == Custom(epochs=7, dropout=0.1, label_column="kind")
     assert with_keywords(Custom, None, {}) == Custom()
+
+
+def test_several_label_columns_among_keywords_mean_several_labels():
+    columns = {"dataset": "tags.csv", "label_column": "a,b"}
+    for config in (None, Custom(), Custom(epochs=7)):
+        assert with_keywords(Custom, config, {"label_column": "a,b"}).task == "multilabel"
+        assert with_keywords(Custom, config, columns).task == "multilabel"
+        assert with_keywords(Custom, config, {"dataset": Dataset("x", label="a,b")}).task == (
+            "multilabel"
+        )
+        assert with_keywords(Custom, config, {"label_column": "a"}).task == "classification"
+    # A task that was given stays, as does that of one column whose name has a comma.
+    assert with_keywords(Custom, Custom(task="ordinal"), columns).task == "ordinal"
+    assert with_keywords(Custom, None, {**columns, "task": "ordinal"}).task == "ordinal"
+    one = Custom(task="classification", label_column="a,b")
+    assert with_keywords(Custom, one, {"epochs": 3}).task == "classification"
 
 
 def test_a_mistyped_option_of_a_call_is_refused_with_the_nearest():
