@@ -43,6 +43,7 @@ from kerasft.training.resume_checks import (
     EVERY,
     STATE,
     check_unchanged,
+    check_unfinished,
     find_unfinished,
     original_settings,
     training_in,
@@ -133,6 +134,7 @@ def fit(  # noqa: PLR0913 (public)
             if unfinished is None:
                 open_record(run, module, context)
             else:
+                check_unfinished(run)  # another process may have ended it meanwhile
                 write_manifest(run, state="running", reason=None, failure=None)
             announce(context, chosen)
             with record_failure(run, context.log), tracked(track, run, context.config) as more:

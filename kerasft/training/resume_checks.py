@@ -29,8 +29,10 @@ def training_in(run: Run) -> Iterator[None]:
     with file_lock(
         run.path / _LOCK, f"is training in {run.path}. Wait for it, or fit without --resume."
     ):
-        yield
-        (run.path / _LOCK).unlink(missing_ok=True)
+        try:
+            yield
+        finally:
+            (run.path / _LOCK).unlink(missing_ok=True)
 
 
 def find_unfinished(runs_dir: str | Path, recipe: str, name: str | None) -> Run:
@@ -55,11 +57,20 @@ def find_unfinished(runs_dir: str | Path, recipe: str, name: str | None) -> Run:
             f"No interrupted run of {recipe}{called} found in {runs_dir}. List all runs with "
             "`kerasft runs`."
         )
-    if runs[-1].state == "done":
-        raise SettingError(
-            f"{runs[-1].path} is done. Only interrupted runs can be resumed: fit without --resume."
-        )
+    check_unfinished(runs[-1])
     return runs[-1]
+
+
+def check_unfinished(run: Run) -> None:
+    """Refuse to resume a run that is done.
+
+    Raises:
+        SettingError: The run is done.
+    """
+    if run.state == "done":
+        raise SettingError(
+            f"{run.path} is done. Only interrupted runs can be resumed: fit without --resume."
+        )
 
 
 def original_settings(

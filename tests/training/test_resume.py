@@ -14,7 +14,7 @@ import pytest
 import kerasft
 from kerasft.errors import ResumeError, SettingError
 from kerasft.recipes import minilm_tickets
-from kerasft.runs import sha256
+from kerasft.runs import sha256, write_manifest
 from kerasft.training.resume_checks import training_in
 from tests.training.small import text_config
 
@@ -104,6 +104,23 @@ def test_what_cannot_be_resumed_is_refused(fit, config, tmp_path, reviews, text_
     with pytest.raises(ResumeError, match="The data changed since"):
         fit(resume=True)
     assert run.state == "interrupted"
+
+
+def test_a_run_that_another_process_ends_meanwhile_is_not_trained_again(
+    fit, config, monkeypatch, tmp_path
+):
+    interrupted(fit, config, 1, name="cut")
+    run = kerasft.load_run(tmp_path / "minilm_tickets" / "cut")
+    history = run.history
+
+    def end_meanwhile(run, *_):
+        write_manifest(run, state="done")
+
+    monkeypatch.setattr(sys.modules["kerasft.training.fit"], "check_unchanged", end_meanwhile)
+    with pytest.raises(SettingError, match="cut is done"):
+        fit(resume=True)
+    assert run.state == "done" and run.history == history
+    assert not list(run.path.glob("*.lock"))
 
 
 @pytest.mark.slow
