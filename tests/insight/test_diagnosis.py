@@ -164,7 +164,10 @@ def test_a_new_output_layer_that_begins_high_is_no_wrong_rate():
     rows = curves([2.5, 1.2, 0.6, 0.4, 0.38], [1.9, 0.9, 0.5, 0.4, 0.39])
     small, large = ({"train": n, "validation": 400, "test": 400} for n in (30, 3000))
     assert "learning_rate_too_high" not in faults(facts(rows=rows, counts=small))
-    # After hundreds of steps the output layer is not new any more.
+    # After a head phase the output layer is not new, nor is it after hundreds of steps.
+    head = [{**row, "phase": "head"} for row in curves([0.9], [0.6])]
+    later = [{**row, "epoch": row["epoch"] + 1} for row in rows]
+    assert "learning_rate_too_high" in faults(facts(rows=[*head, *later], counts=small))
     assert "learning_rate_too_high" in faults(facts(rows=rows, counts=large))
 
 

@@ -97,7 +97,8 @@ def _wild(facts: Facts, rows: list[dict[str, Any]]) -> str:
     if not len(loss) or not np.isfinite(val).all():
         return ""
     both = np.minimum(loss, val)
-    high = both.argmax() > 0 or (both.max() > 2 * baseline and not _only_begun_high(facts, both))
+    begun = _only_begun_high(facts, rows, both)
+    high = both.argmax() > 0 or (both.max() > 2 * baseline and not begun)
     if both.max() > 1.5 * baseline and high:
         epoch = rows[int(both.argmax())]["epoch"]
         return (
@@ -122,16 +123,17 @@ def _wild(facts: Facts, rows: list[dict[str, Any]]) -> str:
     return ""
 
 
-def _only_begun_high(facts: Facts, losses: np.ndarray) -> bool:
+def _only_begun_high(facts: Facts, rows: list[dict[str, Any]], losses: np.ndarray) -> bool:
     """Return whether a high first epoch shows a new output layer rather than too large steps.
 
-    It does if the epoch is the only one, or if it has few steps and the loss then falls below that
-    of a constant baseline.
+    It does if the epoch is the only one. It also does if it is the first of the training, has few
+    steps, begins within ten times the loss of a constant baseline, and the loss falls below that.
     """
     if len(losses) < 2:
         return True
     steps = facts.counts.get("train", 0) / facts.settings.get("batch_size", 1)
-    return bool(steps < _FEW_STEPS and losses[-1] < facts.baseline_loss)
+    new = rows[0]["epoch"] == 1 and steps < _FEW_STEPS and losses[0] < 10 * facts.baseline_loss
+    return bool(new and losses[-1] < facts.baseline_loss)
 
 
 def learning_rate_too_high(facts: Facts) -> Finding | None:
