@@ -119,29 +119,49 @@ def tune(  # noqa: PLR0913 (public)
     )
     check_numbers({**options.header(), "workers": workers, "budget": budget})
     folder = find_folder(Path(searches_dir) / described["name"], name, resume)
-    before = read_journal(folder) if resume else []
-    old = read_header(module, before[0]) if before else None
-    plan = make_plan(module, config, described, options, old)
-    if old is not None:
-        compare(folder, old, plan.header)
-    folder.mkdir(parents=True, exist_ok=True)
-    planned = count_trials(plan)
-    shown = _progress(plan, folder, planned)
-    with locked(folder):
-        if not before:
-            with contextlib.closing(Journal(folder)) as journal:
-                journal.write("search", **plan.header)
-        _announce(shown, plan, folder, planned)
-        counted = plan.tuner in ("random", "bayesian")
-        searcher = Searcher(
-            folder, plan,
-            max_trials=planned if counted else plan.header["max_trials"],
-            deadline=None if budget is None else time.time() + budget,
-            progress=shown,
-        )  # fmt: skip
-        searcher.replay(before[1:])
+    with contextlib.ExitStack() as lock:
+        if resume:  # before the journal is read: planning takes time
+            lock.enter_context(locked(folder))
+        before = read_journal(folder) if resume else []
+        old = read_header(module, before[0]) if before else None
+        plan = make_plan(module, config, described, options, old)
+        if old is not None:
+            compare(folder, old, plan.header)
+        if not resume:  # after the plan: settings that are refused leave no folder
+            folder.mkdir(parents=True, exist_ok=True)
+            lock.enter_context(locked(folder))
+            find_folder(folder.parent, folder.name, resume)  # it may have been taken meanwhile
+        searcher = _open_searcher(folder, plan, before, budget)
         _run(searcher, Workers(described, plan.trial_models, plan.config.seed, workers))
     return _finish(load_search(folder))
+
+
+def _open_searcher(
+    folder: Path, plan: Plan, before: list[dict[str, Any]], budget: float | None
+) -> Searcher:
+    """Return the searcher of a locked folder, with the events before it replayed.
+
+    Args:
+        folder: Search folder.
+        plan: Plan of the search.
+        before: Events of the journal, empty for a new search.
+        budget: Seconds after which no epoch is started.
+    """
+    if not before:
+        with contextlib.closing(Journal(folder)) as journal:
+            journal.write("search", **plan.header)
+    planned = count_trials(plan)
+    shown = _progress(plan, folder, planned)
+    _announce(shown, plan, folder, planned)
+    counted = plan.tuner in ("random", "bayesian")
+    searcher = Searcher(
+        folder, plan,
+        max_trials=planned if counted else plan.header["max_trials"],
+        deadline=None if budget is None else time.time() + budget,
+        progress=shown,
+    )  # fmt: skip
+    searcher.replay(before[1:])
+    return searcher
 
 
 def _check_workers(workers: int, config: Config) -> None:

@@ -24,7 +24,7 @@ from kerasft.errors import (
 from kerasft.recipes import resnet_digits
 from kerasft.training.recorder import Recorder
 from kerasft.tuning import load_search
-from kerasft.tuning.journal import JOURNAL
+from kerasft.tuning.journal import JOURNAL, locked
 from kerasft.tuning.search import Searcher, trial_folder
 
 
@@ -162,6 +162,34 @@ def test_a_failed_trial_is_shown_and_a_search_without_a_good_one_is_an_error(tun
     with pytest.raises(NoTrialError, match="The training loss became") as raised:
         tune(wild, name="nan", max_trials=1)
     assert raised.value.exit_code == 7
+
+
+def test_a_search_is_locked_while_its_resumption_is_planned(tune, monkeypatch):
+    search = tune({"epochs": 1}, max_trials=1)
+    make = sys.modules["kerasft.tuning.tune"].make_plan
+
+    def plan(*args):
+        with pytest.raises(SettingError, match="is searching in"), locked(search.path):
+            pass
+        return make(*args)
+
+    monkeypatch.setattr(sys.modules["kerasft.tuning.tune"], "make_plan", plan)
+    assert len(tune({"epochs": 1}, max_trials=1, resume=True).trials) == 1
+
+
+def test_a_name_that_another_search_takes_meanwhile_is_refused(tune, monkeypatch, tmp_path):
+    make = sys.modules["kerasft.tuning.tune"].make_plan
+    journal = tmp_path / "searches" / "resnet_digits" / "s" / JOURNAL
+
+    def plan(*args):
+        journal.parent.mkdir(parents=True)
+        journal.write_text('{"event": "search"}\n')
+        return make(*args)
+
+    monkeypatch.setattr(sys.modules["kerasft.tuning.tune"], "make_plan", plan)
+    with pytest.raises(SettingError, match="exists already"):
+        tune({"epochs": 1})
+    assert journal.read_text() == '{"event": "search"}\n'
 
 
 def test_data_errors_stop_the_search_at_once(tune, tmp_path):
