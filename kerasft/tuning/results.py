@@ -80,7 +80,10 @@ class Search:
     @property
     def defaults(self) -> Trial:
         """Trial 0."""
-        return self.trials[0]
+        trials = self.trials
+        if not trials:
+            raise SettingError(f"{self.path} has no trial yet. Continue the search with --resume.")
+        return trials[0]
 
     @property
     def noise(self) -> float | None:

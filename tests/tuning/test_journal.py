@@ -1,5 +1,6 @@
 """The journal: on the disk before the search goes on, whatever happens."""
 
+import contextlib
 import json
 import multiprocessing
 
@@ -7,6 +8,7 @@ import pytest
 
 from kerasft.errors import DamagedFileError, ResourceError, SettingError
 from kerasft.tuning.journal import JOURNAL, Journal, differences, locked, read_journal
+from kerasft.tuning.results import load_search
 
 
 @pytest.fixture
@@ -104,3 +106,14 @@ def test_differences_of_a_space_name_the_dimension():
         "space.a.max: 2 before, 3 now",
         'space.b: {"name": "b", "values": [0]} before, null now',
     ]
+
+
+def test_a_search_that_ended_before_its_first_trial_has_no_defaults(tmp_path):
+    with contextlib.closing(Journal(tmp_path)) as journal:
+        journal.write(
+            "search", validation_examples=5, objective={"name": "val_accuracy", "direction": "max"}
+        )
+    search = load_search(tmp_path)
+    for name in ("best", "defaults", "noise"):
+        with pytest.raises(SettingError, match=r"No trial of .* was completed|has no trial yet"):
+            getattr(search, name)
