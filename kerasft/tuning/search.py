@@ -111,7 +111,7 @@ class Searcher:
             self.progress.tick([trial.number for trial in running.values()])
             for future in ended:
                 trial = running.pop(future)
-                outcome = future.result()
+                outcome = workers.outcome(future)
                 if outcome["state"] == "stopped":
                     reason = "budget"
                     self.waiting.insert(0, trial)

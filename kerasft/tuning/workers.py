@@ -5,16 +5,18 @@ Both are instances of `concurrent.futures.Executor`, so that others can replace 
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
-from kerasft.errors import KerasftError
+from kerasft.errors import KerasftError, ResourceError
 from kerasft.tensorflow_log import quiet_tensorflow
 
 _trial_models: Any = None
@@ -33,6 +35,7 @@ class Workers:
     def __init__(self, recipe: Mapping[str, Any], trial_models: Any, seed: int, count: int) -> None:
         self.count, self._trial_models = count, trial_models
         self._cancelled = threading.Event()
+        self._others = set(multiprocessing.active_children())  # of the caller
         self._executor: Executor
         if count == 1:
             self._executor = ThreadPoolExecutor(1)
@@ -51,15 +54,37 @@ class Workers:
             from kerasft.tuning.trial import run_trial
 
             return self._executor.submit(run_trial, self._trial_models, task, self._cancelled)
-        return self._executor.submit(_run_in_worker, task)
+        with _killed_worker_reported():
+            return self._executor.submit(_run_in_worker, task)
+
+    def outcome(self, ended: Future[dict[str, Any]]) -> dict[str, Any]:
+        """Return the outcome of a trial that has ended.
+
+        Raises:
+            ResourceError: The system killed a worker process.
+        """
+        with _killed_worker_reported():
+            return ended.result()
 
     def end(self, *, now: bool) -> None:
         """Wait for running trials, or kill them (`now`); their states stay on disk."""
         self._cancelled.set()
         if now and self.count > 1:
-            for process in multiprocessing.active_children():
+            for process in set(multiprocessing.active_children()) - self._others:
                 process.kill()
         self._executor.shutdown(wait=True, cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _killed_worker_reported() -> Iterator[None]:
+    """Report a worker process that was killed, usually because memory ran out."""
+    try:
+        yield
+    except BrokenProcessPool as error:
+        raise ResourceError(
+            "A worker was killed, probably because memory ran out. Use fewer --workers or a "
+            "smaller --batch-size."
+        ) from error
 
 
 def _start_worker(recipe: dict[str, Any], seed: int, indices: Any, count: int) -> None:

@@ -1,0 +1,43 @@
+"""Worker processes of a search: ended without harm to others, reported when killed."""
+
+import multiprocessing
+import time
+
+import pytest
+
+from kerasft.errors import ResourceError
+from kerasft.tuning.workers import Workers
+
+
+@pytest.fixture
+def other():
+    """A process of the caller's own."""
+    process = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(60,))
+    process.start()
+    yield process
+    process.kill()
+    process.join()
+
+
+def test_only_the_processes_of_the_search_are_killed(other):
+    workers = Workers({"source": None, "name": "resnet_digits", "sha256": ""}, None, 0, 2)
+    workers.submit(None)
+    started = set(multiprocessing.active_children()) - {other}
+    assert started
+    workers.end(now=True)
+    for process in started:
+        process.join()
+    other.join(1)  # a killed process takes a moment to end
+    assert other.is_alive()
+
+
+def test_a_killed_worker_is_a_lack_of_memory_with_a_fix():
+    workers = Workers({"source": None, "name": "resnet_digits", "sha256": ""}, None, 0, 2)
+    ended = workers.submit(None)
+    for process in multiprocessing.active_children():
+        process.kill()
+    with pytest.raises(ResourceError, match="Use fewer --workers or a smaller --batch-size"):
+        workers.outcome(ended)
+    with pytest.raises(ResourceError, match="A worker was killed"):
+        workers.submit(None)
+    workers.end(now=True)
