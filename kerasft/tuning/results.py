@@ -38,6 +38,17 @@ class Trial:
     score: float | None = None
     outcome: dict[str, Any] = field(default_factory=dict, repr=False)
 
+    @classmethod
+    def from_event(cls, event: dict[str, Any]) -> Trial:
+        """Return the running trial of an event `trial` in the journal."""
+        return cls(
+            event["trial"], event["values"], event["epochs"], event["key"], event["continues"]
+        )
+
+    def end(self, event: dict[str, Any]) -> None:
+        """Store the outcome in an event `end` of the journal."""
+        self.state, self.score, self.outcome = event["state"], event.get("score"), dict(event)
+
 
 @dataclass(frozen=True, repr=False)
 class Search:
@@ -139,14 +150,9 @@ def trials_of(events: list[dict[str, Any]]) -> list[Trial]:
     found: dict[int, Trial] = {}
     for event in events:
         if event["event"] == "trial":
-            trial = Trial(
-                event["trial"], event["values"], event["epochs"], event["key"], event["continues"]
-            )
-            found[trial.number] = trial
+            found[event["trial"]] = Trial.from_event(event)
         elif event["event"] == "end":
-            trial = found[event["trial"]]
-            trial.state, trial.score = event["state"], event.get("score")
-            trial.outcome = event
+            found[event["trial"]].end(event)
     return [found[number] for number in sorted(found)]
 
 

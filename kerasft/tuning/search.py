@@ -153,9 +153,7 @@ class Searcher:
         return self._add(event)
 
     def _add(self, event: dict[str, Any]) -> Trial:
-        trial = Trial(
-            event["trial"], event["values"], event["epochs"], event["key"], event["continues"]
-        )
+        trial = Trial.from_event(event)
         self.trials[trial.number] = trial
         if trial.key is not None:
             self.numbers[trial.key] = trial.number
@@ -214,7 +212,7 @@ class Searcher:
 
     def _finish(self, event: dict[str, Any]) -> None:
         trial = self.trials[event["trial"]]
-        trial.state, trial.score, trial.outcome = event["state"], event.get("score"), dict(event)
+        trial.end(event)
         if trial.key is not None:
             self.oracle.tell(trial.key, trial.score)
         elif trial.score is not None:
