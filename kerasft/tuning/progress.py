@@ -158,8 +158,11 @@ class SearchProgress:
         """Return the estimated seconds of a trial; None before any has ended."""
         if not self.seconds:
             return None
-        each = sum(s for s, _ in self.seconds) / max(sum(e for _, e in self.seconds), 1)
-        return each * self._epochs(trial)
+        return self._seconds_per_epoch() * self._epochs(trial)
+
+    def _seconds_per_epoch(self) -> float:
+        """Return the mean over the epochs of all trials that have ended."""
+        return sum(s for s, _ in self.seconds) / max(sum(e for _, e in self.seconds), 1)
 
     def _epochs(self, trial: Trial) -> int:
         """Return the epochs that a trial trains, without those of the trial it continues."""
@@ -171,8 +174,8 @@ class SearchProgress:
         if self.expected.trials is None or not self.seconds:
             return 0.0
         if self.expected.epochs is not None:
-            each = sum(s for s, _ in self.seconds) / max(sum(e for _, e in self.seconds), 1)
-            return each * max(self.expected.epochs - sum(e for _, e in self.seconds), 0)
+            left = self.expected.epochs - sum(e for _, e in self.seconds)
+            return self._seconds_per_epoch() * max(left, 0)
         ended = sum(trial.state != "running" for trial in trials)
         each = sum(seconds for seconds, _ in self.seconds) / len(self.seconds)
         return each * max(self.expected.trials - ended, 0)
