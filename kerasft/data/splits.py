@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kerasft.config import Config
-from kerasft.data.examples import Examples
+from kerasft.data.examples import SPLITS, Examples
 from kerasft.data.label_encoding import known_labels
 from kerasft.errors import DataError
 from kerasft.tasks import task_of
@@ -67,7 +67,7 @@ def make_splits(splits: Mapping[str, Examples], config: Config) -> dict[str, Exa
         rest = sorted(set(range(len(made["train"]))) - taken)
         made[name] = made["train"].select(sorted(taken))
         made["train"] = made["train"].select(rest)
-    return {name: made[name] for name in ("train", "validation", "test")}
+    return {name: made[name] for name in SPLITS}
 
 
 def _draw(examples: Examples, wanted: float, config: Config, name: str) -> set[int]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from kerasft.config import Config, without_foreign_columns
 from kerasft.data import Examples, column_names, load_recipe_data, prepare_split, read_dataset
+from kerasft.data.examples import SPLITS
 from kerasft.dataset import Dataset
 from kerasft.errors import DataError, SettingError
 from kerasft.evaluation.load import Loaded, load_model, replace_columns
@@ -68,7 +69,7 @@ def evaluate(
 
 
 def _own_split(run: Run, loaded: Loaded, split: str) -> Any:
-    if split not in ("train", "validation", "test"):
+    if split not in SPLITS:
         raise SettingError(f"`split` must be train, validation or test. Received: split={split!r}.")
     data = load_recipe_data(loaded.recipe, loaded.config)
     if data.fingerprint != run.manifest["data"]["fingerprint"]:

@@ -15,6 +15,7 @@ import keras
 from kerasft.catalog import recipe_source
 from kerasft.config import FORMAT, Config, changed_settings, to_dict
 from kerasft.data import Data, text_lengths
+from kerasft.data.examples import SPLITS
 from kerasft.display import status
 from kerasft.errors import DivergedError
 from kerasft.evaluation.metrics import measure
@@ -74,7 +75,7 @@ def open_record(run: Run, module: ModuleType, context: FitContext) -> None:
 
 def _examples(data: Data) -> dict[str, int]:
     """Return the number of examples of every split whose number is fixed."""
-    parts = {split: getattr(data, split) for split in ("train", "validation", "test")}
+    parts = {split: getattr(data, split) for split in SPLITS}
     return {split: len(part.y) for split, part in parts.items() if hasattr(part, "y")}
 
 
