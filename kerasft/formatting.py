@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 
@@ -37,6 +39,17 @@ def number(value: float) -> str:
 def shown(value: Any) -> str:
     """Return any value for a person: numbers as `number` formats them, nothing for None."""
     return number(value) if _is_number(value) else setting_text(value)
+
+
+def group_name(runs: Sequence[str]) -> str:
+    """Return the name of runs that differ in their seeds: the first, and the number of others.
+
+    Example:
+        >>> group_name(["runs/resnet_digits/a", "runs/resnet_digits/b"])
+        'resnet_digits/a and 1 more'
+    """
+    first, more = Path(runs[0]), len(runs) - 1
+    return f"{first.parent.name}/{first.name}" + (f" and {more} more" if more else "")
 
 
 def setting_text(value: Any) -> str:

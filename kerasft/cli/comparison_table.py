@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from kerasft.cli.output import print_facts, print_table, terminal_width, wrapped
-from kerasft.formatting import setting_text, shown
-
-
-def _names(group: dict[str, Any]) -> str:
-    """Return the name of a group: its first run, and the number of other seeds."""
-    first = Path(group["runs"][0])
-    more = len(group["runs"]) - 1
-    return f"{first.parent.name}/{first.name}" + (f" and {more} more" if more else "")
+from kerasft.formatting import group_name, setting_text, shown
 
 
 def print_comparison(compared: dict[str, Any]) -> None:
@@ -28,7 +20,7 @@ def print_comparison(compared: dict[str, Any]) -> None:
         if "difference" in group:
             noise = "" if group["noise"] is None else f" (noise {shown(group['noise'])})"
             against = f"{group['difference']:+.4g}{noise}: {group['verdict']}"
-        rows.append((_names(group), f"{shown(group['mean'])}{spread}", against))
+        rows.append((group_name(group["runs"]), f"{shown(group['mean'])}{spread}", against))
     print_table(("run", f"{compared['split']} {name}", "vs first"), rows)
     for group in compared["groups"]:
         _print_changes(group)
@@ -40,7 +32,7 @@ def print_comparison(compared: dict[str, Any]) -> None:
 def _print_changes(group: dict[str, Any]) -> None:
     """Print the settings of a group that differ from those of the first."""
     if group["settings"]:
-        click.secho(f"\nSettings of {_names(group)}", bold=True)
+        click.secho(f"\nSettings of {group_name(group['runs'])}", bold=True)
         print_facts(
             {
                 name: f"{setting_text(first) or 'none'} -> {setting_text(other) or 'none'}"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasft.errors import DamagedFileError
-from kerasft.formatting import setting_text, shown
+from kerasft.formatting import group_name, setting_text, shown
 from kerasft.insight import charts
 from kerasft.insight.search_charts import draw_objective
 from kerasft.runs import Run, load_run
@@ -107,7 +107,12 @@ class Comparison(dict[str, Any]):
     def _repr_html_(self) -> str:
         name = self["score"]
         rows = [
-            (_names(group), group["mean"], _changes(group), group.get("verdict", "reference"))
+            (
+                group_name(group["runs"]),
+                group["mean"],
+                _changes(group),
+                group.get("verdict", "reference"),
+            )
             for group in self["groups"]
         ]
         runs = [Run(Path(group["runs"][0])) for group in self["groups"]]
@@ -128,11 +133,6 @@ def _finding(finding: dict[str, Any]) -> str:
         text += _text(advice["why"])
         text += _command(advice["command"]) if advice["command"] else ""
     return text
-
-
-def _names(group: dict[str, Any]) -> str:
-    first, more = Path(group["runs"][0]), len(group["runs"]) - 1
-    return f"{first.parent.name}/{first.name}" + (f" and {more} more" if more else "")
 
 
 def _changes(group: dict[str, Any]) -> str:
