@@ -16,6 +16,7 @@ from kerasft.config import Config, to_dict
 from kerasft.errors import SettingError
 from kerasft.reachable_hosts import require_server
 from kerasft.runs import Run
+from kerasft.training.tracked_record import tracked_files, tracked_numbers
 
 
 def open_mlflow(experiment: str) -> None:
@@ -50,9 +51,6 @@ def tracked_by_mlflow(run: Run, config: Config) -> Iterator[list[keras.callbacks
     with mlflow.start_run(run_name=run.name, nested=mlflow.active_run() is not None):
         mlflow.log_params(to_dict(config))
         yield [Epochs()]
-        for split, metrics in run.metrics.items():
-            numbers = {k: v for k, v in metrics.items() if isinstance(v, int | float)}
-            mlflow.log_metrics({f"{split}_{k}": v for k, v in numbers.items()})
-        for file in sorted(run.path.iterdir()):
-            if file.suffix in (".json", ".csv", ".png"):
-                mlflow.log_artifact(str(file))
+        mlflow.log_metrics(tracked_numbers(run))
+        for file in tracked_files(run):
+            mlflow.log_artifact(str(file))

@@ -16,6 +16,7 @@ from kerasft.config import Config, to_dict
 from kerasft.errors import SettingError, first_line
 from kerasft.reachable_hosts import require_server
 from kerasft.runs import Run
+from kerasft.training.tracked_record import tracked_files, tracked_numbers
 
 _LOCAL = ("offline", "dryrun", "disabled")
 
@@ -58,12 +59,9 @@ def tracked_by_wandb(run: Run, config: Config) -> Iterator[list[keras.callbacks.
 
     try:
         yield [Epochs()]
-        for split, metrics in run.metrics.items():
-            numbers = {k: v for k, v in metrics.items() if isinstance(v, int | float)}
-            sent.summary.update({f"{split}_{k}": v for k, v in numbers.items()})
-        for file in sorted(run.path.iterdir()):
-            if file.suffix in (".json", ".csv", ".png"):
-                sent.save(str(file), base_path=str(run.path), policy="now", glob=False)
+        sent.summary.update(tracked_numbers(run))
+        for file in tracked_files(run):
+            sent.save(str(file), base_path=str(run.path), policy="now", glob=False)
     except BaseException:  # an interruption too; as a context, the run would print the traceback
         sent.finish(exit_code=1)
         raise
