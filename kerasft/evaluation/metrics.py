@@ -32,8 +32,16 @@ def measure(
         (`Labels.scale`) also report rounded accuracy (`accuracy_rounded`), accuracy within ±1
         (`within_one`) and quadratic kappa (`kappa`, Cohen's).
     """
+    loss = float(np.mean(example_losses(config, labels, y, predictions)))
+    return {"loss": loss, "examples": len(y), **labels.kind.measure(labels, y, predictions)}
+
+
+def example_losses(
+    config: Config, labels: Labels, y: np.ndarray, predictions: np.ndarray
+) -> np.ndarray:
+    """Return the loss of every example, shape (n,); see `measure` for the arguments."""
     loss = make_loss(config, labels)(
         keras.ops.convert_to_tensor(y), keras.ops.convert_to_tensor(predictions)
     )
-    found = {"loss": float(np.mean(keras.ops.convert_to_numpy(loss))), "examples": len(y)}
-    return {**found, **labels.kind.measure(labels, y, predictions)}
+    losses: np.ndarray = keras.ops.convert_to_numpy(loss)
+    return losses

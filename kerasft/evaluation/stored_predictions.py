@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
 import numpy as np
 
 from kerasft.config import Config
 from kerasft.data import Labels, Split
+from kerasft.evaluation.metrics import example_losses
 from kerasft.modalities import modality_of
-from kerasft.models import make_loss
 from kerasft.runs import Run, atomic_path, write_json
 
 WORST = 16  # number of examples in worst.json
@@ -72,10 +71,7 @@ def _confusions(config: Config, split: Split, outputs: np.ndarray) -> list[dict[
 
 
 def _worst(config: Config, labels: Labels, split: Split, outputs: np.ndarray) -> list[Any]:
-    loss = make_loss(config, labels)(
-        keras.ops.convert_to_tensor(split.y), keras.ops.convert_to_tensor(outputs)
-    )
-    losses = keras.ops.convert_to_numpy(loss)
+    losses = example_losses(config, labels, np.asarray(split.y), outputs)
     rows, modality = [], modality_of(config)
     for index in np.argsort(-losses, kind="stable")[:WORST]:
         truth, prediction, probability = labels.kind.truth_and_prediction(
