@@ -133,13 +133,7 @@ _WITH_ADAPTERS = (
 
 
 def _foreign_loss(config: Any) -> str:
-    fitting = task_of(config.task).losses
-    if config.loss in ("auto", *fitting):
-        return ""
-    return (
-        f"`loss` must be one of auto, {', '.join(fitting)} for task={config.task}. Received: "
-        f"loss={config.loss!r}."
-    )
+    return task_of(config.task).refuse_loss(config.loss)
 
 
 def _unbalanced(config: Any) -> str:

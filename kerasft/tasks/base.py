@@ -170,6 +170,21 @@ class Task:
 
     # Model
 
+    def refuse_loss(self, loss: str, losses: Sequence[str] | None = None) -> str:
+        """Return why the setting `loss` does not fit the task, or an empty string.
+
+        Args:
+            loss: The setting `loss`.
+            losses: Names of the losses to choose from; those of the task where None.
+        """
+        losses = self.losses if losses is None else losses
+        if loss in ("auto", *losses):
+            return ""
+        return (
+            f"`loss` must be one of auto, {', '.join(losses)} for task={self.name}. Received: "
+            f"loss={loss!r}."
+        )
+
     def choose_loss(self, loss: str, by_name: Mapping[str, Chosen]) -> Chosen:
         """Return what belongs to a loss; the first of `losses` where the setting is auto.
 
@@ -181,11 +196,8 @@ class Task:
             SettingError: The task has no such loss, or does not say what belongs to it.
         """
         name = self.losses[0] if loss == "auto" else loss
-        if name not in self.losses or name not in by_name:
-            raise SettingError(
-                f"`loss` must be one of auto, {', '.join(by_name)} for task={self.name}. "
-                f"Received: loss={loss!r}."
-            )
+        if refused := self.refuse_loss(name, [each for each in self.losses if each in by_name]):
+            raise SettingError(refused)
         return by_name[name]
 
     def make_loss(self, config: Any, labels: Labels) -> Callable[[Any, Any], Any]:
