@@ -12,9 +12,17 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from kerasft.dataset import Dataset
-from kerasft.setting_conditions import refuse, when
+from kerasft.setting_conditions import Condition, refuse, when
 from kerasft.setting_declaration import Part, check_names, parts, setting
-from kerasft.tasks import LOSSES, TASKS, describe_tasks, task_of, with_several_labels
+from kerasft.tasks import (
+    LOSSES,
+    TASKS,
+    describe_monitors,
+    describe_tasks,
+    task_of,
+    tasks_with,
+    with_several_labels,
+)
 
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop", "lion")
 SCHEDULES = ("constant", "cosine", "linear", "exponential", "step", "plateau")
@@ -136,14 +144,19 @@ def _foreign_loss(config: Any) -> str:
     return task_of(config.task).refuse_loss(config.loss)
 
 
+_WEIGHTED = tasks_with(lambda task: task.class_weight)
+_TRANSFORMED = tasks_with(lambda task: task.target_transform)
+_SMOOTHED = tasks_with(lambda task: task.label_smoothing)
+
+
 def _unbalanced(config: Any) -> str:
     task = task_of(config.task)
     if config.class_weight == "none" or task.class_weight:
         return ""
-    hint = " (for rare labels, use loss=focal)" * task.several
+    hint = " For rare labels, use loss=focal." * task.several
     return (
-        f"`class_weight` can be balanced only for task=classification{hint}. Received: "
-        f"task={config.task!r}."
+        f"`class_weight` is balanced, but task={config.task} has no class weights, only "
+        f"task={_WEIGHTED}.{hint or ' Use class_weight=none.'}"
     )
 
 
@@ -166,10 +179,10 @@ class TaskSettings(SettingGroup):
     """Prediction task and training loss."""
 
     task: str = setting("classification", f"Prediction task: {describe_tasks()}", choices=tuple(TASKS), searchable=False, common=True)
-    target_transform: str = setting("none", "Transform of a regression target; log suits prices, sizes and counts (relative errors)", choices=("none", "log"), searchable=False, refused_if=refuse(lambda c: c.target_transform != "none" and not task_of(c.task).target_transform, "`target_transform` can be log only for task=regression. Received: task={c.task!r}."))
+    target_transform: str = setting("none", "Transform of a regression target; log suits prices, sizes and counts (relative errors)", choices=("none", "log"), searchable=False, refused_if=refuse(lambda c: c.target_transform != "none" and not task_of(c.task).target_transform, f"`target_transform` is log, but task={{c.task}} has no such target, only task={_TRANSFORMED}. Use target_transform=none."))
     loss: str = setting("auto", "Training loss (auto: cross_entropy for classes, squared for numbers; focal: more weight on hard examples; absolute, huber: less weight on outliers)", choices=("auto", *LOSSES), affects="graph", refused_if=_foreign_loss)
-    label_smoothing: float = setting(0.0, "Label smoothing: fraction of each label spread over all classes (not for regression)", minimum=0, below=1, affects="graph", idle_if=when(task=lambda task: not task_of(task).label_smoothing))
-    class_weight: str = setting("none", "Class weights in the loss; balanced: inversely proportional to class frequency (classification only)", choices=("none", "balanced"), affects="graph", role="batches", refused_if=_unbalanced)
+    label_smoothing: float = setting(0.0, f"Label smoothing: fraction of each label spread over all classes ({_SMOOTHED})", minimum=0, below=1, affects="graph", idle_if=when(task=lambda task: not task_of(task).label_smoothing))
+    class_weight: str = setting("none", f"Class weights in the loss; balanced: inversely proportional to class frequency ({_WEIGHTED} only)", choices=("none", "balanced"), affects="graph", role="batches", refused_if=_unbalanced)
 
 
 class BackboneSettings(SettingGroup):
@@ -178,7 +191,7 @@ class BackboneSettings(SettingGroup):
     preset: str = setting("", "Backbone: KerasHub preset name, preset folder (KerasHub, Hugging Face, timm), .keras file, hf://ORG/NAME, applications:NAME (keras.applications), or package:NAME/FOLDER", common=True)
     pretrained: bool = setting(True, "Load the pretrained weights of the preset (no: random initialization)", affects="number")
     trainable_blocks: int = setting(-1, "Number of backbone blocks to unfreeze, from the top: 0 none (linear probe), n the last n, -1 all", minimum=-1, affects="graph", common=True)
-    lora_rank: int = setting(0, "Rank of the LoRA adapters in the trained blocks, whose own weights stay frozen; typically 4 to 16 (0: no adapters)", minimum=0, affects="graph", refused_if=refuse(lambda c: c.lora_rank > 0 and c.trainable_blocks == 0, "`lora_rank` needs trained blocks for its adapters. Received: lora_rank={c.lora_rank}, trainable_blocks=0."))
+    lora_rank: int = setting(0, "Rank of the LoRA adapters in the trained blocks, whose own weights stay frozen; typically 4 to 16 (0: no adapters)", minimum=0, affects="graph", refused_if=refuse(lambda c: c.lora_rank > 0 and c.trainable_blocks == 0, "`lora_rank` is {c.lora_rank}, but trainable_blocks=0 leaves no blocks for its adapters. Train blocks, or set lora_rank to 0."))
 
 
 class RegularizationSettings(SettingGroup):
@@ -191,7 +204,7 @@ class RegularizationSettings(SettingGroup):
     backbone_l2: float = setting(0.0, "L2 penalty on the trained kernels of the backbone", minimum=0, affects="number", role="penalty", idle_if=_NO_BACKBONE, refused_if=refuse(lambda c: c.backbone_l2 and c.lora_rank, f"`backbone_l2` {_WITH_ADAPTERS}"))
     pretrained_l2: float = setting(0.0, "L2 penalty on the distance of trained backbone kernels from their pretrained values (L2-SP)", minimum=0, affects="number", role="penalty_to_pretrained", idle_if=_NO_BACKBONE, refused_if=(
         refuse(lambda c: c.pretrained_l2 and c.lora_rank, f"`pretrained_l2` {_WITH_ADAPTERS}"),
-        refuse(lambda c: c.pretrained_l2 and not c.pretrained, "`pretrained_l2` needs pretrained weights. Received: pretrained=False. Remove --no-pretrained."),
+        refuse(lambda c: c.pretrained_l2 and not c.pretrained, "Received pretrained=False, but `pretrained_l2` needs pretrained weights. Remove --no-pretrained."),
     ))
     stochastic_depth: float | None = setting(None, "Stochastic depth: drop rate of the top residual path of the trained blocks, rising linearly with depth (default: rates of the preset)", minimum=0, below=1, affects="graph", idle_if=_NO_BACKBONE)
 
@@ -205,7 +218,7 @@ class ScheduleSettings(SettingGroup):
     batch_size: int = setting(32, "Examples per training step", minimum=1, affects="number", common=True)
     learning_rate: float = setting(1e-4, "Peak learning rate of the main phase (auto: a learning-rate range test before the fit, for both phases)", minimum=1e-9, maximum=100, keywords=("auto",), affects="number", common=True)
     head_learning_rate: float = setting(1e-3, "Peak learning rate of the head phase", minimum=1e-9, maximum=100, affects="number", idle_if=when(head_epochs=0))
-    learning_rate_schedule: str = setting("cosine", "Learning-rate schedule after the warmup", choices=SCHEDULES, affects="graph")
+    learning_rate_schedule: str = setting("cosine", "Learning-rate schedule after the warm-up", choices=SCHEDULES, affects="graph")
     warmup_fraction: float = setting(0.1, "Fraction of a phase's steps in which the learning rate rises from 0", minimum=0, below=1, affects="number")
     min_warmup_steps: int = setting(5, "Least number of warm-up steps, for small training splits; at most a third of a phase", minimum=0, affects="number", idle_if=when(warmup_fraction=0))
 
@@ -225,7 +238,7 @@ class StoppingSettings(SettingGroup):
 
     patience: int = setting(3, "Early stopping: epochs without improvement of the monitored metric before a phase stops (0: never)", minimum=0, affects="number")
     stop_when_hopeless: bool = setting(False, "Stop early if the loss has diverged or never moved", affects="number")
-    monitor: str | None = setting(None, "Validation metric that selects the best epoch: val_accuracy, val_f1, val_loss, val_rmse, val_r2, ... (default: val_accuracy; multilabel: val_f1; regression, ordinal: val_rmse, or val_loss with a log target)", affects="number", searchable=False)
+    monitor: str | None = setting(None, f"Validation metric that selects the best epoch, such as val_loss (default: {describe_monitors()}; log target: val_loss)", affects="number", searchable=False)
 
 
 class ComputeSettings(SettingGroup):
@@ -245,16 +258,17 @@ class ImageSettings(SettingGroup):
     image_size: int = setting(224, "Image height and width, in pixels", minimum=8, maximum=4096, common=True)
     resize: str = setting("crop", "How non-square images are fitted: center crop, stretch, or pad with black", choices=("crop", "stretch", "pad"))
     freeze_batch_norm: bool = setting(True, "Freeze BatchNormalization in trained blocks, with its pretrained statistics", affects="graph", idle_if=_NO_BACKBONE, refused_if=(
-        refuse(lambda c: not c.pretrained and c.trainable_blocks != 0 and c.freeze_batch_norm, "`freeze_batch_norm` needs pretrained statistics. Received: pretrained=False. Add --no-freeze-batch-norm."),
-        refuse(lambda c: c.lora_rank > 0 and not c.freeze_batch_norm, "`lora_rank` needs frozen BatchNormalization. Received: freeze_batch_norm=False. Remove --no-freeze-batch-norm."),
+        refuse(lambda c: not c.pretrained and c.trainable_blocks != 0 and c.freeze_batch_norm, "Received pretrained=False, but `freeze_batch_norm` needs pretrained statistics. Add --no-freeze-batch-norm."),
+        refuse(lambda c: c.lora_rank > 0 and not c.freeze_batch_norm, "Received freeze_batch_norm=False, but `lora_rank` needs frozen BatchNormalization. Remove --no-freeze-batch-norm."),
     ))
     pooling: str = setting("auto", "Pooling of the feature map to one vector (auto: by model family)", choices=("auto", "average", "max", "first"), affects="graph")
 
 
-_MIXED = (
-    refuse(lambda c: (c.mixup or c.cutmix) and not task_of(c.task).mixup, "`mixup` and `cutmix` need a task with classes. Received: task={c.task}. Set both to 0."),
-    refuse(lambda c: (c.mixup or c.cutmix) and c.class_weight == "balanced", "`mixup` and `cutmix` cannot be combined with class_weight=balanced, because a mixed example has two classes. Use class_weight=none."),
-)
+def _mixed(name: str) -> tuple[Condition, Condition]:
+    return (
+        refuse(lambda c: getattr(c, name) and not task_of(c.task).mixup, f"`{name}` needs a task with classes, but task={{c.task}} has none. Set {name} to 0."),
+        refuse(lambda c: getattr(c, name) and c.class_weight == "balanced", f"`{name}` cannot be combined with class_weight=balanced, because a mixed example has two classes. Use class_weight=none."),
+    )
 
 
 class AugmentationSettings(SettingGroup):
@@ -263,8 +277,8 @@ class AugmentationSettings(SettingGroup):
     augmentation: str = setting("light", "Image augmentation (randaugment: two of eleven strong operations, drawn per batch)", choices=("none", "light", "strong", "randaugment"), affects="graph")
     horizontal_flip: bool = setting(True, "Random horizontal flips (not for digits or text in images)", affects="graph", idle_if=when(augmentation="none"))
     random_erasing: float = setting(0.0, "Random erasing: fraction of training images with an erased patch", minimum=0, maximum=1, affects="graph")
-    mixup: float = setting(0.0, "Mixup strength (alpha): blend pairs of training images and their labels; typically 0.2 (0: off)", minimum=0, maximum=1, affects="graph", role="mixing", refused_if=_MIXED)
-    cutmix: float = setting(0.0, "CutMix strength (alpha): paste a patch of another training image and mix labels by area; typically 1 (0: off)", minimum=0, maximum=1, affects="graph", role="mixing")
+    mixup: float = setting(0.0, "Mixup strength (alpha): blend pairs of training images and their labels; typically 0.2 (0: off)", minimum=0, maximum=1, affects="graph", role="mixing", refused_if=_mixed("mixup"))
+    cutmix: float = setting(0.0, "CutMix strength (alpha): paste a patch of another training image and mix labels by area; typically 1 (0: off)", minimum=0, maximum=1, affects="graph", role="mixing", refused_if=_mixed("cutmix"))
 
 
 class TextSettings(SettingGroup):

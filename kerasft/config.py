@@ -100,9 +100,19 @@ def _check_parts(config: Config, known: Collection[str | None]) -> None:
         value = getattr(config.dataset, item.name)
         if item.name not in known and value != item.default:
             raise SettingError(
-                f"`{item.name}` is not a part of a dataset for {type(config).__name__}. Received: "
-                f"{item.name}={value!r}. Remove it, or use a recipe of the other modality."
+                f"{item.name}={value!r} is not a part of a dataset for {type(config).__name__}. "
+                "Remove it, or use a recipe of the other modality."
             )
+
+
+def least_epochs(every: int, blocks: int) -> int:
+    """Return the least epochs of a main phase that unfreezes its blocks one by one.
+
+    Args:
+        every: Setting `unfreeze_every`, in epochs.
+        blocks: Number of trained blocks.
+    """
+    return every * max(blocks - 1, 0) + 1
 
 
 def to_dict(config: Config) -> dict[str, Any]:
@@ -161,8 +171,8 @@ def with_keywords(
     """
     if config is not None and not isinstance(config, Config):
         raise SettingError(
-            f"`config` must be a Config of the recipe. Received: {type(config).__name__}. Pass "
-            "settings by name: dataset=..., epochs=3."
+            f"`config` is of type {type(config).__name__}, but must be a Config of the recipe. "
+            "Pass settings by name: dataset=..., epochs=3."
         )
     check_names(keywords, [*settings(kind), *options])
     whole: ConfigType = kind() if config is None else cast(ConfigType, config)

@@ -73,7 +73,7 @@ def test_settings_without_effect_have_a_note():
     ("values", "message"),
     [
         ({"validation_fraction": 0.5, "test_fraction": 0.4}, "must leave at least 0.2"),
-        ({"class_weight": "balanced", "task": "regression"}, "only for task=classification"),
+        ({"class_weight": "balanced", "task": "regression"}, "only task=classification"),
         (
             {"pretrained": False, "trainable_blocks": 1},
             "`freeze_batch_norm` needs pretrained statistics",
@@ -157,7 +157,7 @@ def test_several_label_columns_among_keywords_mean_several_labels():
 def test_a_mistyped_option_of_a_call_is_refused_with_the_nearest():
     with pytest.raises(SettingError, match=r"`progres` not found\. Did you mean 'progress'"):
         with_keywords(Custom, None, {"progres": False}, ["progress", "runs_dir"])
-    with pytest.raises(SettingError, match=r"`config` must be a Config .* Received: str"):
+    with pytest.raises(SettingError, match=r"`config` is of type str, but must be a Config"):
         with_keywords(Custom, "photos/", {})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.resources
+from collections.abc import Callable
 
 import numpy as np
 
@@ -10,28 +11,31 @@ from kerasft.config import Config
 from kerasft.data.examples import Examples
 from kerasft.data.tables import Table, read_table
 from kerasft.errors import DataError
-from kerasft.modalities import modality_of
-from kerasft.tasks import task_of
+from kerasft.modalities import MODALITIES, modality_of
+from kerasft.tasks import Task, task_of, tasks_with
 
-_WHAT = {
-    "digits": "images of one digit each. Received: task={task}. Use a recipe for images with "
-    "task=classification or regression.",
-    "glyphs": "images of one letter each. Received: task={task}. Use a recipe for images with "
-    "task=classification.",
-    "tickets": "texts, but the recipe is not for texts. Use a recipe for texts, such as "
-    "minilm_tickets.",
+# By dataset: whether its labels fit a task.
+_FITS: dict[str, Callable[[Task], bool]] = {
+    "digits": lambda task: not task.several,
+    "glyphs": lambda task: task.has_classes and not task.several,
+    "tickets": lambda task: True,
 }
 
 
 def check_builtin(name: str, config: Config) -> None:
-    """Raise DataError where a builtin dataset holds inputs of another modality."""
-    if name not in modality_of(config).builtin:
-        raise refuse_builtin(name, config)
-
-
-def refuse_builtin(name: str, config: Config) -> DataError:
-    """Return the error for a builtin dataset that does not fit a config."""
-    return DataError(f"builtin:{name} has {_WHAT[name].format(task=config.task)}")
+    """Raise DataError if a builtin dataset does not fit the modality or the task of a config."""
+    inputs = next(other.name for other in MODALITIES.values() if name in other.builtin)
+    own = modality_of(config).name or "other inputs"
+    if inputs != own:
+        raise DataError(
+            f"The recipe is for {own}, but builtin:{name} has {inputs}. Use a recipe for {inputs}, "
+            "as listed by `kerasft list`."
+        )
+    if not _FITS[name](task_of(config.task)):
+        raise DataError(
+            f"`task` is {config.task}, but builtin:{name} has one label per image. Use --task "
+            f"{tasks_with(_FITS[name])}."
+        )
 
 
 def read_digits(config: Config) -> Examples:
@@ -39,8 +43,6 @@ def read_digits(config: Config) -> Examples:
     from sklearn.datasets import load_digits
 
     task = task_of(config.task)
-    if task.several:
-        raise refuse_builtin("digits", config)
     loaded = load_digits()
     images = np.round(loaded.images * (255 / 16)).astype(np.uint8)
     # Regression of a digit has no practical use, but is a quick test.

@@ -3,15 +3,14 @@
 The letters come from the font files of Matplotlib (DejaVu, STIX, Computer Modern).
 
 A drawing is stored as a signed distance field (after Green, "Improved Alpha-Tested Magnification
-for Vector Textures and Special Effects", SIGGRAPH 2007): thick or thin, sharp or soft strokes are
-then one offset and one slope away, without morphology for each image. Each letter has its outline
-in every font, and a pen drawing: a line of constant width along its skeleton.
+for Vector Textures and Special Effects", SIGGRAPH 2007). An offset then sets the thickness of a
+stroke, a slope its sharpness, without morphology for each image. Each letter has its outline in
+every font, and a pen drawing: a line of constant width along its skeleton.
 
-No class is a digit. A character is excluded if Unicode assigns it a numeric value, if its name
-contains a number word, if it is a common look-alike of an ASCII digit (``LOOK_ALIKES``) or nearly
-identical to one, or if it nearly matches a digit in any font. Digits are drawn only for that
-comparison, never as images. Letters that merely share strokes with digits (P, h, y, Cyrillic Ya)
-remain.
+No class is a digit. A character is excluded if Unicode assigns it a numeric value or its name
+contains a number word. So are common look-alikes of an ASCII digit (``LOOK_ALIKES``), and all
+that nearly match a digit in any font. Digits are drawn only for that comparison, never as images.
+Letters that merely share strokes with digits (P, h, y, Cyrillic Ya) remain.
 """
 
 import functools

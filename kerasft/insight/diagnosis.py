@@ -5,16 +5,19 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
+from kerasft.config import least_epochs
 from kerasft.insight import rules
 from kerasft.insight.commands import fit_command
 from kerasft.insight.facts import Facts, read_facts
 from kerasft.insight.findings import Finding
 from kerasft.insight.notebook import Diagnosis
 from kerasft.runs import Run, load_run
+from kerasft.setting_declaration import settings
 
 # In order of importance: first what invalidates every other number, then the learning rate, then
 # over- and underfitting, then the limits of the data.
@@ -51,7 +54,7 @@ _NOTES_IF_GOOD = (
 def find(facts: Facts) -> list[Finding]:
     """Return the findings of all rules in order of importance, without consequences of others.
 
-    After one or two epochs of the main phase, only rules that need no curve are asked. Of a
+    After one or two epochs of the main phase, only rules that need no curve are run. Of a
     longer good fit, what could be better about rate, epochs or overfitting is a note.
     """
     found = [finding for rule in RULES if (finding := rule(facts)) is not None]
@@ -105,19 +108,27 @@ def diagnose(run: Run | str | Path) -> Diagnosis:
 
 def valid_changes(facts: Facts, changes: dict[str, Any]) -> dict[str, Any]:
     """Return changes with the further changes that make them valid settings."""
-    changes = dict(changes)
+    changes, known = dict(changes), settings(facts.config_class)
+    while refused := _refused(facts, changes):
+        changes |= {name: known[name].off for name in refused}
     now = {**facts.settings, **changes}
-    if now.get("trainable_blocks") == 0 and now.get("lora_rank"):
-        changes["lora_rank"] = 0
-    if changes.get("class_weight") == "balanced":
-        changes |= {name: off for name, off in facts.mixing.items() if now.get(name)}
     blocks, every = now.get("trainable_blocks", -1), now.get("unfreeze_every", 0)
-    least = every * ((facts.blocks if blocks == -1 else blocks) - 1) + 1
-    if (
-        changes and every and now["epochs"] < least
-    ):  # every block must be unfrozen by the last epoch
+    least = least_epochs(every, facts.blocks if blocks == -1 else blocks)
+    if changes and every and now["epochs"] < least:
         changes["epochs"] = least
     return changes
+
+
+def _refused(facts: Facts, changes: dict[str, Any]) -> list[str]:
+    """Return the unchanged settings that cannot be combined with changes."""
+    known = settings(facts.config_class)
+    usual = {name: item.off for name, item in known.items()}
+    now = SimpleNamespace(**{**usual, **facts.settings, **changes})
+    return [
+        name
+        for name, item in known.items()
+        if name not in changes and any(condition(now) for condition in item.refused_if)
+    ]
 
 
 def _describe(facts: Facts, finding: Finding) -> dict[str, Any]:

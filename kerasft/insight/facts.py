@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from kerasft.config import Config
 from kerasft.runs import Run
-from kerasft.setting_declaration import settings
 from kerasft.tasks import Task, task_of
 
 
@@ -21,11 +20,6 @@ def judged_by(task: str) -> tuple[str, bool]:
     return name, kind.directions[name] == "max"
 
 
-def mixing_settings(kind: type[Config]) -> dict[str, Any]:
-    """Return the settings of a Config class that mix examples, with the values that turn it off."""
-    return {name: item.off for name, item in settings(kind).items() if item.role == "mixing"}
-
-
 @dataclass(frozen=True)
 class Facts:
     """The files of a run, read once.
@@ -33,7 +27,7 @@ class Facts:
     Attributes:
         state: State, as `Run.state`.
         reason: Error message of a failed fit.
-        task: classification, multilabel or regression.
+        task: Name of a task in `kerasft.tasks`.
         settings: All settings.
         given: Settings that differ from the recipe's defaults.
         defaults: Default settings of the recipe; empty in older records.
@@ -45,7 +39,7 @@ class Facts:
         best_epoch: Best epoch, counted from 1; None if unknown.
         blocks: Number of blocks of the backbone, 0 if unknown.
         length_setting: Setting that limits the length of an input, empty where none does.
-        mixing: Settings that mix training examples, with the values that turn them off.
+        config_class: Config class of the modality, whose conditions every advice must meet.
         failure: `diverged` if the loss became NaN or infinite, else empty.
     """
 
@@ -63,7 +57,7 @@ class Facts:
     best_epoch: int | None
     blocks: int = 0
     length_setting: str = ""
-    mixing: dict[str, Any] = field(default_factory=dict)
+    config_class: type[Config] = Config
     failure: str = ""
 
     @property
@@ -169,7 +163,7 @@ def read_facts(run: Run) -> Facts:
         best_epoch=manifest.get("best_epoch"),
         blocks=sum(row["name"] != "head" for row in manifest.get("blocks", [])),
         length_setting=run.modality.length_setting,
-        mixing=mixing_settings(run.modality.config_class),
+        config_class=run.modality.config_class,
     )
 
 

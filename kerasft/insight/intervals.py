@@ -59,9 +59,9 @@ def score_interval(
     value = facts.metrics.get(split, {}).get(name)
     if value is None:
         return None
-    if name == "accuracy":
+    if facts.kind.interval == "wilson":
         return facts.interval(value, split)
-    if name != "rmse" or f"y_{split}" not in arrays:
+    if facts.kind.interval != "bootstrap" or f"y_{split}" not in arrays:
         return None
     errors = _resampled_rmse(arrays[f"y_{split}"], arrays[f"outputs_{split}"])
     low, high = np.quantile(errors, [0.025, 0.975])

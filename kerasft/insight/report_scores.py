@@ -23,15 +23,11 @@ def scores(facts: Facts) -> dict[str, Any]:
     """Return the table of metrics by split."""
     splits = [split for split in ("validation", "test") if split in facts.metrics]
     rows = [
-        [_title(name, facts), *(facts.metrics[split].get(name) for split in splits)]
+        [facts.kind.metric_title(name), *(facts.metrics[split].get(name) for split in splits)]
         for name in facts.kind.report_metrics
         if any(name in facts.metrics[split] for split in splits)
     ]
     return table(["metric", *splits], rows)
-
-
-def _title(name: str, facts: Facts) -> str:
-    return f"{name} (per label)" if name == "accuracy" and facts.kind.several else name
 
 
 def _judged_split(facts: Facts) -> str:

@@ -48,10 +48,12 @@ class InputReaders(NamedTuple):
 
 
 def refuse(config: Any) -> SettingError:
-    """Return the error for settings without a known modality."""
+    """Return the error for settings, or a modality, that read no inputs."""
+    kind = config.config_class if isinstance(config, Modality) else type(config)
+    known = " or ".join(other.config_class.__name__ for other in Modality.__subclasses__())
     return SettingError(
-        "The settings must be those of an ImageConfig or a TextConfig. Received: "
-        f"{type(config).__name__}."
+        f"The settings are of {kind.__name__}, which reads no inputs. Derive the Config of the "
+        f"recipe from {known}."
     )
 
 

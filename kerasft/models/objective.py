@@ -20,8 +20,7 @@ def choose_monitor(config: Config) -> tuple[str, str]:
     """Return the validation metric that selects the best epoch, and `min` or `max`.
 
     Args:
-        config: Settings; `monitor` is used. Its default is val_accuracy (classification), val_f1
-            (multi-label), val_rmse (regression), or val_loss (regression on a logarithm).
+        config: Settings; `monitor` is used, by default `Task.default_monitor`.
 
     Raises:
         SettingError: The task does not have this metric.

@@ -139,7 +139,7 @@ def serving_function(loaded: Loaded) -> tuple[Any, list[Any], list[Any]]:
         The function maps string tensors of shape (n,) to a dict of output tensors.
 
     Raises:
-        SettingError: The config is neither an ImageConfig nor a TextConfig.
+        SettingError: The config has no modality.
     """
     outputs = functools.partial(loaded.labels.kind.served_outputs, loaded.labels)
     modality = modality_of(loaded.config)

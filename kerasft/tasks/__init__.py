@@ -6,6 +6,8 @@ the standard library at import; functions import NumPy, Keras and scikit-learn w
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from kerasft.errors import SettingError, did_you_mean
 from kerasft.tasks.base import FeatureReaders, Task
 from kerasft.tasks.classification import Classification
@@ -25,10 +27,13 @@ __all__ = [
     "TASKS",
     "FeatureReaders",
     "Labels",
+    "Regression",
     "Task",
+    "describe_monitors",
     "describe_tasks",
     "less_is_better",
     "task_of",
+    "tasks_with",
     "with_several_labels",
 ]
 
@@ -68,6 +73,25 @@ def describe_tasks() -> str:
     """Return the predictions of all tasks, for help texts: `one class, several labels, ...`."""
     *first, last = (task.title for task in TASKS.values())
     return f"{', '.join(first)}, or {last}"
+
+
+def describe_monitors() -> str:
+    """Return the default monitors of all tasks: `val_accuracy for classification, ...`."""
+    names: dict[str, list[str]] = {}
+    for task in TASKS.values():
+        names.setdefault(task.main_metrics[0], []).append(task.name)
+    return ", ".join(f"val_{metric} for {' and '.join(of)}" for metric, of in names.items())
+
+
+def tasks_with(fits: Callable[[Task], bool]) -> str:
+    """Return the names of the tasks that fit, for help texts and messages.
+
+    Example:
+        >>> tasks_with(lambda task: task.has_classes)
+        'classification or multilabel'
+    """
+    *first, last = (task.name for task in TASKS.values() if fits(task))
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 def less_is_better(metric: str) -> bool:

@@ -40,6 +40,8 @@ class Task:
         main_metrics: Metrics that judge a run, the most important first.
         shown_metrics: Metrics in the one line about a split, the most important first.
         report_metrics: Metrics in the table of scores of a report.
+        interval: Confidence interval of the main metric: `wilson` (fraction of the examples),
+            `bootstrap` (root mean squared error), or empty where none is computed.
         directions: Direction of each metric that can be monitored: `max` or `min`.
         losses: Values of the setting `loss` besides auto.
         curves: Metrics whose curves a report draws.
@@ -58,6 +60,7 @@ class Task:
     several = False
     from_folders = False
     main_metrics: tuple[str, ...] = ()
+    interval = ""
     directions: ClassVar[Mapping[str, str]] = {}
     losses: tuple[str, ...] = ()
     charts: tuple[str, ...] = ()

@@ -28,6 +28,7 @@ class Classification(ClassTask):
     title = "one class"
     from_folders = True
     main_metrics = ("accuracy", "f1")
+    interval = "wilson"
     charts = ("calibration",)
     stratified_by = "class"
     baseline_name = "predicting the majority class"

@@ -71,9 +71,9 @@ def read_number(table: Table, column: str, row: int, value: Any) -> float:
         number = math.nan
     if isinstance(value, bool) or not math.isfinite(number):
         raise DataError(
-            f"{table.subject(row)} must have a number in column {column!r}. Received: "
-            f"{value!r:.60}. Correct it, name another column with --label-column, or fit with "
-            "--task classification."
+            f"{table.subject(row)} has {value!r:.60} in column {column!r}, which must be a number. "
+            "Correct it, name another column with --label-column, or fit with --task "
+            "classification."
         )
     return number
 

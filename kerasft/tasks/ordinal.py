@@ -35,14 +35,14 @@ class Ordinal(Regression):
         wrong = next((n for n, value in enumerate(targets) if value != round(value)), None)
         if wrong is not None:
             raise DataError(
-                f"The label of {origins[wrong]} must be a whole number for task=ordinal. Received: "
-                f"{targets[wrong]:g}. Use --task regression for other numbers."
+                f"The label of {origins[wrong]} is {targets[wrong]:g}, but must be a whole number "
+                "for task=ordinal. Use --task regression for other numbers."
             )
         low, high = int(targets.min()), int(targets.max())
         if high - low > _WIDEST:
             raise DataError(
-                f"The labels of task=ordinal must have a range of at most {_WIDEST}. Received: "
-                f"{low} to {high}. Use --task regression."
+                f"The labels are {low} to {high}, but must have a range of at most {_WIDEST} for "
+                "task=ordinal. Use --task regression."
             )
         return low, high
 

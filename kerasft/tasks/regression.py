@@ -29,6 +29,7 @@ class Regression(Task):
     title = "a number"
     has_classes = False
     main_metrics = ("rmse", "r2")
+    interval = "bootstrap"
     directions: ClassVar = {"loss": "min", "rmse": "min", "mae": "min", "r2": "max"}
     losses = ("squared", "absolute", "huber")
     charts = ("predicted", "residuals")
@@ -174,6 +175,6 @@ def _check_positive(values: np.ndarray, origins: Sequence[str]) -> None:
     wrong = next((n for n, value in enumerate(values) if value <= 0), None)
     if wrong is not None:
         raise DataError(
-            f"The target of {origins[wrong]} must be above 0 for target_transform=log. "
-            f"Received: {values[wrong]:g}. Use --target-transform none."
+            f"The target of {origins[wrong]} is {values[wrong]:g}, but must be above 0 for "
+            "target_transform=log. Use --target-transform none."
         )

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasft.config import Config
+from kerasft.config import Config, least_epochs
 from kerasft.data import Batches, Data, Labels, Split, class_weights, make_mix, text_lengths
 from kerasft.errors import DataError, SettingError
 from kerasft.models import DataLoss, find_blocks, make_loss, make_metrics
@@ -52,20 +52,20 @@ def plan_phases(config: Config, model: keras.Model) -> list[Phase]:
     """
     if isinstance(config.learning_rate, str):
         raise SettingError(
-            "`learning_rate` must be a number here. Received: auto, which is found by "
-            "`kerasft fit` and `kerasft.fit` only. Find a rate with `kerasft find-lr`."
+            "`learning_rate` is auto, which only `kerasft fit` and `kerasft.fit` replace by a "
+            "number. Find a learning rate with `kerasft find-lr`."
         )
     head = [Phase("head", config.head_epochs, config.head_learning_rate, 0)]
     top, every = [], config.unfreeze_every
     if every:
         trained = sum(block.trained_parameters > 0 for block in find_blocks(model))
         top = [Phase(f"top {n}", every, config.learning_rate, n) for n in range(1, trained)]
-    epochs = config.epochs - every * len(top)
-    if epochs < 1:
+    if config.epochs < (least := least_epochs(every, len(top) + 1)):
         raise SettingError(
-            f"`epochs` must be at least {every * len(top) + 1} to unfreeze all {len(top) + 1} "
-            f"blocks. Received: epochs={config.epochs}, unfreeze_every={every}."
+            f"`epochs` is {config.epochs}, but unfreeze_every={every} needs at least {least} to "
+            f"unfreeze all {len(top) + 1} blocks. Use --epochs {least} or a smaller unfreeze_every."
         )
+    epochs = config.epochs - every * len(top)
     return [*head * bool(config.head_epochs), *top, Phase("main", epochs, config.learning_rate)]
 
 

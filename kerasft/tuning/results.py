@@ -11,6 +11,7 @@ from typing import Any
 
 from kerasft.errors import SettingError, did_you_mean
 from kerasft.insight import fit_command, search_html, search_report
+from kerasft.tasks import task_of
 from kerasft.tuning.journal import JOURNAL, read_journal
 
 
@@ -104,8 +105,9 @@ class Search:
         exceeds it more often than a single trial.
         """
         header, score = self.header, self.defaults.score
-        count = header["validation_examples"]
-        if header["objective"]["name"] != "val_accuracy" or score is None or not count:
+        task, count = task_of(header["config"]["task"]), header["validation_examples"]
+        judged = header["objective"]["name"] == f"val_{task.main_metrics[0]}"
+        if not judged or task.interval != "wilson" or score is None or not count:
             return None
         share = min(max(score, 1 / count), 1 - 1 / count)  # not 0 where all predictions are correct
         return float(2 * math.sqrt(share * (1 - share) / count))

@@ -61,7 +61,7 @@ def tune(  # noqa: PLR0913 (public)
     """Search for better settings of a recipe and record every trial in a search folder.
 
     Trial 0 has the settings of `config`. Every trial stops early by the config's patience; its
-    score is `config.monitor` (by task: val_accuracy, val_f1, val_rmse) at the best epoch. The test
+    score is `config.monitor` (by default the main metric of the task) at the best epoch. The test
     split is never used. Fit the best settings once more (`search.fit_command`) to measure it.
 
     Args:
@@ -168,8 +168,8 @@ def _check_workers(workers: int, config: Config) -> None:
     """Refuse several processes for a dataset that only this one has."""
     if workers > 1 and config.dataset.source.startswith(PREFIX):
         raise SettingError(
-            "`workers` must be 1 for a dataset in memory, which other processes do not have. "
-            f"Received: workers={workers}. Save the dataset to a file, or leave workers out."
+            f"`workers` is {workers}, but must be 1 for a dataset in memory, which other processes "
+            "do not have. Save the dataset to a file, or leave workers out."
         )
 
 

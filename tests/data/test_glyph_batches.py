@@ -46,5 +46,5 @@ def test_without_the_setting_an_epoch_has_64000_images():
 def test_what_has_no_examples_is_refused_where_examples_are_read():
     with pytest.raises(DataError, match="has no examples to read"):
         read_dataset(CONFIG)
-    with pytest.raises(DataError, match="task=regression"):
+    with pytest.raises(DataError, match=r"`task` is regression, .* Use --task classification"):
         kerasft.load_data(kerasft.ImageConfig(dataset="builtin:glyphs", task="regression"))

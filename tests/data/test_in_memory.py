@@ -124,7 +124,7 @@ def test_values_without_columns_are_refused_with_the_way_to_name_them(source):
 
 def test_floats_are_no_pixels():
     config = ImageConfig(dataset={"image": pixels() / 255, "label": KINDS}, image_size=8)
-    with pytest.raises(DataError, match=r"must be a uint8 array .* float64 .*astype\('uint8'\)"):
+    with pytest.raises(DataError, match=r"float64 array .* must be uint8 .*astype\('uint8'\)"):
         prepare_inputs(config, read_dataset(config)["train"])
 
 

@@ -52,6 +52,12 @@ def test_a_built_in_set_of_the_other_kind_is_refused():
         load_data(ImageConfig(dataset="builtin:tickets"))
 
 
+def test_a_built_in_set_names_the_tasks_that_fit_it():
+    for name, tasks in [("digits", "classification, regression or ordinal"), ("glyphs", "class")]:
+        with pytest.raises(DataError, match=f"multilabel, but builtin:{name}.*--task {tasks}"):
+            load_data(ImageConfig(dataset=f"builtin:{name}", task="multilabel"))
+
+
 def test_two_loads_are_equal(pets):
     config = ImageConfig(dataset=str(pets), image_size=8)
     one, two = load_data(config), load_data(config)
@@ -104,7 +110,7 @@ def test_other_data_are_encoded_with_the_labels_of_the_model():
 
 
 def test_a_config_must_say_what_it_takes():
-    with pytest.raises(SettingError, match="ImageConfig or a TextConfig"):
+    with pytest.raises(SettingError, match="ImageConfig or TextConfig"):
         prepare_inputs(Config(), Examples(["x"], None, ["x"]))
 
 

@@ -18,7 +18,7 @@ from kerasft.insight.diagnosis import (
     valid_changes,
     why_unrecoverable,
 )
-from kerasft.insight.facts import Facts, mixing_settings
+from kerasft.insight.facts import Facts
 from kerasft.recipes import resnet_digits
 from tests.insight.injected_faults import ALSO, FAULTS, changed, fit, spoiled
 
@@ -111,7 +111,7 @@ def facts(**changes):
         "settings": to_dict(resnet_digits.Config()), "rows": rows,
         "counts": {"train": 100, "validation": 400, "test": 400}, "metrics": {},
         "audit": {"class_counts": {"a": 50, "b": 50}}, "best_epoch": len(rows),
-        "mixing": mixing_settings(resnet_digits.Config),
+        "config_class": resnet_digits.Config,
     }  # fmt: skip
     return Facts(**{**usual, **changes})
 
@@ -257,6 +257,8 @@ def test_the_advice_on_a_rate_goes_to_the_recipes_own_for_what_trains(blocks, ex
         ({"lora_rank": 4}, {"trainable_blocks": 0}, {"trainable_blocks": 0, "lora_rank": 0}),
         ({"lora_rank": 4}, {"dropout": 0.5}, {"dropout": 0.5}),
         ({"mixup": 0.2}, {"class_weight": "balanced"}, {"class_weight": "balanced", "mixup": 0.0}),
+        ({"cutmix": 1.0}, {"class_weight": "balanced"},
+         {"class_weight": "balanced", "cutmix": 0.0}),
         ({"unfreeze_every": 4, "trainable_blocks": 1, "epochs": 5}, {"trainable_blocks": -1},
          {"trainable_blocks": -1, "epochs": 9}),
         ({"unfreeze_every": 4, "trainable_blocks": 1, "epochs": 5}, {}, {}),

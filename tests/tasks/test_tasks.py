@@ -68,7 +68,7 @@ def test_ordered_classes_are_measured_as_a_regression_on_them_is():
 def test_ordered_classes_are_whole_numbers():
     config = ImageConfig(task="ordinal", dataset="x.csv")
     assert make_labels(config, stars([0.0, 100.0])).scale == (0, 100)
-    with pytest.raises(DataError, match=r"row 1 must be a whole number .* Received: 2\.5"):
+    with pytest.raises(DataError, match=r"row 1 is 2\.5, but must be a whole number"):
         make_labels(config, stars([1.0, 2.5]))
     with pytest.raises(DataError, match="a range of at most 1000"):
         make_labels(config, stars([1.0, 250000.0]))

@@ -2,6 +2,7 @@
 
 import time
 from types import SimpleNamespace
+from typing import ClassVar
 
 import keras
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from kerasft.data import Examples, Split
 from kerasft.display import Display, showing
 from kerasft.formatting import duration, number
+from kerasft.tasks import TASKS, Regression
 from kerasft.training.progress import Progress
 
 
@@ -115,6 +117,20 @@ def test_the_accuracy_of_several_labels_says_what_it_counts(recorded):
     progress.on_epoch_end(0, {"accuracy": 0.5, "val_accuracy": 0.25})
     assert context.lines[0].startswith("epoch 1/1 main  accuracy per label 0.5/0.25  rate")
     assert recorded.rows[0][0]["accuracy per label"] == "0.5000/0.2500"
+
+
+def test_the_metrics_of_a_new_task_have_columns(recorded, monkeypatch):
+    class Counting(Regression):
+        name = "counting"
+        main_metrics = ("deviance",)
+        directions: ClassVar = {"loss": "min", "deviance": "min"}
+
+    monkeypatch.setitem(TASKS, "counting", Counting())
+    progress = Progress(make_context("counting"), "main", 1, recorded.begin("training"))
+    progress.set_params({"steps": 1})
+    progress.on_epoch_begin(0)
+    progress.on_epoch_end(0, {"deviance": 0.5, "val_deviance": 0.25, "loss": 1.0, "rmse": 2.0})
+    assert list(recorded.rows[0][0]) == ["epoch", "phase", "loss", "deviance", "rate", "time", ""]
 
 
 def test_nothing_is_described_where_nothing_is_drawn():

@@ -98,7 +98,7 @@ def no_signal(facts: Facts) -> Finding | None:
         return None
     never = np.nanmin(facts.curve("val_loss", facts.rows)) > 0.95 * facts.baseline_loss
     if facts.kind.has_classes:
-        score = np.nanmax(facts.curve("val_accuracy", facts.rows))
+        score = np.nanmax(facts.curve(f"val_{facts.score[0]}", facts.rows))
         share = float(facts.class_shares.max())
         # The best of several epochs: noise exceeds one interval.
         never = never and score < share + 3 * facts.uncertainty(share)
