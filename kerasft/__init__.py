@@ -1,6 +1,6 @@
-"""Fine-tune pretrained Keras models: recipes, honest validation, advice, export.
+"""Fine-tune pretrained Keras models: recipes, validation, diagnosis, export.
 
-The rooms are listed in docs/architecture.md, in the order of their imports; a test reads both.
+The packages are listed in docs/architecture.md, in the order of their imports; a test reads both.
 
 Names are imported when they are used, so that the command line starts without TensorFlow.
 """

@@ -104,7 +104,7 @@ def setting(  # noqa: PLR0913 (public)
 
     Args:
         default: Default value; None makes the setting optional.
-        help: Help text for the command line and the documentation: one line, no full stop.
+        help: Help text for the command line and the documentation: one line, no period.
         group: Heading of the setting in `--help`. By default the name of its class without
             `Settings`, or `recipe`.
         choices: Allowed values.

@@ -1,7 +1,7 @@
 """Tell the sentiment of a sentence: a small BERT on SST-2 (GLUE).
 
 67,349 training sentences. The labels of GLUE's test split are hidden, so its validation split
-(872 sentences) is the test here, and validation is made from the training sentences.
+(872 sentences) is the test split here. Validation is made from the training sentences.
 Downloads: glue/sst2 through TFDS (7 MiB), bert_small_en_uncased through KerasHub (28.8 million
 parameters, about 115 MB).
 """

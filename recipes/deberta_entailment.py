@@ -1,7 +1,7 @@
 """Tell whether one sentence follows from another: a small DeBERTaV3 on RTE (GLUE).
 
 2,490 training pairs. The labels of GLUE's test split are hidden, so its validation split (277
-pairs) is the test here, and validation is made from the training pairs.
+pairs) is the test split here. Validation is made from the training pairs.
 Downloads: glue/rte through TFDS (0.7 MiB), deberta_v3_small_en through KerasHub (141 million
 parameters).
 """

@@ -1,7 +1,7 @@
 """Rate how alike two sentences are, from 0 to 5: a small ELECTRA on STS-B (GLUE).
 
 5,749 training pairs, a regression. The labels of GLUE's test split are hidden, so its validation
-split (1,500 pairs) is the test here, and validation is made from the training pairs.
+split (1,500 pairs) is the test split here. Validation is made from the training pairs.
 Downloads: glue/stsb through TFDS (0.8 MiB), electra_small_discriminator_uncased_en through KerasHub
 (13.5 million parameters).
 """

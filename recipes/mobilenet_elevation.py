@@ -1,4 +1,4 @@
-"""Tell a number from a photograph: from how high a toy is seen, by MobileNetV3 small.
+"""Estimate camera elevation from a photograph: MobileNetV3 small on small NORB.
 
 24,300 training and 24,300 test photographs of small NORB, the elevation in 9 steps. For a number of
 your own: `--dataset houses.csv --label-column price --target-transform log`. Downloads: smallnorb

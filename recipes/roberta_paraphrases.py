@@ -1,7 +1,7 @@
 """Tell whether two sentences say the same: RoBERTa on MRPC (GLUE).
 
 3,668 training pairs of sentences from the news. The labels of GLUE's test split are hidden, so its
-validation split (408 pairs) is the test here, and validation is made from the training pairs.
+validation split (408 pairs) is the test split here. Validation is made from the training pairs.
 Downloads: glue/mrpc through TFDS (1.4 MiB), roberta_base_en through KerasHub (124 million
 parameters).
 """

@@ -1,7 +1,7 @@
 """The command line: a thin shell over the Python API.
 
-Modules here import click and the standard library at their top; the rooms that need Keras are
-imported inside commands, so that help, lists and every typo answer at once.
+Modules here import only click and the standard library at their top. Commands import the packages
+that need Keras when they run, so that help and errors in options appear at once.
 """
 
 from kerasft.cli.app import main

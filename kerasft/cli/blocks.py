@@ -21,8 +21,8 @@ def blocks_command(preset: str, image_size: int | None) -> None:
     """List the blocks of a PRESET that `--trainable-blocks` counts, top block first.
 
     PRESET is what `--preset` takes: a KerasHub name, a folder, a .keras file, hf://ORG/NAME,
-    applications:NAME, or package:NAME/FOLDER. The name of a recipe stands for its preset. The last
-    column is the share of the compute of a forward pass.
+    applications:NAME, or package:NAME/FOLDER. A recipe name selects its preset. The last column is
+    the share of the compute of a forward pass.
     """
     recipes = {recipe.name: recipe for recipe in catalog.list_recipes()}
     if preset in recipes:

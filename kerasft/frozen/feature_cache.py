@@ -2,8 +2,8 @@
 
 For every phase of a training the frozen prefix of the model (`kerasft.frozen.prefix`) is computed
 once for each example, and only the tail is trained. Phases of a fit and trials of a search that
-share frozen layers share the features: they are identified by a hash of the layers that compute
-them, and higher features are computed from lower ones.
+share frozen layers share the features. A hash of the layers that compute them identifies features,
+and higher features are computed from lower ones.
 """
 
 from __future__ import annotations

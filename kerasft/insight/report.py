@@ -107,7 +107,7 @@ def _tiles(run: Run, facts: Facts) -> Iterator[dict[str, Any]]:
         yield tile("time", duration(manifest["seconds"]))
     if manifest.get("created"):
         day, _, hour = str(manifest["created"])[:16].partition("T")
-        yield tile("begun", day, f"{hour} UTC")
+        yield tile("started", day, f"{hour} UTC")
 
 
 def _diagnosis(run: Run) -> dict[str, Any]:

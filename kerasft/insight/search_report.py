@@ -136,7 +136,7 @@ def _charts(header: dict[str, Any], done: list[Any]) -> list[dict[str, Any]]:
             lambda axes: charts.draw_bars(axes, shares),
             height=max(0.4 + 0.3 * len(shares), 2.2),
         )
-        note = "of each setting for the score (random forest); few trials only indicate it"
+        note = "of each setting for the score (random forest; few trials: indicative)"
         drawn.append(chart("importance", svg, note))
     for dimension in header["space"]:
         title = f"{name} by {dimension['name']}"

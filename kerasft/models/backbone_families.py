@@ -1,9 +1,12 @@
 """Block outputs of backbones of any family.
 
-They are found in three ways, in this order: an entry in `_OPENERS`, for the few families whose
-blocks are inside one layer; attributes of KerasHub (pyramid levels, lists of transformer layers or
-stages); the graph of any other Functional model. No other module
-distinguishes families.
+They are found in three ways, in this order:
+
+1. An entry in `_OPENERS`, for the few families whose blocks are inside one layer.
+2. Attributes of KerasHub: pyramid levels, lists of transformer layers or stages.
+3. The graph of any other Functional model.
+
+No other module distinguishes families.
 """
 
 from __future__ import annotations

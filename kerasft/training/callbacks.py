@@ -115,7 +115,7 @@ class NanGuard(keras.callbacks.Callback):
 class BestWeights(keras.callbacks.Callback):
     """Early stopping that stores the best weights over several phases.
 
-    Keras' EarlyStopping forgets at every `fit`, copies frozen weights too, and takes a first
+    Keras' EarlyStopping resets at every `fit`, copies frozen weights too, and takes a first
     epoch with a NaN as the best. Ties are broken by validation loss.
 
     Args:

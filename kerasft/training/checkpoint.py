@@ -1,6 +1,6 @@
 """The state of a training, saved after epochs, from which it resumes bit-for-bit.
 
-Keras' BackupAndRestore restarts the epoch with other seeds and forgets early stopping. This state
+Keras' BackupAndRestore restarts the epoch with other seeds and resets early stopping. This state
 has the weights, the optimizer, every seed generator, the best epoch so far with its weights, and
 the history. It is one file, replaced atomically: a process killed at any moment leaves the old or
 the new state. The file holds its own checksum, so that state and checksum cannot get out of step.

@@ -1,7 +1,7 @@
 """KerasTuner's oracles: they propose settings and receive scores; kerasft runs the trials.
 
-KerasTuner's tuners lose results when they are killed, hide failures, and rebuild everything for
-every trial. Its oracles do not depend on that and are used unchanged.
+KerasTuner's tuners discard results when they are killed, do not report failures, and rebuild
+everything for every trial. Its oracles do not depend on that and are used unchanged.
 """
 
 from __future__ import annotations

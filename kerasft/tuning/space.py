@@ -1,8 +1,8 @@
 """The search space: the settings that a search may change, as dimensions of KerasTuner.
 
-A recipe declares it (`hp.Float("learning_rate", 1e-4, 1e-2, sampling="log")`), the command line
-changes it (`--space learning_rate=1e-5..1e-2:log`), and every name and bound is checked against
-the recipe's Config before the first trial.
+A recipe declares it: `hp.Float("learning_rate", 1e-4, 1e-2, sampling="log")`. The command line
+changes it: `--space learning_rate=1e-5..1e-2:log`. Every name and bound is checked against the
+recipe's Config before the first trial.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def timed(recipe: Any, config: Any, data: Any) -> tuple[float, dict[str, Any]]:
 
 
 def ideal(blocks: int, trained: int, epochs: int, share: float) -> float:
-    """Returns the ratio that counting blocks alone promises."""
+    """Return the predicted speedup, from the counts of blocks."""
     without = epochs * ((blocks + 2 * trained) + share * blocks)
     kept = (1 + share) * (blocks - trained) + epochs * (3 + share) * trained
     return without / kept

@@ -2,8 +2,8 @@
 
 32 texts of one length, given as token numbers, so that it also runs where TensorFlow is not
 installed (KERAS_BACKEND=jax) and on the GPU that a backend finds. Each side in a process of its
-own; the median over epochs of some steps. The first epoch, with tracing and compilation, is told
-apart.
+own; the median over epochs of some steps. The first epoch, with tracing and compilation, is
+reported apart.
 
     python -m tests.benchmarks.peer_step --peer-python PEER/bin/python
     KERAS_BACKEND=jax python -m tests.benchmarks.peer_step --peer-python PEER/bin/python

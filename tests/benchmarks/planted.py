@@ -188,7 +188,7 @@ def main() -> None:
 def _print(rows: list[dict[str, Any]], which: str, seconds: float) -> None:
     print(f"{which}: {len(rows)} fits with a planted fault or none, {seconds:.0f} s")
     print("planted                      fits  named first  named  first names")
-    right = faults = ill = 0
+    right = faults = false_positives = 0
     for fault in FAULTS:
         mine = [row for row in rows if row["planted"] == fault]
         name = fault.partition(" ")[0]
@@ -198,12 +198,12 @@ def _print(rows: list[dict[str, Any]], which: str, seconds: float) -> None:
         others = collections.Counter(row["named"][0] if row["named"] else "nothing" for row in mine)
         told = ", ".join(f"{n} {count}" for n, count in others.most_common())
         if fault == "healthy":
-            ill = sum(bool(row["named"]) for row in mine)
+            false_positives = sum(bool(row["named"]) for row in mine)
             print(f"{fault:<28} {len(mine):>4}  {'':>11}  {'':>5}  {told}")
             continue
         right, faults = right + first, faults + len(mine)
         print(f"{fault:<28} {len(mine):>4}  {first:>11}  {anywhere:>5}  {told}")
-    print(f"named first: {right} of {faults}; healthy called ill: {ill}")
+    print(f"named first: {right} of {faults}; false positives: {false_positives}")
     followed = [row for row in rows if "after" in row]
     better = sum(row["after"] > row["before"] for row in followed)
     print(f"first advice followed: {len(followed)}; the validation score rose in {better}")

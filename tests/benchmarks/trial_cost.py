@@ -2,7 +2,7 @@
 
 30 trials of one structure (learning rates) of 1 and of 3 epochs: the line through their times has
 the seconds of an epoch as its slope and the fixed cost of a trial as its intercept. The first
-trial, which loads, builds and traces, is told apart.
+trial, which loads, builds and traces, is reported apart.
 """
 
 from __future__ import annotations

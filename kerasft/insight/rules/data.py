@@ -119,8 +119,7 @@ def truncated(facts: Facts) -> Finding | None:
     return Finding(
         "truncated",
         "Many texts were truncated",
-        f"{share:.0%} of the texts are longer than {name}={length}; the model never "
-        "sees their ends.",
+        f"{share:.0%} of the texts are longer than {name}={length}; the rest is dropped.",
         (
             Advice(
                 {name: longer},

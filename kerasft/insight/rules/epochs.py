@@ -75,7 +75,7 @@ def _too_few_epochs(facts: Facts) -> str:
 
 
 def trained_too_long(facts: Facts) -> Finding | None:
-    """Detect many epochs after the best one, which only cost time: best weights are restored."""
+    """Detect many epochs after the best one, without a gain: the best weights are restored."""
     val = facts.curve("val_loss")
     if len(val) < 6 or facts.best_epoch is None or not np.isfinite(val).all():
         return None
