@@ -71,7 +71,7 @@ def find_recipe(name_or_path: str | Path) -> Recipe:
         return known[text]
     if Path(text).name != text:
         raise SettingError(
-            f"A recipe must be a name or a .py file. Received: {text}. List recipes: kerasft list."
+            f"{text} is neither the name of a recipe nor a .py file. List recipes: kerasft list."
         )
     own = f" Did you mean the file './{text}.py'?" if Path(f"{text}.py").is_file() else ""
     raise SettingError(

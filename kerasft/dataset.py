@@ -67,8 +67,8 @@ class Dataset:
             object.__setattr__(self, "source", os.fspath(source))
         elif hasattr(source, "__iter__") and not isinstance(source, str):
             raise SettingError(
-                "`dataset` must be a source or a table with columns. Received: "
-                f"{type(source).__name__}. Name the columns: {{'image': images, 'label': labels}}."
+                f"`dataset` is of type {type(source).__name__}, but must be a source or a table "
+                "with columns. Name the columns: {'image': images, 'label': labels}."
             )
 
     def without_splits(self) -> Dataset:

@@ -71,7 +71,7 @@ def test_a_cached_preset_needs_no_network(tmp_path):
     [
         ("", "`preset` is empty"),
         ("resnet_50_imagnet", "Did you mean 'resnet_50_imagenet'"),
-        ("/no/such/folder", "must be an existing file or folder"),
+        ("/no/such/folder", "is not an existing file or folder"),
         ("package:no_such_package/x", "is not installed"),
         ("package:kerasf/assets", "Did you mean 'kerasft'"),
         ("package:kerasft/assets/nothing", "has no folder `assets/nothing`"),

@@ -131,6 +131,8 @@ def test_another_process_asks_for_the_frame_of_a_fit(run, copied_run):
 
 
 def test_several_processes_cannot_search_on_a_frame(table, tmp_path):
-    with pytest.raises(SettingError, match=r"`workers` must be 1 for a dataset in memory"):
+    with pytest.raises(
+        SettingError, match=r"`workers` is 2, but must be 1 for a dataset in memory"
+    ):
         kerasft.tune("minilm_tickets", dataset=table, workers=2, searches_dir=tmp_path)
     assert not list(tmp_path.iterdir())

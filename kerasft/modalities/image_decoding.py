@@ -111,9 +111,9 @@ def _array_to_rgb(array: np.ndarray, origin: str) -> np.ndarray:
         array = array[..., np.newaxis]
     if array.ndim != 3 or array.shape[2] not in (1, 3, 4) or array.dtype != np.uint8:
         raise DataError(
-            f"{origin} must be a uint8 array of shape (height, width) or (height, width, 1, 3 or "
-            f"4). Received: {array.dtype} of shape {array.shape}. Scale values to 0 to 255 and "
-            "convert them with .astype('uint8')."
+            f"{origin} is a {array.dtype} array of shape {array.shape}, but must be uint8 of shape "
+            "(height, width) or (height, width, 1, 3 or 4). Scale values to 0 to 255 and convert "
+            "them with .astype('uint8')."
         )
     return np.repeat(array, 3, axis=2) if array.shape[2] == 1 else array[..., :3]
 

@@ -78,8 +78,8 @@ def pool_positions(x: Any, pooling: str) -> Any:
     if pooling == "first":
         if rank != 3:
             raise SettingError(
-                "`pooling` can be first only for transformers with a class token. "
-                "Received: pooling='first'. Use --pooling average."
+                "`pooling` is first, but the backbone is not a transformer with a class token. Use "
+                "--pooling average."
             )
         return keras.ops.cast(x[:, 0], "float32")
     kind = "Average" if pooling == "average" else "Max"

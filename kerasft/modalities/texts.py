@@ -119,8 +119,8 @@ class Texts(Modality):
     def few_examples_note(self, each: float) -> list[str]:
         """Return advice measured on Banking77 with MiniLM; other datasets may differ."""
         return [
-            f"The training split has about {each:.0f} texts per class; with so few, training only "
-            "the top block is usually as accurate and faster (--trainable-blocks 1 --epochs 8)."
+            f"The training split has about {each:.0f} texts per class. Training only the top block "
+            "is then usually as accurate, and faster: --trainable-blocks 1 --epochs 8."
         ]
 
     def example(self, config: Any, *, pairs: bool = False) -> str | tuple[str, str]:
@@ -182,8 +182,8 @@ def _text_cell(table: Table, column: str, row: int) -> str:
         )
     if not isinstance(text, str):
         raise DataError(
-            f"{table.subject(row)} must have text in column {column!r}. Received: {text!r:.80}. "
-            "Name the text column with --text-column."
+            f"{table.subject(row)} has {text!r:.80} in column {column!r}, which must be text. Name "
+            "the text column with --text-column."
         )
     return text
 

@@ -48,9 +48,9 @@ def freeze(
     blocks = find_blocks(backbone)
     if not -1 <= trainable_blocks <= len(blocks):
         raise SettingError(
-            f"`trainable_blocks` must be at most {len(blocks)} for {type(backbone).__name__} "
-            f"({', '.join(block.name for block in blocks)}). "
-            f"Received: trainable_blocks={trainable_blocks}. Use -1 to train all."
+            f"`trainable_blocks` is {trainable_blocks}, but must be at most {len(blocks)} for "
+            f"{type(backbone).__name__} ({', '.join(block.name for block in blocks)}). Use -1 to "
+            "train all."
         )
     first = 0 if trainable_blocks == -1 else len(blocks) - trainable_blocks
     set_trainable(backbone, True)  # a frozen parent would hide the flags of its layers

@@ -94,11 +94,10 @@ def resolve(preset: str, *, pretrained: bool = True) -> Preset:
         return _from_folder(preset, "folder", folder)
     if "/" in preset or preset.startswith(".") or preset.endswith(".keras"):
         raise SettingError(
-            f"`preset` must be an existing file or folder. Received: preset={preset!r}. "
-            f"{offline_presets()}"
+            f"`preset` is {preset!r}, which is not an existing file or folder. {offline_presets()}"
         )
     raise SettingError(
-        f"`preset` must be a KerasHub preset or a folder. Received: preset={preset!r}."
+        f"`preset` is {preset!r}, which is neither a KerasHub preset nor a folder."
         f"{did_you_mean(preset, builtin)} {offline_presets()}"
     )
 

@@ -135,8 +135,8 @@ def _check_possible(config: Config, tuner: str | None, space: keras_tuner.HyperP
     """Refuse settings that would fail in every trial."""
     if isinstance(config.learning_rate, str):
         raise SettingError(
-            "`learning_rate` must be a number in a search. Received: auto. Leave it out, or find a "
-            "rate with `kerasft find-lr`."
+            "`learning_rate` is auto, but a search needs a number. Leave it out, or find a "
+            "learning rate with `kerasft find-lr`."
         )
     if tuner == "hyperband" and any(hp.name == "epochs" for hp in space.space):
         raise SettingError(

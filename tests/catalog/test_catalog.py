@@ -145,7 +145,7 @@ def test_loading_leaves_no_files_beside_a_recipe(tmp_path):
     [
         ("resnet_digts", "Did you mean 'resnet_digits'? List recipes: kerasft list."),
         ("zzz", "List recipes: kerasft list."),
-        ("folder/recipe", "A recipe must be a name or a .py file."),
+        ("folder/recipe", "folder/recipe is neither the name of a recipe nor a .py file."),
         ("nowhere.py", "Recipe file nowhere.py not found."),
     ],
 )

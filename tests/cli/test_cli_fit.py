@@ -161,7 +161,7 @@ def test_a_setting_before_the_recipe_is_answered_with_the_right_order(kerasft_li
         ),
         (
             "--no-pretrained --no-freeze-batch-norm --pretrained-l2 0.1",
-            "--pretrained-l2 needs pretrained weights. Received: --no-pretrained. Remove "
+            "Received --no-pretrained, but --pretrained-l2 needs pretrained weights. Remove "
             "--no-pretrained.",
         ),
     ],

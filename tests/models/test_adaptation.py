@@ -138,7 +138,7 @@ def test_gradual_unfreezing_adds_a_block_from_phase_to_phase(texts):
         ({"lora_rank": 4, "backbone_l2": 0.1}, "`backbone_l2` cannot be combined with `lora_rank`"),
         ({"lora_rank": 4, "freeze_batch_norm": False}, "Remove --no-freeze-batch-norm"),
         ({"pretrained": False, "pretrained_l2": 0.1}, "needs pretrained weights"),
-        ({"lora_rank": 4, "trainable_blocks": 0}, "needs trained blocks"),
+        ({"lora_rank": 4, "trainable_blocks": 0}, "leaves no blocks"),
         ({"loss": "huber"}, "must be one of auto, cross_entropy, focal"),
         ({"loss": "focal", "task": "regression"}, "must be one of auto, squared, absolute, huber"),
     ],

@@ -154,7 +154,7 @@ def test_a_failed_trial_is_shown_and_a_search_without_a_good_one_is_an_error(tun
         held=["learning_rate", "dropout"],
     )  # fmt: skip
     assert [trial.state for trial in search.trials] == ["completed", "failed"]
-    assert "`trainable_blocks` must be at most" in search.trials[1].outcome["reason"]
+    assert "but must be at most" in search.trials[1].outcome["reason"]
     wild = {
         "learning_rate": 100.0, "optimizer": "sgd", "gradient_clip": 0.0, "momentum": 0.99,
         "epochs": 30, "kernel_l2": 100.0, "patience": 0,
