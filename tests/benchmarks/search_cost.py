@@ -7,8 +7,8 @@ arrays; texts are tokenized once and padded to the longest of the set.
 
 With `--tuner grid` both walk the same grid of trainable_blocks and learning_rate. With `--tuner
 random` each draws its own trials from one space (KerasTuner's sampler on both sides; kerasft
-begins with the recipe's defaults), and the time is reported until KerasTuner's final best
-validation score was reached by either. Which trial that is is luck: trials drawn at random might have come in
+begins with the recipe's defaults). The time is reported until KerasTuner's final best validation
+score was reached by either. Which trial that is is luck: trials drawn at random might have come in
 any order, so the mean over all orders of those that were measured is reported too.
 """
 
