@@ -11,14 +11,14 @@ from kerasft.cli import main
 from kerasft.errors import DataError, SettingError
 from kerasft.modalities import MODALITIES, known_settings
 from tests.conftest import write_table
-from tests.modalities.numbers import Numbers
+from tests.modalities.number_rows import Numbers
 
 RECIPE = '''"""Tell points above a line from those below."""
 
 import keras
 
 import kerasft
-from tests.modalities.numbers import NumbersConfig
+from tests.modalities.number_rows import NumbersConfig
 
 
 class Config(NumbersConfig):
