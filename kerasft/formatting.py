@@ -52,6 +52,16 @@ def group_name(runs: Sequence[str]) -> str:
     return f"{first.parent.name}/{first.name}" + (f" and {more} more" if more else "")
 
 
+def option_name(setting: str) -> str:
+    """Return the option of a setting.
+
+    Example:
+        >>> option_name("learning_rate")
+        '--learning-rate'
+    """
+    return f"--{setting.replace('_', '-')}"
+
+
 def setting_text(value: Any) -> str:
     """Return the value of a setting as the command line accepts it, without separators.
 

@@ -14,6 +14,7 @@ from kerasft.cli.run_argument import find_run, with_runs_dir
 from kerasft.cli.run_options import RunCommand, given_columns, with_columns
 from kerasft.cli.score_tables import judged_by, print_scores
 from kerasft.cli.startup import working
+from kerasft.formatting import option_name
 
 
 @click.command("evaluate", cls=RunCommand)
@@ -30,8 +31,8 @@ def evaluate_command(
     """Evaluate a RUN on its test split or on other data."""
     given = given_columns(columns)
     if given and not dataset:
-        flag = f"--{next(iter(given)).replace('_', '-')}"
-        raise click.UsageError(f"{flag} names a column of other data: give it with --dataset.")
+        option = option_name(next(iter(given)))
+        raise click.UsageError(f"{option} names a column of other data: give it with --dataset.")
     path = find_run(run, runs_dir)
     with working():
         import kerasft

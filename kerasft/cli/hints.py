@@ -11,6 +11,7 @@ import click
 
 from kerasft.dataset_check import TABLE_EXTENSIONS
 from kerasft.errors import did_you_mean
+from kerasft.formatting import option_name
 from kerasft.paths import expanded
 
 # Command lines by the names that other tools give them.
@@ -137,7 +138,7 @@ def surplus_hint(words: Sequence[str], known: Collection[str]) -> str:
     setting = name.replace("-", "_")
     if setting in known:
         value = value if equals else " ".join(words[1:2]) or "VALUE"
-        return f"Did you mean --{setting.replace('_', '-')} {value}?"
+        return f"Did you mean {option_name(setting)} {value}?"
     if looks_like_dataset(words[0]):
         return f"Did you mean --dataset {shlex.quote(words[0])}?"
     return "Settings are options, such as --epochs 3."

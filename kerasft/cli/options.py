@@ -14,7 +14,7 @@ from kerasft.cli.setting_sources import file_settings, layered
 from kerasft.config import Config
 from kerasft.dataset_check import BUILTIN
 from kerasft.errors import SettingError
-from kerasft.formatting import setting_text
+from kerasft.formatting import option_name, setting_text
 from kerasft.setting_declaration import Setting, settings
 
 _SHARED = {
@@ -153,12 +153,13 @@ def setting_options(config: type[Config], taken: Iterable[str] = ()) -> list[cli
 
 
 def _setting_option(item: Setting) -> click.Option:
-    flag = item.name.replace("_", "-")
+    option = option_name(item.name)
     text = setting_help(item, limits(item))
     if item.type is bool:
-        return click.Option([f"--{flag}/--no-{flag}", item.name], default=None, help=text)
+        switch = f"{option}/--no-{option.removeprefix('--')}"
+        return click.Option([switch, item.name], default=None, help=text)
     return click.Option(
-        [f"--{flag}", item.name],
+        [option, item.name],
         type=SettingType(item),
         metavar=_METAVARS[item.type],
         help=text,

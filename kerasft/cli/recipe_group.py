@@ -27,6 +27,7 @@ from kerasft.cli.setting_sources import (
 )
 from kerasft.config import Config
 from kerasft.errors import KerasftError
+from kerasft.formatting import option_name
 from kerasft.modalities import MODALITIES, known_settings, modality_of
 from kerasft.setting_declaration import settings
 from kerasft.tensorflow_log import quiet_tensorflow
@@ -174,7 +175,7 @@ class RecipeGroup(SharedGroup):
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
-            flags = [f"--{name.replace('_', '-')}" for name in known_settings()]
+            flags = [option_name(name) for name in known_settings()]
             hint = "" if error.option_name in flags else option_hint(error.option_name, flags)
             raise click.UsageError(
                 f"No such option '{error.option_name}'.{hint} Settings go after the recipe: "

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from kerasft.cli.options import Decorated, SharedOptions
+from kerasft.formatting import option_name
 from kerasft.modalities import known_settings
 
 
@@ -35,8 +36,7 @@ def with_columns(*, label: bool) -> Callable[[Decorated], Decorated]:
             if label or item.part != "label":
                 kind = item.name.removesuffix("_column").replace("_", " ")
                 text = f"Column of a table with the {kind}  [default: as in the fit]"
-                flag = f"--{item.name.replace('_', '-')}"
-                command = click.option(flag, metavar="NAME", help=text)(command)
+                command = click.option(option_name(item.name), metavar="NAME", help=text)(command)
         return command
 
     return add

@@ -10,6 +10,7 @@ from kerasft.config import Config
 from kerasft.data.examples import Examples
 from kerasft.data.tables import Table
 from kerasft.errors import DataError, did_you_mean
+from kerasft.formatting import option_name
 from kerasft.modalities import modality_of
 from kerasft.setting_declaration import settings
 from kerasft.tasks import task_of
@@ -70,7 +71,7 @@ def find_column(
         DataError: The column was not found.
     """
     named: str | None = getattr(config, setting)
-    option = f"--{setting.replace('_', '-')}"
+    option = option_name(setting)
     present = ", ".join(table.columns)
     if named is not None:
         if named in table.columns:
@@ -125,7 +126,7 @@ def describe_columns(config: Config, table: Table) -> list[str]:
     if defaults.get(pair) and getattr(config, pair) is None:
         notes.append(
             f"Single {modality.name} are read from {table.path.name}. For pairs of "
-            f"{modality.name}, set --{pair.replace('_', '-')}."
+            f"{modality.name}, set {option_name(pair)}."
         )
     return notes
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from kerasft.formatting import option_name
+
 
 def fit_command(recipe: str, values: Mapping[str, Any]) -> str:
     """Return the command that fits a recipe with settings.
@@ -22,12 +24,21 @@ def fit_command(recipe: str, values: Mapping[str, Any]) -> str:
     path = Path(recipe)
     if path.suffix == ".py" and path.is_relative_to(Path.cwd()):
         recipe = str(path.relative_to(Path.cwd()))
-    options = [part for item in values.items() for part in _option(*item)]
-    return shlex.join(["kerasft", "fit", recipe, *options])
+    return f"{shlex.join(['kerasft', 'fit', recipe])} {fit_options(values)}".rstrip()
+
+
+def fit_options(values: Mapping[str, Any]) -> str:
+    """Return settings as options of a command; None is an empty text.
+
+    Example:
+        >>> fit_options({"learning_rate": 1e-4, "cache": False})
+        '--learning-rate 0.0001 --no-cache'
+    """
+    return shlex.join(part for item in values.items() for part in _option(*item))
 
 
 def _option(name: str, value: Any) -> list[str]:
-    flag = name.replace("_", "-")
+    option = option_name(name)
     if isinstance(value, bool):
-        return [f"--{flag}" if value else f"--no-{flag}"]
-    return [f"--{flag}", "" if value is None else str(value)]
+        return [option if value else f"--no-{option.removeprefix('--')}"]
+    return [option, "" if value is None else str(value)]

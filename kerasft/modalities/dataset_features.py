@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kerasft.errors import DataError, did_you_mean
+from kerasft.formatting import option_name
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Features:
         if named is not None and named not in self.by_name:
             raise DataError(
                 f"Feature {named!r} not found in tfds:{self.dataset}."
-                f"{did_you_mean(named, self.by_name)} Set --{setting.replace('_', '-')} to one "
+                f"{did_you_mean(named, self.by_name)} Set {option_name(setting)} to one "
                 f"of its features: {', '.join(self.by_name)}."
             )
         return named

@@ -9,6 +9,7 @@ import keras
 from kerasft.config import to_dict
 from kerasft.data import Split
 from kerasft.insight import Facts, clearly_wrong, why_unrecoverable
+from kerasft.insight.commands import fit_options
 from kerasft.insight.diagnosis import find
 from kerasft.modalities import modality_of
 from kerasft.training.context import FitContext
@@ -46,9 +47,8 @@ class LiveDiagnosis(keras.callbacks.Callback):
         # A diverged training has too high a rate: one report is enough.
         if finding is not None and not self.reported & {"diverged", finding.name}:
             self.reported.add(finding.name)
-            changes = finding.advice[0].changes.items()
-            flags = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in changes)
-            self.context.log(f"watch  {finding.title}: {finding.evidence} Try {flags}.")
+            options = fit_options(finding.advice[0].changes)
+            self.context.log(f"watch  {finding.title}: {finding.evidence} Try {options}.")
         why = why_unrecoverable(facts) if self.context.config.stop_when_hopeless else ""
         if why:
             raise UnrecoverableError(f"{why} (stop_when_hopeless)")
