@@ -174,12 +174,14 @@ def with_keywords(
             f"`config` is of type {type(config).__name__}, but must be a Config of the recipe. "
             "Pass settings by name: dataset=..., epochs=3."
         )
-    check_names(keywords, [*settings(kind), *options])
+    known = settings(kind)
+    check_names(keywords, [*known, *options])
     whole: ConfigType = kind() if config is None else cast(ConfigType, config)
     if not keywords:
         return whole
     values = {item.name: getattr(whole, item.name) for item in dataclasses.fields(whole)}
-    if not keywords.keys().isdisjoint(("dataset", "label_column")) and whole.task == kind.task:
+    labels = {name for name, item in known.items() if item.part in ("source", "label")}
+    if labels & keywords.keys() and whole.task == kind.task:
         del values["task"]  # several label columns mean another one
     return type(whole)(**{**values, **keywords})
 
