@@ -87,15 +87,14 @@ def make_plan(
         "tuner": "random", "max_trials": None, "max_epochs": config.epochs, "executions": 1,
         "seed": config.seed,
     }  # fmt: skip
-    searched = make_space(module, config, held=list(given), changes=space)
-    if warm_start is not None:
-        searched = _narrowed(searched, warm_start, old)
+    searched = _narrowed(
+        make_space(module, config, held=list(given), changes=space), warm_start, old
+    )
     _check_possible(config, asked["tuner"], searched)
     monitor, direction = choose_monitor(config)
     trial_models, config, notes = _open_trial_models(module, config)
     if "precision" in given:
         given["precision"] = config.precision
-    data = trial_models.data(config)
     header = {
         "format": FORMAT,
         "recipe": described,
@@ -107,13 +106,21 @@ def make_plan(
         "objective": {"name": monitor, "direction": direction},
         **defaults,
         **{key: value for key, value in asked.items() if value is not None},
+        **_provenance(config, trial_models),
+    }
+    return Plan(header, config, searched, trial_models, notes)
+
+
+def _provenance(config: Config, trial_models: TrialModels) -> dict[str, Any]:
+    """Return the entries of a header that identify the data, the preset and the versions."""
+    data = trial_models.data(config)
+    return {
         "data": data.fingerprint,
         "validation_examples": len(getattr(data.validation, "y", ())),
         "preset": describe_weights(config)["fingerprint"],
         "versions": versions() | {"keras-tuner": keras_tuner.__version__},
         "created": current_time(),
     }
-    return Plan(header, config, searched, trial_models, notes)
 
 
 def read_header(module: ModuleType, header: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,9 +130,11 @@ def read_header(module: ModuleType, header: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _narrowed(
-    space: keras_tuner.HyperParameters, source: str | Path, old: Mapping[str, Any] | None
+    space: keras_tuner.HyperParameters, source: str | Path | None, old: Mapping[str, Any] | None
 ) -> keras_tuner.HyperParameters:
-    """Narrow a search space; a resumed search keeps its space, even if its source changed."""
+    """Narrow a search space to its warm start; a resumed search keeps its space."""
+    if source is None:
+        return space
     if old is not None and str(source) == old["warm_start"]:
         return space_from(old["space"])
     return narrowed(space, source)
