@@ -306,7 +306,7 @@ def test_two_workers_make_the_trials_of_one(tune):
 @pytest.mark.parametrize(
     ("changes", "options", "message"),
     [
-        ({"learning_rate": "auto"}, {"space": []}, "must be a number in a search"),
+        ({"learning_rate": "auto"}, {"space": []}, "a search needs a number"),
         ({}, {"tuner": "hyperband", "space": ["epochs=4..12:4"]}, "cannot be searched"),
         ({"unfreeze_every": 1}, {"tuner": "hyperband"}, "`unfreeze_every` cannot be combined with"),
         ({}, {"tuner": "hyperband", "space": ["unfreeze_every=0,1"]}, "`unfreeze_every` cannot"),
