@@ -96,7 +96,7 @@ def test_a_family_is_searched_by_trials_that_share_its_backbone(family, case, tm
     config = dataclasses.replace(config, epochs=2, learning_rate=1e-2, monitor="val_loss")
     space = ["trainable_blocks=1,-1", "learning_rate=1e-3,1e-2"]
     search = kerasft.tune(
-        recipe, config, tuner="grid", space=space, held=["dropout"], searches_dir=tmp_path,
+        recipe, config, tuner="grid", space=space, fixed=["dropout"], searches_dir=tmp_path,
         progress=False,
     )  # fmt: skip
     assert [trial.state for trial in search.trials] == ["completed"] * 4

@@ -62,7 +62,7 @@ def test_a_setting_of_a_users_own_is_checked_and_searched(own):
     recipe = own()
     with pytest.raises(SettingError, match="`zoom` must be below 1"):
         recipe.Config(zoom=1)
-    space = make_space(recipe, recipe.Config(), held=["learning_rate"], changes=["zoom=0..0.5"])
+    space = make_space(recipe, recipe.Config(), fixed=["learning_rate"], changes=["zoom=0..0.5"])
     assert [space_line(hp) for hp in space.space] == ["zoom=0..0.5"]
 
 

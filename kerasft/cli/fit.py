@@ -36,12 +36,12 @@ def fit(module: ModuleType, config: Config, **options: Any) -> None:
 
         fit_several(module, config, seeds, common, baselines=baselines)
         return
-    held = list(given_settings(click.get_current_context(), type(config)))
+    fixed = list(given_settings(click.get_current_context(), type(config)))
     with working():
         import kerasft
 
         run = kerasft.fit(
-            module, config, name=options["name"], resume=options["resume"], held=held, **common
+            module, config, name=options["name"], resume=options["resume"], fixed=fixed, **common
         )
     if wants("json"):
         print_json(describe(run))

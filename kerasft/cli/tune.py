@@ -39,8 +39,8 @@ class Duration(click.ParamType):
 
 def tune(module: ModuleType, config: Config, **options: Any) -> None:
     """Search, and print the best trial and the command that fits it."""
-    held = given_settings(click.get_current_context(), type(config))
-    if "epochs" in held and options["max_epochs"] not in (None, config.epochs):
+    fixed = given_settings(click.get_current_context(), type(config))
+    if "epochs" in fixed and options["max_epochs"] not in (None, config.epochs):
         raise click.UsageError(
             "--epochs and --max-epochs both set the epochs of a trial: give one."
         )
@@ -54,7 +54,7 @@ def tune(module: ModuleType, config: Config, **options: Any) -> None:
         search = kerasft.tune(
             module,
             config,
-            held=list(held),
+            fixed=list(fixed),
             space=list(space),
             warm_start=warm_start,
             progress=not wants("quiet"),

@@ -64,7 +64,7 @@ def fit(  # noqa: PLR0913 (public)
     callbacks: Sequence[keras.callbacks.Callback] = (),
     track: str | None = None,
     resume: bool = False,
-    held: Sequence[str] | None = None,
+    fixed: Sequence[str] | None = None,
     **settings: Any,
 ) -> Run:
     """Fine-tune a recipe and record everything in a run folder.
@@ -87,7 +87,7 @@ def fit(  # noqa: PLR0913 (public)
             or more after the last state. Resumed from there, it is bit-for-bit identical to an
             uninterrupted run (CPU): weights, optimizer, schedule, order of examples, dropout,
             early stopping.
-        held: Names of settings in which a resumed run must equal `config`; by default those
+        fixed: Names of settings in which a resumed run must equal `config`; by default those
             that differ from the recipe's defaults.
         **settings: Settings by name, which replace those of `config`. `dataset` can be a table in
             memory, as for `Dataset`.
@@ -113,7 +113,7 @@ def fit(  # noqa: PLR0913 (public)
     unfinished = find_unfinished(runs_dir, described["name"], name) if resume else None
     config = with_keywords(module.Config, config, settings, signature(fit).parameters)
     if unfinished is not None:
-        config = original_settings(unfinished, module.Config, config, [*(held or ()), *settings])
+        config = original_settings(unfinished, module.Config, config, [*(fixed or ()), *settings])
     else:
         check_name(runs_dir, described["name"], name)
     open_tracker(track, described["name"])

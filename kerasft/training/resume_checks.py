@@ -74,7 +74,7 @@ def check_unfinished(run: Run) -> None:
 
 
 def original_settings(
-    run: Run, kind: type[ConfigType], given: Config | None, held: Sequence[str] | None = None
+    run: Run, kind: type[ConfigType], given: Config | None, fixed: Sequence[str] | None = None
 ) -> ConfigType:
     """Return the original settings of a run.
 
@@ -82,7 +82,7 @@ def original_settings(
         run: The run to resume.
         kind: Config class of the recipe.
         given: Settings passed now.
-        held: Names of settings in which `given` must equal the original, besides those that differ
+        fixed: Names of settings in which `given` must equal the original, besides those that differ
             from the recipe's defaults. `dataset` stands for all parts of the dataset.
 
     Raises:
@@ -92,7 +92,7 @@ def original_settings(
     if given is None:
         return original
     now, then = to_dict(anchored(given)), to_dict(original)
-    names = {*(held or ()), *changed_settings(given)}
+    names = {*(fixed or ()), *changed_settings(given)}
     if "dataset" in names:  # it replaces the whole
         names |= {name for name, item in settings(kind).items() if item.part}
     for name in sorted(names):

@@ -74,7 +74,7 @@ def make_plan(
     Raises:
         SettingError: A setting, a dimension or the warm start is not valid.
     """
-    given = _given(config, options.held)
+    given = _given(config, options.fixed)
     asked, space, warm_start = options.header(), options.space, options.warm_start
     if old is not None:
         asked = {key: old.get(key) if value is None else value for key, value in asked.items()}
@@ -88,7 +88,7 @@ def make_plan(
         "seed": config.seed,
     }  # fmt: skip
     searched = _narrowed(
-        make_space(module, config, held=list(given), changes=space), warm_start, old
+        make_space(module, config, fixed=list(given), changes=space), warm_start, old
     )
     _check_possible(config, asked["tuner"], searched)
     monitor, direction = choose_monitor(config)
@@ -161,10 +161,10 @@ def _check_possible(config: Config, tuner: str | None, space: keras_tuner.HyperP
         )
 
 
-def _given(config: Config, held: Sequence[str] | None) -> dict[str, Any]:
+def _given(config: Config, fixed: Sequence[str] | None) -> dict[str, Any]:
     """Return the fixed settings and their values."""
     values = to_dict(config)
-    return changed_settings(config) if held is None else {name: values[name] for name in held}
+    return changed_settings(config) if fixed is None else {name: values[name] for name in fixed}
 
 
 def _open_trial_models(module: ModuleType, config: Config) -> tuple[TrialModels, Config, list[str]]:

@@ -24,7 +24,7 @@ class SearchOptions:
         executions: Trainings of each trial.
         seed: Seed of the proposals.
         space: Dimensions that replace or extend the recipe's search space.
-        held: Names of settings that are fixed.
+        fixed: Names of settings that are fixed.
         warm_start: Folder of a search or run.
     """
 
@@ -34,7 +34,7 @@ class SearchOptions:
     executions: int | None = None
     seed: int | None = None
     space: Sequence[str] = ()
-    held: Sequence[str] | None = None
+    fixed: Sequence[str] | None = None
     warm_start: str | Path | None = None
 
     def header(self) -> dict[str, Any]:

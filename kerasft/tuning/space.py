@@ -26,7 +26,7 @@ def make_space(
     recipe: ModuleType,
     config: Config,
     *,
-    held: Sequence[str] = (),
+    fixed: Sequence[str] = (),
     changes: Sequence[str] = (),
 ) -> keras_tuner.HyperParameters:
     """Return the search space of a recipe.
@@ -35,7 +35,7 @@ def make_space(
         recipe: A recipe module. Without `search_space(hp)` the learning rate is searched from a
             tenth to ten times its default.
         config: Settings of trial 0, the defaults of the space where it contains them.
-        held: Names of settings that are fixed.
+        fixed: Names of settings that are fixed.
         changes: Dimensions in the syntax of `--space`, which replace or extend those of the
             recipe: `learning_rate=1e-5..1e-2:log`, `dropout=0,0.1,0.3`, `trainable_blocks=1..4`,
             `epochs=4..12:4` (a step).
@@ -47,10 +47,10 @@ def make_space(
         >>> make_space(resnet_digits, resnet_digits.Config(), changes=["dropout=0,0.1,0.3"])
     """
     declared = _declared(recipe, config)
-    dimensions = {hp.name: hp for hp in declared.space if hp.name not in held}
+    dimensions = {hp.name: hp for hp in declared.space if hp.name not in fixed}
     for text in changes:
         changed = _parse(text, config)
-        if changed.name in held:
+        if changed.name in fixed:
             raise SettingError(
                 f"`{changed.name}` is passed as a setting, which fixes it, and as --space {text}. "
                 "Leave one of them out."

@@ -47,7 +47,7 @@ def tune(  # noqa: PLR0913 (public)
     max_epochs: int | None = None,
     budget: float | None = None,
     space: Sequence[str] = (),
-    held: Sequence[str] | None = None,
+    fixed: Sequence[str] | None = None,
     executions: int | None = None,
     seed: int | None = None,
     workers: int = 1,
@@ -78,7 +78,7 @@ def tune(  # noqa: PLR0913 (public)
         budget: Seconds after which no epoch is started. No trial is started that would exceed it.
         space: Dimensions that replace or extend those of the recipe, as for `make_space`:
             `learning_rate=1e-5..1e-2:log`, `dropout=0,0.1,0.3`.
-        held: Names of fixed settings; by default those that differ from the defaults.
+        fixed: Names of fixed settings; by default those that differ from the defaults.
         executions: Trainings of each trial, with different seeds of model and order; the score is
             their mean. 1 by default.
         seed: Seed of the proposals; config.seed by default.
@@ -112,10 +112,10 @@ def tune(  # noqa: PLR0913 (public)
     described = describe_recipe(module)
     config = with_keywords(module.Config, config, settings, signature(tune).parameters)
     if settings:
-        held = [*(changed_settings(config) if held is None else held), *settings]
+        fixed = [*(changed_settings(config) if fixed is None else fixed), *settings]
     _check_workers(workers, config)
     options = SearchOptions(
-        tuner, max_trials, max_epochs, executions, seed, space, held, warm_start
+        tuner, max_trials, max_epochs, executions, seed, space, fixed, warm_start
     )
     check_numbers({**options.header(), "workers": workers, "budget": budget})
     folder = find_folder(Path(searches_dir) / described["name"], name, resume)

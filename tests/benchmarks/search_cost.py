@@ -87,7 +87,7 @@ def search_kerasft(
         tuner=task.tuner,
         max_trials=task.trials if task.tuner == "random" else None,
         space=[f"{name}={values}" for name, values in space.items()],
-        held=[name for name in settings(config) if name not in space],
+        fixed=[name for name in settings(config) if name not in space],
         searches_dir=folder,
         name="grid",
         progress=False,

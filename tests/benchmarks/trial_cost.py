@@ -87,7 +87,7 @@ def main() -> None:
             config,
             tuner="grid",
             space=[f"{name}={','.join(values)}" for name, values in grid.items()],
-            held=[name for name in settings(config) if name not in grid],
+            fixed=[name for name in settings(config) if name not in grid],
             searches_dir=folder,
             name="grid",
             progress=False,

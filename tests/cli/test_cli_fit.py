@@ -72,9 +72,9 @@ def test_run_folder_name_and_progress_reach_the_api(kerasft_line, recipe_file, a
         "progress": True,
         "track": None,
         "resume": False,
-        "held": [],
+        "fixed": [],
     }
-    usual = {"runs_dir": "runs", "name": None, "track": None, "resume": False, "held": []}
+    usual = {"runs_dir": "runs", "name": None, "track": None, "resume": False, "fixed": []}
     assert api.calls[1][2] == {**usual, "progress": False}
 
 

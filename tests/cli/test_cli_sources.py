@@ -59,7 +59,7 @@ def test_settings_of_a_file_are_overridden_by_options(fitted, recipe_file, name,
     assert changed_settings(config) == {
         "epochs": 5, "learning_rate": 1e-3, "text_column": "body"
     }  # fmt: skip
-    assert sorted(api.calls[-1][2]["held"]) == ["epochs", "learning_rate", "text_column"]
+    assert sorted(api.calls[-1][2]["fixed"]) == ["epochs", "learning_rate", "text_column"]
 
 
 def test_a_dataset_on_the_command_line_drops_the_columns_of_the_file(fitted, recipe_file):

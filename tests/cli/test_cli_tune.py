@@ -21,7 +21,7 @@ def search(kerasft_line):
     journal.write(
         "search",
         recipe={"name": "mail", "source": "mail.py"},
-        config={"epochs": 10, "dropout": 0.2, "stamps": 3},
+        config={"task": "classification", "epochs": 10, "dropout": 0.2, "stamps": 3},
         given={"stamps": 3},
         space=space,
         objective={"name": "val_accuracy", "direction": "max"},
@@ -49,7 +49,7 @@ def test_given_settings_are_held_and_options_reach_the_api(kerasft_line, api, re
     ((_, (module, config), options),) = api.calls
     assert (module.__doc__ or "").startswith("Sort the mail.")
     assert (config.stamps, config.seed) == (3, 5)
-    assert sorted(options.pop("held")) == ["seed", "stamps"]
+    assert sorted(options.pop("fixed")) == ["seed", "stamps"]
     assert options == {
         "tuner": "hyperband", "max_trials": 7, "max_epochs": None, "budget": 5400.0,
         "space": ["dropout=0,0.2", "epochs=2..4"], "executions": None, "workers": 2,

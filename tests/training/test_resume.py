@@ -94,7 +94,7 @@ def test_what_cannot_be_resumed_is_refused(fit, config, tmp_path, reviews, text_
     default = minilm_tickets.Config().epochs
     assert default != config.epochs
     with pytest.raises(ResumeError, match=f"was started with epochs=3, not {default}"):
-        fit(minilm_tickets.Config(epochs=default), name="cut", resume=True, held=["epochs"])
+        fit(minilm_tickets.Config(epochs=default), name="cut", resume=True, fixed=["epochs"])
     run = kerasft.load_run(tmp_path / "minilm_tickets" / "cut")
     training = rf"\(process {os.getpid()}\) is training in"
     with training_in(run), pytest.raises(SettingError, match=training):

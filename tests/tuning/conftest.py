@@ -22,7 +22,7 @@ def search(config, **options):
     quick = {
         "name": "s", "progress": False, "max_trials": 4,
         "space": ["learning_rate=1e-4..1e-1:log", "dropout=0,0.2,0.5"],
-        "held": sorted(set(to_dict(config)) - {"learning_rate", "dropout"}),
+        "fixed": sorted(set(to_dict(config)) - {"learning_rate", "dropout"}),
     }  # fmt: skip
     return kerasft.tune(resnet_digits, config, **{**quick, **options})
 

@@ -63,7 +63,7 @@ def test_a_grid_is_walked_whole_without_waiting_for_results(tmp_path):
 def test_bayesian_optimisation_goes_where_the_objective_is_better(tmp_path):
     config = resnet_digits.Config()
     space = make_space(
-        resnet_digits, config, held=["trainable_blocks", "dropout"],
+        resnet_digits, config, fixed=["trainable_blocks", "dropout"],
         changes=["learning_rate=1e-4..1e-1:log"],
     )  # fmt: skip
     for direction, sign in (("max", 1), ("min", -1)):

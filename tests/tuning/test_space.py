@@ -24,7 +24,7 @@ def config():
 
 
 def test_the_recipe_declares_and_given_settings_are_held(config):
-    space = make_space(resnet_digits, config, held=["dropout"])
+    space = make_space(resnet_digits, config, fixed=["dropout"])
     assert lines(space) == ["learning_rate=0.0001..0.01:log", "trainable_blocks=-1,2,1"]
 
 
@@ -33,7 +33,7 @@ def test_the_command_line_replaces_and_adds(config):
         "dropout=0,0.1", "batch-size=16..64:16", "optimizer=adam,sgd", "freeze_batch_norm=no,yes",
         "kernel_l2=1e-5..1e-2:log", "head_epochs=0..3",
     ]  # fmt: skip
-    space = make_space(resnet_digits, config, held=["learning_rate"], changes=changes)
+    space = make_space(resnet_digits, config, fixed=["learning_rate"], changes=changes)
     assert lines(space) == [
         "trainable_blocks=-1,2,1", "dropout=0.0,0.1", "batch_size=16..64:16",
         "optimizer=adam,sgd", "freeze_batch_norm=True,False", "kernel_l2=1e-05..0.01:log",
@@ -78,10 +78,10 @@ def test_a_wrong_dimension_is_refused_in_a_sentence(config, text, message):
 
 def test_a_setting_is_held_or_searched_not_both(config):
     with pytest.raises(SettingError, match="Leave one of them out"):
-        make_space(resnet_digits, config, held=["dropout"], changes=["dropout=0,0.1"])
+        make_space(resnet_digits, config, fixed=["dropout"], changes=["dropout=0,0.1"])
     names = ["learning_rate", "trainable_blocks", "dropout"]
     with pytest.raises(SettingError, match="No setting is left to search"):
-        make_space(resnet_digits, config, held=names)
+        make_space(resnet_digits, config, fixed=names)
 
 
 def test_what_a_recipe_declares_is_checked_too(config):

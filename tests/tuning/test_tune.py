@@ -151,7 +151,7 @@ def test_a_grid_does_not_repeat_the_defaults(tune):
 def test_a_failed_trial_is_shown_and_a_search_without_a_good_one_is_an_error(tune):
     search = tune(
         {"epochs": 1}, tuner="grid", max_trials=None, space=["trainable_blocks=0,9"],
-        held=["learning_rate", "dropout"],
+        fixed=["learning_rate", "dropout"],
     )  # fmt: skip
     assert [trial.state for trial in search.trials] == ["completed", "failed"]
     assert "but must be at most" in search.trials[1].outcome["reason"]
@@ -314,4 +314,4 @@ def test_two_workers_make_the_trials_of_one(tune):
 )
 def test_what_no_trial_could_do_is_refused_before_the_first(tune, changes, options, message):
     with pytest.raises(SettingError, match=message):
-        tune(changes, **{"held": list(changes), **options})
+        tune(changes, **{"fixed": list(changes), **options})
