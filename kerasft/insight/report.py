@@ -174,13 +174,13 @@ def _worst(run: Run) -> list[dict[str, Any]]:
             "origin": row["origin"],
             "picture": row.get("picture"),
             "text": row.get("text"),
-            "says": list(_says(row)),
+            "caption": list(_caption(row)),
         }
         for row in (read_json(path) if path.exists() else [])
     ]
 
 
-def _says(row: dict[str, Any]) -> Iterator[str]:
+def _caption(row: dict[str, Any]) -> Iterator[str]:
     confidence = "" if row["probability"] is None else f" ({row['probability']:.0%})"
     yield f"truth {shown(row['truth'])}"
     yield f"predicted {shown(row['prediction'])}{confidence}"

@@ -46,7 +46,7 @@ def classes(facts: Facts) -> list[dict[str, Any]]:
 def confusions(run: Run, facts: Facts) -> dict[str, Any] | None:
     """Return the confusion matrix, the most frequent confusions, and examples of its cells.
 
-    A cell with examples has a `door`: the identifier of the part of the page that shows them.
+    A cell with examples has an `anchor`: the identifier of the part of the page that shows them.
     """
     split = _judged_split(facts)
     found = facts.metrics.get(split, {})
@@ -55,12 +55,12 @@ def confusions(run: Run, facts: Facts) -> dict[str, Any] | None:
         return None
     names = [row["name"] for row in found["per_class"]]
     cells = _cells(run, split, counts, names)
-    doors = {(cell["row"], cell["column"]): cell["door"] for cell in cells}
-    confused = _confused(counts, names, doors)
-    first = next((pair["door"] for pair in confused if pair["door"]), "")
-    rows = _rows(counts, names, doors) if len(names) <= _WIDEST else []
+    anchors = {(cell["row"], cell["column"]): cell["anchor"] for cell in cells}
+    confused = _confused(counts, names, anchors)
+    first = next((pair["anchor"] for pair in confused if pair["anchor"]), "")
+    rows = _rows(counts, names, anchors) if len(names) <= _WIDEST else []
     return {"split": split, "names": names, "rows": rows, "cells": cells, "confused": confused,
-            "first": first or (cells[0]["door"] if cells else "")}  # fmt: skip
+            "first": first or (cells[0]["anchor"] if cells else "")}  # fmt: skip
 
 
 def _cells(run: Run, split: str, counts: list[list[int]], names: list[str]) -> list[dict[str, Any]]:
@@ -69,7 +69,7 @@ def _cells(run: Run, split: str, counts: list[list[int]], names: list[str]) -> l
     recorded = read_json(path) if path.exists() else {}
     return [
         {
-            "door": f"cell-{cell['truth']}-{cell['predicted']}",
+            "anchor": f"cell-{cell['truth']}-{cell['predicted']}",
             "row": cell["truth"],
             "column": cell["predicted"],
             "truth": names[cell["truth"]],
@@ -87,12 +87,12 @@ def _example(row: dict[str, Any]) -> dict[str, Any]:
         "origin": row["origin"],
         "picture": row.get("picture"),
         "text": row.get("text"),
-        "says": [f"probability {row['probability']:.0%}"],
+        "caption": [f"probability {row['probability']:.0%}"],
     }
 
 
 def _rows(
-    counts: list[list[int]], names: list[str], doors: dict[tuple[int, int], str]
+    counts: list[list[int]], names: list[str], anchors: dict[tuple[int, int], str]
 ) -> list[dict[str, Any]]:
     return [
         {
@@ -103,7 +103,7 @@ def _rows(
                     "predicted": names[j],
                     "kind": "" if not count else "right" if i == j else "wrong",
                     "share": f"{count / max(sum(row), 1):.3f}",
-                    "door": doors.get((i, j), ""),
+                    "anchor": anchors.get((i, j), ""),
                 }
                 for j, count in enumerate(row)
             ],
@@ -113,11 +113,16 @@ def _rows(
 
 
 def _confused(
-    counts: list[list[int]], names: list[str], doors: dict[tuple[int, int], str]
+    counts: list[list[int]], names: list[str], anchors: dict[tuple[int, int], str]
 ) -> list[dict[str, Any]]:
     """Return the most frequent pairs of a true and another predicted class."""
     pairs: list[dict[str, Any]] = [
-        {"truth": names[i], "predicted": names[j], "count": count, "door": doors.get((i, j), "")}
+        {
+            "truth": names[i],
+            "predicted": names[j],
+            "count": count,
+            "anchor": anchors.get((i, j), ""),
+        }
         for i, row in enumerate(counts)
         for j, count in enumerate(row)
         if count and i != j

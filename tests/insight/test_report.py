@@ -119,15 +119,15 @@ def test_a_score_of_few_examples_is_said_to_be_uncertain(pages):
         assert "too few to compare settings by this score" in text
 
 
-def doors(text):
+def anchors(text):
     return re.findall(r'<td[^>]*><a href="#(cell-[0-9-]+)" data-cell="\1"[^>]*>(\d+)</a>', text)
 
 
 @pytest.mark.parametrize("kind", ["image", "text"])
-def test_a_cell_of_the_confusion_matrix_is_a_door_to_its_examples(pages, kind, image_run, text_run):
+def test_a_cell_of_the_confusion_matrix_links_to_its_examples(pages, kind, image_run, text_run):
     text = pages[kind].read_text(encoding="utf-8")
     matrix = {"image": image_run, "text": text_run}[kind].metrics["test"]["confusion_matrix"]
-    found = {name: int(count) for name, count in doors(text)}
+    found = {name: int(count) for name, count in anchors(text)}
     assert found == {
         f"cell-{i}-{j}": count
         for i, row in enumerate(matrix)
@@ -144,7 +144,7 @@ def test_a_run_without_recorded_examples_shows_its_matrix(image_run, copied_run)
     run = copied_run(image_run)
     (run.path / "confusions.json").unlink()
     text = write_report(run).read_text(encoding="utf-8")
-    assert "Confusion matrix" in text and doors(text) == []
+    assert "Confusion matrix" in text and anchors(text) == []
     assert "Click a number" not in text
 
 

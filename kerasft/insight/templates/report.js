@@ -1,17 +1,17 @@
 "use strict";
 // The confusion matrix: a click on a number shows examples of it, without leaving the place.
 (() => {
-  const doors = document.querySelectorAll("[data-cell]");
+  const anchors = document.querySelectorAll("[data-cell]");
   const cells = document.querySelectorAll(".cell");
   const show = (name) => {
     for (const cell of cells) cell.classList.toggle("open", cell.id === name);
-    for (const door of doors) door.setAttribute("aria-current", String(door.dataset.cell === name));
+    for (const anchor of anchors) anchor.setAttribute("aria-current", String(anchor.dataset.cell === name));
   };
-  for (const door of doors) {
-    door.addEventListener("click", (event) => {
+  for (const anchor of anchors) {
+    anchor.addEventListener("click", (event) => {
       event.preventDefault();
-      show(door.dataset.cell);
-      document.getElementById(door.dataset.cell).scrollIntoView({ block: "nearest" });
+      show(anchor.dataset.cell);
+      document.getElementById(anchor.dataset.cell).scrollIntoView({ block: "nearest" });
     });
   }
   const start = document.querySelector("[data-first]");
