@@ -215,7 +215,7 @@ def recipes_page() -> str:
     ]
     for recipe in catalog.list_recipes():
         known = settings(catalog.load_recipe(recipe.name).Config)
-        own = [item for item in known.values() if item.default != item.off]
+        own = [item for item in known.values() if item.default != item.declared_default]
         rows = [(_code(i.name), _code(setting_text(i.default))) for i in own]
         text = _prose(recipe.docstring)
         parts += [f"## {recipe.name}", text, table(("setting of the recipe", "value"), rows)]

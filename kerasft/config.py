@@ -75,7 +75,7 @@ class Config(
         reasons = {
             name: known[name].reason_idle(self)
             for name, value in changed.items()
-            if value != known[name].off
+            if value != known[name].declared_default
         }
         found = [f"`{name}` has no effect {why}." for name, why in reasons.items() if why]
         if self.trainable_blocks == 0 and self.head_epochs:
@@ -130,11 +130,11 @@ def changed_settings(config: Config) -> dict[str, Any]:
     known, values = settings(config), to_dict(config)
     parts = {name: item for name, item in known.items() if item.part not in (None, "source")}
     replaced = values["dataset"] != known["dataset"].default or any(
-        values[name] == item.off != item.default for name, item in parts.items()
+        values[name] == item.declared_default != item.default for name, item in parts.items()
     )
     defaults = {name: item.default for name, item in known.items()}
     if replaced:
-        defaults |= {name: item.off for name, item in parts.items()}
+        defaults |= {name: item.declared_default for name, item in parts.items()}
     return {
         name: value
         for name, value in values.items()

@@ -27,7 +27,7 @@ class Setting:
 
     Attributes:
         default: Default in that class, which may override the declared one.
-        off: Default in the declaration.
+        declared_default: Default in the declaration.
         part: Name of the Dataset attribute that holds the value; None for a field of the Config.
     """
 
@@ -35,7 +35,7 @@ class Setting:
     type: type
     optional: bool
     default: Any
-    off: Any
+    declared_default: Any
     help: str
     group: str
     choices: tuple[Any, ...] | None = None
@@ -155,7 +155,7 @@ def setting(  # noqa: PLR0913 (public)
         "refused_if": refused_if if isinstance(refused_if, tuple) else (refused_if,),
         "role": role,
         "common": common,
-        "off": default,
+        "declared_default": default,
     }
     return field(default=default, metadata=metadata)
 
@@ -236,7 +236,7 @@ def _check_conditions(kind: type, found: dict[str, Setting]) -> None:
 
 def _dataset_settings(kind: type, item: Any) -> dict[str, Setting]:
     whole = _setting(kind, "dataset", str, item.default.source)
-    found = {"dataset": dataclasses.replace(whole, off="", part="source")}
+    found = {"dataset": dataclasses.replace(whole, declared_default="", part="source")}
     for name, part in parts(kind).items():
         default = getattr(item.default, part.name)
         one = _setting(kind, name, part.type, default)
@@ -252,7 +252,7 @@ def _setting(kind: type, name: str, annotation: Any, default: Any) -> Setting:
             f"or one of them with None. Received: {annotation}."
         )
     base, metadata = _declaration(kind, name)
-    known = {"help": "", "off": default, **metadata}
+    known = {"help": "", "declared_default": default, **metadata}
     known["group"] = known.get("group") or _group(base)
     return Setting(name, plain_type, optional, default, **known)
 

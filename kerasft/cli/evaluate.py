@@ -12,7 +12,7 @@ from kerasft.cli.options import choice_option, wants
 from kerasft.cli.output import print_json
 from kerasft.cli.run_argument import find_run, with_runs_dir
 from kerasft.cli.run_options import RunCommand, given_columns, with_columns
-from kerasft.cli.score_tables import judged_by, print_scores
+from kerasft.cli.score_tables import main_score, print_scores
 from kerasft.cli.startup import working
 from kerasft.formatting import option_name
 
@@ -46,7 +46,7 @@ def evaluate_command(
         where = {"dataset": dataset} if dataset else {"split": split}
         print_json({"run": path, **where, "metrics": metrics})
     elif wants("quiet"):
-        click.echo(f"{judged_by(task, metrics):.6g}")
+        click.echo(f"{main_score(task, metrics):.6g}")
     else:
         click.echo(f"{path} on {dataset or f'its {split} split'}\n")
         print_scores(task, metrics)

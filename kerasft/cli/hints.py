@@ -127,18 +127,18 @@ def dataset_as_recipe(command: str, text: str) -> str:
     )
 
 
-def surplus_hint(words: Sequence[str], known: Collection[str]) -> str:
+def surplus_hint(arguments: Sequence[str], known: Collection[str]) -> str:
     """Return a hint about arguments after a recipe, where only options are expected.
 
     Args:
-        words: The arguments that are not options.
+        arguments: The arguments that are not options.
         known: Names of the settings.
     """
-    name, equals, value = words[0].lstrip("-").partition("=")
+    name, equals, value = arguments[0].lstrip("-").partition("=")
     setting = name.replace("-", "_")
     if setting in known:
-        value = value if equals else " ".join(words[1:2]) or "VALUE"
+        value = value if equals else " ".join(arguments[1:2]) or "VALUE"
         return f"Did you mean {option_name(setting)} {value}?"
-    if looks_like_dataset(words[0]):
-        return f"Did you mean --dataset {shlex.quote(words[0])}?"
+    if looks_like_dataset(arguments[0]):
+        return f"Did you mean --dataset {shlex.quote(arguments[0])}?"
     return "Settings are options, such as --epochs 3."

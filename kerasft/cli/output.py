@@ -155,12 +155,12 @@ def _join(cells: Sequence[tuple[_Column, str]]) -> str:
 def _print_records(columns: Sequence[_Column], indent: str) -> None:
     """Print each row as lines of heading and value."""
     widest = max(len(column.title) for column in columns)
-    room = max(terminal_width() - len(indent) - widest - 2, _NARROWEST)
+    width = max(terminal_width() - len(indent) - widest - 2, _NARROWEST)
     for number in range(len(columns[0].texts)):
         if number:
             click.echo()
         for column in columns:
-            lines = wrapped(column.texts[number], room) if column.texts[number] else []
+            lines = wrapped(column.texts[number], width) if column.texts[number] else []
             for index, line in enumerate(lines):
                 title = click.style(f"{'' if index else column.title:<{widest}}", bold=True)
                 click.echo(f"{indent}{title}  {line}")
@@ -172,12 +172,12 @@ def print_facts(facts: Mapping[str, Any]) -> None:
     On a terminal, a long text is wrapped; the lines of a list are commands, which are not.
     """
     indent = max(map(len, facts)) + 2
-    room = terminal_width() - indent
-    if room < _NARROWEST and max(len(shown(value)) for value in facts.values()) > room:
-        indent, room = 2, terminal_width() - 2
+    width = terminal_width() - indent
+    if width < _NARROWEST and max(len(shown(value)) for value in facts.values()) > width:
+        indent, width = 2, terminal_width() - 2
     for name, value in facts.items():
         text = shown(value) if not isinstance(value, list) else ""
-        lines = value if isinstance(value, list) else wrapped(text, room)
+        lines = value if isinstance(value, list) else wrapped(text, width)
         lines = [text] if text.startswith("kerasft ") else lines
         if len(name) + 2 > indent:  # too narrow for two columns
             click.echo(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from kerasft.cli.prediction_tables import Rows, probabilities, worth
+from kerasft.cli.prediction_tables import Rows, probabilities, significant
 from kerasft.formatting import number
 
 _LEAST = 0.005  # a probability that is shown as 0 % is left out
@@ -21,14 +21,14 @@ def prediction_lines(rows: Rows, labels: Mapping[str, Any], *, top: int, width: 
         top: Number of classes in a line, at most.
         width: Columns of the terminal; inputs take at most half of them.
     """
-    answers = [_answer(row, labels, top) for row in rows]
+    predictions = [_prediction(row, labels, top) for row in rows]
     if len(rows) == 1:
-        return answers
+        return predictions
     inputs = [_one_line(str(row["input"])) for row in rows]
-    room = max(min(max(map(len, inputs), default=0), width // 2), _NARROWEST)
+    inputs_width = max(min(max(map(len, inputs), default=0), width // 2), _NARROWEST)
     return [
-        f"{_cut(text, room):<{room}}  {answer}"
-        for text, answer in zip(inputs, answers, strict=True)
+        f"{_cut(text, inputs_width):<{inputs_width}}  {prediction}"
+        for text, prediction in zip(inputs, predictions, strict=True)
     ]
 
 
@@ -45,11 +45,11 @@ def percent(probability: float) -> str:
     return "<1 %" if rounded == 0 and probability > 0 else f"{rounded} %"
 
 
-def _answer(row: Mapping[str, Any], labels: Mapping[str, Any], top: int) -> str:
+def _prediction(row: Mapping[str, Any], labels: Mapping[str, Any], top: int) -> str:
     """Return the prediction of one row: a class, several labels, or a number."""
     each = probabilities(row, labels)
     if not each:
-        return number(worth(row["prediction"], labels, steps=100))
+        return number(significant(row["prediction"], labels, steps=100))
     ranked = sorted(each.items(), key=lambda item: -item[1])
     if "probability" in row:
         chosen = {row["prediction"]: each[row["prediction"]]}

@@ -21,7 +21,7 @@ def probabilities(row: Mapping[str, Any], labels: Mapping[str, Any]) -> dict[str
     return {name: row[f"p({name})"] for name in labels["names"] if f"p({name})" in row}
 
 
-def worth(value: float, labels: Mapping[str, Any], *, steps: int) -> float:
+def significant(value: float, labels: Mapping[str, Any], *, steps: int) -> float:
     """Return a predicted number without digits that mean nothing.
 
     Args:
@@ -30,7 +30,7 @@ def worth(value: float, labels: Mapping[str, Any], *, steps: int) -> float:
         steps: Steps per standard deviation, at least; for a target on a log scale, per value.
 
     Example:
-        >>> worth(13412.3828, {"std": 5200.0}, steps=100)
+        >>> significant(13412.3828, {"std": 5200.0}, steps=100)
         13410.0
     """
     spread = abs(value) if labels.get("transform") == "log" else float(labels.get("std", 1.0))
@@ -55,7 +55,7 @@ def rounded(rows: Rows, labels: Mapping[str, Any]) -> list[dict[str, Any]]:
         if name in names:
             return round(cell, _DECIMALS)
         is_number = name == "prediction" and isinstance(cell, float)
-        return worth(cell, labels, steps=1000) if is_number else cell
+        return significant(cell, labels, steps=1000) if is_number else cell
 
     return [{name: value(name, cell) for name, cell in row.items()} for row in rows]
 

@@ -83,7 +83,7 @@ def _column_names(names: Sequence[str], matrix: Sequence[Sequence[int]]) -> list
     return None
 
 
-def judged_by(task: str, metrics: Mapping[str, Any]) -> float:
+def main_score(task: str, metrics: Mapping[str, Any]) -> float:
     """Return the main metric of a task, NaN if it was not measured."""
     value = metrics.get(main_metrics(task)[0])
     return math.nan if value is None else float(value)

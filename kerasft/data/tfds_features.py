@@ -12,7 +12,7 @@ from kerasft.config import Config
 from kerasft.data.columns import LABEL_NAMES
 from kerasft.errors import DataError, did_you_mean
 from kerasft.modalities import modality_of
-from kerasft.modalities.dataset_features import Features
+from kerasft.modalities.dataset_features import DatasetFeatures
 from kerasft.tasks import FeatureReaders, task_of
 from kerasft.tasks.labels import class_name
 
@@ -46,7 +46,7 @@ def find_columns(config: Config, info: Any, name: str) -> Columns:
     # Sorted, because datasets restored from disk list their features in any order.
     by_name = dict(sorted(info.features.items()))
     supervised = [key for key in info.supervised_keys or () if isinstance(key, str)]
-    features = Features(name, by_name, supervised)
+    features = DatasetFeatures(name, by_name, supervised)
     inputs = modality_of(config).find_features(config, features)
     flags = _flags(config, by_name, name)
     if flags:
@@ -74,7 +74,7 @@ def _set(flags: tuple[str, ...], values: list[Any]) -> tuple[str, ...]:
     return tuple(sorted(flag for flag, value in zip(flags, values, strict=True) if value > 0))
 
 
-def _label(config: Config, features: Features, inputs: tuple[str, ...]) -> str:
+def _label(config: Config, features: DatasetFeatures, inputs: tuple[str, ...]) -> str:
     import tensorflow_datasets as tfds
 
     named = features.named(config, "label_column")

@@ -4,8 +4,8 @@ from kerasft.insight.commands import fit_command
 from kerasft.insight.comparison import best_group, compare
 from kerasft.insight.curves import plot_curves, plot_overlaid
 from kerasft.insight.diagnosis import clearly_wrong, diagnose, why_unrecoverable
-from kerasft.insight.facts import Facts, judged_by, read_facts
-from kerasft.insight.learning_rate_curve import RateCurve, plot_rates, suggest
+from kerasft.insight.facts import Facts, main_metric, read_facts
+from kerasft.insight.learning_rate_curve import LearningRateCurve, plot_rates, suggest
 from kerasft.insight.notebook import run_html, search_html
 from kerasft.insight.report import write_report
 from kerasft.insight.search_charts import importance, plot_search
@@ -13,14 +13,14 @@ from kerasft.insight.search_report import search_report
 
 __all__ = [
     "Facts",
-    "RateCurve",
+    "LearningRateCurve",
     "best_group",
     "clearly_wrong",
     "compare",
     "diagnose",
     "fit_command",
     "importance",
-    "judged_by",
+    "main_metric",
     "plot_curves",
     "plot_overlaid",
     "plot_rates",

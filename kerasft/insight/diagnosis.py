@@ -110,7 +110,7 @@ def valid_changes(facts: Facts, changes: dict[str, Any]) -> dict[str, Any]:
     """Return changes with the further changes that make them valid settings."""
     changes, known = dict(changes), settings(facts.config_class)
     while refused := _refused(facts, changes):
-        changes |= {name: known[name].off for name in refused}
+        changes |= {name: known[name].declared_default for name in refused}
     now = {**facts.settings, **changes}
     blocks, every = now.get("trainable_blocks", -1), now.get("unfreeze_every", 0)
     least = least_epochs(every, facts.blocks if blocks == -1 else blocks)
@@ -122,7 +122,7 @@ def valid_changes(facts: Facts, changes: dict[str, Any]) -> dict[str, Any]:
 def _refused(facts: Facts, changes: dict[str, Any]) -> list[str]:
     """Return the unchanged settings that cannot be combined with changes."""
     known = settings(facts.config_class)
-    usual = {name: item.off for name, item in known.items()}
+    usual = {name: item.declared_default for name, item in known.items()}
     now = SimpleNamespace(**{**usual, **facts.settings, **changes})
     return [
         name

@@ -13,7 +13,7 @@ from kerasft.runs import Run
 from kerasft.tasks import Task, task_of
 
 
-def judged_by(task: str) -> tuple[str, bool]:
+def main_metric(task: str) -> tuple[str, bool]:
     """Return the main metric of a task, and whether larger is better."""
     kind = task_of(task)
     name = kind.main_metrics[0]
@@ -101,7 +101,7 @@ class Facts:
     @property
     def score(self) -> tuple[str, bool]:
         """The main metric, and whether larger is better."""
-        return judged_by(self.task)
+        return main_metric(self.task)
 
     @property
     def baseline_loss(self) -> float:

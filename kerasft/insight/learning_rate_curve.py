@@ -12,7 +12,7 @@ from kerasft.insight import charts
 
 
 @dataclasses.dataclass(frozen=True)
-class RateCurve:
+class LearningRateCurve:
     """Loss of one phase over a rising learning rate.
 
     Attributes:
@@ -83,7 +83,7 @@ def _below_the_rise(x: np.ndarray, y: np.ndarray) -> float:
     return max(float(x[last]) / 3, float(x[0]))
 
 
-def plot_rates(curves: list[RateCurve], path: str | Path) -> None:
+def plot_rates(curves: list[LearningRateCurve], path: str | Path) -> None:
     """Draw the ramps of all phases with their suggestions, as PNG."""
     figure, grid = charts.grid(1, len(curves), 5.2, 3.6)
     for axes, curve in zip(grid, curves, strict=True):

@@ -196,13 +196,18 @@ def _blocks(run: Run) -> dict[str, Any]:
     return table(("block", "parameters", "trained"), rows)
 
 
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.1%}"
+
+
 def _speed(run: Run) -> dict[str, Any]:
     rows = [
         (
             phase,
             s["examples_per_second"],
             s.get("tokens_per_second"),
-            "" if s.get("share_of_ceiling") is None else f"{s['share_of_ceiling']:.1%}",
+            # `share_of_ceiling` in older records.
+            _percent(s.get("share_of_peak", s.get("share_of_ceiling"))),
         )
         for phase, s in run.manifest.get("speed", {}).items()
     ]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from kerasft.config import Config
 from kerasft.errors import SettingError
-from kerasft.modalities.dataset_features import Features
+from kerasft.modalities.dataset_features import DatasetFeatures
 from kerasft.modalities.excerpts import picture_excerpt, text_excerpt
 from kerasft.tasks.label_cells import Table
 
@@ -118,7 +118,7 @@ class Modality:
         """Return whether the cells of a column without a usual name can be nothing but inputs."""
         return False
 
-    def find_features(self, config: Any, features: Features) -> tuple[str, ...]:
+    def find_features(self, config: Any, features: DatasetFeatures) -> tuple[str, ...]:
         """Return the features of a TFDS dataset that are the inputs: by settings, or by type.
 
         Raises:

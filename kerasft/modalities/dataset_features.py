@@ -10,7 +10,7 @@ from kerasft.formatting import option_name
 
 
 @dataclass(frozen=True)
-class Features:
+class DatasetFeatures:
     """Features of a TFDS dataset.
 
     Attributes:

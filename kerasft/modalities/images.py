@@ -12,7 +12,7 @@ from kerasft.dataset_check import TABLE_EXTENSIONS
 from kerasft.errors import DataError, SettingError
 from kerasft.in_memory import is_pixels
 from kerasft.modalities.base import Input, InputReaders, Modality, Served
-from kerasft.modalities.dataset_features import Features
+from kerasft.modalities.dataset_features import DatasetFeatures
 from kerasft.modalities.excerpts import picture_excerpt
 from kerasft.paths import expanded
 from kerasft.tasks.label_cells import Table
@@ -43,7 +43,7 @@ class Images(Modality):
 
         return all(map(is_image, cells))
 
-    def find_features(self, config: Any, features: Features) -> tuple[str, ...]:
+    def find_features(self, config: Any, features: DatasetFeatures) -> tuple[str, ...]:
         import tensorflow_datasets as tfds
 
         named = features.named(config, self.column)

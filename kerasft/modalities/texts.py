@@ -10,7 +10,7 @@ from kerasft.config import TextConfig
 from kerasft.dataset_check import TABLE_EXTENSIONS
 from kerasft.errors import DataError
 from kerasft.modalities.base import FindColumn, Input, InputReaders, Modality, Served
-from kerasft.modalities.dataset_features import Features
+from kerasft.modalities.dataset_features import DatasetFeatures
 from kerasft.modalities.excerpts import text_excerpt
 from kerasft.paths import expanded
 from kerasft.tasks.label_cells import Table
@@ -45,7 +45,7 @@ class Texts(Modality):
             _one_or_pair([_text_cell(table, column, row) for column in columns]) for row in rows
         ]
 
-    def find_features(self, config: Any, features: Features) -> tuple[str, ...]:
+    def find_features(self, config: Any, features: DatasetFeatures) -> tuple[str, ...]:
         import tensorflow_datasets as tfds
 
         first = features.named(config, self.column)

@@ -19,7 +19,7 @@ from kerasft.data import Data, load_recipe_data
 from kerasft.display import current, shows_progress
 from kerasft.errors import SettingError
 from kerasft.evaluation.metrics import measure
-from kerasft.insight import judged_by, read_facts
+from kerasft.insight import main_metric, read_facts
 from kerasft.insight.intervals import read_predictions, score_variance
 from kerasft.runs import Run
 from kerasft.training.fit import fit
@@ -101,7 +101,7 @@ def compare_baselines(
             f"`unfreeze_every` is {config.unfreeze_every}, but a comparison of baselines unfreezes "
             "blocks itself: leave it out."
         )
-    _, more = judged_by(config.task)
+    _, more = main_metric(config.task)
     data = load_recipe_data(module, config)
     steps = [_constant(config, data)]
     for title, changes in _steps(config):
@@ -180,7 +180,8 @@ def _trained(run: Run) -> int:
 def _constant(config: Config, data: Data) -> Step:
     """Measure the best prediction that does not depend on the input."""
     assert data.train is not None and data.validation is not None  # else there is no fit
-    answer, (name, _) = data.labels.kind.baseline(data.labels, data.train.y), judged_by(config.task)
+    answer = data.labels.kind.baseline(data.labels, data.train.y)
+    name, _ = main_metric(config.task)
     found, variance = {}, 0.0
     for split in ("validation", "test"):
         part = getattr(data, split)

@@ -18,7 +18,7 @@ from kerasft.display import progress as show_bar
 from kerasft.display import shows_progress, status
 from kerasft.errors import DataError
 from kerasft.frozen.feature_cache import FeatureCache, PhaseInputs
-from kerasft.insight import RateCurve, plot_rates
+from kerasft.insight import LearningRateCurve, plot_rates
 from kerasft.models import choose_monitor
 from kerasft.models.dtype_policy import precision
 from kerasft.runs import Run, check_name, create_run, write_manifest
@@ -155,10 +155,10 @@ def _check_splits(data: Data) -> Data:
 
 def _prepare(
     config: Config, data: Data, model: keras.Model, log: Callable[[str], None]
-) -> tuple[FitContext, list[RateCurve]]:
+) -> tuple[FitContext, list[LearningRateCurve]]:
     """Return the context of a fit, and the curves of its learning rates where they are found."""
     compiled_models, feature_cache = CompiledModels(model), FeatureCache()
-    curves: list[RateCurve] = []
+    curves: list[LearningRateCurve] = []
     if isinstance(config.learning_rate, str):
         curves = find_rates(compiled_models, config, data, feature_cache=feature_cache, log=log)
         config = use_found(config, curves)

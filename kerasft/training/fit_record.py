@@ -134,10 +134,10 @@ def record_failure(run: Run, log: Log) -> Iterator[None]:
 def _resume_line(run: Run) -> str:
     """Return the command that resumes a run."""
     recipe, runs_dir = run.manifest["recipe"], run.path.parent.parent
-    words = ["kerasft", "fit", str(recipe["source"] or recipe["name"]), "--resume"]
-    words += ["--name", run.name]
-    words += ["--runs-dir", str(runs_dir)] if str(runs_dir) != "runs" else []
-    return shlex.join(words)
+    arguments = ["kerasft", "fit", str(recipe["source"] or recipe["name"]), "--resume"]
+    arguments += ["--name", run.name]
+    arguments += ["--runs-dir", str(runs_dir)] if str(runs_dir) != "runs" else []
+    return shlex.join(arguments)
 
 
 def close_record(run: Run, context: FitContext, inputs: PhaseInputs, began: float) -> None:

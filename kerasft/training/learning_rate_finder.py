@@ -21,7 +21,7 @@ from kerasft.data import Data, load_recipe_data, stream
 from kerasft.display import progress
 from kerasft.formatting import number
 from kerasft.frozen.feature_cache import FeatureCache, PhaseInputs
-from kerasft.insight import RateCurve, suggest
+from kerasft.insight import LearningRateCurve, suggest
 from kerasft.models.freezing import frozen_below
 from kerasft.training.checkpoint import reseed
 from kerasft.training.compiled_models import CompiledModels
@@ -44,7 +44,7 @@ def find_rates(
     feature_cache: FeatureCache | None = None,
     steps: int = STEPS,
     log: Callable[[str], None] = lambda line: None,
-) -> list[RateCurve]:
+) -> list[LearningRateCurve]:
     """Ramp the learning rate of every phase of a fit, and restore the model.
 
     The ramp of a later phase starts after the earlier ones were trained with their suggested
@@ -92,7 +92,7 @@ def find_rates(
     return curves
 
 
-def use_found(config: ConfigType, curves: list[RateCurve]) -> ConfigType:
+def use_found(config: ConfigType, curves: list[LearningRateCurve]) -> ConfigType:
     """Return the settings with the suggested learning rates."""
     found = {curve.phase: curve.valley for curve in curves}
     return dataclasses.replace(
@@ -102,7 +102,7 @@ def use_found(config: ConfigType, curves: list[RateCurve]) -> ConfigType:
     )
 
 
-def _ramp(context: FitContext, phase: Phase, inputs: PhaseInputs, steps: int) -> RateCurve:
+def _ramp(context: FitContext, phase: Phase, inputs: PhaseInputs, steps: int) -> LearningRateCurve:
     """Train with rising learning rates, then restore the weights."""
     plain = dataclasses.replace(
         context.config, learning_rate_schedule="plateau", learning_rate=1e-4
@@ -128,7 +128,7 @@ def _ramp(context: FitContext, phase: Phase, inputs: PhaseInputs, steps: int) ->
             bar.advance()
     for variable, value in zip(part.trainable_variables, before, strict=True):
         variable.assign(value)
-    return RateCurve(phase.name, rates, losses, *suggest(rates, losses))
+    return LearningRateCurve(phase.name, rates, losses, *suggest(rates, losses))
 
 
 def has_diverged(losses: list[float], steps: int) -> bool:
@@ -176,7 +176,7 @@ def _train(context: FitContext, phase: Phase, inputs: PhaseInputs, rate: float) 
 def find_learning_rate(
     recipe: ModuleType | str, config: Config | None = None, *, steps: int = STEPS,
     log: Callable[[str], None] = lambda line: None, **settings: Any,
-) -> list[RateCurve]:  # fmt: skip
+) -> list[LearningRateCurve]:  # fmt: skip
     """Find learning rates for a recipe; see `find_rates`.
 
     Args:

@@ -86,7 +86,7 @@ def make_batches(
     """
     if isinstance(split, keras.utils.PyDataset):
         for name, item in settings(config).items():
-            if item.role in ("batches", "mixing") and item.read(config) != item.off:
+            if item.role in ("batches", "mixing") and item.read(config) != item.declared_default:
                 raise SettingError(
                     f"`{name}` cannot be used: this recipe makes its own batches. Leave it out."
                 )

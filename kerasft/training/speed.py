@@ -37,9 +37,9 @@ def measure_speed(
     Returns:
         `examples_per_second` and, for texts, `tokens_per_second` (real tokens, without padding):
         the median over epochs, validation included. Where the graph of the model can be read,
-        also `ceiling_gflops`, the peak matmul throughput of this machine in the model's own
+        also `peak_gflops`, the peak matmul throughput of this machine in the model's own
         shapes (measured now, in less than a second and 3% of the phase's time), and
-        `share_of_ceiling`: the throughput of an epoch, in multiplications and additions of
+        `share_of_peak`: the throughput of an epoch, in multiplications and additions of
         kernels for real tokens alone, as a share of that peak. After a single epoch, `compiling`
         is 1 and the share is left out: its time includes compilation.
     """
@@ -58,10 +58,10 @@ def measure_speed(
     if prefix.products:
         mean, config = 1.0 if lengths is None else float(lengths.mean()), context.config
         rows, most = round(config.batch_size * mean), min(_SECONDS, _SHARE * sum(times))
-        peak = measure_ceiling(prefix.products, rows, config.precision, seconds=most)
+        peak = measure_peak(prefix.products, rows, config.precision, seconds=most)
         forward = prefix.work if inputs.model is context.model else prefix.tail.work
-        found["ceiling_gflops"] = 2e-9 * peak
-        found["share_of_ceiling"] = epoch_work(prefix, forward, data) / seconds / peak
+        found["peak_gflops"] = 2e-9 * peak
+        found["share_of_peak"] = epoch_work(prefix, forward, data) / seconds / peak
     return {name: float(f"{value:.4g}") for name, value in found.items()}
 
 
@@ -95,7 +95,7 @@ def units(split: Any) -> int:
     return len(split.y) if lengths is None else int(lengths.sum())
 
 
-def measure_ceiling(
+def measure_peak(
     products: list[Product], units: int, precision: str, *, seconds: float = _SECONDS
 ) -> float:
     """Return the peak matmul throughput for a model's own shapes, in multiplications a second.
@@ -112,11 +112,11 @@ def measure_ceiling(
         shape = (product.rows * units, product.inner, product.columns)
         weights[shape] = weights.get(shape, 0.0) + product.work
     heaviest = sorted(weights, key=lambda shape: weights[shape])[-_SHAPES:]
-    needed = sum(weights[shape] / _rate(*shape, dtype, seconds) for shape in heaviest)
+    needed = sum(weights[shape] / _throughput(*shape, dtype, seconds) for shape in heaviest)
     return sum(weights[shape] for shape in heaviest) / needed
 
 
-def _rate(rows: int, inner: int, columns: int, dtype: str, seconds: float) -> float:
+def _throughput(rows: int, inner: int, columns: int, dtype: str, seconds: float) -> float:
     """Return the highest measured throughput of one product, in multiplications a second."""
     numbers = np.random.default_rng(0)
     left = ops.cast(ops.convert_to_tensor(numbers.standard_normal((rows, inner), "float32")), dtype)
@@ -147,9 +147,9 @@ def speed_line(phase: str, speed: dict[str, Any]) -> str:
         line += f", {speed['tokens_per_second']:,.0f} real tokens/s"
     if "compiling" in speed:
         line += " in one epoch, compilation included"
-    if "share_of_ceiling" in speed:
+    if "share_of_peak" in speed:
         line += (
-            f", {speed['share_of_ceiling']:.0%} of measured peak matmul throughput "
-            f"({speed['ceiling_gflops']:,.0f} GFLOP/s)"
+            f", {speed['share_of_peak']:.0%} of measured peak matmul throughput "
+            f"({speed['peak_gflops']:,.0f} GFLOP/s)"
         )
     return line

@@ -1,7 +1,7 @@
 """How near to the machine's matrix products frozen texts are computed, and how little is padded.
 
 Features of all blocks of all-MiniLM-L6-v2 are computed once for every text, tracing included, and
-the work of real tokens is set against the ceiling (`kerasft.training.speed`). The padding is that
+the work of real tokens is set against the peak (`kerasft.training.speed`). The padding is that
 of three epochs of training batches.
 """
 
@@ -20,12 +20,12 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
 def measure_forward(config: Any, data: Any) -> float:
-    """Returns the share of the ceiling that computing the features of a dataset reached."""
+    """Returns the share of the peak that computing the features of a dataset reached."""
     from kerasft.models.dtype_policy import precision
     from kerasft.recipes import minilm_tickets as recipe
     from kerasft.training.compiled_models import CompiledModels
     from kerasft.training.context import make_context, make_phase_inputs
-    from kerasft.training.speed import measure_ceiling, units
+    from kerasft.training.speed import measure_peak, units
 
     with precision(config.precision):
         context = make_context(config, data, CompiledModels(recipe.build_model(config, data)))
@@ -36,8 +36,8 @@ def measure_forward(config: Any, data: Any) -> float:
         seconds = time.monotonic() - began
         tokens = units(data.train) + units(data.validation)
         mean = tokens / (len(data.train) + len(data.validation))
-        ceiling = measure_ceiling(prefix.products, round(64 * mean), config.precision)
-    return tokens * (prefix.work - prefix.tail.work) / seconds / ceiling
+        peak = measure_peak(prefix.products, round(64 * mean), config.precision)
+    return tokens * (prefix.work - prefix.tail.work) / seconds / peak
 
 
 def padding(config: Any, data: Any) -> float:

@@ -12,7 +12,7 @@ from kerasft.models.compute_cost import Product
 from kerasft.recipes import minilm_tickets, resnet_digits
 from kerasft.training import precision_choice as module
 from kerasft.training.precision_choice import build_in_precision, choose_precision
-from kerasft.training.speed import epoch_work, measure_ceiling, speed_line, units
+from kerasft.training.speed import epoch_work, measure_peak, speed_line, units
 
 
 @pytest.fixture
@@ -66,8 +66,8 @@ def test_texts_are_counted_by_their_real_tokens(config):
     assert units(data.train) == int((data.train.x["padding_mask"] != 0).sum())
 
 
-def test_the_ceiling_is_what_the_machine_reaches():
-    found = measure_ceiling([Product(1, 256, 256, True), Product(1, 2, 2, True)], 256, "float32")
+def test_the_peak_is_what_the_machine_reaches():
+    found = measure_peak([Product(1, 256, 256, True), Product(1, 2, 2, True)], 256, "float32")
     began_of_orders = 1e8, 1e15  # multiplications a second of anything that runs this
     assert began_of_orders[0] < found < began_of_orders[1]
 
@@ -80,7 +80,7 @@ def test_a_fit_logs_its_throughput(text_run):
     expected = examples / np.median(rows[1:])
     assert speed["main"]["examples_per_second"] == pytest.approx(expected, rel=1e-3)
     assert speed["main"]["tokens_per_second"] > speed["main"]["examples_per_second"]
-    assert 0 < speed["main"]["share_of_ceiling"] < 1
+    assert 0 < speed["main"]["share_of_peak"] < 1
     log = (run.path / "run.log").read_text()
     assert speed_line("main", speed["main"]) in log.splitlines()
 
