@@ -99,7 +99,7 @@ def test_a_fit_with_auto_is_the_fit_with_what_it_found(config, tmp_path):
 
 def test_auto_is_refused_where_it_cannot_be_found(config):
     auto = dataclasses.replace(config, learning_rate="auto")
-    with pytest.raises(SettingError, match="is found by `kerasft fit`"):
+    with pytest.raises(SettingError, match="is auto, which only `kerasft fit`"):
         plan_phases(auto, None)
     with pytest.raises(SettingError, match="a number or auto"):
         dataclasses.replace(config, learning_rate="automatic")

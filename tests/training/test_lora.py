@@ -97,7 +97,7 @@ def test_adapters_need_a_trained_block_with_a_place_for_them(preset):
     config = kerasft.TextConfig(preset=preset("bert"), lora_rank=2, sequence_length=16)
     backbone = kerasft.load_backbone(config.preset)
     kerasft.freeze(backbone, 0)
-    with pytest.raises(SettingError, match="leaves no blocks for its adapters"):
+    with pytest.raises(SettingError, match="`lora_rank` needs trained blocks"):
         kerasft.text_features(backbone, config)
 
 

@@ -131,7 +131,7 @@ def test_lower_blocks_move_by_smaller_steps(optimizer, texts):
 
 
 def test_too_few_epochs_for_all_blocks_leave_no_run_behind(texts, tmp_path):
-    with pytest.raises(SettingError, match="`epochs` must be at least 4"):
+    with pytest.raises(SettingError, match="`epochs` is 3, but unfreeze_every=3 needs at least 4"):
         fitted(minilm_tickets, dataclasses.replace(texts, unfreeze_every=3, epochs=3), tmp_path)
     assert not list(tmp_path.rglob("*.json"))
 
