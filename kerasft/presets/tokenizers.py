@@ -30,10 +30,13 @@ def _is_alive(preprocessor: Any) -> bool:
     """Return whether a cached tokenizer still works.
 
     The vocabulary of a SentencePiece tokenizer belongs to a TensorFlow operation, and
-    `tf.random.set_seed` drops operations.
+    `tf.random.set_seed` drops operations. Other tokenizers have nothing to lose.
     """
+    import keras_hub
     import tensorflow as tf
 
+    if not isinstance(preprocessor.tokenizer, keras_hub.tokenizers.SentencePieceTokenizer):
+        return True  # without a graph to trace for this check, which takes seconds
     try:
         token_graph(preprocessor, 1)(tf.constant([""]))
     except tf.errors.NotFoundError:
