@@ -1,4 +1,4 @@
-"""Diagnosis: real fits with injected faults, none of which was used to choose a threshold."""
+"""Diagnosis: records of real fits with injected faults; none was used to choose a threshold."""
 
 import dataclasses
 import json
@@ -20,37 +20,17 @@ from kerasft.insight.diagnosis import (
 )
 from kerasft.insight.facts import Facts
 from kerasft.recipes import resnet_digits
-from tests.insight.injected_faults import ALSO, FAULTS, changed, fit, spoiled
-
-SEED = 7  # tests/benchmarks/planted.py has the fits that thresholds were chosen on, and more
-SETTINGS = {"trainable_blocks": 1, "epochs": 6}
-SLOW = ("batch_norm", "over_regularized (dropout)", "stopped_too_early")
+from tests.insight.injected_faults import ALSO, changed, fit
+from tests.insight.record_faults import FITTED, SEED, SETTINGS, fit_fault, record_of
 
 
-@pytest.fixture(scope="session")
-def injected(shared_run):
-    """Returns a function from a fault to a run that has it."""
-
-    def get(fault):
-        changes = dict(FAULTS[fault])
-        how = changes.pop("data", "")
-        module = spoiled(resnet_digits, how, SEED) if how else resnet_digits
-        config = changed(resnet_digits.Config(seed=SEED), {**SETTINGS, **changes})
-        return shared_run(f"fault-{fault}", lambda folder: fit(module, config, folder / "runs"))
-
-    return get
+def injected(fault):
+    """Return the recorded run of a fit with a fault."""
+    return kerasft.load_run(record_of(fault))
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        pytest.param(f, marks=pytest.mark.slow) if f in SLOW else f
-        for f in FAULTS
-        if f not in ("truncated", "healthy")
-    ],
-)
-def test_an_injected_fault_is_named_first(injected, fault):
-    found = diagnose(injected(fault))
+def check_first_finding(run, fault):
+    found = diagnose(run)
     name = fault.partition(" ")[0]
     assert not found["healthy"]
     assert found["findings"][0]["name"] in {name, *ALSO.get(name, ())}
@@ -59,7 +39,24 @@ def test_an_injected_fault_is_named_first(injected, fault):
     assert first["advice"]
 
 
-def test_a_healthy_run_has_no_findings(injected):
+@pytest.mark.parametrize("fault", sorted(set(FITTED) - {"healthy"}))
+def test_an_injected_fault_is_named_first(fault):
+    check_first_finding(injected(fault), fault)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", sorted(set(FITTED) - {"healthy"}))
+def test_a_new_fit_with_the_fault_has_it_named_first(fault, tmp_path):
+    check_first_finding(fit_fault(fault, tmp_path), fault)
+
+
+def test_a_new_healthy_fit_has_no_findings_as_the_recorded_one(tmp_path):
+    run = fit_fault("healthy", tmp_path)
+    assert set(run.manifest) == set(injected("healthy").manifest)  # else record the faults anew
+    assert diagnose(run)["healthy"]
+
+
+def test_a_healthy_run_has_no_findings():
     assert diagnose(injected("healthy"))["healthy"]
 
 
@@ -75,7 +72,7 @@ def test_a_fit_that_barely_began_is_not_called_well(epochs, tmp_path):
     assert "constant baseline" in found["findings"][0]["evidence"]
 
 
-def test_the_next_command_keeps_what_was_given(injected):
+def test_the_next_command_keeps_what_was_given():
     first = diagnose(injected("learning_rate_too_low"))["findings"][0]
     line = first["advice"][0]["command"]
     assert line.startswith("kerasft fit resnet_digits ")
@@ -93,7 +90,7 @@ def test_the_first_advice_goes_to_the_rate_of_the_recipe_where_that_is_further(r
     assert advice.changes["learning_rate"] == wanted
 
 
-def test_a_diagnosis_is_fit_for_json(injected):
+def test_a_diagnosis_is_fit_for_json():
     for fault in ("healthy", "overfitting"):
         found = diagnose(injected(fault))
         assert json.loads(json.dumps(found)) == found
@@ -317,7 +314,7 @@ def test_a_training_that_cannot_recover_is_ended_where_that_is_asked_for(tmp_pat
     assert "watch  " in (run.path / "run.log").read_text() or run.state == "failed"
 
 
-def test_runs_are_compared_by_what_differs(injected, tmp_path):
+def test_runs_are_compared_by_what_differs():
     slow, well = injected("learning_rate_too_low"), injected("healthy")
     found = compare([slow, well])
     assert found["same_data"] and found["score"] == "accuracy"
@@ -329,7 +326,7 @@ def test_runs_are_compared_by_what_differs(injected, tmp_path):
 
 
 @pytest.mark.slow
-def test_differences_within_noise_are_not_called_better(injected, tmp_path):
+def test_differences_within_noise_are_not_called_better(tmp_path):
     well = injected("healthy")
     again = kerasft.fit(
         resnet_digits,
