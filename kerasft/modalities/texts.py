@@ -18,6 +18,8 @@ from kerasft.tasks.label_cells import Table
 # Features that come first in a pair of texts, regardless of alphabetical order.
 _FIRST_OF_PAIR = ("premise", "question", "query", "sentence")
 
+_IMAGE_EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+
 
 class Texts(Modality):
     """One text or pair of texts per example."""
@@ -201,7 +203,8 @@ def _existing_file(item: str) -> Path | None:
     suffix = Path(item).suffix.lower() if len(item) < 1000 and "\n" not in item else ""
     readable = suffix in (*TABLE_EXTENSIONS, ".txt")
     is_file = _is(item, Path.is_file)
-    if not is_file and (not readable or len(item.split()) > 1):
+    named_as_file = readable or suffix in _IMAGE_EXTENSIONS
+    if not is_file and (not named_as_file or len(item.split()) > 1):
         return None
     if not readable or not is_file:
         what = f"The run cannot read the file {item!r}" if is_file else f"File {item!r} not found"

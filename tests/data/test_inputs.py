@@ -44,7 +44,7 @@ def test_texts_files_and_tables(write):
     assert found.origins[4] == "row 1 of t.jsonl"
 
 
-@pytest.mark.parametrize("wrong", ["gone.csv", "gone.txt", "x" * 300 + ".txt"])
+@pytest.mark.parametrize("wrong", ["gone.csv", "gone.txt", "gone.PNG", "x" * 300 + ".txt"])
 def test_a_missing_file_is_not_taken_for_a_text(wrong):
     with pytest.raises(DataError, match="not found"):
         read_inputs(TextConfig(), [wrong])
