@@ -19,7 +19,6 @@ PAGES = pages_with_blocks()
 QUICK = {
     "README.md",
     "get-started/choose.md",
-    "how-to/several-labels.md",
     "how-to/splits.md",
 }
 COMMANDS = sorted(

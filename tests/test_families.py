@@ -46,7 +46,7 @@ VARIANTS = (
     "resnet", "resnet_v2", "efficientnet_v2", "efficientnet_lite", "deit", "mit", "distil_bert",
     "electra", "xlm_roberta", "xception", "densenet", "cspnet", "mobilenet", "qwen", "llama",
     "gemma", "f_net", "dinov3", "hgnet", "roberta", "swin", "t5", "albert", "convnext",
-    "deberta_v3", "dinov2", "inception", "vgg", "bert",
+    "deberta_v3", "dinov2", "inception", "vgg", "bert", "vit",
 )  # fmt: skip
 
 

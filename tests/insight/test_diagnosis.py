@@ -50,6 +50,7 @@ def test_a_new_fit_with_the_fault_has_it_named_first(fault, tmp_path):
     check_first_finding(fit_fault(fault, tmp_path), fault)
 
 
+@pytest.mark.slow
 def test_a_new_healthy_fit_has_no_findings_as_the_recorded_one(tmp_path):
     run = fit_fault("healthy", tmp_path)
     assert set(run.manifest) == set(injected("healthy").manifest)  # else record the faults anew

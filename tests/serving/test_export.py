@@ -114,6 +114,7 @@ def test_other_data_may_have_other_columns(text_run, tmp_path):
         kerasft.evaluate(run, columns=columns)
 
 
+@pytest.mark.slow
 def test_a_recipe_of_pairs_with_single_texts_serves_single_texts(preset, reviews, tmp_path):
     run = quick(pairs_recipe, preset("bert"), reviews, tmp_path, sequence_length=16)
     assert run.config["text_pair_column"] is None  # of the recipe's own data only

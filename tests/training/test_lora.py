@@ -63,6 +63,7 @@ def test_a_bert_learns_by_adapters_of_its_attention(reviews, tmp_path):
     assert run.metrics["test"]["accuracy"] >= 0.8
 
 
+@pytest.mark.slow
 def test_a_vit_learns_by_adapters_of_its_attention(preset, photos, tmp_path):
     config = resnet_digits.Config(
         preset=preset("vit"), dataset=photos, image_size=32, augmentation="none", lora_rank=1,

@@ -100,6 +100,7 @@ def test_the_faster_number_format_is_chosen_and_recorded(config, tmp_path, monke
         assert [row["loss"] for row in again.history] == [row["loss"] for row in run.history]
 
 
+@pytest.mark.slow
 def test_rate_and_format_are_found_in_one_fit(config, tmp_path):
     auto = dataclasses.replace(
         config, precision="auto", learning_rate="auto", head_epochs=0, epochs=1
@@ -151,6 +152,7 @@ def test_a_format_that_is_set_is_not_timed(photos):
     assert choose_precision(LinearRecipe, named, kerasft.load_data(named), pytest.fail) is named
 
 
+@pytest.mark.slow
 def test_a_search_in_the_fastest_format_goes_on_in_it(config, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "time_steps", lambda steps: {"float32": 1.0, "mixed_bfloat16": 0.5})
     auto = dataclasses.replace(config, precision="auto", head_epochs=0, epochs=1)

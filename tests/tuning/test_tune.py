@@ -59,8 +59,7 @@ def kill(monkeypatch):
     "tuner",
     [
         "random",
-        "hyperband",
-        *(pytest.param(t, marks=pytest.mark.slow) for t in ("bayesian", "grid")),
+        *(pytest.param(t, marks=pytest.mark.slow) for t in ("bayesian", "grid", "hyperband")),
     ],
 )
 def test_each_tuner_finds_at_least_the_defaults_and_goes_on_after_a_kill(
