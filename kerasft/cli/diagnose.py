@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +13,9 @@ from kerasft.cli.options import SharedOptions, wants
 from kerasft.cli.output import print_json, terminal_width
 from kerasft.cli.run_argument import find_run, with_runs_dir
 from kerasft.formatting import setting_text
+
+if TYPE_CHECKING:
+    from kerasft.insight.notebook import Diagnosis
 
 
 @click.command("diagnose", cls=SharedOptions)
@@ -29,7 +32,7 @@ def diagnose_command(runs: tuple[str, ...], runs_dir: str) -> None:
     from kerasft.runs import load_run
 
     chosen = [load_run(find_run(text, runs_dir)) for text in runs]
-    found: list[dict[str, Any]] = [insight.diagnose(run) for run in chosen]
+    found = [insight.diagnose(run) for run in chosen]
     tasks = {run.labels["task"] for run in chosen}
     compared = insight.compare(chosen) if len(chosen) > 1 and len(tasks) == 1 else None
     if wants("json"):
@@ -51,13 +54,13 @@ def diagnose_command(runs: tuple[str, ...], runs_dir: str) -> None:
         click.echo(f"\nNot compared: the runs have different tasks ({', '.join(sorted(tasks))}).")
 
 
-def _print(diagnosis: dict[str, Any], *, several: bool) -> None:
+def _print(diagnosis: Diagnosis, *, several: bool) -> None:
     if several:
         click.echo(f"{diagnosis['run']}")
     if diagnosis["state"] != "done":
         click.echo(f"State of this fit: {diagnosis['state']}.")
-    if diagnosis["healthy"]:
-        click.echo("No problems found.")
+    if diagnosis.verdict:
+        click.echo(diagnosis.verdict)
     for number, finding in enumerate(diagnosis["findings"], start=1):
         fault = finding["fault"]
         title = f"{number}. {finding['title']}" if fault else f"-  {finding['title']} (note)"

@@ -91,11 +91,17 @@ def search_html(
 class Diagnosis(dict[str, Any]):
     """Findings about a run, which a notebook shows with the curve of the loss."""
 
+    @property
+    def verdict(self) -> str:
+        """What is printed above notes, or instead of findings; empty with a fault."""
+        if not self["healthy"]:
+            return ""
+        return "No faults found." if self["findings"] else "No problems found."
+
     def _repr_html_(self) -> str:
-        verdict = "No problems found." if self["healthy"] else ""
         run = Run(Path(self["run"]))
         return _page(
-            _title(f"{run.path.parent.name}/{run.name}", verdict or self["state"]),
+            _title(f"{run.path.parent.name}/{run.name}", self.verdict or self["state"]),
             *(_finding(finding) for finding in self["findings"]),
             _curves(str(run.path), _history(run), ("loss",), None),
         )

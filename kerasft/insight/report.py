@@ -14,6 +14,7 @@ from kerasft.insight.commands import fit_command
 from kerasft.insight.diagnosis import diagnose
 from kerasft.insight.facts import Facts, read_facts
 from kerasft.insight.intervals import is_wide, read_predictions, score_interval
+from kerasft.insight.notebook import Diagnosis
 from kerasft.insight.page import chart, render, table, tile
 from kerasft.insight.report_scores import classes, confusions, output_charts, scores
 from kerasft.runs import Run, load_run, read_json, write_text
@@ -110,7 +111,7 @@ def _tiles(run: Run, facts: Facts) -> Iterator[dict[str, Any]]:
         yield tile("started", day, f"{hour} UTC")
 
 
-def _diagnosis(run: Run) -> dict[str, Any]:
+def _diagnosis(run: Run) -> Diagnosis:
     """Return the diagnosis with changes of settings as text."""
     found = diagnose(run)
     for finding in found["findings"]:

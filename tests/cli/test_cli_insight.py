@@ -8,7 +8,8 @@ import pytest
 
 import kerasft
 from kerasft.recipes import minilm_tickets
-from kerasft.runs import write_json
+from kerasft.runs import write_json, write_manifest
+from tests.insight.record_faults import record_of
 
 
 @pytest.fixture
@@ -55,6 +56,22 @@ def test_diagnose_says_what_to_change_with_the_command(line):
         assert command.startswith("kerasft fit minilm_tickets ")
         assert command in done.output
     assert line("diagnose", "slow", "-q").output.split()[0] == first["name"]
+
+
+@pytest.mark.parametrize("notes", [False, True])
+def test_a_fit_without_faults_has_one_verdict_everywhere(notes, kerasft_line, tmp_path):
+    run = kerasft.load_run(shutil.copytree(record_of("healthy"), tmp_path / "resnet_digits/one"))
+    if notes:
+        data = run.manifest["data"]
+        write_manifest(run, data={**data, "examples": {**data["examples"], "validation": 10}})
+    verdict = "No faults found." if notes else "No problems found."
+    lines = kerasft_line("diagnose", run.path).output.splitlines()
+    assert lines[0] == verdict
+    assert [line.endswith("(note)") for line in lines[1:2]] == [True] * notes
+    report = kerasft.write_report(run).read_text(encoding="utf-8")
+    for page in (report, run.diagnose()._repr_html_()):
+        assert page.count(" found.") == 1 and verdict in page
+        assert ("The validation split is too small" in page) == notes
 
 
 def test_diagnose_compares_several_runs(line):
