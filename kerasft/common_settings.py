@@ -47,9 +47,8 @@ class GroupType(type):
             # Read from the class: Python 3.14 evaluates the annotations of its body later.
             hints = {k: v for k, v in kind.__annotations__.items() if k not in flat}
             kind.__annotations__ = {**hints, "dataset": Dataset}
-        # Compiling a method for every class takes time at each start: they share `_Values`.
-        dataclass(frozen=True, kw_only=True, repr=False, eq=False)(kind)
-        # An explicit decorator on the class refuses to overwrite these methods.
+        dataclass(frozen=True, kw_only=True, repr=False)(kind)
+        # An explicit decorator refuses to overwrite these methods; those of `_Frozen` do the same.
         del kind.__setattr__, kind.__delattr__
         return kind
 
@@ -107,16 +106,8 @@ def _plain(value: Any) -> Any:
     return value.default if isinstance(value, dataclasses.Field) else value
 
 
-class _Values:
-    """A value: compared and hashed by its fields, which cannot be changed."""
-
-    def __eq__(self, other: object) -> bool:
-        if type(self) is not type(other):
-            return NotImplemented
-        return _values(self) == _values(other)
-
-    def __hash__(self) -> int:
-        return hash(tuple(_values(self).values()))
+class _Frozen:
+    """A value whose fields cannot be changed."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise dataclasses.FrozenInstanceError(f"cannot assign to field {name!r}")
@@ -125,11 +116,7 @@ class _Values:
         raise dataclasses.FrozenInstanceError(f"cannot delete field {name!r}")
 
 
-def _values(value: Any) -> dict[str, Any]:
-    return {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
-
-
-class SettingGroup(_Values, metaclass=GroupType):
+class SettingGroup(_Frozen, metaclass=GroupType):
     """Base class of all settings classes."""
 
 
