@@ -1,6 +1,6 @@
 """Settings: declaration, metadata and validation of a single value.
 
-Settings are fields of data classes (`kerasft.common_settings`) with their declaration as metadata.
+Settings are fields of data classes (`SettingGroup`) with their declaration as metadata.
 Every list of settings elsewhere is a query over `settings(config)`.
 """
 

@@ -8,7 +8,7 @@ example on its way from a file to a served prediction:
     what differs by task    tasks (asked by the settings, by records and by all below)
     a dataset as a value    in_memory, dataset
     settings                setting_conditions, setting_types, setting_declaration,
-                            common_settings, config
+                            setting_group, common_settings, config
     what is given           dataset_check, catalog, presets
     the model               models
     what differs by input   arrays, modalities (asked by the data; they ask the models)
@@ -39,6 +39,7 @@ ORDER = (
     "setting_types",
     "setting_declaration",
     "tasks",
+    "setting_group",
     "common_settings",
     "config",
     "dataset_check",

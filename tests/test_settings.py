@@ -11,11 +11,11 @@ from click.testing import CliRunner
 import kerasft
 from kerasft import catalog
 from kerasft.cli import main
-from kerasft.common_settings import SettingGroup
 from kerasft.config import Config, ImageConfig, TextConfig
 from kerasft.errors import SettingError
 from kerasft.setting_conditions import when
 from kerasft.setting_declaration import AFFECTS, Part, settings
+from kerasft.setting_group import SettingGroup
 from kerasft.tuning.space import make_space, space_line
 from kerasft.tuning.trial_models import structure
 

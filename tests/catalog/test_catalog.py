@@ -116,8 +116,8 @@ def test_recipes_work_in_a_checkout_that_is_not_installed(tmp_path):
     # Finding a recipe needs these alone, and the standard library.
     names = (
         "__init__", "catalog", "config", "dataset", "errors", "in_memory", "paths",
-        "setting_conditions", "setting_declaration", "setting_types", "common_settings",
-        "tensorflow_log",
+        "setting_conditions", "setting_declaration", "setting_group", "setting_types",
+        "common_settings", "tensorflow_log",
     )  # fmt: skip
     for name in names:
         shutil.copy(Path(kerasft.__file__).parent / f"{name}.py", tmp_path / "kerasft")
