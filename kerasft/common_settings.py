@@ -44,9 +44,9 @@ def _unbalanced(config: Any) -> str:
 class DatasetSettings(SettingGroup):
     """Dataset, its columns and its splits; each part has a flat name on the command line."""
 
-    dataset: Dataset = setting(Dataset(""), "Dataset: tfds:NAME, builtin:NAME, a folder of class folders, or a CSV, JSONL or Parquet table (replaces the recipe's dataset with its columns and splits)", searchable=False, common=True)
+    dataset: Dataset = setting(Dataset(""), "Dataset: tfds:NAME, builtin:NAME, a folder of class folders, or a CSV, JSONL or Parquet table (replaces the recipe's dataset with its columns and splits)", searchable=False, common=True, aliases=("data", "input", "train_data"))
     data_dir = Part("data_dir", "Folder of TFDS datasets", idle_if=when(dataset=lambda d: not d.source.startswith("tfds:")))
-    label_column = Part("label", "Label column (multi-label: several columns, separated by commas)", role="column", common=True)
+    label_column = Part("label", "Label column (multi-label: several columns, separated by commas)", role="column", common=True, aliases=("target", "y"))
     label_separator = Part("label_separator", "Separator of the labels in one cell (multi-label)")
     train_split = Part("train", "Training split, with TFDS slicing such as train[:80%]")
     validation_split = Part("validation", "Validation split")
@@ -62,24 +62,24 @@ class TaskSettings(SettingGroup):
     target_transform: str = setting("none", "Transform of a regression target; log suits prices, sizes and counts (relative errors)", choices=("none", "log"), searchable=False, refused_if=refuse(lambda c: c.target_transform != "none" and not task_of(c.task).target_transform, f"`target_transform` is log, but task={{c.task}} has no such target, only task={_TRANSFORMED}. Use target_transform=none."))
     loss: str = setting("auto", "Training loss (auto: cross_entropy for classes, squared for numbers; focal: more weight on hard examples; absolute, huber: less weight on outliers)", choices=("auto", *LOSSES), affects="graph", refused_if=_foreign_loss)
     label_smoothing: float = setting(0.0, f"Label smoothing: fraction of each label spread over all classes ({_SMOOTHED})", minimum=0, below=1, affects="graph", idle_if=when(task=lambda task: not task_of(task).label_smoothing))
-    class_weight: str = setting("none", f"Class weights in the loss; balanced: inversely proportional to class frequency ({_WEIGHTED} only)", choices=("none", "balanced"), affects="graph", role="batches", refused_if=_unbalanced)
+    class_weight: str = setting("none", f"Class weights in the loss; balanced: inversely proportional to class frequency ({_WEIGHTED} only)", choices=("none", "balanced"), affects="graph", role="batches", refused_if=_unbalanced, aliases=("balanced",))
 
 
 class BackboneSettings(SettingGroup):
     """Pretrained backbone and its trained blocks."""
 
-    preset: str = setting("", "Backbone: KerasHub preset name, preset folder (KerasHub, Hugging Face, timm), .keras file, hf://ORG/NAME, applications:NAME (keras.applications), or package:NAME/FOLDER", common=True)
+    preset: str = setting("", "Backbone: KerasHub preset name, preset folder (KerasHub, Hugging Face, timm), .keras file, hf://ORG/NAME, applications:NAME (keras.applications), or package:NAME/FOLDER", common=True, aliases=("model", "backbone", "pretrained_model"))
     pretrained: bool = setting(True, "Load the pretrained weights of the preset (no: random initialization)", affects="number")
-    trainable_blocks: int = setting(-1, "Number of backbone blocks to unfreeze, from the top: 0 none (linear probe), n the last n, -1 all", minimum=-1, affects="graph", common=True)
+    trainable_blocks: int = setting(-1, "Number of backbone blocks to unfreeze, from the top: 0 none (linear probe), n the last n, -1 all", minimum=-1, affects="graph", common=True, aliases=("freeze", "unfreeze", "layers", "depth"))
     lora_rank: int = setting(0, "Rank of the LoRA adapters in the trained blocks, whose own weights stay frozen; typically 4 to 16 (0: no adapters)", minimum=0, affects="graph", refused_if=refuse(lambda c: c.lora_rank > 0 and c.trainable_blocks == 0, "`lora_rank` is {c.lora_rank}, but trainable_blocks=0 leaves no blocks for its adapters. Train blocks, or set lora_rank to 0."))
 
 
 class RegularizationSettings(SettingGroup):
     """Regularization against overfitting."""
 
-    dropout: float = setting(0.2, "Dropout rate before the output layer", minimum=0, below=1, affects="number", common=True)
-    kernel_l1: float = setting(0.0, "L1 penalty on the kernel of the output layer", minimum=0, affects="number", role="penalty")
-    kernel_l2: float = setting(0.0, "L2 penalty on the kernel of the output layer", minimum=0, affects="number", role="penalty")
+    dropout: float = setting(0.2, "Dropout rate before the output layer", minimum=0, below=1, affects="number", common=True, aliases=("drop", "dropout_rate"))
+    kernel_l1: float = setting(0.0, "L1 penalty on the kernel of the output layer", minimum=0, affects="number", role="penalty", aliases=("l1",))
+    kernel_l2: float = setting(0.0, "L2 penalty on the kernel of the output layer", minimum=0, affects="number", role="penalty", aliases=("l2",))
     backbone_l1: float = setting(0.0, "L1 penalty on the trained kernels of the backbone", minimum=0, affects="number", role="penalty", idle_if=_NO_BACKBONE, refused_if=refuse(lambda c: c.backbone_l1 and c.lora_rank, f"`backbone_l1` {_WITH_ADAPTERS}"))
     backbone_l2: float = setting(0.0, "L2 penalty on the trained kernels of the backbone", minimum=0, affects="number", role="penalty", idle_if=_NO_BACKBONE, refused_if=refuse(lambda c: c.backbone_l2 and c.lora_rank, f"`backbone_l2` {_WITH_ADAPTERS}"))
     pretrained_l2: float = setting(0.0, "L2 penalty on the distance of trained backbone kernels from their pretrained values (L2-SP)", minimum=0, affects="number", role="penalty_to_pretrained", idle_if=_NO_BACKBONE, refused_if=(
@@ -92,14 +92,14 @@ class RegularizationSettings(SettingGroup):
 class ScheduleSettings(SettingGroup):
     """Training phases and their learning rates."""
 
-    epochs: int = setting(10, "Epochs of the main phase", minimum=1, affects="number", common=True)
+    epochs: int = setting(10, "Epochs of the main phase", minimum=1, affects="number", common=True, aliases=("num_epochs", "n_epochs", "num_train_epochs", "iterations"))
     head_epochs: int = setting(0, "Head-only epochs before the main phase", minimum=0, affects="number")
     unfreeze_every: int = setting(0, "Gradual unfreezing: epochs after which one more block is unfrozen, from the top (0: all at once)", minimum=0, affects="number", idle_if=when(trainable_blocks=(0, 1)))
-    batch_size: int = setting(32, "Examples per training step", minimum=1, affects="number", common=True)
-    learning_rate: float = setting(1e-4, "Peak learning rate of the main phase (auto: a learning-rate range test before the fit, for both phases)", minimum=1e-9, maximum=100, keywords=("auto",), affects="number", common=True)
-    head_learning_rate: float = setting(1e-3, "Peak learning rate of the head phase", minimum=1e-9, maximum=100, affects="number", idle_if=when(head_epochs=0))
-    learning_rate_schedule: str = setting("cosine", "Learning-rate schedule after the warm-up", choices=SCHEDULES, affects="graph")
-    warmup_fraction: float = setting(0.1, "Fraction of a phase's steps in which the learning rate rises from 0", minimum=0, below=1, affects="number")
+    batch_size: int = setting(32, "Examples per training step", minimum=1, affects="number", common=True, aliases=("bs", "batch", "per_device_train_batch_size"))
+    learning_rate: float = setting(1e-4, "Peak learning rate of the main phase (auto: a learning-rate range test before the fit, for both phases)", minimum=1e-9, maximum=100, keywords=("auto",), affects="number", common=True, aliases=("lr", "eta", "rate"))
+    head_learning_rate: float = setting(1e-3, "Peak learning rate of the head phase", minimum=1e-9, maximum=100, affects="number", idle_if=when(head_epochs=0), aliases=("head_lr", "lr_head"))
+    learning_rate_schedule: str = setting("cosine", "Learning-rate schedule after the warm-up", choices=SCHEDULES, affects="graph", aliases=("lr_schedule", "lr_scheduler", "scheduler", "schedule"))
+    warmup_fraction: float = setting(0.1, "Fraction of a phase's steps in which the learning rate rises from 0", minimum=0, below=1, affects="number", aliases=("warmup", "warmup_ratio"))
     min_warmup_steps: int = setting(5, "Least number of warm-up steps, for small training splits; at most a third of a phase", minimum=0, affects="number", idle_if=when(warmup_fraction=0))
 
 
@@ -108,15 +108,15 @@ class OptimizerSettings(SettingGroup):
 
     optimizer: str = setting("adamw", "Optimizer", choices=OPTIMIZERS, affects="graph")
     layer_decay: float = setting(1.0, "Layer-wise learning-rate decay: factor per block, from the top down; typically 0.65 to 0.95 (1: no decay)", minimum=0.01, maximum=1, affects="graph", idle_if=_NO_BACKBONE)
-    weight_decay: float = setting(0.01, "Weight decay, except for biases and normalization layers", minimum=0, affects="number")
+    weight_decay: float = setting(0.01, "Weight decay, except for biases and normalization layers", minimum=0, affects="number", aliases=("wd",))
     momentum: float = setting(0.9, "Momentum of SGD", minimum=0, below=1, affects="graph", idle_if=when(optimizer=lambda name: name != "sgd"))
-    gradient_clip: float = setting(1.0, "Gradient clipping by global norm (0: no clipping)", minimum=0, affects="graph")
+    gradient_clip: float = setting(1.0, "Gradient clipping by global norm (0: no clipping)", minimum=0, affects="graph", aliases=("clip", "max_grad_norm", "clipnorm"))
 
 
 class StoppingSettings(SettingGroup):
     """Choice of the best epoch and early stopping."""
 
-    patience: int = setting(3, "Early stopping: epochs without improvement of the monitored metric before a phase stops (0: never)", minimum=0, affects="number")
+    patience: int = setting(3, "Early stopping: epochs without improvement of the monitored metric before a phase stops (0: never)", minimum=0, affects="number", aliases=("early_stopping",))
     stop_when_hopeless: bool = setting(False, "Stop early if the loss has diverged or never moved", affects="number")
     monitor: str | None = setting(None, f"Validation metric that selects the best epoch, such as val_loss (default: {describe_monitors()}; log target: val_loss)", affects="number", searchable=False)
 
@@ -124,7 +124,7 @@ class StoppingSettings(SettingGroup):
 class ComputeSettings(SettingGroup):
     """Precision, feature cache and seed."""
 
-    precision: str = setting("float32", "Floating-point precision (auto: the fastest, timed over a few steps)", choices=("float32", "mixed_bfloat16", "mixed_float16", "auto"), affects="graph")
+    precision: str = setting("float32", "Floating-point precision (auto: the fastest, timed over a few steps)", choices=("float32", "mixed_bfloat16", "mixed_float16", "auto"), affects="graph", aliases=("fp16", "bf16", "amp", "mixed_precision"))
     cache: bool = setting(True, "Cache frozen features if that saves compute", affects="number")
     cache_gigabytes: float = setting(8.0, "Size limit of the feature cache, in GB", minimum=0, affects="number", idle_if=when(cache=False))
     cache_precision: str = setting("float32", "Floating-point precision of the feature cache (bfloat16: half the size)", choices=("float32", "bfloat16"), affects="number", idle_if=when(cache=False))
@@ -135,7 +135,7 @@ class ImageSettings(SettingGroup):
     """Image preparation and image backbones."""
 
     image_column = Part("image", "Column of the image path", role="column")
-    image_size: int = setting(224, "Image height and width, in pixels", minimum=8, maximum=4096, common=True)
+    image_size: int = setting(224, "Image height and width, in pixels", minimum=8, maximum=4096, common=True, aliases=("img_size", "size", "imgsz"))
     resize: str = setting("crop", "How non-square images are fitted: center crop, stretch, or pad with black", choices=("crop", "stretch", "pad"))
     freeze_batch_norm: bool = setting(True, "Freeze BatchNormalization in trained blocks, with its pretrained statistics", affects="graph", idle_if=_NO_BACKBONE, refused_if=(
         refuse(lambda c: not c.pretrained and c.trainable_blocks != 0 and c.freeze_batch_norm, "Received pretrained=False, but `freeze_batch_norm` needs pretrained statistics. Add --no-freeze-batch-norm."),
@@ -154,7 +154,7 @@ def _mixed(name: str) -> tuple[Condition, Condition]:
 class AugmentationSettings(SettingGroup):
     """Augmentation of the training images."""
 
-    augmentation: str = setting("light", "Image augmentation (randaugment: two of eleven strong operations, drawn per batch)", choices=("none", "light", "strong", "randaugment"), affects="graph")
+    augmentation: str = setting("light", "Image augmentation (randaugment: two of eleven strong operations, drawn per batch)", choices=("none", "light", "strong", "randaugment"), affects="graph", aliases=("augment", "aug"))
     horizontal_flip: bool = setting(True, "Random horizontal flips (not for digits or text in images)", affects="graph", idle_if=when(augmentation="none"))
     random_erasing: float = setting(0.0, "Random erasing: fraction of training images with an erased patch", minimum=0, maximum=1, affects="graph")
     mixup: float = setting(0.0, "Mixup strength (alpha): blend pairs of training images and their labels; typically 0.2 (0: off)", minimum=0, maximum=1, affects="graph", role="mixing", refused_if=_mixed("mixup"))
@@ -164,9 +164,9 @@ class AugmentationSettings(SettingGroup):
 class TextSettings(SettingGroup):
     """Text preparation and text backbones."""
 
-    text_column = Part("text", "Column of the text", role="column", common=True)
+    text_column = Part("text", "Column of the text", role="column", common=True, aliases=("text",))
     text_pair_column = Part("text_pair", "Column of the second text of a pair", role="column")
-    sequence_length: int = setting(128, "Maximum length in tokens; longer texts are truncated", minimum=4)
+    sequence_length: int = setting(128, "Maximum length in tokens; longer texts are truncated", minimum=4, aliases=("max_length", "max_len", "max_seq_length"))
     word_dropout: float = setting(0.0, "Fraction of tokens masked at random in training texts", minimum=0, below=1, affects="graph")
     freeze_embeddings: bool = setting(False, "Frozen embeddings: keep token and position embeddings frozen in trained blocks too", affects="graph", idle_if=(_NO_BACKBONE, when(lora_rank=bool)))
     pooling: str = setting("auto", "Pooling of the token states to one vector (auto: by model family)", choices=("auto", "mean", "first", "last"), affects="graph")

@@ -174,13 +174,12 @@ def with_keywords(
             f"`config` is of type {type(config).__name__}, but must be a Config of the recipe. "
             "Pass settings by name: dataset=..., epochs=3."
         )
-    known = settings(kind)
-    check_names(keywords, [*known, *options])
+    check_names(kind, keywords, options)
     whole: ConfigType = kind() if config is None else cast(ConfigType, config)
     if not keywords:
         return whole
     values = {item.name: getattr(whole, item.name) for item in dataclasses.fields(whole)}
-    labels = {name for name, item in known.items() if item.part in ("source", "label")}
+    labels = {name for name, item in settings(kind).items() if item.part in ("source", "label")}
     if labels & keywords.keys() and whole.task == kind.task:
         del values["task"]  # several label columns mean another one
     return type(whole)(**{**values, **keywords})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import typing
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,6 +49,7 @@ class Setting:
     refused_if: tuple[Condition, ...] = ()
     role: str = ""
     common: bool = False
+    aliases: tuple[str, ...] = ()
     part: str | None = None
 
     def read(self, config: Any) -> Any:
@@ -99,6 +100,7 @@ def setting(  # noqa: PLR0913 (public)
     refused_if: Condition | tuple[Condition, ...] = (),
     role: str = "",
     common: bool = False,
+    aliases: tuple[str, ...] = (),
 ) -> Any:
     """Declare one setting: a field of a Config class with its metadata.
 
@@ -123,6 +125,8 @@ def setting(  # noqa: PLR0913 (public)
             batches are made), `mixing` (mixes the examples of a batch), `penalty`,
             `penalty_to_pretrained`.
         common: Whether the short help of `kerasft fit RECIPE` describes the setting.
+        aliases: Names of the setting in other tools, such as `lr`; the error about such a name
+            suggests the setting.
 
     Raises:
         SettingError: `affects` has another value.
@@ -155,6 +159,7 @@ def setting(  # noqa: PLR0913 (public)
         "refused_if": refused_if if isinstance(refused_if, tuple) else (refused_if,),
         "role": role,
         "common": common,
+        "aliases": aliases,
         "declared_default": default,
     }
     return field(default=default, metadata=metadata)
@@ -196,15 +201,29 @@ def parts(kind: type) -> dict[str, Part]:
     return found
 
 
-def check_names(given: Iterable[str], known: Collection[str]) -> None:
-    """Refuse names that are not among the known ones of settings.
+def check_names(kind: type, given: Iterable[str], others: Collection[str] = ()) -> None:
+    """Refuse names that are not those of settings.
+
+    Args:
+        kind: Config class.
+        given: Names to check.
+        others: Further allowed names.
 
     Raises:
-        SettingError: A name is unknown; the message suggests the nearest.
+        SettingError: A name is unknown; the message suggests the setting that is probably meant.
     """
+    known: Any = kind  # a data class
+    names = {*parts(kind), *(item.name for item in dataclasses.fields(known)), *others}
     for name in given:
-        if name not in known:
-            raise SettingError(f"Setting `{name}` not found.{did_you_mean(name, known)}")
+        if name not in names:
+            meant = find_alias(name, settings(kind))
+            hint = f" Did you mean '{meant}'?" if meant else did_you_mean(name, names)
+            raise SettingError(f"Setting `{name}` not found.{hint}")
+
+
+def find_alias(name: str, found: Mapping[str, Setting]) -> str | None:
+    """Return the name of the setting with an alias, None if no setting has it."""
+    return next((item.name for item in found.values() if name in item.aliases), None)
 
 
 def settings(config: Any) -> dict[str, Setting]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import typing
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from kerasft.dataset import Dataset
 from kerasft.setting_declaration import Part, check_names, parts
@@ -48,9 +48,8 @@ class GroupType(type):
         Raises:
             SettingError: A name is unknown.
         """
-        known, kind = parts(cls), cast(Any, cls)  # a data class, which type checkers do not see
-        check_names(values, [*known, *(item.name for item in dataclasses.fields(kind))])
-        changes = {item.name: values.pop(n) for n, item in known.items() if n in values}
+        check_names(cls, values)
+        changes = {item.name: values.pop(n) for n, item in parts(cls).items() if n in values}
         if changes or "dataset" in values:
             whole: Any = values.get("dataset", getattr(cls, "dataset", None))
             whole = whole if isinstance(whole, Dataset) else Dataset(whole)

@@ -114,9 +114,15 @@ def test_an_unknown_name_is_refused_with_the_nearest():
 
 
 @pytest.mark.parametrize(
-    ("name", "near"), [("learning_rat", "learning_rate"), ("trainable_block", "trainable_blocks")]
+    ("name", "near"),
+    [
+        ("learning_rat", "learning_rate"),
+        ("trainable_block", "trainable_blocks"),
+        ("lr", "learning_rate"),
+        ("num_train_epochs", "epochs"),
+    ],
 )
-def test_an_unknown_keyword_is_refused_with_the_nearest(name, near):
+def test_an_unknown_keyword_is_refused_with_what_is_meant(name, near):
     message = rf"^Setting `{name}` not found\. Did you mean '{near}'"
     with pytest.raises(SettingError, match=message):
         Config(**{name: 1})

@@ -27,7 +27,7 @@ from kerasft.setting_conditions import when
 class Config(kerasft.ImageConfig):
     zoom: float = kerasft.setting(
         0.1, "Largest zoom", minimum=0, below=1, affects="{affects}",
-        idle_if=when(augmentation="none"),
+        idle_if=when(augmentation="none"), aliases=("max_scale",),
     )
 
 
@@ -80,6 +80,22 @@ def test_a_setting_of_a_users_own_says_when_it_has_no_effect(own):
     assert kind(augmentation="none").notes() == []
     (note,) = kind(augmentation="none", zoom=0.5).notes()
     assert note == "`zoom` has no effect with augmentation=none."
+
+
+def test_a_setting_of_a_users_own_is_suggested_for_its_alias(own):
+    recipe = own()
+    with pytest.raises(SettingError, match=r"`max_scale` not found\. Did you mean 'zoom'\?"):
+        recipe.Config(max_scale=0.2)
+    result = CliRunner().invoke(main, ["fit", recipe.__file__, "--max-scale", "0.2"])
+    assert "No such option '--max-scale'. Did you mean '--zoom'?" in result.stderr
+
+
+@pytest.mark.parametrize("kind", [ImageConfig, TextConfig])
+def test_an_alias_is_that_of_one_setting(kind):
+    aliases = [alias for item in settings(kind).values() for alias in item.aliases]
+    assert len(aliases) == len(set(aliases)) > 40
+    assert not NAMES & set(aliases)
+    assert all(alias.isidentifier() for alias in aliases)
 
 
 def test_the_old_name_of_keywords_still_works():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -13,6 +13,7 @@ from kerasft.dataset_check import TABLE_EXTENSIONS
 from kerasft.errors import did_you_mean
 from kerasft.formatting import option_name
 from kerasft.paths import expanded
+from kerasft.setting_declaration import Setting, find_alias
 
 # Command lines by the names that other tools give them.
 _COMMANDS = {
@@ -32,32 +33,10 @@ _COMMANDS = {
     "fit RECIPE --resume": ("resume", "continue"),
     "--version": ("version",),
 }
-# Options by the names that other tools give them.
+# Options that are not settings, by the names that other tools give them.
 _OPTIONS = {
-    "--learning-rate": ("--lr", "--eta", "--rate"),
-    "--head-learning-rate": ("--head-lr", "--lr-head"),
-    "--learning-rate-schedule": ("--lr-schedule", "--lr-scheduler", "--scheduler", "--schedule"),
-    "--batch-size": ("--bs", "--batch", "--per-device-train-batch-size"),
-    "--epochs": ("--num-epochs", "--n-epochs", "--num-train-epochs", "--iterations"),
-    "--weight-decay": ("--wd",),
-    "--kernel-l1": ("--l1",),
-    "--kernel-l2": ("--l2",),
-    "--dropout": ("--drop", "--dropout-rate"),
-    "--trainable-blocks": ("--freeze", "--unfreeze", "--layers", "--depth"),
-    "--preset": ("--model", "--backbone", "--pretrained-model"),
-    "--dataset": ("--data", "--input", "--train-data"),
-    "--image-size": ("--img-size", "--size", "--imgsz"),
-    "--sequence-length": ("--max-length", "--max-len", "--max-seq-length"),
-    "--precision": ("--fp16", "--bf16", "--amp", "--mixed-precision"),
-    "--warmup-fraction": ("--warmup", "--warmup-ratio"),
-    "--patience": ("--early-stopping",),
-    "--gradient-clip": ("--clip", "--max-grad-norm", "--clipnorm"),
-    "--label-column": ("--target", "--y"),
-    "--text-column": ("--text",),
-    "--runs-dir": ("--output-dir", "--out", "--outdir", "--runs"),
-    "--class-weight": ("--balanced",),
-    "--max-trials": ("--trials", "--n-trials", "--num-trials", "--trails"),
-    "--augmentation": ("--augment", "--aug"),
+    "--runs-dir": ("output_dir", "out", "outdir", "runs"),
+    "--max-trials": ("trials", "n_trials", "num_trials", "trails"),
 }
 
 
@@ -74,20 +53,22 @@ def command_hint(name: str, known: Collection[str]) -> str:
     return did_you_mean(name, known)
 
 
-def option_hint(name: str, known: Collection[str]) -> str:
+def option_hint(name: str, known: Collection[str], found: Mapping[str, Setting]) -> str:
     """Return a hint at the option that is meant, or an empty string.
 
     Args:
         name: Option as it was typed.
         known: Options that the help lists.
+        found: Settings whose aliases are searched.
     """
     typed = name.lower().replace("_", "-")
     if typed in known:
         return f" Did you mean '{typed}'?"
-    for option, others in _OPTIONS.items():
-        if option in known and f"--{typed.lstrip('-')}" in others:
-            return f" Did you mean '{option}'?"
-    return did_you_mean(typed, known)
+    alias = typed.lstrip("-").replace("-", "_")
+    setting = find_alias(alias, found)
+    others = (option for option, aliases in _OPTIONS.items() if alias in aliases)
+    meant = option_name(setting) if setting else next(others, "")
+    return f" Did you mean '{meant}'?" if meant in known else did_you_mean(typed, known)
 
 
 def listed_options(context: click.Context) -> list[str]:

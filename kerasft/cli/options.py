@@ -15,6 +15,7 @@ from kerasft.config import Config
 from kerasft.dataset_check import BUILTIN
 from kerasft.errors import SettingError
 from kerasft.formatting import option_name, setting_text
+from kerasft.modalities import known_settings
 from kerasft.setting_declaration import Setting, settings
 
 _SHARED = {
@@ -65,6 +66,10 @@ class SharedOptions(click.Command):
         """Return the names of the help option, the same in every context."""
         return list(HELP_OPTIONS)
 
+    def hinted_settings(self) -> dict[str, Setting]:
+        """Return the settings whose aliases get a hint."""
+        return known_settings()
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the line; an option that does not exist is answered with the one that is meant."""
         note_options(ctx)
@@ -74,7 +79,8 @@ class SharedOptions(click.Command):
         except click.NoSuchOption as error:
             begun = (word for word in words if word.startswith(error.option_name))
             name = next(begun, error.option_name)  # click says -l for -lr
-            message = f"No such option '{name}'.{option_hint(name, listed_options(ctx))}"
+            hint = option_hint(name, listed_options(ctx), self.hinted_settings())
+            message = f"No such option '{name}'.{hint}"
             raise click.NoSuchOption(name, message, ctx=ctx) from None
 
 

@@ -29,7 +29,7 @@ from kerasft.config import Config
 from kerasft.errors import KerasftError
 from kerasft.formatting import option_name
 from kerasft.modalities import MODALITIES, known_settings, modality_of
-from kerasft.setting_declaration import settings
+from kerasft.setting_declaration import Setting, settings
 from kerasft.tensorflow_log import quiet_tensorflow
 
 Action = Callable[..., None]
@@ -77,6 +77,10 @@ class RecipeCommand(SharedOptions):
         given = given_settings(context, self.config)
         config = self.config(**layered(self.config, base, given))
         self.action(self.module, config, **{name: values[name] for name in self.own})
+
+    def hinted_settings(self) -> dict[str, Setting]:
+        """Return the settings of the recipe."""
+        return settings(self.config)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the line; report a setting of the other kind of recipe, and bare values."""
@@ -175,10 +179,11 @@ class RecipeGroup(SharedGroup):
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
-            flags = [option_name(name) for name in known_settings()]
-            hint = "" if error.option_name in flags else option_hint(error.option_name, flags)
+            found, name = known_settings(), error.option_name
+            flags = [option_name(setting) for setting in found]
+            hint = "" if name in flags else option_hint(name, flags, found)
             raise click.UsageError(
-                f"No such option '{error.option_name}'.{hint} Settings go after the recipe: "
+                f"No such option '{name}'.{hint} Settings go after the recipe: "
                 f"{ctx.command_path} RECIPE --epochs 3",
                 ctx,
             ) from None
