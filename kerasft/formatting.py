@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,16 @@ def shown(value: Any) -> str:
     return number(value) if _is_number(value) else setting_text(value)
 
 
+def run_name(path: str | Path) -> str:
+    """Return the name of a run for people: its recipe and its folder.
+
+    Example:
+        >>> run_name("runs/resnet_digits/a")
+        'resnet_digits/a'
+    """
+    return "/".join(Path(path).parts[-2:])
+
+
 def group_name(runs: Sequence[str]) -> str:
     """Return the name of runs that differ in their seeds: the first, and the number of others.
 
@@ -48,8 +58,8 @@ def group_name(runs: Sequence[str]) -> str:
         >>> group_name(["runs/resnet_digits/a", "runs/resnet_digits/b"])
         'resnet_digits/a and 1 more'
     """
-    first, more = Path(runs[0]), len(runs) - 1
-    return f"{first.parent.name}/{first.name}" + (f" and {more} more" if more else "")
+    more = len(runs) - 1
+    return run_name(runs[0]) + (f" and {more} more" if more else "")
 
 
 def option_name(setting: str) -> str:
@@ -76,6 +86,16 @@ def setting_text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.4g}"
     return str(value)
+
+
+def settings_text(values: Mapping[str, Any]) -> str:
+    """Return settings with their values, for a sentence.
+
+    Example:
+        >>> settings_text({"learning_rate": 1e-4, "augmentation": "light"})
+        'learning_rate 0.0001, augmentation light'
+    """
+    return ", ".join(f"{name} {setting_text(value)}" for name, value in values.items())
 
 
 def _is_number(value: Any) -> bool:

@@ -12,7 +12,7 @@ from kerasft import catalog
 from kerasft.cli.score_tables import score_line
 from kerasft.config import to_dict
 from kerasft.errors import SettingError
-from kerasft.formatting import duration, setting_text
+from kerasft.formatting import duration, settings_text
 from kerasft.tensorflow_log import quiet_tensorflow
 
 
@@ -41,7 +41,6 @@ def run_facts(run: Any) -> dict[str, Any]:
     """Return the lines that are printed of a run."""
     found, path = describe_run(run), shlex.quote(str(run.path))
     counts = ", ".join(f"{count:,} {split}" for split, count in found["examples"].items())
-    given = [f"{name} {setting_text(value)}" for name, value in found["given"].items()]
     versions, epochs = found["versions"], len(run.history)
     best = run.manifest.get("best_epoch")
     facts = {
@@ -52,7 +51,7 @@ def run_facts(run: Any) -> dict[str, Any]:
         "time": None if found["seconds"] is None else duration(found["seconds"]),
         "dataset": f"{found['dataset']} ({counts})" if counts else found["dataset"],
         "task": found["task"],
-        "settings": ", ".join(given) or "the recipe's defaults",
+        "settings": settings_text(found["given"]) or "the recipe's defaults",
         "epochs": f"{epochs} (best: {best})" if best else str(epochs),
         **{split: score_line(found["task"], row) for split, row in found["metrics"].items()},
         "versions": ", ".join(

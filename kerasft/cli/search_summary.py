@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kerasft.formatting import setting_text
+from kerasft.formatting import settings_text
 
 _FEW = 20  # completed trials below which importances are only indicative
 
@@ -42,7 +42,7 @@ def search_facts(report: dict[str, Any]) -> dict[str, Any]:
         for name, value in best["values"].items()
         if value != report["defaults"]["values"].get(name)
     }
-    values = ", ".join(f"{name} {setting_text(value)}" for name, value in changed.items())
+    values = settings_text(changed)
     facts: dict[str, Any] = {
         "trials": ", ".join(f"{count} {state}" for state, count in report["trials"].items()),
         "best": f"trial {best['trial']}: {objective} {best['score']:.4g} ({values or 'defaults'})",
@@ -53,7 +53,7 @@ def search_facts(report: dict[str, Any]) -> dict[str, Any]:
         facts["defaults"] = f"{objective} {report['defaults']['score']:.4g} (gain {gain:+.2g}{tie})"
         if gain and report["noise"] is not None and abs(gain) < report["noise"]:
             facts["noise"] = (
-                f"gains below {report['chance']:.2g} are within noise "
+                f"gains below {report['noise']:.2g} are within noise "
                 f"({report['validation_examples']} validation examples)"
             )
     shares = report["importance"]
