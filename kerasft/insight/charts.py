@@ -6,7 +6,7 @@ import html
 import io
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +49,10 @@ def as_png(figure: Any, path: Path) -> None:
 
 
 def as_svg(label: str, draw: Draw, width: float = 3.5, height: float = 2.4) -> str:
-    """Return a chart as SVG for a report, with a label for screen readers.
+    """Return a chart as SVG for a page, with a label for screen readers.
 
     Args:
-        label: Label, unique in the report: identifiers are derived from it.
+        label: Label, unique in a report or notebook: identifiers are derived from it.
         draw: Function that draws on the axes.
         width: Width in inches.
         height: Height in inches.
@@ -68,8 +68,8 @@ def as_svg(label: str, draw: Draw, width: float = 3.5, height: float = 2.4) -> s
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     text = file.getvalue()
     text = text[text.index("<svg") :].replace(INK, "currentColor")
-    # Leave out what the report does not need: sizes (set by its style) and XML namespaces.
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    # Leave out what a page sets itself (sizes; the style would hold for the whole page), and XML.
+    text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", text, flags=re.DOTALL)
     text = re.sub(r' width="[\d.]+pt" height="[\d.]+pt"', "", text, count=1)
     text = re.sub(r' xmlns(:\w+)?="[^"]*"', "", text).replace("xlink:href", "href")
     prefix = re.sub(r"\W+", "-", label)
@@ -127,6 +127,13 @@ def draw_column(axes: Any, history: list[dict[str, Any]], key: str, **style: Any
         numbers = [math.nan if value is None else value for value in values]
         axes.plot([row["epoch"] for row in history], numbers, marker="o", ms=3.5, lw=1.8, **style)
     axes.xaxis.get_major_locator().set_params(integer=True)
+
+
+def draw_overlaid(axes: Any, histories: Mapping[str, list[dict[str, Any]]], name: str) -> None:
+    """Draw a validation metric of several histories by epoch, each with its label."""
+    for label, history in histories.items():
+        draw_column(axes, history, f"val_{name}", label=label)
+    finish(axes, f"validation {name}", "epoch")
 
 
 def calibration(outputs: np.ndarray, y: np.ndarray) -> list[tuple[float, float, int]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from kerasft.errors import DataError
+from kerasft.formatting import run_name
 from kerasft.insight import charts
 from kerasft.runs import Run, load_run
 from kerasft.tasks import task_of
@@ -57,9 +58,7 @@ def plot_overlaid(runs: Sequence[Run], path: str | Path) -> None:
     """Draw the validation loss and score of several runs in the same axes, as PNG."""
     score = task_of(runs[0].labels["task"]).main_metrics[0]
     figure, grid = charts.grid(1, 2, 4.8, 3.8)
+    histories = {run_name(run.path): run.history for run in runs}
     for axes, name in zip(grid, ("loss", score), strict=True):
-        for run in runs:
-            label = f"{run.path.parent.name}/{run.name}"
-            charts.draw_column(axes, run.history, f"val_{name}", label=label)
-        charts.finish(axes, f"validation {name}", "epoch")
+        charts.draw_overlaid(axes, histories, name)
     charts.as_png(figure, Path(path))

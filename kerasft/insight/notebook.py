@@ -6,22 +6,19 @@ The colors are those of the notebook, light or dark.
 from __future__ import annotations
 
 import functools
-import html
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from kerasft.errors import DamagedFileError
-from kerasft.formatting import group_name, setting_text, shown
+from kerasft.formatting import group_name, run_name, setting_text
 from kerasft.insight import charts
+from kerasft.insight.page import chart, render, table
 from kerasft.insight.search_charts import draw_objective
 from kerasft.runs import Run, load_run
 from kerasft.tasks import task_of
 
 _LIST = 10  # trials of a search
-# With what the style sheet of a chart says, which would hold for the whole notebook.
-_CHART = "flex: 1 1 18rem; max-width: 26rem; stroke-linejoin: round; stroke-linecap: butt"
 
 
 def run_html(run: Run | str | Path) -> str:
@@ -40,20 +37,20 @@ def run_html(run: Run | str | Path) -> str:
         >>> IPython.display.HTML(kerasft.run_html("latest"))
     """
     run = load_run(run)
-    name = f"{run.path.parent.name}/{run.name}"
+    name = run_name(run.path)
     try:
         manifest, task = run.manifest, task_of(run.labels["task"])
         metrics, history, reason = run.metrics, run.history, manifest.get("reason")
     except DamagedFileError as error:
-        return _page(_title(name, run.state), _text(str(error)))
+        return _page((name, run.state), str(error))
     dataset = manifest.get("data", {}).get("dataset", "")
     scores = [score for score in task.main_metrics if any(score in m for m in metrics.values())]
     rows = [(split, *(found.get(score) for score in scores)) for split, found in metrics.items()]
     return _page(
-        _title(name, f"{run.state}, on {dataset}" if dataset else run.state),
-        _text(str(reason)) if reason else "",
-        _table(("", *scores), rows),
-        _curves(name, history, ("loss", *task.main_metrics[:1]), manifest.get("best_epoch")),
+        (name, f"{run.state}, on {dataset}" if dataset else run.state),
+        str(reason or ""),
+        scores=table(("", *scores), rows),
+        drawn=_curves(name, history, ("loss", *task.main_metrics[:1]), manifest.get("best_epoch")),
     )
 
 
@@ -81,10 +78,10 @@ def search_html(
     ]
     draw = functools.partial(draw_objective, objective=objective, done=done)
     return _page(
-        _title(name, f"{header['tuner']}, {len(done)} of {len(trials)} trials completed"),
-        _table(("trial", objective["name"], *names), rows),
-        _charts([_chart(f"{name} objective by trial", draw)] if done else []),
-        _command(winner["command"]) if winner else "",
+        (name, f"{header['tuner']}, {len(done)} of {len(trials)} trials completed"),
+        scores=table(("trial", objective["name"], *names), rows),
+        drawn=[_chart(f"{name} objective by trial", draw)] if done else (),
+        fit_command=winner["command"] if winner else "",
     )
 
 
@@ -101,9 +98,9 @@ class Diagnosis(dict[str, Any]):
     def _repr_html_(self) -> str:
         run = Run(Path(self["run"]))
         return _page(
-            _title(f"{run.path.parent.name}/{run.name}", self.verdict or self["state"]),
-            *(_finding(finding) for finding in self["findings"]),
-            _curves(str(run.path), _history(run), ("loss",), None),
+            (run_name(run.path), self.verdict or self["state"]),
+            findings=self["findings"],
+            drawn=_curves(str(run.path), _history(run), ("loss",), None),
         )
 
 
@@ -122,23 +119,14 @@ class Comparison(dict[str, Any]):
             for group in self["groups"]
         ]
         runs = [Run(Path(group["runs"][0])) for group in self["groups"]]
-        histories = {f"{run.path.parent.name}/{run.name}": _history(run) for run in runs}
-        drawn = {label: rows for label, rows in histories.items() if rows}
-        draw = functools.partial(_draw_overlaid, histories=drawn, name=name)
-        note = "" if self["same_data"] else "The runs have different data."
+        histories = {run_name(run.path): _history(run) for run in runs}
+        histories = {label: rows for label, rows in histories.items() if rows}
+        draw = functools.partial(charts.draw_overlaid, histories=histories, name=name)
         return _page(
-            _table(("run", f"{self['split']} {name}", "settings", "vs first"), rows),
-            _text(note) if note else "",
-            _charts([_chart(f"{name} of {', '.join(drawn)}", draw)] if drawn else []),
+            text="" if self["same_data"] else "The runs have different data.",
+            scores=table(("run", f"{self['split']} {name}", "settings", "vs first"), rows),
+            drawn=[_chart(f"{name} of {', '.join(histories)}", draw)] if histories else (),
         )
-
-
-def _finding(finding: dict[str, Any]) -> str:
-    text = f"<p><b>{_escaped(finding['title'])}</b><br>{_escaped(finding['evidence'])}</p>"
-    for advice in finding["advice"]:
-        text += _text(advice["why"])
-        text += _command(advice["command"]) if advice["command"] else ""
-    return text
 
 
 def _changes(group: dict[str, Any]) -> str:
@@ -154,60 +142,34 @@ def _history(run: Run) -> list[dict[str, Any]]:
         return []
 
 
-def _draw_overlaid(axes: Any, histories: dict[str, list[dict[str, Any]]], name: str) -> None:
-    for label, history in histories.items():
-        charts.draw_column(axes, history, f"val_{name}", label=label)
-    charts.finish(axes, f"validation {name}", "epoch")
-
-
 def _curves(
     title: str, history: list[dict[str, Any]], names: Iterable[str], best: int | None
-) -> str:
-    present = [name for name in names if history and name in history[0]]
-    return _charts(
+) -> list[dict[str, Any]]:
+    return [
         _chart(
             f"{title} {name} by epoch",
             functools.partial(charts.draw_curve, history=history, name=name, best=best),
         )
-        for name in present
-    )
+        for name in names
+        if history and name in history[0]
+    ]
 
 
-def _chart(label: str, draw: charts.Draw) -> str:
-    # The label distinguishes the identifiers of several charts in one notebook.
-    drawn = re.sub("<style.*?</style>", "", charts.as_svg(label, draw), flags=re.DOTALL)
-    return f"<div style='{_CHART}'>{drawn}</div>"
+def _chart(label: str, draw: charts.Draw) -> dict[str, Any]:
+    """Return a chart; its label distinguishes its identifiers from others in the notebook."""
+    return chart(label, charts.as_svg(label, draw))
 
 
-def _charts(drawn: Iterable[str]) -> str:
-    return f"<div style='display: flex; flex-wrap: wrap; gap: 1rem'>{''.join(drawn)}</div>"
-
-
-def _escaped(value: Any) -> str:
-    return html.escape(shown(value))
-
-
-def _title(name: str, more: str) -> str:
-    return f"<p><b>{_escaped(name)}</b> {_escaped(more)}</p>"
-
-
-def _text(text: str) -> str:
-    return f"<p>{_escaped(text)}</p>"
-
-
-def _command(line: str) -> str:
-    return f"<pre style='white-space: pre-wrap'>{_escaped(line)}</pre>"
-
-
-def _table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    if not rows:
-        return ""
-    head = "".join(f"<th>{_escaped(heading)}</th>" for heading in headings)
-    body = "".join(
-        f"<tr>{''.join(f'<td>{_escaped(cell)}</td>' for cell in row)}</tr>" for row in rows
-    )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _page(*parts: str) -> str:
-    return f"<div>{''.join(parts)}</div>"
+def _page(
+    heading: tuple[str, str] | None = None,
+    text: str = "",
+    *,
+    scores: dict[str, Any] | None = None,
+    drawn: Sequence[dict[str, Any]] = (),
+    findings: Sequence[dict[str, Any]] = (),
+    fit_command: str = "",
+) -> str:
+    """Return a page of the parts that are given; the heading is a name and a state."""
+    values = {"heading": heading, "text": text, "scores": scores, "charts": drawn,
+              "findings": findings, "fit_command": fit_command}  # fmt: skip
+    return render("notebook.html", values)

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from kerasft.formatting import shown
+from kerasft.formatting import settings_text, shown
 
 if TYPE_CHECKING:
     import jinja2
@@ -26,7 +26,7 @@ def render(template: str, values: Mapping[str, Any]) -> str:
 def _environment() -> jinja2.Environment:
     import jinja2  # only here: most commands write no page
 
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.PackageLoader("kerasft.insight"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -34,6 +34,8 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["settings_text"] = settings_text
+    return environment
 
 
 def table(

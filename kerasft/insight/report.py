@@ -14,7 +14,6 @@ from kerasft.insight.commands import fit_command
 from kerasft.insight.diagnosis import diagnose
 from kerasft.insight.facts import Facts, read_facts
 from kerasft.insight.intervals import is_wide, read_predictions, score_interval
-from kerasft.insight.notebook import Diagnosis
 from kerasft.insight.page import chart, render, table, tile
 from kerasft.insight.report_scores import classes, confusions, output_charts, scores
 from kerasft.runs import Run, load_run, read_json, write_text
@@ -49,7 +48,7 @@ def write_report(run: Run | str | Path, path: str | Path | None = None) -> Path:
         "state": f"{facts.state}{f': {facts.reason}' if facts.reason else ''}",
         "headline": _headline(facts, arrays),
         "tiles": list(_tiles(run, facts)),
-        "diagnosis": _diagnosis(run),
+        "diagnosis": diagnose(run),
         "use": _use(run, facts),
         "curves": _curves(facts),
         "best_epoch": facts.best_epoch,
@@ -109,16 +108,6 @@ def _tiles(run: Run, facts: Facts) -> Iterator[dict[str, Any]]:
     if manifest.get("created"):
         day, _, hour = str(manifest["created"])[:16].partition("T")
         yield tile("started", day, f"{hour} UTC")
-
-
-def _diagnosis(run: Run) -> Diagnosis:
-    """Return the diagnosis with changes of settings as text."""
-    found = diagnose(run)
-    for finding in found["findings"]:
-        for advice in finding["advice"]:
-            changes = advice["changes"].items()
-            advice["changes"] = ", ".join(f"{name} {setting_text(v)}" for name, v in changes)
-    return found
 
 
 def _use(run: Run, facts: Facts) -> list[dict[str, str]]:

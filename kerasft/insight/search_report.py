@@ -46,7 +46,7 @@ def search_report(
         "tiles": list(_tiles(trials, compared, best, winner)),
         "best": _settings_of(header, compared, best),
         "gain": _gain(compared, best, winner),
-        "command": winner["command"] if winner else "",
+        "fit_command": winner["command"] if winner else "",
         "objective": _objective(done, header["objective"]),
         "charts": _charts(header, done),
         "paths": _paths(header["space"], done, header["objective"]),
