@@ -3,15 +3,15 @@
 A room imports from the rooms before it, never from those after it. The order is that of an
 example on its way from a file to a served prediction:
 
-    names                   errors, formatting, paths, reachable_hosts, tensorflow_log
-    progress                display (told by all below what they do)
-    what differs by task    tasks (asked by the settings, by records and by all below)
-    a dataset as a value    in_memory, dataset
-    settings                setting_conditions, setting_types, setting_declaration,
-                            setting_group, common_settings, config
+    names                   errors, formatting, paths, pip_commands, reachable_hosts,
+                            tensorflow_log
+    progress                display (all below report to it)
+    a dataset as a value    setting_conditions, in_memory, dataset
+    settings                setting_types, setting_declaration, setting_group, tasks,
+                            common_settings, config
     what is given           dataset_check, catalog, presets
     the model               models
-    what differs by input   arrays, modalities (asked by the data; they ask the models)
+    what differs by input   arrays, modalities (the data ask them; they ask the models)
     examples to arrays      data, frozen
     what a fit leaves       runs, evaluation, insight
     fitting                 training, tuning
