@@ -7,7 +7,7 @@ example on its way from a file to a served prediction:
                             tensorflow_log
     progress                display (all below report to it)
     a dataset as a value    setting_conditions, in_memory, dataset
-    settings                setting_types, setting_declaration, setting_group, tasks,
+    settings                setting_types, setting_declaration, tasks, setting_group,
                             common_settings, config
     what is given           dataset_check, catalog, presets
     the model               models
