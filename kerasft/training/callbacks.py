@@ -116,13 +116,14 @@ class BestWeights(keras.callbacks.Callback):
     """Early stopping that stores the best weights over several phases.
 
     Keras' EarlyStopping resets at every `fit`, copies frozen weights too, and takes a first
-    epoch with a NaN as the best. Ties are broken by validation loss.
+    epoch with a NaN as the best. Ties are broken by validation loss, for the best epoch and for the
+    patience alike: a monitored accuracy of 1 can only be tied while the loss still falls.
 
     Args:
         variables: Variables that training changes, which are stored.
         monitor: Name of the monitored value in the logs.
         direction: `max` or `min`.
-        patience: Epochs without improvement after which a phase is stopped; 0 never stops.
+        patience: Epochs without a new best one after which a phase is stopped; 0 never stops.
     """
 
     def __init__(self, variables: list[Any], monitor: str, direction: str, patience: int) -> None:
@@ -144,13 +145,9 @@ class BestWeights(keras.callbacks.Callback):
         """Store the weights of a better epoch, or count an epoch without improvement."""
         logs = logs or {}
         value = (self.sign * float(logs[self.monitor]), -float(logs.get("val_loss", 0.0)))
-        # A tie with a smaller loss is stored, but only a better monitor resets the patience.
-        better = self.best is None or value[0] > self.best[0]
         if math.isfinite(value[0]) and (self.best is None or value > self.best):
-            self.best, self.best_epoch = value, epoch
+            self.best, self.best_epoch, self.waited = value, epoch, 0
             self.best_values = [variable.numpy().copy() for variable in self.variables]
-        if better:
-            self.waited = 0
             return
         self.waited += 1
         if self.patience and self.waited >= self.patience:

@@ -136,7 +136,7 @@ def test_the_same_seed_gives_the_same_run(preset, photos, tmp_path, image_run):
 
 
 def test_early_stopping_restores_the_best_epoch(preset, photos, tmp_path):
-    config = image_config(preset, photos, epochs=30, patience=2, learning_rate=1e-6,
+    config = image_config(preset, photos, epochs=30, patience=2, learning_rate=0.1,
                           head_epochs=0, monitor="val_accuracy")  # fmt: skip
     run = fit(image_recipe, config, tmp_path)
     assert len(run.history) < 30

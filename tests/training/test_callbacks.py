@@ -1,0 +1,37 @@
+"""Early stopping on given values, without a training."""
+
+import keras
+import pytest
+
+from kerasft.training.callbacks import BestWeights
+
+
+def stopped(epochs, patience=2):
+    """Return early stopping after epochs of (val_accuracy, val_loss)."""
+    early_stopping = BestWeights([], "val_accuracy", "max", patience)
+    model = keras.Sequential([keras.layers.Dense(1)])
+    early_stopping.set_model(model)
+    model.stop_training = False
+    for epoch, (accuracy, loss) in enumerate(epochs):
+        early_stopping.on_epoch_end(epoch, {"val_accuracy": accuracy, "val_loss": loss})
+        if model.stop_training:
+            break
+    return early_stopping
+
+
+@pytest.mark.parametrize(
+    ("epochs", "best_epoch", "stopped_epoch"),
+    [
+        # The accuracy can only be tied while the loss still falls.
+        ([(1.0, 0.5), (1.0, 0.4), (1.0, 0.3), (1.0, 0.2), (1.0, 0.1)], 4, None),
+        ([(1.0, 0.5), (1.0, 0.4), (1.0, 0.4), (1.0, 0.6), (1.0, 0.1)], 1, 3),
+        ([(0.9, 0.5), (0.8, 0.1), (0.8, 0.05), (1.0, 0.1)], 0, 2),
+        ([(0.9, 0.5), (0.8, 0.1), (0.9, 0.4), (0.8, 0.1), (0.7, 0.1)], 2, 4),
+        ([(float("nan"), 0.5), (0.8, 0.1)], 1, None),
+    ],
+)
+def test_the_patience_counts_the_epochs_after_the_best_one(epochs, best_epoch, stopped_epoch):
+    found = stopped(epochs)
+    assert (found.best_epoch, found.stopped_epoch) == (best_epoch, stopped_epoch)
+    if stopped_epoch is not None:
+        assert stopped_epoch - best_epoch == found.patience
