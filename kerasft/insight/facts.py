@@ -122,6 +122,12 @@ class Facts:
             return np.full(classes, 1 / classes)
         return self.kind.class_shares(counts, self.counts.get("train", 0))
 
+    @property
+    def few_examples(self) -> bool:
+        """Whether training has fewer than ten examples per class, or a hundred for regression."""
+        classes = max(len(self.class_shares), 1) if self.kind.has_classes else 10
+        return self.counts.get("train", 0) < 10 * classes
+
     def interval(self, score: float, split: str = "validation") -> tuple[float, float]:
         """Return the 95 % interval of an accuracy on a split (Wilson 1927)."""
         from scipy.stats import binomtest

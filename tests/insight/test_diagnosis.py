@@ -19,6 +19,7 @@ from kerasft.insight.diagnosis import (
     why_unrecoverable,
 )
 from kerasft.insight.facts import Facts
+from kerasft.insight.intervals import binomial_variance
 from kerasft.recipes import resnet_digits
 from tests.insight.injected_faults import ALSO, changed, fit
 from tests.insight.record_faults import FITTED, SEED, SETTINGS, fit_fault, record_of
@@ -228,16 +229,56 @@ def test_the_interval_of_an_accuracy_is_that_of_wilson():
 
 
 def test_more_validation_examples_are_asked_for_in_a_way_that_can_be_followed():
-    def advice(**changes):
-        counts = {"train": 100, "validation": 30, "test": 30}
-        finding = rules.data.validation_too_small(facts(counts=counts, **changes))
-        return finding.evidence, finding.advice[0].changes
+    def too_small(train=100, share=0.15, **changes):
+        counts = {"train": train, "validation": 30, "test": 30}
+        settings = {**facts().settings, "validation_fraction": share}
+        return rules.data.validation_too_small(facts(counts=counts, settings=settings, **changes))
 
     made = {"class_counts": {"a": 50, "b": 50}, "made": ["validation", "test"]}
-    assert advice(audit=made)[1] == {"validation_fraction": 0.3}
-    assert advice(audit={**made, "made": []})[1] == {}  # the data give the split
-    evidence, _ = advice(audit={"made": ["validation"]}, task="regression")
+    more = too_small(audit=made).advice[0]
+    assert more.changes == {"validation_fraction": 0.3}
+    assert "a new baseline: scores of earlier runs are not comparable" in more.why
+    given = too_small(audit={**made, "made": []}).advice[0]  # the data give the split
+    assert given.changes == {} and given.why.startswith("Move training examples")
+    for enough in ({"share": 0.3}, {"share": 0.4}, {"train": 19}, {"train": 19, "share": 0.2}):
+        last = too_small(audit=made, **enough).advice
+        assert [advice.changes for advice in last] == [{}, {}]
+        assert "Add labeled examples" in last[0].why and "--seeds 3" in last[1].why
+    evidence = too_small(audit={"made": ["validation"]}, task="regression").evidence
     assert "30 examples: the RMSE is known to ±25% (95 % confidence)" in evidence
+    assert "below 36% are within noise" in evidence
+
+
+def test_the_noise_of_a_small_validation_split_is_that_of_a_comparison():
+    finding = rules.data.validation_too_small(
+        facts(counts={"train": 100, "validation": 7, "test": 7},
+              rows=curves([0.5] * 3, [0.5] * 3, val_accuracy=1.0))
+    )  # fmt: skip
+    noise = 2 * np.sqrt(2 * binomial_variance(1.0, 7))
+    assert finding.evidence.startswith("It has 7 examples: accuracy 1 is known to ±18 points")
+    assert f"below {100 * noise:.0f} points are within noise" in finding.evidence
+
+
+@pytest.mark.parametrize("blocks", [0, 1])
+@pytest.mark.parametrize("rule", ["learning_rate_too_low", "learning_rate_too_high"])
+def test_a_linear_probe_gets_one_phase_and_one_rate(rule, blocks):
+    losses = {"learning_rate_too_low": ([2.3, 2.25, 2.2], [2.15, 2.1, 2.05, 2.0, 1.95]),
+              "learning_rate_too_high": ([3.0, 9.0, 8.0], [3.0, 9.0, 8.0, 9.5, 8.5])}  # fmt: skip
+    head, main = losses[rule]
+    rows = [*curves(head, head, phase="head"), *curves(main, main)]
+    rows = [{**row, "epoch": number} for number, row in enumerate(rows, 1)]
+    config = resnet_digits.Config(trainable_blocks=blocks)
+    audit = {"class_counts": {str(n): 10 for n in range(10)}}
+    found = facts(rows=rows, settings=to_dict(config), defaults=to_dict(resnet_digits.Config()),
+                  audit=audit)  # fmt: skip
+    changes = getattr(rules.learning_rate, rule)(found).advice[0].changes
+    if blocks:
+        assert set(changes) == {"learning_rate", "head_learning_rate"}
+        return
+    assert changes["head_epochs"] == 0 and set(changes) == {"learning_rate", "head_epochs"}
+    if rule == "learning_rate_too_low":  # as the note of the fit says
+        assert f"--head-epochs 0 --learning-rate {changes['learning_rate']}" in config.notes()[0]
+    assert dataclasses.replace(config, **changes).notes() == []
 
 
 @pytest.mark.parametrize(("blocks", "expected"), [(1, 3e-4), (0, 1e-2)])

@@ -12,7 +12,9 @@ import numpy as np
 from kerasft.formatting import number
 from kerasft.insight.facts import Facts
 from kerasft.insight.findings import Advice, Finding
-from kerasft.insight.intervals import WIDE
+from kerasft.insight.intervals import WIDE, binomial_variance
+
+_MOST_VALIDATION = 0.3  # of the training examples
 
 
 def leakage(facts: Facts) -> Finding | None:
@@ -84,29 +86,45 @@ def validation_too_small(facts: Facts) -> Finding | None:
     if not facts.kind.has_classes:
         # The standard error of a root mean square of n normal errors is 1 / sqrt(2n) of it.
         either = 1.96 / math.sqrt(2 * n)
-        wide, text = n < 50, f"{n} examples: the RMSE is known to ±{either:.0%}"
+        wide, text = n < 50, f"the RMSE is known to ±{either:.0%}"
+        noise = f"{math.sqrt(2) * either:.0%}"
     else:
-        score = float(np.nanmax(facts.curve(f"val_{facts.score[0]}", facts.rows)))
-        half = facts.uncertainty(min(max(score, 0.0), 1.0))
+        name, _ = facts.score
+        score = min(max(float(np.nanmax(facts.curve(f"val_{name}", facts.rows))), 0.0), 1.0)
+        half = facts.uncertainty(score)
         wide = half > WIDE
-        text = f"{n} examples: {number(score)} is known to ±{100 * half:.0f} points"
+        text = f"{name} {number(score)} is known to ±{100 * half:.0f} points"
+        # As `compare` has it: twice the standard error of a difference.
+        noise = f"{200 * math.sqrt(2 * binomial_variance(score, n)):.0f} points"
     if not wide:
         return None
-    share = facts.settings.get("validation_fraction", 0.15)
-    more = Advice({"validation_fraction": min(round(2 * share, 2), 0.4)},
-                  "More validation examples, fewer training examples.")  # fmt: skip
-    if "validation" not in facts.audit.get("made", ["validation"]):  # older records lack it
-        more = Advice({}, "Move training examples to the validation split of your data.")
     return Finding(
         "validation_too_small",
         "The validation split is too small to compare settings",
-        f"It has {text} (95 % confidence). Smaller differences between runs are within noise.",
+        f"It has {n} examples: {text} (95 % confidence). Differences between two runs below "
+        f"{noise} are within noise.",
         (
-            more,
+            _more_validation(facts),
             Advice({}, "Or compare means over several seeds (--seeds 3)."),
         ),
         fault=False,
-    )  # fmt: skip
+    )
+
+
+def _more_validation(facts: Facts) -> Advice:
+    """Return how to get more validation examples without taking too many from training."""
+    share = facts.settings.get("validation_fraction", 0.15)
+    larger = min(round(2 * share, 2), _MOST_VALIDATION)
+    made = "validation" in facts.audit.get("made", ["validation"])  # older records lack it
+    if facts.few_examples or (made and larger <= share):
+        return Advice({}, "Add labeled examples: the training split has none to spare.")
+    if not made:
+        return Advice({}, "Move training examples to the validation split of your data.")
+    return Advice(
+        {"validation_fraction": larger},
+        "More validation examples, fewer training examples. Other splits begin a new baseline: "
+        "scores of earlier runs are not comparable.",
+    )
 
 
 def truncated(facts: Facts) -> Finding | None:

@@ -137,9 +137,9 @@ def overfitting(facts: Facts) -> Finding | None:
         train, other = facts.curve(name)[-1], np.nanmax(facts.curve(f"val_{name}"))
         # A memorized training split alone does no harm: validation must suffer.
         least = max(0.12 if turned else 0.2, 1.3 * facts.uncertainty(other))
-        gap = train - other > (0.05 if _few(facts) else least)
+        gap = train - other > (0.05 if facts.few_examples else least)
         text = f"{name} was {number(train)} in training and {number(other)} in validation"
-    if not (gap and val[best] > (0.06 if _few(facts) else 0.1) * facts.baseline_loss):
+    if not (gap and val[best] > (0.06 if facts.few_examples else 0.1) * facts.baseline_loss):
         return None
     turn = (
         f" The validation loss rose after epoch {best + 1 + len(facts.before)}, from "
@@ -156,18 +156,12 @@ def overfitting(facts: Facts) -> Finding | None:
     )
 
 
-def _few(facts: Facts) -> bool:
-    """Return whether there are fewer than ten examples per class, or a hundred for regression."""
-    classes = max(len(facts.class_shares), 1) if facts.kind.has_classes else 10
-    return facts.counts.get("train", 0) < 10 * classes
-
-
 def _against_overfitting(facts: Facts) -> list[Advice]:
     settings, found = facts.settings, []
     if settings.get("augmentation") == "none":
         found.append(Advice({"augmentation": "light"}, "Every epoch has different images."))
     # With few examples per class, dropout removes the little signal they have.
-    if settings.get("dropout", 0) < 0.3 and not _few(facts):
+    if settings.get("dropout", 0) < 0.3 and not facts.few_examples:
         found.append(Advice({"dropout": 0.5}, "Prevents reliance on single features."))
     blocks = settings.get("trainable_blocks", 0)
     if blocks > 2 or blocks == -1:
@@ -176,10 +170,12 @@ def _against_overfitting(facts: Facts) -> list[Advice]:
         # A linear probe uses the learning rate of the head phase.
         changes = {"trainable_blocks": 0, "learning_rate": settings["head_learning_rate"],
                    "epochs": 3 * settings["epochs"]}  # fmt: skip
-        if _few(facts):  # measured on digits and tickets with 3 examples per class
+        if facts.head:  # both phases would train the output layer alone
+            changes["head_epochs"] = 0
+        if facts.few_examples:  # measured on digits and tickets with 3 examples per class
             changes["kernel_l2"] = max(0.1, settings.get("kernel_l2", 0.0))
         found.append(Advice(changes, "A linear probe overfits least."))
-    elif _few(facts) and not settings.get("kernel_l2"):
+    elif facts.few_examples and not settings.get("kernel_l2"):
         changes = {"kernel_l2": 0.1, "epochs": 3 * settings["epochs"]}
         found.append(Advice(changes, "A small output layer, and more epochs for more steps."))
     if not settings.get("kernel_l2"):

@@ -71,10 +71,23 @@ def _clip(facts: Facts) -> tuple[Advice, ...]:
 
 
 def _slower(facts: Facts, factor: float) -> dict[str, float]:
-    names = ["learning_rate"]
-    if facts.head and _wild(facts, facts.head):
-        names.append("head_learning_rate")
-    return {name: _changed(facts, name, factor, min) for name in names}
+    head = bool(facts.head and _wild(facts, facts.head))
+    return _with_rates(facts, factor, min, head=head)
+
+
+def _with_rates(
+    facts: Facts, factor: float, further: Callable[..., float], *, head: bool
+) -> dict[str, float]:
+    """Return changed learning rates, of the head phase too where `head` is set.
+
+    A linear probe trains the head in both phases: it gets one phase, and one rate.
+    """
+    changes = {"learning_rate": _changed(facts, "learning_rate", factor, further)}
+    if facts.head and facts.settings.get("trainable_blocks") == 0:
+        return {**changes, "head_epochs": 0}
+    if head:
+        changes["head_learning_rate"] = _changed(facts, "head_learning_rate", factor, further)
+    return changes
 
 
 def _changed(facts: Facts, name: str, factor: float, further: Callable[..., float]) -> float:
@@ -213,7 +226,6 @@ def learning_rate_too_low(facts: Facts) -> Finding | None:
 
 
 def _faster(facts: Facts, factor: float) -> dict[str, float]:
-    names, head = ["learning_rate"], facts.curve("loss", facts.head)
-    if len(head) and head[-1] > 0.7 * facts.baseline_loss:
-        names.append("head_learning_rate")
-    return {name: _changed(facts, name, factor, max) for name in names}
+    loss = facts.curve("loss", facts.head)
+    head = bool(len(loss) and loss[-1] > 0.7 * facts.baseline_loss)
+    return _with_rates(facts, factor, max, head=head)
