@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any
 
 import keras
 import numpy as np
@@ -60,28 +60,6 @@ def predict_arrays(
     outputs = np.empty_like(predicted)
     outputs[batches.order] = predicted
     return outputs
-
-
-@overload
-def predict(
-    run: Run | str | Path,
-    inputs: Any,
-    *,
-    columns: Mapping[str, str] | None = ...,
-    on_error: OnError = ...,
-    as_frame: Literal[False] = ...,
-) -> list[dict[str, Any]]: ...
-
-
-@overload
-def predict(
-    run: Run | str | Path,
-    inputs: Any,
-    *,
-    columns: Mapping[str, str] | None = ...,
-    on_error: OnError = ...,
-    as_frame: bool,
-) -> Any: ...
 
 
 def predict(
