@@ -56,16 +56,22 @@ HEADINGS = ("run", "test", "seconds", "dataset")
 
 
 @pytest.fixture
-def printed(monkeypatch, capsys):
-    """Returns a function that prints the table on a terminal of a width, and its lines."""
+def on_terminal(monkeypatch, capsys):
+    """Returns a function that prints on a terminal of a width, and returns the lines."""
 
-    def run(columns, **options):
+    def run(columns, function, *args, **options):
         monkeypatch.setenv("COLUMNS", str(columns))
         monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-        print_table(HEADINGS, ROWS, **options)
+        function(*args, **options)
         return re.sub(r"\x1b\[\d+m", "", capsys.readouterr().out).splitlines()
 
     return run
+
+
+@pytest.fixture
+def printed(on_terminal):
+    """Returns a function that prints the table on a terminal of a width, and returns its lines."""
+    return lambda columns, **options: on_terminal(columns, print_table, HEADINGS, ROWS, **options)
 
 
 def test_rows_have_no_limit_off_a_terminal(capsys, monkeypatch):
@@ -102,11 +108,8 @@ def test_rows_are_lines_where_columns_do_not_fit(printed):
     ]
 
 
-def test_values_go_below_their_names_where_the_terminal_is_very_narrow(capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "34")
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-    print_facts({"learning_rate_schedule": "cosine -> linear", "n": 1})
-    assert capsys.readouterr().out.splitlines() == [
+def test_values_go_below_their_names_where_the_terminal_is_very_narrow(on_terminal):
+    assert on_terminal(34, print_facts, {"learning_rate_schedule": "cosine -> linear", "n": 1}) == [
         "learning_rate_schedule",
         "  cosine -> linear",
         "n",
@@ -114,12 +117,10 @@ def test_values_go_below_their_names_where_the_terminal_is_very_narrow(capsys, m
     ]
 
 
-def test_facts_are_wrapped_but_commands_are_not(capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "30")
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+def test_facts_are_wrapped_but_commands_are_not(on_terminal):
     command = "kerasft diagnose runs/resnet_digits/2026-01-31_12-00-00"
-    print_facts({"test": "accuracy 0.9722, loss 0.123", "load": command, "next": [command]})
-    assert capsys.readouterr().out.splitlines() == [
+    facts = {"test": "accuracy 0.9722, loss 0.123", "load": command, "next": [command]}
+    assert on_terminal(30, print_facts, facts) == [
         "test  accuracy 0.9722, loss",
         "      0.123",
         f"load  {command}",
