@@ -30,6 +30,7 @@ from kerasft.training.fit_record import (
     close_record,
     open_record,
     record_failure,
+    reopen_record,
     save_trained,
 )
 from kerasft.training.learning_rate_finder import find_rates, use_found
@@ -43,7 +44,6 @@ from kerasft.training.resume_checks import (
     EVERY,
     STATE,
     check_unchanged,
-    check_unfinished,
     find_unfinished,
     original_settings,
     training_in,
@@ -134,8 +134,7 @@ def fit(  # noqa: PLR0913 (public)
             if unfinished is None:
                 open_record(run, module, context)
             else:
-                check_unfinished(run)  # another process may have ended it meanwhile
-                write_manifest(run, state="running", reason=None, failure=None)
+                reopen_record(run)
             announce(context, chosen)
             with record_failure(run, context.log), tracked(track, run, context.config) as more:
                 if curves:

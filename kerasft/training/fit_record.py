@@ -38,6 +38,7 @@ from kerasft.runs.provenance import (
 )
 from kerasft.runs.weights import save_weights
 from kerasft.training.context import FitContext, Log
+from kerasft.training.resume_checks import check_unfinished
 
 
 def open_record(run: Run, module: ModuleType, context: FitContext) -> None:
@@ -71,6 +72,16 @@ def open_record(run: Run, module: ModuleType, context: FitContext) -> None:
     if source is not None:
         write_recipe(run, source)
     write_history(run, [])
+
+
+def reopen_record(run: Run) -> None:
+    """Mark a resumed run as running.
+
+    Raises:
+        SettingError: Another process has finished it meanwhile.
+    """
+    check_unfinished(run)
+    write_manifest(run, state="running", reason=None, failure=None)
 
 
 def _examples(data: Data) -> dict[str, int]:
