@@ -68,7 +68,8 @@ def predict_command(
     A table has the columns input, prediction, probability, and the probability of every class.
     The other columns of an input table are kept, such as an id.
 
-    Inputs that cannot be read are listed at the end, with exit code 3.
+    Inputs that cannot be read, such as an empty line of standard input, are listed at the end, with
+    exit code 3.
     """
     if output is not None:
         check_table_path(output)
@@ -104,9 +105,12 @@ def _with_standard_input(inputs: Sequence[str]) -> list[Any]:
     if sys.stdin.isatty():
         click.echo("Reading standard input, one line per input; end with Ctrl-D.", err=True)
     try:
-        lines: Any = io.StringIO(sys.stdin.buffer.read().decode("utf-8-sig"))
+        text = sys.stdin.buffer.read().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError("Standard input is not UTF-8 text. Convert it to UTF-8.") from error
+    if not text.strip():
+        raise DataError("Standard input is empty. Give one input per line.")
+    lines: Any = io.StringIO(text)
     lines.name = "standard input"
     return [lines if item == "-" else item for item in inputs]
 

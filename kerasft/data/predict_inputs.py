@@ -134,11 +134,10 @@ def _tried(read: Callable[[], Iterator[Input]], on_error: OnError) -> list[Input
 
 
 def _lines(file: Any) -> Iterator[tuple[str, str]]:
-    """Yield the lines of an open file that are not blank, with their names in messages."""
+    """Yield the lines of an open file, with their names in messages."""
     name = getattr(file, "name", "the open file")
     for number, line in enumerate(file, start=1):
-        if line.strip():
-            yield line.rstrip("\r\n"), f"Line {number} of {name}"
+        yield line.rstrip("\r\n"), f"Line {number} of {name}"
 
 
 def _folder_inputs(item: str) -> Iterator[Input]:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from kerasft.config import Config
-from kerasft.errors import SettingError
+from kerasft.errors import DataError, SettingError
 from kerasft.modalities.dataset_features import DatasetFeatures
 from kerasft.modalities.excerpts import picture_excerpt, text_excerpt
 from kerasft.tasks.label_cells import Table
@@ -186,6 +186,8 @@ class Modality:
         Raises:
             DataError: The input does not exist or cannot be read.
         """
+        if not line.strip():
+            raise DataError(f"{origin} is empty. Give the path of a file.")
         yield from self.read_input(line.strip(), readers, pairs=pairs)
 
     def prepare(self, config: Any, examples: Any) -> Any:

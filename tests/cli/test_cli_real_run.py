@@ -53,16 +53,21 @@ def test_one_corrupt_picture_does_not_lose_the_others(pictures_run, photos, tmp_
 
 
 def test_paths_are_read_from_standard_input(pictures_run, photos):
-    result = line("predict", pictures_run, "-", input=f"{photos}/red/1.png\nnowhere.png\n", code=3)
+    paths = f"{photos}/red/1.png\n\nnowhere.png\n"
+    result = line("predict", pictures_run, "-", input=paths, code=3)
     assert [row["input"] for row in table(result.stdout)] == [f"{photos}/red/1.png"]
     assert "'nowhere.png' not found" in result.stderr
+    assert "Line 2 of standard input is empty. Give the path of a file." in result.stderr
 
 
 def test_texts_are_read_from_standard_input(texts_run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "notes.txt").write_text("another\n", encoding="utf-8")
-    result = line("predict", texts_run, "-", input="a good film\n\nnotes.txt\n")
+    result = line("predict", texts_run, "-", input="a good film\n\nnotes.txt\n", code=3)
     assert [row["input"] for row in table(result.stdout)] == ["a good film", "notes.txt"]
+    assert result.stderr.endswith(
+        "Not predicted: 1 of 3 inputs\n  Line 2 of standard input is empty. Give a text.\n"
+    )
 
 
 def test_the_other_columns_of_a_table_are_kept(texts_run, tmp_path):

@@ -197,6 +197,12 @@ def test_a_dash_reads_lines_of_standard_input(run, kerasft_line, api):
     assert (list(seen[1]), seen[1].name) == (["a\n", "\n", "straße\n"], "standard input")
     result = kerasft_line("predict", "latest", "-", input=b"\xff\xfe")
     assert (result.exit_code, "not UTF-8" in result.stderr) == (3, True)
+    calls = len(api.calls)
+    for nothing in ("", "\n \n"):
+        result = kerasft_line("predict", "latest", "-", input=nothing)
+        assert result.exit_code == 3
+        assert result.stderr == "Error: Standard input is empty. Give one input per line.\n"
+    assert len(api.calls) == calls
 
 
 def test_inputs_that_cannot_be_read_are_listed_at_the_end(run, kerasft_line, api):

@@ -166,7 +166,9 @@ def test_texts_that_predict_is_given():
     for inputs in (TEXTS, tuple(TEXTS), frame, frame["text"], np.array(TEXTS)):
         assert read_inputs(TextConfig(), inputs).inputs == TEXTS
     assert read_inputs(TextConfig(), "one text").inputs == ["one text"]
-    assert read_inputs(TextConfig(), io.StringIO("a\n\nb\n")).inputs == ["a", "b"]
+    assert read_inputs(TextConfig(), io.StringIO("a\nb\n")).inputs == ["a", "b"]
+    with pytest.raises(DataError, match="Line 2 of the open file is empty"):
+        read_inputs(TextConfig(), io.StringIO("a\n\nb\n"))
     pairs = read_inputs(TextConfig(), [("is it?", "it is")], pairs=True)
     assert pairs.inputs == [("is it?", "it is")]
     with pytest.raises(DataError, match=r"Input 1 must be a text. Received: \('is it"):
