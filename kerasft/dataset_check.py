@@ -14,7 +14,7 @@ from pathlib import Path
 
 from kerasft.errors import DataError, did_you_mean, near_names
 from kerasft.in_memory import PREFIX, kept_columns
-from kerasft.paths import expanded
+from kerasft.paths import expanded, shortest
 from kerasft.reachable_hosts import require_host
 
 TABLE_EXTENSIONS = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
@@ -118,8 +118,10 @@ def how_to_arrange(folder: Path) -> str:
     parent = folder.absolute().parent
     classes = [path.name for path in sorted(parent.iterdir()) if path.is_dir() and _images(path)]
     if folder.absolute().name in classes and len(classes) > 1:
-        shown = os.path.relpath(parent) if parent.is_relative_to(Path.cwd()) else parent
-        return f"It seems to be one of the {len(classes)} classes of {parent}: --dataset {shown}."
+        return (
+            f"It seems to be one of the {len(classes)} classes of {parent}: --dataset "
+            f"{shortest(parent)}."
+        )
     return (
         f"Put the images of each class into a folder of their own, such as {folder.name}/cat/1.jpg."
     )

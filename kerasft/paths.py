@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 from pathlib import Path
 
 from kerasft.errors import SettingError
@@ -37,3 +38,13 @@ def expanded(path: str | Path) -> Path:
         return Path(path).expanduser()
     except RuntimeError:
         return Path(path)
+
+
+def shortest(path: str | Path) -> str:
+    """Return a path relative to the current folder if that is shorter.
+
+    Example:
+        >>> shortest("/home/me/work/photos")  # in /home/me/work
+        'photos'
+    """
+    return min(str(path), os.path.relpath(path), key=len)

@@ -10,6 +10,8 @@ import shutil
 import sys
 from pathlib import Path
 
+from kerasft.paths import shortest
+
 
 def pip_command(arguments: str) -> str:
     """Return a command of the pip that belongs to the running Python.
@@ -22,7 +24,7 @@ def pip_command(arguments: str) -> str:
     pip = shutil.which("pip")
     if pip is not None and Path(pip).parent == python.parent:
         return f"pip {arguments}"
-    return f"{shlex.quote(_shown(python))} -m pip {arguments}"
+    return f"{shlex.quote(shortest(python))} -m pip {arguments}"
 
 
 def install_extra(extra: str) -> str:
@@ -34,7 +36,7 @@ def install_extra(extra: str) -> str:
     """
     root = checkout()
     if root is not None:
-        return pip_command(f"install -e {shlex.quote(f'{_shown(root)}[{extra}]')}")
+        return pip_command(f"install -e {shlex.quote(f'{shortest(root)}[{extra}]')}")
     import importlib.metadata  # here, because it takes a tenth of the start of a command
 
     packages = [
@@ -49,9 +51,3 @@ def checkout() -> Path | None:
     """Return the folder of the checkout that is running, None for an installed wheel."""
     root = Path(__file__).resolve().parent.parent
     return root if (root / "pyproject.toml").is_file() else None
-
-
-def _shown(path: Path) -> str:
-    """Return a path relative to the current folder if it is below."""
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

@@ -6,7 +6,8 @@ import pytest
 
 from kerasft.errors import SettingError, first_line, name_and_first_line
 from kerasft.formatting import number, setting_text, shown
-from kerasft.paths import check_folder_name, timestamp_name
+from kerasft.insight import fit_command
+from kerasft.paths import check_folder_name, shortest, timestamp_name
 
 
 @pytest.mark.parametrize("value", [68412, 68412.3])
@@ -37,3 +38,34 @@ def test_what_is_not_a_plain_folder_name_is_refused(name):
 
 def test_a_timestamp_is_a_plain_folder_name():
     check_folder_name(timestamp_name())
+
+
+@pytest.mark.parametrize(
+    ("path", "short"),
+    [
+        ("work/photos", "photos"),
+        ("work", "."),
+        ("photos", "../photos"),
+        ("a/b", "../a/b"),
+    ],
+)
+def test_a_path_near_the_current_folder_is_relative(tmp_path, monkeypatch, path, short):
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    assert shortest(tmp_path / path) == short
+
+
+def test_a_path_far_from_the_current_folder_is_absolute(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert shortest("/data") == "/data"
+
+
+def test_a_command_names_recipe_and_dataset_from_the_current_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    values = {"dataset": f"{tmp_path}/my photos", "data_dir": "/d", "label_separator": "/"}
+    assert fit_command(f"{tmp_path}/mine.py", values) == (
+        "kerasft fit mine.py --dataset 'my photos' --data-dir /d --label-separator /"
+    )
+    assert (
+        fit_command("resnet_digits", {"dataset": None}) == "kerasft fit resnet_digits --dataset ''"
+    )

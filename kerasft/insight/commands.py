@@ -8,23 +8,30 @@ from pathlib import Path
 from typing import Any
 
 from kerasft.formatting import option_name
+from kerasft.paths import shortest
+
+_PATHS = ("dataset", "data_dir")  # settings of which a run records absolute paths
 
 
 def fit_command(recipe: str, values: Mapping[str, Any]) -> str:
-    """Return the command that fits a recipe with settings.
+    """Return the command that fits a recipe with settings, to be run in the current folder.
 
     Args:
-        recipe: Name, or path of a file; relative if it is below the current folder.
+        recipe: Name, or path of a file.
         values: Settings; None is an empty text, which unsets what the recipe says.
 
     Example:
         >>> fit_command("resnet_digits", {"learning_rate": 1e-4, "cache": False})
         'kerasft fit resnet_digits --learning-rate 0.0001 --no-cache'
     """
-    path = Path(recipe)
-    if path.suffix == ".py" and path.is_relative_to(Path.cwd()):
-        recipe = str(path.relative_to(Path.cwd()))
-    return f"{shlex.join(['kerasft', 'fit', recipe])} {fit_options(values)}".rstrip()
+    command = shlex.join(["kerasft", "fit", _short(recipe)])
+    short = {name: _short(v) if v and name in _PATHS else v for name, v in values.items()}
+    return f"{command} {fit_options(short)}".rstrip()
+
+
+def _short(text: str) -> str:
+    """Return an absolute path as `shortest` writes it, and a name unchanged."""
+    return shortest(text) if Path(text).is_absolute() else text
 
 
 def fit_options(values: Mapping[str, Any]) -> str:
