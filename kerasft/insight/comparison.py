@@ -45,7 +45,7 @@ def compare(runs: Sequence[Run | str | Path], split: str = "validation") -> Comp
     """
     read = [(run, read_facts(run)) for run in map(load_run, runs)]
     task = read[0][1].kind
-    name, _ = read[0][1].score
+    name = task.main_metric
     if any(facts.kind is not task for _, facts in read):
         raise DataError("Runs of different tasks cannot be compared. Name runs of one task.")
     groups: dict[str, list[tuple[Run, Facts]]] = {}
@@ -104,7 +104,7 @@ def _judge(group: dict[str, Any], first: dict[str, Any], task: Task, split: str)
     elif abs(difference) <= noise:
         group["verdict"] = "within noise"
     else:
-        rose = (difference > 0) != less_is_better(task.main_metrics[0])
+        rose = (difference > 0) != less_is_better(task.main_metric)
         group["verdict"] = "better" if rose else "worse"
 
 

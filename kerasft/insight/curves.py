@@ -56,7 +56,7 @@ def plot_curves(run: Run | str | Path, path: str | Path | None = None) -> Figure
 
 def plot_overlaid(runs: Sequence[Run], path: str | Path) -> None:
     """Draw the validation loss and score of several runs in the same axes, as PNG."""
-    score = task_of(runs[0].labels["task"]).main_metrics[0]
+    score = task_of(runs[0].labels["task"]).main_metric
     figure, grid = charts.grid(1, 2, 4.8, 3.8)
     histories = {run_name(run.path): run.history for run in runs}
     for axes, name in zip(grid, ("loss", score), strict=True):

@@ -13,13 +13,6 @@ from kerasft.runs import Run
 from kerasft.tasks import Task, task_of
 
 
-def main_metric(task: str) -> tuple[str, bool]:
-    """Return the main metric of a task, and whether larger is better."""
-    kind = task_of(task)
-    name = kind.main_metrics[0]
-    return name, kind.directions[name] == "max"
-
-
 @dataclass(frozen=True)
 class Facts:
     """The files of a run, read once.
@@ -97,11 +90,6 @@ class Facts:
         chosen = self.main if rows is None else rows
         values = [row.get(name) for row in chosen]
         return np.array([math.nan if v is None else float(v) for v in values])
-
-    @property
-    def score(self) -> tuple[str, bool]:
-        """The main metric, and whether larger is better."""
-        return main_metric(self.task)
 
     @property
     def baseline_loss(self) -> float:

@@ -55,8 +55,7 @@ def score_interval(
         arrays: Arrays of `predictions.npz`; needed for regression.
         split: `validation` or `test`.
     """
-    name, _ = facts.score
-    value = facts.metrics.get(split, {}).get(name)
+    value = facts.metrics.get(split, {}).get(facts.kind.main_metric)
     if value is None:
         return None
     if facts.kind.interval == "wilson":

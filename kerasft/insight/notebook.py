@@ -50,7 +50,7 @@ def run_html(run: Run | str | Path) -> str:
         (name, f"{run.state}, on {dataset}" if dataset else run.state),
         str(reason or ""),
         scores=table(("", *scores), rows),
-        drawn=_curves(name, history, ("loss", *task.main_metrics[:1]), manifest.get("best_epoch")),
+        drawn=_curves(name, history, ("loss", task.main_metric), manifest.get("best_epoch")),
     )
 
 

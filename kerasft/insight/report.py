@@ -70,7 +70,7 @@ def write_report(run: Run | str | Path, path: str | Path | None = None) -> Path:
 
 def _headline(facts: Facts, arrays: dict[str, Any]) -> dict[str, Any] | None:
     """Return the score of the page, on the test split if there is one."""
-    name, _ = facts.score
+    name = facts.kind.main_metric
     split = "test" if "test" in facts.metrics else "validation"
     value = facts.metrics.get(split, {}).get(name)
     if value is None:
@@ -89,7 +89,7 @@ def _headline(facts: Facts, arrays: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _tiles(run: Run, facts: Facts) -> Iterator[dict[str, Any]]:
-    manifest, (name, _) = run.manifest, facts.score
+    manifest, name = run.manifest, facts.kind.main_metric
     validation = facts.metrics.get("validation", {}).get(name)
     if validation is not None and "test" in facts.metrics:
         yield tile(f"validation {name}", validation, "selects the best epoch")

@@ -79,7 +79,7 @@ def describe_monitors() -> str:
     """Return the default monitors of all tasks: `val_accuracy for classification, ...`."""
     names: dict[str, list[str]] = {}
     for task in TASKS.values():
-        names.setdefault(task.main_metrics[0], []).append(task.name)
+        names.setdefault(task.main_metric, []).append(task.name)
     return ", ".join(f"val_{metric} for {' and '.join(of)}" for metric, of in names.items())
 
 

@@ -74,6 +74,11 @@ class Task:
     # Settings
 
     @property
+    def main_metric(self) -> str:
+        """The metric that judges a run."""
+        return self.main_metrics[0]
+
+    @property
     def curves(self) -> tuple[str, ...]:
         """Metrics whose curves a report draws."""
         return ("loss", *self.main_metrics, "learning_rate")
@@ -94,7 +99,7 @@ class Task:
 
     def default_monitor(self, config: Any) -> str:
         """Return the metric that picks the best epoch if the setting `monitor` is not set."""
-        return self.main_metrics[0]
+        return self.main_metric
 
     # Labels
 

@@ -49,7 +49,7 @@ class Regression(Task):
 
     def default_monitor(self, config: Any) -> str:
         # With a log target, the loss measures the relative error; RMSE would favor large targets.
-        return "loss" if config.target_transform == "log" else self.main_metrics[0]
+        return "loss" if config.target_transform == "log" else self.main_metric
 
     def normalize(self, value: Any, origin: str) -> float:
         if value is None or isinstance(value, (tuple, list, set, frozenset)):

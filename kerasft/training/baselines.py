@@ -19,9 +19,10 @@ from kerasft.data import Data, load_recipe_data
 from kerasft.display import current, shows_progress
 from kerasft.errors import SettingError
 from kerasft.evaluation.metrics import measure
-from kerasft.insight import main_metric, read_facts
+from kerasft.insight import read_facts
 from kerasft.insight.intervals import read_predictions, score_variance
 from kerasft.runs import Run
+from kerasft.tasks import task_of
 from kerasft.training.fit import fit
 
 
@@ -101,7 +102,8 @@ def compare_baselines(
             f"`unfreeze_every` is {config.unfreeze_every}, but a comparison of baselines unfreezes "
             "blocks itself: leave it out."
         )
-    _, more = main_metric(config.task)
+    task = task_of(config.task)
+    more = task.directions[task.main_metric] == "max"
     data = load_recipe_data(module, config)
     steps = [_constant(config, data)]
     for title, changes in _steps(config):
@@ -127,7 +129,7 @@ def _chosen(steps: list[Step]) -> Step:
 def _measured(title: str, run: Run, began: float) -> Step:
     """Return the step of a run, not yet compared with others."""
     facts, arrays = read_facts(run), read_predictions(run)
-    name, _ = facts.score
+    name = facts.kind.main_metric
     score = run.metrics["validation"][name]
     return Step(
         title,
@@ -180,17 +182,17 @@ def _trained(run: Run) -> int:
 def _constant(config: Config, data: Data) -> Step:
     """Measure the best prediction that does not depend on the input."""
     assert data.train is not None and data.validation is not None  # else there is no fit
-    answer = data.labels.kind.baseline(data.labels, data.train.y)
-    name, _ = main_metric(config.task)
+    task = data.labels.kind
+    answer = task.baseline(data.labels, data.train.y)
     found, variance = {}, 0.0
     for split in ("validation", "test"):
         part = getattr(data, split)
         if part is not None:
             outputs = np.tile(answer, (len(part.y), 1)).astype("float32")
-            found[split] = measure(config, data.labels, part.y, outputs)[name]
+            found[split] = measure(config, data.labels, part.y, outputs)[task.main_metric]
             if split == "validation":
-                variance = score_variance(data.labels.kind, found[split], part.y, outputs)
+                variance = score_variance(task, found[split], part.y, outputs)
     return Step(
-        data.labels.kind.baseline_name, found["validation"], found.get("test"), 0, 0.0, True,
+        task.baseline_name, found["validation"], found.get("test"), 0, 0.0, True,
         "the score to beat", None, variance,
     )  # fmt: skip

@@ -106,7 +106,7 @@ class Search:
         """
         header, score = self.header, self.defaults.score
         task, count = task_of(header["config"]["task"]), header["validation_examples"]
-        judged = header["objective"]["name"] == f"val_{task.main_metrics[0]}"
+        judged = header["objective"]["name"] == f"val_{task.main_metric}"
         if not judged or task.interval != "wilson" or score is None or not count:
             return None
         share = min(max(score, 1 / count), 1 - 1 / count)  # not 0 where all predictions are correct

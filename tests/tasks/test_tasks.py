@@ -41,7 +41,7 @@ def test_a_task_is_judged_by_what_it_measures(task):
     assert task.shown_metrics[: len(task.main_metrics)] == task.main_metrics
     assert task.report_metrics[0] == "loss"
     assert set(task.main_metrics) < set(task.report_metrics)
-    assert choose_monitor(ImageConfig(task=task.name))[1] == task.directions[task.main_metrics[0]]
+    assert choose_monitor(ImageConfig(task=task.name))[1] == task.directions[task.main_metric]
     assert less_is_better("rmse") and not less_is_better("accuracy")
 
 

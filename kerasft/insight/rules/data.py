@@ -89,7 +89,7 @@ def validation_too_small(facts: Facts) -> Finding | None:
         wide, text = n < 50, f"the RMSE is known to ±{either:.0%}"
         noise = f"{math.sqrt(2) * either:.0%}"
     else:
-        name, _ = facts.score
+        name = facts.kind.main_metric
         score = min(max(float(np.nanmax(facts.curve(f"val_{name}", facts.rows))), 0.0), 1.0)
         half = facts.uncertainty(score)
         wide = half > WIDE

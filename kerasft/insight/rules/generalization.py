@@ -98,7 +98,7 @@ def no_signal(facts: Facts) -> Finding | None:
         return None
     never = np.nanmin(facts.curve("val_loss", facts.rows)) > 0.95 * facts.baseline_loss
     if facts.kind.has_classes:
-        score = np.nanmax(facts.curve(f"val_{facts.score[0]}", facts.rows))
+        score = np.nanmax(facts.curve(f"val_{facts.kind.main_metric}", facts.rows))
         share = float(facts.class_shares.max())
         # The best of several epochs: noise exceeds one interval.
         never = never and score < share + 3 * facts.uncertainty(share)
@@ -133,7 +133,7 @@ def overfitting(facts: Facts) -> Finding | None:
         text = f"the training loss ended at {number(loss[-1])}, the validation loss at "
         text += number(val[-1])
     else:
-        name = facts.kind.main_metrics[0]
+        name = facts.kind.main_metric
         train, other = facts.curve(name)[-1], np.nanmax(facts.curve(f"val_{name}"))
         # A memorized training split alone does no harm: validation must suffer.
         least = max(0.12 if turned else 0.2, 1.3 * facts.uncertainty(other))
