@@ -122,8 +122,8 @@ def valid_changes(facts: Facts, changes: dict[str, Any]) -> dict[str, Any]:
 def _refused(facts: Facts, changes: dict[str, Any]) -> list[str]:
     """Return the unchanged settings that cannot be combined with changes."""
     known = settings(facts.config_class)
-    usual = {name: item.declared_default for name, item in known.items()}
-    now = SimpleNamespace(**{**usual, **facts.settings, **changes})
+    defaults = {name: item.declared_default for name, item in known.items()}
+    now = SimpleNamespace(**{**defaults, **facts.settings, **changes})
     return [
         name
         for name, item in known.items()
@@ -151,9 +151,9 @@ def _describe(facts: Facts, finding: Finding) -> dict[str, Any]:
 
 def command_with(facts: Facts, changes: dict[str, Any]) -> str:
     """Return the command that fits a run's settings with changes."""
-    values = {**facts.given, **changes}
+    values = {**facts.changed, **changes}
     for name in changes:
-        # A given dataset has nothing of the recipe's own that would have to be unset.
+        # Another dataset has nothing of the recipe's own that would have to be unset.
         if values[name] is None and ("dataset" in values or facts.defaults.get(name, "") is None):
             del values[name]
     return fit_command(facts.recipe, values)

@@ -22,7 +22,7 @@ class Facts:
         reason: Error message of a failed fit.
         task: Name of a task in `kerasft.tasks`.
         settings: All settings.
-        given: Settings that differ from the recipe's defaults.
+        changed: Settings that differ from the recipe's defaults.
         defaults: Default settings of the recipe; empty in older records.
         recipe: Name or path of the recipe, as `kerasft fit` takes it.
         rows: One record per epoch; `epoch` counts from 1.
@@ -40,7 +40,7 @@ class Facts:
     reason: str
     task: str
     settings: dict[str, Any]
-    given: dict[str, Any]
+    changed: dict[str, Any]
     defaults: dict[str, Any]
     recipe: str
     rows: list[dict[str, Any]]
@@ -147,7 +147,7 @@ def read_facts(run: Run) -> Facts:
         failure=_failure(manifest),
         task=str(run.labels["task"]),
         settings=run.config,
-        given=dict(manifest.get("given", {})),
+        changed=dict(manifest.get("given", {})),
         defaults=dict(manifest.get("usual", {})),
         recipe=str(recipe.get("source") or recipe["name"]),
         rows=run.history,

@@ -114,16 +114,16 @@ def _use(run: Run, facts: Facts) -> list[dict[str, str]]:
     """Return commands that use the model of a finished run."""
     if facts.state != "done":
         return []
-    path, given = str(run.path), run.modality.typed_example(pairs=run.pairs)
+    path, example = str(run.path), run.modality.typed_example(pairs=run.pairs)
     quoted = shlex.quote(path)
     lines = {
-        "Predict": f"kerasft predict {quoted} {given}",
+        "Predict": f"kerasft predict {quoted} {example}",
         "Evaluate on other data with the same classes" if facts.kind.has_classes
         else "Evaluate on other data": f"kerasft evaluate {quoted} --dataset NEW_DATA",
         "Export a SavedModel with its preprocessing": f"kerasft export {quoted}",
         "In Python": f"import kerasft\n\nrun = kerasft.load_run({path!r})\n"
-        f"kerasft.predict(run, [{_python_input(given)}])",
-        "Fit again with the same settings": fit_command(facts.recipe, facts.given),
+        f"kerasft.predict(run, [{_python_input(example)}])",
+        "Fit again with the same settings": fit_command(facts.recipe, facts.changed),
     }  # fmt: skip
     return [{"purpose": purpose, "command": command} for purpose, command in lines.items()]
 
@@ -211,7 +211,7 @@ def _settings(run: Run, facts: Facts) -> dict[str, Any]:
     rows = [(name, setting_text(value)) for name, value in facts.settings.items()]
     columns = ("setting", "value")
     return {
-        "changed": table(columns, [row for row in rows if row[0] in facts.given]),
-        "unchanged": table(columns, [row for row in rows if row[0] not in facts.given]),
+        "changed": table(columns, [row for row in rows if row[0] in facts.changed]),
+        "unchanged": table(columns, [row for row in rows if row[0] not in facts.changed]),
         "versions": table(("package", "version"), list(run.manifest.get("versions", {}).items())),
     }

@@ -62,7 +62,7 @@ class LiveDiagnosis(keras.callbacks.Callback):
         config = self.context.config
         return Facts(
             state="running", reason="", task=config.task, settings=to_dict(config),
-            given={}, defaults=self.defaults, recipe="", rows=self.context.recorder.history,
+            changed={}, defaults=self.defaults, recipe="", rows=self.context.recorder.history,
             counts=self.counts, audit=self.audit, metrics={}, best_epoch=None,
             length_setting=modality_of(config).length_setting,
         )  # fmt: skip

@@ -105,7 +105,7 @@ def facts(**changes):
         for i, loss in enumerate(changes.pop("loss", [1.0, 0.5, 0.3]))
     ]  # fmt: skip
     usual = {
-        "state": "done", "reason": "", "task": "classification", "given": {}, "defaults": {},
+        "state": "done", "reason": "", "task": "classification", "changed": {}, "defaults": {},
         "recipe": "r",
         "settings": to_dict(resnet_digits.Config()), "rows": rows,
         "counts": {"train": 100, "validation": 400, "test": 400}, "metrics": {},
@@ -383,14 +383,14 @@ def test_the_advice_on_duplicates_unsets_the_splits_that_are_named():
     named = {**to_dict(resnet_digits.Config()), "train_split": "train", "test_split": "dev"}
     found = {"duplicates": {"test/train": 50}}
 
-    def command(given, usual):
-        made = facts(settings=named, audit=found, given=given, defaults=usual)
+    def command(changes, defaults):
+        made = facts(settings=named, audit=found, changed=changes, defaults=defaults)
         (finding,) = [f for f in find(made) if f.name == "leakage"]
         return command_with(made, finding.advice[0].changes)
 
     none = dict.fromkeys(named)
     splits = {"train_split": "train", "test_split": "dev"}
-    assert command(splits, none) == "kerasft fit r"  # nothing is given any more
+    assert command(splits, none) == "kerasft fit r"  # nothing is changed any more
     assert command({}, named) == "kerasft fit r --train-split '' --test-split ''"
     assert command({"dataset": "x", **splits}, named) == "kerasft fit r --dataset x"
     assert rules.data.leakage(facts(audit=found)).advice[0].changes == {}

@@ -9,8 +9,8 @@ from kerasft.insight.intervals import score_interval
 
 def facts(task, metrics):
     return Facts(
-        state="done", reason="", task=task, settings={}, given={}, defaults={}, recipe="", rows=[],
-        counts={"test": 400}, audit={}, metrics={"test": metrics}, best_epoch=None,
+        state="done", reason="", task=task, settings={}, changed={}, defaults={}, recipe="",
+        rows=[], counts={"test": 400}, audit={}, metrics={"test": metrics}, best_epoch=None,
     )  # fmt: skip
 
 
