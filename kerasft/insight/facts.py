@@ -85,6 +85,11 @@ class Facts:
         val = self.curve("val_loss")
         return bool(np.isfinite(val).any() and np.nanmin(val) <= 0.1 * self.baseline_loss)
 
+    @property
+    def reported_split(self) -> str:
+        """The split whose scores and predictions a report shows."""
+        return "test" if "test" in self.metrics else "validation"
+
     def curve(self, name: str, rows: list[dict[str, Any]] | None = None) -> np.ndarray:
         """Return a column of the main phase, or of other epochs; NaN for missing values."""
         chosen = self.main if rows is None else rows

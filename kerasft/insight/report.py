@@ -70,8 +70,7 @@ def write_report(run: Run | str | Path, path: str | Path | None = None) -> Path:
 
 def _headline(facts: Facts, arrays: dict[str, Any]) -> dict[str, Any] | None:
     """Return the score of the page, on the test split if there is one."""
-    name = facts.kind.main_metric
-    split = "test" if "test" in facts.metrics else "validation"
+    name, split = facts.kind.main_metric, facts.reported_split
     value = facts.metrics.get(split, {}).get(name)
     if value is None:
         return None

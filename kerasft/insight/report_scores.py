@@ -30,14 +30,9 @@ def scores(facts: Facts) -> dict[str, Any]:
     return table(["metric", *splits], rows)
 
 
-def _judged_split(facts: Facts) -> str:
-    """Return the split whose predictions the page is about."""
-    return "test" if "test" in facts.metrics else "validation"
-
-
 def classes(facts: Facts) -> list[dict[str, Any]]:
     """Return the scores of every class, the lowest F1 first."""
-    rows = facts.metrics.get(_judged_split(facts), {}).get("per_class", [])
+    rows = facts.metrics.get(facts.reported_split, {}).get("per_class", [])
     counts = facts.class_counts
     ordered = sorted(rows, key=lambda row: row["f1"])
     return [{**row, "training": counts.get(row["name"])} for row in ordered[:_CLASSES]]
@@ -48,7 +43,7 @@ def confusions(run: Run, facts: Facts) -> dict[str, Any] | None:
 
     A cell with examples has an `anchor`: the identifier of the part of the page that shows them.
     """
-    split = _judged_split(facts)
+    split = facts.reported_split
     found = facts.metrics.get(split, {})
     counts = found.get("confusion_matrix")
     if not counts:
@@ -132,7 +127,7 @@ def _confused(
 
 def output_charts(facts: Facts, arrays: dict[str, np.ndarray]) -> list[dict[str, Any]]:
     """Return the charts of the predictions that the task asks for."""
-    split = "test" if "y_test" in arrays else "validation"
+    split = facts.reported_split
     if f"y_{split}" not in arrays:
         return []
     outputs, y = arrays[f"outputs_{split}"], arrays[f"y_{split}"]
