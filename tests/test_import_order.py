@@ -7,8 +7,8 @@ example on its way from a file to a served prediction:
                             tensorflow_log
     progress                display (all below report to it)
     a dataset as a value    setting_conditions, in_memory, dataset
-    settings                setting_types, setting_declaration, tasks, setting_group,
-                            common_settings, config
+    settings                setting_types, setting_declaration, calibration, tasks,
+                            setting_group, common_settings, config
     what is given           dataset_check, catalog, presets
     the model               models
     what differs by input   arrays, modalities (the data ask them; they ask the models)
@@ -38,6 +38,7 @@ ORDER = (
     "dataset",
     "setting_types",
     "setting_declaration",
+    "calibration",
     "tasks",
     "setting_group",
     "common_settings",

@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 
+from kerasft.calibration import Calibration
 from kerasft.config import Config, ConfigType, from_record
 from kerasft.data import Data, Labels, column_names
 from kerasft.display import status
@@ -17,6 +18,7 @@ from kerasft.errors import ResumeError, SettingError, did_you_mean
 from kerasft.models.dtype_policy import precision
 from kerasft.models.freezing import changing_weights
 from kerasft.runs import Run, load_run
+from kerasft.runs.calibration_file import read_calibration
 from kerasft.runs.provenance import describe_weights, recorded_recipe
 from kerasft.runs.weights import restore_weights
 from kerasft.setting_declaration import settings
@@ -32,6 +34,7 @@ class Loaded:
         labels: Task and class names, in the order of the outputs.
         model: Fine-tuned model, frozen as in training, not compiled.
         pairs: Whether the inputs are text pairs.
+        calibration: What was fitted on the validation split.
     """
 
     recipe: ModuleType
@@ -39,6 +42,7 @@ class Loaded:
     labels: Labels
     model: keras.Model
     pairs: bool = False
+    calibration: Calibration = dataclasses.field(default_factory=Calibration)
 
     def __repr__(self) -> str:
         recipe = self.recipe.__name__.rpartition(".")[2]
@@ -78,7 +82,7 @@ def load_model(run: Run | str | Path) -> Loaded:
         model = recipe.build_model(config, Data(None, None, None, labels))
     trained = stored["stored"] == "trained"
     restore_weights(run, changing_weights(model) if trained else model.weights)
-    return Loaded(recipe, config, labels, model, run.pairs)
+    return Loaded(recipe, config, labels, model, run.pairs, read_calibration(run))
 
 
 def replace_columns(config: ConfigType, columns: Mapping[str, str] | None) -> ConfigType:

@@ -13,9 +13,10 @@ from kerasft.config import Config
 from kerasft.data import Batches, examples_of, prepare_inputs, read_rows, readable, stream
 from kerasft.display import Activity, progress
 from kerasft.errors import DataError
-from kerasft.evaluation.load import load_model, replace_columns
+from kerasft.evaluation.load import Loaded, load_model, replace_columns
 from kerasft.in_memory import is_frame
 from kerasft.modalities import Input
+from kerasft.models import with_features
 from kerasft.runs import Run
 
 OnError = Callable[[DataError], None] | None
@@ -42,8 +43,10 @@ def predict_arrays(
     *,
     lengths: np.ndarray | None = None,
     title: str = "predicting",
-) -> np.ndarray:
+) -> Any:
     """Return the outputs of a model for prepared inputs, shape (n, outputs).
+
+    A model with several outputs, such as one with features, returns a list.
 
     Args:
         model: Model, or the part of it after the frozen prefix.
@@ -56,10 +59,45 @@ def predict_arrays(
     batches = Batches(x, batch_size=batch_size, by_length=True, lengths=lengths)
     with progress(title, batches.num_examples) as bar:
         count = _Count(bar, batch_size)
-        predicted = np.asarray(model.predict(stream(batches), verbose=0, callbacks=[count]))
+        predicted = model.predict(stream(batches), verbose=0, callbacks=[count])
+    return keras.tree.map_structure(lambda part: _in_order(np.asarray(part), batches), predicted)
+
+
+def _in_order(predicted: np.ndarray, batches: Batches) -> np.ndarray:
+    """Return outputs in the order of the inputs; batches are ordered by length."""
     outputs = np.empty_like(predicted)
     outputs[batches.order] = predicted
     return outputs
+
+
+def decide(loaded: Loaded, x: Any, *, title: str = "predicting") -> list[dict[str, np.ndarray]]:
+    """Return the answers of a run to prepared inputs, one dict of `Task.decide` per example.
+
+    Args:
+        loaded: Run in memory.
+        x: Inputs, as in `Split.x`.
+        title: Title of the progress bar.
+    """
+    outputs, features = run_outputs(loaded, x, title=title)
+    decided = loaded.labels.kind.decide(loaded.labels, outputs, loaded.calibration, features)
+    return by_example(decided)
+
+
+def run_outputs(loaded: Loaded, x: Any, *, title: str) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the outputs of a run, and the features of its inputs if its calibration needs them."""
+    model = None if loaded.calibration.known is None else with_features(loaded.model)
+    batch_size = loaded.config.batch_size
+    if model is None:
+        return predict_arrays(loaded.model, x, batch_size, title=title), None
+    outputs, features = predict_arrays(model, x, batch_size, title=title)
+    return outputs, features
+
+
+def by_example(decided: Mapping[str, Any]) -> list[dict[str, np.ndarray]]:
+    """Return the answers of `Task.decide` as one dict per example."""
+    arrays = {name: keras.ops.convert_to_numpy(value) for name, value in decided.items()}
+    count = len(next(iter(arrays.values())))
+    return [{name: array[n] for name, array in arrays.items()} for n in range(count)]
 
 
 def predict(
@@ -104,10 +142,10 @@ def predict(
     config = replace_columns(loaded.config, columns)
     found = read_rows(config, inputs, pairs=loaded.pairs, on_error=on_error)
     found, x = _prepare(loaded.config, found, on_error)
-    outputs: Any = predict_arrays(loaded.model, x, loaded.config.batch_size) if found else []
+    answers = decide(loaded, x) if found else []
     rows = [
-        _row(item, loaded.labels.kind.row(loaded.labels, output))
-        for item, output in zip(found, outputs, strict=True)
+        _row(item, loaded.labels.kind.row(loaded.labels, answer))
+        for item, answer in zip(found, answers, strict=True)
     ]
     if not as_frame:
         return rows

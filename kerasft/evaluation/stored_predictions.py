@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from kerasft.calibration import Calibration
 from kerasft.config import Config
 from kerasft.data import Labels, Split
 from kerasft.evaluation.metrics import example_losses
+from kerasft.evaluation.predict import by_example
 from kerasft.modalities import modality_of
 from kerasft.runs import Run, atomic_path, write_json
 
@@ -18,7 +20,11 @@ _EACH = 6  # of them, at most in one cell of the matrix
 
 
 def save_predictions(
-    run: Run, config: Config, labels: Labels, splits: dict[str, tuple[Split, np.ndarray]]
+    run: Run,
+    config: Config,
+    labels: Labels,
+    splits: dict[str, tuple[Split, np.ndarray]],
+    calibration: Calibration,
 ) -> None:
     """Write `predictions.npz`, `worst.json` and `confusions.json` into a run.
 
@@ -33,6 +39,7 @@ def save_predictions(
         config: Settings; those of the loss, such as `label_smoothing`, are used.
         labels: Task and class names.
         splits: Split and outputs of the model, shape (n, outputs), by name of the split.
+        calibration: Calibration of the run; `worst.json` has calibrated probabilities.
     """
     arrays = {}
     for name, (split, outputs) in splits.items():
@@ -41,7 +48,9 @@ def save_predictions(
     with atomic_path(run.path / "predictions.npz") as temporary, open(temporary, "wb") as file:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
     if "validation" in splits:
-        write_json(run.path / "worst.json", _worst(config, labels, *splits["validation"]))
+        write_json(
+            run.path / "worst.json", _worst(config, labels, *splits["validation"], calibration)
+        )
     if splits and labels.kind.has_classes and not labels.kind.several:
         name = "test" if "test" in splits else "validation"
         cells = _confusions(config, *splits[name])
@@ -70,12 +79,19 @@ def _confusions(config: Config, split: Split, outputs: np.ndarray) -> list[dict[
     return [{"truth": t, "predicted": p, "examples": rows} for (t, p), rows in found.items()]
 
 
-def _worst(config: Config, labels: Labels, split: Split, outputs: np.ndarray) -> list[Any]:
+def _worst(
+    config: Config,
+    labels: Labels,
+    split: Split,
+    outputs: np.ndarray,
+    calibration: Calibration,
+) -> list[Any]:
     losses = example_losses(config, labels, np.asarray(split.y), outputs)
     rows, modality = [], modality_of(config)
+    answers = by_example(labels.kind.decide(labels, outputs, calibration))
     for index in np.argsort(-losses, kind="stable")[:WORST]:
         truth, prediction, probability = labels.kind.truth_and_prediction(
-            labels, split.y[index], outputs[index]
+            labels, split.y[index], answers[index]
         )
         rows.append(
             {

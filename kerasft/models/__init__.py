@@ -5,7 +5,7 @@ from kerasft.models.backbones import BackboneCache, building, load_backbone
 from kerasft.models.block_summary import describe_blocks
 from kerasft.models.blocks import Block, block_rows, block_table, find_blocks
 from kerasft.models.freezing import changing_weights, freeze
-from kerasft.models.heads import head
+from kerasft.models.heads import head, with_features
 from kerasft.models.lora import add_adapters, merge_adapters
 from kerasft.models.mutable_scalars import MutableDropout, MutableL1L2, MutableScalar
 from kerasft.models.objective import (
@@ -39,4 +39,5 @@ __all__ = [
     "make_loss",
     "make_metrics",
     "merge_adapters",
+    "with_features",
 ]

@@ -33,3 +33,20 @@ def head(features: Any, config: Config, labels: Labels) -> Any:
         labels.num_outputs, kernel_regularizer=penalty, name="head", dtype="float32"
     )(x)
     return labels.kind.activate(x, labels)
+
+
+def with_features(model: keras.Model) -> keras.Model | None:
+    """Return a model with a second output: the features that the layer `head` reads.
+
+    Args:
+        model: Model of a recipe, or the part of it after the frozen prefix.
+
+    Returns:
+        The model, or None where there is no such layer, or where it reads no feature vectors.
+    """
+    if not any(layer.name == "head" for layer in model.layers):
+        return None
+    features = model.get_layer("head").input
+    if not keras.backend.is_keras_tensor(features) or len(features.shape) != 2:
+        return None
+    return keras.Model(model.input, [model.output, features])

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 WEIGHTS = "weights.safetensors"
 RECIPE = "recipe.py"
+CALIBRATION = "calibration.json"
+CALIBRATION_ARRAYS = "calibration.npz"
 
 
 @dataclass(frozen=True, repr=False)
@@ -106,8 +108,7 @@ class Run:
         if not path.exists():
             state = self.manifest.get("state", "unknown")
             raise DamagedFileError(f"{self.path} has no {WEIGHTS} (state of its fit: {state}).")
-        self._verify(WEIGHTS)
-        return path
+        return self.verified(WEIGHTS)
 
     @property
     def recipe_source(self) -> bytes | None:
@@ -118,16 +119,31 @@ class Run:
         """
         if RECIPE not in self.manifest.get("files", {}):
             return None
-        self._verify(RECIPE)
-        return (self.path / RECIPE).read_bytes()
+        return self.verified(RECIPE).read_bytes()
 
-    def _verify(self, name: str) -> None:
-        """Raise DamagedFileError if a file differs from its checksum in the manifest."""
+    @property
+    def calibration(self) -> dict[str, Any]:
+        """Record of what was fitted on the validation split; empty for older runs.
+
+        Raises:
+            DamagedFileError: It is missing, or its checksum differs.
+        """
+        if CALIBRATION not in self.manifest.get("files", {}):
+            return {}
+        return dict(read_json(self.verified(CALIBRATION)))
+
+    def verified(self, name: str) -> Path:
+        """Return the path of a file, after its checksum was compared with the manifest.
+
+        Raises:
+            DamagedFileError: The file is missing, or its checksum differs.
+        """
         path = self.path / name
         if not path.is_file() or sha256(path) != self.manifest["files"][name]:
             raise DamagedFileError(
                 f"{path} is damaged: checksum mismatch. Restore the file or fit again."
             )
+        return path
 
     def predict(
         self,

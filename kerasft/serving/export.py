@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 import shutil
 import tempfile
@@ -141,6 +140,10 @@ def serving_function(loaded: Loaded) -> tuple[Any, list[Any], list[Any]]:
     Raises:
         SettingError: The config has no modality.
     """
-    outputs = functools.partial(loaded.labels.kind.served_outputs, loaded.labels)
+
+    def outputs(predicted: Any) -> dict[str, Any]:
+        # Outputs that need the features are not served.
+        return loaded.labels.kind.served_outputs(loaded.labels, predicted, loaded.calibration)
+
     modality = modality_of(loaded.config)
     return modality.serving(loaded.config, loaded.model, outputs, pairs=loaded.pairs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
+from kerasft.calibration import Calibration
 from kerasft.errors import DataError, SettingError
 from kerasft.tasks.label_cells import Table
 from kerasft.tasks.labels import Labels
@@ -240,20 +241,46 @@ class Task:
         shares: np.ndarray = counts / counts.sum()
         return shares
 
-    def row(self, labels: Labels, output: np.ndarray) -> dict[str, Any]:
-        """Return the row of `predict` for one output, shape (outputs,)."""
+    def decide(
+        self, labels: Labels, outputs: Any, calibration: Calibration, features: Any = None
+    ) -> dict[str, Any]:
+        """Return the answers to outputs of the model: tensors whose first dimension is n.
+
+        It is written with `keras.ops`: `predict` and the graph of an exported model share it.
+
+        Args:
+            labels: Meaning of the outputs.
+            outputs: Outputs of the model, shape (n, outputs).
+            calibration: Calibration of the run.
+            features: Inputs of the output layer, shape (n, width); needed by `calibration.known`.
+        """
+        raise NotImplementedError
+
+    def row(self, labels: Labels, decided: Mapping[str, np.ndarray]) -> dict[str, Any]:
+        """Return the row of `predict` for one example, from its part of `decide`."""
         raise NotImplementedError
 
     def truth_and_prediction(
-        self, labels: Labels, y: Any, output: np.ndarray
+        self, labels: Labels, y: Any, decided: Mapping[str, np.ndarray]
     ) -> tuple[Any, Any, float | None]:
-        """Return truth, prediction, and probability of the prediction (None without one)."""
+        """Return truth, prediction, and probability of the prediction (None without one).
+
+        Args:
+            labels: Meaning of the outputs.
+            y: Target of one example, as in `Split.y`.
+            decided: Its part of `decide`.
+        """
         raise NotImplementedError
 
     def measure(self, labels: Labels, y: np.ndarray, predictions: np.ndarray) -> dict[str, Any]:
         """Return the metrics of predictions, computed by scikit-learn."""
         raise NotImplementedError
 
-    def served_outputs(self, labels: Labels, predicted: Any) -> dict[str, Any]:
-        """Return the named outputs of a served model, in a TensorFlow graph."""
+    def served_outputs(
+        self, labels: Labels, outputs: Any, calibration: Calibration, features: Any = None
+    ) -> dict[str, Any]:
+        """Return the named outputs of a served model, in a TensorFlow graph.
+
+        See `decide` for the arguments.
+        """
         raise NotImplementedError

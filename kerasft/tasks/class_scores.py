@@ -2,18 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from kerasft.calibration import Calibration
 from kerasft.tasks.labels import Labels
 
+_TOP = 5  # classes in `top_classes` of a served model
 
-def probabilities(labels: Labels, output: np.ndarray) -> tuple[np.ndarray, dict[str, float]]:
-    """Return rounded probabilities, as an array and as the columns `p(NAME)`."""
-    # Six decimals are about the resolution of a probability in float32.
-    rounded = np.round(output.astype("float64"), 6)
-    return rounded, {f"p({n})": float(p) for n, p in zip(labels.names, rounded, strict=True)}
+
+def rounded(probability: Any) -> float:
+    """Return a probability with six decimals, about its resolution in float32."""
+    return round(float(probability), 6)
+
+
+def probability_columns(labels: Labels, probabilities: np.ndarray) -> dict[str, float]:
+    """Return the columns `p(NAME)` of a row of `predict`."""
+    return {f"p({n})": rounded(p) for n, p in zip(labels.names, probabilities, strict=True)}
+
+
+def chosen(labels: Labels, members: np.ndarray) -> list[str]:
+    """Return the names of the classes whose boolean is true."""
+    return [name for name, inside in zip(labels.names, members, strict=True) if inside]
+
+
+def known_inputs(calibration: Calibration, features: Any) -> dict[str, Any]:
+    """Return `known` and `known_score` of each example; nothing where they are not fitted."""
+    if calibration.known is None or features is None:
+        return {}
+    scores = calibration.known.scores(features)
+    return {"known": scores >= calibration.known.threshold, "known_score": scores}
+
+
+def known_columns(decided: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Return the columns `known` and `known_score` of a row of `predict`, where there are any."""
+    if "known" not in decided:
+        return {}
+    return {"known": bool(decided["known"]), "known_score": rounded(decided["known_score"])}
 
 
 def class_scores(labels: Labels, truth: Any, predicted: Any, occurs: np.ndarray) -> dict[str, Any]:
@@ -50,10 +77,19 @@ def class_scores(labels: Labels, truth: Any, predicted: Any, occurs: np.ndarray)
     }
 
 
-def served_classes(labels: Labels, predicted: Any) -> dict[str, Any]:
+def served_classes(labels: Labels, probabilities: Any) -> dict[str, Any]:
     """Return the probabilities of a served model and the class names."""
     import tensorflow as tf
 
     names = tf.constant(labels.names)
-    classes = tf.tile(names[tf.newaxis], [tf.shape(predicted)[0], 1])
-    return {"probabilities": predicted, "classes": classes}
+    classes = tf.tile(names[tf.newaxis], [tf.shape(probabilities)[0], 1])
+    return {"probabilities": probabilities, "classes": classes}
+
+
+def served_top(labels: Labels, probabilities: Any) -> dict[str, Any]:
+    """Return the most probable classes of a served model, at most five, and their probabilities."""
+    import tensorflow as tf
+
+    top = tf.math.top_k(probabilities, k=min(_TOP, labels.num_outputs))
+    names = tf.constant(labels.names)
+    return {"top_classes": tf.gather(names, top.indices), "top_probabilities": top.values}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from kerasft.calibration import Calibration
 from kerasft.tasks.class_task import ClassTask, constant_surprise
 from kerasft.tasks.label_cells import Table, one_column, read_class
 from kerasft.tasks.labels import (
@@ -108,19 +109,56 @@ class Classification(ClassTask):
         focal = self.is_focal(loss)
         return float((shares * constant_surprise(shares, focal=focal)).sum())
 
-    def row(self, labels: Labels, output: np.ndarray) -> dict[str, Any]:
-        from kerasft.tasks.class_scores import probabilities
+    def decide(
+        self, labels: Labels, outputs: Any, calibration: Calibration, features: Any = None
+    ) -> dict[str, Any]:
+        """Return `best` (index of the class), `probability`, `probabilities`, and what is fitted.
 
-        rounded, each = probabilities(labels, output)
-        best = int(rounded.argmax())
-        probability = float(rounded[best])
-        return {"prediction": labels.names[best], "probability": probability, **each}
+        The latter are `accepted`, `prediction_set`, `known` and `known_score`.
+        """
+        from keras import ops
+
+        from kerasft.calibration.temperature import scale_classes
+        from kerasft.tasks.class_scores import known_inputs
+
+        probabilities = scale_classes(outputs, calibration.temperature)
+        probability = ops.max(probabilities, axis=-1)
+        found = {
+            "best": ops.argmax(probabilities, axis=-1),
+            "probability": probability,
+            "probabilities": probabilities,
+            **known_inputs(calibration, features),
+        }
+        if calibration.rejection is not None:
+            found["accepted"] = probability >= calibration.rejection
+        if calibration.sets is not None:
+            found["prediction_set"] = calibration.sets.members(probabilities)
+        return found
+
+    def row(self, labels: Labels, decided: Mapping[str, np.ndarray]) -> dict[str, Any]:
+        from kerasft.tasks.class_scores import (
+            chosen,
+            known_columns,
+            probability_columns,
+            rounded,
+        )
+
+        found = {
+            "prediction": labels.names[int(decided["best"])],
+            "probability": rounded(decided["probability"]),
+            **known_columns(decided),
+        }
+        if "accepted" in decided:
+            found["accepted"] = bool(decided["accepted"])
+        if "prediction_set" in decided:
+            found["prediction_set"] = "|".join(chosen(labels, decided["prediction_set"]))
+        return {**found, **probability_columns(labels, decided["probabilities"])}
 
     def truth_and_prediction(
-        self, labels: Labels, y: Any, output: np.ndarray
+        self, labels: Labels, y: Any, decided: Mapping[str, np.ndarray]
     ) -> tuple[str, str, float]:
-        best = int(output.argmax())
-        return labels.names[int(y)], labels.names[best], float(output[best])
+        best = int(decided["best"])
+        return labels.names[int(y)], labels.names[best], float(decided["probability"])
 
     def measure(self, labels: Labels, y: np.ndarray, predictions: np.ndarray) -> dict[str, Any]:
         """Return accuracy, macro scores, `per_class` and `confusion_matrix` (rows: truth)."""
@@ -135,13 +173,19 @@ class Classification(ClassTask):
         scores = class_scores(labels, y, predicted, occurs)
         return {**scores, "confusion_matrix": matrix.tolist()}
 
-    def served_outputs(self, labels: Labels, predicted: Any) -> dict[str, Any]:
+    def served_outputs(
+        self, labels: Labels, outputs: Any, calibration: Calibration, features: Any = None
+    ) -> dict[str, Any]:
         import tensorflow as tf
 
-        from kerasft.tasks.class_scores import served_classes
+        from kerasft.tasks.class_scores import served_classes, served_top
 
+        decided = self.decide(labels, outputs, calibration, features)
+        probabilities = decided["probabilities"]
         return {
-            "prediction": tf.gather(tf.constant(labels.names), tf.argmax(predicted, axis=1)),
-            "probability": tf.reduce_max(predicted, axis=1),
-            **served_classes(labels, predicted),
+            "prediction": tf.gather(tf.constant(labels.names), decided.pop("best")),
+            "accepted": tf.ones_like(decided["probability"], tf.bool),  # unless it is fitted
+            **decided,
+            **served_classes(labels, probabilities),
+            **served_top(labels, probabilities),
         }

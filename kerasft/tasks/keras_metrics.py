@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from kerasft.calibration import DEFAULT_THRESHOLD
 from kerasft.tasks.losses import class_of
 
 
@@ -39,13 +40,15 @@ class Accuracy(keras.metrics.SparseCategoricalAccuracy):
 
 
 class LabelAccuracy(keras.metrics.BinaryAccuracy):
-    """Keras' multi-label accuracy for binary and soft labels, thresholded at 0.5."""
+    """Keras' multi-label accuracy for binary and soft labels, thresholded at the default."""
 
     def __init__(self) -> None:
         super().__init__(name="accuracy")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        super().update_state(ops.cast(y_true >= 0.5, y_pred.dtype), y_pred, sample_weight)
+        super().update_state(
+            ops.cast(y_true >= DEFAULT_THRESHOLD, y_pred.dtype), y_pred, sample_weight
+        )
 
 
 class R2(keras.metrics.R2Score):
@@ -63,8 +66,8 @@ class MacroScore(keras.metrics.Metric):
     Args:
         kind: Score: `precision`, `recall` or `f1`.
         classes: Number of classes.
-        multilabel: Whether labels are multi-hot and predictions are thresholded at 0.5, instead of
-            class indices and the argmax.
+        multilabel: Whether labels are multi-hot and predictions are thresholded at the default,
+            instead of class indices and the argmax.
         name: Name of the metric.
     """
 
@@ -78,8 +81,8 @@ class MacroScore(keras.metrics.Metric):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add the counts of a batch, without sample weights: the score is unweighted."""
         if self.multilabel:
-            actual = ops.cast(y_true >= 0.5, "float32")
-            predicted = ops.cast(y_pred >= 0.5, "float32")
+            actual = ops.cast(y_true >= DEFAULT_THRESHOLD, "float32")
+            predicted = ops.cast(y_pred >= DEFAULT_THRESHOLD, "float32")
         else:
             actual = ops.one_hot(class_of(y_true, self.classes), self.classes, dtype="float32")
             predicted = ops.one_hot(ops.argmax(y_pred, axis=-1), self.classes, dtype="float32")

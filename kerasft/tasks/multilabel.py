@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from kerasft.calibration import DEFAULT_THRESHOLD, Calibration
 from kerasft.tasks.base import FeatureReaders
 from kerasft.tasks.class_task import ClassTask, constant_surprise
 from kerasft.tasks.label_cells import Table, read_flags, read_several, split_labels
@@ -109,16 +110,39 @@ class MultiLabel(ClassTask):
     def class_shares(self, counts: np.ndarray, examples: int) -> np.ndarray:
         return counts / max(examples, 1)
 
-    def row(self, labels: Labels, output: np.ndarray) -> dict[str, Any]:
-        from kerasft.tasks.class_scores import probabilities
+    def decide(
+        self, labels: Labels, outputs: Any, calibration: Calibration, features: Any = None
+    ) -> dict[str, Any]:
+        """Return `labels` (booleans), `probabilities`, and `known` and `known_score` if fitted."""
+        from keras import ops
 
-        rounded, each = probabilities(labels, output)
-        return {"prediction": "|".join(_chosen(labels, rounded)), **each}
+        from kerasft.calibration.temperature import scale_labels
+        from kerasft.tasks.class_scores import known_inputs
+
+        probabilities = scale_labels(outputs, calibration.slopes, calibration.offsets)
+        thresholds = ops.convert_to_tensor(calibration.threshold_of(labels.num_outputs), "float32")
+        return {
+            "labels": probabilities >= thresholds,
+            "probabilities": probabilities,
+            **known_inputs(calibration, features),
+        }
+
+    def row(self, labels: Labels, decided: Mapping[str, np.ndarray]) -> dict[str, Any]:
+        from kerasft.tasks.class_scores import chosen, known_columns, probability_columns
+
+        return {
+            "prediction": "|".join(chosen(labels, decided["labels"])),
+            **known_columns(decided),
+            **probability_columns(labels, decided["probabilities"]),
+        }
 
     def truth_and_prediction(
-        self, labels: Labels, y: Any, output: np.ndarray
+        self, labels: Labels, y: Any, decided: Mapping[str, np.ndarray]
     ) -> tuple[str, str, None]:
-        return ", ".join(_chosen(labels, y)), ", ".join(_chosen(labels, output)), None
+        from kerasft.tasks.class_scores import chosen
+
+        truth, predicted = chosen(labels, y), chosen(labels, decided["labels"])
+        return ", ".join(truth), ", ".join(predicted), None
 
     def measure(self, labels: Labels, y: np.ndarray, predictions: np.ndarray) -> dict[str, Any]:
         """Return accuracy, macro scores and `per_class`."""
@@ -126,24 +150,23 @@ class MultiLabel(ClassTask):
 
         from kerasft.tasks.class_scores import class_scores
 
-        truth, predicted = y.astype(bool), predictions >= 0.5
+        truth, predicted = y.astype(bool), predictions >= DEFAULT_THRESHOLD
         # scikit-learn averages multi-label scores over all classes, not only those that occur.
         occurs = np.flatnonzero((truth | predicted).any(axis=0))
         return class_scores(labels, truth, predicted, occurs)
 
-    def served_outputs(self, labels: Labels, predicted: Any) -> dict[str, Any]:
+    def served_outputs(
+        self, labels: Labels, outputs: Any, calibration: Calibration, features: Any = None
+    ) -> dict[str, Any]:
         import tensorflow as tf
 
         from kerasft.tasks.class_scores import served_classes
 
-        names = tf.constant(labels.names)
-        chosen = tf.where(predicted >= 0.5, names[tf.newaxis], "")
+        decided = self.decide(labels, outputs, calibration, features)
+        chosen = tf.where(decided["labels"], tf.constant(labels.names)[tf.newaxis], "")
         joined = tf.strings.reduce_join(chosen, axis=1, separator="|")
         # Empty names leave separators: merge repeated ones, strip those at the ends.
         joined = tf.strings.regex_replace(joined, r"\|+", "|")
         prediction = tf.strings.regex_replace(joined, r"^\||\|$", "")
-        return {"prediction": prediction, **served_classes(labels, predicted)}
-
-
-def _chosen(labels: Labels, output: np.ndarray) -> list[str]:
-    return [name for name, share in zip(labels.names, output, strict=True) if share >= 0.5]
+        classes = served_classes(labels, decided["probabilities"])
+        return {"prediction": prediction, **decided, **classes}

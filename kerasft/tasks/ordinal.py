@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from kerasft.calibration import Interval
 from kerasft.errors import DataError
 from kerasft.tasks.labels import Labels
 from kerasft.tasks.regression import Regression
@@ -45,6 +46,20 @@ class Ordinal(Regression):
                 "task=ordinal. Use --task regression."
             )
         return low, high
+
+    def bounds(self, labels: Labels, predicted: Any, interval: Interval) -> tuple[Any, Any]:
+        """Return the lowest and highest class in the interval, at least the rounded prediction."""
+        if labels.task != self.name:
+            return super().bounds(labels, predicted, interval)
+        from keras import ops
+
+        assert labels.scale is not None  # every ordinal label has one
+        lower, upper = interval.bounds(predicted)
+        rounded = ops.round(predicted)
+        return (
+            ops.clip(ops.minimum(ops.ceil(lower), rounded), *labels.scale),
+            ops.clip(ops.maximum(ops.floor(upper), rounded), *labels.scale),
+        )
 
     def measure(self, labels: Labels, y: np.ndarray, predictions: np.ndarray) -> dict[str, Any]:
         """Return the metrics of a regression and of ordinal classes.

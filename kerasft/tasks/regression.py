@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from kerasft.calibration import Calibration, Interval
 from kerasft.errors import DataError
 from kerasft.tasks.base import FeatureReaders, Task
 from kerasft.tasks.label_cells import Table, one_column, read_number
@@ -139,14 +140,39 @@ class Regression(Task):
         # In standard deviations, for a normally distributed target.
         return self.choose_loss(loss, {"squared": 1.0, "absolute": 0.8, "huber": 0.42})
 
-    def row(self, labels: Labels, output: np.ndarray) -> dict[str, Any]:
+    def decide(
+        self, labels: Labels, outputs: Any, calibration: Calibration, features: Any = None
+    ) -> dict[str, Any]:
+        """Return `prediction`, and what is fitted.
+
+        The latter are `lower` and `upper` (the interval), `known` and `known_score`.
+        """
+        from kerasft.tasks.class_scores import known_inputs
+
+        predicted = outputs[:, 0]
+        found = {"prediction": predicted, **known_inputs(calibration, features)}
+        if calibration.interval is not None:
+            lower, upper = self.bounds(labels, predicted, calibration.interval)
+            found |= {"lower": lower, "upper": upper}
+        return found
+
+    def bounds(self, labels: Labels, predicted: Any, interval: Interval) -> tuple[Any, Any]:
+        """Return the ends of the interval around predicted numbers, both of shape (n,)."""
+        return interval.bounds(predicted)
+
+    def row(self, labels: Labels, decided: Mapping[str, np.ndarray]) -> dict[str, Any]:
+        from kerasft.tasks.class_scores import known_columns
+
+        numbers = {name: decided[name] for name in ("prediction", "lower", "upper")
+                   if name in decided}  # fmt: skip
         # float32 has at most nine significant digits.
-        return {"prediction": float(f"{output[0]:.9g}")}
+        found = {name: float(f"{value:.9g}") for name, value in numbers.items()}
+        return {**found, **known_columns(decided)}
 
     def truth_and_prediction(
-        self, labels: Labels, y: Any, output: np.ndarray
+        self, labels: Labels, y: Any, decided: Mapping[str, np.ndarray]
     ) -> tuple[float, float, None]:
-        return float(y), float(output[0]), None
+        return float(y), float(decided["prediction"]), None
 
     def measure(self, labels: Labels, y: np.ndarray, predictions: np.ndarray) -> dict[str, Any]:
         """Return mse, rmse, mae and r2 in the unit of the target, and r2_log for a log target."""
@@ -167,8 +193,10 @@ class Regression(Task):
             "r2": float(metrics.r2_score(y, predicted)) if len(y) > 1 else float("nan"),
         }
 
-    def served_outputs(self, labels: Labels, predicted: Any) -> dict[str, Any]:
-        return {"prediction": predicted[:, 0]}
+    def served_outputs(
+        self, labels: Labels, outputs: Any, calibration: Calibration, features: Any = None
+    ) -> dict[str, Any]:
+        return self.decide(labels, outputs, calibration, features)
 
 
 def _check_positive(values: np.ndarray, origins: Sequence[str]) -> None:

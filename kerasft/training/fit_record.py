@@ -12,6 +12,7 @@ from typing import Any
 
 import keras
 
+from kerasft.calibration import Calibration
 from kerasft.catalog import recipe_source
 from kerasft.config import FORMAT, Config, changed_settings, to_dict
 from kerasft.data import Data, text_lengths
@@ -171,7 +172,7 @@ def close_record(run: Run, context: FitContext, inputs: PhaseInputs, began: floa
             metrics[split] = measure(config, data.labels, part.y, predictions)
             outputs[split] = part, predictions
     write_json(run.path / "metrics.json", metrics)
-    save_predictions(run, config, data.labels, outputs)
+    save_predictions(run, config, data.labels, outputs, Calibration())
     save_fingerprints(run, data)
     write_manifest(
         run,

@@ -1,0 +1,68 @@
+"""The calibration of a run in its folder: numbers as JSON, arrays as NPZ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from kerasft.calibration import Calibration
+from kerasft.errors import DamagedFileError
+from kerasft.runs.files import atomic_path, sha256, write_json
+from kerasft.runs.run import CALIBRATION, CALIBRATION_ARRAYS, Run
+from kerasft.runs.write import write_manifest
+
+
+def write_calibration(
+    run: Run, record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+) -> None:
+    """Write the record of a calibration and its arrays, with their checksums.
+
+    Args:
+        run: Run to write to.
+        record: Record; `calibration` is that of `Calibration.to_dict`.
+        arrays: Arrays of `known`; without them there is no file of arrays.
+    """
+    files = {k: v for k, v in run.manifest.get("files", {}).items() if k not in _FILES}
+    if arrays:
+        path = run.path / CALIBRATION_ARRAYS
+        with atomic_path(path) as temporary, open(temporary, "wb") as file:
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+        files[CALIBRATION_ARRAYS] = sha256(path)
+    write_json(run.path / CALIBRATION, record)
+    files[CALIBRATION] = sha256(run.path / CALIBRATION)
+    write_manifest(run, files=files)
+    if not arrays:
+        (run.path / CALIBRATION_ARRAYS).unlink(missing_ok=True)
+
+
+def read_calibration(run: Run) -> Calibration:
+    """Return the calibration of a run: the state before fitting if it has none.
+
+    Raises:
+        DamagedFileError: A file of it is missing, damaged or changed.
+    """
+    record = run.calibration
+    if not record:
+        return Calibration()
+    return Calibration.from_dict(record["calibration"], read_calibration_arrays(run))
+
+
+def read_calibration_arrays(run: Run) -> dict[str, np.ndarray]:
+    """Return the arrays of the calibration of a run by name, none where it has none.
+
+    Raises:
+        DamagedFileError: The file is missing, damaged or changed.
+    """
+    if CALIBRATION_ARRAYS not in run.manifest.get("files", {}):
+        return {}
+    path = run.verified(CALIBRATION_ARRAYS)
+    try:
+        with np.load(path) as stored:
+            return dict(stored)
+    except (OSError, ValueError) as error:
+        raise DamagedFileError(f"{path} is damaged: {error}.") from error
+
+
+_FILES = (CALIBRATION, CALIBRATION_ARRAYS)
