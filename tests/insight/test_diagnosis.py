@@ -245,8 +245,10 @@ def test_more_validation_examples_are_asked_for_in_a_way_that_can_be_followed():
         assert [advice.changes for advice in last] == [{}, {}]
         assert "Add labeled examples" in last[0].why and "--seeds 3" in last[1].why
     evidence = too_small(audit={"made": ["validation"]}, task="regression").evidence
-    assert "30 examples: the RMSE is known to ±25% (95 % confidence)" in evidence
-    assert "below 36% are within noise" in evidence
+    assert evidence == (
+        "It has 30 examples: the 95% confidence interval of the RMSE is ±25%. Differences of less "
+        "than 36% between two runs are within noise."
+    )
 
 
 def test_the_noise_of_a_small_validation_split_is_that_of_a_comparison():
@@ -255,8 +257,10 @@ def test_the_noise_of_a_small_validation_split_is_that_of_a_comparison():
               rows=curves([0.5] * 3, [0.5] * 3, val_accuracy=1.0))
     )  # fmt: skip
     noise = 2 * np.sqrt(2 * binomial_variance(1.0, 7))
-    assert finding.evidence.startswith("It has 7 examples: accuracy 1 is known to ±18 points")
-    assert f"below {100 * noise:.0f} points are within noise" in finding.evidence
+    assert finding.evidence == (
+        "It has 7 examples: the 95% confidence interval of accuracy 1 is 0.65 to 1.00. "
+        f"Differences of less than {noise:.2f} between two runs are within noise."
+    )
 
 
 @pytest.mark.parametrize("blocks", [0, 1])

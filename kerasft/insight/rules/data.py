@@ -86,23 +86,23 @@ def validation_too_small(facts: Facts) -> Finding | None:
     if not facts.kind.has_classes:
         # The standard error of a root mean square of n normal errors is 1 / sqrt(2n) of it.
         either = 1.96 / math.sqrt(2 * n)
-        wide, text = n < 50, f"the RMSE is known to ±{either:.0%}"
+        wide, interval = n < 50, f"the RMSE is ±{either:.0%}"
         noise = f"{math.sqrt(2) * either:.0%}"
     else:
         name = facts.kind.main_metric
         score = min(max(float(np.nanmax(facts.curve(f"val_{name}", facts.rows))), 0.0), 1.0)
-        half = facts.uncertainty(score)
-        wide = half > WIDE
-        text = f"{name} {number(score)} is known to ±{100 * half:.0f} points"
+        low, high = facts.interval(score)
+        wide = high - low > 2 * WIDE
+        interval = f"{name} {number(score)} is {low:.2f} to {high:.2f}"
         # As `compare` has it: twice the standard error of a difference.
-        noise = f"{200 * math.sqrt(2 * binomial_variance(score, n)):.0f} points"
+        noise = f"{2 * math.sqrt(2 * binomial_variance(score, n)):.2f}"
     if not wide:
         return None
     return Finding(
         "validation_too_small",
         "The validation split is too small to compare settings",
-        f"It has {n} examples: {text} (95 % confidence). Differences between two runs below "
-        f"{noise} are within noise.",
+        f"It has {n} examples: the 95% confidence interval of {interval}. Differences of less than "
+        f"{noise} between two runs are within noise.",
         (
             _more_validation(facts),
             Advice({}, "Or compare means over several seeds (--seeds 3)."),
