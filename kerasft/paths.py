@@ -48,3 +48,19 @@ def shortest(path: str | Path) -> str:
         'photos'
     """
     return min(str(path), os.path.relpath(path), key=len)
+
+
+def file_name(path: Path, origin: str) -> str:
+    """Return the name of an example's file in messages: its path, and its row in a table.
+
+    Args:
+        path: Path of the file.
+        origin: Name of the example: its row, or a part of the path.
+
+    Example:
+        >>> file_name(Path("photos/cat/1.jpg"), "cat/1.jpg")
+        'photos/cat/1.jpg'
+        >>> file_name(Path("photos/1.jpg"), "row 3 of labels.csv")
+        'photos/1.jpg (row 3 of labels.csv)'
+    """
+    return shortest(path) + ("" if path.name in origin else f" ({origin})")

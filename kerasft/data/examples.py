@@ -16,6 +16,7 @@ import numpy as np
 from kerasft.display import progress
 from kerasft.errors import DataError
 from kerasft.in_memory import content_bytes, is_pixels
+from kerasft.paths import file_name
 from kerasft.tasks import Labels
 
 SPLITS = ("train", "validation", "test")
@@ -88,7 +89,8 @@ def _content_hash(item: Any, origin: str) -> str:
                 return hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             raise DataError(
-                f"{origin} cannot be read: {error.strerror or error}. Check the file."
+                f"{file_name(item, origin)} cannot be read: {error.strerror or error}. Check the "
+                "file."
             ) from error
     if isinstance(item, bytes) or is_pixels(item):
         return hashlib.sha256(content_bytes(item)).hexdigest()

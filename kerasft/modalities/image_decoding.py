@@ -19,6 +19,7 @@ from kerasft.arrays import allocate
 from kerasft.config import ImageConfig
 from kerasft.display import progress
 from kerasft.errors import DataError, ResourceError
+from kerasft.paths import file_name
 
 # Formats that Pillow registers but cannot decode by itself, or that are not images.
 _NOT_DECODED = ("MPEG", "EPS", "WMF")
@@ -46,7 +47,7 @@ def decode_image(source: Path | bytes | np.ndarray | Image.Image, origin: str) -
     Args:
         source: Path of an image file, its bytes, an image of Pillow, or an array of shape (height,
             width) or (height, width, 1, 3 or 4) with values from 0 to 255.
-        origin: Name of the image in error messages.
+        origin: Name of the image in error messages; that of a file has its path too.
 
     Returns:
         uint8 of shape (height, width, 3).
@@ -57,6 +58,8 @@ def decode_image(source: Path | bytes | np.ndarray | Image.Image, origin: str) -
     """
     if isinstance(source, np.ndarray):
         return _array_to_rgb(source, origin)
+    if isinstance(source, Path):
+        origin = file_name(source, origin)
     try:
         if isinstance(source, Image.Image):
             return _upright(source)

@@ -1,6 +1,7 @@
 """Every kind of image becomes RGB of one size."""
 
 import io
+import re
 
 import keras
 import numpy as np
@@ -116,12 +117,17 @@ def test_an_array_of_another_kind_is_refused(array):
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
-def test_a_truncated_image_is_named(tmp_path, kind):
+@pytest.mark.parametrize(
+    ("origin", "row"), [("broken.img", ""), ("row 3 of a.csv", " (row 3 of a.csv)")]
+)
+def test_a_truncated_image_is_named(tmp_path, monkeypatch, kind, origin, row):
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     path = tmp_path / "broken.img"
     path.write_bytes(encode(Image.fromarray(noise), kind)[:2000])
-    with pytest.raises(DataError, match=r"cat/broken\.img cannot be decoded .*Replace it"):
-        prepare_inputs(ImageConfig(), Examples([path], None, ["cat/broken.img"]))
+    monkeypatch.chdir(tmp_path.parent)
+    name = re.escape(f"{tmp_path.name}/broken.img{row}")
+    with pytest.raises(DataError, match=f"^{name} cannot be decoded .*Replace it"):
+        prepare_inputs(ImageConfig(), Examples([path], None, [origin]))
 
 
 def test_a_file_that_is_no_image_is_named():
