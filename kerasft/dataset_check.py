@@ -107,23 +107,32 @@ def check_class_folders(folder: Path) -> None:
     """
     if any(path.is_dir() and not path.name.startswith(".") for path in folder.iterdir()):
         return
-    raise DataError(f"{folder} has no class folders. {how_to_arrange(folder)}")
+    raise no_class_folders(folder)
 
 
-def how_to_arrange(folder: Path) -> str:
-    """Return what to do with a folder without class folders.
+def no_class_folders(folder: Path, skipped: str = "") -> DataError:
+    """Return the error of a folder without class folders, with what to do.
 
     If it seems to be one of several class folders itself, that is to give its parent.
+
+    Args:
+        folder: The folder.
+        skipped: Links in it that were skipped, in parentheses after a space.
     """
+    flat = _images(folder)
+    what = "has images, but no class folders" if flat else "has no class folders"
+    predict = f"; images without labels can be predicted: kerasft predict RUN {folder}" * flat
+    return DataError(f"{folder} {what}{skipped}. {_how_to_arrange(folder)}{predict}.")
+
+
+def _how_to_arrange(folder: Path) -> str:
     parent = folder.absolute().parent
     classes = [path.name for path in sorted(parent.iterdir()) if path.is_dir() and _images(path)]
     if folder.absolute().name in classes and len(classes) > 1:
-        return (
-            f"It seems to be one of the {len(classes)} classes of {parent}: --dataset "
-            f"{shortest(parent)}."
-        )
+        several = f"one of the {len(classes)} classes of {parent}"
+        return f"It seems to be {several}: --dataset {shortest(parent)}"
     return (
-        f"Put the images of each class into a folder of their own, such as {folder.name}/cat/1.jpg."
+        f"Put the images of each class into a folder of their own, such as {folder.name}/cat/1.jpg"
     )
 
 

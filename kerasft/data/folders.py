@@ -10,7 +10,7 @@ from kerasft.config import Config
 from kerasft.data.examples import Examples
 from kerasft.data.split_names import is_split_name, match_splits, named_splits
 from kerasft.data.symbolic_links import Links, counts
-from kerasft.dataset_check import how_to_arrange
+from kerasft.dataset_check import no_class_folders
 from kerasft.errors import DataError, SettingError
 from kerasft.modalities import modality_of
 from kerasft.modalities.image_decoding import image_extensions
@@ -72,10 +72,12 @@ def split_folders(config: Config, folders: list[Path], links: Links) -> dict[str
 
 def holds_folders_only(folder: Path, links: Links) -> bool:
     """Return whether a folder has subfolders and no images of its own."""
-    has_images = any(
-        counts(p.name) and p.suffix.lower() in image_extensions() for p in folder.iterdir()
-    )
-    return bool(links.visible_folders(folder)) and not has_images
+    return bool(links.visible_folders(folder)) and not has_own_images(folder)
+
+
+def has_own_images(folder: Path) -> bool:
+    """Return whether a folder has images that are in none of its subfolders."""
+    return any(counts(p.name) and p.suffix.lower() in image_extensions() for p in folder.iterdir())
 
 
 def read_folder(config: Config, root: Path) -> tuple[dict[str, Examples], list[str]]:
@@ -124,9 +126,7 @@ def read_folder(config: Config, root: Path) -> tuple[dict[str, Examples], list[s
 def _class_folders(folder: Path, links: Links) -> list[Path]:
     classes = links.visible_folders(folder)
     if not classes or all(is_split_name(path.name) for path in classes):
-        raise DataError(
-            f"{folder} has no class folders{links.hint(folder)}. {how_to_arrange(folder)}"
-        )
+        raise no_class_folders(folder, links.hint(folder))
     return classes
 
 

@@ -8,7 +8,7 @@ from kerasft.config import Config
 from kerasft.data.builtin import check_builtin, read_digits, read_tickets
 from kerasft.data.columns import describe_columns, table_examples
 from kerasft.data.examples import Examples
-from kerasft.data.folders import holds_folders_only, holds_images, read_folder
+from kerasft.data.folders import has_own_images, holds_folders_only, holds_images, read_folder
 from kerasft.data.split_names import ALIASES, is_split_name, match_splits, named_splits
 from kerasft.data.symbolic_links import Links
 from kerasft.data.tables import Table, memory_table, read_table
@@ -172,7 +172,8 @@ def _from_folder(config: Config, root: Path) -> tuple[dict[str, Examples], list[
     if len(tables) == 1 and not _has_classes(root):
         return _from_table(config, read_table(tables[0]))
     links = Links(root)
-    if not any(holds_images(folder, links) for folder in links.visible_folders(root)):
+    flat = has_own_images(root) and not tables  # else the images can be those of the tables
+    if not flat and not any(holds_images(path, links) for path in links.visible_folders(root)):
         found = ", ".join(path.name for path in tables) or "no table and no folder of images"
         raise DataError(f"{root} contains {found}{links.hint()}. {POSSIBLE}")
     return read_folder(config, root)

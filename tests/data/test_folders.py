@@ -1,5 +1,6 @@
 """Image folders."""
 
+import re
 import shutil
 
 import numpy as np
@@ -8,6 +9,7 @@ from PIL import Image
 
 from kerasft.config import ImageConfig, TextConfig
 from kerasft.data import load_data, read_dataset
+from kerasft.dataset_check import check_class_folders
 from kerasft.errors import DataError, SettingError
 
 
@@ -96,6 +98,27 @@ def test_one_class_alone_is_refused(pets):
 def test_a_folder_without_anything_says_what_is_possible(tmp_path):
     with pytest.raises(DataError, match=r"Give a folder of class folders"):
         read(tmp_path)
+
+
+def test_a_folder_of_images_without_classes_says_how_to_arrange_or_predict_them(
+    tmp_path, make_images
+):
+    flat = tmp_path / "flat"
+    make_images(flat, ["1.png", "2.png"])
+    message = re.escape(
+        f"{flat} has images, but no class folders. Put the images of each class into a folder of "
+        "their own, such as flat/cat/1.jpg; images without labels can be predicted: kerasft "
+        f"predict RUN {flat}."
+    )
+    for check in (read, check_class_folders):
+        with pytest.raises(DataError, match=f"^{message}$"):
+            check(flat)
+    with pytest.raises(DataError, match="this recipe takes texts"):
+        read_dataset(TextConfig(dataset=str(flat)))
+    (flat / "notes").mkdir()
+    (flat / "notes" / "a.txt").touch()
+    with pytest.raises(DataError, match=r"notes has no images\. Add some, or delete the folder"):
+        read(flat)
 
 
 def test_a_class_that_is_not_trained_is_named(tmp_path, make_images):
