@@ -100,14 +100,14 @@ def check_dataset(dataset: str, data_dir: str | None = None) -> None:
 
 
 def check_class_folders(folder: Path) -> None:
-    """Check that a folder of images has subfolders, the classes.
+    """Check that a folder of images has subfolders, the classes, or a table with the labels.
 
     Raises:
-        DataError: It has none.
+        DataError: It has neither.
     """
-    if any(path.is_dir() and not path.name.startswith(".") for path in folder.iterdir()):
-        return
-    raise no_class_folders(folder)
+    visible = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    if not any(path.is_dir() or path.suffix.lower() in TABLE_EXTENSIONS for path in visible):
+        raise no_class_folders(folder)
 
 
 def no_class_folders(folder: Path, skipped: str = "") -> DataError:

@@ -56,6 +56,15 @@ def test_only_given_settings_are_set_and_in_their_types(kerasft_line, recipe_fil
     assert isinstance(config.epochs, int)
 
 
+def test_a_folder_of_a_table_and_its_images_is_a_dataset(kerasft_line, tmp_path, api, make_run):
+    api("fit", lambda *args, **kwargs: make_run())
+    (tmp_path / "labels.csv").write_text("image,label\n1.png,a\n", encoding="utf-8")
+    (tmp_path / "1.png").touch()
+    result = kerasft_line("fit", "resnet_digits", "--dataset", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert len(api.calls) == 1
+
+
 def test_an_optional_setting_is_unset_by_an_empty_text(kerasft_line, recipe_file, api, make_run):
     api("fit", lambda *args, **kwargs: make_run())
     kerasft_line("fit", recipe_file, "--train-split", "")
