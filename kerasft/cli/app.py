@@ -52,8 +52,8 @@ def main() -> None:
 
     \b
     kerasft fit resnet_digits                      a first run, works offline
-    kerasft fit resnet_digits --dataset photos/    your own images, one folder per class
-    kerasft fit minilm_tickets --dataset texts.csv your own texts, columns text and label
+    kerasft fit resnet_digits --dataset photos/    your images, a folder per class
+    kerasft fit minilm_tickets --dataset texts.csv your texts: columns text, label
 
     Results go to standard output, progress to standard error. Exit codes: 0 done, 1 failed,
     2 usage, 3 bad data, 4 a run or search that cannot be continued, 5 damaged file, 6 out of disk
