@@ -113,6 +113,10 @@ def _code(text: Any) -> str:
     return f"`{text}`{{ .name }}" if str(text) else ""  # the style of a name: on one line
 
 
+def _value(text: str) -> str:
+    return f"`{text}`{{ .value }}"  # the style of a value: a long one breaks anywhere
+
+
 def _prose(text: str) -> str:
     """Return a docstring or a help text of click as Markdown.
 
@@ -216,7 +220,7 @@ def recipes_page() -> str:
     for recipe in catalog.list_recipes():
         known = settings(catalog.load_recipe(recipe.name).Config)
         own = [item for item in known.values() if item.default != item.declared_default]
-        rows = [(_code(i.name), _code(setting_text(i.default))) for i in own]
+        rows = [(_code(i.name), _value(setting_text(i.default))) for i in own]
         text = _prose(recipe.docstring)
         parts += [f"## {recipe.name}", text, table(("setting of the recipe", "value"), rows)]
     return "\n\n".join(parts) + "\n"
