@@ -34,6 +34,8 @@ CONTRIBUTORS = ("architecture", "changelog", "contributing")
 _LOADED = re.compile(
     r"<(?:script|img|iframe|link)\b[^>]*?(?:src|href)=[\"']?((?:https?:)?//[^\"'>\s]+)"
 )
+# The space before a unit or a sign of uncertainty, which is no place to break a line of a cell.
+_UNIT_SPACE = re.compile(r"(?<=\d) (?=(?:s|MB|GB|points)\b|±)|(?<=±) (?=\d)")
 _SHARED = ("json", "quiet", "debug", "help")
 # Titles for the homes of public names; another home gets its own name as title.
 _TITLES = {
@@ -81,6 +83,11 @@ def on_files(files: Any, config: Any) -> Any:
         source = str(DOCS / f"{name}.md")
         files.append(File.generated(config, f"project/{name}.md", abs_src_path=source))
     return files
+
+
+def on_page_content(html: str, page: Any, config: Any, files: Any) -> str:
+    """Keep numbers in tables on one line with their unit (an event of MkDocs)."""
+    return re.sub(r"<td>.*?</td>", lambda td: _UNIT_SPACE.sub("&nbsp;", td[0]), html)
 
 
 def on_post_page(output: str, page: Any, config: Any) -> str:
