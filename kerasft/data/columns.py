@@ -87,9 +87,11 @@ def find_column(
     alike = [name for name in table.columns if looks_right(table.columns[name])]
     if len(alike) == 1:
         return alike[0]
+    modality = modality_of(config)
+    other = f", or use a recipe that does not read {modality.name}" * (setting == modality.column)
     raise DataError(
-        f"No {_kind(setting)} column found in {table.path} by its usual names. Set {option} to one "
-        f"of its columns: {present}."
+        f"{table.path} has no {_kind(setting)} column among its columns: {present}. Set {option} "
+        f"to one of them (usual names: {', '.join(known)}){other}."
     )
 
 

@@ -14,6 +14,7 @@ from kerasft.data.columns import describe_columns
 from kerasft.data.tables import read_table
 from kerasft.dataset import Dataset
 from kerasft.errors import DataError
+from kerasft.modalities import modality_of
 from tests.data.reading import read, rows, train
 
 
@@ -32,10 +33,30 @@ def test_columns_can_be_named(write):
 
 def test_a_missing_label_column_lists_the_columns(write):
     path = write("a.csv", "text,kind\nx,y\n")
-    with pytest.raises(DataError, match=r"Set --label-column to one of its columns: text, kind"):
+    with pytest.raises(DataError) as raised:
         read(path)
+    assert str(raised.value) == (
+        f"{path} has no label column among its columns: text, kind. Set --label-column to one of "
+        "them (usual names: label, labels, class, category, target, intent, topic, sentiment, y, "
+        "score, rating, price)."
+    )
     with pytest.raises(DataError, match=r"Column 'kin' not found in .*'kind'\?.*--label-column"):
         read(path, label_column="kin")
+
+
+@pytest.mark.parametrize(
+    ("config", "kind"),
+    [(ImageConfig, "image"), (TextConfig, "text")],
+)
+def test_a_table_of_other_inputs_lists_what_is_expected(write, config, kind):
+    path = write("a.csv", "id,label\n1,a\n2,b\n")
+    names = ", ".join(modality_of(config()).column_names)
+    with pytest.raises(DataError) as raised:
+        read(path, config)
+    assert str(raised.value) == (
+        f"{path} has no {kind} column among its columns: id, label. Set --{kind}-column to one of "
+        f"them (usual names: {names}), or use a recipe that does not read {kind}s."
+    )
 
 
 def test_a_label_missing_in_row_17_is_named(write):
