@@ -141,13 +141,16 @@ def _wait(product: Any) -> None:
 
 
 def speed_line(phase: str, speed: dict[str, Any]) -> str:
-    """Return the log line for the throughput of a phase."""
+    """Return the log line for the throughput of a phase.
+
+    A share that rounds to 0% is left out: such a phase is too small for matrix products to matter.
+    """
     line = f"speed  {phase}: {speed['examples_per_second']:,.0f} examples/s"
     if "tokens_per_second" in speed:
         line += f", {speed['tokens_per_second']:,.0f} real tokens/s"
     if "compiling" in speed:
         line += " in one epoch, compilation included"
-    if "share_of_peak" in speed:
+    if round(speed.get("share_of_peak", 0), 2) > 0:
         line += (
             f", {speed['share_of_peak']:.0%} of measured peak matmul throughput "
             f"({speed['peak_gflops']:,.0f} GFLOP/s)"

@@ -85,6 +85,19 @@ def test_a_fit_logs_its_throughput(text_run):
     assert speed_line("main", speed["main"]) in log.splitlines()
 
 
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0.6, ", 60% of measured peak matmul throughput (58 GFLOP/s)"),
+        (0.006, ", 1% of measured peak matmul throughput (58 GFLOP/s)"),
+        (0.004, ""),
+    ],
+)
+def test_a_share_of_the_peak_that_rounds_to_nothing_is_left_out(share, text):
+    speed = {"examples_per_second": 63.4, "share_of_peak": share, "peak_gflops": 58.0}
+    assert speed_line("head", speed) == f"speed  head: 63 examples/s{text}"
+
+
 @pytest.mark.slow
 def test_the_faster_number_format_is_chosen_and_recorded(config, tmp_path, monkeypatch):
     auto = dataclasses.replace(config, precision="auto", head_epochs=0, epochs=1)
