@@ -6,8 +6,6 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Self
 
 _ESTIMATE_AFTER = 0.5  # seconds of work before the time left is estimated
 
@@ -73,7 +71,7 @@ class Display:
 
     Attributes:
         live: Whether bars are drawn, so that it pays to describe what runs.
-        text: The status.
+        doing: The status, without a text if there is none.
         activities: Running activities, the outermost first.
         wording: Function from a line of a log to the words of the reader, such as the options of a
             command in place of settings.
@@ -83,20 +81,13 @@ class Display:
 
     def __init__(self) -> None:
         self.wording: Callable[[str], str] = str
-        self.text = ""
-        self.since = time.monotonic()
+        self.doing = Activity("", None)
         self.activities: list[Activity] = []
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop drawing."""
+    @contextlib.contextmanager
+    def drawing(self) -> Iterator[None]:
+        """Draw while the body runs."""
+        yield
 
     def line(self, text: str) -> None:
         """Show a line that stays."""
@@ -113,7 +104,7 @@ class Display:
 
     def status(self, text: str) -> None:
         """Show what is done from now on, until the next status."""
-        self.text, self.since = text, time.monotonic()
+        self.doing = Activity(text, None)
 
     def begin(self, text: str, total: int | None = None) -> Activity:
         """Show an activity until `end`."""

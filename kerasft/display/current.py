@@ -7,10 +7,9 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Iterator
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from kerasft.display.base import Activity, Display
-from kerasft.display.notebook import NotebookDisplay, notebook_output
 from kerasft.display.plain import PlainDisplay
 
 P = ParamSpec("P")
@@ -69,7 +68,7 @@ def showing(wanted: bool = True) -> Iterator[Display]:
     display = _make_display() if wanted else Display()
     _open.append(display)
     try:
-        with display:
+        with display.drawing():
             yield display
     finally:
         _open.remove(display)
@@ -77,11 +76,26 @@ def showing(wanted: bool = True) -> Iterator[Display]:
 
 def _make_display() -> Display:
     """Return the display that fits stderr: a notebook, a terminal or plain lines."""
-    output = notebook_output()
+    output = _notebook_output()
     if output is not None:
+        from kerasft.display.notebook import NotebookDisplay  # imports rich
+
         return NotebookDisplay(output)
     if sys.stderr.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown"):
         from kerasft.display.terminal import TerminalDisplay  # imports rich
 
         return TerminalDisplay(sys.stderr)
     return PlainDisplay(sys.stderr)
+
+
+def _notebook_output() -> Callable[[str], None] | None:
+    """Return a function that replaces the text of a new output of the cell, None elsewhere."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    if shell is None or not hasattr(shell, "kernel"):  # a shell in a terminal has none
+        return None
+    from IPython import display
+
+    show: Any = display.display  # not typed
+    handle = show({"text/plain": ""}, raw=True, display_id=True)
+    return lambda text: handle.update({"text/plain": text}, raw=True)

@@ -30,7 +30,7 @@ class PlainDisplay(Display):
 
     def status(self, text: str) -> None:
         """Write the status, unless it is the same as before."""
-        if text and text != self.text:
+        if text and text != self.doing.text:
             self.line(f"...    {text}")
         super().status(text)
 

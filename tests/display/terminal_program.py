@@ -48,4 +48,4 @@ def screen(output: str) -> list[str]:
             lines[-1] = ""
         elif not token.startswith("\x1b") and token != "\r":
             lines[-1] += token
-    return lines
+    return [line.rstrip() for line in lines]

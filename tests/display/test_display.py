@@ -1,14 +1,14 @@
 """Displays off a terminal, in a notebook, and the choice between them."""
 
+import io
 import sys
 import types
 
 import pytest
 
 from kerasft.display import Cell, Display, current, progress, showing, status
-from kerasft.display.base import Activity
-from kerasft.display.layout import kept_cells, live_lines, log_lines, row_lines
-from kerasft.display.notebook import NotebookDisplay, notebook_output
+from kerasft.display.notebook import NotebookDisplay
+from kerasft.display.rich_display import RichDisplay, kept_cells
 
 
 def test_off_a_terminal_every_line_is_written_once(capsys):
@@ -66,7 +66,8 @@ def test_the_display_ends_with_an_error():
 
 def test_a_notebook_has_one_output_of_limited_length():
     outputs = []
-    with NotebookDisplay(outputs.append) as display:
+    display = NotebookDisplay(outputs.append)
+    with display.drawing():
         display.status("reading")
         assert outputs[-1].startswith("reading  0s")
         for number in range(100):
@@ -74,7 +75,7 @@ def test_a_notebook_has_one_output_of_limited_length():
         with display.progress("main", 10) as bar:
             bar.done = 5
             display.line("watch  odd")
-            assert f"main {'━' * 15}{'─' * 15} 5/10" in outputs[-1]
+            assert f"main {'━' * 12}╸{' ' * 12} 5/10" in outputs[-1]
     last = outputs[-1].splitlines()
     assert len(last) == 31
     assert last[0] == "(72 lines above)"
@@ -83,7 +84,8 @@ def test_a_notebook_has_one_output_of_limited_length():
 
 def test_many_small_steps_update_a_notebook_seldom():
     outputs = []
-    with NotebookDisplay(outputs.append) as display, display.progress("decoding", 10_000) as bar:
+    display = NotebookDisplay(outputs.append)
+    with display.drawing(), display.progress("decoding", 10_000) as bar:
         for _ in range(10_000):
             bar.advance()
     assert len(outputs) < 20
@@ -100,14 +102,16 @@ def test_a_notebook_is_found_by_its_kernel(monkeypatch):
     ipython.get_ipython = lambda: types.SimpleNamespace(kernel=object())
     ipython.display = types.ModuleType("IPython.display")
     ipython.display.display = lambda data, raw, display_id: Handle()
-    assert notebook_output() is None
+    with showing() as display:
+        assert not isinstance(display, NotebookDisplay)
     monkeypatch.setitem(sys.modules, "IPython", ipython)
     monkeypatch.setitem(sys.modules, "IPython.display", ipython.display)
     with showing() as display:
         display.line("shown")
     assert published[-1] == "shown"
     ipython.get_ipython = lambda: types.SimpleNamespace()  # a shell in a terminal
-    assert notebook_output() is None
+    with showing() as display:
+        assert not isinstance(display, NotebookDisplay)
 
 
 def test_columns_are_left_out_by_rank_and_others_use_the_room():
@@ -117,29 +121,75 @@ def test_columns_are_left_out_by_rank_and_others_use_the_room():
     assert [cell.heading for cell in kept_cells(cells, 20)] == ["a", "c"]
 
 
+def printed(width):
+    """A display that prints to memory, and a function that returns what it has printed."""
+    file = io.StringIO()
+    display = RichDisplay(file, terminal=False, width=width)
+    return display, lambda: [line.rstrip() for line in file.getvalue().splitlines()]
+
+
+def test_headings_are_printed_where_the_columns_change():
+    display, lines = printed(40)
+    for epoch in "12":
+        display.row([Cell("epoch", epoch, 5), Cell("phase", "head", 6, left=True)], "")
+    display.row([Cell("trial", "0", 5), Cell("", "best", 4)], "")
+    assert lines() == [
+        "EPOCH  PHASE",
+        "    1  head",
+        "    2  head",
+        "TRIAL",
+        "    0  best",
+    ]
+
+
 def test_a_text_is_wrapped_into_the_room_that_other_columns_leave():
+    display, lines = printed(30)
     cells = [
         Cell("n", "1", 3),
         Cell("settings", "dropout 0.1, rate 0.001", None),
         Cell("s", "9", 3),
     ]
-    assert row_lines(cells, 30) == ["  1  dropout 0.1, rate       9", "     0.001"]
+    display.row(cells, "")
+    assert lines() == [
+        "  N  SETTINGS                S",
+        "  1  dropout 0.1, rate       9",
+        "     0.001",
+    ]
 
 
 def test_a_word_longer_than_the_terminal_is_not_broken():
+    display, lines = printed(20)
     path = "runs/a_long_name/2026-01-31_12-00-00"
-    assert log_lines(f"run    {path} is new", 20) == ["run", f"  {path}", "  is new"]
+    display.line(f"run    {path} is new")
+    assert lines() == ["run", f"  {path}", "  is new"]
+
+
+def drawn(display):
+    """What runs, as lines."""
+    with display.console.capture() as captured:
+        display.console.print(display.running())
+    return [line.rstrip() for line in captured.get().splitlines()]
 
 
 def test_the_time_left_is_estimated_after_a_while(monkeypatch):
     now = [0.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
-    activity = Activity("decoding", 100)
+    display, _ = printed(80)
+    activity = display.begin("decoding", 100)
     activity.advance(10)
     assert activity.seconds_left() is None
     now[0] = 2.0
     assert activity.seconds_left() == pytest.approx(18.0)
-    display = Display()
-    display.activities.append(activity)
-    assert live_lines(display, 80) == [f"decoding {'━' * 3}{'─' * 27} 10/100  18s left"]
-    assert live_lines(display, 20) == ["decoding 10/100"]
+    assert drawn(display) == [f"decoding {'━' * 2}{' ' * 18} 10/100 18s left"]
+
+
+def test_the_bar_and_the_text_give_way_to_the_count_and_the_time_left():
+    display, _ = printed(40)
+    activity = display.begin("computing frozen features", 12345)
+    activity.done, activity.left = 6000, 65.0
+    activity.details = ("epoch 3/12", "loss 0.3121", "learning rate 0.001", "5 examples/s")
+    line, details = drawn(display)
+    assert line.startswith("computi… ━━")
+    assert line.endswith(" 6,000/12,345 1m05s left")
+    assert details == "  epoch 3/12  loss 0.3121  learning rat…"
+    assert len(line) == len(details) == 40
