@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,11 +48,8 @@ class SearchProgress:
         expected: Expected,
     ) -> None:
         self.folder, self.defaults, self.objective = folder, defaults, objective
-        self.expected, self.head_epochs = expected, expected.head_epochs
-        self.display = current()
+        self.expected, self.display = expected, current()
         self.width = len(str(expected.trials or 99))
-        self.seconds: list[tuple[float, int]] = []  # of ended trials, with their epochs
-        self.reached: dict[int, int] = {}  # the last epoch of ended trials
         self.bar = Activity("search", expected.trials)
         self.bars: dict[int, Activity] = {}  # of running trials
 
@@ -61,19 +58,19 @@ class SearchProgress:
         self.display.line(text)
 
     @contextlib.contextmanager
-    def running(self, trials: Collection[Trial]) -> Iterator[None]:
+    def running(self, trials: Mapping[int, Trial]) -> Iterator[None]:
         """Show the bar of the search while the body runs.
 
         Args:
-            trials: Trials of the search so far.
+            trials: Trials of the search so far, by their numbers.
         """
         with self.display.progress("search", self.expected.trials) as self.bar:
-            self.bar.done = sum(trial.state != "running" for trial in trials)
+            self._update(trials)
             yield
 
     def began(self, trial: Trial) -> None:
         """Show the bar of a trial; announce one that resumes."""
-        total = trial.epochs + self.head_epochs
+        total = trial.epochs + self.expected.head_epochs
         self.bars[trial.number] = self.display.begin(f"trial {trial.number}", total)
         folder = self.folder(trial.number)
         if any(folder.glob("state-*")):
@@ -97,23 +94,18 @@ class SearchProgress:
             bar.details = (epoch, f"{name} {number(value)}") if value is not None else (epoch,)
             bar.changed()
 
-    def ended(self, trial: Trial, trials: list[Trial]) -> None:
+    def ended(self, trial: Trial, trials: Mapping[int, Trial]) -> None:
         """Write the row of a trial that has ended."""
         if trial.number in self.bars:
             self.display.end(self.bars.pop(trial.number))
-        seconds = trial.outcome["seconds"]
-        if trial.state == "completed":
-            self.seconds.append((seconds, self._epochs(trial)))
-        self.reached[trial.number] = trial.epochs + self.head_epochs
-        best = ranked(trials, self.objective["direction"])
-        left = self._left(trials)
-        self.bar.done = sum(other.state != "running" for other in trials)
-        self.bar.left = left or None
+        best = next(iter(ranked(list(trials.values()), self.objective["direction"])), None)
+        self._update(trials)
+        left = self.bar.left
         if best:
-            self.bar.details = (f"best {number(best[0].score or 0.0)} (trial {best[0].number})",)
-        is_best = bool(best) and best[0] is trial
-        style = "bad" if trial.state == "failed" else "good" if is_best else ""
-        self.display.row(self._cells(trial, is_best=is_best), self._line(trial, best, left), style)
+            self.bar.details = (f"best {number(best.score or 0.0)} (trial {best.number})",)
+        style = "bad" if trial.state == "failed" else "good" if trial is best else ""
+        cells = self._cells(trial, is_best=trial is best)
+        self.display.row(cells, self._line(trial, best, left), style)
         if trial.number == 0 and self.expected.epochs is not None and left:
             self.line(f"plan   about {duration(left)} left")
 
@@ -129,7 +121,7 @@ class SearchProgress:
             Cell("", "best" if is_best else "", 4),
         ]
 
-    def _line(self, trial: Trial, best: list[Trial], left: float) -> str:
+    def _line(self, trial: Trial, best: Trial | None, left: float | None) -> str:
         """Return the line of a trial in a log."""
         cells = [f"trial {trial.number:>{self.width}}", self.describe(trial)]
         if trial.state == "completed":
@@ -137,12 +129,13 @@ class SearchProgress:
         else:
             cells.append(f"failed: {trial.outcome['reason']}")
         cells.append(duration(trial.outcome["seconds"]))
-        if best and best[0] is trial:
+        if trial is best:
             cells.append("best")
         elif best:
-            cells.append(f"best {number(best[0].score or 0.0)} ({best[0].number})")
-        cells.append(f"left {duration(left)}" if left else "")
-        return "  ".join(cell for cell in cells if cell)
+            cells.append(f"best {number(best.score or 0.0)} ({best.number})")
+        if left:
+            cells.append(f"left {duration(left)}")
+        return "  ".join(cells)
 
     def describe(self, trial: Trial) -> str:
         """Return the settings of a trial that differ from the defaults."""
@@ -154,28 +147,37 @@ class SearchProgress:
             described.insert(0, f"continues {trial.continues} to epoch {trial.epochs}")
         return ", ".join(described) or "defaults again"
 
-    def estimate(self, trial: Trial) -> float | None:
-        """Return the estimated seconds of a trial; None before any has ended."""
-        if not self.seconds:
-            return None
-        return self._seconds_per_epoch() * self._epochs(trial)
+    def estimate(self, trial: Trial, trials: Mapping[int, Trial]) -> float | None:
+        """Return the estimated seconds of a trial; None before any is completed."""
+        seconds, epochs = self._completed(trials)
+        return seconds / epochs * self._epochs(trial, trials) if epochs else None
 
-    def _seconds_per_epoch(self) -> float:
-        """Return the mean over the epochs of all trials that have ended."""
-        return sum(s for s, _ in self.seconds) / max(sum(e for _, e in self.seconds), 1)
+    def _completed(self, trials: Mapping[int, Trial]) -> tuple[float, int]:
+        """Return the seconds and the epochs of all completed trials."""
+        completed = [trial for trial in trials.values() if trial.state == "completed"]
+        seconds = sum(trial.outcome["seconds"] for trial in completed)
+        return seconds, sum(self._epochs(trial, trials) for trial in completed)
 
-    def _epochs(self, trial: Trial) -> int:
+    def _epochs(self, trial: Trial, trials: Mapping[int, Trial]) -> int:
         """Return the epochs that a trial trains, without those of the trial it continues."""
-        before = 0 if trial.continues is None else self.reached.get(trial.continues, 0)
-        return trial.epochs + self.head_epochs - before
+        if trial.continues is None:
+            return trial.epochs + self.expected.head_epochs
+        return trial.epochs - trials[trial.continues].epochs
 
-    def _left(self, trials: list[Trial]) -> float:
-        """Return the estimated seconds until the search ends, 0 where it is not known."""
-        if self.expected.trials is None or not self.seconds:
-            return 0.0
+    def _update(self, trials: Mapping[int, Trial]) -> None:
+        """Show how many trials have ended, and the time left."""
+        self.bar.done, self.bar.left = _count_ended(trials), self._left(trials)
+
+    def _left(self, trials: Mapping[int, Trial]) -> float | None:
+        """Return the estimated seconds until the search ends, None where they are not known."""
+        seconds, epochs = self._completed(trials)
+        if self.expected.trials is None or not epochs:
+            return None
         if self.expected.epochs is not None:
-            left = self.expected.epochs - sum(e for _, e in self.seconds)
-            return self._seconds_per_epoch() * max(left, 0)
-        ended = sum(trial.state != "running" for trial in trials)
-        each = sum(seconds for seconds, _ in self.seconds) / len(self.seconds)
-        return each * max(self.expected.trials - ended, 0)
+            return seconds / epochs * max(self.expected.epochs - epochs, 0)
+        completed = sum(trial.state == "completed" for trial in trials.values())
+        return seconds / completed * max(self.expected.trials - _count_ended(trials), 0)
+
+
+def _count_ended(trials: Mapping[int, Trial]) -> int:
+    return sum(trial.state != "running" for trial in trials.values())

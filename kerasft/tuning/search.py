@@ -196,7 +196,7 @@ class Searcher:
     def _can_finish(self, trial: Trial) -> bool:
         if self.deadline is None:
             return True
-        estimate = self.progress.estimate(trial)
+        estimate = self.progress.estimate(trial, self.trials)
         return time.time() + (estimate or 0.0) < self.deadline
 
     def end_trial(self, trial: Trial, outcome: dict[str, Any]) -> None:
@@ -208,7 +208,7 @@ class Searcher:
             self._drop_states(trial.continues)
         self._drop_outranked()
         self._keep_best_weights()
-        self.progress.ended(trial, list(self.trials.values()))
+        self.progress.ended(trial, self.trials)
 
     def _finish(self, event: dict[str, Any]) -> None:
         trial = self.trials[event["trial"]]

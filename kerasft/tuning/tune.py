@@ -218,7 +218,7 @@ def _hyperband_epochs(plan: Plan, heads: int) -> int | None:
 def _run(searcher: Searcher, workers: Workers) -> None:
     reason, shown = None, searcher.progress
     try:
-        with shown.running(searcher.trials.values()):
+        with shown.running(searcher.trials):
             reason = searcher.run(workers)
         if reason == "budget":
             shown.line("budget used up; continue with --resume")
@@ -241,12 +241,13 @@ def _announce(shown: SearchProgress, plan: Plan, folder: Path, planned: int | No
         shown.line(f"space  {space_line(hp)}")
     if header["tuner"] != "hyperband":
         return
-    epochs = _hyperband_epochs(plan, shown.head_epochs)
+    heads = plan.config.head_epochs
+    epochs = _hyperband_epochs(plan, heads)
     for bracket in hyperband_plan(header["max_epochs"]):
         rungs = ", then ".join(f"{n} to epoch {until}" for n, _, until in bracket)
         shown.line(f"plan   {rungs}")
-    heads = f", {shown.head_epochs} of each trial head-only" if shown.head_epochs else ""
-    shown.line(f"plan   {epochs} epochs in total{heads}; one of {FACTOR} trials is continued")
+    head_only = f", {heads} of each trial head-only" if heads else ""
+    shown.line(f"plan   {epochs} epochs in total{head_only}; one of {FACTOR} trials is continued")
     if header["max_trials"]:
         shown.line(f"plan   ends after {trials} (max_trials)")
 

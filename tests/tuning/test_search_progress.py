@@ -48,9 +48,9 @@ def test_trials_are_rows_and_the_search_shows_the_best(tmp_path, monkeypatch):
         Trial(0, defaults, 1, state="completed", score=0.5, outcome=done),
         Trial(1, {"dropout": 0.3}, 1, state="failed", outcome={**done, "reason": "it broke"}),
     ]
-    with progress.running(()):
+    with progress.running({}):
         for count, trial in enumerate(trials, start=1):
-            progress.ended(trial, trials[:count])
+            progress.ended(trial, dict(enumerate(trials[:count])))
         assert (progress.bar.done, progress.bar.left) == (2, 8.0)
         assert progress.bar.details == ("best 0.5 (trial 0)",)
     texts = [([cell.text for cell in cells], style) for cells, style in rows]
@@ -66,7 +66,20 @@ def test_a_trial_that_continues_trial_0_counts_its_own_epochs(tmp_path):
     progress = SearchProgress(lambda number: tmp_path / str(number), {}, objective, expected)
     outcome = {"seconds": 8.0, "score": 1.0}
     first = Trial(0, {}, 3, state="completed", outcome=outcome)
-    progress.ended(first, [first])
     again = Trial(1, {}, 9, continues=0)
     # 8 s for 1 + 3 epochs, so 2 s each, and 6 epochs more from epoch 3 on.
-    assert progress.estimate(again) == pytest.approx(12.0)
+    assert progress.estimate(again, {0: first}) == pytest.approx(12.0)
+
+
+def test_a_resumed_search_estimates_its_time_from_the_trials_before(tmp_path, monkeypatch):
+    monkeypatch.setattr("kerasft.tuning.progress.current", Live)
+    objective = {"name": "val_loss", "direction": "min"}
+    outcome = {"seconds": 8.0, "score": 1.0}
+    before = {n: Trial(n, {}, 3, state="completed", outcome=outcome) for n in range(2)}
+    for expected, left in (
+        (Expected(trials=5, epochs=None, head_epochs=1), 24.0),
+        (Expected(trials=5, epochs=28, head_epochs=1), 40.0),  # 28 - 2 * (1 + 3) epochs, 2 s each
+    ):
+        progress = SearchProgress(lambda number: tmp_path, {}, objective, expected)
+        with progress.running(before):
+            assert (progress.bar.done, progress.bar.left) == (2, left)
