@@ -1,4 +1,4 @@
-"""A preset's name is told right or wrong within a second, without TensorFlow."""
+"""The name of a preset is checked within a second, without TensorFlow."""
 
 import socket
 import time

@@ -5,8 +5,8 @@
     python -m tests.benchmarks --only P5,P12
 
 Each part is a benchmark of its own, in processes of its own, one after the other: its whole
-output stands above the table. The short form has fewer examples, epochs and repetitions: it tells
-whether something broke, not by how much something is faster. Run it on a machine that does
+output is printed above the table. The short form has fewer examples, epochs and repetitions: it
+shows whether something broke, not by how much something is faster. Run it on a machine that does
 nothing else.
 """
 
@@ -229,7 +229,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], Rows]] = {
 def judge(value: float, target: float | None, sign: str) -> str:
     """Returns a target, and whether it is met."""
     if target is None:
-        return "told | "
+        return "reported, no target | "
     met = value >= target if sign == ">=" else value <= target
     return f"{sign} {target:g} | {'met' if met else 'not met'}"
 

@@ -38,7 +38,7 @@ class Row:
 
     Attributes:
         title: What is measured.
-        target: What it should reach; None where it is only told.
+        target: Score to reach; None if it is only reported.
         recipe: Whose defaults are used.
         needs: What of DATA it reads, the dataset first.
         metric: Of the test split.
@@ -142,8 +142,8 @@ def show(found: list[dict[str, Any]]) -> None:
         shown = f"{reached(row, fits):.3f}" + ("" if row.spread else f" ± {deviation:.3f}")
         each = ", ".join(f"{score:.3f}" for score in scores)
         seconds = statistics.fmean(fit["seconds"] for fit in fits)
-        print(f"| {row.title} | {len(fits)} | {shown} | {each} | {row.target or 'told'} | "
-              f"{seconds:.0f} |")  # fmt: skip
+        target = row.target or "reported, no target"
+        print(f"| {row.title} | {len(fits)} | {shown} | {each} | {target} | {seconds:.0f} |")
 
 
 def main() -> None:

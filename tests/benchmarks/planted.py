@@ -196,13 +196,13 @@ def _print(rows: list[dict[str, Any]], which: str, seconds: float) -> None:
         first = sum(bool(row["named"]) and row["named"][0] in good for row in mine)
         anywhere = sum(bool(good & set(row["named"])) for row in mine)
         others = collections.Counter(row["named"][0] if row["named"] else "nothing" for row in mine)
-        told = ", ".join(f"{n} {count}" for n, count in others.most_common())
+        counts = ", ".join(f"{n} {count}" for n, count in others.most_common())
         if fault == "healthy":
             false_positives = sum(bool(row["named"]) for row in mine)
-            print(f"{fault:<28} {len(mine):>4}  {'':>11}  {'':>5}  {told}")
+            print(f"{fault:<28} {len(mine):>4}  {'':>11}  {'':>5}  {counts}")
             continue
         right, faults = right + first, faults + len(mine)
-        print(f"{fault:<28} {len(mine):>4}  {first:>11}  {anywhere:>5}  {told}")
+        print(f"{fault:<28} {len(mine):>4}  {first:>11}  {anywhere:>5}  {counts}")
     print(f"named first: {right} of {faults}; false positives: {false_positives}")
     followed = [row for row in rows if "after" in row]
     better = sum(row["after"] > row["before"] for row in followed)

@@ -2,7 +2,7 @@
 
 Prints the test accuracy of every seed in float32 and in mixed_bfloat16, the mean difference, and
 its standard error over the seeds. `--dataset banking77/train.csv` with test.csv beside it has a
-test split that is large enough to tell differences of 0.3 points; `--per-class` draws so many
+test split that is large enough to show differences of 0.3 points; `--per-class` draws so many
 training examples of every class anew for every seed.
 """
 

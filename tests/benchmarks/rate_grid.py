@@ -102,8 +102,8 @@ def main() -> None:
                 flush=True,
             )
     for row in rows:
-        told = ", ".join(f"{rate:.2g} {value:.3f}" for rate, value in row["scores"].items())
-        print(f"  {row['set']}: {told}")
+        grid = ", ".join(f"{rate:.2g} {value:.3f}" for rate, value in row["scores"].items())
+        print(f"  {row['set']}: {grid}")
     if arguments.json:
         arguments.json.write_text(json.dumps(rows, indent=1))
 

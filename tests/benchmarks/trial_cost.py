@@ -28,7 +28,7 @@ from tests.benchmarks.search_cost import growth, watch
 EPOCHS = (1, 3)
 
 
-def tell(
+def summarize(
     arguments: argparse.Namespace, trials: list[Any], rows: list[tuple[int, float, float]]
 ) -> None:
     """Prints the line through the trials, and the memory."""
@@ -94,7 +94,7 @@ def main() -> None:
         )
         time.sleep(0.3)
         trials = search.trials
-    tell(arguments, trials, rows)
+    summarize(arguments, trials, rows)
 
 
 if __name__ == "__main__":

@@ -127,9 +127,9 @@ def show(rows: list[dict[str, Any]]) -> None:
                 continue
             scores = [row["accuracy"] for row in chosen]
             spread = f" ± {statistics.stdev(scores):.3f}" if len(scores) > 1 else ""
-            told = ", ".join(f"{score:.3f}" for score in scores)
+            each = ", ".join(f"{score:.3f}" for score in scores)
             print(
-                f"{way:<26} {statistics.fmean(scores):.3f}{spread} ({told})  "
+                f"{way:<26} {statistics.fmean(scores):.3f}{spread} ({each})  "
                 f"{statistics.fmean(row['seconds'] for row in chosen):>6.0f}  "
                 f"{chosen[0]['trained'] / chosen[0]['all']:.1%} = {chosen[0]['trained']:,}"
             )

@@ -328,9 +328,9 @@ def test_epochs_of_gradual_unfreezing_are_counted():
     phases = ["head", "top 1", "top 1"]
     before = [{**found.rows[0], "phase": phase, "epoch": n} for n, phase in enumerate(phases, 1)]
     rows = before + [{**row, "epoch": row["epoch"] + 3} for row in found.rows]
-    told = rules.epochs.trained_too_long(dataclasses.replace(found, rows=rows, best_epoch=5))
-    assert "epoch 2;" in told.evidence
-    assert told.advice[0].changes["epochs"] == 2 + 4  # two of unfreezing, and twice the best
+    finding = rules.epochs.trained_too_long(dataclasses.replace(found, rows=rows, best_epoch=5))
+    assert "epoch 2;" in finding.evidence
+    assert finding.advice[0].changes["epochs"] == 2 + 4  # two of unfreezing, and twice the best
 
 
 def test_no_rule_breaks_on_a_run_without_epochs():

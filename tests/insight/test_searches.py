@@ -1,4 +1,4 @@
-"""What a search tells about its settings."""
+"""The importance of the settings of a search."""
 
 from kerasft.insight import importance
 
@@ -14,12 +14,12 @@ def trials(**values):
 
 def test_what_the_score_follows_matters_and_what_was_never_varied_is_left_out():
     rates, flags = [0.1, 0.2, 0.3, 0.1, 0.2, 0.3], [0, 1, 0, 1, 0, 1]
-    told = importance(
+    shares = importance(
         space(learning_rate=[0.1, 0.2, 0.3], dropout=[0, 1], lora_rank=[0, 4]),
         trials(learning_rate=rates, dropout=flags, lora_rank=[0] * 6),
     )
-    assert list(told) == ["learning_rate", "dropout"]
-    assert told["learning_rate"] > 0.8 and abs(sum(told.values()) - 1) < 1e-9
+    assert list(shares) == ["learning_rate", "dropout"]
+    assert shares["learning_rate"] > 0.8 and abs(sum(shares.values()) - 1) < 1e-9
 
 
 def test_few_or_equal_scores_tell_nothing():
