@@ -35,7 +35,7 @@ _LOADED = re.compile(
     r"<(?:script|img|iframe|link)\b[^>]*?(?:src|href)=[\"']?((?:https?:)?//[^\"'>\s]+)"
 )
 # The space before a unit or a sign of uncertainty, which is no place to break a line of a cell.
-_UNIT_SPACE = re.compile(r"(?<=\d) (?=(?:s|MB|GB|points)\b|±)|(?<=±) (?=\d)")
+_UNIT_SPACE = re.compile(r"(?<=\d) (?=(?:s|M|MB|GB|points)\b|±)|(?<=±) (?=\d)")
 _SHARED = ("json", "quiet", "debug", "help")
 # Titles for the homes of public names; another home gets its own name as title.
 _TITLES = {
