@@ -10,8 +10,6 @@ from typing import Any
 from kerasft.formatting import option_name
 from kerasft.paths import shortest
 
-_PATHS = ("dataset", "data_dir")  # settings of which a run records absolute paths
-
 
 def fit_command(recipe: str, values: Mapping[str, Any]) -> str:
     """Return the command that fits a recipe with settings, to be run in the current folder.
@@ -25,8 +23,9 @@ def fit_command(recipe: str, values: Mapping[str, Any]) -> str:
         'kerasft fit resnet_digits --learning-rate 0.0001 --no-cache'
     """
     command = shlex.join(["kerasft", "fit", _short(recipe)])
-    short = {name: _short(v) if v and name in _PATHS else v for name, v in values.items()}
-    return f"{command} {fit_options(short)}".rstrip()
+    if values.get("dataset"):
+        values = {**values, "dataset": _short(values["dataset"])}
+    return f"{command} {fit_options(values)}".rstrip()
 
 
 def _short(text: str) -> str:
