@@ -60,10 +60,15 @@ class GroupType(type):
 
 
 def _short_repr(config: Any) -> str:
-    """Return the call that makes a config, without defaults."""
+    """Return the call that makes a config, without defaults.
+
+    The class of every recipe is called Config: its module, the recipe, tells it from others.
+    """
     items = [(item, getattr(config, item.name)) for item in dataclasses.fields(config)]
     words = [f"{item.name}={value!r}" for item, value in items if value != item.default]
-    return f"{type(config).__qualname__}({', '.join(words)})"
+    name = type(config).__qualname__
+    recipe = f"{type(config).__module__.rpartition('.')[2]}." if name == "Config" else ""
+    return f"{recipe}{name}({', '.join(words)})"
 
 
 def _with_dataset_value(

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import shutil
 
 import pytest
 
@@ -130,12 +131,14 @@ def test_an_unknown_keyword_is_refused_with_what_is_meant(name, near):
         dataclasses.replace(Custom(), **{name: 1})
 
 
-def test_a_config_is_shown_by_what_is_not_a_default():
+def test_a_config_is_shown_by_its_recipe_and_what_is_not_a_default(tmp_path):
     assert repr(Custom()) == "Custom()"
     assert repr(Custom(dropout=0.5, label_column="kind")) == (
         "Custom(dataset=Dataset('', label='kind'), dropout=0.5)"
     )
-    assert repr(xception_food.Config(epochs=2)) == "Config(epochs=2)"
+    assert repr(xception_food.Config(epochs=2)) == "xception_food.Config(epochs=2)"
+    file = shutil.copy(xception_food.__file__, tmp_path / "mine.py")
+    assert repr(kerasft.load_recipe(file).Config(epochs=2)) == "mine.Config(epochs=2)"
 
 
 def test_keywords_replace_settings_of_a_config():
