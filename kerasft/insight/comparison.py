@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from kerasft.errors import DataError
-from kerasft.insight.facts import Facts, read_facts
-from kerasft.insight.intervals import binomial_variance, read_predictions, score_variance
+from kerasft.insight.facts import Facts, read_facts, read_predictions
 from kerasft.insight.notebook import Comparison
 from kerasft.runs import Run, load_run
 from kerasft.tasks import Task, less_is_better
+from kerasft.tasks.intervals import binomial_variance, score_variance
 
 _NOT_COMPARED = ("seed",)
 

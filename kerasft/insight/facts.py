@@ -11,6 +11,7 @@ import numpy as np
 from kerasft.config import Config
 from kerasft.runs import Run
 from kerasft.tasks import Task, task_of
+from kerasft.tasks.intervals import share_interval
 
 
 @dataclass(frozen=True)
@@ -121,17 +122,9 @@ class Facts:
         classes = max(len(self.class_shares), 1) if self.kind.has_classes else 10
         return self.counts.get("train", 0) < 10 * classes
 
-    def interval(self, score: float, split: str = "validation") -> tuple[float, float]:
-        """Return the 95 % interval of an accuracy on a split (Wilson 1927)."""
-        from scipy.stats import binomtest
-
-        n = max(self.counts.get(split, 0), 1)
-        found = binomtest(round(score * n), n).proportion_ci(method="wilson")
-        return float(found.low), float(found.high)
-
     def uncertainty(self, score: float) -> float:
         """Return half the 95 % interval of an accuracy on the validation split."""
-        low, high = self.interval(score)
+        low, high = share_interval(score, self.counts.get("validation", 0))
         return (high - low) / 2
 
 
@@ -164,6 +157,15 @@ def read_facts(run: Run) -> Facts:
         length_setting=run.modality.length_setting,
         config_class=run.modality.config_class,
     )
+
+
+def read_predictions(run: Run) -> dict[str, np.ndarray]:
+    """Return the arrays of `predictions.npz`, none if the run has no such file."""
+    path = run.path / "predictions.npz"
+    if not path.exists():
+        return {}
+    with np.load(path, allow_pickle=False) as file:
+        return dict(file)
 
 
 def _failure(manifest: dict[str, Any]) -> str:

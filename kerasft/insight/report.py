@@ -12,11 +12,11 @@ from kerasft.formatting import duration, number, setting_text, shown
 from kerasft.insight import charts
 from kerasft.insight.commands import fit_command
 from kerasft.insight.diagnosis import diagnose
-from kerasft.insight.facts import Facts, read_facts
-from kerasft.insight.intervals import is_wide, read_predictions, score_interval
+from kerasft.insight.facts import Facts, read_facts, read_predictions
 from kerasft.insight.page import chart, render, table, tile
 from kerasft.insight.report_scores import classes, confusions, output_charts, scores
 from kerasft.runs import Run, load_run, read_json, write_text
+from kerasft.tasks.intervals import is_wide, score_interval
 
 
 def write_report(run: Run | str | Path, path: str | Path | None = None) -> Path:
@@ -75,10 +75,11 @@ def _headline(facts: Facts, arrays: dict[str, Any]) -> dict[str, Any] | None:
     if value is None:
         return None
     count = facts.metrics[split].get("examples", facts.counts.get(split, 0))
-    interval, text, warning = score_interval(facts, arrays, split), "", ""
+    y, outputs = arrays.get(f"y_{split}"), arrays.get(f"outputs_{split}")
+    interval, text, warning = score_interval(facts.kind, value, count, y, outputs), "", ""
     if interval is not None:
         text = f"; 95 % confidence interval {number(interval[0])} to {number(interval[1])}"
-        if is_wide(facts, interval):
+        if is_wide(facts.kind, interval):
             warning = (
                 f"This interval is wide: {count:,} examples are too few to compare settings by "
                 "this score."

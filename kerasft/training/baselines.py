@@ -19,10 +19,10 @@ from kerasft.data import Data, load_recipe_data
 from kerasft.display import current, shows_progress
 from kerasft.errors import SettingError
 from kerasft.evaluation.metrics import measure
-from kerasft.insight import read_facts
-from kerasft.insight.intervals import read_predictions, score_variance
+from kerasft.insight import read_facts, read_predictions
 from kerasft.runs import Run
 from kerasft.tasks import task_of
+from kerasft.tasks.intervals import score_variance
 from kerasft.training.fit import fit
 
 

@@ -19,8 +19,8 @@ from kerasft.insight.diagnosis import (
     why_unrecoverable,
 )
 from kerasft.insight.facts import Facts
-from kerasft.insight.intervals import binomial_variance
 from kerasft.recipes import resnet_digits
+from kerasft.tasks.intervals import binomial_variance
 from tests.insight.injected_faults import ALSO, changed, fit
 from tests.insight.record_faults import FITTED, SEED, SETTINGS, fit_fault, record_of
 

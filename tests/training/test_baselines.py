@@ -29,7 +29,7 @@ def test_a_step_within_noise_is_no_improvement(task, preset, photos, prices, tmp
 
 @pytest.mark.parametrize(("examples", "improved"), [(30, False), (3000, True)])
 def test_the_same_gain_is_noise_on_few_examples(examples, improved):
-    from kerasft.insight.intervals import binomial_variance
+    from kerasft.tasks.intervals import binomial_variance
 
     noise = 2 * math.sqrt(binomial_variance(0.87, examples) + binomial_variance(0.90, examples))
     assert (noise < 0.03) == improved

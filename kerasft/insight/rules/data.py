@@ -12,7 +12,7 @@ import numpy as np
 from kerasft.formatting import number
 from kerasft.insight.facts import Facts
 from kerasft.insight.findings import Advice, Finding
-from kerasft.insight.intervals import WIDE, binomial_variance
+from kerasft.tasks.intervals import WIDE, binomial_variance, share_interval
 
 _MOST_VALIDATION = 0.3  # of the training examples
 
@@ -91,7 +91,7 @@ def validation_too_small(facts: Facts) -> Finding | None:
     else:
         name = facts.kind.main_metric
         score = min(max(float(np.nanmax(facts.curve(f"val_{name}", facts.rows))), 0.0), 1.0)
-        low, high = facts.interval(score)
+        low, high = share_interval(score, n)
         wide = high - low > 2 * WIDE
         interval = f"{name} {number(score)} is {low:.2f} to {high:.2f}"
         # As `compare` has it: twice the standard error of a difference.
