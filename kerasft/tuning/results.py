@@ -12,6 +12,7 @@ from typing import Any
 from kerasft.errors import SettingError, did_you_mean
 from kerasft.insight import fit_command, search_html, search_report
 from kerasft.tasks import task_of
+from kerasft.tasks.intervals import binomial_variance
 from kerasft.tuning.journal import JOURNAL, read_journal
 
 
@@ -109,8 +110,7 @@ class Search:
         judged = header["objective"]["name"] == f"val_{task.main_metric}"
         if not judged or task.interval != "wilson" or score is None or not count:
             return None
-        share = min(max(score, 1 / count), 1 - 1 / count)  # not 0 where all predictions are correct
-        return float(2 * math.sqrt(share * (1 - share) / count))
+        return 2 * math.sqrt(binomial_variance(score, count))
 
     @property
     def chance(self) -> float | None:
