@@ -28,7 +28,11 @@ from kerasft.formatting import option_name
 def evaluate_command(
     run: str, split: str, dataset: str | None, runs_dir: str, **columns: str | None
 ) -> None:
-    """Evaluate a RUN on its test split or on other data."""
+    """Evaluate a RUN on its test split or on other data.
+
+    The main metric has a 95% confidence interval, except for several labels. It covers the choice
+    of the examples, not that of the seed.
+    """
     given = given_columns(columns)
     if given and not dataset:
         option = option_name(next(iter(given)))

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from kerasft.cli.output import print_table, terminal_width
-from kerasft.formatting import shown
+from kerasft.formatting import number, shown
 from kerasft.tasks import task_of
 
 _WIDEST_MATRIX = 15
@@ -35,12 +35,18 @@ def score_line(task: str, metrics: Mapping[str, Any]) -> str:
 
 
 def print_scores(task: str, metrics: Mapping[str, Any]) -> None:
-    """Print all metrics of one split."""
+    """Print all metrics of one split, with the confidence interval of the main metric."""
     numbers = {k: v for k, v in metrics.items() if isinstance(v, (int, float)) or v is None}
     names = [name for name in (*main_metrics(task), *numbers) if name in numbers]
-    title = task_of(task).metric_title
-    rows = [(title(name), numbers[name]) for name in dict.fromkeys(names)]
-    print_table(("metric", "value"), rows)
+    title, intervals = task_of(task).metric_title, metrics.get("confidence_interval", {})
+    rows = [
+        (title(name), numbers[name], " to ".join(map(number, intervals.get(name, ()))))
+        for name in dict.fromkeys(names)
+    ]
+    if intervals:
+        print_table(("metric", "value", "95% interval"), rows)
+    else:
+        print_table(("metric", "value"), [row[:2] for row in rows])
     classes = metrics.get("per_class")
     if classes:
         click.echo()

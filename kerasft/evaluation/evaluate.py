@@ -19,6 +19,7 @@ from kerasft.evaluation.seen_examples import count_seen
 from kerasft.in_memory import PREFIX
 from kerasft.modalities import modality_of
 from kerasft.runs import Run, load_run
+from kerasft.tasks.intervals import score_interval
 
 
 def evaluate(
@@ -42,8 +43,10 @@ def evaluate(
             the other dataset lacks is found by its usual names.
 
     Returns:
-        Metrics, as from `measure`. For another dataset also `seen`: how many of its examples are in
-        the `train` and in the `validation` split of the run (not for older runs).
+        Metrics, as from `measure`, and `confidence_interval`: the lower and upper end of the 95%
+        interval of the main metric, by its name; empty for multi-label. For another dataset also
+        `seen`: how many of its examples are in the `train` and in the `validation` split of the run
+        (not for older runs).
 
     Raises:
         SettingError: The split does not exist, or `columns` is given without `dataset`.
@@ -64,6 +67,10 @@ def evaluate(
         part = _own_split(run, loaded, split)
     predictions = predict_arrays(loaded.model, part.x, loaded.config.batch_size, title="measuring")
     metrics = measure(loaded.config, loaded.labels, part.y, predictions)
+    task = loaded.labels.kind
+    name = task.main_metric
+    interval = score_interval(task, metrics[name], len(part.y), part.y, predictions)
+    metrics["confidence_interval"] = {} if interval is None else {name: list(interval)}
     seen = count_seen(run, part.examples) if other is not None else None
     return metrics if seen is None else {**metrics, "seen": seen}
 

@@ -37,6 +37,14 @@ def test_evaluate_prints_metrics_classes_and_confusions(run, kerasft_line, api, 
     ]
 
 
+def test_evaluate_prints_the_interval_of_the_main_metric(run, kerasft_line, api, metrics):
+    api("evaluate", {**metrics, "confidence_interval": {"accuracy": [0.59584, 0.98213]}})
+    lines = kerasft_line("evaluate", "latest").stdout.splitlines()
+    assert lines[2].endswith("95% INTERVAL")
+    assert lines[3].split() == ["accuracy", "0.9", "0.5958", "to", "0.9821"]
+    assert lines[4].split() == ["f1", "0.85"]
+
+
 def test_short_names_of_classes_have_a_confusion_matrix(run, kerasft_line, api, metrics):
     table = [{**row, "name": str(index)} for index, row in enumerate(metrics["per_class"])]
     api("evaluate", {**metrics, "per_class": table})

@@ -11,6 +11,7 @@ from kerasft.evaluation.predict import predict_arrays
 from kerasft.models.freezing import changing_weights
 from kerasft.recipes import resnet_digits as image_recipe
 from kerasft.runs import write_json
+from kerasft.tasks.intervals import share_interval
 from tests.training.small import fit, image_config
 
 
@@ -28,6 +29,8 @@ def test_a_run_loaded_again_has_its_freezing_and_predictions(preset, photos, ima
     found, recorded = kerasft.evaluate(image_run), image_run.metrics["test"]
     assert found["accuracy"] == recorded["accuracy"]
     assert found["loss"] == pytest.approx(recorded["loss"], abs=1e-6)
+    interval = share_interval(found["accuracy"], found["examples"])
+    assert found["confidence_interval"] == {"accuracy": list(interval)}
 
 
 def test_only_trained_weights_are_stored_beside_the_hash_of_the_preset(image_run):

@@ -121,6 +121,8 @@ def test_regression_speaks_in_the_unit_of_the_target(transform, preset, prices, 
     mean = kerasft.load_model(run).labels.mean
     again = kerasft.evaluate(run)
     assert again["r2"] == pytest.approx(test["r2"], abs=1e-5)
+    low, high = again["confidence_interval"]["rmse"]
+    assert low < test["rmse"] < high
     if transform == "none":
         assert 5000 < mean < 15000
     else:
@@ -238,7 +240,8 @@ def test_several_labels_fit_predict_and_reload(preset, tmp_path):
     run = fit(text_recipe, config, tmp_path)
     assert run.labels["names"] == ["blue", "green", "red"]
     assert run.metrics["test"]["f1"] > 0.8
-    assert kerasft.evaluate(run)["f1"] == run.metrics["test"]["f1"]
+    again = kerasft.evaluate(run)
+    assert again["f1"] == run.metrics["test"]["f1"] and again["confidence_interval"] == {}
     row = kerasft.predict(run, ["the red blue cat"])[0]
     assert set(row["prediction"].split("|")) <= {"blue", "green", "red", ""}
     assert {"p(blue)", "p(green)", "p(red)"} <= set(row)
