@@ -67,8 +67,8 @@ class Progress(keras.callbacks.Callback):
             self.bar.done,
             f"step {step}/{self.steps}" if self.steps else f"step {step}",
             f"loss {number(logs.get('data_loss', logs.get('loss', 0.0)))}",
-            f"rate {number(learning_rate(self.model))}",
             self._speed(step, now),
+            f"learning rate {number(learning_rate(self.model))}",
         )
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
@@ -116,7 +116,8 @@ class Progress(keras.callbacks.Callback):
         cells = [f"epoch {self.epoch + 1}/{self.epochs} {self.phase}"]
         title = self.task.metric_title
         cells += [f"{title(name)} {_pair(logs, name, number)}" for name in self._measured(logs)]
-        cells += [f"rate {number(logs.get('learning_rate', 0.0))}", duration(self.times[-1])]
+        cells.append(f"learning rate {number(logs.get('learning_rate', 0.0))}")
+        cells.append(duration(self.times[-1]))
         cells += [f"left {left}"] * bool(left) + ["best"] * best
         return "  ".join(cells)
 
@@ -137,7 +138,7 @@ class Progress(keras.callbacks.Callback):
             Cell("epoch", f"{self.epoch + 1}/{self.epochs}", width),
             Cell("phase", self.phase, 6, 6, left=True),
             *metrics,
-            Cell("rate", number(logs.get("learning_rate", 0.0)), 9, 7),
+            Cell("learning rate", number(logs.get("learning_rate", 0.0)), 9, 7),
             Cell("time", duration(self.times[-1]), 6, 5),
             Cell("", "best" if best else "", 4),
         ]

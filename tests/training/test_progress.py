@@ -85,7 +85,7 @@ def test_the_bar_counts_the_steps_of_all_epochs_and_names_what_is_done(recorded)
     first = next(details for _, _, _, details in recorded.seen if len(details) > 3)
     assert first[:2] == ("epoch 1/4", "step 1/4")
     assert first[2].startswith("loss ")
-    assert first[3] == "rate 0.01"
+    assert first[-1] == "learning rate 0.01"
     assert ("main", 8, 16, ("epoch 2/4", "validation")) in recorded.seen
 
 
@@ -94,7 +94,8 @@ def test_the_throughput_and_the_time_left_follow_the_steps(recorded):
         on_train_batch_begin=lambda batch, logs: time.sleep(0.3)
     )
     bar = train(make_context(), recorded, seconds)
-    speeds = [details[-1] for *_, details in recorded.seen if details[-1].endswith("examples/s")]
+    seen = [text for *_, details in recorded.seen for text in details]
+    speeds = [text for text in seen if text.endswith("examples/s")]
     assert 0.2 < float(speeds[-1].split()[0]) <= 7  # at most two examples in 0.3 s
     assert 1 < bar.left < 60  # at least two epochs of 1.2 s
 
@@ -102,7 +103,7 @@ def test_the_throughput_and_the_time_left_follow_the_steps(recorded):
 def test_the_table_has_a_row_per_epoch_and_marks_the_best(recorded):
     train(make_context(), recorded)
     (first, plain), (second, good) = recorded.rows
-    assert list(first) == ["epoch", "phase", "loss", "rate", "time", ""]
+    assert list(first) == ["epoch", "phase", "loss", "learning rate", "time", ""]
     assert (first["epoch"], first["phase"]) == ("1/4", "main")
     assert first["loss"].count("/") == 1
     assert (first[""], plain) == ("", "")
@@ -115,7 +116,7 @@ def test_the_accuracy_of_several_labels_says_what_it_counts(recorded):
     progress.set_params({"steps": 1})
     progress.on_epoch_begin(0)
     progress.on_epoch_end(0, {"accuracy": 0.5, "val_accuracy": 0.25})
-    assert context.lines[0].startswith("epoch 1/1 main  accuracy per label 0.5/0.25  rate")
+    assert context.lines[0].startswith("epoch 1/1 main  accuracy per label 0.5/0.25  learning rate")
     assert recorded.rows[0][0]["accuracy per label"] == "0.5000/0.2500"
 
 
@@ -130,7 +131,7 @@ def test_the_metrics_of_a_new_task_have_columns(recorded, monkeypatch):
     progress.set_params({"steps": 1})
     progress.on_epoch_begin(0)
     progress.on_epoch_end(0, {"deviance": 0.5, "val_deviance": 0.25, "loss": 1.0, "rmse": 2.0})
-    assert list(recorded.rows[0][0]) == ["epoch", "phase", "loss", "deviance", "rate", "time", ""]
+    assert list(recorded.rows[0][0])[2:5] == ["loss", "deviance", "learning rate"]
 
 
 def test_nothing_is_described_where_nothing_is_drawn():
