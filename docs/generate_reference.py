@@ -43,7 +43,7 @@ _TITLES = {
     "kerasft.evaluation": "Evaluate and predict",
     "kerasft.insight": "Diagnose, compare, report",
     "kerasft.tuning": "Search",
-    "kerasft.serving": "Export",
+    "kerasft.serving.export": "Export",
     "kerasft.runs": "Runs",
     "kerasft.config": "Configs",
     "kerasft.dataset": "Dataset",

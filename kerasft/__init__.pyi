@@ -126,7 +126,7 @@ from kerasft.runs import (
 from kerasft.runs import (
     load_run as load_run,
 )
-from kerasft.serving import (
+from kerasft.serving.export import (
     export as export,
 )
 from kerasft.setting_declaration import (
