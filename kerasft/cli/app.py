@@ -21,6 +21,7 @@ from kerasft.cli.options import SharedGroup
 from kerasft.cli.predict import predict_command
 from kerasft.cli.report import report_command
 from kerasft.cli.runs import runs_command
+from kerasft.cli.serve import serve_command
 from kerasft.cli.show import show_command
 from kerasft.cli.tune import tune_command
 
@@ -75,6 +76,7 @@ for command in (
     report_command,
     runs_command,
     export_command,
+    serve_command,
     doctor_command,
 ):
     main.add_command(command)

@@ -50,6 +50,8 @@ QUICK = [
     ["predict", "nothing", "text"],
     ["predict", "latest", "text", "-o", "table.xlsx"],
     ["export", "nothing", "--format", "preste"],
+    ["serve", "nothing"],
+    ["serve", "--help"],
     ["copy", "resnet_digts", "mine.py"],
     ["fit", "resnet_digits", "--dataset", "nowhere"],
     ["fit", "resnet_digits", "--preset", "resnet_51_imagenet"],

@@ -1,0 +1,106 @@
+"""The body of a request: read within limits, then parsed as JSON."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+
+import numpy as np
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+
+from kerasft.serving.server.settings import Limits
+
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+# Requests that are answered at the same time hold at most so many times the largest body.
+_BODIES = 8
+
+
+class BodyReader:
+    """Reads bodies, and bounds the memory of all of them together.
+
+    Args:
+        limits: Limits of a request.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._held = 0
+
+    @contextlib.asynccontextmanager
+    async def body(self, request: Request) -> AsyncIterator[bytes]:
+        """Read the body of a request, and count its memory until the end of the context.
+
+        Raises:
+            HTTPException: The body is encoded or too large, or memory is full.
+        """
+        encoding = request.headers.get("content-encoding", "identity").strip().lower()
+        if encoding != "identity":
+            raise HTTPException(
+                415, f"Content-Encoding '{encoding[:20]}' is not accepted: send the body as it is."
+            )
+        self._check(_declared_length(request))
+        chunks, length = [], 0
+        try:
+            async for chunk in request.stream():
+                self._held += len(chunk)
+                length += len(chunk)
+                self._check(length)
+                chunks.append(chunk)
+            yield b"".join(chunks)
+        except ClientDisconnect:
+            raise HTTPException(400, "The connection was closed before the body ended.") from None
+        finally:
+            self._held -= length
+
+    def _check(self, length: int) -> None:
+        most = self._limits.body
+        if length > most:
+            raise HTTPException(413, f"The body is larger than {most:,} bytes.")
+        if self._held > _BODIES * most:
+            raise HTTPException(
+                429,
+                "Other requests hold too much memory. Send this one again later.",
+                {"Retry-After": "1"},
+            )
+
+
+def _declared_length(request: Request) -> int:
+    length = request.headers.get("content-length", "0")
+    return int(length) if length.isdigit() else 0
+
+
+def parse_object(body: bytes, depth: int) -> dict[str, Any]:
+    """Return the JSON object of a body; NaN and Infinity are numbers.
+
+    Args:
+        body: Body.
+        depth: Deepest nesting of lists and objects.
+
+    Raises:
+        HTTPException: The body is no JSON object, or is nested too deeply.
+    """
+    _check_depth(body, depth)
+    try:
+        value = json.loads(body.decode())
+    except UnicodeDecodeError as error:
+        raise HTTPException(400, f"The body is not UTF-8 (byte {error.start}).") from None
+    except json.JSONDecodeError as error:
+        raise HTTPException(400, f"The body is not JSON: {error}.") from None
+    except (RecursionError, ValueError):  # ValueError: a number of thousands of digits
+        raise HTTPException(400, "The body has a value that cannot be read.") from None
+    if not isinstance(value, dict):
+        raise HTTPException(400, f"The body is {type(value).__name__}, expected a JSON object.")
+    return value
+
+
+def _check_depth(body: bytes, most: int) -> None:
+    brackets = np.frombuffer(_STRING.sub(b"", body).translate(None, _NO_BRACKETS), np.uint8)
+    # The codes of [ ] { } are 91, 93, 123, 125: bit 2 is that of a closing one.
+    steps = np.where(brackets & 4, np.int8(-1), np.int8(1))
+    if steps.size and np.cumsum(steps, dtype=np.int32).max() > most:
+        raise HTTPException(400, f"Lists and objects are nested deeper than {most}.")
