@@ -15,12 +15,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from kerasft.serving.server.page import page_route
 from kerasft.serving.server.routes import protocol_routes
 from kerasft.serving.server.service import JsonResponse, Service
 
 _LOG = logging.getLogger("kerasft.serve")
-# Paths of probes, which need no token.
-_OPEN = {"/v2/health/live", "/v2/health/ready"}
+# Paths that need no token: probes, and the page, which asks for the token.
+_OPEN = {"/", "/v2/health/live", "/v2/health/ready"}
 _LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
 
 
@@ -38,7 +39,7 @@ def make_app(service: Service, token: str | None, *, loopback: bool) -> Starlett
         return Response(service.metrics(), media_type=CONTENT_TYPE_LATEST)
 
     return Starlette(
-        routes=[Route("/metrics", metrics), *protocol_routes(service)],
+        routes=[page_route(), Route("/metrics", metrics), *protocol_routes(service)],
         middleware=[Middleware(Gate, service=service, token=token, loopback=loopback)],
         exception_handlers={HTTPException: refused, Exception: failed},
     )
