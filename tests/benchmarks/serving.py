@@ -159,9 +159,6 @@ def direct(folder: Path, value: Any) -> dict[str, Any]:
         "    found.append(time.perf_counter() - begun)\n"
         "print(json.dumps(found[10:]))\n"
     )
-    newest = max(
-        (path for path in folder.iterdir() if path.name.isdigit()), key=lambda p: int(p.name)
-    )
     rows = {}
     for size in (1, 32):
         line = [sys.executable, "-c", program, str(newest(folder)), str(size)]

@@ -1,0 +1,45 @@
+"""Tiny SavedModels made by hand: numbers, and the outputs of an export that marks bad items."""
+
+import tensorflow as tf
+
+
+class Numbers(tf.Module):
+    """Sums of two numbers, and how many rows were computed together."""
+
+    @tf.function(input_signature=[tf.TensorSpec((None, 2), tf.float32, "x")])
+    def serve(self, x):
+        rows = tf.repeat(tf.shape(x)[0], tf.shape(x)[0])
+        return {"total": tf.reduce_sum(x, 1), "rows": rows, "echo_bytes": tf.strings.as_string(x)}
+
+    @tf.function(
+        input_signature=[tf.TensorSpec((3,), tf.int32, "n"), tf.TensorSpec((), tf.bool, "flag")]
+    )
+    def fixed(self, n, flag):
+        return {"total": tf.reduce_sum(n) * tf.cast(flag, tf.int32)}
+
+
+class Marking(tf.Module):
+    """Answers texts of digits, and marks others as the exports of this project do."""
+
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, "text")])
+    def serve(self, text):
+        good = tf.strings.regex_full_match(text, r"\d+")
+        number = tf.strings.to_number(tf.where(good, text, "nan"))
+        return {
+            "prediction": number,
+            "error": tf.where(good, "", "The item is no number."),
+            "index": tf.range(tf.shape(text)[0]),
+        }
+
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, "text")])
+    def strict(self, text):
+        return {"prediction": tf.strings.to_number(text)}
+
+
+def save(folder):
+    """Writes both models below a folder, version 1 each."""
+    numbers, marking = Numbers(), Marking()
+    signatures = {"serving_default": numbers.serve, "fixed": numbers.fixed}
+    tf.saved_model.save(numbers, str(folder / "numbers" / "1"), signatures=signatures)
+    signatures = {"serving_default": marking.serve, "strict": marking.strict}
+    tf.saved_model.save(marking, str(folder / "marking" / "1"), signatures=signatures)
