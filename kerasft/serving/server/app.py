@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-import logging
+import re
 
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
@@ -19,7 +19,6 @@ from kerasft.serving.server.page import page_route
 from kerasft.serving.server.routes import protocol_routes
 from kerasft.serving.server.service import JsonResponse, Service
 
-_LOG = logging.getLogger("kerasft.serve")
 # Paths that need no token: probes, and the page, which asks for the token.
 _OPEN = {"/", "/v2/health/live", "/v2/health/ready"}
 _LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
@@ -100,12 +99,12 @@ class Gate:
 
     def _refusal(self, scope: Scope) -> HTTPException | None:
         headers = Headers(scope=scope)
-        host = headers.get("host", "").rpartition(":")[0] or headers.get("host", "")
+        host = re.sub(r":\d*$", "", headers.get("host", ""))
         if self._loopback and host.lower() not in _LOOPBACK:
             return HTTPException(
                 421, f"Host {host[:80]!r} is not a name of this server, which is on loopback only."
             )
-        if headers.get("sec-fetch-site") == "cross-site":
+        if scope["method"] == "POST" and headers.get("sec-fetch-site") == "cross-site":
             return HTTPException(403, "Requests from pages of other sites are not accepted.")
         if self._authorization is None or scope["path"] in _OPEN:
             return None
