@@ -92,7 +92,8 @@ def _find(word: str, models_dir: Path) -> ModelFolder:
         )
     known = [p.name for p in models_dir.iterdir() if p.is_dir()] if models_dir.is_dir() else []
     hint = did_you_mean(word, known) or " Export one with `kerasft export RUN`."
-    raise SettingError(f"Model {word!r} not found in {models_dir}.{hint}")
+    where = "" if "/" in word else f" in {models_dir}"
+    raise SettingError(f"Model {word!r} not found{where}.{hint}")
 
 
 def _read_label(text: str, models: Mapping[str, ModelFolder]) -> tuple[ModelFolder, str, int]:

@@ -48,7 +48,7 @@ class Model:
         self._folder, self._batch, self._observe = folder, batch, observe
         self._loaded: Mapping[int, Version] = {}
         self._loading: int | None = None
-        self._failed: dict[int, tuple[Any, str]] = {}
+        self._failed: Mapping[int, tuple[Any, str]] = {}
         self.pending = 0
 
     @property
@@ -117,8 +117,13 @@ class Model:
     def refresh(self, report: Callable[[str], None]) -> None:
         """Load new versions, then let go of replaced ones.
 
+        It may run in another thread than `version`: what that reads is replaced as a whole.
+
         Args:
             report: Function that is told what happened.
+
+        Raises:
+            OSError: The folder cannot be read.
         """
         on_disk = self._folder.versions()
         self._failed = {
@@ -148,7 +153,7 @@ class Model:
             self._loaded = {**self._loaded, number: version}
             report(f"{self.name}: version {number} ready")
         except Exception as error:  # in whatever way a folder is damaged, the others are served
-            self._failed[number] = content, name_and_first_line(error)
+            self._failed = {**self._failed, number: (content, name_and_first_line(error))}
             report(f"{self.name}: version {number} cannot be loaded: {name_and_first_line(error)}")
         finally:
             self._loading = None

@@ -21,16 +21,15 @@ _V2 = "/v2/models/{name}"
 
 def protocol_routes(service: Service) -> list[Route]:
     """Return the routes of TensorFlow Serving's REST protocol and of Open Inference v2."""
-    return [*_tensorflow_routes(service), *_open_inference_routes(service)]
+    return [*_tensorflow_routes(service), *_v2_server_routes(service), *_v2_model_routes(service)]
 
 
 def _tensorflow_routes(service: Service) -> list[Route]:
     def status(request: Request) -> Response:
-        model = service.model(request)
-        states = model.states()
         if {"version", "label"} & set(request.path_params):
-            number = service.version(request).number
-            states = {number: states[number]}
+            states = {service.version(request).number: ("AVAILABLE", "")}
+        else:
+            states = service.model(request).states()
         found = [tensorflow_protocol.status(number, *state) for number, state in states.items()]
         return JsonResponse({"model_version_status": found})
 
@@ -64,7 +63,7 @@ def _read_predict(body: dict[str, Any], version: Version) -> Any:
     return signature, inputs, lambda outputs: tensorflow_protocol.predictions(outputs, rows=rows)
 
 
-def _open_inference_routes(service: Service) -> list[Route]:
+def _v2_server_routes(service: Service) -> list[Route]:
     def about(request: Request) -> Response:
         extensions = ["model_repository(index)"]
         content = {"name": "kerasft", "version": kerasft.__version__, "extensions": extensions}
@@ -76,10 +75,6 @@ def _open_inference_routes(service: Service) -> list[Route]:
     def ready(request: Request) -> Response:
         return JsonResponse({"ready": service.ready}, 200 if service.ready else 503)
 
-    def model_ready(request: Request) -> Response:
-        service.version(request)
-        return JsonResponse({"name": request.path_params["name"], "ready": True})
-
     def index(request: Request) -> Response:
         found = [
             {"name": model.name, "version": str(number), "state": "READY", "reason": ""}
@@ -87,6 +82,19 @@ def _open_inference_routes(service: Service) -> list[Route]:
             for number in model.versions
         ]
         return JsonResponse(found)
+
+    return [
+        Route("/v2", about),
+        Route("/v2/health/live", live),
+        Route("/v2/health/ready", ready),
+        Route("/v2/repository/index", index, methods=["POST"]),
+    ]
+
+
+def _v2_model_routes(service: Service) -> list[Route]:
+    def model_ready(request: Request) -> Response:
+        service.version(request)
+        return JsonResponse({"name": request.path_params["name"], "ready": True})
 
     def metadata(request: Request) -> Response:
         signature = find_signature(service.version(request).model)
@@ -105,12 +113,7 @@ def _open_inference_routes(service: Service) -> list[Route]:
             request, lambda body, version: _read_infer(body, version, request.path_params["name"])
         )
 
-    routes = [
-        Route("/v2", about),
-        Route("/v2/health/live", live),
-        Route("/v2/health/ready", ready),
-        Route("/v2/repository/index", index, methods=["POST"]),
-    ]
+    routes = []
     for path in (_V2, f"{_V2}/versions/{{version}}"):
         routes += [
             Route(path, metadata),

@@ -71,7 +71,10 @@ async def _watch(service: Service, poll: float, report: Report) -> None:
     while True:
         await asyncio.sleep(poll)
         for model in service.models.values():
-            await asyncio.to_thread(model.refresh, report)
+            try:
+                await asyncio.to_thread(model.refresh, report)
+            except OSError as error:  # a network drive, say: what is loaded goes on answering
+                report(f"{model.name}: cannot look for new versions: {error}")
 
 
 class _Server(uvicorn.Server):
