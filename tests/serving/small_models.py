@@ -36,8 +36,44 @@ class Marking(tf.Module):
         return {"prediction": tf.strings.to_number(text)}
 
 
+class Calibrated(tf.Module):
+    """Gives every text the same answer, with all outputs that an export can have."""
+
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, "text")])
+    def serve(self, text):
+        n = tf.shape(text)[0]
+        return {
+            "prediction": tf.repeat(["parcel"], n),
+            "probability": tf.repeat([0.7], n),
+            "probabilities": tf.repeat([[0.2, 0.7, 0.1]], n, 0),
+            "classes": tf.repeat([["invoice", "parcel", "refund"]], n, 0),
+            "accepted": tf.repeat([False], n),
+            "prediction_set": tf.repeat([[True, True, False]], n, 0),
+            "known": tf.repeat([False], n),
+            "known_score": tf.repeat([0.25], n),
+            "error": tf.repeat([""], n),
+            "index": tf.range(n),
+        }
+
+
+class Interval(tf.Module):
+    """Gives every text the same number, with an interval."""
+
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, "text")])
+    def serve(self, text):
+        n = tf.shape(text)[0]
+        return {
+            "prediction": tf.repeat([1234.5], n),
+            "lower": tf.repeat([1100.0], n),
+            "upper": tf.repeat([1400.0], n),
+        }
+
+
 def save(folder):
-    """Writes both models below a folder, version 1 each."""
+    """Writes the models below a folder, version 1 each."""
+    for name, model in {"calibrated": Calibrated(), "interval": Interval()}.items():
+        signatures = {"serving_default": model.serve}
+        tf.saved_model.save(model, str(folder / name / "1"), signatures=signatures)
     numbers, marking = Numbers(), Marking()
     signatures = {"serving_default": numbers.serve, "fixed": numbers.fixed}
     tf.saved_model.save(numbers, str(folder / "numbers" / "1"), signatures=signatures)

@@ -4,6 +4,7 @@ import pytest
 
 from tests.serving.browser import CHROMIUM, Browser
 from tests.serving.server_process import serving
+from tests.serving.small_models import save
 
 pytestmark = [
     pytest.mark.slow,
@@ -99,6 +100,31 @@ def test_nothing_is_wider_than_the_window(server, photos, tmp_path, width):
         browser.wait_for(ANSWERED)
         browser.screenshot(tmp_path / "page.png")
         assert browser.value("document.documentElement.scrollWidth") <= width
+
+
+def test_all_parts_of_an_answer_are_shown(shared_folder, tmp_path):
+    small = shared_folder("small-models", save)
+    names = ["calibrated", "interval", "marking", "numbers"]
+    words = [small / name for name in names]
+    with serving(words, tmp_path) as server, Browser(tmp_path) as browser:
+        browser.open(server.url)
+        for name, parts in {
+            "calibrated": [
+                "parcel", "70.0%", "invoice, parcel", "no: unlike the training data (score 0.25)",
+                "no: the probability is below the threshold", "Probabilities",
+            ],
+            "interval": ["1,234.5", "1,100 to 1,400"],
+            "marking": ["The item is no number."],
+        }.items():  # fmt: skip
+            browser.wait_for(f"document.querySelector('#model option[value={name}]') !== null")
+            browser.value(f"model.value = '{name}'; model.onchange().then(() => predict())")
+            browser.wait_for(f"document.body.innerText.includes({parts[0]!r})")
+            browser.screenshot(tmp_path / f"{name}.png")
+            text = browser.text()
+            assert [part for part in parts if part not in text] == []
+        browser.value("model.value = 'numbers'; model.onchange()")
+        browser.wait_for("document.body.innerText.includes('This model takes numbers.')")
+        assert browser.log == []
 
 
 def test_the_page_asks_for_the_token(exported, tmp_path):
