@@ -59,7 +59,7 @@ class Calibration:
 
         Args:
             values: The dictionary.
-            arrays: Arrays of `known`, as from `Known.arrays`; without them there is no `known`.
+            arrays: Those of `Known.arrays`; without them there is no `known`.
         """
         sets, interval, known = (values.get(name) for name in ("sets", "interval", "known"))
         return cls(
@@ -70,7 +70,7 @@ class Calibration:
             values.get("rejection"),
             None if sets is None else PredictionSets(**sets),
             None if interval is None else Interval(**interval),
-            None if known is None or not arrays else Known.from_dict(known, arrays),
+            None if known is None or not arrays else Known(**known, arrays=arrays),
         )
 
 

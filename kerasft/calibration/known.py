@@ -12,48 +12,66 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Known:
-    """The score of known inputs: cosine similarity to the nearest training examples.
+    """Which inputs are known: those whose score reaches a threshold.
 
     Attributes:
         coverage: Share of the validation examples that are known, in (0, 1).
         threshold: Least score of a known input.
-        neighbors: Number of nearest training examples whose mean similarity is the score.
-        memory: Features of training examples, of length 1, shape (examples, width).
+        arrays: Arrays of `kerasft.calibration.remember.remember`.
     """
 
     coverage: float
     threshold: float
-    neighbors: int
-    memory: np.ndarray = field(repr=False, compare=False)
+    arrays: Mapping[str, np.ndarray] = field(repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-serializable dictionary without the arrays."""
-        return {
-            "coverage": self.coverage,
-            "threshold": self.threshold,
-            "neighbors": self.neighbors,
-            "examples": len(self.memory),
-        }
-
-    @property
-    def arrays(self) -> dict[str, np.ndarray]:
-        """The arrays, by the names under which a file has them."""
-        return {"memory": self.memory}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Known:
-        """Return the value from the dictionary of `to_dict` and its arrays."""
-        return cls(values["coverage"], values["threshold"], values["neighbors"], arrays["memory"])
+        return {"coverage": self.coverage, "threshold": self.threshold}
 
     def scores(self, features: Any) -> Any:
-        """Return the score of each input, higher for more similar ones, shape (n,).
+        """Return the scores of inputs; see `known_scores`."""
+        return known_scores(self.arrays, features)
 
-        Args:
-            features: Inputs of the output layer, shape (n, width).
-        """
-        from keras import ops
 
-        directions = ops.normalize(ops.cast(features, "float32"), axis=-1)
-        similarities = ops.matmul(directions, ops.transpose(ops.convert_to_tensor(self.memory)))
-        nearest = ops.top_k(similarities, k=self.neighbors)[0]
-        return ops.mean(nearest, axis=-1)
+def known_scores(arrays: Mapping[str, np.ndarray], features: Any) -> Any:
+    """Return how much inputs resemble training examples, shape (n,); higher for more similar ones.
+
+    Args:
+        arrays: Arrays of `kerasft.calibration.remember.remember`.
+        features: Inputs of the output layer, shape (n, width).
+    """
+    from keras import ops
+
+    scores = [
+        (part - float(location)) / float(scale)
+        for part, location, scale in zip(
+            score_parts(arrays, features), arrays["location"], arrays["scale"], strict=True
+        )
+    ]
+    return ops.sum(ops.stack(scores), axis=0)
+
+
+def score_parts(arrays: Mapping[str, np.ndarray], features: Any) -> list[Any]:
+    """Return the parts of the score, each of shape (n,).
+
+    The first is the cosine similarity to the nearest remembered example (Sun et al. 2022, arXiv
+    2204.06507). With classes, the second is the relative Mahalanobis distance (Ren et al. 2021,
+    arXiv 2106.09022), negated: how much better the nearest class explains the features than all
+    classes together do.
+
+    Args:
+        arrays: Arrays of `kerasft.calibration.remember.remember`; `location` and `scale` are not
+            used.
+        features: Inputs of the output layer, shape (n, width).
+    """
+    from keras import ops
+
+    given = {name: ops.convert_to_tensor(array.astype("float32")) for name, array in arrays.items()}
+    units = ops.normalize(ops.cast(features, "float32"), axis=-1)
+    parts = [ops.max(ops.matmul(units, ops.transpose(given["memory"])), axis=-1)]
+    if "directions" in given:
+        z = ops.matmul(units - given["mean"], given["directions"])
+        lengths = ops.sum(ops.square(given["centers"]), axis=-1)
+        nearest = ops.max(2 * ops.matmul(z, ops.transpose(given["centers"])) - lengths, axis=-1)
+        parts.append(nearest - ops.sum(ops.square(z) * given["weights"], axis=-1))
+    return parts

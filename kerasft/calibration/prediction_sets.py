@@ -6,6 +6,8 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+LEAST_AMBIGUOUS, ADAPTIVE = "least ambiguous", "adaptive"
+
 
 @dataclass(frozen=True)
 class PredictionSets:
@@ -42,7 +44,7 @@ class PredictionSets:
         """
         from keras import ops
 
-        if self.kind == "least ambiguous":
+        if self.kind == LEAST_AMBIGUOUS:
             return 1 - probabilities
         order = ops.argsort(-probabilities, axis=-1)
         ranked = ops.take_along_axis(probabilities, order, axis=-1)

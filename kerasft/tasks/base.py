@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
-from kerasft.calibration import Calibration
 from kerasft.errors import DataError, SettingError
+from kerasft.tasks.answers import Answers
 from kerasft.tasks.label_cells import Table
 from kerasft.tasks.labels import Labels
 from kerasft.tasks.strata import Group, Strata
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from kerasft.calibration.options import CalibrationOptions
 
 Chosen = TypeVar("Chosen")
 
@@ -29,7 +31,7 @@ class FeatureReaders(NamedTuple):
     to_number: Callable[[Any], float]
 
 
-class Task:
+class Task(Answers):
     """A kind of prediction; subclasses override what differs.
 
     Attributes:
@@ -47,6 +49,7 @@ class Task:
         losses: Values of the setting `loss` besides auto.
         curves: Metrics whose curves a report draws.
         charts: Charts of predictions in a report: `calibration`, `predicted`, `residuals`.
+        calibrated_by: Options of the calibration, besides known_coverage.
         stratified_by: Name of the quantity by which splits are stratified.
         baseline_name: Name of the constant baseline, such as `predicting the mean`.
         class_weight: Whether classes can be weighted.
@@ -65,6 +68,7 @@ class Task:
     directions: ClassVar[Mapping[str, str]] = {}
     losses: tuple[str, ...] = ()
     charts: tuple[str, ...] = ()
+    calibrated_by: tuple[str, ...] = ()
     stratified_by = ""
     baseline_name = ""
     class_weight = False
@@ -223,6 +227,14 @@ class Task:
 
     # Decision
 
+    def check_options(self, options: CalibrationOptions) -> None:
+        """Refuse options of a calibration that the task does not use.
+
+        Raises:
+            SettingError: The calibration of the task has no such option.
+        """
+        options.check(self.name, self.calibrated_by)
+
     def baseline(self, labels: Labels, y: np.ndarray) -> np.ndarray:
         """Return the output of the constant baseline, from training labels."""
         raise NotImplementedError
@@ -241,46 +253,6 @@ class Task:
         shares: np.ndarray = counts / counts.sum()
         return shares
 
-    def decide(
-        self, labels: Labels, outputs: Any, calibration: Calibration, features: Any = None
-    ) -> dict[str, Any]:
-        """Return the answers to outputs of the model: tensors whose first dimension is n.
-
-        It is written with `keras.ops`: `predict` and the graph of an exported model share it.
-
-        Args:
-            labels: Meaning of the outputs.
-            outputs: Outputs of the model, shape (n, outputs).
-            calibration: Calibration of the run.
-            features: Inputs of the output layer, shape (n, width); needed by `calibration.known`.
-        """
-        raise NotImplementedError
-
-    def row(self, labels: Labels, decided: Mapping[str, np.ndarray]) -> dict[str, Any]:
-        """Return the row of `predict` for one example, from its part of `decide`."""
-        raise NotImplementedError
-
-    def truth_and_prediction(
-        self, labels: Labels, y: Any, decided: Mapping[str, np.ndarray]
-    ) -> tuple[Any, Any, float | None]:
-        """Return truth, prediction, and probability of the prediction (None without one).
-
-        Args:
-            labels: Meaning of the outputs.
-            y: Target of one example, as in `Split.y`.
-            decided: Its part of `decide`.
-        """
-        raise NotImplementedError
-
     def measure(self, labels: Labels, y: np.ndarray, predictions: np.ndarray) -> dict[str, Any]:
         """Return the metrics of predictions, computed by scikit-learn."""
-        raise NotImplementedError
-
-    def served_outputs(
-        self, labels: Labels, outputs: Any, calibration: Calibration, features: Any = None
-    ) -> dict[str, Any]:
-        """Return the named outputs of a served model, in a TensorFlow graph.
-
-        See `decide` for the arguments.
-        """
         raise NotImplementedError

@@ -21,6 +21,8 @@ from kerasft.tasks.strata import Group, Strata, by_label
 if TYPE_CHECKING:
     import numpy as np
 
+    from kerasft.calibration.options import CalibrationOptions, Fitted
+
 
 class Classification(ClassTask):
     """One class per example: softmax, cross-entropy, accuracy."""
@@ -31,6 +33,7 @@ class Classification(ClassTask):
     main_metrics = ("accuracy", "f1")
     interval = "wilson"
     charts = ("calibration",)
+    calibrated_by = ("coverage", "max_error")
     stratified_by = "class"
     baseline_name = "predicting the majority class"
     class_weight = True
@@ -109,6 +112,36 @@ class Classification(ClassTask):
         focal = self.is_focal(loss)
         return float((shares * constant_surprise(shares, focal=focal)).sum())
 
+    def fit_calibration(
+        self, labels: Labels, y: np.ndarray, outputs: np.ndarray, options: CalibrationOptions
+    ) -> Fitted:
+        from kerasft.tasks.fitted_calibration import fit_classes
+
+        return fit_classes(y, outputs, options)
+
+    def measure_decided(
+        self, labels: Labels, y: np.ndarray, decided: Mapping[str, np.ndarray]
+    ) -> dict[str, Any]:
+        """Return log_loss and calibration_error, and scores of what is fitted.
+
+        The latter are `accepted` and `accepted_error`, `set_coverage` and `set_size`.
+        """
+        import numpy as np
+
+        from kerasft.calibration.reliability import class_reliability
+
+        found: dict[str, Any] = class_reliability(decided["probabilities"], y)
+        if (accepted := decided.get("accepted")) is not None:
+            wrong = (decided["best"] != y)[accepted]
+            found |= {"accepted": float(accepted.mean())}
+            found |= {"accepted_error": float(wrong.mean()) if len(wrong) else None}
+        if (members := decided.get("prediction_set")) is not None:
+            found |= {
+                "set_coverage": float(members[np.arange(len(y)), y].mean()),
+                "set_size": float(members.sum(axis=1).mean()),
+            }
+        return found
+
     def decide(
         self, labels: Labels, outputs: Any, calibration: Calibration, features: Any = None
     ) -> dict[str, Any]:
@@ -121,7 +154,7 @@ class Classification(ClassTask):
         from kerasft.calibration.temperature import scale_classes
         from kerasft.tasks.class_scores import known_inputs
 
-        probabilities = scale_classes(outputs, calibration.temperature)
+        probabilities = scale_classes(ops.convert_to_tensor(outputs), calibration.temperature)
         probability = ops.max(probabilities, axis=-1)
         found = {
             "best": ops.argmax(probabilities, axis=-1),

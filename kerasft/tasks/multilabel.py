@@ -21,6 +21,8 @@ from kerasft.tasks.strata import Group, Strata, by_label
 if TYPE_CHECKING:
     import numpy as np
 
+    from kerasft.calibration.options import CalibrationOptions, Fitted
+
 
 class MultiLabel(ClassTask):
     """Any number of labels per example: one sigmoid each, binary cross-entropy, macro F1."""
@@ -29,6 +31,7 @@ class MultiLabel(ClassTask):
     title = "several labels"
     several = True
     main_metrics = ("f1", "accuracy")
+    calibrated_by = ("min_precision", "min_recall")
     stratified_by = "label set"
     baseline_name = "predicting the frequency of each label"
 
@@ -110,6 +113,26 @@ class MultiLabel(ClassTask):
     def class_shares(self, counts: np.ndarray, examples: int) -> np.ndarray:
         return counts / max(examples, 1)
 
+    def fit_calibration(
+        self, labels: Labels, y: np.ndarray, outputs: np.ndarray, options: CalibrationOptions
+    ) -> Fitted:
+        from kerasft.tasks.fitted_calibration import fit_labels
+
+        return fit_labels(labels, y, outputs, options)
+
+    def measure_decided(
+        self, labels: Labels, y: np.ndarray, decided: Mapping[str, np.ndarray]
+    ) -> dict[str, Any]:
+        """Return log_loss, calibration_error, the scores with the thresholds."""
+        from kerasft.calibration.reliability import label_reliability
+
+        scores = _scores(labels, y, decided["labels"])
+        del scores["per_class"]  # that of the outputs is recorded
+        return {
+            **label_reliability(decided["probabilities"], y),
+            **scores,
+        }
+
     def decide(
         self, labels: Labels, outputs: Any, calibration: Calibration, features: Any = None
     ) -> dict[str, Any]:
@@ -119,7 +142,9 @@ class MultiLabel(ClassTask):
         from kerasft.calibration.temperature import scale_labels
         from kerasft.tasks.class_scores import known_inputs
 
-        probabilities = scale_labels(outputs, calibration.slopes, calibration.offsets)
+        probabilities = scale_labels(
+            ops.convert_to_tensor(outputs), calibration.slopes, calibration.offsets
+        )
         thresholds = ops.convert_to_tensor(calibration.threshold_of(labels.num_outputs), "float32")
         return {
             "labels": probabilities >= thresholds,
@@ -145,15 +170,8 @@ class MultiLabel(ClassTask):
         return ", ".join(truth), ", ".join(predicted), None
 
     def measure(self, labels: Labels, y: np.ndarray, predictions: np.ndarray) -> dict[str, Any]:
-        """Return accuracy, macro scores and `per_class`."""
-        import numpy as np
-
-        from kerasft.tasks.class_scores import class_scores
-
-        truth, predicted = y.astype(bool), predictions >= DEFAULT_THRESHOLD
-        # scikit-learn averages multi-label scores over all classes, not only those that occur.
-        occurs = np.flatnonzero((truth | predicted).any(axis=0))
-        return class_scores(labels, truth, predicted, occurs)
+        """Return accuracy, macro scores and `per_class`, at the default threshold."""
+        return _scores(labels, y, predictions >= DEFAULT_THRESHOLD)
 
     def served_outputs(
         self, labels: Labels, outputs: Any, calibration: Calibration, features: Any = None
@@ -170,3 +188,15 @@ class MultiLabel(ClassTask):
         prediction = tf.strings.regex_replace(joined, r"^\||\|$", "")
         classes = served_classes(labels, decided["probabilities"])
         return {"prediction": prediction, **decided, **classes}
+
+
+def _scores(labels: Labels, y: np.ndarray, predicted: np.ndarray) -> dict[str, Any]:
+    """Return the scores of predicted labels, booleans of shape (n, classes)."""
+    import numpy as np
+
+    from kerasft.tasks.class_scores import class_scores
+
+    truth = y.astype(bool)
+    # scikit-learn averages multi-label scores over all classes, not only those that occur.
+    occurs = np.flatnonzero((truth | predicted).any(axis=0))
+    return class_scores(labels, truth, predicted, occurs)

@@ -15,6 +15,8 @@ from kerasft.tasks.strata import Group, Strata, by_quantile
 if TYPE_CHECKING:
     import numpy as np
 
+    from kerasft.calibration.options import CalibrationOptions, Fitted
+
 _ORDERED = ("accuracy_rounded", "within_one", "kappa")  # of a target with a scale
 _WIDEST = 20  # range of integer targets that also get ordinal metrics
 
@@ -34,6 +36,7 @@ class Regression(Task):
     directions: ClassVar = {"loss": "min", "rmse": "min", "mae": "min", "r2": "max"}
     losses = ("squared", "absolute", "huber")
     charts = ("predicted", "residuals")
+    calibrated_by = ("coverage",)
     stratified_by = "quantile"
     baseline_name = "predicting the mean"
     mixup = False
@@ -140,6 +143,26 @@ class Regression(Task):
         # In standard deviations, for a normally distributed target.
         return self.choose_loss(loss, {"squared": 1.0, "absolute": 0.8, "huber": 0.42})
 
+    def fit_calibration(
+        self, labels: Labels, y: np.ndarray, outputs: np.ndarray, options: CalibrationOptions
+    ) -> Fitted:
+        from kerasft.tasks.fitted_calibration import fit_number
+
+        return fit_number(labels, y, outputs, options)
+
+    def measure_decided(
+        self, labels: Labels, y: np.ndarray, decided: Mapping[str, np.ndarray]
+    ) -> dict[str, Any]:
+        """Return interval_coverage and interval_width (mean), if fitted."""
+        found = {}
+        if "lower" in decided:
+            lower, upper = decided["lower"], decided["upper"]
+            found = {
+                "interval_coverage": float(((lower <= y) & (y <= upper)).mean()),
+                "interval_width": float((upper - lower).mean()),
+            }
+        return found
+
     def decide(
         self, labels: Labels, outputs: Any, calibration: Calibration, features: Any = None
     ) -> dict[str, Any]:
@@ -147,9 +170,11 @@ class Regression(Task):
 
         The latter are `lower` and `upper` (the interval), `known` and `known_score`.
         """
+        from keras import ops
+
         from kerasft.tasks.class_scores import known_inputs
 
-        predicted = outputs[:, 0]
+        predicted = ops.convert_to_tensor(outputs)[:, 0]
         found = {"prediction": predicted, **known_inputs(calibration, features)}
         if calibration.interval is not None:
             lower, upper = self.bounds(labels, predicted, calibration.interval)

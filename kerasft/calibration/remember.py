@@ -1,0 +1,88 @@
+"""What is remembered of the training examples, to tell known inputs from others."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kerasft.calibration.known import score_parts
+
+MOST = 4000  # training examples whose features are computed
+_PER_CLASS = 50  # examples in the memory
+_WITHOUT_CLASSES = 1000  # the same where there are no classes
+_LEAST = 1e-9  # of what a score is divided by
+
+
+def remembered_rows(count: int) -> np.ndarray:
+    """Return the positions of training examples whose features are used, evenly spaced."""
+    return np.unique(np.linspace(0, count - 1, min(count, MOST)).astype(int))
+
+
+def remember(
+    features: np.ndarray, classes: np.ndarray | None, validation: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return the arrays from which `known_scores` computes the score of an input.
+
+    Args:
+        features: Inputs of the output layer for training examples, shape (n, width).
+        classes: Class index of each, shape (n,); None where examples have no single class.
+        validation: Inputs of the output layer for validation examples, whose scores have mean 0.
+
+    Returns:
+        `memory` (features of length 1), `location` and `scale` of every part of the score, and
+        with classes `mean`, `directions`, `centers` and `weights` of the relative distance.
+    """
+    units = _units(features)
+    arrays = {"memory": units[_memory_rows(len(units), classes)].astype("float16")}
+    if classes is not None:
+        arrays |= _relative_distance(units, classes)
+    from keras import ops
+
+    parts = np.stack([ops.convert_to_numpy(part) for part in score_parts(arrays, validation)])
+    location, scale = parts.mean(axis=1), np.maximum(parts.std(axis=1), _LEAST)
+    return {**arrays, "location": location, "scale": scale}
+
+
+def _units(features: np.ndarray) -> np.ndarray:
+    wide = np.asarray(features, np.float64)
+    return np.asarray(wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), 1e-12))
+
+
+def _memory_rows(count: int, classes: np.ndarray | None) -> np.ndarray:
+    """Return the rows of the memory: some of every class, chosen at random."""
+    order = np.random.default_rng(0).permutation(count)
+    if classes is None:
+        return np.sort(order[:_WITHOUT_CLASSES])
+    chosen = [order[classes[order] == each][:_PER_CLASS] for each in np.unique(classes)]
+    return np.sort(np.concatenate(chosen))
+
+
+def _relative_distance(units: np.ndarray, classes: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the relative Mahalanobis distance in the directions in which the classes differ.
+
+    The squared distance to the center of a class minus that to all training examples is the same
+    in these directions as in all. Nothing is returned where the classes do not differ, or have one
+    example each.
+    """
+    from scipy.linalg import solve
+    from sklearn.covariance import ledoit_wolf
+
+    names, index = np.unique(classes, return_inverse=True)
+    centers = np.stack([units[index == each].mean(axis=0) for each in range(len(names))])
+    within = units - centers[index]
+    if len(names) < 2 or not np.abs(within).max() > _LEAST:
+        return {}
+    covariance, _ = ledoit_wolf(within, assume_centered=True)
+    mean = units.mean(axis=0)
+    shifted = centers - mean
+    inverse = solve(covariance, shifted.T, assume_a="pos")
+    share = np.sqrt(np.bincount(index) / len(index))
+    spread, turn = np.linalg.eigh(share[:, None] * (shifted @ inverse) * share)
+    kept = spread > 1e-6 * max(spread.max(), _LEAST)
+    spread, turn = spread[kept], turn[:, kept]
+    directions = inverse @ (share[:, None] * turn) / np.sqrt(spread)
+    return {
+        "mean": mean.astype("float32"),
+        "directions": directions.astype("float32"),
+        "centers": (shifted @ directions).astype("float32"),
+        "weights": (spread / (1 + spread)).astype("float32"),
+    }

@@ -1,0 +1,70 @@
+"""The score of known inputs, from features."""
+
+import numpy as np
+import pytest
+from keras import ops
+from sklearn.covariance import ledoit_wolf
+
+from kerasft.calibration.known import known_scores, score_parts
+from kerasft.calibration.remember import MOST, remember, remembered_rows
+
+
+def features(seed, count, number=6, width=24):
+    rng = np.random.default_rng(seed)
+    centers = np.random.default_rng(99).normal(size=(number, width))
+    y = rng.integers(0, number, count)
+    return (centers[y] + 0.4 * rng.normal(size=(count, width))).astype("float32"), y
+
+
+def units(x):
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("with_classes", [True, False])
+def test_foreign_inputs_have_lower_scores(with_classes):
+    train, y = features(0, 300)
+    validation, _ = features(1, 100)
+    arrays = remember(train, y if with_classes else None, validation)
+    assert ("directions" in arrays) == with_classes
+    known = ops.convert_to_numpy(known_scores(arrays, features(2, 200)[0]))
+    foreign = np.random.default_rng(3).normal(size=(200, 24)).astype("float32")
+    unknown = ops.convert_to_numpy(known_scores(arrays, foreign))
+    assert (known[:, None] > unknown).mean() > 0.97
+    found = ops.convert_to_numpy(known_scores(arrays, validation))
+    assert found.mean() == pytest.approx(0, abs=1e-3)
+
+
+def test_the_distance_in_few_directions_is_that_in_all():
+    train, y = features(0, 300)
+    new, _ = features(5, 50)
+    part = ops.convert_to_numpy(score_parts(remember(train, y, new), new)[1])
+    x, z = units(train), units(new)
+    centers = np.stack([x[y == each].mean(axis=0) for each in range(6)])
+    within = ledoit_wolf(x - centers[y], assume_centered=True)[0]
+    share = np.bincount(y) / len(y)
+    between = (centers - x.mean(axis=0)).T @ np.diag(share) @ (centers - x.mean(axis=0))
+
+    def distance(center, covariance):
+        shifted = z - center
+        return (shifted @ np.linalg.inv(covariance) * shifted).sum(axis=1)
+
+    nearest = np.min([distance(center, within) for center in centers], axis=0)
+    expected = distance(x.mean(axis=0), within + between) - nearest
+    assert part == pytest.approx(expected, rel=1e-3, abs=1e-2)
+
+
+def test_the_memory_is_small_and_the_same_each_time():
+    assert len(remembered_rows(10)) == 10
+    assert len(remembered_rows(100_000)) == MOST
+    train, y = features(0, 900)
+    first, second = (remember(train, y, train[:50]) for _ in range(2))
+    assert len(first["memory"]) == 6 * 50
+    assert all((first[name] == second[name]).all() for name in first)
+
+
+@pytest.mark.parametrize("classes", [np.arange(20), np.zeros(20, int)])
+def test_classes_without_a_spread_leave_the_nearest_example(classes):
+    train, _ = features(0, 20)
+    arrays = remember(train, classes, train)
+    assert "directions" not in arrays
+    assert np.isfinite(ops.convert_to_numpy(known_scores(arrays, train))).all()
