@@ -67,6 +67,9 @@ from kerasft.errors import (
     SettingError as SettingError,
 )
 from kerasft.evaluation import (
+    calibrate as calibrate,
+)
+from kerasft.evaluation import (
     evaluate as evaluate,
 )
 from kerasft.evaluation import (

@@ -8,6 +8,7 @@ import click
 
 from kerasft import __version__
 from kerasft.cli.blocks import blocks_command
+from kerasft.cli.calibrate import calibrate_command
 from kerasft.cli.copy import copy_command
 from kerasft.cli.diagnose import diagnose_command
 from kerasft.cli.doctor import doctor_command
@@ -69,6 +70,7 @@ for command in (
     blocks_command,
     fit_command,
     tune_command,
+    calibrate_command,
     evaluate_command,
     predict_command,
     find_lr_command,

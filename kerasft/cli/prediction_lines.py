@@ -48,18 +48,24 @@ def percent(probability: float) -> str:
 def _prediction(row: Mapping[str, Any], labels: Mapping[str, Any], top: int) -> str:
     """Return the prediction of one row: a class, several labels, or a number."""
     each = probabilities(row, labels)
+    remarks = "" if row.get("known", True) else "  unlike the training data"
     if not each:
-        return number(significant(row["prediction"], labels, steps=100))
+        shown = number(significant(row["prediction"], labels, steps=100))
+        if "lower" in row:
+            ends = (number(significant(row[n], labels, steps=100)) for n in ("lower", "upper"))
+            shown += f"  ({' to '.join(ends)})"
+        return shown + remarks
     ranked = sorted(each.items(), key=lambda item: -item[1])
     if "probability" in row:
         chosen = {row["prediction"]: each[row["prediction"]]}
         shown = f"{row['prediction']}  {percent(row['probability'])}"
+        remarks += "" if row.get("accepted", True) else "  not accepted"
     else:
-        chosen = {name: p for name, p in ranked if p >= 0.5}
+        chosen = {name: p for name, p in ranked if name in row["prediction"].split("|")}
         shown = _listed(chosen.items()) or "(no label)"
     others = [(name, p) for name, p in ranked if name not in chosen and p >= _LEAST]
     others = others[: max(top - len(chosen), 0)]
-    return f"{shown}  ({_listed(others)})" if others else shown
+    return (f"{shown}  ({_listed(others)})" if others else shown) + remarks
 
 
 def _listed(pairs: Iterable[tuple[str, float]]) -> str:

@@ -42,19 +42,19 @@ def significant(value: float, labels: Mapping[str, Any], *, steps: int) -> float
 def rounded(rows: Rows, labels: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return rows of predictions with the digits that are worth reading.
 
-    Probabilities have four decimals, numbers at least a thousand steps per standard deviation of
-    the training targets.
+    Probabilities and scores have four decimals, numbers at least a thousand steps per standard
+    deviation of the training targets.
 
     Args:
         rows: Rows of `kerasft.predict`.
         labels: Labels of the run, as in its file.
     """
-    names = {"probability", *(f"p({name})" for name in labels["names"])}
+    names = {"probability", "known_score", *(f"p({name})" for name in labels["names"])}
 
     def value(name: str, cell: Any) -> Any:
         if name in names:
             return round(cell, _DECIMALS)
-        is_number = name == "prediction" and isinstance(cell, float)
+        is_number = name in ("prediction", "lower", "upper") and isinstance(cell, float)
         return significant(cell, labels, steps=1000) if is_number else cell
 
     return [{name: value(name, cell) for name, cell in row.items()} for row in rows]

@@ -47,6 +47,10 @@ def print_scores(task: str, metrics: Mapping[str, Any]) -> None:
         print_table(("metric", "value", "95% interval"), rows)
     else:
         print_table(("metric", "value"), [row[:2] for row in rows])
+    calibrated = metrics.get("calibrated")
+    if calibrated:
+        click.echo()
+        print_table(("calibrated", "value"), [(title(k), v) for k, v in calibrated.items()])
     classes = metrics.get("per_class")
     if classes:
         click.echo()

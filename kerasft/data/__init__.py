@@ -12,7 +12,7 @@ tf_dataset    batches as a `tf.data.Dataset`
 
 from kerasft.arrays import allocate
 from kerasft.data.audit import summarize
-from kerasft.data.batches import Batches, class_weights, text_lengths
+from kerasft.data.batches import Batches, class_weights, select_rows, text_lengths
 from kerasft.data.examples import Data, Examples, Split
 from kerasft.data.glyph_batches import load_glyphs
 from kerasft.data.label_encoding import encode
@@ -55,6 +55,7 @@ __all__ = [
     "read_inputs",
     "read_rows",
     "readable",
+    "select_rows",
     "stream",
     "summarize",
     "text_lengths",

@@ -200,6 +200,13 @@ def text_lengths(x: Any) -> np.ndarray | None:
     return None if mask is None else np.count_nonzero(mask, axis=1)
 
 
+def select_rows(x: Any, chosen: np.ndarray) -> Any:
+    """Return the inputs of the examples at some indices, in the form of `Split.x` or features."""
+    if isinstance(x, dict):
+        return {name: select_rows(values, chosen) for name, values in x.items()}
+    return x.select(chosen) if isinstance(x, Ragged) else x[chosen]
+
+
 def class_weights(y: np.ndarray, num_classes: int) -> np.ndarray:
     """Return a weight per class that gives every class the same total weight.
 

@@ -51,6 +51,13 @@ class Ragged:
             batch[row, width - len(part) if self.left else 0 :][: len(part)] = part
         return batch
 
+    def select(self, chosen: np.ndarray) -> Ragged:
+        """Return the examples at some indices, in that order."""
+        parts = [self.values[self.starts[i] : self.starts[i + 1]] for i in chosen]
+        return Ragged(
+            np.concatenate(parts), self.lengths[chosen], longest=self.longest, left=self.left
+        )
+
     def put(self, chosen: np.ndarray, batch: np.ndarray) -> None:
         """Set examples from a padded array."""
         for row, index in enumerate(chosen):

@@ -7,14 +7,17 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+import keras
+
 from kerasft.config import Config, without_foreign_columns
-from kerasft.data import Examples, column_names, load_recipe_data, prepare_split, read_dataset
+from kerasft.data import Examples, column_names, prepare_split, read_dataset
 from kerasft.data.examples import SPLITS
 from kerasft.dataset import Dataset
-from kerasft.errors import DataError, SettingError
+from kerasft.errors import SettingError
 from kerasft.evaluation.load import Loaded, load_model, replace_columns
-from kerasft.evaluation.metrics import measure
-from kerasft.evaluation.predict import predict_arrays
+from kerasft.evaluation.metrics import measure, measure_calibrated
+from kerasft.evaluation.own_data import load_own_data
+from kerasft.evaluation.predict import run_outputs
 from kerasft.evaluation.seen_examples import count_seen
 from kerasft.in_memory import PREFIX
 from kerasft.modalities import modality_of
@@ -43,10 +46,11 @@ def evaluate(
             the other dataset lacks is found by its usual names.
 
     Returns:
-        Metrics, as from `measure`, and `confidence_interval`: the lower and upper end of the 95%
-        interval of the main metric, by its name; empty for multi-label. For another dataset also
-        `seen`: how many of its examples are in the `train` and in the `validation` split of the run
-        (not for older runs).
+        Metrics of the outputs, as from `measure`, those of the calibrated answers as `calibrated`
+        (where the run has a calibration), and `confidence_interval`: the lower and upper end of the
+        95% interval of the main metric, by its name; empty for multi-label. For another dataset
+        also `seen`: how many of its examples are in the `train` and in the `validation` split of
+        the run (not for older runs).
 
     Raises:
         SettingError: The split does not exist, or `columns` is given without `dataset`.
@@ -65,27 +69,32 @@ def evaluate(
         part = _other_data(loaded, config, other, columns or ())
     else:
         part = _own_split(run, loaded, split)
-    predictions = predict_arrays(loaded.model, part.x, loaded.config.batch_size, title="measuring")
-    metrics = measure(loaded.config, loaded.labels, part.y, predictions)
-    task = loaded.labels.kind
-    name = task.main_metric
-    interval = score_interval(task, metrics[name], len(part.y), part.y, predictions)
-    metrics["confidence_interval"] = {} if interval is None else {name: list(interval)}
+    metrics = _measure(loaded, part)
     seen = count_seen(run, part.examples) if other is not None else None
     return metrics if seen is None else {**metrics, "seen": seen}
+
+
+def _measure(loaded: Loaded, part: Any) -> dict[str, Any]:
+    """Return the metrics of the outputs for a split, their interval, and the calibrated ones."""
+    outputs, features = run_outputs(loaded, part.x, title="measuring")
+    known, scores = loaded.calibration.known, None
+    if known is not None and features is not None:
+        scores = keras.ops.convert_to_numpy(known.scores(features))
+    metrics = measure(loaded.config, loaded.labels, part.y, outputs)
+    task = loaded.labels.kind
+    name = task.main_metric
+    interval = score_interval(task, metrics[name], len(part.y), part.y, outputs)
+    return {
+        **metrics,
+        "confidence_interval": {} if interval is None else {name: list(interval)},
+        **measure_calibrated(loaded.labels, part.y, outputs, loaded.calibration, scores),
+    }
 
 
 def _own_split(run: Run, loaded: Loaded, split: str) -> Any:
     if split not in SPLITS:
         raise SettingError(f"`split` must be train, validation or test. Received: split={split!r}.")
-    data = load_recipe_data(loaded.recipe, loaded.config)
-    if data.fingerprint != run.manifest["data"]["fingerprint"]:
-        raise DataError(
-            f"The dataset {loaded.config.dataset} has changed since {run.path} was trained, so its "
-            "splits may differ and contain training examples. Restore it, or evaluate on other "
-            "data with --dataset."
-        )
-    part = getattr(data, split)
+    part = getattr(load_own_data(run, loaded), split)
     if part is None:
         raise SettingError(f"The data of {run.path} have no {split} split. Set another `split`.")
     return part

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerasft.calibration import Calibration
 from kerasft.config import Config
 from kerasft.data import Labels
 from kerasft.models import make_loss
@@ -45,3 +46,29 @@ def example_losses(
     )
     losses: np.ndarray = keras.ops.convert_to_numpy(loss)
     return losses
+
+
+def measure_calibrated(
+    labels: Labels,
+    y: np.ndarray,
+    outputs: np.ndarray,
+    calibration: Calibration,
+    known_scores: np.ndarray | None = None,
+) -> dict[str, Any]:
+    """Return the scores of calibrated answers as `calibrated`; nothing where none is fitted.
+
+    Args:
+        labels: Task and class names.
+        y: Targets, as in `Split.y`, shape (n,) or (n, outputs).
+        outputs: Outputs of the model, shape (n, outputs).
+        calibration: Calibration of the run.
+        known_scores: Scores of known inputs, shape (n,); None without.
+    """
+    if calibration == Calibration():
+        return {}
+    decided = labels.kind.decide(labels, outputs, calibration)
+    arrays = {name: keras.ops.convert_to_numpy(value) for name, value in decided.items()}
+    found = labels.kind.measure_decided(labels, y, arrays)
+    if calibration.known is not None and known_scores is not None:
+        found["known"] = float((known_scores >= calibration.known.threshold).mean())
+    return {"calibrated": found}

@@ -126,8 +126,10 @@ def predict(
     Returns:
         One dict, or one row of a DataFrame, per input: `input` and `prediction`; for classification
         also `probability` (of the prediction) and `p(NAME)` for every class; for multi-label only
-        `p(NAME)`. A row of a table in a file begins with its other columns; one with the name of a
-        result is called `NAME (table)`.
+        `p(NAME)`. Probabilities are calibrated, and labels chosen by the thresholds of the run.
+        What its calibration has is added: `known` and `known_score`, `accepted`, `prediction_set`
+        (names of classes, joined by `|`), or for numbers `lower` and `upper`. A row of a table in a
+        file begins with its other columns; one with the name of a result is called `NAME (table)`.
 
     Raises:
         SettingError: The run was not found.

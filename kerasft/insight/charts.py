@@ -136,33 +136,18 @@ def draw_overlaid(axes: Any, histories: Mapping[str, list[dict[str, Any]]], name
     finish(axes, f"validation {name}", "epoch")
 
 
-def calibration(outputs: np.ndarray, y: np.ndarray) -> list[tuple[float, float, int]]:
-    """Return mean probability, accuracy and number of predictions in ten bins."""
-    confidence, correct = outputs.max(axis=1), outputs.argmax(axis=1) == y
-    bins = np.minimum((confidence * 10).astype(int), 9)
-    return [
-        (
-            float(confidence[bins == b].mean()),
-            float(correct[bins == b].mean()),
-            int((bins == b).sum()),
-        )
-        for b in range(10)
-        if (bins == b).any()
-    ]
+def draw_calibration(axes: Any, points: Mapping[str, list[tuple[float, float, int]]]) -> None:
+    """Draw accuracy by predicted probability; larger points stand for more predictions.
 
-
-def calibration_error(points: list[tuple[float, float, int]]) -> float:
-    """Return the expected calibration error (Guo et al. 2017, arXiv 1706.04599)."""
-    total = sum(count for _, _, count in points)
-    return sum(count * abs(mean - share) for mean, share, count in points) / total
-
-
-def draw_calibration(axes: Any, points: list[tuple[float, float, int]]) -> None:
-    """Draw accuracy by predicted probability; larger points stand for more predictions."""
-    means, shares, counts = (np.array(column) for column in zip(*points, strict=True))
+    Args:
+        axes: Axes of matplotlib.
+        points: Mean probability, accuracy and number of predictions in bins, by label.
+    """
     axes.plot([0, 1], [0, 1], color=INK, lw=0.8, ls=":")
-    axes.plot(means, shares, color=TRAIN, lw=1.2)
-    axes.scatter(means, shares, s=20 + 180 * counts / counts.max(), color=TRAIN, zorder=3)
+    for (label, bins), color in zip(points.items(), (TRAIN, BEST), strict=False):
+        means, shares, counts = (np.array(column) for column in zip(*bins, strict=True))
+        axes.plot(means, shares, color=color, lw=1.2, label=label if len(points) > 1 else None)
+        axes.scatter(means, shares, s=20 + 180 * counts / counts.max(), color=color, zorder=3)
     axes.set_xlim(0, 1.04)
     axes.set_ylim(0, 1.06)
     finish(axes, "", "predicted probability", "accuracy")

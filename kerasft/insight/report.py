@@ -14,6 +14,7 @@ from kerasft.insight.commands import fit_command
 from kerasft.insight.diagnosis import diagnose
 from kerasft.insight.facts import Facts, read_facts, read_predictions
 from kerasft.insight.page import chart, render, table, tile
+from kerasft.insight.report_calibration import decisions
 from kerasft.insight.report_scores import classes, confusions, output_charts, scores
 from kerasft.runs import Run, load_run, read_json, write_text
 from kerasft.tasks.intervals import is_wide, score_interval
@@ -54,9 +55,10 @@ def write_report(run: Run | str | Path, path: str | Path | None = None) -> Path:
         "best_epoch": facts.best_epoch,
         "phases": len({row.get("phase") for row in facts.rows}) > 1,
         "scores": scores(facts),
+        "decisions": decisions(run, facts),
         "classes": classes(facts),
         "matrix": confusions(run, facts),
-        "charts": output_charts(facts, arrays),
+        "charts": output_charts(run, facts, arrays),
         "worst": _worst(run),
         "blocks": _blocks(run),
         "speed": _speed(run),

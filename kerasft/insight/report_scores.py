@@ -11,6 +11,7 @@ from kerasft.formatting import number
 from kerasft.insight import charts
 from kerasft.insight.facts import Facts
 from kerasft.insight.page import chart, table
+from kerasft.insight.report_calibration import calibration_chart
 from kerasft.runs import Run, read_json
 
 _PAIRS = 10
@@ -125,13 +126,18 @@ def _confused(
     return sorted(pairs, key=lambda pair: -pair["count"])[:_PAIRS]
 
 
-def output_charts(facts: Facts, arrays: dict[str, np.ndarray]) -> list[dict[str, Any]]:
+def output_charts(run: Run, facts: Facts, arrays: dict[str, np.ndarray]) -> list[dict[str, Any]]:
     """Return the charts of the predictions that the task asks for."""
     split = facts.reported_split
     if f"y_{split}" not in arrays:
         return []
     outputs, y = arrays[f"outputs_{split}"], arrays[f"y_{split}"]
-    return [_CHARTS[name](outputs, y) for name in facts.kind.charts]
+    return [
+        calibration_chart(run, outputs, y, _SIZE)
+        if name == "calibration"
+        else _CHARTS[name](outputs, y)
+        for name in facts.kind.charts
+    ]
 
 
 def _predicted_chart(outputs: np.ndarray, y: np.ndarray) -> dict[str, Any]:
@@ -147,15 +153,4 @@ def _residuals_chart(outputs: np.ndarray, y: np.ndarray) -> dict[str, Any]:
     return chart("residuals", charts.as_svg("residuals", draw, *_SIZE), note)
 
 
-def _calibration_chart(outputs: np.ndarray, y: np.ndarray) -> dict[str, Any]:
-    points = charts.calibration(outputs, y)
-    svg = charts.as_svg("calibration", lambda axes: charts.draw_calibration(axes, points), *_SIZE)
-    note = f"expected calibration error {charts.calibration_error(points):.3f}: "
-    return chart("calibration", svg, note + "the mean distance of confidence from accuracy")
-
-
-_CHARTS = {
-    "predicted": _predicted_chart,
-    "residuals": _residuals_chart,
-    "calibration": _calibration_chart,
-}
+_CHARTS = {"predicted": _predicted_chart, "residuals": _residuals_chart}

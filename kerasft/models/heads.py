@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from kerasft.config import Config
+from kerasft.models.graph import is_functional, nodes
 from kerasft.models.mutable_scalars import MutableDropout, MutableL1L2
 from kerasft.tasks import Labels
 
@@ -44,9 +45,10 @@ def with_features(model: keras.Model) -> keras.Model | None:
     Returns:
         The model, or None where there is no such layer, or where it reads no feature vectors.
     """
-    if not any(layer.name == "head" for layer in model.layers):
+    if not is_functional(model):
         return None
-    features = model.get_layer("head").input
-    if not keras.backend.is_keras_tensor(features) or len(features.shape) != 2:
+    # Not `layer.input`, which is that of the first graph that calls the layer.
+    found = [node.input_tensors[0] for node in nodes(model) if node.operation.name == "head"]
+    if not found or len(found[0].shape) != 2:
         return None
-    return keras.Model(model.input, [model.output, features])
+    return keras.Model(model.input, [model.output, found[0]])

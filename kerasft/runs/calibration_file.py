@@ -13,6 +13,9 @@ from kerasft.runs.files import atomic_path, sha256, write_json
 from kerasft.runs.run import CALIBRATION, CALIBRATION_ARRAYS, Run
 from kerasft.runs.write import write_manifest
 
+SCORES = "scores_"  # prefix of the scores of known inputs, before the name of the split
+_FILES = (CALIBRATION, CALIBRATION_ARRAYS)
+
 
 def write_calibration(
     run: Run, record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
@@ -22,7 +25,8 @@ def write_calibration(
     Args:
         run: Run to write to.
         record: Record; `calibration` is that of `Calibration.to_dict`.
-        arrays: Arrays of `known`; without them there is no file of arrays.
+        arrays: Arrays of `known`, and the scores of known inputs of every split as
+            `scores_SPLIT`; without them there is no file of arrays.
     """
     files = {k: v for k, v in run.manifest.get("files", {}).items() if k not in _FILES}
     if arrays:
@@ -46,7 +50,9 @@ def read_calibration(run: Run) -> Calibration:
     record = run.calibration
     if not record:
         return Calibration()
-    return Calibration.from_dict(record["calibration"], read_calibration_arrays(run))
+    arrays = read_calibration_arrays(run)
+    memory = {name: array for name, array in arrays.items() if not name.startswith(SCORES)}
+    return Calibration.from_dict(record["calibration"], memory)
 
 
 def read_calibration_arrays(run: Run) -> dict[str, np.ndarray]:
@@ -63,6 +69,3 @@ def read_calibration_arrays(run: Run) -> dict[str, np.ndarray]:
             return dict(stored)
     except (OSError, ValueError) as error:
         raise DamagedFileError(f"{path} is damaged: {error}.") from error
-
-
-_FILES = (CALIBRATION, CALIBRATION_ARRAYS)

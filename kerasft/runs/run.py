@@ -178,6 +178,31 @@ class Run:
 
         return kerasft.evaluate(self, dataset=dataset, split=split, columns=columns)
 
+    def calibrate(
+        self,
+        *,
+        coverage: float = 0.9,
+        known_coverage: float = 0.95,
+        max_error: float | None = None,
+        min_precision: float | None = None,
+        min_recall: float | None = None,
+    ) -> dict[str, Any]:
+        """Fit probabilities, thresholds and sets again; see `kerasft.calibrate`.
+
+        Example:
+            >>> run.calibrate(max_error=0.02)["notes"]
+        """
+        import kerasft
+
+        return kerasft.calibrate(
+            self,
+            coverage=coverage,
+            known_coverage=known_coverage,
+            max_error=max_error,
+            min_precision=min_precision,
+            min_recall=min_recall,
+        )
+
     def export(
         self,
         *,

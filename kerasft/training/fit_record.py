@@ -8,19 +8,19 @@ import time
 import traceback
 from collections.abc import Iterator, Sequence
 from types import ModuleType
-from typing import Any
 
 import keras
 
-from kerasft.calibration import Calibration
+from kerasft.calibration.options import CalibrationOptions
+from kerasft.calibration.summary import calibration_lines
 from kerasft.catalog import recipe_source
 from kerasft.config import FORMAT, Config, changed_settings, to_dict
-from kerasft.data import Data, text_lengths
+from kerasft.data import Data
 from kerasft.data.examples import SPLITS
 from kerasft.display import status
 from kerasft.errors import DivergedError
+from kerasft.evaluation.calibrate import SplitOutputs, measure_test, record_calibration
 from kerasft.evaluation.metrics import measure
-from kerasft.evaluation.predict import predict_arrays
 from kerasft.evaluation.seen_examples import save_fingerprints
 from kerasft.evaluation.stored_predictions import save_predictions
 from kerasft.formatting import number
@@ -39,6 +39,7 @@ from kerasft.runs.provenance import (
 )
 from kerasft.runs.weights import save_weights
 from kerasft.training.context import FitContext, Log
+from kerasft.training.final_outputs import final_outputs
 from kerasft.training.resume_checks import check_unfinished
 
 
@@ -164,15 +165,23 @@ def close_record(run: Run, context: FitContext, inputs: PhaseInputs, began: floa
     config, data, best_weights = context.config, context.data, context.best_weights
     best_epoch = best_weights.best_epoch
     context.log(f"best   epoch {(best_epoch or 0) + 1} ({best_weights.monitor}); weights restored")
-    metrics, outputs = {}, {}
-    for split in ("validation", "test"):
-        part = getattr(data, split)
-        if part is not None:
-            predictions = _predict(context, inputs, split)
-            metrics[split] = measure(config, data.labels, part.y, predictions)
-            outputs[split] = part, predictions
+    parts = {name: getattr(data, name) for name in ("validation", "test")}
+    parts = {name: part for name, part in parts.items() if part is not None}
+    outputs, known_inputs = final_outputs(context, inputs, parts)
+    metrics = {
+        name: measure(config, data.labels, part.y, outputs[name]) for name, part in parts.items()
+    }
+    splits = {name: SplitOutputs(part.y, outputs[name]) for name, part in parts.items()}
+    calibration = record_calibration(run, data.labels, splits, known_inputs, CalibrationOptions())
+    for name, text in calibration_lines(run.calibration):
+        context.log(f"calib  {name}: {text}")
+    for note in run.calibration["notes"]:
+        context.log(f"note   {note}")
+    if "test" in splits:
+        metrics["test"] |= measure_test(data.labels, splits["test"], calibration, known_inputs)
     write_json(run.path / "metrics.json", metrics)
-    save_predictions(run, config, data.labels, outputs, Calibration())
+    pairs = {name: (part, outputs[name]) for name, part in parts.items()}
+    save_predictions(run, config, data.labels, pairs, calibration)
     save_fingerprints(run, data)
     write_manifest(
         run,
@@ -183,17 +192,3 @@ def close_record(run: Run, context: FitContext, inputs: PhaseInputs, began: floa
     )
     status("drawing the curves")
     plot_curves(run, run.path / "curves.png")
-
-
-def _predict(context: FitContext, inputs: PhaseInputs, split: str) -> Any:
-    """Return the outputs of the model for a split, from cached features where there are some."""
-    part, title = getattr(context.data, split), f"measuring the {split} split"
-    if split == "validation" and inputs.model is not context.model:
-        return predict_arrays(
-            inputs.model,
-            inputs.validation,
-            context.config.batch_size,
-            lengths=text_lengths(part.x),
-            title=title,
-        )
-    return predict_arrays(context.model, part.x, context.config.batch_size, title=title)

@@ -1,0 +1,93 @@
+"""Scores of known inputs for the splits of a run, from the features of its model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerasft.calibration.known import known_scores
+from kerasft.calibration.remember import remember, remembered_rows
+from kerasft.data import Labels, Split, select_rows
+from kerasft.evaluation.load import Loaded
+from kerasft.evaluation.own_data import load_own_data
+from kerasft.evaluation.predict import predict_arrays
+from kerasft.models import with_features
+from kerasft.runs import Run
+from kerasft.runs.calibration_file import SCORES
+
+NO_HEAD = "the model has no layer `head` that reads feature vectors"
+RENDERED = "the training examples are rendered during training"
+
+
+@dataclass(frozen=True)
+class KnownInputs:
+    """What known inputs are told by.
+
+    Attributes:
+        arrays: Arrays of `kerasft.calibration.remember.remember`.
+        scores: Scores of the examples of every split by its name, shape (n,).
+        reason: Why there are none; empty where there are.
+    """
+
+    arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
+    scores: Mapping[str, np.ndarray] = field(default_factory=dict)
+    reason: str = ""
+
+    def stored(self) -> dict[str, np.ndarray]:
+        """Return all arrays by the names under which a run stores them."""
+        return {**self.arrays, **{f"{SCORES}{name}": array for name, array in self.scores.items()}}
+
+
+def known_inputs_of(
+    labels: Labels, y: np.ndarray, remembered: np.ndarray, features: Mapping[str, np.ndarray]
+) -> KnownInputs:
+    """Return the known inputs of a model.
+
+    Args:
+        labels: Task and class names.
+        y: Targets of training examples, as in `Split.y`.
+        remembered: Their features, shape (n, width).
+        features: Features of the other splits by name, `validation` among them.
+    """
+    single = labels.kind.has_classes and not labels.kind.several
+    arrays = remember(remembered, y if single else None, features["validation"])
+    scores = {
+        name: keras.ops.convert_to_numpy(known_scores(arrays, values))
+        for name, values in features.items()
+    }
+    return KnownInputs(arrays, scores)
+
+
+def find_known_inputs(run: Run, loaded: Loaded) -> KnownInputs:
+    """Return the known inputs of a run that has none, from its model and its data.
+
+    Args:
+        run: Run.
+        loaded: The same run in memory.
+
+    Raises:
+        DataError: The data have changed since the training, or cannot be read.
+    """
+    model = with_features(loaded.model)
+    if model is None:
+        return KnownInputs(reason=NO_HEAD)
+    data = load_own_data(run, loaded)
+    if not isinstance(data.train, Split):
+        return KnownInputs(reason=RENDERED)
+    splits = {"validation": data.validation, "test": data.test}
+
+    def features(x: Any) -> np.ndarray:
+        found: np.ndarray = predict_arrays(model, x, loaded.config.batch_size)[1]
+        return found
+
+    rows = remembered_rows(len(data.train.y))
+    return known_inputs_of(
+        loaded.labels,
+        data.train.y[rows],
+        features(select_rows(data.train.x, rows)),
+        {name: features(part.x) for name, part in splits.items() if part is not None},
+    )
