@@ -14,7 +14,12 @@ from kerasft.calibration.conformal import conformal_limit
 from kerasft.calibration.options import CalibrationOptions, Fitted, needed_examples
 from kerasft.data import Labels
 from kerasft.errors import KerasftError, SettingError
-from kerasft.evaluation.known_inputs import KnownInputs, find_known_inputs
+from kerasft.evaluation.known_inputs import (
+    NO_HEAD,
+    RENDERED,
+    KnownInputs,
+    find_known_inputs,
+)
 from kerasft.evaluation.load import load_model
 from kerasft.evaluation.metrics import measure_calibrated
 from kerasft.runs import Run, load_run, write_json
@@ -111,7 +116,8 @@ def _stored_known_inputs(run: Run) -> KnownInputs:
     if arrays:
         scores = {n.removeprefix(SCORES): a for n, a in arrays.items() if n.startswith(SCORES)}
         return KnownInputs({n: a for n, a in arrays.items() if not n.startswith(SCORES)}, scores)
-    if reason := run.calibration.get("known_reason"):
+    reason = run.calibration.get("known_reason")
+    if reason in (NO_HEAD, RENDERED):  # a model or data that could not be loaded may be back
         return KnownInputs(reason=reason)
     try:
         return find_known_inputs(run, load_model(run))

@@ -8,6 +8,7 @@ import pytest
 import kerasft
 from kerasft.calibration import Calibration
 from kerasft.errors import DamagedFileError, SettingError
+from kerasft.runs import write_json
 from kerasft.runs.calibration_file import read_calibration
 from kerasft.runs.write import write_manifest
 
@@ -121,6 +122,11 @@ def test_a_run_without_a_calibration_gets_one(image_run, copied_run):
     for path in run.path.glob("calibration.*"):
         path.unlink()
     assert run.calibration == {} and read_calibration(run) == Calibration()
+    preset = run.config["preset"]
+    write_json(run.path / "config.json", {**run.config, "preset": "nowhere"})
+    (note,) = [each for each in run.calibrate(coverage=0.5)["notes"] if "`known`" in each]
+    assert "the model or the data cannot be loaded" in note
+    write_json(run.path / "config.json", {**run.config, "preset": preset})
     record = run.calibrate(coverage=0.5, known_coverage=0.5)
     again = image_run_record(image_run, copied_run, run)
     assert record["calibration"]["sets"] == again["sets"]
