@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kerasft.config import Config
-from kerasft.modalities.base import Input, InputReaders, Modality, refuse
+from kerasft.modalities.base import Input, InputReaders, Modality, Serving, refuse
 from kerasft.modalities.images import Images
 from kerasft.modalities.texts import Texts
 from kerasft.setting_declaration import Setting, settings
@@ -28,6 +28,7 @@ __all__ = [
     "Input",
     "InputReaders",
     "Modality",
+    "Serving",
     "features",
     "known_settings",
     "modality_of",

@@ -30,9 +30,24 @@ class Input(NamedTuple):
     row: int = 0
 
 
-Served = tuple[Callable[..., Any], list[Any], list[Any]]
 # (setting, usual names in lower case, check of the cells) -> column of a table
 FindColumn = Callable[[str, Sequence[str], Callable[[list[Any]], bool]], str]
+
+
+class Serving(NamedTuple):
+    """Preparation of raw inputs in a TensorFlow graph.
+
+    Attributes:
+        signature: `tf.TensorSpec` of each raw input, whose first dimension is the batch.
+        prepare: Function from raw inputs to what the model reads, and to an error message for each
+            of them, empty for an input that can be read. What the model reads has the same length:
+            something harmless stands in for other inputs.
+        layers: Keras layers that the function uses.
+    """
+
+    signature: list[Any]
+    prepare: Callable[..., tuple[Any, Any]]
+    layers: list[Any]
 
 
 class InputReaders(NamedTuple):
@@ -245,19 +260,12 @@ class Modality:
         """Return Python expressions of the inputs that a served model takes."""
         raise refuse(self)
 
-    def serving(
-        self, config: Any, model: Any, outputs: Callable[[Any], dict[str, Any]], *, pairs: bool
-    ) -> Served:
-        """Return the serving function of a model for raw inputs, in a TensorFlow graph.
+    def serving(self, config: Any, *, pairs: bool) -> Serving:
+        """Return how a served model prepares raw inputs.
 
         Args:
             config: Config of the run.
-            model: Fine-tuned model.
-            outputs: Function from predictions to named outputs.
             pairs: Whether the run reads pairs of texts.
-
-        Returns:
-            (function, input signature, layers that the function uses).
         """
         raise refuse(config)
 

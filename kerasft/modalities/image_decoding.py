@@ -164,28 +164,6 @@ def _resizer(size: int, how: str) -> Callable[[np.ndarray], Any]:
     return resize
 
 
-def decode_in_graph(content: Any) -> Any:
-    """Decode one image file in a TensorFlow graph, for serving.
-
-    JPEG files are decoded bit-for-bit as by Pillow (the default of `tf.io.decode_image` is a
-    faster, coarser transform that differs by up to 15 of 255). The EXIF orientation is not applied.
-
-    Args:
-        content: Scalar string tensor with a JPEG, PNG, GIF (its first frame) or BMP file.
-
-    Returns:
-        uint8 tensor of shape (height, width, 3).
-    """
-    import tensorflow as tf
-
-    image = tf.cond(
-        tf.io.is_jpeg(content),
-        lambda: tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE"),
-        lambda: tf.io.decode_image(content, channels=3, expand_animations=False),
-    )
-    return tf.ensure_shape(image, [None, None, 3])
-
-
 def prepare_images(config: ImageConfig, examples: Any) -> np.ndarray:
     """Decode and resize all images in parallel, in order.
 

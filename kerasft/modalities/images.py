@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from kerasft.config import ImageConfig
 from kerasft.dataset_check import TABLE_EXTENSIONS
 from kerasft.errors import DataError, SettingError
 from kerasft.in_memory import is_pixels
-from kerasft.modalities.base import Input, InputReaders, Modality, Served
+from kerasft.modalities.base import Input, InputReaders, Modality, Serving
 from kerasft.modalities.dataset_features import DatasetFeatures
 from kerasft.modalities.excerpts import picture_excerpt
 from kerasft.paths import expanded
@@ -116,17 +116,15 @@ class Images(Modality):
     def served_examples(self, *, pairs: bool) -> list[str]:
         return ["open('image.png', 'rb').read()"]
 
-    def serving(
-        self, config: Any, model: Any, outputs: Callable[[Any], dict[str, Any]], *, pairs: bool
-    ) -> Served:
+    def serving(self, config: Any, *, pairs: bool) -> Serving:
         import tensorflow as tf
 
-        decode = _decoder(config)
+        from kerasft.modalities.graph_decoding import decode_batch
 
-        def serve_images(bytes: Any) -> dict[str, Any]:
-            return outputs(model(decode(bytes), training=False))
+        def prepare(bytes: Any) -> tuple[Any, Any]:
+            return decode_batch(bytes, config.image_size, config.resize)
 
-        return serve_images, [tf.TensorSpec([None], tf.string, "bytes")], [model]
+        return Serving([tf.TensorSpec([None], tf.string, "bytes")], prepare, [])
 
     def save_preprocessor(self, config: Any, model: Any, backbone: Any, folder: Path) -> None:
         scaling = model.get_layer("scaling")
@@ -177,24 +175,6 @@ def _with_extension(path: Path, stems: Stems) -> list[Path]:
                 by_name.setdefault(other.stem, []).append(other)
         stems[path.parent] = by_name
     return stems[path.parent].get(path.name, [])
-
-
-def _decoder(config: ImageConfig) -> Callable[[Any], Any]:
-    """Return the function from image files to pixels, in a TensorFlow graph."""
-    import tensorflow as tf
-
-    from kerasft.modalities.image_decoding import decode_in_graph, resize_image
-
-    size = config.image_size
-
-    def decode_one(content: Any) -> Any:
-        image = decode_in_graph(content)
-        return tf.ensure_shape(resize_image(image, size, config.resize), [size, size, 3])
-
-    def decode(contents: Any) -> Any:
-        return tf.map_fn(decode_one, contents, fn_output_signature=tf.uint8)
-
-    return decode
 
 
 def _converter_class(backbone: Any) -> Any:

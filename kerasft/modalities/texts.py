@@ -9,7 +9,7 @@ from typing import Any
 from kerasft.config import TextConfig
 from kerasft.dataset_check import TABLE_EXTENSIONS
 from kerasft.errors import DataError
-from kerasft.modalities.base import FindColumn, Input, InputReaders, Modality, Served
+from kerasft.modalities.base import FindColumn, Input, InputReaders, Modality, Serving
 from kerasft.modalities.dataset_features import DatasetFeatures
 from kerasft.modalities.excerpts import text_excerpt
 from kerasft.paths import expanded
@@ -143,9 +143,7 @@ class Texts(Modality):
     def served_examples(self, *, pairs: bool) -> list[str]:
         return ["'a text'", "'the second text'"][: 1 + pairs]
 
-    def serving(
-        self, config: Any, model: Any, outputs: Callable[[Any], dict[str, Any]], *, pairs: bool
-    ) -> Served:
+    def serving(self, config: Any, *, pairs: bool) -> Serving:
         import tensorflow as tf
 
         from kerasft.presets.tokenizers import load_preprocessor
@@ -155,21 +153,35 @@ class Texts(Modality):
         if not preprocessor.built:
             preprocessor.build(None)
 
-        def serve_texts(text: Any) -> dict[str, Any]:
-            return outputs(model(preprocessor(x=text), training=False))
+        def prepare_texts(text: Any) -> tuple[Any, Any]:
+            errors = _text_errors(text)
+            return preprocessor(x=tf.where(errors == "", text, "")), errors
 
-        def serve_pairs(text: Any, text_pair: Any) -> dict[str, Any]:
-            return outputs(model(preprocessor(x=(text, text_pair)), training=False))
+        def prepare_pairs(text: Any, text_pair: Any) -> tuple[Any, Any]:
+            first, second = _text_errors(text), _text_errors(text_pair)
+            errors = tf.where(first == "", second, first)
+            texts = [tf.where(errors == "", part, "") for part in (text, text_pair)]
+            return preprocessor(x=tuple(texts)), errors
 
-        signature = [tf.TensorSpec([None], tf.string, "text")]
-        if pairs:
-            signature.append(tf.TensorSpec([None], tf.string, "text_pair"))
-        return serve_pairs if pairs else serve_texts, signature, [model, preprocessor]
+        names = ["text", "text_pair"][: 1 + pairs]
+        signature = [tf.TensorSpec([None], tf.string, name) for name in names]
+        return Serving(signature, prepare_pairs if pairs else prepare_texts, [preprocessor])
 
     def save_preprocessor(self, config: Any, model: Any, backbone: Any, folder: Path) -> None:
         from kerasft.presets.tokenizers import load_preprocessor
 
         load_preprocessor(config).save_to_preset(str(folder))
+
+
+def _text_errors(texts: Any) -> Any:
+    """Return a message for each text that cannot be read, in a TensorFlow graph, else ""."""
+    import tensorflow as tf
+
+    # Tokenizers stop the whole batch at bytes that are not UTF-8.
+    valid = tf.equal(texts, tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8"))
+    empty = tf.equal(tf.strings.strip(texts), "")
+    errors = tf.where(empty, "The text is empty. Give a text.", "")
+    return tf.where(valid, errors, "The text is not valid UTF-8. Encode it as UTF-8.")
 
 
 def _one_or_pair(texts: list[str]) -> str | tuple[str, ...]:

@@ -13,11 +13,11 @@ import keras
 from kerasft.display import status
 from kerasft.errors import SettingError
 from kerasft.evaluation.load import Loaded, load_model
-from kerasft.modalities import modality_of
 from kerasft.models import merge_adapters
 from kerasft.paths import check_folder_name
 from kerasft.runs import Run, load_run, write_json
 from kerasft.serving.preset import write_preset
+from kerasft.serving.signatures import signatures
 
 FORMATS = ("saved_model", "preset")
 
@@ -32,12 +32,16 @@ def export(
     """Export a run as a SavedModel or a preset.
 
     A `saved_model` includes the preprocessing. Its signature `serve` (also `serving_default`)
-    takes `bytes`, encoded image files as strings of shape (n,) (JPEG, PNG, GIF, BMP; the EXIF
-    orientation is not applied), or `text`, UTF-8 strings of shape (n,), and `text_pair` for pairs.
+    takes `bytes`, encoded image files as strings of shape (n,) (JPEG, PNG, WebP, GIF or BMP; the
+    EXIF orientation is applied), or `text`, UTF-8 strings of shape (n,), and `text_pair` for pairs.
     It returns `prediction` (class names, shape (n,)), `probability` of the prediction (shape (n,),
     not for multi-label), and `probabilities` and `classes` (shape (n, classes)). For regression it
-    returns `prediction` as numbers in the unit of the target. A text model needs
-    `import tensorflow_text` in the process that loads it.
+    returns `prediction` as numbers in the unit of the target. An input that cannot be read has a
+    message in `error`, and the others have their answers; `index` is the position in the request.
+
+    `strict` fails for such an input instead. `features` returns the feature vectors of raw inputs,
+    and `preprocessed` answers prepared tensors. A text model needs `import tensorflow_text` in the
+    process that loads it.
 
     A `preset` is the fine-tuned backbone, for `load_backbone` and KerasHub's `from_preset`.
 
@@ -108,13 +112,12 @@ def _install(parent: Path, name: str, write: Any) -> Path:
 
 
 def _write_saved_model(run: Run, loaded: Loaded, folder: Path) -> None:
-    import keras
-
-    serve, signature, tracked = serving_function(loaded)
+    found, layers = signatures(loaded)
     archive = keras.export.ExportArchive()
-    for layer in tracked:
+    for layer in layers:
         archive.track(layer)
-    archive.add_endpoint("serve", serve, input_signature=signature)
+    for name, signature in found.items():
+        archive.add_endpoint(name, signature.function, input_signature=signature.inputs)
     archive.write_out(str(folder), verbose=False)
     # TensorFlow Serving ignores files other than its own.
     about = {
@@ -125,25 +128,3 @@ def _write_saved_model(run: Run, loaded: Loaded, folder: Path) -> None:
         "versions": run.manifest["versions"],
     }
     write_json(folder / "kerasft.json", about)
-
-
-def serving_function(loaded: Loaded) -> tuple[Any, list[Any], list[Any]]:
-    """Return the serving function of a run, which takes raw inputs.
-
-    Args:
-        loaded: Run in memory.
-
-    Returns:
-        The function, its input signature (a list of `tf.TensorSpec`), and the layers that it uses.
-        The function maps string tensors of shape (n,) to a dict of output tensors.
-
-    Raises:
-        SettingError: The config has no modality.
-    """
-
-    def outputs(predicted: Any) -> dict[str, Any]:
-        # Outputs that need the features are not served.
-        return loaded.labels.kind.served_outputs(loaded.labels, predicted, loaded.calibration)
-
-    modality = modality_of(loaded.config)
-    return modality.serving(loaded.config, loaded.model, outputs, pairs=loaded.pairs)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from kerasft.config import Config
 from kerasft.errors import DataError
-from kerasft.modalities import InputReaders, Modality
+from kerasft.modalities import InputReaders, Modality, Serving
 from kerasft.setting_declaration import setting
 
 
@@ -69,12 +69,11 @@ class Numbers(Modality):
     def served_examples(self, *, pairs: bool) -> list[str]:
         return ["[0.5, 0.5]"]
 
-    def serving(
-        self, config: Any, model: Any, outputs: Callable[[Any], dict[str, Any]], *, pairs: bool
-    ) -> tuple[Any, list[Any], list[Any]]:
+    def serving(self, config: Any, *, pairs: bool) -> Serving:
         import tensorflow as tf
 
-        def serve_numbers(numbers: Any) -> dict[str, Any]:
-            return outputs(model(numbers, training=False))
+        def prepare(numbers: Any) -> tuple[Any, Any]:
+            return numbers, tf.fill([tf.shape(numbers)[0]], "")
 
-        return serve_numbers, [tf.TensorSpec(model.input.shape, tf.float32, "numbers")], [model]
+        width = len(config.number_columns.split(","))
+        return Serving([tf.TensorSpec([None, width], tf.float32, "numbers")], prepare, [])

@@ -13,7 +13,6 @@ from kerasft.data import Examples, prepare_inputs
 from kerasft.errors import DataError
 from kerasft.modalities.image_decoding import (
     decode_image,
-    decode_in_graph,
     image_extensions,
     resize_image,
 )
@@ -180,19 +179,3 @@ def test_images_keep_their_order_through_the_threads():
     )
     assert x.dtype == np.uint8
     assert x[:, 4, 4, 0].tolist() == list(range(64))
-
-
-@pytest.mark.parametrize("subsampling", [0, 1, 2])
-@pytest.mark.parametrize("mode", ["RGB", "L"])
-def test_jpeg_is_decoded_in_the_graph_as_by_pillow(subsampling, mode):
-    small = np.random.default_rng(0).integers(0, 256, (37, 53, 3), dtype=np.uint8)
-    image = Image.fromarray(small).resize((211, 133)).convert(mode)
-    content = encode(image, "JPEG", quality=80, subsampling=subsampling)
-    assert (decode_in_graph(content).numpy() == decode_image(content, "x")).all()
-
-
-@pytest.mark.parametrize("kind", ["PNG", "BMP", "GIF"])
-def test_other_formats_are_decoded_in_the_graph_as_by_pillow(kind):
-    noise = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
-    content = encode(Image.fromarray(noise), kind)
-    assert (decode_in_graph(content).numpy() == decode_image(content, "x")).all()

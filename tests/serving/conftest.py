@@ -1,4 +1,4 @@
-"""Exported models for the tests of the server."""
+"""Exports that are made once for all workers; tests only read them."""
 
 import pytest
 
@@ -14,3 +14,9 @@ def exported(shared_folder, image_run, text_run):
         kerasft.export(text_run, models_dir=folder, name="reviews")
 
     return shared_folder("exported", make)
+
+
+@pytest.fixture(scope="session")
+def artifact(exported):
+    """Returns a function from `images` or `texts` to the folder of an exported version."""
+    return lambda kind: exported / {"images": "photos", "texts": "reviews"}[kind] / "1"
