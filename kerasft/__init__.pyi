@@ -58,6 +58,9 @@ from kerasft.errors import (
     NoTrialError as NoTrialError,
 )
 from kerasft.errors import (
+    ProofError as ProofError,
+)
+from kerasft.errors import (
     ResourceError as ResourceError,
 )
 from kerasft.errors import (
@@ -131,6 +134,9 @@ from kerasft.runs import (
 )
 from kerasft.serving.export import (
     export as export,
+)
+from kerasft.serving.verify import (
+    verify as verify,
 )
 from kerasft.setting_declaration import (
     setting as setting,

@@ -35,6 +35,12 @@ class ResumeError(KerasftError):
     exit_code = 4
 
 
+class ProofError(KerasftError):
+    """An exported model that answers otherwise than Python (exit code 4)."""
+
+    exit_code = 4
+
+
 class DamagedFileError(KerasftError):
     """A missing or damaged file of a run (exit code 5)."""
 

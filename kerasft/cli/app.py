@@ -25,6 +25,7 @@ from kerasft.cli.runs import runs_command
 from kerasft.cli.serve import serve_command
 from kerasft.cli.show import show_command
 from kerasft.cli.tune import tune_command
+from kerasft.cli.verify import verify_command
 
 
 class App(SharedGroup):
@@ -58,7 +59,7 @@ def main() -> None:
     kerasft fit minilm_tickets --dataset texts.csv your texts: columns text, label
 
     Results go to standard output, progress to standard error. Exit codes: 0 done, 1 failed,
-    2 usage, 3 bad data, 4 a run or search that cannot be continued, 5 damaged file, 6 out of disk
+    2 usage, 3 bad data, 4 a record that does not match, 5 damaged file, 6 out of disk
     or memory, 7 no trial completed, 130 and 143 for signals.
     """  # noqa: D301 (click reads the character as "do not wrap")
 
@@ -78,6 +79,7 @@ for command in (
     report_command,
     runs_command,
     export_command,
+    verify_command,
     serve_command,
     doctor_command,
 ):

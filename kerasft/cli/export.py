@@ -35,17 +35,33 @@ from kerasft.cli.startup import working
     "saved_model",
     "A SavedModel that takes raw inputs, or the fine-tuned backbone as a KerasHub preset",
 )
+@click.option(
+    "--proof-data",
+    metavar="INPUT",
+    help="File, folder, table or text for the proof  [default: validation split of the run]",
+)
 @with_runs_dir
-def export_command(run: str, name: str | None, models_dir: str, format: str, runs_dir: str) -> None:
+def export_command(
+    run: str,
+    name: str | None,
+    models_dir: str,
+    format: str,
+    proof_data: str | None,
+    runs_dir: str,
+) -> None:
     """Export a RUN as a SavedModel or as a preset.
 
-    A SavedModel includes its preprocessing: it takes raw images or texts.
+    A SavedModel includes its preprocessing: it takes raw images or texts. Before it appears, a
+    fresh process with TensorFlow alone answers up to 32 validation examples; they are kept in its
+    proof.json. If it does not answer as Python does, nothing is exported (exit code 4).
     """
     path = find_run(run, runs_dir)
     with working():
         import kerasft
 
-        folder = kerasft.export(path, models_dir=models_dir, name=name, format=format)
+        folder = kerasft.export(
+            path, models_dir=models_dir, name=name, format=format, proof_data=proof_data
+        )
         exported = kerasft.load_run(path)
     if wants("json"):
         print_json({"run": path, "path": folder, "format": format})

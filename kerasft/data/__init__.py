@@ -19,11 +19,13 @@ from kerasft.data.label_encoding import encode
 from kerasft.data.mixing import make_mix
 from kerasft.data.predict_inputs import examples_of, read_inputs, read_rows, readable
 from kerasft.data.preparation import (
+    encode_examples,
     load_data,
     load_recipe_data,
     prepare_data,
     prepare_inputs,
     prepare_split,
+    read_splits,
 )
 from kerasft.data.ragged import Ragged
 from kerasft.data.sources import column_names, read_dataset
@@ -42,6 +44,7 @@ __all__ = [
     "class_weights",
     "column_names",
     "encode",
+    "encode_examples",
     "examples_of",
     "load_data",
     "load_glyphs",
@@ -54,6 +57,7 @@ __all__ = [
     "read_dataset",
     "read_inputs",
     "read_rows",
+    "read_splits",
     "readable",
     "select_rows",
     "stream",

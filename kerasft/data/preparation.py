@@ -46,6 +46,23 @@ def load_data(config: Config) -> Data:
     return _prepare(config, examples, notes)
 
 
+def read_splits(config: Config) -> dict[str, Examples]:
+    """Return the raw examples of all three splits of a dataset, as `load_data` splits it.
+
+    Nothing is decoded or tokenized.
+
+    Args:
+        config: Config of images or texts (ImageConfig or TextConfig).
+
+    Raises:
+        DataError: The data are missing or mislabeled.
+    """
+    given, _ = read_source(config)
+    return make_splits(
+        {name: normalize_labels(config, part) for name, part in given.items()}, config
+    )
+
+
 def load_recipe_data(recipe: Any, config: Config) -> Data:
     """Return the data of a recipe, from its `load_data` if it defines one.
 
@@ -110,6 +127,11 @@ def prepare_split(config: Config, examples: Examples, labels: Labels) -> Split:
     """Prepare examples with the labels of an existing model, for its evaluation."""
     examples = normalize_labels(config, examples)
     return Split(prepare_inputs(config, examples), _encode(labels, examples), examples)
+
+
+def encode_examples(config: Config, examples: Examples, labels: Labels) -> Any:
+    """Return the targets of examples by the labels of an existing model: `Split.y`."""
+    return _encode(labels, normalize_labels(config, examples))
 
 
 def prepare_inputs(config: Config, examples: Examples) -> Any:

@@ -269,6 +269,18 @@ class Modality:
         """
         raise refuse(config)
 
+    def raw_inputs(self, item: Any, origin: str) -> tuple[Any, ...]:
+        """Return an input in the form that a served model reads, one value per argument.
+
+        Args:
+            item: Raw input, in the form of `kerasft.Examples`.
+            origin: Its name in messages.
+
+        Raises:
+            DataError: The input cannot be read.
+        """
+        raise refuse(self)
+
     def save_preprocessor(self, config: Any, model: Any, backbone: Any, folder: Path) -> None:
         """Save the image converter or tokenizer of a backbone into its preset folder."""
         raise refuse(config)

@@ -24,6 +24,9 @@ from kerasft.paths import file_name
 # Formats that Pillow registers but cannot decode by itself, or that are not images.
 _NOT_DECODED = ("MPEG", "EPS", "WMF")
 
+# Beginnings of files that `graph_decoding` reads.
+_SERVED = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"RIFF")
+
 
 @functools.cache
 def image_extensions() -> frozenset[str]:
@@ -80,6 +83,34 @@ def decode_image(source: Path | bytes | np.ndarray | Image.Image, origin: str) -
         raise DataError(
             f"{origin} cannot be decoded ({error}). Replace it or remove it from the data."
         ) from error
+
+
+def encoded_image(source: Path | bytes | np.ndarray | Image.Image, origin: str) -> bytes:
+    """Return an image as a file that a served model reads.
+
+    A file of such a format is returned as it is. Other files, images of Pillow and arrays become
+    PNG files of the same pixels.
+
+    Args:
+        source: Image, as in `decode_image`.
+        origin: Name of the image in error messages.
+
+    Raises:
+        DataError: The source is not an image, or cannot be read.
+    """
+    content = source
+    if isinstance(source, Path):
+        try:
+            content = source.read_bytes()
+        except OSError as error:
+            reason = error.strerror or error
+            raise DataError(f"{origin} cannot be read: {reason}. Check the file.") from error
+    if isinstance(content, bytes) and content.startswith(_SERVED):
+        return content
+    file = io.BytesIO()
+    # Not its bytes: Pillow reads some formats by their file only.
+    Image.fromarray(decode_image(source, origin)).save(file, "PNG")
+    return file.getvalue()
 
 
 def _upright(image: Image.Image) -> np.ndarray:

@@ -126,6 +126,11 @@ class Images(Modality):
 
         return Serving([tf.TensorSpec([None], tf.string, "bytes")], prepare, [])
 
+    def raw_inputs(self, item: Any, origin: str) -> tuple[Any, ...]:
+        from kerasft.modalities.image_decoding import encoded_image
+
+        return (encoded_image(item, origin),)
+
     def save_preprocessor(self, config: Any, model: Any, backbone: Any, folder: Path) -> None:
         scaling = model.get_layer("scaling")
         converter = _converter_class(backbone)(

@@ -167,6 +167,9 @@ class Texts(Modality):
         signature = [tf.TensorSpec([None], tf.string, name) for name in names]
         return Serving(signature, prepare_pairs if pairs else prepare_texts, [preprocessor])
 
+    def raw_inputs(self, item: Any, origin: str) -> tuple[Any, ...]:
+        return item if isinstance(item, tuple) else (item,)
+
     def save_preprocessor(self, config: Any, model: Any, backbone: Any, folder: Path) -> None:
         from kerasft.presets.tokenizers import load_preprocessor
 

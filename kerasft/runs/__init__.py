@@ -12,7 +12,7 @@ from kerasft.runs.files import (
     write_json,
     write_text,
 )
-from kerasft.runs.find import find_run, load_run, run_names
+from kerasft.runs.find import find_export, find_run, load_run, run_names
 from kerasft.runs.run import RECIPE, Run, list_runs
 from kerasft.runs.write import (
     check_name,
@@ -31,6 +31,7 @@ __all__ = [
     "create_run",
     "delete_run",
     "file_lock",
+    "find_export",
     "find_run",
     "list_runs",
     "load_run",

@@ -8,6 +8,7 @@ from kerasft.errors import SettingError, did_you_mean
 from kerasft.runs.run import Run, list_runs
 
 _RECORD = "manifest.json"
+_MODEL = "saved_model.pb"
 _ELSEWHERE = "Runs of another folder: `runs_dir`."
 
 
@@ -33,7 +34,7 @@ def find_run(name: str | Path, runs_dir: str | Path = "runs") -> Path:
     """Return the folder of the run that `load_run` opens."""
     text, folder = str(name), Path(runs_dir)
     for path in (Path(name), folder / name):
-        if (path / _RECORD).is_file():
+        if (path / _RECORD).is_file() and not (path / _MODEL).exists():
             return path
     if text == "latest":
         return _latest(folder, None)
@@ -44,6 +45,21 @@ def find_run(name: str | Path, runs_dir: str | Path = "runs") -> Path:
         if len(named) == 1:
             return named[0]
     raise SettingError(_unknown(text, folder))
+
+
+def find_export(path: str | Path) -> Path | None:
+    """Return the folder of the exported model that a path names, None if it names none.
+
+    Args:
+        path: Folder of a version, or folder of a model, of which the highest version is meant.
+    """
+    folder = Path(path)
+    versions = sorted(
+        (child for child in folder.glob("[0-9]*") if child.name.isdigit()),
+        key=lambda child: int(child.name),
+        reverse=True,
+    )
+    return next((each for each in (folder, *versions) if (each / _MODEL).is_file()), None)
 
 
 def _latest(runs_dir: Path, recipe: str | None) -> Path:
@@ -60,6 +76,8 @@ def _latest(runs_dir: Path, recipe: str | None) -> Path:
 
 def _unknown(text: str, runs_dir: Path) -> str:
     path = Path(text)
+    if find_export(path) is not None:
+        return f"{text} is an exported model, but a run is expected. Name the run."
     if path.is_dir():
         return f"{text} is not a run: it has no {_RECORD}."
     if path.parent != Path() and path.parent.is_dir():  # the folder of another run

@@ -209,6 +209,7 @@ class Run:
         models_dir: str | Path = "saved_models",
         name: str | None = None,
         format: str = "saved_model",
+        proof_data: Any = None,
     ) -> Path:
         """Export the model; see `kerasft.export`.
 
@@ -217,7 +218,9 @@ class Run:
         """
         import kerasft
 
-        return kerasft.export(self, models_dir=models_dir, name=name, format=format)
+        return kerasft.export(
+            self, models_dir=models_dir, name=name, format=format, proof_data=proof_data
+        )
 
     def diagnose(self) -> dict[str, Any]:
         """Return findings and the changes to try next; see `kerasft.diagnose`."""

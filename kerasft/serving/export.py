@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +10,13 @@ import keras
 
 from kerasft.display import status
 from kerasft.errors import SettingError
-from kerasft.evaluation.load import Loaded, load_model
+from kerasft.evaluation.load import load_model
 from kerasft.models import merge_adapters
 from kerasft.paths import check_folder_name
-from kerasft.runs import Run, load_run, write_json
+from kerasft.runs import Run, load_run
 from kerasft.serving.preset import write_preset
-from kerasft.serving.signatures import signatures
+from kerasft.serving.saved_model import write_version
+from kerasft.serving.versions import temporary_folder
 
 FORMATS = ("saved_model", "preset")
 
@@ -28,6 +27,7 @@ def export(
     models_dir: str | Path = "saved_models",
     name: str | None = None,
     format: str = "saved_model",
+    proof_data: Any = None,
 ) -> Path:
     """Export a run as a SavedModel or a preset.
 
@@ -43,6 +43,11 @@ def export(
     and `preprocessed` answers prepared tensors. A text model needs `import tensorflow_text` in the
     process that loads it.
 
+    Before a version appears, a fresh process with TensorFlow alone answers up to 32 validation
+    examples. If it does not answer as Python does, there is no version. The result, checksums and
+    the record of the run are in `manifest.json`, a model card is in `README.md`, and the examples
+    are in `proof.json`: give `proof_data` if validation examples must not leave this machine.
+
     A `preset` is the fine-tuned backbone, for `load_backbone` and KerasHub's `from_preset`.
 
     Args:
@@ -51,6 +56,8 @@ def export(
         name: Name of the model, under which a server serves the highest version. By default the
             name of the recipe, with that of the dataset appended if it is not the recipe's own.
         format: Export format: `saved_model` or `preset`.
+        proof_data: Inputs for the proof, as for `predict`: a path or a text, several of them, or a
+            table. By default the validation split of the run.
 
     Returns:
         Path of the export: `models_dir/name/VERSION`, with the next free version number, or
@@ -59,7 +66,10 @@ def export(
     Raises:
         SettingError: The name is not a plain folder name, the format is unknown, or a SavedModel
             is exported with a backend other than TensorFlow.
+        DataError: The dataset of the run is gone, and no `proof_data` is given.
         DamagedFileError: A file of the run is missing or has changed.
+        ProofError: The exported model answers otherwise than Python.
+        ResourceError: The disk is full.
 
     Example:
         >>> path = kerasft.export("runs/resnet_digits/2026-01-31_12-00-00")
@@ -76,15 +86,16 @@ def export(
             "this run with KERAS_BACKEND=tensorflow."
         )
     loaded = load_model(run)
+    if format == "saved_model":
+        return write_version(run, loaded, Path(models_dir) / name, proof_data)
+    target = Path(models_dir) / f"{name}-preset"
+    if target.exists():
+        raise SettingError(f"{target} exists already. Give another --name, or delete it.")
     merge_adapters(loaded.model)
-    status(f"writing the {'preset' if format == 'preset' else 'SavedModel'}")
-    if format == "preset":
-        return _install(
-            Path(models_dir), f"{name}-preset", lambda folder: write_preset(loaded, folder)
-        )
-    parent = Path(models_dir) / name
-    version = 1 + max((int(p.name) for p in parent.glob("*") if p.name.isdigit()), default=0)
-    return _install(parent, str(version), lambda folder: _write_saved_model(run, loaded, folder))
+    status("writing the preset")
+    with temporary_folder(target.parent, target.name) as folder:
+        write_preset(loaded, folder)
+        return folder.rename(target)
 
 
 def _default_name(run: Run) -> str:
@@ -92,39 +103,3 @@ def _default_name(run: Run) -> str:
     dataset = run.manifest.get("given", {}).get("dataset") or ""
     words = re.sub(r"[^A-Za-z0-9]+", "_", Path(dataset).stem).strip("_")
     return f"{run.recipe}_{words}" if words else run.recipe
-
-
-def _install(parent: Path, name: str, write: Any) -> Path:
-    """Write to a temporary folder and rename it, so that a server never sees half a version."""
-    parent.mkdir(parents=True, exist_ok=True)
-    target = parent / name
-    if target.exists():
-        raise SettingError(f"{target} exists already. Give another --name, or delete it.")
-    temporary = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=parent))
-    try:
-        write(temporary / "content")
-        (temporary / "content").rename(target)
-    finally:
-        shutil.rmtree(temporary)
-        if not target.exists() and not any(parent.iterdir()):
-            parent.rmdir()
-    return target
-
-
-def _write_saved_model(run: Run, loaded: Loaded, folder: Path) -> None:
-    found, layers = signatures(loaded)
-    archive = keras.export.ExportArchive()
-    for layer in layers:
-        archive.track(layer)
-    for name, signature in found.items():
-        archive.add_endpoint(name, signature.function, input_signature=signature.inputs)
-    archive.write_out(str(folder), verbose=False)
-    # TensorFlow Serving ignores files other than its own.
-    about = {
-        "recipe": run.recipe,
-        "run": run.name,
-        "preset": run.manifest["weights"]["preset"],
-        "labels": loaded.labels.to_dict(),
-        "versions": run.manifest["versions"],
-    }
-    write_json(folder / "kerasft.json", about)

@@ -30,8 +30,9 @@ def signatures(loaded: Loaded) -> tuple[dict[str, Signature], list[Any]]:
 
     `serve` answers raw inputs. An input that cannot be read has a message in `error`, and outputs
     that are empty, NaN or false; the others have their answers. `strict` fails instead, and names
-    the first such input. `preprocessed` answers prepared inputs, and `features` returns what the
-    output layer reads (not of a model without feature vectors).
+    the first such input. `preprocessed` answers prepared inputs. `outputs` returns the outputs of
+    the model before calibration, and `features` what its output layer reads (not of a model
+    without feature vectors).
 
     Args:
         loaded: Run in memory.
@@ -45,7 +46,8 @@ def signatures(loaded: Loaded) -> tuple[dict[str, Signature], list[Any]]:
     prepared = _prepared(loaded.model)
 
     def call(x: Any) -> tuple[Any, ...]:
-        return (loaded.model(x, training=False),) if model is None else tuple(model(x))
+        outputs = (model or loaded.model)(x, training=False)
+        return (outputs,) if model is None else tuple(outputs)
 
     traced = _traced(call, [prepared])
 
@@ -61,6 +63,7 @@ def signatures(loaded: Loaded) -> tuple[dict[str, Signature], list[Any]]:
     found = {
         "serve": _lenient(serving, answers),
         "strict": _strict(serving, answers),
+        "outputs": _lenient(serving, lambda x: {"outputs": run(x)[0]}),
         "preprocessed": Signature(answers, [prepared]),
     }
     if model is not None:

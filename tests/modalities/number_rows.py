@@ -69,6 +69,9 @@ class Numbers(Modality):
     def served_examples(self, *, pairs: bool) -> list[str]:
         return ["[0.5, 0.5]"]
 
+    def raw_inputs(self, item: Any, origin: str) -> tuple[Any, ...]:
+        return (item,)
+
     def serving(self, config: Any, *, pairs: bool) -> Serving:
         import tensorflow as tf
 

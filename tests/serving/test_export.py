@@ -34,9 +34,8 @@ def quick(recipe, preset, dataset, tmp_path, **settings):
     return kerasft.fit(recipe, config, runs_dir=tmp_path / "runs", progress=False)
 
 
-def test_images_as_bytes_are_served_as_python_predicts_them(image_run, photos, tmp_path):
-    path = kerasft.export(image_run, models_dir=tmp_path / "models")
-    assert path == tmp_path / "models" / f"resnet_digits_{photos.rsplit('/')[-1]}" / "1"
+def test_images_as_bytes_are_served_as_python_predicts_them(image_run, photos, artifact):
+    path = artifact("images")
     files = [f"{photos}/blue/{i}.png" for i in range(3)] + [f"{photos}/red/1.png"]
     found = served_alone(path, paths=files)
     rows = kerasft.predict(image_run, files)
@@ -48,9 +47,10 @@ def test_images_as_bytes_are_served_as_python_predicts_them(image_run, photos, t
 
 
 def test_the_next_export_is_the_next_version(image_run, tmp_path):
-    paths = [kerasft.export(image_run, models_dir=tmp_path, name="m") for _ in range(2)]
-    assert [path.name for path in paths] == ["1", "2"]
-    assert sorted(p.name for p in (tmp_path / "m").iterdir()) == ["1", "2"]
+    (tmp_path / "m" / "3" / "assets").mkdir(parents=True)
+    path = kerasft.export(image_run, models_dir=tmp_path, name="m")
+    assert path == tmp_path / "m" / "4"
+    assert sorted(p.name for p in path.parent.iterdir()) == ["3", "4"]
 
 
 def test_texts_are_served_as_python_predicts_them(text_run, tmp_path):
@@ -62,6 +62,7 @@ def test_texts_are_served_as_python_predicts_them(text_run, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     path = done.stdout.strip()
+    assert path == str(tmp_path / "models" / "minilm_tickets_reviews" / "1")
     texts = ["good film", "the awful movie is bad, not good!", "unknown Wörds 123"]
     found = served_alone(path, text=texts)
     rows = kerasft.predict(run, texts)

@@ -1,0 +1,33 @@
+"""`kerasft verify`."""
+
+from __future__ import annotations
+
+import click
+
+from kerasft.cli.options import SharedOptions, wants
+from kerasft.cli.output import print_facts, print_json
+from kerasft.cli.startup import working
+
+
+@click.command("verify", cls=SharedOptions)
+@click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False))
+def verify_command(folder: str) -> None:
+    """Verify an exported model: the checksum of every file, and its proof again.
+
+    DIR is the folder of a version, or of a model, of which the highest version is verified. Exit
+    codes: 5 if a file has changed, 4 if the model answers otherwise than when it was exported.
+    """
+    with working():
+        import kerasft
+
+        found = kerasft.verify(folder)
+    if wants("json"):
+        print_json({"path": folder, **found})
+    elif wants("quiet"):
+        click.echo(f"{found['largest_difference']:.6g}")
+    else:
+        proof = (
+            f"{found['examples']} examples answered as by Python, largest difference "
+            f"{found['largest_difference']:.1e}"
+        )
+        print_facts({"verified": folder, "files": found["files"], "proof": proof})

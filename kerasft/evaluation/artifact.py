@@ -1,0 +1,183 @@
+"""An exported model in the place of a run: it predicts and is evaluated by its SavedModel."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kerasft.calibration import Calibration
+from kerasft.config import Config, from_dict
+from kerasft.data import Labels
+from kerasft.display import progress
+from kerasft.errors import DamagedFileError, DataError, SettingError
+from kerasft.modalities import MODALITIES, Input, Modality
+from kerasft.runs import find_export, read_json
+from kerasft.setting_declaration import settings
+
+MANIFEST = "manifest.json"
+_TOGETHER = 32  # inputs of one call
+
+OnError = Callable[[DataError], None] | None
+
+
+@dataclass(frozen=True, repr=False)
+class Artifact:
+    """An exported model, whose files are read on access.
+
+    Attributes:
+        path: Folder of the version, with the SavedModel and its manifest.
+    """
+
+    path: Path
+
+    @functools.cached_property
+    def manifest(self) -> dict[str, Any]:
+        """What the export recorded.
+
+        Raises:
+            SettingError: The export was made by version 0.1 of kerasft.
+            DamagedFileError: The file is damaged.
+        """
+        if not (self.path / MANIFEST).is_file():
+            raise SettingError(
+                f"{self.path} has no {MANIFEST}, but an export by version 0.2 or later is "
+                "expected. Export the run again."
+            )
+        return dict(read_json(self.path / MANIFEST))
+
+    @property
+    def labels(self) -> Labels:
+        """Task and class names."""
+        return Labels.from_dict(self.manifest["labels"])
+
+    @property
+    def calibration(self) -> Calibration:
+        """Calibration in the graph; the arrays of `known` are there alone."""
+        return Calibration.from_dict(self.manifest["calibration"])
+
+    @property
+    def modality(self) -> Modality:
+        """What the model reads: images or texts."""
+        return MODALITIES[self.manifest["modality"]]
+
+    @property
+    def pairs(self) -> bool:
+        """Whether the model reads pairs of texts."""
+        return bool(self.manifest["pairs"])
+
+    @property
+    def config(self) -> Config:
+        """Settings of reading and of the loss, as in the run."""
+        kind = self.modality.config_class
+        known = settings(kind)
+        values = {n: v for n, v in self.manifest["settings"].items() if n in known}
+        return from_dict(kind, values)
+
+    def answers(
+        self, inputs: Iterable[tuple[Any, ...]], count: int, signature: str = "serve"
+    ) -> dict[str, np.ndarray]:
+        """Return the outputs of the SavedModel for raw inputs, by name; empty without inputs.
+
+        Args:
+            inputs: Inputs of `Modality.raw_inputs`, read batch by batch.
+            count: Their number, for the progress.
+            signature: Name of a signature that takes raw inputs.
+        """
+        import tensorflow as tf
+
+        function = self._loaded.signatures[signature]
+        arguments = function.structured_input_signature[1]
+        found: dict[str, list[np.ndarray]] = {}
+        rest = iter(inputs)
+        with progress("predicting", count) as bar:
+            while part := list(itertools.islice(rest, _TOGETHER)):
+                columns = zip(self.manifest["inputs"], zip(*part, strict=True), strict=True)
+                given = {n: tf.constant(list(v), arguments[n].dtype) for n, v in columns}
+                for name, values in function(**given).items():
+                    found.setdefault(name, []).append(values.numpy())
+                bar.advance(len(part))
+        return {name: np.concatenate(parts) for name, parts in found.items()}
+
+    def decide(self, inputs: Iterable[tuple[Any, ...]], count: int) -> dict[str, np.ndarray]:
+        """Return the values of `Task.decide` for raw inputs, and `error`.
+
+        The graph returns the names of classes instead of the best index, and always `accepted`.
+        """
+        found = self.answers(inputs, count)
+        if "top_classes" in found:
+            found["best"] = found["probabilities"].argmax(axis=-1)
+        if self.calibration.rejection is None:
+            found.pop("accepted", None)
+        return found
+
+    @functools.cached_property
+    def _loaded(self) -> Any:
+        import tensorflow as tf
+
+        for name in self.modality.serving_imports:
+            importlib.import_module(name)  # registers its operations
+        try:
+            return tf.saved_model.load(str(self.path))
+        except (OSError, tf.errors.OpError) as error:
+            raise DamagedFileError(
+                f"{self.path} cannot be loaded ({error}). Restore the folder or export again."
+            ) from error
+
+
+def open_artifact(subject: Any) -> Artifact | None:
+    """Return the exported model that a path names, else None.
+
+    Args:
+        subject: Run, its folder or name, or a folder as in `find_export`.
+    """
+    path = find_export(subject) if isinstance(subject, (str, Path)) else None
+    return None if path is None else Artifact(path)
+
+
+def decide_by_artifact(
+    artifact: Artifact, inputs: Sequence[Input], on_error: OnError = None
+) -> tuple[list[Input], list[dict[str, Any]]]:
+    """Return the inputs that an exported model can read, and its answers to them.
+
+    Args:
+        artifact: The exported model.
+        inputs: Inputs of a prediction.
+        on_error: Function that is called with the error of every other input; by default the
+            first error is raised.
+
+    Returns:
+        The inputs, and for each the values of `Task.decide`.
+    """
+    readable: list[Input] = []
+
+    def raw() -> Iterator[tuple[Any, ...]]:
+        for item in inputs:
+            try:
+                values = artifact.modality.raw_inputs(item.value, item.origin)
+            except DataError as error:
+                _report(error, on_error)
+            else:
+                readable.append(item)
+                yield values
+
+    found = artifact.decide(raw(), len(inputs))
+    errors = [text.decode() for text in found.pop("error", ())]
+    for item, text in zip(readable, errors, strict=True):
+        if text:
+            _report(DataError(f"{item.origin}: {text}"), on_error)
+    good = [n for n, text in enumerate(errors) if not text]
+    answers = [{name: values[n] for name, values in found.items()} for n in good]
+    return [readable[n] for n in good], answers
+
+
+def _report(error: DataError, on_error: OnError) -> None:
+    if on_error is None:
+        raise error
+    on_error(error)

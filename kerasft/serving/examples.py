@@ -1,0 +1,108 @@
+"""Examples that prove an export, and Python's answers to them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kerasft.data import (
+    Examples,
+    examples_of,
+    load_recipe_data,
+    prepare_inputs,
+    read_rows,
+    read_splits,
+)
+from kerasft.dataset_check import is_rendered
+from kerasft.errors import DataError
+from kerasft.evaluation.load import Loaded
+from kerasft.evaluation.predict import decide
+from kerasft.modalities import modality_of
+from kerasft.serving.proof import request_of
+
+_COUNT = 32
+_BYTES = 16 * 2**20  # of all inputs
+
+
+def proof_request(loaded: Loaded, names: Sequence[str], data: Any) -> dict[str, Any]:
+    """Return what `proof.json` has: up to 32 examples, and Python's answers to them.
+
+    Args:
+        loaded: Run in memory, as it was trained.
+        names: Names of the inputs of the signature.
+        data: Inputs as of `predict`; None for the validation split of the run.
+
+    Raises:
+        DataError: The data cannot be read.
+    """
+    chosen = _choose(_validation(loaded) if data is None else _given(loaded, data))
+    raw = [
+        modality_of(loaded.config).raw_inputs(item, origin)
+        for item, origin in zip(chosen.inputs, chosen.origins, strict=True)
+    ]
+    sizes = np.cumsum([sum(len(value) for value in values) for values in raw])
+    few = max(1, int(np.searchsorted(sizes, _BYTES, side="right")))
+    return {
+        "data": "validation split" if data is None else "given",
+        "inputs": request_of(names, raw[:few]),
+        "answers": _python_answers(loaded, chosen.select(range(min(few, len(chosen))))),
+    }
+
+
+def _validation(loaded: Loaded) -> Examples:
+    """Return the examples of the validation split, without preparing all of them."""
+    config = loaded.config
+    own = hasattr(loaded.recipe, "load_data") or is_rendered(config.dataset.source)
+    try:
+        if own:
+            part = load_recipe_data(loaded.recipe, config).validation
+            return part.examples if part is not None else Examples([], None, [])
+        return read_splits(config)["validation"]
+    except DataError as error:
+        raise DataError(
+            f"The export cannot be proved on the validation split of its run: {error} Give other "
+            "inputs with --proof-data."
+        ) from error
+
+
+def _given(loaded: Loaded, data: Any) -> Examples:
+    one = isinstance(data, (str, Path))
+    return examples_of(read_rows(loaded.config, [str(data)] if one else data, pairs=loaded.pairs))
+
+
+def _choose(examples: Examples) -> Examples:
+    """Return up to 32 examples from the whole range; splits may be sorted by class."""
+    if not len(examples):
+        raise DataError("There are no examples to prove the export on. Give --proof-data.")
+    return examples.select(np.unique(np.linspace(0, len(examples) - 1, _COUNT).round()))
+
+
+def _python_answers(loaded: Loaded, examples: Examples) -> dict[str, list[Any]]:
+    """Return the answers of `predict` by name, a value per example."""
+    unlabeled = Examples(examples.inputs, None, examples.origins)
+    with _exact_products():
+        answers = decide(loaded, prepare_inputs(loaded.config, unlabeled))
+    found = {
+        name: [np.asarray(answer[name]).tolist() for answer in answers]
+        for name in answers[0]
+        if name != "best"  # a name in the graph
+    }
+    rows = [loaded.labels.kind.row(loaded.labels, answer) for answer in answers]
+    return {"prediction": [row["prediction"] for row in rows], **found}
+
+
+@contextlib.contextmanager
+def _exact_products() -> Iterator[None]:
+    """Compute in whole float32 on a GPU too, where TensorFlow rounds the factors of products."""
+    import tensorflow as tf
+
+    before = tf.config.experimental.tensor_float_32_execution_enabled()
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    try:
+        yield
+    finally:
+        tf.config.experimental.enable_tensor_float_32_execution(before)

@@ -1,0 +1,171 @@
+"""Proof of an exported model: a fresh process answers real examples as Python does."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kerasft.data import Labels
+from kerasft.display import status
+from kerasft.errors import ProofError, first_line
+from kerasft.serving import fresh_process
+
+FILE = "proof.json"
+EXACT = 1e-5  # largest difference in float32
+MARGIN = 0.01  # of the mean difference in other number formats
+_NUMBERS = ("prediction", "lower", "upper")
+
+
+def request_of(names: Sequence[str], inputs: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:
+    """Return raw inputs as those of a REST request to TensorFlow Serving, by name.
+
+    Args:
+        names: Names of the arguments of the signature.
+        inputs: One tuple per example, with a value for each name.
+    """
+    columns = zip(names, zip(*inputs, strict=True), strict=True)
+    return {name: [_encoded(value) for value in values] for name, values in columns}
+
+
+def _encoded(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return {"b64": base64.b64encode(value).decode("ascii")}
+    return value
+
+
+def prove(folder: Path, labels: Labels, modules: Sequence[str], *, exact: bool) -> dict[str, Any]:
+    """Compare the answers of a fresh process with those in `proof.json` of an exported model.
+
+    In float32 no number may differ by more than 1e-5: absolutely, or relatively where it is above
+    1 or a prediction in a unit; and all else is equal. In other number formats the two are
+    equivalent if the upper 95 % confidence limit of the mean difference is at most 0.01.
+
+    Args:
+        folder: Folder of the SavedModel and `proof.json`.
+        labels: Labels of the run.
+        modules: Modules that the process must import.
+        exact: Whether the model computes in float32.
+
+    Returns:
+        The record of the proof.
+
+    Raises:
+        ProofError: The model cannot be loaded, or answers otherwise.
+    """
+    status("proving the export in a fresh process")
+    request = json.loads((folder / FILE).read_text(encoding="utf-8"))
+    answered = _answer_alone(folder, modules)
+    record = compare(labels, request["answers"], answered["outputs"], exact=exact)
+    return {"data": request["data"], **record, **answered["about"]}
+
+
+def compare(
+    labels: Labels, expected: Mapping[str, Any], found: Mapping[str, Any], *, exact: bool
+) -> dict[str, Any]:
+    """Compare the answers of an exported model with those of Python; see `prove`.
+
+    Args:
+        labels: Labels of the run.
+        expected: Answers of Python by name, a list with a value per example.
+        found: Outputs of the model in the same form.
+        exact: Whether the model computes in float32.
+
+    Raises:
+        ProofError: They disagree.
+    """
+    differences = _differences(labels, expected, found)
+    unequal = _unequal(labels, expected, found)
+    largest, limit = float(differences.max()), _upper_limit(differences)
+    value, allowed = (largest, EXACT) if exact else (limit, MARGIN)
+    misnamed = bool(labels.names) and found.get("classes", [[]])[0] != list(labels.names)
+    # A comparison with NaN is false.
+    agree = value <= allowed and not misnamed and not (exact and unequal)
+    if not agree:
+        raise ProofError(
+            f"The exported model answers {len(differences)} examples otherwise than Python: "
+            f"{'largest' if exact else 'mean'} difference {value:.2g} ({allowed:g} is allowed), "
+            f"{len(unequal)} other predictions. Export the run again, and report it as a bug if "
+            "that fails too."
+        )
+    return {
+        "examples": len(differences),
+        "agree": True,
+        "test": "exact" if exact else "equivalence",
+        "largest_difference": largest,
+        "tolerance": allowed,
+        **({} if exact else {"mean_difference_limit": limit, "unequal": len(unequal)}),
+    }
+
+
+def _answer_alone(folder: Path, modules: Sequence[str]) -> dict[str, Any]:
+    """Return what `fresh_process` prints."""
+    program = [sys.executable, "-I", fresh_process.__file__, str(folder), str(folder / FILE)]
+    # On the CPU: this process may have taken the whole memory of a GPU.
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    done = subprocess.run(
+        [*program, *modules], capture_output=True, text=True, check=False, env=environment
+    )
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        raise ProofError(
+            f"A process with TensorFlow alone cannot answer with {folder}: "
+            f"{lines[-1] if lines else f'exit code {done.returncode}'}. Report this as a bug."
+        )
+    try:
+        return dict(json.loads(done.stdout.splitlines()[-1]))
+    except (IndexError, ValueError) as error:
+        raise ProofError(
+            f"The fresh process printed no answers ({first_line(error)}). Report this as a bug."
+        ) from error
+
+
+def _differences(
+    labels: Labels, expected: Mapping[str, Any], found: Mapping[str, Any]
+) -> np.ndarray:
+    """Return the largest difference of each example, shape (n,); NaN where one is missing."""
+    total = None
+    for name, values in expected.items():
+        wanted = np.asarray(values)
+        if wanted.dtype.kind != "f":
+            continue
+        answer = np.asarray(found.get(name, np.nan), np.float64)
+        if answer.shape != wanted.shape:
+            answer = np.full(wanted.shape, np.nan)
+        unit = 1.0
+        if name in _NUMBERS:
+            unit = 0.0 if labels.transform == "log" else labels.std
+        each = np.abs(answer - wanted) / np.maximum(np.abs(wanted), max(unit, 1e-30))
+        each = each.reshape(len(wanted), -1).max(axis=1)
+        total = each if total is None else np.maximum(total, each)
+    assert total is not None  # every task returns numbers
+    return np.asarray(total)
+
+
+def _unequal(labels: Labels, expected: Mapping[str, Any], found: Mapping[str, Any]) -> list[int]:
+    """Return the examples whose texts or booleans differ, or that were not answered."""
+    rows = range(len(found["error"]))
+    wrong = {row for row in rows if found["error"][row]}
+    for name, values in expected.items():
+        if np.asarray(values).dtype.kind != "f":
+            answers = found.get(name, [None] * len(values))
+            wrong |= {row for row in rows if answers[row] != values[row]}
+    return sorted(wrong)
+
+
+def _upper_limit(differences: np.ndarray) -> float:
+    """Return the upper 95 % confidence limit of the mean difference (Student 1908)."""
+    from scipy import stats
+
+    count = len(differences)
+    if count < 2:
+        return float(differences.max())
+    error = differences.std(ddof=1) / count**0.5
+    return float(differences.mean() + stats.t.ppf(0.95, count - 1) * error)

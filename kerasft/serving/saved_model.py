@@ -1,0 +1,122 @@
+"""A version of an exported model: SavedModel, proof, model card and manifest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from kerasft.display import status
+from kerasft.evaluation.artifact import MANIFEST
+from kerasft.evaluation.load import Loaded
+from kerasft.modalities import modality_of
+from kerasft.models import merge_adapters
+from kerasft.presets import resolve
+from kerasft.runs import Run, write_json, write_text
+from kerasft.runs.provenance import current_time
+from kerasft.serving import proof
+from kerasft.serving.examples import proof_request
+from kerasft.serving.model_card import license_of, model_card
+from kerasft.serving.signatures import signatures
+from kerasft.serving.verify import file_records
+from kerasft.serving.versions import publish, temporary_folder
+
+FORMAT = 1
+_PRIVATE = ("dataset", "data_dir", "preset")  # paths of the machine of the fit
+_PREPARATION = ("image_size", "resize", "sequence_length")
+
+
+def write_version(run: Run, loaded: Loaded, parent: Path, proof_data: Any) -> Path:
+    """Write, prove and publish the next version of an exported model.
+
+    Args:
+        run: The run.
+        loaded: The same run in memory.
+        parent: Folder of the versions.
+        proof_data: Inputs for the proof; None for the validation split of the run.
+
+    Returns:
+        Path of the version.
+
+    Raises:
+        DataError: There are no examples for the proof.
+        ProofError: The model answers otherwise than Python.
+        ResourceError: The disk is full.
+    """
+    modality = modality_of(loaded.config)
+    names = [spec.name for spec in modality.serving(loaded.config, pairs=loaded.pairs).signature]
+    request = proof_request(loaded, names, proof_data)
+    merge_adapters(loaded.model)
+    status("writing the SavedModel")
+    with temporary_folder(parent, "version") as folder:
+        _write_graph(loaded, folder)
+        write_json(folder / proof.FILE, request)
+        exact = loaded.config.precision == "float32"
+        record = proof.prove(folder, loaded.labels, modality.serving_imports, exact=exact)
+        manifest = {**_describe(run, loaded, names), "name": parent.name, "proof": record}
+
+        def finish(version: int) -> None:
+            whole = {**manifest, "version": version}
+            write_text(folder / "README.md", model_card(whole))
+            write_json(folder / MANIFEST, {**whole, "files": file_records(folder)})
+
+        return publish(folder, parent, finish)
+
+
+def _write_graph(loaded: Loaded, folder: Path) -> None:
+    found, layers = signatures(loaded)
+    archive = keras.export.ExportArchive()
+    for layer in layers:
+        archive.track(layer)
+    for name, signature in found.items():
+        archive.add_endpoint(name, signature.function, input_signature=signature.inputs)
+    archive.write_out(str(folder), verbose=False)
+
+
+def _describe(run: Run, loaded: Loaded, names: list[str]) -> dict[str, Any]:
+    """Return what a manifest says about the run: no path of this machine is in it."""
+    record, settings = run.manifest, run.config
+    data = record.get("data", {})
+    return {
+        "format": FORMAT,
+        "kind": "saved_model",
+        "created": current_time(),
+        "recipe": run.recipe,
+        "run": run.name,
+        "preset": _describe_preset(loaded, record["weights"]),
+        "task": loaded.labels.task,
+        "modality": modality_of(loaded.config).name,
+        "inputs": names,
+        "pairs": loaded.pairs,
+        "labels": loaded.labels.to_dict(),
+        "calibration": loaded.calibration.to_dict(),
+        "preprocessing": {name: settings.get(name) for name in _PREPARATION},
+        "settings": {name: value for name, value in settings.items() if name not in _PRIVATE},
+        "data": {
+            "dataset": _name(str(data.get("dataset") or loaded.config.dataset)),
+            "fingerprint": data.get("fingerprint", ""),
+            "examples": data.get("examples", {}),
+            "notes": data.get("notes", []),
+        },
+        "metrics": run.metrics,
+        "versions": record["versions"],
+    }
+
+
+def _describe_preset(loaded: Loaded, weights: dict[str, Any]) -> dict[str, Any]:
+    preset = loaded.config.preset
+    if not preset:
+        return {"name": None, "fingerprint": None, "license": ""}
+    found = resolve(preset, pretrained=loaded.config.pretrained)
+    name = _name(str(weights["preset"] or preset))
+    return {
+        "name": name,
+        "fingerprint": weights["fingerprint"],
+        "license": license_of(found.location),
+    }
+
+
+def _name(text: str) -> str:
+    """Return a name of a dataset or preset; of a path the last part."""
+    return Path(text).name if Path(text).is_absolute() else text
