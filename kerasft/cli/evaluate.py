@@ -10,7 +10,7 @@ import click
 from kerasft.cli.completion import complete_runs
 from kerasft.cli.options import choice_option, wants
 from kerasft.cli.output import print_json
-from kerasft.cli.run_argument import find_run, with_runs_dir
+from kerasft.cli.run_argument import find_model, recorded_labels, with_runs_dir
 from kerasft.cli.run_options import RunCommand, given_columns, with_columns
 from kerasft.cli.score_tables import main_score, print_scores
 from kerasft.cli.startup import working
@@ -30,6 +30,9 @@ def evaluate_command(
 ) -> None:
     """Evaluate a RUN on its test split or on other data.
 
+    RUN can be the folder of an exported model, which then answers by its SavedModel and needs
+    --dataset.
+
     The main metric has a 95% confidence interval, except for several labels. It covers the choice
     of the examples, not that of the seed.
     """
@@ -37,15 +40,15 @@ def evaluate_command(
     if given and not dataset:
         option = option_name(next(iter(given)))
         raise click.UsageError(f"{option} names a column of other data: give it with --dataset.")
-    path = find_run(run, runs_dir)
+    path = find_model(run, runs_dir)
     with working():
         import kerasft
 
         metrics = kerasft.evaluate(path, dataset=dataset, split=split, columns=given)
-        evaluated = kerasft.load_run(path)
-    for note in _seen_notes(evaluated, metrics):
+        task = recorded_labels(path)["task"]
+        notes = _seen_notes(kerasft.load_run(path), metrics) if "seen" in metrics else []
+    for note in notes:
         click.echo(f"note   {note}", err=True)
-    task = evaluated.labels["task"]
     if wants("json"):
         where = {"dataset": dataset} if dataset else {"split": split}
         print_json({"run": path, **where, "metrics": metrics})
@@ -58,7 +61,7 @@ def evaluate_command(
 
 def _seen_notes(run: Any, metrics: Mapping[str, Any]) -> list[str]:
     """Return notes about evaluated examples that the run has seen, one sentence each."""
-    seen = metrics.get("seen", {})
+    seen = metrics["seen"]
     meanings = {
         "train": "were trained on: the scores measure memorization",
         "validation": "chose the best epoch: the scores are optimistic",

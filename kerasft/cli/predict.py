@@ -23,7 +23,7 @@ from kerasft.cli.prediction_tables import (
     with_top_classes,
     write_table,
 )
-from kerasft.cli.run_argument import find_run, with_runs_dir
+from kerasft.cli.run_argument import find_model, recorded_labels, with_runs_dir
 from kerasft.cli.run_options import RunCommand, given_columns, with_columns
 from kerasft.cli.startup import working
 from kerasft.errors import DataError
@@ -61,6 +61,8 @@ def predict_command(
 ) -> None:
     """Predict inputs with a RUN: one line each on a terminal, else a CSV table.
 
+    RUN can be the folder of an exported model, which then answers by its SavedModel.
+
     INPUT is a file, a folder or a table of images, or for a text recipe a text, a table, or a
     .txt file with one text per line. `-` reads lines from standard input: texts, or paths of
     images. Put a text that begins with a dash after `--`.
@@ -73,13 +75,13 @@ def predict_command(
     """
     if output is not None:
         check_table_path(output)
-    path = find_run(run, runs_dir)
+    path = find_model(run, runs_dir)
     given = _with_standard_input(inputs)
     failed: list[DataError] = []
     with working():
         import kerasft
 
-        labels = kerasft.load_run(path).labels
+        labels = recorded_labels(path)
         found = kerasft.predict(
             path,
             given,

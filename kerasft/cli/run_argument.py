@@ -29,6 +29,22 @@ def find_run(text: str, runs_dir: str) -> Path:
     return runs.find_run(text, runs_dir)
 
 
+def find_model(text: str, runs_dir: str) -> Path:
+    """Return the folder of the exported model or the run that an argument names."""
+    from kerasft import runs
+
+    return runs.find_export(text) or runs.find_run(text, runs_dir)
+
+
+def recorded_labels(path: Path) -> dict[str, Any]:
+    """Return the labels of a run or an exported model, as in its record."""
+    import kerasft
+    from kerasft.evaluation.artifact import open_artifact
+
+    artifact = open_artifact(path)
+    return kerasft.load_run(path).labels if artifact is None else artifact.labels.to_dict()
+
+
 def run_names(runs_dir: str) -> set[str]:
     """Return what RUN can be, without paths: RECIPE/NAME, RECIPE and NAME of every run."""
     from kerasft import runs

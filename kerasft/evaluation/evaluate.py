@@ -10,10 +10,18 @@ from typing import Any
 import keras
 
 from kerasft.config import Config, without_foreign_columns
-from kerasft.data import Examples, column_names, prepare_split, read_dataset
+from kerasft.data import (
+    Examples,
+    Labels,
+    column_names,
+    encode_examples,
+    prepare_split,
+    read_dataset,
+)
 from kerasft.data.examples import SPLITS
 from kerasft.dataset import Dataset
-from kerasft.errors import SettingError
+from kerasft.errors import DataError, SettingError
+from kerasft.evaluation.artifact import Artifact, open_artifact
 from kerasft.evaluation.load import Loaded, load_model, replace_columns
 from kerasft.evaluation.metrics import measure, measure_calibrated
 from kerasft.evaluation.own_data import load_own_data
@@ -32,10 +40,11 @@ def evaluate(
     split: str = "test",
     columns: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Evaluate a run on one of its own splits, or on another dataset.
+    """Evaluate a run on one of its own splits, or a run or an exported model on another dataset.
 
     Args:
-        run: Run, or its folder or name as in `load_run`.
+        run: Run, or its folder or name as in `load_run`; or the folder of an exported model, which
+            then answers by its SavedModel. An exported model needs `dataset`.
         dataset: Another dataset with the same classes (a source or a table in memory, as for
             `kerasft.Dataset`), of which the test split is used, or all examples if it has none. By
             default the dataset of the run. The table that the run was fitted on is its own
@@ -56,6 +65,9 @@ def evaluate(
         SettingError: The split does not exist, or `columns` is given without `dataset`.
         DataError: The data have changed since the training, or cannot be used.
     """
+    artifact = open_artifact(run)
+    if artifact is not None:
+        return _evaluate_artifact(artifact, dataset, columns)
     run = load_run(run)
     if columns and dataset is None:
         raise SettingError("`columns` needs `dataset`. Give the dataset that has these columns.")
@@ -63,7 +75,7 @@ def evaluate(
     config = replace_columns(loaded.config, columns)
     other = dataset
     if dataset is not None and not isinstance(dataset, Dataset):
-        other = dataclasses.replace(config.dataset.without_splits(), source=dataset)
+        other = _replace_source(config, dataset)
     own = loaded.config.dataset.source
     if other is not None and not (own.startswith(PREFIX) and other.source == own):
         part = _other_data(loaded, config, other, columns or ())
@@ -80,15 +92,18 @@ def _measure(loaded: Loaded, part: Any) -> dict[str, Any]:
     known, scores = loaded.calibration.known, None
     if known is not None and features is not None:
         scores = keras.ops.convert_to_numpy(known.scores(features))
-    metrics = measure(loaded.config, loaded.labels, part.y, outputs)
-    task = loaded.labels.kind
-    name = task.main_metric
-    interval = score_interval(task, metrics[name], len(part.y), part.y, outputs)
     return {
-        **metrics,
-        "confidence_interval": {} if interval is None else {name: list(interval)},
+        **_with_interval(loaded.config, loaded.labels, part.y, outputs),
         **measure_calibrated(loaded.labels, part.y, outputs, loaded.calibration, scores),
     }
+
+
+def _with_interval(config: Config, labels: Labels, y: Any, outputs: Any) -> dict[str, Any]:
+    """Return the metrics of outputs, and the confidence interval of the main one."""
+    metrics, task = measure(config, labels, y, outputs), labels.kind
+    name = task.main_metric
+    interval = score_interval(task, metrics[name], len(y), y, outputs)
+    return {**metrics, "confidence_interval": {} if interval is None else {name: list(interval)}}
 
 
 def _own_split(run: Run, loaded: Loaded, split: str) -> Any:
@@ -100,8 +115,20 @@ def _own_split(run: Run, loaded: Loaded, split: str) -> Any:
     return part
 
 
+def _replace_source(config: Config, source: Any) -> Dataset:
+    return dataclasses.replace(config.dataset.without_splits(), source=source)
+
+
 def _other_data(loaded: Loaded, config: Config, other: Dataset, given: Collection[str]) -> Any:
-    """Return all or the test split of another dataset.
+    """Return all or the test split of another dataset, prepared."""
+    config, examples = _other_examples(config, other, given, pairs=loaded.pairs)
+    return prepare_split(config, examples, loaded.labels)
+
+
+def _other_examples(
+    config: Config, other: Dataset, given: Collection[str], *, pairs: bool
+) -> tuple[Config, Examples]:
+    """Return the settings for another dataset, and all of it or its test split.
 
     Its columns are called as in `config`. Of those that are not given, one that the recipe calls so
     in its own data is found by its usual names where this dataset lacks it.
@@ -110,12 +137,36 @@ def _other_data(loaded: Loaded, config: Config, other: Dataset, given: Collectio
     config = without_foreign_columns(config, column_names(other), given=given)
     parts = read_dataset(config)
     for part in parts.values():
-        modality_of(config).check_inputs(part.inputs, str(other), pairs=loaded.pairs)
+        modality_of(config).check_inputs(part.inputs, str(other), pairs=pairs)
     if "test" in parts:
-        return prepare_split(config, parts["test"], loaded.labels)
-    everything = Examples(
+        return config, parts["test"]
+    return config, Examples(
         [item for part in parts.values() for item in part.inputs],
         [label for part in parts.values() for label in part.labels or []],
         [origin for part in parts.values() for origin in part.origins],
     )
-    return prepare_split(config, everything, loaded.labels)
+
+
+def _evaluate_artifact(
+    artifact: Artifact, dataset: Any, columns: Mapping[str, str] | None
+) -> dict[str, Any]:
+    """Return the metrics of an exported model on a dataset."""
+    if dataset is None:
+        raise SettingError(
+            f"{artifact.path} is an exported model, which has no data. Give a dataset to evaluate "
+            "it on: `dataset`."
+        )
+    config = replace_columns(artifact.config, columns)
+    other = dataset if isinstance(dataset, Dataset) else _replace_source(config, dataset)
+    config, examples = _other_examples(config, other, columns or (), pairs=artifact.pairs)
+    y = encode_examples(config, examples, artifact.labels)
+    inputs = map(artifact.modality.raw_inputs, examples.inputs, examples.origins)
+    found = artifact.answers(inputs, len(examples), "outputs")
+    for origin, error in zip(examples.origins, found["error"], strict=True):
+        if error:
+            raise DataError(f"{origin}: {error.decode()}")
+    outputs = found["outputs"]
+    return {
+        **_with_interval(config, artifact.labels, y, outputs),
+        **measure_calibrated(artifact.labels, y, outputs, artifact.calibration),
+    }

@@ -13,6 +13,7 @@ from kerasft.config import Config
 from kerasft.data import Batches, examples_of, prepare_inputs, read_rows, readable, stream
 from kerasft.display import Activity, progress
 from kerasft.errors import DataError
+from kerasft.evaluation.artifact import Artifact, decide_by_artifact, open_artifact
 from kerasft.evaluation.load import Loaded, load_model, replace_columns
 from kerasft.in_memory import is_frame
 from kerasft.modalities import Input
@@ -108,10 +109,11 @@ def predict(
     on_error: OnError = None,
     as_frame: bool = False,
 ) -> Any:
-    """Predict images or texts with a run.
+    """Predict images or texts with a run or an exported model.
 
     Args:
-        run: Run, or its folder or name as in `load_run`.
+        run: Run, or its folder or name as in `load_run`; or the folder of an exported model, which
+            then answers by its SavedModel.
         inputs: Several inputs, one alone, or a table in memory (a DataFrame, or a mapping of
             columns). For images, paths of files, folders or tables with an image column, images of
             Pillow, uint8 arrays, or bytes of image files. For texts, the texts themselves, paths of
@@ -140,13 +142,16 @@ def predict(
         'delivery'
         >>> kerasft.predict("latest", frame, as_frame=True)["prediction"]
     """
-    loaded = load_model(run)
-    config = replace_columns(loaded.config, columns)
-    found = read_rows(config, inputs, pairs=loaded.pairs, on_error=on_error)
-    found, x = _prepare(loaded.config, found, on_error)
-    answers = decide(loaded, x) if found else []
+    model = open_artifact(run) or load_model(run)
+    config = replace_columns(model.config, columns)
+    found = read_rows(config, inputs, pairs=model.pairs, on_error=on_error)
+    if isinstance(model, Artifact):
+        found, answers = decide_by_artifact(model, found, on_error)
+    else:
+        found, x = _prepare(model.config, found, on_error)
+        answers = decide(model, x) if found else []
     rows = [
-        _row(item, loaded.labels.kind.row(loaded.labels, answer))
+        _row(item, model.labels.kind.row(model.labels, answer))
         for item, answer in zip(found, answers, strict=True)
     ]
     if not as_frame:

@@ -1,0 +1,53 @@
+"""Exported models in the place of runs: predict and evaluate."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+import kerasft
+from kerasft.cli import main
+from kerasft.errors import DataError, SettingError
+
+
+@pytest.mark.parametrize("kind", ["images", "texts"])
+def test_an_export_predicts_as_its_run(kind, artifact, image_run, text_run, photos):
+    run = {"images": image_run, "texts": text_run}[kind]
+    files = [f"{photos}/blue/0.png", f"{photos}/red/1.png"]
+    inputs = {"images": files, "texts": ["a good film", "bad"]}[kind]
+    assert kerasft.predict(artifact(kind).parent, inputs) == kerasft.predict(run, inputs)
+
+
+def test_an_export_reports_bad_inputs_as_its_run(artifact, photos, tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"\x89PNG bad")
+    (tmp_path / "other.png").write_bytes(b"hello")
+    failed = []
+    inputs = [f"{photos}/blue/0.png", str(tmp_path / "bad.png"), str(tmp_path / "other.png")]
+    (row,) = kerasft.predict(artifact("images"), inputs, on_error=failed.append)
+    assert row["input"] == inputs[0]
+    assert sorted(str(error).split("/")[-1][:5] for error in failed) == ["bad.p", "other"]
+    with pytest.raises(DataError, match=r"bad\.png"):
+        kerasft.predict(artifact("images"), inputs[:2])
+
+
+def test_an_export_is_evaluated_as_its_run(artifact, text_run, reviews):
+    expected = kerasft.evaluate(text_run, dataset=reviews)
+    found = kerasft.evaluate(artifact("texts"), dataset=reviews)
+    assert found["accuracy"] == expected["accuracy"]
+    assert found["confusion_matrix"] == expected["confusion_matrix"]
+    assert found["loss"] == pytest.approx(expected["loss"], abs=1e-5)
+    with pytest.raises(SettingError, match="has no data"):
+        kerasft.evaluate(artifact("texts"))
+
+
+def test_the_command_line_takes_an_export_as_a_run(artifact, reviews):
+    folder = str(artifact("texts"))
+    done = CliRunner().invoke(main, ["predict", folder, "a good film", "-q"])
+    assert done.exit_code == 0, done.output
+    assert done.output.strip() in ("good", "bad")
+    done = CliRunner().invoke(main, ["evaluate", folder, "--dataset", reviews, "--json"])
+    assert done.exit_code == 0, done.output
+    assert "accuracy" in json.loads(done.stdout)["metrics"]
+    done = CliRunner().invoke(main, ["show", folder])
+    assert done.exit_code == 2
+    assert "is an exported model, but a run is expected" in done.output
