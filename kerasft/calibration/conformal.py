@@ -65,7 +65,7 @@ def fit_interval(
     if logarithm:
         predicted, y = np.log(predicted), np.log(y)
     margin = conformal_limit(np.abs(y - predicted), coverage)
-    return None if margin is None else Interval(coverage, float(f"{margin:.6g}"), logarithm)
+    return None if margin is None else Interval(coverage, margin, logarithm)
 
 
 def above(scores: np.ndarray, score: float) -> float:

@@ -61,7 +61,7 @@ def fit_thresholds(
         gains = {fit: _gain(probabilities, truth, fit, otherwise) for fit in (_shared, _each)}
         best = max(gains, key=lambda fit: gains[fit])
         chosen = best(probabilities, truth) if gains[best] > 0 else otherwise
-    return tuple(float(f"{value:.6g}") for value in chosen)
+    return tuple(float(value) for value in chosen)
 
 
 def _gain(probabilities: np.ndarray, truth: np.ndarray, fit: Fit, otherwise: np.ndarray) -> float:

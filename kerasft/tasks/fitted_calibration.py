@@ -109,7 +109,7 @@ def _thresholds(
     found = [fit(p, t, least) for p, t in zip(probabilities.T, truth.T, strict=True)]
     missed = [name for name, value in zip(labels.names, found, strict=True) if value is None]
     kept = [b if a is None else a for a, b in zip(found, otherwise, strict=True)]
-    return tuple(float(f"{value:.6g}") for value in kept), missed
+    return tuple(float(value) for value in kept), missed
 
 
 def fit_number(

@@ -16,6 +16,7 @@ from kerasft.calibration.thresholds import (
 )
 from kerasft.errors import SettingError
 from kerasft.tasks import Labels
+from kerasft.tasks.fitted_calibration import fit_labels
 from tests.calibration.made import TEST, classes, labels
 
 
@@ -67,6 +68,11 @@ def test_too_few_examples_give_no_limit(coverage, needed):
 def test_a_limit_lies_between_two_scores():
     assert conformal_limit(np.array([1.0, 2.0, 3.0, 4.0]), 0.5) == 3.5
     assert conformal_limit(np.array([1.0, 1.0, 1.0, 2.0]), 0.5) == 1.5
+
+
+def test_an_interval_ends_between_two_examples():
+    y = np.array([0.5, 1.0000001, 1.0000003])
+    assert 1.0000001 < fit_interval(np.zeros(3), y, 0.5, logarithm=False).margin < 1.0000003
 
 
 def test_accepted_predictions_have_few_errors():
@@ -121,6 +127,16 @@ def test_thresholds_reach_a_precision_or_a_recall():
         assert complete < precise
     assert fit_precision(probability[:5], truth[:5], 0.9) is None
     assert fit_recall(probability[:5], truth[:5], 0.9) is None
+
+
+def test_the_threshold_of_a_saturated_label_separates_its_examples():
+    outputs = np.array([[1 - 1e-7], [1 - 4e-7]] * 4, "float32")
+    y = np.array([[1.0], [0.0]] * 4, "float32")
+    fitted = fit_labels(
+        Labels("multilabel", ("cat",)), y, outputs, CalibrationOptions(min_precision=0.7)
+    ).calibration
+    (threshold,) = fitted.thresholds
+    assert ((outputs >= np.float32(threshold)) == y).all()
 
 
 def test_a_calibration_is_the_same_after_json():
