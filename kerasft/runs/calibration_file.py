@@ -14,7 +14,6 @@ from kerasft.runs.run import CALIBRATION, CALIBRATION_ARRAYS, Run
 from kerasft.runs.write import write_manifest
 
 SCORES = "scores_"  # prefix of the scores of known inputs, before the name of the split
-_FILES = (CALIBRATION, CALIBRATION_ARRAYS)
 
 
 def write_calibration(
@@ -22,23 +21,32 @@ def write_calibration(
 ) -> None:
     """Write the record of a calibration and its arrays, with their checksums.
 
+    Meanwhile, and after an interruption, the run has no calibration. Arrays that are already
+    stored remain: it can be calibrated again without its data.
+
     Args:
         run: Run to write to.
         record: Record; `calibration` is that of `Calibration.to_dict`.
         arrays: Arrays of `known`, and the scores of known inputs of every split as
             `scores_SPLIT`; without them there is no file of arrays.
     """
-    files = {k: v for k, v in run.manifest.get("files", {}).items() if k not in _FILES}
-    if arrays:
-        path = run.path / CALIBRATION_ARRAYS
-        with atomic_path(path) as temporary, open(temporary, "wb") as file:
+    files = {k: v for k, v in run.manifest.get("files", {}).items() if k != CALIBRATION}
+    path = run.path / CALIBRATION_ARRAYS
+    with atomic_path(path) as temporary:
+        with open(temporary, "wb") as file:
             np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-        files[CALIBRATION_ARRAYS] = sha256(path)
+        checksum = sha256(temporary)
+        if files.get(CALIBRATION_ARRAYS) != checksum:
+            files.pop(CALIBRATION_ARRAYS, None)
+        # Before a file changes: the checksum of the present one would not fit.
+        write_manifest(run, files=files)
     write_json(run.path / CALIBRATION, record)
-    files[CALIBRATION] = sha256(run.path / CALIBRATION)
-    write_manifest(run, files=files)
+    changed = {CALIBRATION: sha256(run.path / CALIBRATION)}
+    if arrays:
+        changed[CALIBRATION_ARRAYS] = checksum
+    write_manifest(run, files={**files, **changed})
     if not arrays:
-        (run.path / CALIBRATION_ARRAYS).unlink(missing_ok=True)
+        path.unlink()
 
 
 def read_calibration(run: Run) -> Calibration:

@@ -1,6 +1,7 @@
 """Calibrations of runs: fitted by a fit, fitted again, and used by predict and evaluate."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -113,6 +114,26 @@ def test_a_damaged_calibration_is_refused(image_run, copied_run, name):
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(DamagedFileError, match="checksum mismatch"):
         kerasft.load_model(run)
+
+
+@pytest.mark.parametrize("name", ["calibration.npz", "calibration.json", "manifest.json"])
+def test_an_interrupted_calibration_leaves_a_readable_run(image_run, copied_run, name, monkeypatch):
+    run = copied_run(image_run)
+    replace = Path.replace
+
+    def interrupted(path, target):
+        replace(path, target)
+        if target.name == name:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run.calibrate(coverage=0.5)
+    assert run.calibration == {}
+    assert read_calibration(run) == Calibration()
+    write_json(run.path / "config.json", {**run.config, "preset": "nowhere"})  # no data, no model
+    assert run.calibrate(coverage=0.5, known_coverage=0.5)["calibration"]["known"]
 
 
 def test_a_run_without_a_calibration_gets_one(image_run, copied_run):
