@@ -339,6 +339,22 @@ def test_an_animation_counts_with_all_its_frames(client):
     assert client.post(IMAGE, json={"instances": [b64(file.getvalue())]}).status_code == 200
 
 
+def animation():
+    file = io.BytesIO()
+    frames = [Image.new("RGB", (9, 9), (90 * n, 0, 0)) for n in range(2)]
+    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:])
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("end", [b"!", b"!\xf9", b"!\xf9\x04", b",", b",\0\0\0"])
+def test_a_gif_that_ends_in_a_block_is_damaged(client, end):
+    file = io.BytesIO()
+    Image.new("RGB", (9, 9)).save(file, "GIF")
+    for content in (file.getvalue(), animation()):
+        answer = client.post(IMAGE, json={"instances": [b64(content[:-1] + end)]})
+        assert answer.status_code == 200, answer.text
+
+
 @pytest.mark.slow
 def test_curl_and_requests_get_the_same_answer(client):
     if isinstance(client, TestClient):

@@ -51,7 +51,8 @@ def _pixels(content: bytes, most: int) -> int | None:
                 return _pixels_of_frames(image, most)
     except Image.DecompressionBombError:
         return most + 1
-    except (OSError, ValueError, SyntaxError, EOFError):
+    # Pillow raises many types on damaged content, as in `decode_image`.
+    except Exception:
         return None
 
 
