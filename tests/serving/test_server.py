@@ -355,6 +355,15 @@ def test_a_gif_that_ends_in_a_block_is_damaged(client, end):
         assert answer.status_code == 200, answer.text
 
 
+@pytest.mark.parametrize(("width", "status"), [(50, 200), (101, 413)])
+def test_a_frame_larger_than_the_first_counts_by_its_size(client, width, status):
+    file = io.BytesIO()
+    Image.new("RGB", (1, 1)).save(file, "GIF")
+    frame = struct.pack("<cHHHHB", b",", 0, 0, width, 100, 0) + b"\x02\x02\x4c\x01\0;"
+    answer = client.post(IMAGE, json={"instances": [b64(file.getvalue()[:-1] + frame)]})
+    assert answer.status_code == status, answer.text
+
+
 @pytest.mark.slow
 def test_curl_and_requests_get_the_same_answer(client):
     if isinstance(client, TestClient):

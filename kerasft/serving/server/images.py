@@ -57,15 +57,16 @@ def _pixels(content: bytes, most: int) -> int | None:
 
 
 def _pixels_of_frames(image: Image.Image, most: int) -> int:
-    area, frames = image.width * image.height, 1
-    if area > most or not getattr(image, "is_animated", False):
-        return area
-    while area * frames <= most:
+    found, frames = image.width * image.height, 1
+    if found > most or not getattr(image, "is_animated", False):
+        return found
+    while found <= most:
         try:
             image.seek(frames)
         except EOFError:
-            return area * frames
+            return found
         frames += 1
+        found += image.width * image.height  # a frame of a GIF may be larger than the first
         if frames > _MOST_FRAMES:
             return most + 1
-    return area * frames
+    return found
