@@ -116,6 +116,12 @@ def test_open_inference_gives_the_same_answer(client, exported, version):
     assert [item["name"] for item in asked.json()["outputs"]] == ["prediction"]
 
 
+def test_an_id_of_a_lone_surrogate_is_answered_with_a_question_mark(client):
+    content = json.dumps({"id": "\ud800", **infer("text", ["a"])}).encode()
+    answer = client.post(TEXT_V2, content=content)
+    assert (answer.status_code, answer.json()["id"]) == (200, "?")
+
+
 def test_open_inference_takes_images_as_base64(client, photos):
     content = b64(png(photos))["b64"]
     body = infer("bytes", [content], parameters={"content_type": "base64"})
@@ -243,6 +249,11 @@ GARBAGE = {
     "classify": (400, "/v1/models/photos:classify", {"examples": [{}]}),
     "regress": (400, "/v1/models/photos:regress", {"examples": [{}]}),
     "another path": (404, "/v3", {}),
+    "a name with a line feed": (400, TEXT, {"instances": [{"a\nb": "a"}]}),
+    "a name of a lone surrogate": (400, TEXT, {"instances": [{"\ud800": "a"}]}),
+    "a column of a lone surrogate": (400, TEXT, {"inputs": {"\ud800": ["a"]}}),
+    "v2: a name of a lone surrogate": (400, TEXT_V2, infer("\ud800", ["a"])),
+    "v2: a name with a line feed": (400, TEXT_V2, infer("a\nb", ["a"])),
     "v2: no inputs": (400, TEXT_V2, {}),
     "v2: inputs of an object": (400, TEXT_V2, {"inputs": {}}),
     "v2: an input without a name": (400, TEXT_V2, {"inputs": [{"data": ["a"]}]}),

@@ -57,7 +57,7 @@ def read_infer(body: dict[str, Any], signature: Signature) -> tuple[Arrays, list
         raise HTTPException(400, f"'id' is {json_name(body['id'])}, expected a string.")
     given = _named(body.get("inputs"), "inputs")
     if set(given) != set(signature.inputs):
-        found = ", ".join(sorted(given))[:80] or "no inputs"
+        found = ", ".join(map(repr, sorted(given)))[:80] or "no inputs"
         raise HTTPException(400, f"Received {found}, expected {', '.join(signature.inputs)}.")
     wanted = list(_named(body["outputs"], "outputs")) if "outputs" in body else []
     unknown = sorted(set(wanted) - set(signature.outputs))

@@ -40,8 +40,8 @@ class JsonResponse(Response):
 
 
 def dumped(content: Any) -> bytes:
-    """Return a JSON document as bytes."""
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+    """Return a JSON document as bytes; a lone surrogate becomes a question mark."""
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
 
 
 class Service:

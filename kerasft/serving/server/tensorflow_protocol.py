@@ -62,7 +62,7 @@ def _rows(instances: Any, signature: Signature) -> Arrays:
         return {names[0]: nested_array(instances, signature.inputs[names[0]])}
     for index, item in enumerate(instances):
         if not isinstance(item, dict) or set(item) != set(names):
-            found = ", ".join(sorted(item))[:80] if isinstance(item, dict) else json_name(item)
+            found = _names(item) if isinstance(item, dict) else json_name(item)
             raise HTTPException(
                 400, f"Instance {index} has {found or 'no inputs'}, expected {', '.join(names)}."
             )
@@ -81,9 +81,13 @@ def _columns(inputs: Any, signature: Signature) -> Arrays:
             )
         return {names[0]: nested_array(inputs, signature.inputs[names[0]])}
     if set(inputs) != set(names):
-        found = ", ".join(sorted(inputs))[:80] or "no inputs"
+        found = _names(inputs) or "no inputs"
         raise HTTPException(400, f"'inputs' has {found}, expected {', '.join(names)}.")
     return {name: nested_array(inputs[name], spec) for name, spec in signature.inputs.items()}
+
+
+def _names(value: dict[str, Any]) -> str:
+    return ", ".join(map(repr, sorted(value)))[:80]
 
 
 def _is_named(value: Any) -> bool:
