@@ -268,6 +268,10 @@ GARBAGE = {
     "v2: data of an object": (400, TEXT_V2, infer("text", ["a"], data={"a": 1})),
     "v2: another output": (400, TEXT_V2, {**infer("text", ["a"]), "outputs": [{"name": "x"}]}),
     "v2: an id of a number": (400, TEXT_V2, {**infer("text", ["a"]), "id": 1}),
+    "v2: base64 of bytes": (
+        400, INFER.format("photos"),
+        infer("bytes", [b64(b"\xff")], parameters={"content_type": "base64"}),
+    ),
     "v2: no base64": (
         400, INFER.format("photos"), infer("bytes", ["?!"], parameters={"content_type": "base64"}),
     ),

@@ -110,7 +110,8 @@ def _tensor(item: dict[str, Any], spec: TensorSpec) -> np.ndarray:
 def _decoded(values: np.ndarray, name: str) -> np.ndarray:
     found = np.empty(values.size, object)
     found[:] = [
-        decode_base64(value.decode(), index, name) for index, value in enumerate(values.ravel())
+        decode_base64(value.decode(errors="replace"), index, name)
+        for index, value in enumerate(values.ravel())
     ]
     return found.reshape(values.shape)
 
