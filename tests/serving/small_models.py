@@ -11,6 +11,10 @@ class Numbers(tf.Module):
         rows = tf.repeat(tf.shape(x)[0], tf.shape(x)[0])
         return {"total": tf.reduce_sum(x, 1), "rows": rows, "echo_bytes": tf.strings.as_string(x)}
 
+    @tf.function(input_signature=[])
+    def constant(self):
+        return {"total": tf.constant(7)}
+
     @tf.function(
         input_signature=[tf.TensorSpec((3,), tf.int32, "n"), tf.TensorSpec((), tf.bool, "flag")]
     )
@@ -75,7 +79,11 @@ def save(folder):
         signatures = {"serving_default": model.serve}
         tf.saved_model.save(model, str(folder / name / "1"), signatures=signatures)
     numbers, marking = Numbers(), Marking()
-    signatures = {"serving_default": numbers.serve, "fixed": numbers.fixed}
+    signatures = {
+        "serving_default": numbers.serve,
+        "fixed": numbers.fixed,
+        "constant": numbers.constant,
+    }
     tf.saved_model.save(numbers, str(folder / "numbers" / "1"), signatures=signatures)
     signatures = {"serving_default": marking.serve, "strict": marking.strict}
     tf.saved_model.save(marking, str(folder / "marking" / "1"), signatures=signatures)

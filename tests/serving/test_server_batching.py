@@ -144,6 +144,14 @@ def test_a_single_output_has_no_name_and_columns_need_no_rows(client):
     assert client.post(MARKING, json=body).json() == {"predictions": [1.0, 2.0]}
 
 
+def test_a_signature_without_inputs_is_answered(client):
+    body = {"signature_name": "constant", "inputs": {}}
+    assert client.post(NUMBERS, json=body).json() == {"outputs": 7}
+    for wrong in ({"inputs": [1]}, {"instances": [1]}, {"instances": [{}]}):
+        answer = client.post(NUMBERS, json={"signature_name": "constant", **wrong})
+        assert (answer.status_code, list(answer.json())) == (400, ["error"])
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -48,8 +48,10 @@ class Signature:
     @property
     def batched(self) -> bool:
         """Whether the first dimension of every tensor is that of the batch."""
-        inputs = all(spec.shape and spec.shape[0] is None for spec in self.inputs.values())
-        return inputs and all(
+        inputs = self.inputs and all(
+            spec.shape and spec.shape[0] is None for spec in self.inputs.values()
+        )
+        return bool(inputs) and all(
             spec.shape is None or (spec.shape and spec.shape[0] is None)
             for spec in self.outputs.values()
         )

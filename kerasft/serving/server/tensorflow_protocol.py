@@ -53,9 +53,10 @@ def _rows(instances: Any, signature: Signature) -> Arrays:
         raise HTTPException(400, f"'instances' is {found}, expected a list of inputs.")
     names = list(signature.inputs)
     if not _is_named(instances[0]):
-        if len(names) > 1:
+        if len(names) != 1:
             raise HTTPException(
-                400, f"An instance must be an object with the inputs {', '.join(names)}."
+                400,
+                f"An instance must be an object with the inputs {', '.join(names) or '(none)'}.",
             )
         if any(map(_is_named, instances)):
             raise HTTPException(400, "Either all instances are objects or none is.")
@@ -75,9 +76,9 @@ def _rows(instances: Any, signature: Signature) -> Arrays:
 def _columns(inputs: Any, signature: Signature) -> Arrays:
     names = list(signature.inputs)
     if not _is_named(inputs):
-        if len(names) > 1:
+        if len(names) != 1:
             raise HTTPException(
-                400, f"'inputs' must be an object with the inputs {', '.join(names)}."
+                400, f"'inputs' must be an object with the inputs {', '.join(names) or '(none)'}."
             )
         return {names[0]: nested_array(inputs, signature.inputs[names[0]])}
     if set(inputs) != set(names):
