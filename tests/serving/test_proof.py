@@ -68,7 +68,7 @@ def test_equal_answers_agree():
     ids=["far", "outputs", "names", "prediction", "nan", "shape", "error", "missing"],
 )
 def test_other_answers_do_not(outputs):
-    with pytest.raises(ProofError, match="answers 3 examples otherwise than Python"):
+    with pytest.raises(ProofError, match="otherwise than Python on 3 examples"):
         compare(CLASSES, expected(SURE), outputs, exact=True)
 
 
@@ -90,6 +90,37 @@ def test_other_number_formats_are_equivalent_within_a_margin():
     swapped = answered(python, ("dog", "cat"))
     with pytest.raises(ProofError):
         compare(CLASSES, expected(python), swapped, exact=False)
+
+
+def test_the_error_counts_the_other_predictions():
+    with pytest.raises(ProofError, match=r"on 3 examples: .* other predictions for 1 of them"):
+        compare(
+            CLASSES,
+            expected(SURE),
+            answered(SURE, prediction=["cat", "dog", "dog"]),
+            exact=True,
+        )
+
+
+@pytest.mark.parametrize("name", ["prediction", "known", "prediction_set"])
+@pytest.mark.parametrize(("changed", "agree"), [(8, True), (32, False)])
+def test_few_decisions_may_differ_in_other_number_formats(name, changed, agree):
+    wrong = {"prediction": "dog", "known": False, "prediction_set": [False, True]}[name]
+    right = {"prediction": "cat", "known": True, "prediction_set": [True, False]}
+    python = {**expected(SURE[:1] * 32), **{key: [value] * 32 for key, value in right.items()}}
+    given = {**python, name: [wrong] * changed + python[name][changed:]}
+    outputs = answered(SURE[:1] * 32, **given)
+    if agree:
+        assert compare(CLASSES, python, outputs, exact=False)["unequal"] == changed
+    else:
+        with pytest.raises(ProofError, match="for 32 of them"):
+            compare(CLASSES, python, outputs, exact=False)
+
+
+def test_an_unanswered_example_fails_in_every_number_format():
+    outputs = answered(SURE, error=["", "", "The file cannot be decoded."])
+    with pytest.raises(ProofError):
+        compare(CLASSES, expected(SURE), outputs, exact=False)
 
 
 @pytest.mark.parametrize(("std", "agree"), [(1.0, False), (1e5, True)])
