@@ -19,7 +19,7 @@ class CalibrationOptions:
     Attributes:
         coverage: Share of examples whose truth is in the prediction set or interval.
         known_coverage: Share of the validation examples that are known.
-        max_error: Largest share of errors among accepted predictions; None accepts all.
+        max_error: Largest estimated share of errors among accepted predictions; None: accept all.
         min_precision: Least precision of every label; None maximizes F1.
         min_recall: Least recall of every label; None maximizes F1.
     """

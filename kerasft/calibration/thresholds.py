@@ -16,15 +16,16 @@ Fit = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def fit_rejection(probability: np.ndarray, correct: np.ndarray, max_error: float) -> float | None:
-    """Return the lowest threshold whose accepted predictions have few errors.
+    """Return the lowest threshold whose accepted predictions have few errors by an estimate.
 
-    The share of errors is estimated as (errors + 1) / (accepted + 1), an upper estimate for few
-    examples (as in conformal risk control, Angelopoulos et al. 2022, arXiv 2208.02814).
+    The share of errors is estimated as (errors + 1) / (accepted + 1), which is cautious with few
+    examples. It is no bound: the lowest of many thresholds is chosen by the same examples, and the
+    share of errors on others may be larger.
 
     Args:
         probability: Probability of each prediction, shape (n,).
         correct: Whether each is correct, shape (n,).
-        max_error: Largest share of errors.
+        max_error: Largest estimated share of errors.
 
     Returns:
         The threshold, or None where none has so few errors.

@@ -34,7 +34,7 @@ _SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
 @click.option(
     "--max-error",
     type=_SHARE,
-    help="Accept the most predictions with at most this share of errors  [default: accept all]",
+    help="Largest estimated share of errors among accepted predictions  [default: accept all]",
 )
 @click.option(
     "--min-precision",

@@ -63,8 +63,8 @@ def calibrate(
         coverage: Share of examples whose true class is in the prediction set, or whose true number
             is in the interval.
         known_coverage: Share of the validation examples that are known.
-        max_error: Largest share of errors among accepted predictions; only for one class per
-            example. By default all are accepted.
+        max_error: Largest estimated share of errors among accepted predictions, without a
+            guarantee; only for one class per example. By default all are accepted.
         min_precision: Least precision of every label; only for several labels. By default
             thresholds maximize F1.
         min_recall: Least recall of every label; only for several labels.

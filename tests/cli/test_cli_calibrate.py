@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from kerasft.cli import main
 from kerasft.runs import write_json
 
 FITTED = {"temperature": 1.0, "slopes": [], "offsets": [], "thresholds": [], "rejection": None,
@@ -120,3 +122,8 @@ def test_an_evaluation_shows_the_calibrated_answers(run, kerasft_line, api, metr
     api("evaluate", {**metrics, "calibrated": {"set_coverage": 0.91, "set_size": 1.5}})
     lines = [line.split() for line in kerasft_line("evaluate", "latest").stdout.splitlines()]
     assert ["set_coverage", "0.91"] in lines and ["accuracy", "0.9"] in lines
+
+
+def test_the_help_promises_no_share_of_errors():
+    shown = CliRunner().invoke(main, ["calibrate", "--help"]).output
+    assert "Largest estimated share of errors" in " ".join(shown.split())
