@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from kerasft.config import Config
 from kerasft.display import status
 from kerasft.evaluation.artifact import MANIFEST
 from kerasft.evaluation.load import Loaded
@@ -21,10 +22,9 @@ from kerasft.serving.model_card import license_of, model_card
 from kerasft.serving.signatures import signatures
 from kerasft.serving.verify import file_records
 from kerasft.serving.versions import publish, temporary_folder
+from kerasft.setting_declaration import settings as settings_of
 
 FORMAT = 1
-_PRIVATE = ("dataset", "data_dir", "preset")  # paths of the machine of the fit
-_PREPARATION = ("image_size", "resize", "sequence_length")
 
 
 def write_version(run: Run, loaded: Loaded, parent: Path, proof_data: Any) -> Path:
@@ -76,7 +76,7 @@ def _write_graph(loaded: Loaded, folder: Path) -> None:
 
 def _describe(run: Run, loaded: Loaded, names: list[str]) -> dict[str, Any]:
     """Return what a manifest says about the run: no path of this machine is in it."""
-    record, settings = run.manifest, run.config
+    record = run.manifest
     data = record.get("data", {})
     return {
         "format": FORMAT,
@@ -91,8 +91,8 @@ def _describe(run: Run, loaded: Loaded, names: list[str]) -> dict[str, Any]:
         "pairs": loaded.pairs,
         "labels": loaded.labels.to_dict(),
         "calibration": loaded.calibration.to_dict(),
-        "preprocessing": {name: settings.get(name) for name in _PREPARATION},
-        "settings": {name: value for name, value in settings.items() if name not in _PRIVATE},
+        "preprocessing": _preparation(loaded.config),
+        "settings": _settings(run),
         "data": {
             "dataset": _name(str(data.get("dataset") or loaded.config.dataset)),
             "fingerprint": data.get("fingerprint", ""),
@@ -101,6 +101,24 @@ def _describe(run: Run, loaded: Loaded, names: list[str]) -> dict[str, Any]:
         },
         "metrics": run.metrics,
         "versions": record["versions"],
+    }
+
+
+def _settings(run: Run) -> dict[str, Any]:
+    """Return the settings but the dataset, which `data` names, and paths of this machine."""
+    return {
+        name: value
+        for name, value in run.config.items()
+        if name != "dataset" and not (isinstance(value, str) and Path(value).is_absolute())
+    }
+
+
+def _preparation(config: Config) -> dict[str, Any]:
+    """Return the settings by which inputs are prepared: those of the kind of input and recipe."""
+    return {
+        name: getattr(config, name)
+        for name, item in settings_of(config).items()
+        if item.affects == "data" and not item.role and name not in settings_of(Config)
     }
 
 

@@ -121,7 +121,8 @@ def test_recipes_work_in_a_checkout_that_is_not_installed(tmp_path):
     )  # fmt: skip
     for name in names:
         shutil.copy(Path(kerasft.__file__).parent / f"{name}.py", tmp_path / "kerasft")
-    shutil.copytree(Path(kerasft.__file__).parent / "tasks", tmp_path / "kerasft" / "tasks")
+    for name in ("calibration", "tasks"):
+        shutil.copytree(Path(kerasft.__file__).parent / name, tmp_path / "kerasft" / name)
     shutil.copy(Path(kerasft.__file__).with_suffix(".pyi"), tmp_path / "kerasft")
     write(tmp_path / "recipes", "", "__init__.py")
     write(tmp_path / "recipes", HEADING + CONFIG + FUNCTIONS)
