@@ -94,7 +94,7 @@ def serve_command(models: Sequence[str], models_dir: str, **options: Any) -> Non
     missing = [n for n in ("prometheus_client", "starlette", "uvicorn") if not _is_installed(n)]
     if missing:
         raise SettingError(f"{missing[0]} is not installed. Install it: {install_extra('serve')}")
-    from kerasft.serving.server.address import listen, url_of
+    from kerasft.serving.server.address import is_loopback, listen, url_of
     from kerasft.serving.server.model_folders import find_models
 
     folders = find_models(models, models_dir, options["labels"])
@@ -105,9 +105,12 @@ def serve_command(models: Sequence[str], models_dir: str, **options: Any) -> Non
             print_json({"url": url, "models": [folder.name for folder in folders]})
         else:
             click.echo(url)
+        report = _reporter(quiet=wants("quiet"))
+        if settings.token is None and not is_loopback(listener):
+            report(f"{url} is open to everyone who reaches it. Set a token with --token-file.")
         with quiet_tensorflow():
             from kerasft.serving.server.run import serve
-        serve(folders, settings, listener, _reporter(quiet=wants("quiet")))
+        serve(folders, settings, listener, report)
 
 
 def _is_installed(name: str) -> bool:
@@ -135,7 +138,8 @@ def _settings(options: dict[str, Any]) -> Any:
 
 
 def _read_token(file: str | None) -> str | None:
-    text = Path(file).read_text(encoding="utf-8") if file else os.environ.get(_TOKEN)
+    # A character that is not ASCII is refused below.
+    text = Path(file).read_text("ascii", "replace") if file else os.environ.get(_TOKEN)
     if text is None:
         return None
     token = text.strip()

@@ -5,9 +5,11 @@ import json
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from starlette.exceptions import HTTPException
 from starlette.testclient import TestClient
 
+from kerasft.cli import main
 from kerasft.errors import SettingError
 from kerasft.serving.server.app import make_app
 from kerasft.serving.server.batching import Batcher
@@ -171,6 +173,28 @@ def test_a_signature_without_inputs_is_answered(client):
 def test_numbers_that_do_not_fit_are_refused(client, body):
     answer = client.post(NUMBERS, json=body)
     assert (answer.status_code, list(answer.json())) == (400, ["error"])
+
+
+def test_a_token_file_that_is_no_text_is_refused(small, tmp_path):
+    file = tmp_path / "token"
+    file.write_bytes(b"\xff" * 32)
+    words = ["serve", str(small / "numbers"), "--token-file", str(file)]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 2, result.output
+    assert "expected at least 16 of ASCII" in result.output
+
+
+@pytest.mark.parametrize(
+    ("host", "token", "warned"),
+    [("0.0.0.0", "", True), ("0.0.0.0", "secret" * 4, False), ("127.0.0.1", "", False)],
+)
+def test_an_open_server_without_a_token_is_reported(small, monkeypatch, host, token, warned):
+    monkeypatch.setattr("kerasft.serving.server.run.serve", lambda *args: None)
+    words = ["serve", str(small / "numbers"), "--host", host, "--port", "0"]
+    environment = {"KERASFT_TOKEN": token or None}
+    result = CliRunner().invoke(main, words, env=environment)
+    assert result.exit_code == 0, result.output
+    assert ("is open to everyone" in result.stderr) == warned
 
 
 def test_models_are_found_by_name_folder_and_version(small):
