@@ -2,17 +2,20 @@
 
 import asyncio
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.testclient import TestClient
 
 from kerasft.cli import main
 from kerasft.errors import SettingError
 from kerasft.serving.server.app import make_app
 from kerasft.serving.server.batching import Batcher
+from kerasft.serving.server.body import BodyReader
 from kerasft.serving.server.model_folders import find_models
 from kerasft.serving.server.saved_model import ServedSavedModel
 from kerasft.serving.server.service import Service
@@ -195,6 +198,25 @@ def test_an_open_server_without_a_token_is_reported(small, monkeypatch, host, to
     result = CliRunner().invoke(main, words, env=environment)
     assert result.exit_code == 0, result.output
     assert ("is open to everyone" in result.stderr) == warned
+
+
+def test_a_body_is_held_once():
+    async def receive():
+        return {"type": "http.request", "body": bytes(2**20), "more_body": next(more, False)}
+
+    async def memory():
+        request = Request({"type": "http", "headers": []}, receive)
+        async with BodyReader(Limits()).body(request) as body:
+            return len(body), tracemalloc.get_traced_memory()[0]
+
+    more = iter([True] * 7)
+    tracemalloc.start()
+    try:
+        length, held = asyncio.run(memory())
+    finally:
+        tracemalloc.stop()
+    assert length == 8 * 2**20
+    assert held < 1.5 * length
 
 
 def test_models_are_found_by_name_folder_and_version(small):

@@ -52,7 +52,9 @@ class BodyReader:
                 length += len(chunk)
                 self._check(length)
                 chunks.append(chunk)
-            yield b"".join(chunks)
+            body = b"".join(chunks)
+            chunks.clear()  # not held twice until the answer
+            yield body
         except ClientDisconnect:
             raise HTTPException(400, "The connection was closed before the body ended.") from None
         finally:
