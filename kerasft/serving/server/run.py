@@ -59,6 +59,8 @@ async def _serve(
 
 async def _watch(service: Service, poll: float, report: Report) -> None:
     """Load the models, then new versions as they appear."""
+    # The modules stay: later collections pass them over. A model may be replaced.
+    gc.freeze()
     for model in service.models.values():
         await asyncio.to_thread(model.refresh, report)
         if not model.ready:
@@ -66,7 +68,6 @@ async def _watch(service: Service, poll: float, report: Report) -> None:
                 f"No version of {model.name!r} can be loaded. Export it again, or delete the "
                 "damaged version."
             )
-    gc.freeze()  # what is there now stays: later collections pass it over
     report(f"ready: {', '.join(service.models)}")
     while True:
         await asyncio.sleep(poll)

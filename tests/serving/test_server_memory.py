@@ -1,0 +1,51 @@
+"""What a server holds: replaced versions are let go."""
+
+import gc
+import os
+import shutil
+import signal
+import weakref
+
+import pytest
+
+from kerasft.serving.server.address import listen
+from kerasft.serving.server.model_folders import find_models
+from kerasft.serving.server.run import serve
+from kerasft.serving.server.saved_model import ServedSavedModel
+from kerasft.serving.server.settings import Settings
+from tests.serving.small_models import save
+
+
+@pytest.fixture(scope="module")
+def small(shared_folder):
+    return shared_folder("small-models", save)
+
+
+@pytest.fixture
+def thawed():
+    """Lets the collector see again what a server has frozen in this process."""
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("thawed")
+def test_a_replaced_version_leaves_the_memory(small, tmp_path):
+    folder = tmp_path / "numbers"
+    shutil.copytree(small / "numbers" / "1", folder / "1")
+    first, left = [], []
+
+    def report(line):
+        if line == "numbers: version 1 ready":
+            found = [item for item in gc.get_objects() if isinstance(item, ServedSavedModel)]
+            functions = [item.signatures["serving_default"].function for item in found]
+            first.extend(weakref.ref(function.graph) for function in functions)
+        elif line.startswith("ready"):
+            shutil.copytree(folder / "1", tmp_path / "copy")
+            (tmp_path / "copy").rename(folder / "2")
+        elif line == "numbers: version 1 replaced":
+            left.append([reference() for reference in first])
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with listen("127.0.0.1", 0) as listener:
+        serve(find_models([str(folder)], "", []), Settings(poll=0.01), listener, report)
+    assert left == [[None]]
