@@ -1,5 +1,6 @@
-"""What a server holds: replaced versions are let go."""
+"""What a server holds: replaced versions, and requests whose body has not arrived."""
 
+import asyncio
 import gc
 import os
 import shutil
@@ -7,12 +8,15 @@ import signal
 import weakref
 
 import pytest
+from starlette.requests import Request
 
 from kerasft.serving.server.address import listen
 from kerasft.serving.server.model_folders import find_models
 from kerasft.serving.server.run import serve
 from kerasft.serving.server.saved_model import ServedSavedModel
-from kerasft.serving.server.settings import Settings
+from kerasft.serving.server.service import Service
+from kerasft.serving.server.settings import Limits, Settings
+from kerasft.serving.server.tensorflow_protocol import predictions, read_predict
 from tests.serving.small_models import save
 
 
@@ -49,3 +53,24 @@ def test_a_replaced_version_leaves_the_memory(small, tmp_path):
     with listen("127.0.0.1", 0) as listener:
         serve(find_models([str(folder)], "", []), Settings(poll=0.01), listener, report)
     assert left == [[None]]
+
+
+def test_a_request_waits_for_a_model_once_its_body_is_there(small):
+    service = Service(find_models([str(small / "numbers")], "", []), Limits(queue=1))
+    model = service.models["numbers"]
+    model.refresh(print)
+    pending = []
+
+    async def receive():
+        pending.append(model.pending)
+        return {"type": "http.request", "body": b'{"instances": [[1, 2]]}'}
+
+    def read(body, version):
+        pending.append(model.pending)
+        signature, inputs, _ = read_predict(body, version.model)
+        return signature, inputs, lambda outputs: predictions(outputs, rows=True)
+
+    scope = {"type": "http", "headers": [], "path_params": {"name": "numbers"}}
+    answer = asyncio.run(service.answer(Request(scope, receive), read))
+    assert answer.status_code == 200
+    assert pending == [0, 1]

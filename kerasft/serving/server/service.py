@@ -128,9 +128,9 @@ class Service:
     async def _compute(self, request: Request, read: Read, arrived: asyncio.Event) -> Response:
         loop = asyncio.get_running_loop()
         model = self.model(request)
-        with model.admitted(self._limits.queue):
-            async with self._bodies.body(request) as body:
-                arrived.set()
+        async with self._bodies.body(request) as body:
+            arrived.set()
+            with model.admitted(self._limits.queue):
                 version = self.version(request)
                 signature, inputs, write = await loop.run_in_executor(
                     self._threads, self._read, body, version, read

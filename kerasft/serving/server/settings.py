@@ -14,7 +14,7 @@ class Limits:
         batch: Most instances in a request, and in a batch of merged requests.
         pixels: Most pixels of an image, over all frames of an animation.
         depth: Deepest nesting of lists and objects in JSON.
-        queue: Most requests for a model at one time, waiting ones included.
+        queue: Most requests for a model whose body has arrived, at one time.
         timeout: Longest time for an answer, in seconds.
     """
 
