@@ -49,7 +49,7 @@ def _pixels(content: bytes, most: int) -> int | None:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
                 return _pixels_of_frames(image, most)
-    except Image.DecompressionBombError:
+    except (Image.DecompressionBombError, MemoryError):
         return most + 1
     # Pillow raises many types on damaged content, as in `decode_image`.
     except Exception:
