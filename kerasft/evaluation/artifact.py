@@ -109,13 +109,26 @@ class Artifact:
         """Return the values of `Task.decide` for raw inputs, and `error`.
 
         The graph returns the names of classes instead of the best index, and always `accepted`.
+
+        Raises:
+            DamagedFileError: The graph answers with a class that the manifest does not name.
         """
         found = self.answers(inputs, count)
         if "top_classes" in found:
-            found["best"] = found["probabilities"].argmax(axis=-1)
+            found["best"] = np.array([self._index(name.decode()) for name in found["prediction"]])
         if self.calibration.rejection is None:
             found.pop("accepted", None)
         return found
+
+    def _index(self, name: str) -> int:
+        """Return the index of a predicted class; -1 for the empty name, of an unreadable input."""
+        names = self.labels.names
+        if name and name not in names:
+            raise DamagedFileError(
+                f"{self.path} predicts {name!r:.80}, but {MANIFEST} names other classes. Restore "
+                "the folder or export again."
+            )
+        return names.index(name) if name else -1
 
     @functools.cached_property
     def _loaded(self) -> Any:

@@ -1,13 +1,14 @@
 """Exported models in the place of runs: predict and evaluate."""
 
 import json
+import shutil
 
 import pytest
 from click.testing import CliRunner
 
 import kerasft
 from kerasft.cli import main
-from kerasft.errors import DataError, SettingError
+from kerasft.errors import DamagedFileError, DataError, SettingError
 
 
 @pytest.mark.parametrize("kind", ["images", "texts"])
@@ -16,6 +17,22 @@ def test_an_export_predicts_as_its_run(kind, artifact, image_run, text_run, phot
     files = [f"{photos}/blue/0.png", f"{photos}/red/1.png"]
     inputs = {"images": files, "texts": ["a good film", "bad"]}[kind]
     assert kerasft.predict(artifact(kind).parent, inputs) == kerasft.predict(run, inputs)
+
+
+def test_the_prediction_of_an_export_is_that_of_its_graph(artifact, text_run, tmp_path):
+    folder = shutil.copytree(artifact("texts"), tmp_path / "m" / "1")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    names = manifest["labels"]["names"]
+    for given in (names[::-1], ["x", "y"]):
+        manifest["labels"]["names"] = given
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+        if set(given) == set(names):
+            (row,) = kerasft.predict(folder, ["a good film"])
+            (expected,) = kerasft.predict(text_run, ["a good film"])
+            assert row["prediction"] == expected["prediction"]
+        else:
+            with pytest.raises(DamagedFileError, match="names other classes"):
+                kerasft.predict(folder, ["a good film"])
 
 
 def test_an_export_reports_bad_inputs_as_its_run(artifact, photos, tmp_path):
