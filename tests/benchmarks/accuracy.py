@@ -11,8 +11,6 @@ With `--json` results are written after every fit, and fits that are in the file
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import statistics
 import sys
@@ -23,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.plain import read_values
+from tests.benchmarks.series import fits_of_series, series_parser
 from tests.benchmarks.ways import take, timed_fit
 
 # TensorFlow reads both at its import, which comes later.
@@ -148,33 +147,21 @@ def show(found: list[dict[str, Any]]) -> None:
 
 def main() -> None:
     """Makes the fits that are missing and prints the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--only", default="", help=f"rows with commas: {','.join(ROWS)}")
-    parser.add_argument("--seeds", default="0,1,2,3,4")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
-                        help="instead of a default, of all rows")  # fmt: skip
-    parser.add_argument("--json", type=Path, help="of one --set each")
-    arguments = parser.parse_args()
-    wanted = arguments.only.split(",") if arguments.only else list(ROWS)
-    known = arguments.json and arguments.json.exists()
-    found = json.loads(arguments.json.read_text()) if known else []
+    a = series_parser(__doc__, only=",".join(ROWS), seeds="0,1,2,3,4").parse_args()
+    names = []
+    for name in a.only.split(","):
+        missing = [need for need in ROWS[name].needs if not (a.data / need).exists()]
+        if missing:
+            print(f"{name}: left out, there is no {missing[0]}", file=sys.stderr)
+        else:
+            names.append(name)
     with tempfile.TemporaryDirectory() as made:
-        for name in wanted:
-            missing = [need for need in ROWS[name].needs if not (arguments.data / need).exists()]
-            if missing:
-                print(f"{name}: left out, there is no {missing[0]}", file=sys.stderr)
-                continue
-            for seed in map(int, arguments.seeds.split(",")):
-                if any(one["row"] == name and one["seed"] == seed for one in found):
-                    continue
-                fit = measure(ROWS[name], arguments.data, Path(made), seed, arguments.set)
-                found.append({"row": name, "seed": seed, **fit})
-                print(found[-1], file=sys.stderr, flush=True)
-                if arguments.json:
-                    arguments.json.write_text(json.dumps(found, indent=1))
+        found = fits_of_series(
+            a,
+            names,
+            lambda name, seed: measure(ROWS[name], a.data, Path(made), seed, a.set),
+            key="row",
+        )
     show(found)
 
 

@@ -11,14 +11,11 @@ With `--json` results are written after every fit, and fits that are in the file
 
 from __future__ import annotations
 
-import argparse
 import csv
-import json
 import os
 import random
 import shutil
 import statistics
-import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,6 +25,7 @@ from typing import Any
 from tests.benchmarks.accuracy import MOBILENET
 from tests.benchmarks.known_alternatives import alternatives
 from tests.benchmarks.plain import read_values
+from tests.benchmarks.series import fits_of_series, series_parser
 from tests.benchmarks.ways import take, timed_fit
 
 # TensorFlow reads both at its import, which comes later.
@@ -157,29 +155,16 @@ def show(found: list[dict[str, Any]]) -> None:
 
 def main() -> None:
     """Makes the fits that are missing and prints the tables."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--only", default=",".join(SETS), help="sets with commas")
-    parser.add_argument("--seeds", default="0,1,2")
+    parser = series_parser(__doc__, only=",".join(SETS), seeds="0,1,2")
     parser.add_argument("--per-class", type=int, default=0, help="training examples (0: all)")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
-                        help="instead of a default, of all sets")  # fmt: skip
-    parser.add_argument("--json", type=Path, help="of one --set each")
-    arguments = parser.parse_args()
-    made = arguments.json and arguments.json.exists()
-    found = json.loads(arguments.json.read_text()) if made else []
-    for name in arguments.only.split(","):
-        for seed in map(int, arguments.seeds.split(",")):
-            if any(fit["set"] == name and fit["seed"] == seed for fit in found):
-                continue
-            fit = measure(name, arguments.data, seed, arguments.per_class, arguments.set)
-            found.append({"set": name, "seed": seed, **fit})
-            print(found[-1], file=sys.stderr, flush=True)
-            if arguments.json:
-                arguments.json.write_text(json.dumps(found, indent=1))
-    show(found)
+    a = parser.parse_args()
+    show(
+        fits_of_series(
+            a,
+            a.only.split(","),
+            lambda name, seed: measure(name, a.data, seed, a.per_class, a.set),
+        )
+    )
 
 
 if __name__ == "__main__":
