@@ -6,15 +6,34 @@ import numpy as np
 
 from kerasft.calibration.known import score_parts
 
-MOST = 4000  # training examples whose features are computed
+MOST = 4000  # training examples whose features are computed, but for some of rare classes
 _PER_CLASS = 50  # examples in the memory
 _WITHOUT_CLASSES = 1000  # the same where there are no classes
 _LEAST = 1e-9  # of what a score is divided by
 
 
-def remembered_rows(count: int) -> np.ndarray:
-    """Return the positions of training examples whose features are used, evenly spaced."""
-    return np.unique(np.linspace(0, count - 1, min(count, MOST)).astype(int))
+def remembered_rows(count: int, classes: np.ndarray | None) -> np.ndarray:
+    """Return the positions of training examples whose features are used, in ascending order.
+
+    They are evenly spaced, and every class has some: a rare one would be missed otherwise.
+
+    Args:
+        count: Number of training examples.
+        classes: Class index of each, shape (n,); None where examples have no single class.
+    """
+    rows = _evenly(np.arange(count), MOST)
+    if classes is None or count <= MOST:
+        return rows
+    names = np.unique(classes)
+    each = max(1, min(_PER_CLASS, MOST // len(names)))
+    members = [_evenly(np.flatnonzero(classes == name), each) for name in names]
+    return np.unique(np.concatenate([rows, *members]))
+
+
+def _evenly(rows: np.ndarray, most: int) -> np.ndarray:
+    """Return at most so many of the rows, evenly spaced."""
+    chosen = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), most)).astype(int))
+    return np.take(rows, chosen)
 
 
 def remember(

@@ -53,13 +53,27 @@ def known_inputs_of(
         remembered: Their features, shape (n, width).
         features: Features of the other splits by name, `validation` among them.
     """
-    single = labels.kind.has_classes and not labels.kind.several
-    arrays = remember(remembered, y if single else None, features["validation"])
+    arrays = remember(remembered, _classes(labels, y), features["validation"])
     scores = {
         name: keras.ops.convert_to_numpy(known_scores(arrays, values))
         for name, values in features.items()
     }
     return KnownInputs(arrays, scores)
+
+
+def rows_to_remember(labels: Labels, y: np.ndarray) -> np.ndarray:
+    """Return the positions of the training examples whose features are used.
+
+    Args:
+        labels: Task and class names.
+        y: Targets of the training split, as in `Split.y`.
+    """
+    return remembered_rows(len(y), _classes(labels, y))
+
+
+def _classes(labels: Labels, y: np.ndarray) -> np.ndarray | None:
+    """Return the class of each example, None where examples have no single class."""
+    return y if labels.kind.has_classes and not labels.kind.several else None
 
 
 def find_known_inputs(run: Run, loaded: Loaded) -> KnownInputs:
@@ -84,7 +98,7 @@ def find_known_inputs(run: Run, loaded: Loaded) -> KnownInputs:
         found: np.ndarray = predict_arrays(model, x, loaded.config.batch_size)[1]
         return found
 
-    rows = remembered_rows(len(data.train.y))
+    rows = rows_to_remember(loaded.labels, data.train.y)
     return known_inputs_of(
         loaded.labels,
         data.train.y[rows],

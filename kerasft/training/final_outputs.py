@@ -8,9 +8,14 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasft.calibration.remember import remembered_rows
 from kerasft.data import Split, select_rows, text_lengths
-from kerasft.evaluation.known_inputs import NO_HEAD, RENDERED, KnownInputs, known_inputs_of
+from kerasft.evaluation.known_inputs import (
+    NO_HEAD,
+    RENDERED,
+    KnownInputs,
+    known_inputs_of,
+    rows_to_remember,
+)
 from kerasft.evaluation.predict import predict_arrays
 from kerasft.frozen.feature_cache import PhaseInputs
 from kerasft.models import with_features
@@ -33,7 +38,7 @@ def final_outputs(
         outputs = {name: _predict(context, inputs, name, models) for name in parts}
         return outputs, KnownInputs(reason=NO_HEAD if extended is None else RENDERED)
     found = {name: _predict(context, inputs, name, extended) for name in parts}
-    rows, lengths = remembered_rows(len(train.y)), text_lengths(train.x)
+    rows, lengths = rows_to_remember(context.data.labels, train.y), text_lengths(train.x)
     _, features = predict_arrays(
         extended[0],
         select_rows(inputs.train, rows),

@@ -54,8 +54,8 @@ def test_the_distance_in_few_directions_is_that_in_all():
 
 
 def test_the_memory_is_small_and_the_same_each_time():
-    assert len(remembered_rows(10)) == 10
-    assert len(remembered_rows(100_000)) == MOST
+    assert len(remembered_rows(10, None)) == 10
+    assert len(remembered_rows(100_000, None)) == MOST
     train, y = features(0, 900)
     first, second = (remember(train, y, train[:50]) for _ in range(2))
     assert len(first["memory"]) == 6 * 50
@@ -68,3 +68,12 @@ def test_classes_without_a_spread_leave_the_nearest_example(classes):
     arrays = remember(train, classes, train)
     assert "directions" not in arrays
     assert np.isfinite(ops.convert_to_numpy(known_scores(arrays, train))).all()
+
+
+def test_a_rare_class_is_remembered():
+    classes = np.zeros(100_000, int)
+    classes[[17, 71_003, 71_005]] = 1
+    rows = remembered_rows(len(classes), classes)
+    assert {17, 71_003, 71_005} <= set(rows)
+    assert len(rows) <= 2 * MOST
+    assert (np.diff(rows) > 0).all()
