@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from kerasft.cli.completion import complete_runs
-from kerasft.cli.options import choice_option, wants
+from kerasft.cli.options import choice_option, models_dir_option, wants
 from kerasft.cli.output import print_facts, print_json
 from kerasft.cli.run_argument import find_run, with_runs_dir
 from kerasft.cli.run_options import RunCommand
@@ -21,14 +21,7 @@ from kerasft.cli.startup import working
     "--name",
     help="Name of the model  [default: recipe, plus the dataset if it is not the recipe's]",
 )
-@click.option(
-    "--models-dir",
-    type=click.Path(file_okay=False),
-    default="saved_models",
-    show_default=True,
-    metavar="DIR",
-    help="Folder of exported models",
-)
+@models_dir_option
 @choice_option(
     "--format",
     ("saved_model", "preset"),

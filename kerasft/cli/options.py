@@ -33,6 +33,16 @@ def wants(name: str) -> bool:
     return bool(click.get_current_context().meta.get(f"kerasft.{name}"))
 
 
+models_dir_option = click.option(
+    "--models-dir",
+    type=click.Path(file_okay=False),
+    default="saved_models",
+    show_default=True,
+    metavar="DIR",
+    help="Folder of exported models",
+)
+
+
 def choice_option(
     flag: str, choices: Sequence[str], default: str, help: str
 ) -> Callable[[Decorated], Decorated]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from kerasft.cli.options import Decorated, SharedOptions, wants
+from kerasft.cli.options import Decorated, SharedOptions, models_dir_option, wants
 from kerasft.cli.output import print_json
 from kerasft.errors import SettingError
 from kerasft.pip_commands import install_extra
@@ -49,14 +49,7 @@ def _seconds(
 
 @click.command("serve", cls=SharedOptions)
 @click.argument("models", nargs=-1, required=True, metavar="MODEL...")
-@click.option(
-    "--models-dir",
-    type=click.Path(file_okay=False),
-    default="saved_models",
-    show_default=True,
-    metavar="DIR",
-    help="Folder of exported models",
-)
+@models_dir_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on")
 @click.option(
     "--port",
