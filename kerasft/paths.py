@@ -44,7 +44,7 @@ def shortest(path: str | Path) -> str:
     """Return a path relative to the current folder if that is shorter.
 
     Example:
-        >>> shortest("/home/me/work/photos")  # in /home/me/work
+        >>> shortest("/data/photos")  # in /data
         'photos'
     """
     return min(str(path), os.path.relpath(path), key=len)

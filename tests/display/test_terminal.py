@@ -69,7 +69,7 @@ def test_only_lines_stay_and_none_is_wider_than_the_terminal(output, columns):
 
 
 def test_the_lines_of_a_library_are_wrapped_by_the_terminal_alone():
-    path = "/home/somebody/" + "a_long_folder/" * 3 + "weights.h5"
+    path = "/data/" + "a_long_folder/" * 4 + "weights.h5"
     output = run_on_terminal(
         "import sys\n"
         "from kerasft.display import showing\n"
