@@ -58,8 +58,8 @@ def fit_classes(y: np.ndarray, outputs: np.ndarray, options: CalibrationOptions)
 def _no_rejection(max_error: float, count: int) -> str:
     needed = needed_examples(1 - max_error)
     return (
-        f"No predictions are rejected: no threshold keeps the errors to {max_error:g} of the "
-        f"accepted ones on {count:,} validation examples. At least {needed:,} examples without an "
+        f"No predictions are rejected: no threshold keeps the estimated share of errors to "
+        f"{max_error:g} on {count:,} validation examples. At least {needed:,} examples without an "
         "error are needed."
     )
 
