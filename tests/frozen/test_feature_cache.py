@@ -174,6 +174,7 @@ def test_configs_older_than_the_cache_still_load(texts):
     assert from_dict(minilm_tickets.Config, values) == texts()
 
 
+@pytest.mark.slow
 def test_bfloat16_halves_the_cache_which_may_be_in_a_file(texts, monkeypatch):
     config = texts(head_epochs=0, epochs=3)
     full_lines = cache_lines(minilm_tickets, config)

@@ -53,6 +53,7 @@ def test_the_next_export_is_the_next_version(image_run, tmp_path):
     assert sorted(p.name for p in path.parent.iterdir()) == ["3", "4"]
 
 
+@pytest.mark.slow
 def test_texts_are_served_as_python_predicts_them(text_run, tmp_path):
     run = text_run
     # In a process that has not tokenized anything before: the tokenizer must be built there.

@@ -68,7 +68,8 @@ def config(preset, reviews):
     return make
 
 
-@pytest.mark.parametrize("schedule", [pytest.param("cosine", marks=pytest.mark.slow), "plateau"])
+@pytest.mark.slow
+@pytest.mark.parametrize("schedule", ["cosine", "plateau"])
 def test_a_training_killed_in_each_phase_resumes_bit_for_bit(config, tmp_path, schedule):
     config = config(learning_rate_schedule=schedule)
     expected, history = run_training(minilm_tickets, config)
@@ -80,6 +81,7 @@ def test_a_training_killed_in_each_phase_resumes_bit_for_bit(config, tmp_path, s
     assert without_times(after) == without_times(history)
 
 
+@pytest.mark.slow
 def test_a_training_of_more_epochs_continues_one_of_fewer(config, tmp_path):
     """A rung of Hyperband: at a constant rate it equals the training in one piece."""
     few = config(head_epochs=1, epochs=1, learning_rate_schedule="constant", warmup_fraction=0.0)

@@ -21,6 +21,7 @@ def test_penalties_are_recorded_apart_and_do_not_affect_early_stopping(preset, p
     assert run.manifest["best_epoch"] == 1 + int(np.argmin(losses))
 
 
+@pytest.mark.slow
 def test_l1_on_the_head_makes_more_zeros_than_l2_at_the_same_loss(preset, reviews):
     def make_config(**penalty):
         return text_config(

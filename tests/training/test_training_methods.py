@@ -101,9 +101,8 @@ def test_numbers_are_learned_with_another_loss(loss, prices, tmp_path):
     assert run.metrics["test"]["r2"] > 0.5
 
 
-@pytest.mark.parametrize(
-    "optimizer", ["adamw", *(pytest.param(o, marks=pytest.mark.slow) for o in ("sgd", "lion"))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd", "lion"])
 def test_lower_blocks_move_by_smaller_steps(optimizer, texts):
     data = kerasft.load_data(texts)
 
@@ -136,6 +135,7 @@ def test_too_few_epochs_for_all_blocks_leave_no_run_behind(texts, tmp_path):
     assert not list(tmp_path.rglob("*.json"))
 
 
+@pytest.mark.slow
 def test_gradual_unfreezing_trains_lower_blocks_later(texts, tmp_path):
     config = dataclasses.replace(texts, unfreeze_every=2, head_epochs=1)
     run = fitted(minilm_tickets, config, tmp_path)

@@ -118,6 +118,7 @@ def test_data_are_loaded_once_and_anew_for_other_preparation(config):
     assert other.train.x.shape[1] == 24
 
 
+@pytest.mark.slow
 def test_a_plain_trial_after_one_with_adapters_is_as_before(config):
     plain = config(trainable_blocks=1, epochs=1)
     trial_models = TrialModels(resnet_digits, plain.seed)

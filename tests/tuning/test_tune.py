@@ -129,6 +129,7 @@ def test_a_search_that_was_another_is_refused_with_what_differs(searched, tune, 
     assert len(kerasft.tune("resnet_digits", **goes_on, max_trials=7).trials) == 7
 
 
+@pytest.mark.slow
 def test_hyperband_tells_its_plan_and_then_its_time(searched):
     progress = (searched("hyperband").path.parent.parent / "progress.txt").read_text()
     lines = [line for line in progress.splitlines() if line.startswith("plan")]
