@@ -1,4 +1,4 @@
-"""Whether an input resembles what a model was trained on, from its features."""
+"""Whether an input resembles what a model was trained on, from its features and outputs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
+
+_SMALLEST = 1e-37  # a normal float32, so that no processor flushes it to 0
 
 
 @dataclass(frozen=True)
@@ -28,41 +30,49 @@ class Known:
         """Return a JSON-serializable dictionary without the arrays."""
         return {"coverage": self.coverage, "threshold": self.threshold}
 
-    def scores(self, features: Any) -> Any:
+    def scores(self, features: Any, probabilities: Any = None) -> Any:
         """Return the scores of inputs; see `known_scores`."""
-        return known_scores(self.arrays, features)
+        return known_scores(self.arrays, features, probabilities)
 
 
-def known_scores(arrays: Mapping[str, np.ndarray], features: Any) -> Any:
+def known_scores(arrays: Mapping[str, np.ndarray], features: Any, probabilities: Any = None) -> Any:
     """Return how much inputs resemble training examples, shape (n,); higher for more similar ones.
 
     Args:
         arrays: Arrays of `kerasft.calibration.remember.remember`.
         features: Inputs of the output layer, shape (n, width).
+        probabilities: Outputs of the model, shape (n, classes); None without single classes.
     """
     from keras import ops
 
     scores = [
         (part - float(location)) / float(scale)
         for part, location, scale in zip(
-            score_parts(arrays, features), arrays["location"], arrays["scale"], strict=True
+            score_parts(arrays, features, probabilities),
+            arrays["location"],
+            arrays["scale"],
+            strict=True,
         )
     ]
     return ops.sum(ops.stack(scores), axis=0)
 
 
-def score_parts(arrays: Mapping[str, np.ndarray], features: Any) -> list[Any]:
+def score_parts(
+    arrays: Mapping[str, np.ndarray], features: Any, probabilities: Any = None
+) -> list[Any]:
     """Return the parts of the score, each of shape (n,).
 
     The first is the cosine similarity to the nearest remembered example (Sun et al. 2022, arXiv
     2204.06507). With classes, the second is the relative Mahalanobis distance (Ren et al. 2021,
     arXiv 2106.09022), negated: how much better the nearest class explains the features than all
-    classes together do.
+    classes together do. The last is the entropy of the probabilities, negated: where features are
+    frozen, the output layer alone was learned from the examples.
 
     Args:
         arrays: Arrays of `kerasft.calibration.remember.remember`; `location` and `scale` are not
             used.
         features: Inputs of the output layer, shape (n, width).
+        probabilities: Outputs of the model, shape (n, classes); None without single classes.
     """
     from keras import ops
 
@@ -74,4 +84,7 @@ def score_parts(arrays: Mapping[str, np.ndarray], features: Any) -> list[Any]:
         lengths = ops.sum(ops.square(given["centers"]), axis=-1)
         nearest = ops.max(2 * ops.matmul(z, ops.transpose(given["centers"])) - lengths, axis=-1)
         parts.append(nearest - ops.sum(ops.square(z) * given["weights"], axis=-1))
+    if probabilities is not None:
+        p = ops.cast(probabilities, "float32")
+        parts.append(ops.sum(p * ops.log(ops.maximum(p, _SMALLEST)), axis=-1))
     return parts

@@ -37,7 +37,10 @@ def _evenly(rows: np.ndarray, most: int) -> np.ndarray:
 
 
 def remember(
-    features: np.ndarray, classes: np.ndarray | None, validation: np.ndarray
+    features: np.ndarray,
+    classes: np.ndarray | None,
+    validation: np.ndarray,
+    probabilities: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """Return the arrays from which `known_scores` computes the score of an input.
 
@@ -45,6 +48,8 @@ def remember(
         features: Inputs of the output layer for training examples, shape (n, width).
         classes: Class index of each, shape (n,); None where examples have no single class.
         validation: Inputs of the output layer for validation examples, whose scores have mean 0.
+        probabilities: Outputs for the same examples, shape (n, classes); None without single
+            classes.
 
     Returns:
         `memory` (features of length 1), `location` and `scale` of every part of the score, and
@@ -56,7 +61,8 @@ def remember(
         arrays |= _relative_distance(units, classes)
     from keras import ops
 
-    parts = np.stack([ops.convert_to_numpy(part) for part in score_parts(arrays, validation)])
+    found = score_parts(arrays, validation, probabilities)
+    parts = np.stack([ops.convert_to_numpy(part) for part in found])
     location, scale = parts.mean(axis=1), np.maximum(parts.std(axis=1), _LEAST)
     return {**arrays, "location": location, "scale": scale}
 

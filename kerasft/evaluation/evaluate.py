@@ -89,9 +89,10 @@ def evaluate(
 def _measure(loaded: Loaded, part: Any) -> dict[str, Any]:
     """Return the metrics of the outputs for a split, their interval, and the calibrated ones."""
     outputs, features = run_outputs(loaded, part.x, title="measuring")
-    known, scores = loaded.calibration.known, None
-    if known is not None and features is not None:
-        scores = keras.ops.convert_to_numpy(known.scores(features))
+    decided = loaded.labels.kind.decide(loaded.labels, outputs, loaded.calibration, features)
+    scores = decided.get("known_score")
+    if scores is not None:
+        scores = keras.ops.convert_to_numpy(scores)
     return {
         **_with_interval(loaded.config, loaded.labels, part.y, outputs),
         **measure_calibrated(loaded.labels, part.y, outputs, loaded.calibration, scores),

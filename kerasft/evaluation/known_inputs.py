@@ -43,7 +43,10 @@ class KnownInputs:
 
 
 def known_inputs_of(
-    labels: Labels, y: np.ndarray, remembered: np.ndarray, features: Mapping[str, np.ndarray]
+    labels: Labels,
+    y: np.ndarray,
+    remembered: np.ndarray,
+    found: Mapping[str, tuple[np.ndarray, np.ndarray]],
 ) -> KnownInputs:
     """Return the known inputs of a model.
 
@@ -51,12 +54,14 @@ def known_inputs_of(
         labels: Task and class names.
         y: Targets of training examples, as in `Split.y`.
         remembered: Their features, shape (n, width).
-        features: Features of the other splits by name, `validation` among them.
+        found: Outputs and features of the other splits by name, `validation` among them.
     """
-    arrays = remember(remembered, _classes(labels, y), features["validation"])
+    single = _has_single_classes(labels)
+    parts = {name: (each, outputs if single else None) for name, (outputs, each) in found.items()}
+    arrays = remember(remembered, y if single else None, *parts["validation"])
     scores = {
-        name: keras.ops.convert_to_numpy(known_scores(arrays, values))
-        for name, values in features.items()
+        name: keras.ops.convert_to_numpy(known_scores(arrays, *part))
+        for name, part in parts.items()
     }
     return KnownInputs(arrays, scores)
 
@@ -68,12 +73,11 @@ def rows_to_remember(labels: Labels, y: np.ndarray) -> np.ndarray:
         labels: Task and class names.
         y: Targets of the training split, as in `Split.y`.
     """
-    return remembered_rows(len(y), _classes(labels, y))
+    return remembered_rows(len(y), y if _has_single_classes(labels) else None)
 
 
-def _classes(labels: Labels, y: np.ndarray) -> np.ndarray | None:
-    """Return the class of each example, None where examples have no single class."""
-    return y if labels.kind.has_classes and not labels.kind.several else None
+def _has_single_classes(labels: Labels) -> bool:
+    return labels.kind.has_classes and not labels.kind.several
 
 
 def find_known_inputs(run: Run, loaded: Loaded) -> KnownInputs:
@@ -94,14 +98,14 @@ def find_known_inputs(run: Run, loaded: Loaded) -> KnownInputs:
         return KnownInputs(reason=RENDERED)
     splits = {"validation": data.validation, "test": data.test}
 
-    def features(x: Any) -> np.ndarray:
-        found: np.ndarray = predict_arrays(model, x, loaded.config.batch_size)[1]
-        return found
+    def outputs_and_features(x: Any) -> tuple[np.ndarray, np.ndarray]:
+        outputs, features = predict_arrays(model, x, loaded.config.batch_size)
+        return outputs, features
 
     rows = rows_to_remember(loaded.labels, data.train.y)
     return known_inputs_of(
         loaded.labels,
         data.train.y[rows],
-        features(select_rows(data.train.x, rows)),
-        {name: features(part.x) for name, part in splits.items() if part is not None},
+        outputs_and_features(select_rows(data.train.x, rows))[1],
+        {name: outputs_and_features(part.x) for name, part in splits.items() if part is not None},
     )

@@ -28,11 +28,19 @@ def chosen(labels: Labels, members: np.ndarray) -> list[str]:
     return [name for name, inside in zip(labels.names, members, strict=True) if inside]
 
 
-def known_inputs(calibration: Calibration, features: Any) -> dict[str, Any]:
-    """Return `known` and `known_score` of each example; nothing where they are not fitted."""
+def known_inputs(
+    calibration: Calibration, features: Any, probabilities: Any = None
+) -> dict[str, Any]:
+    """Return `known` and `known_score` of each example; nothing where they are not fitted.
+
+    Args:
+        calibration: Calibration of the run.
+        features: Inputs of the output layer, shape (n, width), or None.
+        probabilities: Outputs of the model, shape (n, classes); None without single classes.
+    """
     if calibration.known is None or features is None:
         return {}
-    scores = calibration.known.scores(features)
+    scores = calibration.known.scores(features, probabilities)
     return {"known": scores >= calibration.known.threshold, "known_score": scores}
 
 

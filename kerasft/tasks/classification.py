@@ -160,7 +160,7 @@ class Classification(ClassTask):
             "best": ops.argmax(probabilities, axis=-1),
             "probability": probability,
             "probabilities": probabilities,
-            **known_inputs(calibration, features),
+            **known_inputs(calibration, features, outputs),
         }
         if calibration.rejection is not None:
             found["accepted"] = probability >= calibration.rejection

@@ -50,7 +50,7 @@ def final_outputs(
         context.data.labels,
         train.y[rows],
         features,
-        {name: values for name, (_, values) in found.items()},
+        found,
     )
     return {name: outputs for name, (outputs, _) in found.items()}, known_inputs
 

@@ -109,6 +109,7 @@ def measure(name: str, data: Path, seed: int, per_class: int, pairs: list[str]) 
 def compare(run: Any, data: Any, unknown: Any) -> dict[str, Any]:
     """Returns the AUROC of every score, and how many inputs are called known."""
     import numpy as np
+    from scipy.special import softmax
     from sklearn.metrics import roc_auc_score
 
     import kerasft
@@ -120,15 +121,23 @@ def compare(run: Any, data: Any, unknown: Any) -> dict[str, Any]:
     known, model = loaded.calibration.known, with_features(loaded.model)
     train, test, other = (predict_arrays(model, x)[1] for x in (data.train.x, data.test.x, unknown))
     kernel, bias = loaded.model.get_layer("head").get_weights()
+
+    def parts(x: Any) -> list[Any]:
+        given = score_parts(known.arrays, x, softmax(x @ kernel + bias, axis=1))
+        standard = zip(given, known.arrays["location"], known.arrays["scale"], strict=True)
+        return [(np.asarray(part) - location) / scale for part, location, scale in standard]
+
     scores = {
-        "known_score": known.scores,
-        "nearest part": lambda x: score_parts(known.arrays, x)[0],
-        "relative part": lambda x: score_parts(known.arrays, x)[1],
+        "known_score": lambda x: sum(parts(x)),
+        "nearest example and relative distance": lambda x: sum(parts(x)[:2]),
+        "nearest example and entropy": lambda x: parts(x)[0] + parts(x)[2],
+        "nearest example, of the score": lambda x: parts(x)[0],
+        "relative distance, of the score": lambda x: parts(x)[1],
         **alternatives(train, data.train.y, kernel, bias),
     }
     truth = np.repeat([1, 0], [len(test), len(other)])
     both = np.concatenate([test, other])
-    called = np.asarray(known.scores(both)) >= known.threshold
+    called = sum(parts(both)) >= known.threshold
     return {
         "auroc": {n: float(roc_auc_score(truth, np.asarray(s(both)))) for n, s in scores.items()},
         "called_known": [float(called[truth == 1].mean()), float(called[truth == 0].mean())],

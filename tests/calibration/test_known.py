@@ -20,17 +20,30 @@ def units(x):
     return x / np.linalg.norm(x, axis=1, keepdims=True)
 
 
+def probabilities(x, number=6):
+    """Return those of a classifier by the nearest center."""
+    centers = np.random.default_rng(99).normal(size=(number, x.shape[1]))
+    logits = -np.square(x[:, None] - centers).sum(axis=2)
+    return ops.convert_to_numpy(ops.softmax(logits.astype("float32"), axis=-1))
+
+
 @pytest.mark.parametrize("with_classes", [True, False])
 def test_foreign_inputs_have_lower_scores(with_classes):
+    def scores(x):
+        given = probabilities(x) if with_classes else None
+        return ops.convert_to_numpy(known_scores(arrays, x, given))
+
     train, y = features(0, 300)
     validation, _ = features(1, 100)
-    arrays = remember(train, y if with_classes else None, validation)
+    given = probabilities(validation) if with_classes else None
+    arrays = remember(train, y if with_classes else None, validation, given)
+    assert len(arrays["location"]) == (3 if with_classes else 1)
     assert ("directions" in arrays) == with_classes
-    known = ops.convert_to_numpy(known_scores(arrays, features(2, 200)[0]))
+    known = scores(features(2, 200)[0])
     foreign = np.random.default_rng(3).normal(size=(200, 24)).astype("float32")
-    unknown = ops.convert_to_numpy(known_scores(arrays, foreign))
+    unknown = scores(foreign)
     assert (known[:, None] > unknown).mean() > 0.97
-    found = ops.convert_to_numpy(known_scores(arrays, validation))
+    found = scores(validation)
     assert found.mean() == pytest.approx(0, abs=1e-3)
 
 
@@ -51,6 +64,15 @@ def test_the_distance_in_few_directions_is_that_in_all():
     nearest = np.min([distance(center, within) for center in centers], axis=0)
     expected = distance(x.mean(axis=0), within + between) - nearest
     assert part == pytest.approx(expected, rel=1e-3, abs=1e-2)
+
+
+def test_sure_answers_have_higher_scores():
+    train, y = features(0, 300)
+    validation, _ = features(1, 100)
+    arrays = remember(train, y, validation, probabilities(validation))
+    same = np.repeat(validation[:1], 2, axis=0)
+    sure, unsure = known_scores(arrays, same, np.array([[1, 0, 0, 0, 0, 0], [1 / 6] * 6]))
+    assert float(sure) > float(unsure)
 
 
 def test_the_memory_is_small_and_the_same_each_time():
