@@ -40,7 +40,7 @@ def case(preset, photos, reviews):
 
 
 # The quick tests fit ResNet and BERT many times. Blocks and cuts of every family are quick tests.
-QUICK = "efficientnet"
+QUICK = "vgg"
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,7 @@ def test_the_model_is_restored(config):
     assert [layer.trainable for layer in flatten_layers(model)] == flags
 
 
+@pytest.mark.slow
 def test_a_fit_with_auto_is_the_fit_with_what_it_found(config, tmp_path):
     auto = dataclasses.replace(config, learning_rate="auto")
     run = kerasft.fit(resnet_digits, auto, runs_dir=tmp_path, progress=False)
