@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from kerasft.setting_declaration import settings
 
 MANIFEST = "manifest.json"
 _TOGETHER = 32  # inputs of one call
+_COLUMNS = ("probabilities", "prediction_set", "labels")  # outputs with a column per class
 
 OnError = Callable[[DataError], None] | None
 
@@ -109,26 +110,43 @@ class Artifact:
         """Return the values of `Task.decide` for raw inputs, and `error`.
 
         The graph returns the names of classes instead of the best index, and always `accepted`.
+        Its classes can be in another order than those of the manifest.
 
         Raises:
-            DamagedFileError: The graph answers with a class that the manifest does not name.
+            DamagedFileError: The graph answers with other classes than those of the manifest.
         """
         found = self.answers(inputs, count)
+        if "classes" in found:
+            found |= self._in_order(found)
         if "top_classes" in found:
             found["best"] = np.array([self._index(name.decode()) for name in found["prediction"]])
         if self.calibration.rejection is None:
             found.pop("accepted", None)
         return found
 
+    def _in_order(self, found: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the outputs with a column per class, in the order of the manifest."""
+        answered = found["classes"][found["error"] == b""]
+        if not len(answered):
+            return {}
+        order = [self._index(name.decode()) for name in answered[0]]
+        if sorted(order) != list(range(len(self.labels.names))):
+            raise self._other_classes(f"{len(set(order))} of its classes")
+        inverse = np.argsort(order)
+        return {name: found[name][:, inverse] for name in _COLUMNS if name in found}
+
     def _index(self, name: str) -> int:
         """Return the index of a predicted class; -1 for the empty name, of an unreadable input."""
         names = self.labels.names
         if name and name not in names:
-            raise DamagedFileError(
-                f"{self.path} predicts {name!r:.80}, but {MANIFEST} names other classes. Restore "
-                "the folder or export again."
-            )
+            raise self._other_classes(f"{name!r:.80}")
         return names.index(name) if name else -1
+
+    def _other_classes(self, predicted: str) -> DamagedFileError:
+        return DamagedFileError(
+            f"{self.path} predicts {predicted}, but {MANIFEST} names other classes. Restore the "
+            "folder or export again."
+        )
 
     @functools.cached_property
     def _loaded(self) -> Any:

@@ -12,7 +12,6 @@ import keras
 from kerasft.config import Config, without_foreign_columns
 from kerasft.data import (
     Examples,
-    Labels,
     column_names,
     encode_examples,
     prepare_split,
@@ -23,14 +22,18 @@ from kerasft.dataset import Dataset
 from kerasft.errors import DataError, SettingError
 from kerasft.evaluation.artifact import Artifact, open_artifact
 from kerasft.evaluation.load import Loaded, load_model, replace_columns
-from kerasft.evaluation.metrics import measure, measure_calibrated
+from kerasft.evaluation.metrics import (
+    measure,
+    measure_answers,
+    measure_calibrated,
+    with_interval,
+)
 from kerasft.evaluation.own_data import load_own_data
 from kerasft.evaluation.predict import run_outputs
 from kerasft.evaluation.seen_examples import count_seen
 from kerasft.in_memory import PREFIX
 from kerasft.modalities import modality_of
 from kerasft.runs import Run, load_run
-from kerasft.tasks.intervals import score_interval
 
 
 def evaluate(
@@ -59,7 +62,8 @@ def evaluate(
         (where the run has a calibration), and `confidence_interval`: the lower and upper end of the
         95% interval of the main metric, by its name; empty for multi-label. For another dataset
         also `seen`: how many of its examples are in the `train` and in the `validation` split of
-        the run (not for older runs).
+        the run (not for older runs). Of an exported model the metrics are those of the decisions
+        of its graph, by its thresholds; it has no `loss` and no `seen`.
 
     Raises:
         SettingError: The split does not exist, or `columns` is given without `dataset`.
@@ -93,18 +97,11 @@ def _measure(loaded: Loaded, part: Any) -> dict[str, Any]:
     scores = decided.get("known_score")
     if scores is not None:
         scores = keras.ops.convert_to_numpy(scores)
+    metrics = measure(loaded.config, loaded.labels, part.y, outputs)
     return {
-        **_with_interval(loaded.config, loaded.labels, part.y, outputs),
+        **with_interval(loaded.labels.kind, metrics, part.y, outputs),
         **measure_calibrated(loaded.labels, part.y, outputs, loaded.calibration, scores),
     }
-
-
-def _with_interval(config: Config, labels: Labels, y: Any, outputs: Any) -> dict[str, Any]:
-    """Return the metrics of outputs, and the confidence interval of the main one."""
-    metrics, task = measure(config, labels, y, outputs), labels.kind
-    name = task.main_metric
-    interval = score_interval(task, metrics[name], len(y), y, outputs)
-    return {**metrics, "confidence_interval": {} if interval is None else {name: list(interval)}}
 
 
 def _own_split(run: Run, loaded: Loaded, split: str) -> Any:
@@ -151,7 +148,7 @@ def _other_examples(
 def _evaluate_artifact(
     artifact: Artifact, dataset: Any, columns: Mapping[str, str] | None
 ) -> dict[str, Any]:
-    """Return the metrics of an exported model on a dataset."""
+    """Return the metrics of the answers of an exported model to a dataset."""
     if dataset is None:
         raise SettingError(
             f"{artifact.path} is an exported model, which has no data. Give a dataset to evaluate "
@@ -162,12 +159,8 @@ def _evaluate_artifact(
     config, examples = _other_examples(config, other, columns or (), pairs=artifact.pairs)
     y = encode_examples(config, examples, artifact.labels)
     inputs = map(artifact.modality.raw_inputs, examples.inputs, examples.origins)
-    found = artifact.answers(inputs, len(examples), "outputs")
+    found = artifact.decide(inputs, len(examples))
     for origin, error in zip(examples.origins, found["error"], strict=True):
         if error:
             raise DataError(f"{origin}: {error.decode()}")
-    outputs = found["outputs"]
-    return {
-        **_with_interval(config, artifact.labels, y, outputs),
-        **measure_calibrated(artifact.labels, y, outputs, artifact.calibration),
-    }
+    return measure_answers(artifact.labels, y, found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -11,6 +12,8 @@ from kerasft.calibration import Calibration
 from kerasft.config import Config
 from kerasft.data import Labels
 from kerasft.models import make_loss
+from kerasft.tasks import Task
+from kerasft.tasks.intervals import score_interval
 
 
 def measure(
@@ -72,3 +75,45 @@ def measure_calibrated(
     if calibration.known is not None and known_scores is not None:
         found["known"] = float((known_scores >= calibration.known.threshold).mean())
     return {"calibrated": found}
+
+
+def measure_answers(
+    labels: Labels, y: np.ndarray, decided: Mapping[str, np.ndarray]
+) -> dict[str, Any]:
+    """Return the metrics of the answers of a model, whatever it decides by.
+
+    Args:
+        labels: Task and class names.
+        y: Targets, as in `Split.y`, shape (n,) or (n, outputs).
+        decided: Arrays of `Task.decide`, such as those of an exported model.
+
+    Returns:
+        As from `evaluate`, without `loss`, which only outputs before calibration have.
+    """
+    task = labels.kind
+    predicted = task.predictions(decided)
+    calibrated = task.measure_decided(labels, y, decided)
+    if "known" in decided:
+        calibrated["known"] = float(decided["known"].mean())
+    return {
+        "examples": len(y),
+        **with_interval(task, task.score(labels, y, predicted), y, predicted),
+        **({"calibrated": calibrated} if calibrated else {}),
+    }
+
+
+def with_interval(
+    task: Task, metrics: Mapping[str, Any], y: np.ndarray, predicted: np.ndarray
+) -> dict[str, Any]:
+    """Return metrics with the `confidence_interval` of the main one.
+
+    Args:
+        task: The task.
+        metrics: Its metrics.
+        y: Targets, as in `Split.y`, shape (n,) or (n, outputs).
+        predicted: Predictions or outputs of the model; those of a number in any shape.
+    """
+    name = task.main_metric
+    interval = score_interval(task, metrics[name], len(y), y, predicted.reshape(len(y), -1))
+    found = {} if interval is None else {name: list(interval)}
+    return {**metrics, "confidence_interval": found}

@@ -61,6 +61,25 @@ class Answers:
         """
         raise NotImplementedError
 
+    def predictions(self, decided: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return the predictions in answers, as `score` takes them.
+
+        Args:
+            decided: Arrays of `decide`.
+        """
+        raise NotImplementedError
+
+    def score(self, labels: Labels, y: np.ndarray, predicted: np.ndarray) -> dict[str, Any]:
+        """Return the metrics of predictions, computed by scikit-learn.
+
+        Args:
+            labels: Meaning of the predictions.
+            y: Targets, as in `Split.y`, shape (n,) or (n, outputs).
+            predicted: Indices of classes or numbers, shape (n,), or booleans of shape (n, outputs)
+                for several labels.
+        """
+        raise NotImplementedError
+
     def measure_decided(
         self, labels: Labels, y: np.ndarray, decided: Mapping[str, np.ndarray]
     ) -> dict[str, Any]:

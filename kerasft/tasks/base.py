@@ -254,5 +254,5 @@ class Task(Answers):
         return shares
 
     def measure(self, labels: Labels, y: np.ndarray, predictions: np.ndarray) -> dict[str, Any]:
-        """Return the metrics of predictions, computed by scikit-learn."""
+        """Return the metrics of outputs of the model before calibration, shape (n, outputs)."""
         raise NotImplementedError

@@ -194,13 +194,18 @@ class Classification(ClassTask):
         return labels.names[int(y)], labels.names[best], float(decided["probability"])
 
     def measure(self, labels: Labels, y: np.ndarray, predictions: np.ndarray) -> dict[str, Any]:
+        return self.score(labels, y, predictions.argmax(axis=1))
+
+    def predictions(self, decided: Mapping[str, np.ndarray]) -> np.ndarray:
+        return decided["best"]
+
+    def score(self, labels: Labels, y: np.ndarray, predicted: np.ndarray) -> dict[str, Any]:
         """Return accuracy, macro scores, `per_class` and `confusion_matrix` (rows: truth)."""
         import numpy as np
         from sklearn import metrics
 
         from kerasft.tasks.class_scores import class_scores
 
-        predicted = predictions.argmax(axis=1)
         occurs = np.union1d(y, predicted).astype(int)
         matrix = metrics.confusion_matrix(y, predicted, labels=range(labels.num_outputs))
         scores = class_scores(labels, y, predicted, occurs)

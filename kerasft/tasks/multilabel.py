@@ -126,7 +126,7 @@ class MultiLabel(ClassTask):
         """Return log_loss, calibration_error, the scores with the thresholds."""
         from kerasft.calibration.reliability import label_reliability
 
-        scores = _scores(labels, y, decided["labels"])
+        scores = self.score(labels, y, decided["labels"])
         del scores["per_class"]  # that of the outputs is recorded
         return {
             **label_reliability(decided["probabilities"], y),
@@ -171,7 +171,21 @@ class MultiLabel(ClassTask):
 
     def measure(self, labels: Labels, y: np.ndarray, predictions: np.ndarray) -> dict[str, Any]:
         """Return accuracy, macro scores and `per_class`, at the default threshold."""
-        return _scores(labels, y, predictions >= DEFAULT_THRESHOLD)
+        return self.score(labels, y, predictions >= DEFAULT_THRESHOLD)
+
+    def predictions(self, decided: Mapping[str, np.ndarray]) -> np.ndarray:
+        return decided["labels"]
+
+    def score(self, labels: Labels, y: np.ndarray, predicted: np.ndarray) -> dict[str, Any]:
+        """Return accuracy, macro scores and `per_class`."""
+        import numpy as np
+
+        from kerasft.tasks.class_scores import class_scores
+
+        truth = y.astype(bool)
+        # scikit-learn averages multi-label scores over all classes, not only those that occur.
+        occurs = np.flatnonzero((truth | predicted).any(axis=0))
+        return class_scores(labels, truth, predicted, occurs)
 
     def served_outputs(
         self, labels: Labels, outputs: Any, calibration: Calibration, features: Any = None
@@ -188,15 +202,3 @@ class MultiLabel(ClassTask):
         prediction = tf.strings.regex_replace(joined, r"^\||\|$", "")
         classes = served_classes(labels, decided["probabilities"])
         return {"prediction": prediction, **decided, **classes}
-
-
-def _scores(labels: Labels, y: np.ndarray, predicted: np.ndarray) -> dict[str, Any]:
-    """Return the scores of predicted labels, booleans of shape (n, classes)."""
-    import numpy as np
-
-    from kerasft.tasks.class_scores import class_scores
-
-    truth = y.astype(bool)
-    # scikit-learn averages multi-label scores over all classes, not only those that occur.
-    occurs = np.flatnonzero((truth | predicted).any(axis=0))
-    return class_scores(labels, truth, predicted, occurs)

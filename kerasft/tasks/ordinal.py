@@ -61,15 +61,15 @@ class Ordinal(Regression):
             ops.clip(ops.maximum(ops.floor(upper), rounded), *labels.scale),
         )
 
-    def measure(self, labels: Labels, y: np.ndarray, predictions: np.ndarray) -> dict[str, Any]:
+    def score(self, labels: Labels, y: np.ndarray, predicted: np.ndarray) -> dict[str, Any]:
         """Return the metrics of a regression and of ordinal classes.
 
         The latter are accuracy_rounded, within_one (accuracy within ±1) and kappa (Cohen's kappa
         with quadratic weights).
         """
-        found = super().measure(labels, y, predictions)
+        found = super().score(labels, y, predicted)
         if labels.scale is not None:
-            found |= _ordered_scores(labels.scale, y, predictions[:, 0])
+            found |= _ordered_scores(labels.scale, y, predicted)
         return found
 
 

@@ -200,11 +200,16 @@ class Regression(Task):
         return float(y), float(decided["prediction"]), None
 
     def measure(self, labels: Labels, y: np.ndarray, predictions: np.ndarray) -> dict[str, Any]:
+        return self.score(labels, y, predictions[:, 0])
+
+    def predictions(self, decided: Mapping[str, np.ndarray]) -> np.ndarray:
+        return decided["prediction"]
+
+    def score(self, labels: Labels, y: np.ndarray, predicted: np.ndarray) -> dict[str, Any]:
         """Return mse, rmse, mae and r2 in the unit of the target, and r2_log for a log target."""
         import numpy as np
         from sklearn import metrics
 
-        predicted = predictions[:, 0]
         mse = float(metrics.mean_squared_error(y, predicted))
         found = {}
         if labels.transform == "log" and len(y) > 1:

@@ -52,9 +52,22 @@ def test_an_export_is_evaluated_as_its_run(artifact, text_run, reviews):
     found = kerasft.evaluate(artifact("texts"), dataset=reviews)
     assert found["accuracy"] == expected["accuracy"]
     assert found["confusion_matrix"] == expected["confusion_matrix"]
-    assert found["loss"] == pytest.approx(expected["loss"], abs=1e-5)
+    assert found["confidence_interval"] == expected["confidence_interval"]
+    assert found["calibrated"] == pytest.approx(expected["calibrated"], abs=1e-5)
     with pytest.raises(SettingError, match="has no data"):
         kerasft.evaluate(artifact("texts"))
+
+
+@pytest.mark.slow
+def test_the_faults_of_a_graph_show_in_its_evaluation(artifact, faulty, photos):
+    right = kerasft.evaluate(artifact("images"), dataset=photos)
+    swapped = kerasft.evaluate(faulty("labels"), dataset=photos)
+    resized = kerasft.evaluate(faulty("resize"), dataset=photos)
+    # The names of classes 0 and 2 are swapped; the rows of their true class are not.
+    assert swapped["confusion_matrix"] == [row[::-1] for row in right["confusion_matrix"]]
+    assert swapped["accuracy"] < right["accuracy"]
+    assert swapped["calibrated"]["log_loss"] > right["calibrated"]["log_loss"] + 0.1
+    assert resized["calibrated"]["log_loss"] != pytest.approx(right["calibrated"]["log_loss"])
 
 
 def test_the_command_line_takes_an_export_as_a_run(artifact, reviews):

@@ -13,12 +13,10 @@ import kerasft
 from kerasft.cli import main
 from kerasft.errors import DamagedFileError, DataError, ProofError, ResourceError, SettingError
 from kerasft.formatting import number
-from kerasft.modalities import image_decoding
 from kerasft.runs import sha256
 from kerasft.serving import versions
 from kerasft.serving.proof import compare, prove
 from kerasft.tasks import Labels
-from kerasft.tasks.classification import Classification
 from tests.serving.served import answers
 from tests.training.small import fit, image_config, image_recipe
 
@@ -232,23 +230,10 @@ def test_the_fresh_process_has_nothing_of_kerasft(artifact, image_run):
         prove(artifact("images"), labels, ["kerasft.errors"], exact=True)
 
 
-def wrong_resize(image, size, how):
-    return image_decoding.resize_image(image[:-3], size, how)
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", ["resize", "labels"])
-def test_a_faulty_graph_is_not_exported(image_run, tmp_path, monkeypatch, fault):
-    served = Classification.served_outputs
-
-    def swapped(self, labels, *arguments):
-        other = Labels(labels.task, labels.names[::-1])
-        return served(self, other, *arguments)
-
-    if fault == "resize":
-        monkeypatch.setattr("kerasft.modalities.graph_decoding.resize_image", wrong_resize)
-    else:
-        monkeypatch.setattr(Classification, "served_outputs", swapped)
+@pytest.mark.parametrize("fault", ["labels", "resize"])
+def test_a_faulty_graph_is_not_exported(image_run, tmp_path, faulty_graph, fault):
+    faulty_graph(fault)
     with pytest.raises(ProofError, match="otherwise than Python"):
         kerasft.export(image_run, models_dir=tmp_path / "models", name="faulty")
     assert list((tmp_path / "models").iterdir()) == []
