@@ -70,8 +70,8 @@ def predict_command(
     A table has the columns input, prediction, probability, and the probability of every class.
     The other columns of an input table are kept, such as an id.
 
-    Inputs that cannot be read, such as an empty line of standard input, are listed at the end, with
-    exit code 3.
+    Inputs that cannot be read, such as an empty line of a .txt file or of standard input, are
+    listed at the end, with exit code 3.
     """
     if output is not None:
         check_table_path(output)

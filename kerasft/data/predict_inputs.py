@@ -52,7 +52,11 @@ def read_rows(
         DataError: An input was not found or is empty.
     """
     modality = modality_of(config)
-    readers = InputReaders(_folder_inputs, functools.partial(_table_inputs, config, on_error))
+    readers = InputReaders(
+        _folder_inputs,
+        functools.partial(_table_inputs, config, on_error),
+        functools.partial(_line_inputs, on_error),
+    )
     found: list[Input] = []
     if is_table(inputs):
         table = memory_table(inputs)
@@ -156,6 +160,19 @@ def _table_inputs(config: Config, on_error: OnError, path: Path) -> Iterator[Inp
     others = [name for name in table.columns if name not in read and _is_plain(table, name)]
     for row, value, origin in _rows(config, table, on_error):
         yield Input(value, origin, {name: table.columns[name][row] for name in others})
+
+
+def _line_inputs(
+    on_error: OnError, path: Path, read_line: Callable[[str, str], Iterator[Input]]
+) -> Iterator[Input]:
+    """Yield the inputs in the lines of a text file that can be read."""
+    try:
+        with open(path, encoding="utf-8-sig", newline="\n") as file:
+            lines = list(_lines(file))
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 text. Save it as UTF-8.") from error
+    for line, origin in lines:
+        yield from _tried(functools.partial(read_line, line, origin), on_error)
 
 
 def _is_plain(table: Table, column: str) -> bool:

@@ -56,10 +56,13 @@ class InputReaders(NamedTuple):
     Attributes:
         folder: Function that yields all images below a folder, each file once.
         table: Function that yields the inputs in the rows of a table.
+        lines: Function that yields the inputs in the lines of a text file; its second argument
+            reads a line, of which it gets the text and the name.
     """
 
     folder: Callable[[str], Iterator[Input]]
     table: Callable[[Path], Iterator[Input]]
+    lines: Callable[[Path, Callable[[str, str], Iterator[Input]]], Iterator[Input]]
 
 
 def refuse(config: Any) -> SettingError:
@@ -166,7 +169,7 @@ class Modality:
 
         Args:
             item: Path of a file, folder or table, or the input itself.
-            readers: Readers of folders and tables.
+            readers: Readers of folders, tables and text files.
             pairs: Whether the run reads pairs of texts.
 
         Raises:
@@ -195,7 +198,7 @@ class Modality:
         Args:
             line: The line, without its end.
             origin: Its name in messages.
-            readers: Readers of folders and tables.
+            readers: Readers of folders, tables and text files.
             pairs: Whether the run reads pairs of texts.
 
         Raises:

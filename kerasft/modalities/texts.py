@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -90,7 +91,8 @@ class Texts(Modality):
         if path is None:
             yield Input(_text(item, "The input", pairs), item)
         elif path.suffix.lower() == ".txt":
-            yield from _lines(path, item, pairs)
+            read_line = functools.partial(self.read_line, readers=readers, pairs=pairs)
+            yield from readers.lines(path, read_line)
         else:
             rows = list(readers.table(path))
             self.check_inputs([row.value for row in rows[:1]], item, pairs=pairs)
@@ -232,18 +234,6 @@ def _is(item: str, kind: Callable[[Path], bool]) -> bool:
         return kind(expanded(item))
     except OSError:  # too long for a path
         return False
-
-
-def _lines(path: Path, item: str, pairs: bool) -> Iterator[Input]:
-    """Yield the texts of a file, one per line."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{item} is not UTF-8 text. Save it as UTF-8.") from error
-    for number, line in enumerate(lines, start=1):
-        if line.strip():
-            line = line.rstrip("\r")
-            yield Input(_text(line, f"Line {number} of {item}", pairs), line)
 
 
 def _text(text: str, origin: str, pairs: bool) -> str | tuple[str, str]:

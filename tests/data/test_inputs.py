@@ -1,10 +1,12 @@
 """What predict is given."""
 
+import re
+
 import numpy as np
 import pytest
 
 from kerasft.config import ImageConfig, TextConfig
-from kerasft.data import prepare_inputs, read_inputs
+from kerasft.data import prepare_inputs, read_inputs, read_rows
 from kerasft.errors import DataError
 
 
@@ -30,7 +32,7 @@ def test_missing_images_are_named(tmp_path, folder):
 
 
 def test_texts_files_and_tables(write):
-    lines = write("lines.txt", "first line\r\n\r\nsecond line\r\n")
+    lines = write("lines.txt", "first line\r\nsecond line\r\n")
     table = write("t.jsonl", '{"text": "from a table"}\n')
     found = read_inputs(TextConfig(), ["where is it?", "see v1.txt or notes.txt", lines, table])
     assert found.inputs == [
@@ -42,6 +44,23 @@ def test_texts_files_and_tables(write):
     ]
     assert found.origins[0] == "where is it?"
     assert found.origins[4] == "row 1 of t.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("text", "pairs", "read", "error"),
+    [
+        ("one\r\n\r\ntwo\r\n", False, ["one", "two"], "Line 2 of .*lines.txt is empty"),
+        ("a\tb\nc\nd\te", True, [("a", "b"), ("d", "e")], "Line 2 .*two tab-separated texts"),
+    ],
+)
+def test_a_line_of_a_file_fails_alone(write, text, pairs, read, error):
+    path, errors = write("lines.txt", text), []
+    found = read_rows(TextConfig(), [path], pairs=pairs, on_error=errors.append)
+    assert [item.value for item in found] == read
+    (one,) = errors
+    assert re.search(error, str(one))
+    with pytest.raises(DataError, match=error):
+        read_rows(TextConfig(), [path], pairs=pairs)
 
 
 @pytest.mark.parametrize("wrong", ["gone.csv", "gone.txt", "gone.PNG", "x" * 300 + ".txt"])
