@@ -36,6 +36,19 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.4g}"
 
 
+def percent(share: float) -> str:
+    """Return a probability or share in whole percent; never 0 % or 100 % for what is between.
+
+    Example:
+        >>> percent(0.548), percent(0.9999), percent(0.002)
+        ('55 %', '>99 %', '<1 %')
+    """
+    rounded = round(100 * share)
+    if rounded == 100 and share < 1:
+        return ">99 %"
+    return "<1 %" if rounded == 0 and share > 0 else f"{rounded} %"
+
+
 def shown(value: Any) -> str:
     """Return any value for a person: numbers as `number` formats them, nothing for None."""
     return number(value) if _is_number(value) else setting_text(value)

@@ -57,8 +57,7 @@ def _coverage(fitted: Mapping[str, Any], scores: Mapping[str, Any]) -> Iterator[
     if sets is not None:
         yield (
             "prediction sets",
-            f"{number(scores['set_size'])} classes on average, for a coverage of "
-            f"{sets['coverage']:.0%}",
+            f"average size {number(scores['set_size'])}, for a coverage of {sets['coverage']:.0%}",
         )
     if interval is not None:
         yield "interval", f"{interval_text(interval)}, for a coverage of {interval['coverage']:.0%}"

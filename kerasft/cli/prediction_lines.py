@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kerasft.cli.prediction_tables import Rows, probabilities, significant
-from kerasft.formatting import number
+from kerasft.formatting import number, percent
 
 _LEAST = 0.005  # a probability that is shown as 0 % is left out
 _NARROWEST = 8
@@ -30,19 +30,6 @@ def prediction_lines(rows: Rows, labels: Mapping[str, Any], *, top: int, width: 
         f"{_cut(text, inputs_width):<{inputs_width}}  {prediction}"
         for text, prediction in zip(inputs, predictions, strict=True)
     ]
-
-
-def percent(probability: float) -> str:
-    """Return a probability in whole percent; never 0 % or 100 % for what is not certain.
-
-    Example:
-        >>> percent(0.548), percent(0.9999), percent(0.002)
-        ('55 %', '>99 %', '<1 %')
-    """
-    rounded = round(100 * probability)
-    if rounded == 100 and probability < 1:
-        return ">99 %"
-    return "<1 %" if rounded == 0 and probability > 0 else f"{rounded} %"
 
 
 def _prediction(row: Mapping[str, Any], labels: Mapping[str, Any], top: int) -> str:

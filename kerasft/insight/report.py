@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kerasft.formatting import duration, number, setting_text, shown
+from kerasft.formatting import duration, number, percent, setting_text, shown
 from kerasft.insight import charts
 from kerasft.insight.commands import fit_command
 from kerasft.insight.diagnosis import diagnose
@@ -173,7 +173,7 @@ def _worst(run: Run) -> list[dict[str, Any]]:
 
 
 def _caption(row: dict[str, Any]) -> Iterator[str]:
-    confidence = "" if row["probability"] is None else f" ({row['probability']:.0%})"
+    confidence = "" if row["probability"] is None else f" ({percent(row['probability'])})"
     yield f"truth {shown(row['truth'])}"
     yield f"predicted {shown(row['prediction'])}{confidence}"
     yield f"loss {shown(row['loss'])}"
@@ -188,23 +188,14 @@ def _blocks(run: Run) -> dict[str, Any]:
     return table(("block", "parameters", "trained"), rows)
 
 
-def _percent(share: float | None) -> str:
-    return "" if share is None else f"{share:.1%}"
-
-
 def _speed(run: Run) -> dict[str, Any]:
-    rows = [
-        (
-            phase,
-            s["examples_per_second"],
-            s.get("tokens_per_second"),
-            # `share_of_ceiling` in older records.
-            _percent(s.get("share_of_peak", s.get("share_of_ceiling"))),
-        )
-        for phase, s in run.manifest.get("speed", {}).items()
-    ]
+    rows = []
+    for phase, found in run.manifest.get("speed", {}).items():
+        share = found.get("share_of_peak", found.get("share_of_ceiling"))  # in older records
+        per_second = found["examples_per_second"], found.get("tokens_per_second")
+        rows.append((phase, *per_second, None if share is None else percent(share)))
     columns = ("phase", "examples/s", "real tokens/s", "of peak matmul throughput")
-    filled = [i for i in range(len(columns)) if any(row[i] not in (None, "") for row in rows)]
+    filled = [i for i in range(len(columns)) if any(row[i] is not None for row in rows)]
     return table([columns[i] for i in filled], [[row[i] for i in filled] for row in rows])
 
 

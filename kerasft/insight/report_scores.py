@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasft.formatting import number
+from kerasft.formatting import number, percent
 from kerasft.insight import charts
 from kerasft.insight.facts import Facts
 from kerasft.insight.page import chart, table
@@ -83,7 +83,7 @@ def _example(row: dict[str, Any]) -> dict[str, Any]:
         "origin": row["origin"],
         "picture": row.get("picture"),
         "text": row.get("text"),
-        "caption": [f"probability {row['probability']:.0%}"],
+        "caption": [f"probability {percent(row['probability'])}"],
     }
 
 

@@ -49,7 +49,7 @@ def test_a_calibration_is_shown(run, kerasft_line, api):
     assert shown["temperature"] == "1.5"
     assert shown["log loss"] == "0.5 before, 0.4 after"
     assert shown["accepted"].startswith("70.0% of the predictions, those with a probability of at")
-    assert shown["prediction sets"] == "1.25 classes on average, for a coverage of 90%"
+    assert shown["prediction sets"] == "average size 1.25, for a coverage of 90%"
     assert shown["known inputs"] == "score of at least -1.5"
     ((_, (path,), options),) = api.calls
     assert (path, options["max_error"], options["coverage"]) == (Path("runs/mail/first"), 0.02, 0.9)

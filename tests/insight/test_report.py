@@ -148,6 +148,16 @@ def test_a_run_without_recorded_examples_shows_its_matrix(image_run, copied_run)
     assert "Click a number" not in text
 
 
+@pytest.mark.parametrize(("share", "text"), [(0.0004, "<1 %"), (0.6, "60 %")])
+def test_a_small_share_of_the_peak_is_not_nothing(image_run, copied_run, share, text):
+    run = copied_run(image_run)
+    speed = {"main": {"examples_per_second": 63.4, "share_of_peak": share, "peak_gflops": 58.0}}
+    path = run.path / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"speed": speed}))
+    page = html.unescape(write_report(kerasft.load_run(run.path)).read_text(encoding="utf-8"))
+    assert f">{text}<" in page
+
+
 def test_what_users_wrote_is_shown_as_it_is(image_run, copied_run):
     run, name = copied_run(image_run), "<script>alert('&')</script>"
     path = run.path / "metrics.json"
