@@ -5,16 +5,24 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from kerasft.formatting import printable, shortened
+
 _MOST = 4  # names in one suggestion
+_LONGEST = 600  # characters of a message
 
 
 class KerasftError(Exception):
     """An error that a user can act on: what was received, what was expected, what to do next.
 
-    The command line prints the message and exits with `exit_code`.
+    The command line prints the message and exits with `exit_code`. Of a message above 600
+    characters, such as one with a long path, the middle is left out; control characters are
+    written as escapes.
     """
 
     exit_code = 1
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(shortened(printable(message), _LONGEST))
 
 
 class SettingError(KerasftError, ValueError):

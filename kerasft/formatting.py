@@ -2,9 +2,47 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+# Controls except tab and line feed, changes of the writing direction, and lone surrogates.
+_CONTROLS = re.compile(r"[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """Return a text in which nothing can command a terminal: control characters as escapes.
+
+    Example:
+        >>> len(printable("cat" + chr(27)))  # four characters for the escape
+        7
+    """
+    return _CONTROLS.sub(lambda match: ascii(match[0])[1:-1], text)
+
+
+def is_blank(text: str) -> bool:
+    """Return whether a text has no visible character: only spaces, controls or zero-width ones.
+
+    Example:
+        >>> is_blank(" " + chr(0x200B)), is_blank(" a")
+        (True, False)
+    """
+    return all(c.isspace() or unicodedata.category(c) in ("Cc", "Cf") for c in text)
+
+
+def shortened(text: str, longest: int) -> str:
+    """Return a text of at most `longest` characters, without its middle if it is longer.
+
+    Example:
+        >>> shortened("a very long name", 9)
+        'a ve…name'
+    """
+    if len(text) <= longest:
+        return text
+    half = (longest - 1) // 2
+    return f"{text[: longest - 1 - half]}…{text[-half:]}"
 
 
 def duration(seconds: float) -> str:
@@ -51,7 +89,7 @@ def percent(share: float) -> str:
 
 def shown(value: Any) -> str:
     """Return any value for a person: numbers as `number` formats them, nothing for None."""
-    return number(value) if _is_number(value) else setting_text(value)
+    return number(value) if _is_number(value) else printable(setting_text(value))
 
 
 def run_name(path: str | Path) -> str:

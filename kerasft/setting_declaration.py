@@ -14,10 +14,12 @@ from typing import Any
 
 from kerasft.dataset import Dataset
 from kerasft.errors import SettingError, did_you_mean
+from kerasft.formatting import number
 from kerasft.setting_conditions import Condition, names_in
 from kerasft.setting_types import base_type, convert, describe_type
 
 AFFECTS = ("data", "graph", "number")
+_LARGEST = 2**31 - 1  # whole number that all libraries below accept, as a seed too
 ROLES = ("", "column", "batches", "mixing", "penalty", "penalty_to_pretrained")
 
 
@@ -73,8 +75,9 @@ class Setting:
             self._refuse(f"must be one of {', '.join(map(str, self.choices))}", value, near)
         if self.minimum is not None and converted < self.minimum:
             self._refuse(f"must be at least {self.minimum:g}", value)
-        if self.maximum is not None and converted > self.maximum:
-            self._refuse(f"must be at most {self.maximum:g}", value)
+        maximum = _LARGEST if self.maximum is None and self.type is int else self.maximum
+        if maximum is not None and converted > maximum:
+            self._refuse(f"must be at most {number(maximum)}", value)
         if self.below is not None and converted >= self.below:
             self._refuse(f"must be below {self.below:g}", value)
         return converted

@@ -22,7 +22,10 @@ def convert(value: Any, kind: type) -> Any:
         return value if isinstance(value, str) else None
     if isinstance(value, bool) or not (isinstance(value, (int, float)) or _is_scalar(value)):
         return None
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number above 1e308
+        return None
     if not math.isfinite(number) or (kind is int and number != int(number)):
         return None
     return kind(number) if kind is float else int(value)

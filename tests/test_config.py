@@ -39,6 +39,8 @@ class Custom(ImageConfig):
         ("epochs", True, "`epochs` must be a whole number. Received: epochs=True."),
         ("learning_rate", float("nan"), "`learning_rate` must be a number"),
         ("learning_rate", "high", "`learning_rate` must be a number or auto. Received"),
+        ("seed", 10**10, "`seed` must be at most 2,147,483,647"),
+        ("batch_size", 10**400, "`batch_size` must be a whole number"),
         ("optimizer", "adamm", "Received: optimizer='adamm'. Did you mean 'adam'?"),
         ("trainable_blocks", -2, "`trainable_blocks` must be at least -1"),
         ("pretrained", "yes", "`pretrained` must be true or false. Received: pretrained='yes'."),

@@ -3,7 +3,7 @@
 A room imports from the rooms before it, never from those after it. The order is that of an
 example on its way from a file to a served prediction:
 
-    names                   errors, formatting, paths, pip_commands, reachable_hosts,
+    names                   formatting, errors, paths, pip_commands, reachable_hosts,
                             tensorflow_log
     progress                display (all below report to it)
     a dataset as a value    setting_conditions, in_memory, dataset
@@ -26,8 +26,8 @@ import pytest
 import kerasft
 
 ORDER = (
-    "errors",
     "formatting",
+    "errors",
     "paths",
     "pip_commands",
     "reachable_hosts",

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from kerasft.errors import SettingError, first_line, name_and_first_line
-from kerasft.formatting import number, setting_text, shown
+from kerasft.errors import DataError, SettingError, first_line, name_and_first_line
+from kerasft.formatting import number, printable, setting_text, shown
 from kerasft.insight import fit_command
 from kerasft.paths import check_folder_name, shortest, timestamp_name
 
@@ -69,3 +69,18 @@ def test_a_command_names_recipe_and_dataset_from_the_current_folder(tmp_path, mo
     assert (
         fit_command("resnet_digits", {"dataset": None}) == "kerasft fit resnet_digits --dataset ''"
     )
+
+
+@pytest.mark.parametrize("character", ["\x1b", "\0", "\x9b", "\r", "\u202e", "\u2066", "\udcff"])
+def test_a_message_cannot_command_a_terminal(character):
+    text = str(DataError(f"cat{character}[2J has no images."))
+    assert character not in text
+    assert text.startswith("cat\\")
+    assert printable("löwe\t日本\n") == "löwe\t日本\n"
+
+
+def test_a_long_message_keeps_its_ends():
+    text = str(DataError(f"Path {'x' * 5000} not found."))
+    assert len(text) == 600
+    assert text.startswith("Path x")
+    assert text.endswith("x not found.")

@@ -12,7 +12,7 @@ from kerasft.cli.completion import complete_runs
 from kerasft.cli.options import SharedOptions, wants
 from kerasft.cli.output import print_json, terminal_width
 from kerasft.cli.run_argument import find_run, with_runs_dir
-from kerasft.formatting import settings_text
+from kerasft.formatting import printable, settings_text
 
 if TYPE_CHECKING:
     from kerasft.insight.notebook import Diagnosis
@@ -66,7 +66,7 @@ def _print(diagnosis: Diagnosis, *, several: bool) -> None:
         title = f"{number}. {finding['title']}" if fault else f"-  {finding['title']} (note)"
         click.echo(title)
         width = min(92, terminal_width() - 5)
-        click.echo(textwrap.indent(textwrap.fill(finding["evidence"], width), "   "))
+        click.echo(textwrap.indent(textwrap.fill(printable(finding["evidence"]), width), "   "))
         for advice in finding["advice"]:
             what = settings_text(advice["changes"])
             text = f"{what}: {advice['why']}" if what else advice["why"]

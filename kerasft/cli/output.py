@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from kerasft.formatting import shown
+from kerasft.formatting import printable, shown
 
 _NARROWEST = 20  # width of a column of text below which rows are printed as lines
 
@@ -60,7 +60,7 @@ def print_table(
         capitals: Whether to print headings in capitals; False if they are class names.
         optional: Headings of the columns that are left out first, in this order.
     """
-    titles = [text.upper() if capitals else text for text in headings]
+    titles = [printable(text.upper() if capitals else text) for text in headings]
     numbers = [
         bool(rows) and all(type(row[i]) in (int, float, type(None)) for row in rows)
         for i in range(len(headings))

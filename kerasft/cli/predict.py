@@ -21,12 +21,14 @@ from kerasft.cli.prediction_tables import (
     csv_text,
     rounded,
     with_top_classes,
+    without_formulas,
     write_table,
 )
 from kerasft.cli.run_argument import find_model, recorded_labels, with_runs_dir
 from kerasft.cli.run_options import RunCommand, given_columns, with_columns
 from kerasft.cli.startup import working
 from kerasft.errors import DataError
+from kerasft.formatting import printable
 
 _TOP = 3  # classes in a line
 
@@ -48,14 +50,20 @@ _TOP = 3  # classes in a line
     help=f"Show the K most probable classes only  [default: {_TOP}; in a table, all]",
 )
 @click.option("--strict", is_flag=True, help="Stop at the first input that cannot be read")
+@click.option(
+    "--raw",
+    is_flag=True,
+    help="Write a text that begins like a formula to CSV as it is, without an apostrophe before it",
+)
 @with_columns(label=False)
 @with_runs_dir
-def predict_command(
+def predict_command(  # noqa: PLR0913 (one for each option)
     run: str,
     inputs: tuple[str, ...],
     output: Path | None,
     top: int | None,
     strict: bool,
+    raw: bool,
     runs_dir: str,
     **columns: str | None,
 ) -> None:
@@ -68,7 +76,8 @@ def predict_command(
     images. Put a text that begins with a dash after `--`.
 
     A table has the columns input, prediction, probability, and the probability of every class.
-    The other columns of an input table are kept, such as an id.
+    The other columns of an input table are kept, such as an id. In CSV, a text that a spreadsheet
+    would execute as a formula gets an apostrophe before it.
 
     Inputs that cannot be read, such as an empty line of a .txt file or of standard input, are
     listed at the end, with exit code 3.
@@ -90,6 +99,8 @@ def predict_command(
         )
         rows = rounded([plain(row) for row in found], labels)
         table = with_top_classes(rows, labels, top) if top else rows
+        if not (raw or wants("json")) and (output is None or output.suffix.lower() == ".csv"):
+            table = without_formulas(table)
         if output is not None and rows:
             write_table(output, table)
     for_people = wants("quiet") or on_terminal()
@@ -122,7 +133,7 @@ def _print_lines(rows: Rows, labels: Mapping[str, Any], top: int) -> None:
     width = shutil.get_terminal_size().columns
     lines = prediction_lines(rows, labels, top=top, width=width)
     for line in [row["prediction"] for row in rows] if wants("quiet") else lines:
-        click.echo(line)
+        click.echo(printable(str(line)))
 
 
 def _print_table(table: Rows, output: Path | None) -> None:

@@ -14,6 +14,7 @@ from kerasft.errors import SettingError
 
 Rows = Sequence[Mapping[str, Any]]
 _DECIMALS = 4  # of a probability
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def probabilities(row: Mapping[str, Any], labels: Mapping[str, Any]) -> dict[str, float]:
@@ -89,6 +90,29 @@ def csv_text(rows: Rows) -> str:
         writer.writeheader()
         writer.writerows(rows)
     return text.getvalue()
+
+
+def without_formulas(rows: Rows) -> list[dict[str, Any]]:
+    """Return rows in which a spreadsheet finds no formulas: such texts begin with an apostrophe.
+
+    A text is a formula if it begins with `=`, `+`, `-`, `@`, a tab or a carriage return, and is
+    not a number (OWASP, CSV injection).
+    """
+    return [{_no_formula(name): _no_formula(cell) for name, cell in row.items()} for row in rows]
+
+
+def _no_formula(cell: Any) -> Any:
+    if not (isinstance(cell, str) and cell.startswith(_FORMULA)) or _is_number(cell):
+        return cell
+    return f"'{cell}"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _write_text(path: Path, text: str) -> None:

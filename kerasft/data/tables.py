@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 import warnings
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kerasft.errors import DataError
+from kerasft.formatting import is_blank
 from kerasft.in_memory import kept_columns, read_columns
 
 
@@ -51,9 +55,9 @@ class Table:
 
 
 def is_empty(value: Any) -> bool:
-    """Return whether a cell is empty: None, blank or NaN."""
+    """Return whether a cell is empty: None, NaN, or a text that `is_blank`."""
     if isinstance(value, str):
-        return not value.strip()
+        return is_blank(value)
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
@@ -66,6 +70,8 @@ def read_table(path: Path) -> Table:
     Raises:
         DataError: The file is damaged, empty, or not UTF-8.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe would be waited for
+        raise DataError(f"{path} is not a regular file. Write the table to a file first.")
     readers = {".csv": _read_csv, ".tsv": _read_csv, ".parquet": _read_parquet}
     try:
         columns = readers.get(path.suffix.lower(), _read_json)(path)
@@ -99,6 +105,7 @@ def _read_csv(path: Path) -> dict[str, list[Any]]:
     import pandas as pd
 
     separator = _separator(path)
+    _check_header(path, separator)
     try:
         with warnings.catch_warnings():
             # pandas only warns when it truncates rows that are longer than the header.
@@ -122,6 +129,22 @@ def _read_csv(path: Path) -> dict[str, list[Any]]:
     # Missing cells of short rows are NaN despite keep_default_na=False.
     frame = frame.astype(object).where(frame.notna(), "")
     return {str(name).strip(): frame[name].tolist() for name in frame.columns}
+
+
+def _check_header(path: Path, separator: str) -> None:
+    """Refuse a header with a name that occurs twice, which pandas would change."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = csv.reader(file, delimiter=separator)
+        header = next((row for row in rows if row), [])
+    _check_unique(path, [name.strip() for name in header if name.strip()])
+
+
+def _check_unique(path: Path, names: Sequence[str]) -> None:
+    """Raise DataError for the names of columns that occur twice."""
+    double = [name for name, count in Counter(names).items() if count > 1]
+    if double:
+        shown = ", ".join(repr(name) for name in double)
+        raise DataError(f"{path} has several columns of one name: {shown}. Rename them.")
 
 
 def _separator(path: Path) -> str:
@@ -153,9 +176,18 @@ def _read_json(path: Path) -> dict[str, list[Any]]:
 
 def _parse(text: str, name: str) -> Any:
     try:
-        return json.loads(text)
-    except ValueError as error:
+        return json.loads(text, object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{name} is not valid JSON: {error}.") from error
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object; a name that occurs twice in it is refused."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        double = next(name for name, count in Counter(n for n, _ in pairs).items() if count > 1)
+        raise ValueError(f"{double!r} occurs twice in one object")
+    return found
 
 
 def _read_parquet(path: Path) -> dict[str, list[Any]]:
@@ -163,6 +195,7 @@ def _read_parquet(path: Path) -> dict[str, list[Any]]:
     import pyarrow.parquet as pq
 
     try:
+        _check_unique(path, pq.read_schema(path).names)
         table = pq.read_table(path)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise DataError(f"{path} is not a readable Parquet file: {error}.") from error

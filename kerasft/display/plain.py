@@ -6,7 +6,7 @@ import time
 from typing import TextIO
 
 from kerasft.display.base import Activity, Display
-from kerasft.formatting import duration
+from kerasft.formatting import duration, printable
 
 _EVERY = 30.0  # seconds between two lines of an activity
 
@@ -26,7 +26,7 @@ class PlainDisplay(Display):
     def line(self, text: str) -> None:
         """Write a line."""
         self.written = time.monotonic()
-        print(text, file=self.stream, flush=True)
+        print(printable(text), file=self.stream, flush=True)
 
     def status(self, text: str) -> None:
         """Write the status, unless it is the same as before."""

@@ -14,7 +14,7 @@ from rich.text import Text
 from rich.theme import Theme
 
 from kerasft.display.base import Activity, Cell, Display
-from kerasft.formatting import duration
+from kerasft.formatting import duration, printable
 
 _GAP = "  "
 _LEAST_TEXT = 12  # width of a wrapped column below which other columns are left out
@@ -47,7 +47,8 @@ class RichDisplay(Display):
     def line(self, text: str) -> None:
         """Print a line, wrapped at spaces."""
         style = "warning" if text.startswith(_WARNINGS) else ""
-        self.console.print(Text(_wrapped(text, self.console.width), style), soft_wrap=True)
+        lines = _wrapped(printable(text), self.console.width)
+        self.console.print(Text(lines, style), soft_wrap=True)
         self.refresh()
 
     def row(self, cells: Sequence[Cell], plain: str, style: str = "") -> None:
@@ -92,7 +93,7 @@ def _bar(activity: Activity, widest: int) -> RenderableType:
 
 
 def _one_line(text: str) -> Text:
-    return Text(text, no_wrap=True, overflow="ellipsis")
+    return Text(printable(text), no_wrap=True, overflow="ellipsis")
 
 
 def kept_cells(cells: Sequence[Cell], width: int) -> list[Cell]:
@@ -123,7 +124,7 @@ def _row_table(cells: Sequence[Cell], style: str, *, show_headings: bool) -> Tab
         else:
             justify: JustifyMethod = "left" if cell.left else "right"
             table.add_column(heading, justify=justify, min_width=_least(cell), no_wrap=True)
-    table.add_row(*(cell.text for cell in cells), style=style)
+    table.add_row(*(Text(printable(cell.text)) for cell in cells), style=style)
     return table
 
 

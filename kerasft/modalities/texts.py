@@ -10,6 +10,7 @@ from typing import Any
 from kerasft.config import TextConfig
 from kerasft.dataset_check import TABLE_EXTENSIONS
 from kerasft.errors import DataError
+from kerasft.formatting import is_blank
 from kerasft.modalities.base import FindColumn, Input, InputReaders, Modality, Serving
 from kerasft.modalities.dataset_features import DatasetFeatures
 from kerasft.modalities.excerpts import text_excerpt
@@ -100,7 +101,7 @@ class Texts(Modality):
 
     def check_value(self, value: Any, origin: str, *, pairs: bool) -> Any:
         texts = tuple(value) if isinstance(value, (list, tuple)) else ()
-        if pairs and len(texts) == 2 and all(isinstance(t, str) and t.strip() for t in texts):
+        if pairs and len(texts) == 2 and all(isinstance(t, str) and not is_blank(t) for t in texts):
             return texts
         expected = "a pair of texts" if pairs else "a text"
         raise DataError(f"{origin} must be {expected}. Received: {value!r:.80}.")
@@ -237,11 +238,11 @@ def _is(item: str, kind: Callable[[Path], bool]) -> bool:
 
 
 def _text(text: str, origin: str, pairs: bool) -> str | tuple[str, str]:
-    if not text.strip():
+    if is_blank(text):
         raise DataError(f"{origin} is empty. Give a text.")
     if not pairs:
         return text
     first, tab, second = text.partition("\t")
-    if not tab or not first.strip() or not second.strip():
+    if not tab or is_blank(first) or is_blank(second):
         raise DataError(f"{origin} must be two tab-separated texts. Received: {text!r:.80}.")
     return first, second

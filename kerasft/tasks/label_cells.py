@@ -9,6 +9,8 @@ from typing import Any, Protocol
 from kerasft.errors import DataError, SettingError
 from kerasft.tasks.labels import class_name
 
+_LARGEST = 1e18  # of a target: the square of a larger one is infinite in float32
+
 
 class Table(Protocol):
     """Interface of `kerasft.data.tables.Table` that tasks need."""
@@ -69,9 +71,10 @@ def read_number(table: Table, column: str, row: int, value: Any) -> float:
         number = float(value)
     except (TypeError, ValueError):
         number = math.nan
-    if isinstance(value, bool) or not math.isfinite(number):
+    if isinstance(value, bool) or not abs(number) < _LARGEST:
         raise DataError(
-            f"{table.subject(row)} has {value!r:.60} in column {column!r}, which must be a number. "
+            f"{table.subject(row)} has {value!r:.60} in column {column!r}, which must be a number "
+            f"below {_LARGEST:g}. "
             "Correct it, name another column with --label-column, or fit with --task "
             "classification."
         )

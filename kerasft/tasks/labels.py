@@ -13,7 +13,8 @@ from kerasft.errors import DataError, did_you_mean
 if TYPE_CHECKING:
     from kerasft.tasks.base import Task
 
-_INTEGER = re.compile(r"[+-]?\d+")
+_INTEGER = re.compile(r"[+-]?\d{1,18}")
+_LONGEST_NAME = 1000  # characters of a class name
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,12 @@ def make_class_labels(task: str, names: tuple[str, ...], dataset: str) -> Labels
         raise DataError(
             f"The training split of {dataset or 'the data'} has {found}. Expected at least two "
             "classes."
+        )
+    longest = max(names, key=len)
+    if len(longest) > _LONGEST_NAME:
+        raise DataError(
+            f"A class name in {dataset or 'the data'} has {len(longest):,} characters: "
+            f"{longest!r:.60}. Expected at most {_LONGEST_NAME:,}: is it the label column?"
         )
     return Labels(task, names)
 

@@ -2,16 +2,21 @@
 
 import io
 import json
+import os
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
 from kerasft.config import ImageConfig, TextConfig
 from kerasft.data import load_data
 from kerasft.data.columns import describe_columns
-from kerasft.data.tables import read_table
+from kerasft.data.label_encoding import make_labels
+from kerasft.data.sources import read_dataset
+from kerasft.data.tables import is_empty, read_table
 from kerasft.dataset import Dataset
 from kerasft.errors import DataError
 from kerasft.modalities import modality_of
@@ -270,7 +275,57 @@ def test_a_table_that_cannot_be_opened_is_named(write):
     path = Path(write("a.csv", rows(2)))
     folder = path.with_name("b.csv")
     folder.mkdir()
-    from kerasft.data.tables import read_table
-
     with pytest.raises(DataError, match=r"b\.csv cannot be read: Is a directory"):
         read_table(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.csv", "text,label,text\na,x,b\n"),
+        ("a.csv", "\ntext,label, text \na,x,b\n"),
+        ("a.tsv", "text\tlabel\ttext\na\tx\tb\n"),
+        ("a.jsonl", '{"text": "a", "label": "x", "text": "b"}\n'),
+    ],
+)
+def test_two_columns_of_one_name_are_refused(write, name, text):
+    with pytest.raises(DataError, match="'text'"):
+        read_table(Path(write(name, text)))
+
+
+def test_two_columns_of_one_name_in_parquet_are_refused(tmp_path):
+    table = pa.table([["a"], ["b"]], names=["text", "text"])
+    pq.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(DataError, match="several columns of one name: 'text'"):
+        read_table(tmp_path / "a.parquet")
+
+
+def test_a_pipe_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(DataError, match="not a regular file"):
+        read_table(tmp_path / "pipe.csv")
+
+
+def test_json_nested_too_deep_is_refused(write):
+    with pytest.raises(DataError, match="not valid JSON"):
+        read_table(Path(write("a.jsonl", '{"text": ' + "[" * 100_000 + "]" * 100_000 + "}\n")))
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\u200b", "\ufeff\u00ad", "\0"])
+def test_a_text_without_visible_characters_is_empty(blank):
+    assert is_empty(blank)
+    assert not is_empty(f"{blank}a")
+
+
+def test_a_class_name_of_5000_characters_is_refused(write):
+    rows = [f"t{row},{'7' * 5000 if row % 2 else 'b'}" for row in range(20)]
+    config = TextConfig(dataset=write("a.csv", "\n".join(["text,label", *rows])))
+    with pytest.raises(DataError, match="5,000 characters"):
+        make_labels(config, read_dataset(config)["train"])
+
+
+@pytest.mark.parametrize("target", ["9" * 400, "1e308", "-1e30", "nan", "inf"])
+def test_a_target_without_a_finite_square_is_refused(write, target):
+    table = write("a.csv", f"text,score\na,1\nb,{target}\n")
+    with pytest.raises(DataError, match=r"Row 2 of a\.csv"):
+        read_dataset(TextConfig(dataset=table, task="regression"))
