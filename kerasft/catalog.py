@@ -7,7 +7,6 @@ import hashlib
 import importlib
 import importlib.util
 import sys
-import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +15,7 @@ from typing import Any
 from kerasft.config import Config
 from kerasft.errors import KerasftError, ResumeError, SettingError, did_you_mean
 from kerasft.paths import expanded
+from kerasft.recipe_errors import lines_in
 
 _PACKAGE = "kerasft.recipes"
 _EXECUTED = "__kerasft_source__"  # attribute of a module: the source that was executed
@@ -117,10 +117,13 @@ def load_recipe(name_or_path: str | Path, *, sha256: str | None = None) -> Modul
             f"The recipe {error.filename or recipe.path} is not valid Python: {error.msg} in line "
             f"{error.lineno}. Fix that line."
         ) from error
-    except Exception as error:  # a recipe is a user's program and can raise anything
+    except (Exception, SystemExit) as error:  # a recipe is a user's program: it can raise anything
+        lines = lines_in(recipe.path, error.__traceback__)
+        if isinstance(error, SystemExit) and not lines:
+            raise
+        where = f" (line {lines[-1]})" if lines else ""
         raise SettingError(
-            f"The recipe {recipe.path} cannot be imported: {type(error).__name__}: {error}"
-            f"{_line_in(recipe.path, error)}."
+            f"The recipe {recipe.path} cannot be imported: {type(error).__name__}: {error}{where}."
         ) from error
     _check(module, recipe.path)
     return module
@@ -251,13 +254,6 @@ def _run_file(name: str, path: Path, content: bytes) -> ModuleType:
             sys.modules[name] = before
         raise
     return module
-
-
-def _line_in(path: Path, error: BaseException) -> str:
-    """Return the last line of the recipe in a traceback, as in `" (line 12)"`."""
-    frames = traceback.extract_tb(error.__traceback__)
-    lines = [frame.lineno for frame in frames if frame.filename == str(path.resolve())]
-    return f" (line {lines[-1]})" if lines else ""
 
 
 def _check(module: ModuleType, path: Path) -> None:

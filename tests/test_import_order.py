@@ -9,7 +9,7 @@ example on its way from a file to a served prediction:
     a dataset as a value    setting_conditions, in_memory, dataset
     settings                setting_types, setting_declaration, calibration, tasks,
                             setting_group, common_settings, config
-    what is given           dataset_check, catalog, presets
+    what is given           dataset_check, recipe_errors, catalog, presets
     the model               models
     what differs by input   arrays, modalities (the data ask them; they ask the models)
     examples to arrays      data, frozen
@@ -44,6 +44,7 @@ ORDER = (
     "common_settings",
     "config",
     "dataset_check",
+    "recipe_errors",
     "catalog",
     "presets",
     "models",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from kerasft.config import Config
@@ -15,8 +15,9 @@ from kerasft.data.sources import read_source
 from kerasft.data.splits import make_splits
 from kerasft.dataset_check import is_rendered
 from kerasft.display import status
-from kerasft.errors import DataError
+from kerasft.errors import DataError, SettingError
 from kerasft.modalities import modality_of
+from kerasft.recipe_errors import errors_in
 from kerasft.tasks import Labels
 
 
@@ -69,9 +70,20 @@ def load_recipe_data(recipe: Any, config: Config) -> Data:
     Args:
         recipe: Module of the recipe.
         config: Config of the recipe.
+
+    Raises:
+        SettingError: The recipe's function failed, or returned something else.
     """
-    load: Callable[[Config], Data] = getattr(recipe, "load_data", load_data)
-    return load(config)
+    if not hasattr(recipe, "load_data"):
+        return load_data(config)
+    with errors_in(recipe, "load_data"):
+        data = recipe.load_data(config)
+    if not isinstance(data, Data):
+        raise SettingError(
+            f"`load_data` of {recipe.__name__.rpartition('.')[2]} must return a kerasft.Data. "
+            f"Received: {data!r:.80}."
+        )
+    return data
 
 
 def prepare_data(config: Config, examples_by_split: Mapping[str, Examples]) -> Data:

@@ -17,6 +17,7 @@ from kerasft.display import status
 from kerasft.errors import ResumeError, SettingError, did_you_mean
 from kerasft.models.dtype_policy import precision
 from kerasft.models.freezing import changing_weights
+from kerasft.models.recipe_model import build_recipe_model
 from kerasft.runs import Run, load_run
 from kerasft.runs.calibration_file import read_calibration
 from kerasft.runs.provenance import describe_weights, recorded_recipe
@@ -79,7 +80,7 @@ def load_model(run: Run | str | Path) -> Loaded:
         )
     labels = Labels.from_dict(run.labels)
     with precision(config.precision):
-        model = recipe.build_model(config, Data(None, None, None, labels))
+        model = build_recipe_model(recipe, config, Data(None, None, None, labels))
     trained = stored["stored"] == "trained"
     restore_weights(run, changing_weights(model) if trained else model.weights)
     return Loaded(recipe, config, labels, model, run.pairs, read_calibration(run))

@@ -74,6 +74,7 @@ def check_recipe(
     import kerasft
     from kerasft.data import load_recipe_data
     from kerasft.evaluation.predict import predict_arrays
+    from kerasft.models.recipe_model import build_recipe_model
 
     module = recipe_module(recipe)
     config = module.Config(**{"epochs": 1, "head_epochs": 0, "batch_size": 8, **settings})
@@ -84,13 +85,7 @@ def check_recipe(
         )
     _check_search_space(module, config)
     data = load_recipe_data(module, config)
-    model = module.build_model(config, data)
-    outputs = data.labels.num_outputs
-    if tuple(model.output.shape) != (None, outputs):
-        raise KerasftError(
-            f"build_model must return a model with outputs of shape (None, {outputs}) for these "
-            f"data. Received: {tuple(model.output.shape)}."
-        )
+    build_recipe_model(module, config, data)
     if not fit:
         return
     if config.pretrained:

@@ -16,6 +16,7 @@ from kerasft.data.batches import compiles_shapes
 from kerasft.display import status
 from kerasft.models import BackboneCache, building
 from kerasft.models.dtype_policy import precision
+from kerasft.models.recipe_model import build_recipe_model
 from kerasft.training.phases import compile_model, make_batches
 
 WORTH = 1.1  # least speedup over float32 for which another format is chosen
@@ -77,7 +78,7 @@ def build_in_precision(
     status("building the model")
     if config.precision != "auto":
         with precision(config.precision):
-            return config, recipe.build_model(config, data)
+            return config, build_recipe_model(recipe, config, data)
     with building(config, BackboneCache()):  # the loaded backbone is reused
         return build_in_precision(recipe, choose_precision(recipe, config, data, log), data, log)
 
@@ -99,7 +100,7 @@ def time_steps(steps: dict[str, Callable[[], object]]) -> dict[str, float]:
 def _step(recipe: ModuleType, config: ConfigType, data: Data) -> Callable[[], object]:
     """Return a function that trains a new model on a batch of median length."""
     with precision(config.precision):
-        model = recipe.build_model(config, data)
+        model = build_recipe_model(recipe, config, data)
         compile_model(model, config, data)
     model.optimizer.build(model.trainable_variables)
     batches = make_batches(data.train, config, data.labels, training=True)

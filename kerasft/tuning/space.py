@@ -16,10 +16,12 @@ import keras_tuner
 
 from kerasft.config import Config
 from kerasft.errors import SettingError, did_you_mean
+from kerasft.recipe_errors import errors_in
 from kerasft.setting_declaration import Setting, settings
 
 _SYNTAX = "NAME=LOW..HIGH, NAME=LOW..HIGH:log, NAME=LOW..HIGH:STEP or NAME=A,B,C"
 _FIGURES = 4
+_MOST_STEPS = 10_000  # KerasTuner lists the values
 
 
 def make_space(
@@ -76,13 +78,8 @@ def _declared(recipe: ModuleType, config: Config) -> keras_tuner.HyperParameters
         rate = config.learning_rate
         space.Float("learning_rate", rate / 10, rate * 10, sampling="log")
         return space
-    try:
+    with errors_in(recipe, "search_space"):
         declare(space)
-    except (TypeError, ValueError) as error:
-        raise SettingError(
-            f"KerasTuner rejects `search_space` of the recipe "
-            f"{recipe.__name__.rpartition('.')[2]}: {error}"
-        ) from error
     return space
 
 
@@ -123,6 +120,10 @@ def _add_range(space: keras_tuner.HyperParameters, setting: Setting, text: str) 
     options: dict[str, Any] = {"sampling": "log"} if rule == "log" else {}
     if rule and rule != "log":
         options["step"] = _read(setting, rule)
+        if not 1 <= (high - low) / max(options["step"], 1e-300) <= _MOST_STEPS:
+            raise ValueError(
+                f"the step {rule.strip()} must divide the range into 1 to {_MOST_STEPS:,} steps"
+            )
     add = space.Int if setting.type is int else space.Float
     add(setting.name, low, high, **options)
 

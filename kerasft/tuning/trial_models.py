@@ -25,6 +25,7 @@ from kerasft.frozen.layer_config import layer_config
 from kerasft.models import BackboneCache, MutableDropout, MutableL1L2, building
 from kerasft.models.blocks import flatten_layers
 from kerasft.models.keras_attributes import has_mark
+from kerasft.models.recipe_model import build_recipe_model
 from kerasft.setting_declaration import settings
 from kerasft.training.compiled_models import CompiledModels
 from kerasft.training.precision_choice import choose_precision
@@ -80,7 +81,7 @@ class TrialModels:
         """Return a model as `build_model` returns it, compiled once for its structure."""
         keras.utils.set_random_seed(config.seed)
         with building(config, self._backbones):
-            fresh = self.recipe.build_model(config, data)
+            fresh = build_recipe_model(self.recipe, config, data)
         key = structure(fresh, config)
         if key is None:
             return CompiledModels(fresh)

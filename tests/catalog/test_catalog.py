@@ -115,9 +115,9 @@ def test_recipes_work_in_a_checkout_that_is_not_installed(tmp_path):
     (tmp_path / "recipes").mkdir()
     # Finding a recipe needs these alone, and the standard library.
     names = (
-        "__init__", "catalog", "config", "dataset", "errors", "in_memory", "paths",
+        "__init__", "catalog", "config", "dataset", "errors", "formatting", "in_memory", "paths",
         "setting_conditions", "setting_declaration", "setting_group", "setting_types",
-        "common_settings", "tensorflow_log",
+        "common_settings", "recipe_errors", "tensorflow_log",
     )  # fmt: skip
     for name in names:
         shutil.copy(Path(kerasft.__file__).parent / f"{name}.py", tmp_path / "kerasft")
