@@ -44,7 +44,7 @@ class ResumeError(KerasftError):
 
 
 class ProofError(KerasftError):
-    """An exported model that answers otherwise than Python (exit code 4)."""
+    """An exported model whose answers differ from Python's (exit code 4)."""
 
     exit_code = 4
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,21 +21,30 @@ from kerasft.data import (
 from kerasft.dataset_check import is_rendered
 from kerasft.errors import DataError
 from kerasft.evaluation.load import Loaded
-from kerasft.evaluation.predict import decide
+from kerasft.evaluation.predict import decide, predict_arrays
 from kerasft.modalities import modality_of
+from kerasft.models import with_features
 from kerasft.serving.proof import request_of
 
 _COUNT = 32
+_FIRST = 8  # examples for the other signatures
 _BYTES = 16 * 2**20  # of all inputs
 
 
-def proof_request(loaded: Loaded, names: Sequence[str], data: Any) -> dict[str, Any]:
+def proof_request(
+    loaded: Loaded, names: Sequence[str], data: Any
+) -> tuple[dict[str, Any], list[str]]:
     """Return what `proof.json` has: up to 32 examples, and Python's answers to them.
 
     Args:
         loaded: Run in memory, as it was trained.
         names: Names of the inputs of the signature.
         data: Inputs as of `predict`; None for the validation split of the run.
+
+    Returns:
+        The request: `inputs` of the signature, `answers` of Python, and for the first examples
+        `first`: the inputs of `preprocessed`, `outputs`, and `features` where the model has them.
+        Then the origins of the examples, which stay on this machine.
 
     Raises:
         DataError: The data cannot be read.
@@ -46,11 +56,16 @@ def proof_request(loaded: Loaded, names: Sequence[str], data: Any) -> dict[str, 
     ]
     sizes = np.cumsum([sum(len(value) for value in values) for values in raw])
     few = max(1, int(np.searchsorted(sizes, _BYTES, side="right")))
-    return {
-        "data": "validation split" if data is None else "given",
-        "inputs": request_of(names, raw[:few]),
-        "answers": _python_answers(loaded, chosen.select(range(min(few, len(chosen))))),
-    }
+    examples = chosen.select(range(min(few, len(chosen))))
+    unlabeled = Examples(examples.inputs, None, examples.origins)
+    with _exact_products():
+        request = {
+            "data": "validation split" if data is None else "given",
+            "inputs": request_of(names, raw[:few]),
+            "answers": _python_answers(loaded, unlabeled),
+            "first": _first_answers(loaded, unlabeled.select(range(min(_FIRST, len(unlabeled))))),
+        }
+    return request, list(examples.origins)
 
 
 def _validation(loaded: Loaded) -> Examples:
@@ -83,9 +98,7 @@ def _choose(examples: Examples) -> Examples:
 
 def _python_answers(loaded: Loaded, examples: Examples) -> dict[str, list[Any]]:
     """Return the answers of `predict` by name, a value per example."""
-    unlabeled = Examples(examples.inputs, None, examples.origins)
-    with _exact_products():
-        answers = decide(loaded, prepare_inputs(loaded.config, unlabeled))
+    answers = decide(loaded, prepare_inputs(loaded.config, examples))
     found = {
         name: [np.asarray(answer[name]).tolist() for answer in answers]
         for name in answers[0]
@@ -93,6 +106,25 @@ def _python_answers(loaded: Loaded, examples: Examples) -> dict[str, list[Any]]:
     }
     rows = [loaded.labels.kind.row(loaded.labels, answer) for answer in answers]
     return {"prediction": [row["prediction"] for row in rows], **found}
+
+
+def _first_answers(loaded: Loaded, examples: Examples) -> dict[str, Any]:
+    """Return prepared inputs by name, and what Python computes from them before it decides."""
+    x = prepare_inputs(loaded.config, examples)
+    names = [tensor.name for tensor in loaded.model.inputs]
+    by_name = x if isinstance(x, dict) else {names[0]: x}
+    model = with_features(loaded.model)
+    found = predict_arrays(model or loaded.model, x)
+    parts = found if isinstance(found, list) else [found]
+    return {
+        "preprocessed": {name: _stored(np.asarray(by_name[name])) for name in names},
+        **dict(zip(("outputs", "features"), (part.tolist() for part in parts), strict=False)),
+    }
+
+
+def _stored(array: np.ndarray) -> dict[str, Any]:
+    content = base64.b64encode(array.tobytes()).decode("ascii")
+    return {"dtype": array.dtype.name, "shape": list(array.shape), "b64": content}
 
 
 @contextlib.contextmanager

@@ -44,7 +44,7 @@ def export(
     process that loads it.
 
     Before a version appears, a fresh process with TensorFlow alone answers up to 32 validation
-    examples. If it does not answer as Python does, there is no version. The result, checksums and
+    examples. If its answers differ from Python's, there is no version. The result, checksums and
     the record of the run are in `manifest.json`, a model card is in `README.md`, and the examples
     are in `proof.json`: give `proof_data` if validation examples must not leave this machine.
 
@@ -68,7 +68,7 @@ def export(
             is exported with a backend other than TensorFlow.
         DataError: The dataset of the run is gone, and no `proof_data` is given.
         DamagedFileError: A file of the run is missing or has changed.
-        ProofError: The exported model answers otherwise than Python.
+        ProofError: The answers of the exported model differ from Python's.
         ResourceError: The disk is full.
 
     Example:

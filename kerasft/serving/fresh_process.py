@@ -11,6 +11,7 @@ import json
 import platform
 import sys
 import time
+from typing import Any
 
 
 def main(folder: str, request: str, modules: list[str]) -> None:
@@ -18,7 +19,7 @@ def main(folder: str, request: str, modules: list[str]) -> None:
 
     Args:
         folder: Folder of the SavedModel.
-        request: JSON file with the inputs by name, under `inputs`.
+        request: JSON file of `kerasft.serving.examples.proof_request`.
         modules: Modules that register operations.
     """
     for name in ("kerasft", "keras_hub", *(() if modules else ("keras",))):
@@ -29,20 +30,43 @@ def main(folder: str, request: str, modules: list[str]) -> None:
     for name in modules:
         importlib.import_module(name)
     with open(request, encoding="utf-8") as file:
-        inputs = json.load(file)["inputs"]
-    serve = tf.saved_model.load(folder).signatures["serving_default"]
-    specs = serve.structured_input_signature[1]
-    tensors = {
-        name: tf.constant([_value(value) for value in values], specs[name].dtype)
-        for name, values in inputs.items()
+        given = json.load(file)
+    found = tf.saved_model.load(folder).signatures
+    few, first = len(given["first"]["outputs"]), given["first"]
+    raw = {name: [_value(value) for value in values] for name, values in given["inputs"].items()}
+    raw_first = {name: values[:few] for name, values in raw.items()}
+    prepared = {name: _array(value) for name, value in first["preprocessed"].items()}
+    answers = {
+        "serve": _answers(found["serving_default"], raw),
+        "strict": _answers(found["strict"], raw_first),
+        "preprocessed": _answers(found["preprocessed"], prepared),
+        "outputs": _answers(found["outputs"], raw_first)["outputs"],
     }
-    answers = {name: _plain(found.numpy().tolist()) for name, found in serve(**tensors).items()}
+    if "features" in first:
+        answers["features"] = _answers(found["features"], raw_first)["features"]
     about = {
         "python": platform.python_version(),
         "tensorflow": tf.__version__,
         "seconds": round(time.monotonic() - began, 1),
     }
-    print(json.dumps({"outputs": answers, "about": about}))
+    print(json.dumps({**answers, "about": about}))
+
+
+def _answers(signature: Any, inputs: dict[str, Any]) -> dict[str, Any]:
+    """Return the outputs of a signature for inputs by name."""
+    import tensorflow as tf
+
+    specs = signature.structured_input_signature[1]
+    tensors = {n: tf.cast(tf.constant(value), specs[n].dtype) for n, value in inputs.items()}
+    return {name: _plain(value.numpy().tolist()) for name, value in signature(**tensors).items()}
+
+
+def _array(value: dict[str, Any]) -> Any:
+    """Return an array of prepared inputs."""
+    import numpy as np
+
+    content = base64.b64decode(value["b64"])
+    return np.frombuffer(content, value["dtype"]).reshape(value["shape"])
 
 
 def _value(value: object) -> object:

@@ -1,4 +1,4 @@
-"""Proof of an exported model: a fresh process answers real examples as Python does."""
+"""Proof of an exported model: the answers of a fresh process to real examples are Python's."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ FILE = "proof.json"
 EXACT = 1e-5  # largest difference in float32
 MARGIN = 0.01  # of the mean difference in other number formats
 _SHARE = 0.25  # of the decisions of one kind that may differ there: those near a threshold
+_ROUGH = 0.1  # relative difference of all outputs or features there
 _NUMBERS = ("prediction", "lower", "upper")
 
 
@@ -42,35 +43,58 @@ def _encoded(value: Any) -> Any:
     return value
 
 
-def prove(folder: Path, labels: Labels, modules: Sequence[str], *, exact: bool) -> dict[str, Any]:
+def prove(
+    folder: Path,
+    labels: Labels,
+    modules: Sequence[str],
+    *,
+    exact: bool,
+    origins: Sequence[str] = (),
+) -> dict[str, Any]:
     """Compare the answers of a fresh process with those in `proof.json` of an exported model.
 
     In float32 no number may differ by more than 1e-5: absolutely, or relatively where it is above
     1 or a prediction in a unit; and all else is equal. In other number formats the two are
     equivalent if the upper 95 % confidence limit of the mean difference is at most 0.01, and at
-    most a quarter of the decisions of each kind differ, or one.
+    most a quarter of the decisions of each kind differ, or one. The other signatures answer the
+    first examples.
 
     Args:
         folder: Folder of the SavedModel and `proof.json`.
         labels: Labels of the run.
         modules: Modules that the process must import.
         exact: Whether the model computes in float32.
+        origins: Names of the examples in messages; by default their numbers, from 1.
 
     Returns:
         The record of the proof.
 
     Raises:
-        ProofError: The model cannot be loaded, or answers otherwise.
+        ProofError: The model cannot be loaded, or its answers differ.
     """
     status("proving the export in a fresh process")
     request = json.loads((folder / FILE).read_text(encoding="utf-8"))
     answered = _answer_alone(folder, modules)
-    record = compare(labels, request["answers"], answered["outputs"], exact=exact)
+    record = compare(labels, request["answers"], answered["serve"], exact=exact, origins=origins)
+    first = request["first"]
+    few = len(first["outputs"])
+    expected = {name: values[:few] for name, values in request["answers"].items()}
+    for name in ("strict", "preprocessed"):
+        found = {**answered[name], "error": [""] * few}
+        compare(labels, expected, found, exact=exact, origins=origins, signature=name)
+    for name in {"outputs", "features"} & {*first}:
+        _compare_arrays(name, first[name], answered[name], EXACT if exact else _ROUGH)
     return {"data": request["data"], **record, **answered["about"]}
 
 
 def compare(
-    labels: Labels, expected: Mapping[str, Any], found: Mapping[str, Any], *, exact: bool
+    labels: Labels,
+    expected: Mapping[str, Any],
+    found: Mapping[str, Any],
+    *,
+    exact: bool,
+    origins: Sequence[str] = (),
+    signature: str = "serve",
 ) -> dict[str, Any]:
     """Compare the answers of an exported model with those of Python; see `prove`.
 
@@ -79,26 +103,32 @@ def compare(
         expected: Answers of Python by name, a list with a value per example.
         found: Outputs of the model in the same form.
         exact: Whether the model computes in float32.
+        origins: Names of the examples in messages.
+        signature: Name of the signature in messages.
 
     Raises:
         ProofError: They disagree.
     """
     differences = _differences(labels, expected, found)
-    changed = _changed(expected, found)
-    unequal = np.flatnonzero(np.any(list(changed.values()), axis=0)).tolist()
+    changed = _changed(labels, expected, found)
+    unequal = np.any(list(changed.values()), axis=0)
     largest, limit = float(differences.max()), _upper_limit(differences)
     value, allowed = (largest, EXACT) if exact else (limit, MARGIN)
-    misnamed = bool(labels.names) and found.get("classes", [[]])[0] != list(labels.names)
     share = 0.0 if exact else max(_SHARE, 1 / len(differences))
     failed = any(found["error"]) or any(part.mean() > share for part in changed.values())
     # A comparison with NaN is false.
-    agree = value <= allowed and not misnamed and not failed
+    agree = value <= allowed and not failed
     if not agree:
+        wrong = np.flatnonzero(unequal | ~(differences <= allowed)).tolist()
+        first = wrong[0] if wrong else int(differences.argmax())
+        name = origins[first] if first < len(origins) else f"example {first + 1}"
+        reason = f"{name}: {found['error'][first]}" if found["error"][first] else name
         raise ProofError(
-            f"The exported model answers otherwise than Python on {len(differences)} examples: "
+            f"The answers of the exported model (signature {signature}) differ from Python's for "
+            f"{len(wrong)} of {len(differences)} examples (first: {reason.rstrip('.')}): "
             f"{'largest' if exact else 'mean'} difference {value:.2g} ({allowed:g} is allowed), "
-            f"other predictions for {len(unequal)} of them. Export the run again, and report it "
-            "as a bug if that fails too."
+            f"other decisions for {int(unequal.sum())}. Export the run again, and report it as a "
+            "bug if that fails too."
         )
     return {
         "examples": len(differences),
@@ -106,8 +136,28 @@ def compare(
         "test": "exact" if exact else "equivalence",
         "largest_difference": largest,
         "tolerance": allowed,
-        **({} if exact else {"mean_difference_limit": limit, "unequal": len(unequal)}),
+        **({} if exact else {"mean_difference_limit": limit, "unequal": int(unequal.sum())}),
     }
+
+
+def _compare_arrays(name: str, expected: Any, found: Any, allowed: float) -> None:
+    """Compare the numbers of a signature by the length of their difference, relatively.
+
+    Raises:
+        ProofError: They differ by more than is allowed, or in their shape.
+    """
+    wanted, given = np.asarray(expected), np.asarray(found)
+    difference = np.nan
+    if wanted.shape == given.shape:
+        difference = float(np.linalg.norm(given - wanted)) / max(
+            float(np.linalg.norm(wanted)), 1e-30
+        )
+    if not difference <= allowed:
+        raise ProofError(
+            f"The signature {name} of the exported model differs from Python: relative difference "
+            f"{difference:.2g} ({allowed:g} is allowed). Export the run again, and report it as a "
+            "bug if that fails too."
+        )
 
 
 def _answer_alone(folder: Path, modules: Sequence[str]) -> dict[str, Any]:
@@ -154,9 +204,13 @@ def _differences(
     return np.asarray(total)
 
 
-def _changed(expected: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, np.ndarray]:
+def _changed(
+    labels: Labels, expected: Mapping[str, Any], found: Mapping[str, Any]
+) -> dict[str, np.ndarray]:
     """Return how far the texts and booleans of each example differ by name, from 0 to 1."""
     changed = {"error": np.array([float(bool(text)) for text in found["error"]])}
+    if labels.names:
+        expected = {**expected, "classes": [list(labels.names)] * len(found["error"])}
     for name, values in expected.items():
         if np.asarray(values).dtype.kind != "f":
             answers = found.get(name, [None] * len(values))

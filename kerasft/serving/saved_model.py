@@ -20,7 +20,7 @@ from kerasft.serving import proof
 from kerasft.serving.examples import proof_request
 from kerasft.serving.model_card import license_of, model_card
 from kerasft.serving.signatures import signatures
-from kerasft.serving.verify import file_records
+from kerasft.serving.verify import description_checksum, file_records, is_exact
 from kerasft.serving.versions import publish, temporary_folder
 from kerasft.setting_declaration import settings as settings_of
 
@@ -41,20 +41,26 @@ def write_version(run: Run, loaded: Loaded, parent: Path, proof_data: Any) -> Pa
 
     Raises:
         DataError: There are no examples for the proof.
-        ProofError: The model answers otherwise than Python.
+        ProofError: The answers of the model differ from Python's.
         ResourceError: The disk is full.
     """
     modality = modality_of(loaded.config)
     names = [spec.name for spec in modality.serving(loaded.config, pairs=loaded.pairs).signature]
-    request = proof_request(loaded, names, proof_data)
+    request, origins = proof_request(loaded, names, proof_data)
+    described = _describe(run, loaded, names)
     merge_adapters(loaded.model)
     status("writing the SavedModel")
     with temporary_folder(parent, "version") as folder:
         _write_graph(loaded, folder)
-        write_json(folder / proof.FILE, request)
-        exact = loaded.config.precision == "float32"
-        record = proof.prove(folder, loaded.labels, modality.serving_imports, exact=exact)
-        manifest = {**_describe(run, loaded, names), "name": parent.name, "proof": record}
+        write_json(folder / proof.FILE, {**request, "manifest": description_checksum(described)})
+        record = proof.prove(
+            folder,
+            loaded.labels,
+            modality.serving_imports,
+            exact=is_exact(described),
+            origins=origins,
+        )
+        manifest = {**described, "name": parent.name, "proof": record}
 
         def finish(version: int) -> None:
             whole = {**manifest, "version": version}

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from kerasft.errors import DamagedFileError, SettingError
 from kerasft.evaluation.artifact import MANIFEST, open_artifact
-from kerasft.runs import sha256
-from kerasft.serving.proof import prove
+from kerasft.runs import plain_json, read_json, sha256
+from kerasft.serving.proof import FILE, prove
+
+_LATER = ("name", "version", "proof", "files")  # parts of a manifest that follow its proof
 
 
 def verify(path: str | Path) -> dict[str, Any]:
-    """Verify an exported model: the checksum of every file, and the proof again.
+    """Verify an exported model: the checksums of its files and its record, and the proof again.
 
     Args:
         path: Folder of an exported version, or of a model, of which the highest version is meant.
@@ -22,8 +27,8 @@ def verify(path: str | Path) -> dict[str, Any]:
 
     Raises:
         SettingError: There is no exported model, or it has no manifest.
-        DamagedFileError: A file is missing, changed or added.
-        ProofError: The model answers otherwise than Python did when it was exported.
+        DamagedFileError: A file is missing, changed or added, or the manifest was changed.
+        ProofError: The answers of the model differ from Python's when it was exported.
 
     Example:
         >>> kerasft.verify("saved_models/resnet_digits")["largest_difference"]
@@ -41,10 +46,31 @@ def verify(path: str | Path) -> dict[str, Any]:
                 f"{artifact.path / name} {what} since the export. Restore the folder or export "
                 "again."
             )
-    exact = artifact.manifest["proof"]["test"] == "exact"
+    if read_json(artifact.path / FILE)["manifest"] != description_checksum(artifact.manifest):
+        raise DamagedFileError(
+            f"{artifact.path / MANIFEST} has changed since the export. Restore the file or export "
+            "again."
+        )
+    exact = is_exact(artifact.manifest)
     modules = artifact.modality.serving_imports
     record = prove(artifact.path, artifact.labels, modules, exact=exact)
     return {**record, "files": len(present)}
+
+
+def is_exact(manifest: Mapping[str, Any]) -> bool:
+    """Return whether an exported model computes in float32."""
+    return bool(manifest["settings"].get("precision", "float32") == "float32")
+
+
+def description_checksum(manifest: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of what a manifest says about the run, which `proof.json` has.
+
+    Labels, calibration, settings and metrics are part of it; name, version, proof and checksums of
+    files, which are known later, are not.
+    """
+    described = {name: value for name, value in manifest.items() if name not in _LATER}
+    text = json.dumps(plain_json(described), sort_keys=True)
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
 def file_records(folder: Path) -> dict[str, dict[str, Any]]:

@@ -1,5 +1,6 @@
 """The proof of an export, its manifest and model card, and `kerasft verify`."""
 
+import base64
 import json
 import shutil
 import subprocess
@@ -66,7 +67,7 @@ def test_equal_answers_agree():
     ids=["far", "outputs", "names", "prediction", "nan", "shape", "error", "missing"],
 )
 def test_other_answers_do_not(outputs):
-    with pytest.raises(ProofError, match="otherwise than Python on 3 examples"):
+    with pytest.raises(ProofError, match=r"differ from Python's for \d of 3 examples"):
         compare(CLASSES, expected(SURE), outputs, exact=True)
 
 
@@ -90,14 +91,16 @@ def test_other_number_formats_are_equivalent_within_a_margin():
         compare(CLASSES, expected(python), swapped, exact=False)
 
 
-def test_the_error_counts_the_other_predictions():
-    with pytest.raises(ProofError, match=r"on 3 examples: .* other predictions for 1 of them"):
-        compare(
-            CLASSES,
-            expected(SURE),
-            answered(SURE, prediction=["cat", "dog", "dog"]),
-            exact=True,
-        )
+@pytest.mark.parametrize(("origins", "named"), [((), "example 3"), (["a", "b", "c.png"], "c.png")])
+def test_the_error_counts_and_names_what_differs(origins, named):
+    other = answered(SURE, prediction=["cat", "dog", "dog"])
+    with pytest.raises(ProofError) as raised:
+        compare(CLASSES, expected(SURE), other, exact=True, origins=origins)
+    assert f"for 1 of 3 examples (first: {named})" in str(raised.value)
+    assert "other decisions for 1." in str(raised.value)
+    unread = answered(SURE, error=["", "", "The file cannot be decoded."])
+    with pytest.raises(ProofError, match=rf"first: {named}: The file cannot be decoded\)"):
+        compare(CLASSES, expected(SURE), unread, exact=True, origins=origins)
 
 
 @pytest.mark.parametrize("name", ["prediction", "known", "prediction_set"])
@@ -111,7 +114,7 @@ def test_few_decisions_may_differ_in_other_number_formats(name, changed, agree):
     if agree:
         assert compare(CLASSES, python, outputs, exact=False)["unequal"] == changed
     else:
-        with pytest.raises(ProofError, match="for 32 of them"):
+        with pytest.raises(ProofError, match=r"other decisions for 32\."):
             compare(CLASSES, python, outputs, exact=False)
 
 
@@ -213,7 +216,46 @@ def test_other_answers_are_found(copied):
     (folder / "manifest.json").write_text(json.dumps(manifest))
     done = CliRunner().invoke(main, ["verify", str(folder)])
     assert done.exit_code == ProofError.exit_code == 4
-    assert "otherwise than Python" in done.output
+    assert "differ from Python's for 1 of" in done.output
+
+
+@pytest.mark.parametrize("part", ["labels", "calibration", "settings", "metrics"])
+def test_an_edited_manifest_is_found(copied, part):
+    folder = copied("texts")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    edit(manifest, part)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    done = CliRunner().invoke(main, ["verify", str(folder)])
+    assert done.exit_code == DamagedFileError.exit_code
+    assert "manifest.json has changed since the export" in done.output
+
+
+def edit(manifest, part):
+    if part == "labels":
+        manifest["labels"]["names"].reverse()
+    elif part == "calibration":
+        manifest["calibration"]["temperature"] *= 1.01
+    elif part == "settings":
+        manifest["settings"]["precision"] = "mixed_bfloat16"
+    else:
+        manifest["metrics"]["test"]["accuracy"] = 1.5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("signature", ["features", "outputs", "preprocessed"])
+def test_every_signature_is_proved(copied, text_run, signature):
+    folder = copied("texts")
+    proof = json.loads((folder / "proof.json").read_text())
+    first = proof["first"]
+    if signature == "preprocessed":
+        name, values = next(iter(first["preprocessed"].items()))
+        zeros = bytes(len(base64.b64decode(values["b64"])))
+        first["preprocessed"][name] = {**values, "b64": base64.b64encode(zeros).decode()}
+    else:
+        first[signature][0][0] += 0.1
+    (folder / "proof.json").write_text(json.dumps(proof))
+    with pytest.raises(ProofError, match=f"signature {signature}"):
+        prove(folder, Labels.from_dict(text_run.labels), ["tensorflow_text"], exact=True)
 
 
 def test_what_is_no_export_is_refused(tmp_path):
@@ -234,7 +276,7 @@ def test_the_fresh_process_has_nothing_of_kerasft(artifact, image_run):
 @pytest.mark.parametrize("fault", ["labels", "resize"])
 def test_a_faulty_graph_is_not_exported(image_run, tmp_path, faulty_graph, fault):
     faulty_graph(fault)
-    with pytest.raises(ProofError, match="otherwise than Python"):
+    with pytest.raises(ProofError, match="differ from Python's"):
         kerasft.export(image_run, models_dir=tmp_path / "models", name="faulty")
     assert list((tmp_path / "models").iterdir()) == []
 
