@@ -195,10 +195,9 @@ class MultiLabel(ClassTask):
         from kerasft.tasks.class_scores import served_classes
 
         decided = self.decide(labels, outputs, calibration, features)
-        chosen = tf.where(decided["labels"], tf.constant(labels.names)[tf.newaxis], "")
-        joined = tf.strings.reduce_join(chosen, axis=1, separator="|")
-        # Empty names leave separators: merge repeated ones, strip those at the ends.
-        joined = tf.strings.regex_replace(joined, r"\|+", "|")
-        prediction = tf.strings.regex_replace(joined, r"^\||\|$", "")
+        rows, columns = tf.unstack(tf.where(decided["labels"]), num=2, axis=1)
+        names = tf.gather(tf.constant(labels.names), columns)
+        count = tf.shape(decided["labels"])[0]
+        prediction = tf.strings.unsorted_segment_join(names, rows, count, separator="|")
         classes = served_classes(labels, decided["probabilities"])
         return {"prediction": prediction, **decided, **classes}
