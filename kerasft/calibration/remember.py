@@ -9,7 +9,8 @@ from kerasft.calibration.known import score_parts
 MOST = 4000  # training examples whose features are computed, but for some of rare classes
 _PER_CLASS = 50  # examples in the memory
 _WITHOUT_CLASSES = 1000  # the same where there are no classes
-_LEAST = 1e-9  # of what a score is divided by
+_LEAST_SPREAD = 1e-3  # of a part of the score; float32 rounds cosines and entropies to 1e-7
+_LEAST = 1e-9  # of a spread that is not a rounding error of 0
 
 
 def remembered_rows(count: int, classes: np.ndarray | None) -> np.ndarray:
@@ -63,7 +64,7 @@ def remember(
 
     found = score_parts(arrays, validation, probabilities)
     parts = np.stack([ops.convert_to_numpy(part) for part in found])
-    location, scale = parts.mean(axis=1), np.maximum(parts.std(axis=1), _LEAST)
+    location, scale = parts.mean(axis=1), np.maximum(parts.std(axis=1), _LEAST_SPREAD)
     return {**arrays, "location": location, "scale": scale}
 
 

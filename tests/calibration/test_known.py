@@ -75,6 +75,17 @@ def test_sure_answers_have_higher_scores():
     assert float(sure) > float(unsure)
 
 
+def test_rounding_errors_are_not_divided_by_their_own_spread():
+    train, y = features(0, 300)
+    validation, _ = features(1, 100)
+    sure = np.eye(6, dtype="float32")[np.arange(100) % 6] * (1 - 6e-6) + 1e-6
+    sure[0] = [1, 0, 0, 0, 0, 0]
+    arrays = remember(train, y, validation, sure)
+    rounded = np.nextafter(sure, 2, dtype="float32")
+    scores = [ops.convert_to_numpy(known_scores(arrays, validation, p)) for p in (sure, rounded)]
+    assert scores[0] == pytest.approx(scores[1], abs=1e-3)  # as a proof allows
+
+
 def test_the_memory_is_small_and_the_same_each_time():
     assert len(remembered_rows(10, None)) == 10
     assert len(remembered_rows(100_000, None)) == MOST

@@ -124,6 +124,17 @@ def test_an_unanswered_example_fails_in_every_number_format():
         compare(CLASSES, expected(SURE), outputs, exact=False)
 
 
+@pytest.mark.parametrize(("score", "agree"), [(-2.0005, True), (-2.005, False)])
+def test_scores_of_known_inputs_differ_by_more(score, agree):
+    python = {**expected(SURE), "known_score": [-2.0, 0.5, 1.0]}
+    outputs = answered(SURE, known_score=[score, 0.5, 1.0])
+    if agree:
+        assert compare(CLASSES, python, outputs, exact=True)["agree"]
+    else:
+        with pytest.raises(ProofError):
+            compare(CLASSES, python, outputs, exact=True)
+
+
 @pytest.mark.parametrize(("std", "agree"), [(1.0, False), (1e5, True)])
 def test_numbers_differ_in_the_unit_of_the_target(std, agree):
     labels = Labels("regression", (), 0.0, std)
