@@ -19,6 +19,15 @@ def check_folder_name(name: str) -> None:
         raise SettingError(f"`name` must be a plain folder name. Received: name={name!r}.")
 
 
+def numbered_folders(parent: Path) -> dict[int, Path]:
+    """Return the versions in a folder: its subfolders whose name is a number, by that number."""
+    return {
+        int(path.name): path
+        for path in parent.iterdir()
+        if path.name.isascii() and path.name.isdigit() and path.is_dir()
+    }
+
+
 def timestamp_name() -> str:
     """Return the local time as a folder name: `2026-01-31_12-00-00`."""
     return datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")

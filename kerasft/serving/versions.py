@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from kerasft.errors import ResourceError
+from kerasft.paths import numbered_folders
 
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -71,8 +72,7 @@ def publish(folder: Path, parent: Path, finish: Callable[[int], None]) -> Path:
         Path of the version.
     """
     while True:
-        numbers = [int(path.name) for path in parent.iterdir() if path.name.isdigit()]
-        version = 1 + max(numbers, default=0)
+        version = 1 + max(numbered_folders(parent), default=0)
         finish(version)
         _sync(folder)
         try:

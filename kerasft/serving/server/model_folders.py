@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from kerasft.errors import SettingError, did_you_mean
-from kerasft.paths import expanded
+from kerasft.paths import expanded, numbered_folders
 
 _GRAPH = "saved_model.pb"
+_SAVED_MODEL = "saved_model"  # kind of an export in its manifest
 
 
 @dataclass(frozen=True)
@@ -34,15 +36,15 @@ class ModelFolder:
         if not self.path.is_dir():
             return {}
         found = {
-            int(folder.name): folder
-            for folder in self.path.iterdir()
-            if folder.name.isascii() and folder.name.isdigit() and (folder / _GRAPH).is_file()
+            number: folder
+            for number, folder in numbered_folders(self.path).items()
+            if (folder / _GRAPH).is_file()
         }
         return found if self.only is None else {k: v for k, v in found.items() if k == self.only}
 
 
 def content_of(folder: Path) -> list[Any]:
-    """Return what tells whether the files of a version have changed: names, sizes and times."""
+    """Return names, sizes and times of the files of a version, which show whether it changed."""
     try:
         files = [(str(path), path.stat()) for path in sorted(folder.rglob("*"))]
     except FileNotFoundError:  # removed meanwhile
@@ -54,16 +56,23 @@ def find_models(words: Sequence[str], models_dir: str, labels: Sequence[str]) ->
     """Return the models that are to be served.
 
     Args:
-        words: Names in `models_dir`, or paths of a model's folder or of one version.
+        words: Names in `models_dir`, or paths of a model's folder, of one version, or of a folder
+            of models. Exports in other formats are left out.
         models_dir: Folder of exported models.
         labels: Labels, each as `LABEL=VERSION` or `MODEL:LABEL=VERSION`.
 
     Raises:
-        SettingError: A model or the version of a label does not exist, or two have one name.
+        SettingError: A model or the version of a label does not exist, two have one name, or all
+            are exports in other formats.
     """
     models: dict[str, ModelFolder] = {}
-    for word in words:
-        model = _find(word, expanded(models_dir))
+    found = [model for word in words for model in _find(word, expanded(models_dir))]
+    if not found:
+        raise SettingError(
+            f"{', '.join(words)} has no SavedModel, but an export in another format. Serve the "
+            "model that `kerasft export RUN` writes without --format."
+        )
+    for model in found:
         if model.name in models:
             raise SettingError(
                 f"Two models are named {model.name!r}: {models[model.name].path} and {model.path}. "
@@ -76,15 +85,18 @@ def find_models(words: Sequence[str], models_dir: str, labels: Sequence[str]) ->
     return list(models.values())
 
 
-def _find(word: str, models_dir: Path) -> ModelFolder:
+def _find(word: str, models_dir: Path) -> list[ModelFolder]:
+    """Return the models that a word names, none if it is an export in another format."""
     named = models_dir / word
     path = named if "/" not in word and named.is_dir() else expanded(word)
     path = path.resolve() if path.is_dir() else path
     if (path / _GRAPH).is_file() and path.name.isdigit():
-        return ModelFolder(path.parent.name, path.parent, int(path.name))
-    model = ModelFolder(path.name, path)
-    if model.versions():
-        return model
+        return [ModelFolder(path.parent.name, path.parent, int(path.name))]
+    inside = sorted(path.iterdir()) if path.is_dir() else []
+    models = [ModelFolder(each.name, each) for each in (path, *inside)]
+    models = [model for model in models if model.versions()]
+    if models or any(map(_has_another_format, (path, *inside))):
+        return models
     if path.is_dir():
         raise SettingError(
             f"{path} has no version of a model: expected {path}/1/{_GRAPH}. Export one with "
@@ -94,6 +106,15 @@ def _find(word: str, models_dir: Path) -> ModelFolder:
     hint = did_you_mean(word, known) or " Export one with `kerasft export RUN`."
     where = "" if "/" in word else f" in {models_dir}"
     raise SettingError(f"Model {word!r} not found{where}.{hint}")
+
+
+def _has_another_format(folder: Path) -> bool:
+    """Return whether a folder is a version of an export that is no SavedModel."""
+    try:
+        manifest = json.loads((folder / "manifest.json").read_bytes())
+        return bool(manifest.get("kind", _SAVED_MODEL) != _SAVED_MODEL)
+    except (OSError, ValueError):
+        return False
 
 
 def _read_label(text: str, models: Mapping[str, ModelFolder]) -> tuple[ModelFolder, str, int]:
