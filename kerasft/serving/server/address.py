@@ -42,4 +42,12 @@ def url_of(listener: socket.socket) -> str:
 
 def is_loopback(listener: socket.socket) -> bool:
     """Return whether a socket can be reached from this machine only."""
-    return ipaddress.ip_address(listener.getsockname()[0]).is_loopback
+    return names_loopback(listener.getsockname()[0])
+
+
+def names_loopback(host: str) -> bool:
+    """Return whether a host is `localhost` or a loopback address, with or without brackets."""
+    try:
+        return host.lower() == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

@@ -15,13 +15,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from kerasft.serving.server.address import names_loopback
 from kerasft.serving.server.page import page_route
 from kerasft.serving.server.routes import protocol_routes
 from kerasft.serving.server.service import JsonResponse, Service
 
 # Paths that need no token: probes, and the page, which asks for the token.
 _OPEN = {"/", "/v2/health/live", "/v2/health/ready"}
-_LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
 
 
 def make_app(service: Service, token: str | None, *, loopback: bool) -> Starlette:
@@ -31,7 +31,7 @@ def make_app(service: Service, token: str | None, *, loopback: bool) -> Starlett
         service: Its models and limits.
         token: Bearer token that requests must carry, None for none.
         loopback: Whether it listens on this machine only: other names of the host are refused, so
-            that no page of another site can reach it by a name of its own.
+            that no page of another site can reach it by a name that leads here.
     """
 
     def metrics(request: Request) -> Response:
@@ -100,7 +100,7 @@ class Gate:
     def _refusal(self, scope: Scope) -> HTTPException | None:
         headers = Headers(scope=scope)
         host = re.sub(r":\d*$", "", headers.get("host", ""))
-        if self._loopback and host.lower() not in _LOOPBACK:
+        if self._loopback and not names_loopback(host):
             return HTTPException(
                 421, f"Host {host[:80]!r} is not a name of this server, which is on loopback only."
             )

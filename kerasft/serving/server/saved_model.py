@@ -17,6 +17,14 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 DEFAULT_SIGNATURE = "serving_default"
 Arrays = dict[str, np.ndarray]
+# Errors of TensorFlow that depend on the inputs: damaged or unsupported content, a missing key.
+_REFUSALS = (
+    tf.errors.InvalidArgumentError,
+    tf.errors.OutOfRangeError,
+    tf.errors.DataLossError,
+    tf.errors.NotFoundError,
+    tf.errors.UnimplementedError,
+)
 _TRACE = re.compile(r"\[\[\{\{.*|\[Op:.*|\{\{function_node.*?\}\}")
 
 
@@ -92,13 +100,13 @@ class ServedSavedModel:
         try:
             outputs = signature.function(**tensors)
             return {name: tensor.numpy() for name, tensor in outputs.items()}
-        except (tf.errors.InvalidArgumentError, tf.errors.OutOfRangeError) as error:
+        except _REFUSALS as error:
             raise HTTPException(400, sentence(error)) from error
 
     def warm_up(self, sizes: tuple[int, ...]) -> None:
         """Call the default signature on made-up inputs, so that the first request is not slow.
 
-        A model may refuse such inputs: a file of zero bytes is no image.
+        A model may refuse them.
         """
         signature = self.signatures.get(DEFAULT_SIGNATURE)
         if signature is None or not signature.batched:
@@ -150,7 +158,7 @@ def _definitions(folder: Path) -> dict[str, Any]:
 
 
 def _example(spec: TensorSpec, size: int) -> np.ndarray:
-    """Return an input of a batch: empty texts or a white pixel, or zeros."""
+    """Return an input of a batch: texts, images of a white pixel, or zeros."""
     shape = (size, *(axis or 1 for axis in (spec.shape or ())[1:]))
     if spec.dtype != tf.string:
         return np.zeros(shape, spec.dtype.as_numpy_dtype)
