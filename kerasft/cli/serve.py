@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 from collections.abc import Callable, Sequence
@@ -22,9 +23,13 @@ _MIB = 2**20
 _LIMITS = {
     "max_body": (32, "Largest body of a request, in MiB"),
     "max_batch": (64, "Most instances in a request, and in a batch of merged requests"),
-    "max_pixels": (40_000_000, "Most pixels of an image, read from its header"),
+    "max_pixels": (
+        40_000_000,
+        "Most pixels of an image, read from its header; four times as many in a request",
+    ),
     "max_depth": (20, "Deepest nesting of JSON"),
     "queue": (256, "Most waiting requests for a model; further ones get 429"),
+    "max_connections": (512, "Most connections; requests of further ones get 503"),
 }
 
 
@@ -112,7 +117,14 @@ def _is_installed(name: str) -> bool:
 
 def _reporter(*, quiet: bool) -> Callable[[str], None]:
     """Return a function that prints a line on stderr, in whatever thread it is called."""
-    return (lambda line: None) if quiet else (lambda line: click.echo(line, err=True))
+
+    def report(line: str) -> None:
+        # A server goes on without its terminal, or with a full disk under its log.
+        with contextlib.suppress(OSError):
+            if not quiet:
+                click.echo(line, err=True)
+
+    return report
 
 
 def _settings(options: dict[str, Any]) -> Any:
@@ -125,6 +137,7 @@ def _settings(options: dict[str, Any]) -> Any:
         depth=options["max_depth"],
         queue=options["queue"],
         timeout=options["timeout"],
+        connections=options["max_connections"],
     )
     token = _read_token(options["token_file"])
     return Settings(token=token, poll=options["poll"], drain=options["drain"], limits=limits)

@@ -1,4 +1,4 @@
-"""A server in a process of its own, on loopback."""
+"""A server in another process, on loopback."""
 
 import contextlib
 import os

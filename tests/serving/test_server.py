@@ -335,6 +335,8 @@ def test_a_token_is_asked_for_everywhere_but_at_the_probes(exported):
             ("127.0.0.1:8501", 200),
             ("[::1]", 200),
             ("[::1]:8501", 200),
+            ("127.0.0.2:8501", 200),
+            ("LOCALHOST", 200),
             ("evil.example:8501", 421),
             ("127.0.0.1.evil.example", 421),
             ("", 421),
@@ -352,6 +354,15 @@ def test_an_animation_counts_with_all_its_frames(client):
     file = io.BytesIO()
     frames[0].save(file, "GIF", save_all=True, append_images=frames[1:5])
     assert client.post(IMAGE, json={"instances": [b64(file.getvalue())]}).status_code == 200
+
+
+def test_the_images_of_a_request_have_together_at_most_four_times_the_pixels(client):
+    file = io.BytesIO()
+    Image.new("RGB", (100, 80)).save(file, "PNG")
+    for count, status in ((5, 200), (6, 413)):
+        answer = client.post(IMAGE, json={"instances": [b64(file.getvalue())] * count})
+        assert answer.status_code == status, answer.text
+    assert "48,000 pixels together, more than 40,000" in answer.json()["error"]
 
 
 def animation():

@@ -1,8 +1,11 @@
 """Batches of merged requests, tensors of numbers, bad items, and folders of models."""
 
 import asyncio
+import base64
 import json
+import shutil
 import tracemalloc
+import zlib
 
 import numpy as np
 import pytest
@@ -22,6 +25,7 @@ from kerasft.serving.server.service import Service
 from kerasft.serving.server.settings import Limits
 from tests.serving.small_models import save
 
+LIMITS = Limits()
 NUMBERS, MARKING = "/v1/models/numbers:predict", "/v1/models/marking:predict"
 
 
@@ -32,22 +36,22 @@ def small(shared_folder):
 
 @pytest.fixture(scope="module")
 def client(small):
-    service = Service(
-        find_models([str(small / "numbers"), str(small / "marking")], "", []), Limits()
-    )
+    words = [str(small / name) for name in ("numbers", "marking", "packed")]
+    service = Service(find_models(words, "", []), LIMITS)
     for model in service.models.values():
         model.refresh(print)
     with TestClient(make_app(service, None, loopback=False)) as client:
         yield client
 
 
-def together(model, signature, inputs, most=64):
+def together(model, signature, inputs, limits=LIMITS, pixels=()):
     """Returns the outcomes of inputs that are asked for at the same time, and the batches."""
     batches = []
 
     async def ask():
-        batcher = Batcher(model, most, batches.append)
-        asked = (batcher.answer(model.signatures[signature], one) for one in inputs)
+        batcher = Batcher(model, limits, batches.append)
+        pairs = zip(inputs, pixels or [0] * len(inputs), strict=True)
+        asked = (batcher.answer(model.signatures[signature], *pair) for pair in pairs)
         return await asyncio.gather(*asked, return_exceptions=True)
 
     return asyncio.run(ask()), batches
@@ -56,12 +60,20 @@ def together(model, signature, inputs, most=64):
 def test_requests_are_merged_and_each_gets_its_own_rows(small):
     model = ServedSavedModel(small / "numbers" / "1")
     inputs = [np.full((rows, 2), rows, np.float32) for rows in (1, 2, 3, 1, 4)]
-    found, batches = together(model, "serving_default", [{"x": x} for x in inputs], most=6)
+    found, batches = together(model, "serving_default", [{"x": x} for x in inputs], Limits(batch=6))
     assert [answer["total"].tolist() for answer in found] == [
         (2 * x[:, 0]).tolist() for x in inputs
     ]
     assert batches == [6, 5]
     assert {int(answer["rows"][0]) for answer in found} == {6, 5}
+
+
+def test_a_batch_has_at_most_four_times_the_pixels_of_an_image(small):
+    model = ServedSavedModel(small / "numbers" / "1")
+    inputs = [{"x": np.zeros((2, 2), np.float32)}] * 5
+    pixels = [30, 9, 1, 40, 1]
+    _, batches = together(model, "serving_default", inputs, Limits(pixels=10), pixels)
+    assert batches == [6, 2, 2]
 
 
 def test_a_bad_request_in_a_batch_fails_alone(small):
@@ -97,7 +109,7 @@ def test_a_request_that_gave_up_is_not_computed(small):
     model, batches = ServedSavedModel(small / "numbers" / "1"), []
 
     async def ask():
-        batcher = Batcher(model, 1, batches.append)
+        batcher = Batcher(model, Limits(batch=1), batches.append)
         x = {"x": np.zeros((1, 2), np.float32)}
         tasks = [
             asyncio.create_task(batcher.answer(model.signatures["serving_default"], x))
@@ -157,6 +169,13 @@ def test_a_signature_without_inputs_is_answered(client):
         assert (answer.status_code, list(answer.json())) == (400, ["error"])
 
 
+def test_a_loss_of_data_is_that_of_the_request(client):
+    for packed, status in ((zlib.compress(b"a"), 200), (b"no zlib", 400)):
+        instance = {"b64": base64.b64encode(packed).decode()}
+        answer = client.post("/v1/models/packed:predict", json={"instances": [instance]})
+        assert answer.status_code == status, answer.text
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -206,7 +225,7 @@ def test_a_body_is_held_once():
 
     async def memory():
         request = Request({"type": "http", "headers": []}, receive)
-        async with BodyReader(Limits()).body(request) as body:
+        async with BodyReader(LIMITS).body(request) as body:
             return len(body), tracemalloc.get_traced_memory()[0]
 
     more = iter([True] * 7)
@@ -225,6 +244,26 @@ def test_models_are_found_by_name_folder_and_version(small):
     assert by_name[0].labels == {"stable": 1}
     (by_version,) = find_models([str(small / "numbers" / "1")], "", [])
     assert (by_version.name, by_version.only) == ("numbers", 1)
+
+
+def export_in(folder, kind):
+    (folder / "1").mkdir(parents=True)
+    (folder / "1" / "manifest.json").write_text(json.dumps({"kind": kind}))
+
+
+def test_exports_in_other_formats_are_left_out(small, tmp_path):
+    models = shutil.copytree(small, tmp_path / "models")
+    for kind in ("onnx", "litert", "huggingface"):
+        export_in(models / f"numbers-{kind}", kind)
+    names = sorted(path.name for path in small.iterdir())
+    for words in ([str(models)], [str(path) for path in sorted(models.iterdir())]):
+        assert [model.name for model in find_models(words, "", [])] == names
+    for word in ("numbers-onnx", str(models / "numbers-onnx" / "1")):
+        with pytest.raises(SettingError, match="has no SavedModel, but an export in another"):
+            find_models([word], str(models), [])
+    export_in(models / "gone", "saved_model")
+    with pytest.raises(SettingError, match="has no version of a model"):
+        find_models(["gone"], str(models), [])
 
 
 @pytest.mark.parametrize(

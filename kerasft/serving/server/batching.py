@@ -11,13 +11,16 @@ from typing import Any
 
 import numpy as np
 
+from kerasft.serving.server.images import TOGETHER
 from kerasft.serving.server.saved_model import Arrays, ServedSavedModel, Signature
+from kerasft.serving.server.settings import Limits
 
 
 @dataclass(frozen=True, eq=False)
 class _Job:
     signature: Signature
     inputs: Arrays
+    pixels: int
     answer: asyncio.Future[Arrays]
 
     @property
@@ -32,30 +35,38 @@ class _Job:
 
 
 class Batcher:
-    """Answers requests in batches, one batch at a time, in a thread of its own.
+    """Answers requests in batches, one batch at a time, in one thread.
 
     There is no wait for a batch to fill: a request that finds the model idle is computed at once.
 
     Args:
         model: Model that answers.
-        most: Most rows of a batch.
-        observe: Function that is told the rows of every batch.
+        limits: Limits of a request, which are those of a batch too.
+        observe: Function that receives the rows of every batch.
     """
 
-    def __init__(self, model: ServedSavedModel, most: int, observe: Callable[[int], None]) -> None:
-        self._model, self._most, self._observe = model, most, observe
+    def __init__(
+        self, model: ServedSavedModel, limits: Limits, observe: Callable[[int], None]
+    ) -> None:
+        self._model, self._observe = model, observe
+        self._rows, self._pixels = limits.batch, TOGETHER * limits.pixels
         self._waiting: deque[_Job] = deque()
         self._runner: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, "model")
 
-    async def answer(self, signature: Signature, inputs: Arrays) -> Arrays:
+    async def answer(self, signature: Signature, inputs: Arrays, pixels: int = 0) -> Arrays:
         """Return the outputs for the inputs of one request.
+
+        Args:
+            signature: Signature that it asks for.
+            inputs: Inputs by name.
+            pixels: Pixels of all images in them.
 
         Raises:
             HTTPException: The model refuses the inputs.
         """
         loop = asyncio.get_running_loop()
-        job = _Job(signature, inputs, loop.create_future())
+        job = _Job(signature, inputs, pixels, loop.create_future())
         self._waiting.append(job)
         if self._runner is None:
             self._runner = loop.create_task(self._run())
@@ -78,17 +89,18 @@ class Batcher:
     def _next_batch(self) -> list[_Job]:
         """Take the oldest job and those behind it that fit with it in a batch."""
         jobs: list[_Job] = []
-        rows = 0
+        rows = pixels = 0
         while self._waiting:
             job = self._waiting[0]
             if job.answer.done():
                 self._waiting.popleft()
                 continue
             mergeable = job.signature.batched and (not jobs or job.form == jobs[0].form)
-            if jobs and not (mergeable and rows + job.rows <= self._most):
+            fits = rows + job.rows <= self._rows and pixels + job.pixels <= self._pixels
+            if jobs and not (mergeable and fits):
                 break
             jobs.append(self._waiting.popleft())
-            rows += job.rows
+            rows, pixels = rows + job.rows, pixels + job.pixels
             if not job.signature.batched:
                 break
         return jobs

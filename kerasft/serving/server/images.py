@@ -9,37 +9,61 @@ import numpy as np
 from PIL import Image
 from starlette.exceptions import HTTPException
 
-from kerasft.serving.server.saved_model import Signature
+from kerasft.serving.server.values import is_bytes
 
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "WEBP")
+_BEGINNINGS = (b"BM", b"GIF8", b"\xff\xd8\xff", b"\x89PNG")
 _MOST_FRAMES = 1000
 _NO_IMAGE = b"no image"
+# The images of a request, and of a batch, have together at most so many times the largest one.
+TOGETHER = 4
 
 
-def check_images(signature: Signature, inputs: dict[str, np.ndarray], pixels: int) -> None:
-    """Refuse images of too many pixels, in an input named `bytes`.
+def check_images(inputs: dict[str, np.ndarray], most: int) -> int:
+    """Return the pixels of all images in binary inputs, and refuse too many.
 
-    A file without a readable header is replaced: the model reports it, and decodes nothing.
+    A file of another format is left to the model, for TensorFlow does not decode it as an image. A
+    file whose header cannot be read is replaced: the model reports it, and decodes nothing.
 
     Args:
-        signature: Signature that reads the inputs.
-        inputs: Inputs by name.
-        pixels: Most pixels of an image, over all frames of an animation.
+        inputs: Inputs by name; `bytes`, and names that end in `_bytes`, are binary.
+        most: Most pixels of an image, over all frames of an animation.
 
     Raises:
-        HTTPException: An image has more pixels.
+        HTTPException: An image has more pixels, or all of them have too many together.
     """
-    files = inputs.get("bytes")
-    if files is None or files.dtype != object or "bytes" not in signature.inputs:
-        return
+    total = 0
+    for name, files in inputs.items():
+        if (name == "bytes" or is_bytes(name)) and files.dtype == object:
+            total += _pixels_of_files(files, most)
+    if total > TOGETHER * most:
+        raise HTTPException(
+            413,
+            f"The images have {total:,} pixels together, more than {TOGETHER * most:,}. Send fewer "
+            "in a request, or smaller ones.",
+        )
+    return total
+
+
+def _pixels_of_files(files: np.ndarray, most: int) -> int:
+    total = 0
     for index, content in enumerate(files.flat):
-        found = _pixels(content, pixels)
+        if not _begins_like_an_image(content):
+            continue
+        found = _pixels(content, most)
         if found is None:
             files.flat[index] = _NO_IMAGE
-        elif found > pixels:
+        elif found > most:
             raise HTTPException(
-                413, f"Image {index} has more than {pixels:,} pixels, over all of its frames."
+                413, f"Image {index} has more than {most:,} pixels, over all of its frames."
             )
+        total += found or 0
+    return total
+
+
+def _begins_like_an_image(content: bytes) -> bool:
+    webp = content.startswith(b"RIFF") and content[8:12] == b"WEBP"
+    return webp or content.startswith(_BEGINNINGS)
 
 
 def _pixels(content: bytes, most: int) -> int | None:

@@ -15,6 +15,7 @@ from kerasft.errors import name_and_first_line
 from kerasft.serving.server.batching import Batcher
 from kerasft.serving.server.model_folders import ModelFolder, content_of
 from kerasft.serving.server.saved_model import ServedSavedModel
+from kerasft.serving.server.settings import Limits
 
 _WAIT = {"Retry-After": "1"}
 
@@ -39,13 +40,13 @@ class Model:
 
     Args:
         folder: Its folder on disk.
-        batch: Most rows of a batch.
-        observe: Function that is told the rows of every batch.
+        limits: Limits of a request.
+        observe: Function that receives the rows of every batch.
     """
 
-    def __init__(self, folder: ModelFolder, batch: int, observe: Callable[[int], None]) -> None:
+    def __init__(self, folder: ModelFolder, limits: Limits, observe: Callable[[int], None]) -> None:
         self.name = folder.name
-        self._folder, self._batch, self._observe = folder, batch, observe
+        self._folder, self._limits, self._observe = folder, limits, observe
         self._loaded: Mapping[int, Version] = {}
         self._loading: int | None = None
         self._failed: Mapping[int, tuple[Any, str]] = {}
@@ -120,7 +121,7 @@ class Model:
         It may run in another thread than `version`: what that reads is replaced as a whole.
 
         Args:
-            report: Function that is told what happened.
+            report: Function that receives a line about every change.
 
         Raises:
             OSError: The folder cannot be read.
@@ -148,8 +149,8 @@ class Model:
         self._loading, content = number, content_of(path)
         try:
             model = ServedSavedModel(path)
-            model.warm_up((1, self._batch))
-            version = Version(number, model, Batcher(model, self._batch, self._observe))
+            model.warm_up((1, self._limits.batch))
+            version = Version(number, model, Batcher(model, self._limits, self._observe))
             self._loaded = {**self._loaded, number: version}
             report(f"{self.name}: version {number} ready")
         except Exception as error:  # in whatever way a folder is damaged, the others are served

@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 from kerasft.errors import DamagedFileError
 from kerasft.serving.server.address import is_loopback
 from kerasft.serving.server.app import make_app
+from kerasft.serving.server.connection import Connection
 from kerasft.serving.server.model_folders import ModelFolder
 from kerasft.serving.server.service import Service
 from kerasft.serving.server.settings import Settings
@@ -34,7 +35,7 @@ def serve(
         folders: Folders of the models.
         settings: Settings of the server.
         listener: Socket that it listens on.
-        report: Function that is told what happened.
+        report: Function that receives a line about every change.
 
     Raises:
         DamagedFileError: A model has no version that can be loaded.
@@ -86,13 +87,14 @@ class _Server(uvicorn.Server):
     ) -> None:
         config = uvicorn.Config(
             app,
-            http="h11",  # it bounds the headers of a request; httptools does not
+            http=Connection,
             ws="none",
             lifespan="off",
             log_level="error",
             access_log=False,
             server_header=False,
             proxy_headers=False,
+            limit_concurrency=settings.limits.connections + 1,  # the number that is refused
             timeout_graceful_shutdown=round(settings.limits.timeout) + 1,
         )
         super().__init__(config)

@@ -57,7 +57,7 @@ class Service:
         self._metrics = Metrics(folder.name for folder in folders)
         self.models = {
             folder.name: Model(
-                folder, limits.batch, functools.partial(self._metrics.observe_batch, folder.name)
+                folder, limits, functools.partial(self._metrics.observe_batch, folder.name)
             )
             for folder in folders
         }
@@ -132,10 +132,10 @@ class Service:
             arrived.set()
             with model.admitted(self._limits.queue):
                 version = self.version(request)
-                signature, inputs, write = await loop.run_in_executor(
+                (signature, inputs, write), pixels = await loop.run_in_executor(
                     self._threads, self._read, body, version, read
                 )
-                outputs = await version.batcher.answer(signature, inputs)
+                outputs = await version.batcher.answer(signature, inputs, pixels)
                 content = await loop.run_in_executor(self._threads, lambda: dumped(write(outputs)))
         return JsonResponse(content)
 
@@ -144,8 +144,7 @@ class Service:
         signature, inputs, _ = found
         if signature.batched:
             self._check_rows(inputs)
-        check_images(signature, inputs, self._limits.pixels)
-        return found
+        return found, check_images(inputs, self._limits.pixels)
 
     def _check_rows(self, inputs: Arrays) -> None:
         rows = {name: len(array) for name, array in inputs.items()}

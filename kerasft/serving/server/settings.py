@@ -12,10 +12,12 @@ class Limits:
     Attributes:
         body: Largest body of a request, in bytes.
         batch: Most instances in a request, and in a batch of merged requests.
-        pixels: Most pixels of an image, over all frames of an animation.
+        pixels: Most pixels of an image, over all frames of an animation; the images of a request,
+            and of a batch, may have four times as many together.
         depth: Deepest nesting of lists and objects in JSON.
         queue: Most requests for a model whose body has arrived, at one time.
         timeout: Longest time for an answer, in seconds.
+        connections: Most connections at one time.
     """
 
     body: int = 32 * 2**20
@@ -24,6 +26,7 @@ class Limits:
     depth: int = 20
     queue: int = 256
     timeout: float = 30.0
+    connections: int = 512  # systems often allow a process 1,024 open files
 
 
 @dataclass(frozen=True)
