@@ -15,7 +15,7 @@ from typing import Any
 from kerasft.config import Config
 from kerasft.errors import KerasftError, ResumeError, SettingError, did_you_mean
 from kerasft.paths import expanded
-from kerasft.recipe_errors import lines_in
+from kerasft.recipe_errors import lines_in, raised_in
 
 _PACKAGE = "kerasft.recipes"
 _EXECUTED = "__kerasft_source__"  # attribute of a module: the source that was executed
@@ -118,9 +118,9 @@ def load_recipe(name_or_path: str | Path, *, sha256: str | None = None) -> Modul
             f"{error.lineno}. Fix that line."
         ) from error
     except (Exception, SystemExit) as error:  # a recipe is a user's program: it can raise anything
-        lines = lines_in(recipe.path, error.__traceback__)
-        if isinstance(error, SystemExit) and not lines:
+        if isinstance(error, SystemExit) and not raised_in(recipe.path, error):
             raise
+        lines = lines_in(recipe.path, error.__traceback__)
         where = f" (line {lines[-1]})" if lines else ""
         raise SettingError(
             f"The recipe {recipe.path} cannot be imported: {type(error).__name__}: {error}{where}."

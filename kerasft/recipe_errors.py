@@ -39,7 +39,7 @@ def errors_in(recipe: ModuleType, function: str) -> Iterator[None]:
         raise
     except (Exception, SystemExit) as error:
         lines = lines_in(path, error.__traceback__)
-        if (file and not lines) or (isinstance(error, SystemExit) and not _ends_in(path, error)):
+        if (file and not lines) or (isinstance(error, SystemExit) and not raised_in(path, error)):
             raise
         name, where = (path.name, f" (line {lines[-1]})") if lines else (recipe.__name__, "")
         raise SettingError(
@@ -53,6 +53,6 @@ def lines_in(path: Path, trace: TracebackType | None) -> list[int]:
     return [frame.lineno or 0 for frame in frames if frame.filename == str(path.resolve())]
 
 
-def _ends_in(path: Path, error: BaseException) -> bool:
+def raised_in(path: Path, error: BaseException) -> bool:
     """Return whether an error was raised in a file itself: a signal handler raises elsewhere."""
-    return traceback.extract_tb(error.__traceback__)[-1].filename == str(path)
+    return traceback.extract_tb(error.__traceback__)[-1].filename == str(path.resolve())
