@@ -76,7 +76,7 @@ def prove(
     """
     status("proving the export in a fresh process")
     request = json.loads((folder / FILE).read_text(encoding="utf-8"))
-    answered = _answer_alone(folder, modules)
+    answered = answer_alone(fresh_process.__file__, folder, str(folder / FILE), *modules)
     record = compare(labels, request["answers"], answered["serve"], exact=exact, origins=origins)
     first = request["first"]
     few = len(first["outputs"])
@@ -162,18 +162,30 @@ def _compare_arrays(name: str, expected: Any, found: Any, allowed: float) -> Non
         )
 
 
-def _answer_alone(folder: Path, modules: Sequence[str]) -> dict[str, Any]:
-    """Return what `fresh_process` prints."""
-    program = [sys.executable, "-I", fresh_process.__file__, str(folder), str(folder / FILE)]
+def answer_alone(script: str, folder: Path, *arguments: str) -> dict[str, Any]:
+    """Return what a script prints in a fresh process: a JSON object in its last line.
+
+    Args:
+        script: Path of the script.
+        folder: Its first argument: the folder of an exported model.
+        *arguments: Its other arguments.
+
+    Raises:
+        ProofError: The process fails.
+    """
     # On the CPU: this process may have taken the whole memory of a GPU.
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run(
-        [*program, *modules], capture_output=True, text=True, check=False, env=environment
+        [sys.executable, "-I", script, str(folder), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
     )
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
         raise ProofError(
-            f"A process with TensorFlow alone cannot answer with {folder}: "
+            f"A fresh process cannot answer with {folder}: "
             f"{lines[-1] if lines else f'exit code {done.returncode}'}. Report this as a bug."
         )
     try:
