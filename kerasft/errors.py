@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from kerasft.formatting import printable, shortened
 
 _MOST = 4  # names in one suggestion
 _LONGEST = 600  # characters of a message
+_LISTED, _LINE = 20, 200  # errors in a list, characters of each
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class KerasftError(Exception):
@@ -35,6 +40,41 @@ class DataError(KerasftError, ValueError):
     """Unusable data: missing, empty, corrupt or mislabeled (exit code 3)."""
 
     exit_code = 3
+
+
+def read_all(read: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """Return what a function reads of every item; the errors of all bad items are one error.
+
+    Args:
+        read: Function that raises DataError for a bad item.
+        items: Items, such as the rows of a table.
+
+    Raises:
+        DataError: An item is bad. Of several, the first twenty are listed.
+
+    Example:
+        >>> read_all(read_label, range(table.num_rows))
+    """
+    found, errors = [], []
+    for item in items:
+        try:
+            found.append(read(item))
+        except DataError as error:
+            errors.append(error)
+    if errors:
+        raise as_one(errors)
+    return found
+
+
+def as_one(errors: Sequence[DataError]) -> DataError:
+    """Return one error that lists the first twenty of several, each shortened to a line."""
+    if len(errors) == 1:
+        return errors[0]
+    lines = [shortened(str(error), _LINE) for error in errors[:_LISTED]]
+    rest = [f"... and {len(errors) - _LISTED:,} more"] if len(errors) > _LISTED else []
+    whole = DataError()
+    whole.args = ("\n  ".join([f"{len(errors):,} examples cannot be used:", *lines, *rest]),)
+    return whole
 
 
 class ResumeError(KerasftError):

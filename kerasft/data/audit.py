@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kerasft.config import Config
 from kerasft.data.examples import SPLITS, Data, Examples, Split
+from kerasft.formatting import is_blank
 from kerasft.modalities import modality_of
 from kerasft.tasks import Labels, task_of
 
@@ -31,7 +33,7 @@ def audit_examples(
     notes += _note_duplicates(parts)
     if labels.names:
         notes += _note_conflicts(parts) + _note_classes(parts, labels)
-        notes += labels.kind.label_notes(labels)
+        notes += labels.kind.label_notes(labels) + _note_alike(labels)
         notes += _note_few(config, parts, labels)
     return notes + _note_small(parts, labels)
 
@@ -134,6 +136,26 @@ def _note_classes(parts: Mapping[str, Examples], labels: Labels) -> list[str]:
             kind = "class has" if len(missing) == 1 else "classes have"
             notes.append(f"{len(missing)} {kind} no example in the {name} split: {shown}.")
     return notes
+
+
+def _note_alike(labels: Labels) -> list[str]:
+    """Return notes about class names that a person would read as one."""
+    groups: dict[str, list[str]] = {}
+    for name in labels.names:
+        same = unicodedata.normalize("NFKC", name).casefold()
+        groups.setdefault("".join(c for c in same if not is_blank(c)), []).append(name)
+    return [
+        f"Classes {_spelled(names)} differ only in case, spaces or Unicode form; correct the "
+        "labels if they are one class."
+        for names in groups.values()
+        if len(names) > 1
+    ]
+
+
+def _spelled(names: list[str]) -> str:
+    """Return names so that they look different: as escapes if only their Unicode forms differ."""
+    composed = {unicodedata.normalize("NFC", name) for name in names}
+    return ", ".join(map(repr if len(composed) == len(names) else ascii, names))
 
 
 def _note_few(config: Config, parts: Mapping[str, Examples], labels: Labels) -> list[str]:

@@ -18,7 +18,7 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 from kerasft.arrays import allocate
 from kerasft.config import ImageConfig
 from kerasft.display import progress
-from kerasft.errors import DataError, ResourceError
+from kerasft.errors import DataError, ResourceError, as_one
 from kerasft.paths import file_name
 
 # Formats that Pillow registers but cannot decode by itself, or that are not images.
@@ -207,7 +207,7 @@ def prepare_images(config: ImageConfig, examples: Any) -> np.ndarray:
         needs more than a quarter of the free memory.
 
     Raises:
-        DataError: An image cannot be decoded.
+        DataError: Images cannot be decoded; the first twenty are listed.
         ResourceError: Neither memory nor disk has enough space.
     """
     size = config.image_size
@@ -215,13 +215,17 @@ def prepare_images(config: ImageConfig, examples: Any) -> np.ndarray:
     what = f"images of {size} by {size} pixels ({len(examples):,})"
     advice = "use a smaller `image_size` or fewer examples"
     prepared = allocate(shape, np.dtype(np.uint8), what, advice)
-    resize = _resizer(size, config.resize)
+    resize, errors = _resizer(size, config.resize), list[DataError]()
 
-    def prepare(index: int) -> None:
-        image = decode_image(examples.inputs[index], examples.origins[index])
+    def prepare(index: int) -> DataError | None:
+        try:
+            image = decode_image(examples.inputs[index], examples.origins[index])
+        except DataError as error:
+            return error
         if image.shape[:2] != (size, size):
             image = keras.ops.convert_to_numpy(resize(image))
         prepared[index] = image
+        return None
 
     with warnings.catch_warnings():  # around all threads, which share the filters
         # Pillow warns about odd metadata and very large images that it still decodes.
@@ -229,6 +233,10 @@ def prepare_images(config: ImageConfig, examples: Any) -> np.ndarray:
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         workers = min(8, os.cpu_count() or 1)
         with progress("decoding images", len(examples)) as bar, ThreadPoolExecutor(workers) as pool:
-            for _ in pool.map(prepare, range(len(examples))):
+            for error in pool.map(prepare, range(len(examples))):
                 bar.advance()
+                if error is not None:
+                    errors.append(error)
+    if errors:
+        raise as_one(errors)
     return prepared

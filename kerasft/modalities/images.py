@@ -9,7 +9,7 @@ from typing import Any
 
 from kerasft.config import ImageConfig
 from kerasft.dataset_check import TABLE_EXTENSIONS
-from kerasft.errors import DataError, SettingError
+from kerasft.errors import DataError, SettingError, read_all
 from kerasft.in_memory import is_pixels
 from kerasft.modalities.base import Input, InputReaders, Modality, Serving
 from kerasft.modalities.dataset_features import DatasetFeatures
@@ -32,7 +32,7 @@ class Images(Modality):
 
     def read_rows(self, table: Table, columns: Sequence[str]) -> list[Any]:
         stems: Stems = {}
-        return [_image(table, columns[0], row, stems) for row in range(table.num_rows)]
+        return read_all(lambda row: _image(table, columns[0], row, stems), range(table.num_rows))
 
     def looks_like_inputs(self, cells: list[Any]) -> bool:
         from kerasft.modalities.image_decoding import image_extensions

@@ -9,7 +9,7 @@ from typing import Any
 
 from kerasft.config import TextConfig
 from kerasft.dataset_check import TABLE_EXTENSIONS
-from kerasft.errors import DataError
+from kerasft.errors import DataError, read_all
 from kerasft.formatting import is_blank
 from kerasft.modalities.base import FindColumn, Input, InputReaders, Modality, Serving
 from kerasft.modalities.dataset_features import DatasetFeatures
@@ -44,10 +44,10 @@ class Texts(Modality):
         return found
 
     def read_rows(self, table: Table, columns: Sequence[str]) -> list[Any]:
-        rows = range(table.num_rows)
-        return [
-            _one_or_pair([_text_cell(table, column, row) for column in columns]) for row in rows
-        ]
+        def read(row: int) -> str | tuple[str, ...]:
+            return _one_or_pair([_text_cell(table, column, row) for column in columns])
+
+        return read_all(read, range(table.num_rows))
 
     def find_features(self, config: Any, features: DatasetFeatures) -> tuple[str, ...]:
         import tensorflow_datasets as tfds

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from kerasft.errors import DataError, SettingError
+from kerasft.errors import DataError, SettingError, read_all
 from kerasft.tasks.labels import class_name
 
 _LARGEST = 1e18  # of a target: the square of a larger one is infinite in float32
@@ -43,7 +43,7 @@ def one_column(table: Table, columns: Sequence[str], separator: str | None, task
     """
     if len(columns) > 1 or separator:
         raise SettingError(f"Several labels per row need --task multilabel. Received: task={task}.")
-    return [_filled(table, columns[0], row) for row in range(table.num_rows)]
+    return read_all(lambda row: _filled(table, columns[0], row), range(table.num_rows))
 
 
 def _filled(table: Table, column: str, row: int) -> Any:

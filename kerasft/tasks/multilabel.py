@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kerasft.calibration import DEFAULT_THRESHOLD, Calibration
+from kerasft.errors import read_all
 from kerasft.tasks.base import FeatureReaders
 from kerasft.tasks.class_task import ClassTask, constant_surprise
 from kerasft.tasks.label_cells import Table, read_flags, read_several, split_labels
@@ -48,7 +49,7 @@ class MultiLabel(ClassTask):
     ) -> list[tuple[str, ...]]:
         rows = range(table.num_rows)
         if len(columns) > 1:
-            return [read_flags(table, columns, row) for row in rows]
+            return read_all(lambda row: read_flags(table, columns, row), rows)
         return [read_several(table, columns[0], row, separator) for row in rows]
 
     def read_feature(

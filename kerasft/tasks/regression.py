@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from kerasft.calibration import Calibration, Interval
-from kerasft.errors import DataError
+from kerasft.errors import DataError, read_all
 from kerasft.tasks.base import FeatureReaders, Task
 from kerasft.tasks.label_cells import Table, one_column, read_number
 from kerasft.tasks.labels import Labels
@@ -69,7 +69,9 @@ class Regression(Task):
         self, table: Table, columns: Sequence[str], separator: str | None
     ) -> list[float]:
         cells = one_column(table, columns, separator, self.name)
-        return [read_number(table, columns[0], row, value) for row, value in enumerate(cells)]
+        return read_all(
+            lambda row: read_number(table, columns[0], row, cells[row]), range(len(cells))
+        )
 
     def read_feature(self, value: Any, readers: FeatureReaders, separator: str | None) -> float:
         return readers.to_number(value)

@@ -60,6 +60,21 @@ def test_equal_inputs_with_different_labels_have_a_note(prepared):
     ]
 
 
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [
+        (("Cat", "cat"), "'Cat', 'cat'"),
+        (("new york", "new  york"), "'new  york', 'new york'"),
+        (("caf\u00e9", "cafe\u0301"), r"'cafe\u0301', 'caf\xe9'"),
+        (("cat", "cat\u200b"), r"'cat', 'cat\u200b'"),
+    ],
+)
+def test_classes_that_look_alike_have_a_note(prepared, names, shown):
+    data = prepared({n: many(n, 200, (*names, "dog")) for n in ("train", "validation", "test")})
+    (note,) = data.notes
+    assert note.startswith(f"Classes {shown} differ only in case")
+
+
 def test_imbalance_has_a_note(prepared):
     parts = {n: many(n, 200) for n in ("train", "validation", "test")}
     parts["train"] += [(f"more {i}", "a") for i in range(1000)]

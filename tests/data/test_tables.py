@@ -329,3 +329,25 @@ def test_a_target_without_a_finite_square_is_refused(write, target):
     table = write("a.csv", f"text,score\na,1\nb,{target}\n")
     with pytest.raises(DataError, match=r"Row 2 of a\.csv"):
         read_dataset(TextConfig(dataset=table, task="regression"))
+
+
+@pytest.mark.parametrize(
+    ("header", "cell", "settings", "first"),
+    [
+        ("text,label", "t{},", {}, "Row 1 of a.csv has no label"),
+        ("text,label", ",l{}", {}, "Row 1 of a.csv has no text"),
+        ("text,label", "t{},much", {"task": "regression"}, "Row 1 of a.csv has 'much'"),
+        ("image,label", "{}.png,x", {}, "Row 1 of a.csv names the image '0.png'"),
+    ],
+)
+def test_all_bad_rows_are_listed(write, header, cell, settings, first):
+    rows = [cell.format(row) for row in range(25)]
+    table = write("a.csv", "\n".join([header, *rows]))
+    config = (ImageConfig if "image" in header else TextConfig)(dataset=table, **settings)
+    with pytest.raises(DataError) as caught:
+        read_dataset(config)
+    lines = str(caught.value).split("\n")
+    assert lines[0] == "25 examples cannot be used:"
+    assert lines[1].strip().startswith(first)
+    assert len(lines) == 22
+    assert lines[-1].strip() == "... and 5 more"

@@ -14,6 +14,7 @@ from kerasft.errors import DataError
 from kerasft.modalities.image_decoding import (
     decode_image,
     image_extensions,
+    prepare_images,
     resize_image,
 )
 
@@ -179,3 +180,14 @@ def test_images_keep_their_order_through_the_threads():
     )
     assert x.dtype == np.uint8
     assert x[:, 4, 4, 0].tolist() == list(range(64))
+
+
+def test_all_images_that_cannot_be_decoded_are_listed(tmp_path):
+    names = [f"{number}.png" for number in range(3)]
+    for name in names:
+        (tmp_path / name).write_bytes(b"\x89PNG bad")
+    Image.new("RGB", (4, 4)).save(tmp_path / "good.png")
+    examples = Examples([tmp_path / name for name in (*names, "good.png")], None, [*names, "good"])
+    with pytest.raises(DataError, match=r"^3 examples cannot be used:") as caught:
+        prepare_images(ImageConfig(image_size=4), examples)
+    assert all(name in str(caught.value) for name in names)
