@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,8 @@ def export_command(
     elif wants("quiet"):
         click.echo(folder)
     else:
-        print_facts({"exported": str(folder), "load": _how_to_load(folder, format, exported)})
+        facts = {"exported": str(folder), "load": _how_to_load(folder, format, exported)}
+        print_facts(facts | ({"next": _next(folder)} if format == "saved_model" else {}))
 
 
 def _how_to_load(folder: Path, format: str, run: Any) -> list[str]:
@@ -77,3 +79,9 @@ def _how_to_load(folder: Path, format: str, run: Any) -> list[str]:
         f"model = tf.saved_model.load({str(folder)!r})",
         f"model.serve({given})['prediction']",
     ]
+
+
+def _next(folder: Path) -> list[str]:
+    """Return the commands that use a version of a SavedModel."""
+    version, model = (shlex.quote(str(path)) for path in (folder, folder.parent))
+    return [f"kerasft verify {version}", f"kerasft serve {model}"]

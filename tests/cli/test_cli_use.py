@@ -271,6 +271,8 @@ def test_export_prints_the_folder_and_how_to_load_it(run, kerasft_line, api):
     assert "exported  saved_models/mail/1" in result.stdout
     assert "tf.saved_model.load('saved_models/mail/1')" in result.stdout
     assert "tensorflow_text" in result.stdout
+    assert "next      kerasft verify saved_models/mail/1\n" in result.stdout
+    assert "          kerasft serve saved_models/mail\n" in result.stdout
     wanted = {"models_dir": "saved_models", "name": None, "format": "saved_model",
               "proof_data": None}  # fmt: skip
     assert api.calls == [("export", (Path("runs/mail/first"),), wanted)]
