@@ -25,9 +25,10 @@ from kerasft.cli.startup import working
 @models_dir_option
 @choice_option(
     "--format",
-    ("saved_model", "preset"),
+    ("saved_model", "onnx", "litert", "preset"),
     "saved_model",
-    "A SavedModel that takes raw inputs, or the fine-tuned backbone as a KerasHub preset",
+    "A SavedModel that takes raw inputs, a graph that takes prepared inputs (ONNX, LiteRT), or the "
+    "fine-tuned backbone as a KerasHub preset",
 )
 @click.option(
     "--proof-data",
@@ -43,11 +44,12 @@ def export_command(
     proof_data: str | None,
     runs_dir: str,
 ) -> None:
-    """Export a RUN as a SavedModel or as a preset.
+    """Export a RUN as a SavedModel, an ONNX or LiteRT graph, or a preset.
 
-    A SavedModel includes its preprocessing: it takes raw images or texts. Before it appears, a
-    fresh process with TensorFlow alone answers up to 32 validation examples; they are kept in its
-    proof.json. If it does not answer as Python does, nothing is exported (exit code 4).
+    A SavedModel includes its preprocessing: it takes raw images or texts. ONNX and LiteRT take
+    pixels or tokens. Before an export appears, a fresh process with its runtime alone answers up to
+    32 validation examples; they are kept in its proof.json. If it does not answer as Python does,
+    nothing is exported (exit code 4).
     """
     path = find_run(run, runs_dir)
     with working():
@@ -72,6 +74,8 @@ def _how_to_load(folder: Path, format: str, run: Any) -> list[str]:
             "import keras_hub",
             f"backbone = keras_hub.models.Backbone.from_preset({str(folder)!r})",
         ]
+    if format != "saved_model":
+        return [f"kerasft predict {folder} {run.modality.typed_example(pairs=run.pairs)}"]
     values = run.modality.served_examples(pairs=run.pairs)
     given = ", ".join(f"tf.constant([{value}])" for value in values)
     return [

@@ -1,9 +1,9 @@
-"""An exported model in the place of a run: it predicts and is evaluated by its SavedModel."""
+"""An exported model in the place of a run: it predicts and is evaluated by its graph."""
 
 from __future__ import annotations
 
+import dataclasses
 import functools
-import importlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,11 +17,13 @@ from kerasft.config import Config, from_dict
 from kerasft.data import Labels
 from kerasft.display import progress
 from kerasft.errors import DamagedFileError, DataError, SettingError
+from kerasft.evaluation.runtime import PREPARED, Runtime, open_prepared, open_saved_model
 from kerasft.modalities import MODALITIES, Input, Modality
 from kerasft.runs import find_export, read_json
 from kerasft.setting_declaration import settings
 
 MANIFEST = "manifest.json"
+TOKENIZER = "tokenizer"  # folder of the tokenizer of a graph that takes tokens
 _TOGETHER = 32  # inputs of one call
 _COLUMNS = ("probabilities", "prediction_set", "labels")  # outputs with a column per class
 
@@ -33,7 +35,7 @@ class Artifact:
     """An exported model, whose files are read on access.
 
     Attributes:
-        path: Folder of the version, with the SavedModel and its manifest.
+        path: Folder of the version, with the graph and its manifest.
     """
 
     path: Path
@@ -79,37 +81,31 @@ class Artifact:
         kind = self.modality.config_class
         known = settings(kind)
         values = {n: v for n, v in self.manifest["settings"].items() if n in known}
-        return from_dict(kind, values)
+        config = from_dict(kind, values)
+        tokenizer = self.path / TOKENIZER
+        return dataclasses.replace(config, preset=str(tokenizer)) if tokenizer.is_dir() else config
 
-    def answers(
-        self, inputs: Iterable[tuple[Any, ...]], count: int, signature: str = "serve"
-    ) -> dict[str, np.ndarray]:
-        """Return the outputs of the SavedModel for raw inputs, by name; empty without inputs.
+    def answers(self, inputs: Iterable[tuple[Any, ...]], count: int) -> dict[str, np.ndarray]:
+        """Return the outputs of the model for raw inputs, by name; empty without inputs.
 
         Args:
             inputs: Inputs of `Modality.raw_inputs`, read batch by batch.
             count: Their number, for the progress.
-            signature: Name of a signature that takes raw inputs.
         """
-        import tensorflow as tf
-
-        function = self._loaded.signatures[signature]
-        arguments = function.structured_input_signature[1]
         found: dict[str, list[np.ndarray]] = {}
         rest = iter(inputs)
         with progress("predicting", count) as bar:
             while part := list(itertools.islice(rest, _TOGETHER)):
-                columns = zip(self.manifest["inputs"], zip(*part, strict=True), strict=True)
-                given = {n: tf.constant(list(v), arguments[n].dtype) for n, v in columns}
-                for name, values in function(**given).items():
-                    found.setdefault(name, []).append(values.numpy())
+                for name, values in self.answer(part).items():
+                    found.setdefault(name, []).append(values)
                 bar.advance(len(part))
         return {name: np.concatenate(parts) for name, parts in found.items()}
 
     def decide(self, inputs: Iterable[tuple[Any, ...]], count: int) -> dict[str, np.ndarray]:
         """Return the values of `Task.decide` for raw inputs, and `error`.
 
-        The graph returns the names of classes instead of the best index, and always `accepted`.
+        The graph returns the names of classes instead of the best index; a SavedModel always
+        returns `accepted`.
         Its classes can be in another order than those of the manifest.
 
         Raises:
@@ -118,7 +114,7 @@ class Artifact:
         found = self.answers(inputs, count)
         if "classes" in found:
             found |= self._in_order(found)
-        if "top_classes" in found:
+        if "probability" in found:
             found["best"] = np.array([self._index(name.decode()) for name in found["prediction"]])
         if self.calibration.rejection is None:
             found.pop("accepted", None)
@@ -149,17 +145,17 @@ class Artifact:
         )
 
     @functools.cached_property
-    def _loaded(self) -> Any:
-        import tensorflow as tf
+    def answer(self) -> Runtime:
+        """Function from the raw inputs of one call to outputs by name, among them `error`.
 
-        for name in self.modality.serving_imports:
-            importlib.import_module(name)  # registers its operations
-        try:
-            return tf.saved_model.load(str(self.path))
-        except (OSError, tf.errors.OpError) as error:
-            raise DamagedFileError(
-                f"{self.path} cannot be loaded ({error}). Restore the folder or export again."
-            ) from error
+        Raises:
+            SettingError: The package of the runtime is not installed.
+            DamagedFileError: The model cannot be loaded.
+        """
+        kind = self.manifest["kind"]
+        if kind in PREPARED:
+            return open_prepared(self.path, kind, self.config)
+        return open_saved_model(self.path, self.modality, self.manifest["inputs"])
 
 
 def open_artifact(subject: Any) -> Artifact | None:

@@ -86,6 +86,17 @@ def load_model(run: Run | str | Path) -> Loaded:
     return Loaded(recipe, config, labels, model, run.pairs, read_calibration(run))
 
 
+def in_float32(loaded: Loaded) -> Loaded:
+    """Return a run in memory as it computes in float32, for formats without other numbers."""
+    config = dataclasses.replace(loaded.config, precision="float32")
+    if config == loaded.config:
+        return loaded
+    with precision("float32"):
+        model = loaded.recipe.build_model(config, Data(None, None, None, loaded.labels))
+    model.set_weights(loaded.model.get_weights())
+    return dataclasses.replace(loaded, config=config, model=model)
+
+
 def replace_columns(config: ConfigType, columns: Mapping[str, str] | None) -> ConfigType:
     """Return settings whose dataset has other column names.
 

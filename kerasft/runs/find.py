@@ -8,7 +8,8 @@ from kerasft.errors import SettingError, did_you_mean
 from kerasft.runs.run import Run, list_runs
 
 _RECORD = "manifest.json"
-_MODEL = "saved_model.pb"
+_EXPORTED = ("saved_model.pb", "proof.json")  # one of these is in every exported model
+_GRAPHS = (".onnx", ".tflite")
 _ELSEWHERE = "Runs of another folder: `runs_dir`."
 
 
@@ -34,7 +35,7 @@ def find_run(name: str | Path, runs_dir: str | Path = "runs") -> Path:
     """Return the folder of the run that `load_run` opens."""
     text, folder = str(name), Path(runs_dir)
     for path in (Path(name), folder / name):
-        if (path / _RECORD).is_file() and not (path / _MODEL).exists():
+        if (path / _RECORD).is_file() and not _is_export(path):
             return path
     if text == "latest":
         return _latest(folder, None)
@@ -51,15 +52,21 @@ def find_export(path: str | Path) -> Path | None:
     """Return the folder of the exported model that a path names, None if it names none.
 
     Args:
-        path: Folder of a version, or folder of a model, of which the highest version is meant.
+        path: Folder of a version, or of a model, of which the highest version is meant; or the
+            `.onnx` or `.tflite` file in the folder of a version.
     """
-    folder = Path(path)
+    given = Path(path)
+    folder = given.parent if given.suffix in _GRAPHS and given.is_file() else given
     versions = sorted(
         (child for child in folder.glob("[0-9]*") if child.name.isdigit()),
         key=lambda child: int(child.name),
         reverse=True,
     )
-    return next((each for each in (folder, *versions) if (each / _MODEL).is_file()), None)
+    return next((each for each in (folder, *versions) if _is_export(each)), None)
+
+
+def _is_export(path: Path) -> bool:
+    return any((path / name).is_file() for name in _EXPORTED)
 
 
 def _latest(runs_dir: Path, recipe: str | None) -> Path:

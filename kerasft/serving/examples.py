@@ -49,23 +49,38 @@ def proof_request(
     Raises:
         DataError: The data cannot be read.
     """
-    chosen = _choose(_validation(loaded) if data is None else _given(loaded, data))
-    raw = [
-        modality_of(loaded.config).raw_inputs(item, origin)
-        for item, origin in zip(chosen.inputs, chosen.origins, strict=True)
-    ]
-    sizes = np.cumsum([sum(len(value) for value in values) for values in raw])
-    few = max(1, int(np.searchsorted(sizes, _BYTES, side="right")))
-    examples = chosen.select(range(min(few, len(chosen))))
-    unlabeled = Examples(examples.inputs, None, examples.origins)
-    with _exact_products():
+    examples = proof_examples(loaded, data)
+    few = examples.select(range(min(_FIRST, len(examples))))
+    with exact_products():
         request = {
-            "data": "validation split" if data is None else "given",
-            "inputs": request_of(names, raw[:few]),
-            "answers": _python_answers(loaded, unlabeled),
-            "first": _first_answers(loaded, unlabeled.select(range(min(_FIRST, len(unlabeled))))),
+            "data": data_name(data),
+            "inputs": request_of(names, _raw(loaded, examples)),
+            "answers": python_answers(loaded, examples),
+            "first": _first_answers(loaded, few),
         }
     return request, list(examples.origins)
+
+
+def data_name(data: Any) -> str:
+    """Return what a proof calls its examples; see `proof_request`."""
+    return "validation split" if data is None else "given"
+
+
+def proof_examples(loaded: Loaded, data: Any) -> Examples:
+    """Return the examples of `proof_request`, without labels; the arguments are the same."""
+    chosen = _choose(_validation(loaded) if data is None else _given(loaded, data))
+    sizes = np.cumsum([sum(len(value) for value in values) for values in _raw(loaded, chosen)])
+    few = max(1, int(np.searchsorted(sizes, _BYTES, side="right")))
+    chosen = chosen.select(range(min(few, len(chosen))))
+    return Examples(chosen.inputs, None, chosen.origins)
+
+
+def _raw(loaded: Loaded, examples: Examples) -> list[tuple[Any, ...]]:
+    modality = modality_of(loaded.config)
+    return [
+        modality.raw_inputs(item, origin)
+        for item, origin in zip(examples.inputs, examples.origins, strict=True)
+    ]
 
 
 def _validation(loaded: Loaded) -> Examples:
@@ -96,7 +111,7 @@ def _choose(examples: Examples) -> Examples:
     return examples.select(np.unique(np.linspace(0, len(examples) - 1, _COUNT).round()))
 
 
-def _python_answers(loaded: Loaded, examples: Examples) -> dict[str, list[Any]]:
+def python_answers(loaded: Loaded, examples: Examples) -> dict[str, list[Any]]:
     """Return the answers of `predict` by name, a value per example."""
     answers = decide(loaded, prepare_inputs(loaded.config, examples))
     found = {
@@ -128,7 +143,7 @@ def _stored(array: np.ndarray) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _exact_products() -> Iterator[None]:
+def exact_products() -> Iterator[None]:
     """Compute in whole float32 on a GPU too, where TensorFlow rounds the factors of products."""
     import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""Export of a run: a SavedModel that takes raw inputs, or a KerasHub preset."""
+"""Export of a run: a SavedModel that takes raw inputs, a graph, or a KerasHub preset."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ import keras
 from kerasft.display import status
 from kerasft.errors import SettingError
 from kerasft.evaluation.load import load_model
+from kerasft.evaluation.runtime import PREPARED
 from kerasft.models import merge_adapters
 from kerasft.paths import check_folder_name
 from kerasft.runs import Run, load_run
+from kerasft.serving.graph_version import write_graph_version
 from kerasft.serving.preset import write_preset
 from kerasft.serving.saved_model import write_version
 from kerasft.serving.versions import temporary_folder
 
-FORMATS = ("saved_model", "preset")
+FORMATS = ("saved_model", *PREPARED, "preset")
 
 
 def export(
@@ -29,7 +31,7 @@ def export(
     format: str = "saved_model",
     proof_data: Any = None,
 ) -> Path:
-    """Export a run as a SavedModel or a preset.
+    """Export a run as a SavedModel, an ONNX or LiteRT graph, or a preset.
 
     A `saved_model` includes the preprocessing. Its signature `serve` (also `serving_default`)
     takes `bytes`, encoded image files as strings of shape (n,) (JPEG, PNG, WebP, GIF or BMP; the
@@ -48,6 +50,12 @@ def export(
     the record of the run are in `manifest.json`, a model card is in `README.md`, and the examples
     are in `proof.json`: give `proof_data` if validation examples must not leave this machine.
 
+    `onnx` and `litert` are graphs in float32 for onnxruntime and LiteRT. They take prepared inputs:
+    pixels of the size of the model, or tokens. They return the numbers of the same answers;
+    `prediction` is the index of a class. `labels.txt` has the names, `tokenizer/` the tokenizer of
+    a text model. A fresh process with the runtime alone proves them. `predict`, `evaluate` and
+    `verify` take the folder, and prepare raw inputs.
+
     A `preset` is the fine-tuned backbone, for `load_backbone` and KerasHub's `from_preset`.
 
     Args:
@@ -55,17 +63,18 @@ def export(
         models_dir: Folder for exported models.
         name: Name of the model, under which a server serves the highest version. By default the
             name of the recipe, with that of the dataset appended if it is not the recipe's own.
-        format: Export format: `saved_model` or `preset`.
+        format: Export format: `saved_model`, `onnx`, `litert` or `preset`.
         proof_data: Inputs for the proof, as for `predict`: a path or a text, several of them, or a
             table. By default the validation split of the run.
 
     Returns:
-        Path of the export: `models_dir/name/VERSION`, with the next free version number, or
+        Path of the export: `models_dir/name/VERSION`, with the next free version number;
+        `models_dir/name-onnx/VERSION` or `models_dir/name-litert/VERSION` for a graph;
         `models_dir/name-preset` for a preset.
 
     Raises:
-        SettingError: The name is not a plain folder name, the format is unknown, or a SavedModel
-            is exported with a backend other than TensorFlow.
+        SettingError: The name is not a plain folder name, the format is unknown, its packages
+            are not installed, or the backend is not TensorFlow (any format but `preset`).
         DataError: The dataset of the run is gone, and no `proof_data` is given.
         DamagedFileError: A file of the run is missing or has changed.
         ProofError: The answers of the exported model differ from Python's.
@@ -80,12 +89,15 @@ def export(
     check_folder_name(name)
     if format not in FORMATS:
         raise SettingError(f"`format` must be one of {', '.join(FORMATS)}. Received: {format!r}.")
-    if format == "saved_model" and keras.backend.backend() != "tensorflow":
+    if format != "preset" and keras.backend.backend() != "tensorflow":
         raise SettingError(
-            f"Keras runs on {keras.backend.backend()}, but a SavedModel needs TensorFlow. Export "
-            "this run with KERAS_BACKEND=tensorflow."
+            f"Keras runs on {keras.backend.backend()}, but the format {format} needs TensorFlow. "
+            "Export this run with KERAS_BACKEND=tensorflow."
         )
     loaded = load_model(run)
+    if format in PREPARED:
+        parent = Path(models_dir) / f"{name}-{format}"
+        return write_graph_version(run, loaded, parent, format, proof_data)
     if format == "saved_model":
         return write_version(run, loaded, Path(models_dir) / name, proof_data)
     target = Path(models_dir) / f"{name}-preset"

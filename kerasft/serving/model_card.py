@@ -11,6 +11,8 @@ from kerasft.modalities import MODALITIES
 from kerasft.tasks import Task, task_of
 from kerasft.tasks.intervals import share_interval
 
+_TEMPLATES = {"litert": "graph_card.md", "onnx": "graph_card.md"}  # others: model_card.md
+
 
 def model_card(manifest: Mapping[str, Any]) -> str:
     """Return the text of a model card.
@@ -33,12 +35,13 @@ def model_card(manifest: Mapping[str, Any]) -> str:
     kind = task_of(manifest["task"])
     modality = MODALITIES[manifest["modality"]]
     values = modality.served_examples(pairs=manifest["pairs"])
-    return environment.get_template("model_card.md").render(
+    return environment.get_template(_TEMPLATES.get(manifest["kind"], "model_card.md")).render(
         manifest=manifest,
         split=split,
         kind=kind,
         scores=_scores(kind, metrics),
         classes=_classes(metrics),
+        values=values,
         imports=("tensorflow as tf", *modality.serving_imports),
         given=", ".join(f"tf.constant([{value}])" for value in values),
     )

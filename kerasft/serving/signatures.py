@@ -43,7 +43,7 @@ def signatures(loaded: Loaded) -> tuple[dict[str, Signature], list[Any]]:
     serving = modality_of(loaded.config).serving(loaded.config, pairs=loaded.pairs)
     serving = serving._replace(prepare=_traced(serving.prepare, serving.signature))
     model = with_features(loaded.model)
-    prepared = _prepared(loaded.model)
+    prepared = prepared_inputs(loaded.model)
 
     def call(x: Any) -> tuple[Any, ...]:
         outputs = (model or loaded.model)(x, training=False)
@@ -79,7 +79,7 @@ def _traced(function: Callable[..., Any], inputs: list[Any]) -> Any:
     return graph.get_concrete_function()
 
 
-def _prepared(model: Any) -> Any:
+def prepared_inputs(model: Any) -> Any:
     """Return the specification of the prepared inputs: of one tensor, or by name."""
     import tensorflow as tf
 

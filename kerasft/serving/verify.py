@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from kerasft.errors import DamagedFileError, SettingError
-from kerasft.evaluation.artifact import MANIFEST, open_artifact
+from kerasft.evaluation.artifact import MANIFEST, Artifact, open_artifact
+from kerasft.evaluation.runtime import PREPARED
 from kerasft.runs import plain_json, read_json, sha256
+from kerasft.serving.graph_proof import prove_graph
 from kerasft.serving.proof import FILE, prove
 
 _LATER = ("name", "version", "proof", "files")  # parts of a manifest that follow its proof
@@ -51,15 +53,21 @@ def verify(path: str | Path) -> dict[str, Any]:
             f"{artifact.path / MANIFEST} has changed since the export. Restore the file or export "
             "again."
         )
+    return {**_prove_again(artifact), "files": len(present)}
+
+
+def _prove_again(artifact: Artifact) -> dict[str, Any]:
     exact = is_exact(artifact.manifest)
+    if artifact.manifest["kind"] in PREPARED:
+        return prove_graph(artifact.path, artifact.labels, exact=exact)
     modules = artifact.modality.serving_imports
-    record = prove(artifact.path, artifact.labels, modules, exact=exact)
-    return {**record, "files": len(present)}
+    return prove(artifact.path, artifact.labels, modules, exact=exact)
 
 
 def is_exact(manifest: Mapping[str, Any]) -> bool:
     """Return whether an exported model computes in float32."""
-    return bool(manifest["settings"].get("precision", "float32") == "float32")
+    whole = manifest["settings"].get("precision", "float32") == "float32"
+    return whole and not manifest.get("quantize")
 
 
 def description_checksum(manifest: Mapping[str, Any]) -> str:

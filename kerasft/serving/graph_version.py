@@ -1,0 +1,102 @@
+"""A version of a model exported as ONNX or LiteRT: graph, proof, model card and manifest."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from kerasft.data import Labels, prepare_inputs
+from kerasft.display import status
+from kerasft.evaluation.artifact import TOKENIZER
+from kerasft.evaluation.graph_file import NAMES
+from kerasft.evaluation.load import Loaded, in_float32
+from kerasft.evaluation.runtime import require
+from kerasft.modalities import modality_of
+from kerasft.models import merge_adapters
+from kerasft.models.blocks import find_backbone
+from kerasft.runs import Run, write_json, write_text
+from kerasft.serving.examples import data_name, exact_products, proof_examples, python_answers
+from kerasft.serving.graph import write_litert, write_onnx
+from kerasft.serving.graph_proof import by_name, prove_graph, write_arrays
+from kerasft.serving.manifest import describe, publish_version
+from kerasft.serving.proof import FILE
+from kerasft.serving.verify import description_checksum, is_exact
+from kerasft.serving.versions import temporary_folder
+
+_PACKAGES = {"onnx": ("tf2onnx", "onnx", "onnxruntime"), "litert": ("ai_edge_litert",)}
+
+
+def write_graph_version(run: Run, loaded: Loaded, parent: Path, kind: str, proof_data: Any) -> Path:
+    """Write, prove and publish the next version of a graph that takes prepared inputs.
+
+    Args:
+        run: The run.
+        loaded: The same run in memory.
+        parent: Folder of the versions.
+        kind: `onnx` or `litert`.
+        proof_data: Inputs for the proof; None for the validation split of the run.
+
+    Returns:
+        Path of the version.
+
+    Raises:
+        SettingError: A package is not installed.
+        DataError: There are no examples for the proof.
+        ProofError: The answers of the graph differ from Python's.
+        ResourceError: The disk is full.
+    """
+    for package in _PACKAGES[kind]:
+        require(package, kind)
+    loaded = in_float32(loaded)
+    modality = modality_of(loaded.config)
+    names = [spec.name for spec in modality.serving(loaded.config, pairs=loaded.pairs).signature]
+    examples = proof_examples(loaded, proof_data)
+    x = prepare_inputs(loaded.config, examples)
+    with exact_products():
+        answers = python_answers(loaded, examples)
+    described = {**describe(run, loaded, names), "kind": kind, "prepared_inputs": _inputs(x)}
+    described["settings"]["precision"] = "float32"
+    merge_adapters(loaded.model)
+    status(f"writing the graph ({kind})")
+    with temporary_folder(parent, "version") as folder:
+        folder.mkdir()
+        if kind == "onnx":
+            write_onnx(loaded, folder)
+        else:
+            write_litert(loaded, folder, None, [])
+        _write_assets(loaded, folder)
+        write_arrays(folder, x)
+        checksum = description_checksum(described)
+        request = {"data": data_name(proof_data), "answers": answers, "manifest": checksum}
+        write_json(folder / FILE, request)
+        record = prove_graph(
+            folder, loaded.labels, exact=is_exact(described), origins=examples.origins
+        )
+        return publish_version(folder, parent, {**described, "proof": record})
+
+
+def _inputs(x: Any) -> dict[str, dict[str, Any]]:
+    """Return number format and shape of every input of the graph; n is the number of examples."""
+    lengths = ["length"] if isinstance(x, dict) else x.shape[1:]
+    return {
+        name: {"dtype": array.dtype.name, "shape": ["n", *lengths]}
+        for name, array in by_name(x).items()
+    }
+
+
+def _write_assets(loaded: Loaded, folder: Path) -> None:
+    """Write the names of the classes, and the tokenizer of a model that reads tokens."""
+    labels: Labels = loaded.labels
+    if labels.names:
+        write_text(folder / NAMES, "\n".join(labels.names) + "\n")
+    if isinstance(loaded.model.input, dict):
+        backbone = find_backbone(loaded.model)
+        tokenizer = folder / TOKENIZER
+        modality = modality_of(loaded.config)
+        modality.save_preprocessor(loaded.config, loaded.model, backbone, tokenizer)
+        # KerasHub finds the class of a tokenizer by the backbone of its preset.
+        config = keras.saving.serialize_keras_object(backbone)
+        (tokenizer / "config.json").write_text(json.dumps(config), encoding="utf-8")

@@ -1,0 +1,103 @@
+"""Exports as ONNX and LiteRT graphs, which take prepared inputs."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+import kerasft
+from kerasft.errors import ProofError, SettingError
+from kerasft.evaluation import graph_file
+from kerasft.serving.graph_proof import prove_graph
+from kerasft.tasks import Labels
+
+pytestmark = pytest.mark.slow
+
+CASES = [("images", "litert"), ("images", "onnx"), ("texts", "litert"), ("texts", "onnx")]
+
+
+@pytest.fixture(scope="session")
+def graph(shared_folder, image_run, text_run):
+    """Returns a function from `images` or `texts` and a format to the folder of a version."""
+
+    def get(kind, format):
+        run = {"images": image_run, "texts": text_run}[kind]
+
+        def make(folder):
+            kerasft.export(run, models_dir=folder, name="m", format=format)
+
+        return shared_folder(f"graph-{kind}-{format}", make) / f"m-{format}" / "1"
+
+    return get
+
+
+@pytest.mark.parametrize(("kind", "format"), CASES)
+def test_a_graph_answers_as_its_run(kind, format, graph, image_run, text_run, photos):
+    run = {"images": image_run, "texts": text_run}[kind]
+    files = [f"{photos}/blue/0.png", f"{photos}/red/1.png", f"{photos}/green/2.png"]
+    inputs = {"images": files, "texts": ["a good film", "bad", "the awful movie"]}[kind]
+    folder = graph(kind, format)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["kind"] == format
+    assert manifest["proof"]["test"] == "exact"
+    assert manifest["proof"]["largest_difference"] <= 1e-5
+    expected = kerasft.predict(run, inputs)
+    (file,) = (path for path in folder.iterdir() if path.suffix in (".onnx", ".tflite"))
+    for subject in (folder.parent, file):
+        for row, other in zip(kerasft.predict(subject, inputs), expected, strict=True):
+            assert row["prediction"] == other["prediction"]
+            assert list(row) == list(other)
+            assert row["probability"] == pytest.approx(other["probability"], abs=1e-5)
+
+
+@pytest.mark.parametrize(("kind", "format"), CASES[2:])
+def test_a_graph_is_evaluated_and_verified(kind, format, graph, text_run, reviews):
+    folder = graph(kind, format)
+    expected = kerasft.evaluate(text_run, dataset=reviews)
+    assert kerasft.evaluate(folder, dataset=reviews)["accuracy"] == expected["accuracy"]
+    assert kerasft.verify(folder)["agree"]
+
+
+def test_a_bad_image_leaves_the_others_their_answers(graph, photos, tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"\x89PNG bad")
+    failed = []
+    inputs = [str(tmp_path / "bad.png"), f"{photos}/blue/0.png"]
+    (row,) = kerasft.predict(graph("images", "onnx"), inputs, on_error=failed.append)
+    assert row["input"] == inputs[1]
+    assert "bad.png" in str(failed[0])
+    assert kerasft.predict(graph("images", "onnx"), inputs[:1], on_error=failed.append) == []
+
+
+@pytest.mark.parametrize("fault", ["names", "graph", "inputs"])
+@pytest.mark.parametrize("format", ["litert", "onnx"])
+def test_a_faulty_graph_is_not_proved(format, fault, graph, text_run, tmp_path):
+    folder = shutil.copytree(graph("images", format), tmp_path / "1")
+    names = (folder / "labels.txt").read_text().split()
+    if fault == "names":
+        (folder / "labels.txt").write_text("\n".join(names[::-1]))
+    elif fault == "graph":  # a file of another model
+        file = {"litert": graph_file.LITERT, "onnx": graph_file.ONNX}[format]
+        shutil.copy(graph("texts", format) / file, folder / file)
+    else:  # other pixels than Python read
+        with np.load(folder / "proof.npz") as arrays:
+            pixels = 255 - arrays["image"]
+        np.savez(folder / "proof.npz", image=pixels)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    with pytest.raises(ProofError):
+        prove_graph(folder, Labels.from_dict(manifest["labels"]), exact=True)
+
+
+def test_swapped_names_change_the_score(graph, text_run, reviews, tmp_path):
+    folder = shutil.copytree(graph("texts", "onnx"), tmp_path / "1")
+    expected = kerasft.evaluate(folder, dataset=reviews)["accuracy"]
+    names = (folder / "labels.txt").read_text().split()
+    (folder / "labels.txt").write_text("\n".join(names[::-1]))
+    found = kerasft.evaluate(folder, dataset=reviews)["accuracy"]
+    assert found == pytest.approx(1 - expected)
+
+
+def test_a_missing_runtime_is_named_with_its_extra(graph, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(SettingError, match=r"onnxruntime is not installed\. Install it: .*onnx"):
+        kerasft.predict(graph("texts", "onnx"), ["a good film"])
