@@ -97,7 +97,8 @@ def predict_command(  # noqa: PLR0913 (one for each option)
             columns=given_columns(columns),
             on_error=None if strict else failed.append,
         )
-        rows = rounded([plain(row) for row in found], labels)
+        answers = [plain(row) for row in found]
+        rows = rounded(answers, labels)
         table = with_top_classes(rows, labels, top) if top else rows
         if not (raw or wants("json")) and (output is None or output.suffix.lower() == ".csv"):
             table = without_formulas(table)
@@ -105,7 +106,8 @@ def predict_command(  # noqa: PLR0913 (one for each option)
             write_table(output, table)
     for_people = wants("quiet") or on_terminal()
     if output is None and for_people and not wants("json"):
-        _print_lines(rows, labels, top or _TOP)
+        # A probability that a table rounds to 1 is not certain on a line.
+        _print_lines(rows if wants("quiet") else answers, labels, top or _TOP)
     else:
         _print_table(table, output)
     _report(failed, len(rows))
