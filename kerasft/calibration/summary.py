@@ -47,8 +47,9 @@ def _thresholds(fitted: Mapping[str, Any], scores: Mapping[str, Any]) -> Iterato
     if fitted["rejection"] is not None:
         yield (
             "accepted",
-            f"{scores['accepted']:.1%} of the predictions, those with a probability of at least "
-            f"{number(fitted['rejection'])}; {scores['accepted_error']:.1%} of them are errors",
+            f"{100 * scores['accepted']:.3g}% of the predictions, those with a probability of at "
+            f"least {number(fitted['rejection'])}; {100 * scores['accepted_error']:.3g}% of them "
+            "are errors",
         )
 
 

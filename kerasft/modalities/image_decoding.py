@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import math
 import os
 import warnings
 from collections.abc import Callable
@@ -23,6 +24,9 @@ from kerasft.paths import file_name
 
 # Formats that Pillow registers but cannot decode by itself, or that are not images.
 _NOT_DECODED = ("MPEG", "EPS", "WMF")
+
+_ORIENTATION = 0x0112  # tag of EXIF
+_MOST_PIXELS = 25e6  # of an image as float32, which takes 300 MB
 
 # Beginnings of files that `graph_decoding` reads.
 _SERVED = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"RIFF")
@@ -114,7 +118,20 @@ def encoded_image(source: Path | bytes | np.ndarray | Image.Image, origin: str) 
 
 
 def _upright(image: Image.Image) -> np.ndarray:
-    return np.array(_to_rgb(ImageOps.exif_transpose(image)), dtype=np.uint8)
+    if image.getexif().get(_ORIENTATION, 1) != 1:
+        image = ImageOps.exif_transpose(image)
+    return np.array(_to_rgb(_thinned(image)), dtype=np.uint8)
+
+
+def _thinned(image: Image.Image) -> Image.Image:
+    """Return a very large image with the pixels that `resize_image` reads, before it is copied."""
+    step = math.ceil(math.sqrt(image.width * image.height / _MOST_PIXELS))
+    if step <= 1 or image.mode.startswith("I;16"):  # a mode that Pillow does not transform
+        return image
+    size = math.ceil(image.width / step), math.ceil(image.height / step)
+    first = 0.5 - step / 2  # so that the nearest pixel is the first of each `step`
+    matrix = (step, 0, first, 0, step, first)
+    return image.transform(size, Image.Transform.AFFINE, matrix, Image.Resampling.NEAREST)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
@@ -126,7 +143,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         return image.convert("LA").getchannel("L").convert("RGB")
     if image.mode in ("RGBA", "RGBa"):
         return Image.merge("RGB", image.convert("RGBA").split()[:3])
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _to_bytes(values: np.ndarray, mode: str) -> np.ndarray:
@@ -155,7 +172,8 @@ def _array_to_rgb(array: np.ndarray, origin: str) -> np.ndarray:
 def resize_image(image: Any, size: int, how: str) -> Any:
     """Resize one image to size by size pixels, bilinear and antialiased.
 
-    Training and exported graphs use the same function.
+    Training and exported graphs use the same function. Of an image above 25 million pixels only
+    every second (third, ...) row and column is read, so that it takes little memory.
 
     Args:
         image: Tensor or array of shape (height, width, 3), values from 0 to 255.
@@ -165,6 +183,12 @@ def resize_image(image: Any, size: int, how: str) -> Any:
     Returns:
         uint8 tensor of shape (size, size, 3).
     """
+    height, width = keras.ops.shape(image)[:2]
+    pixels = keras.ops.cast(height, "float32") * keras.ops.cast(width, "float32")
+    step = keras.ops.cast(keras.ops.ceil(keras.ops.sqrt(pixels / _MOST_PIXELS)), "int32")
+    image = image[::step, ::step]
+    if hasattr(image, "set_shape"):  # a graph of TensorFlow does not infer the rank of such a part
+        image.set_shape((None, None, 3))
     image = keras.ops.cast(image, "float32")
     resized = keras.ops.image.resize(
         image,

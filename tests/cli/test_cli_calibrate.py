@@ -48,7 +48,7 @@ def test_a_calibration_is_shown(run, kerasft_line, api):
     assert lines[0] == ["runs/mail/first, fitted on 120 validation examples"]
     assert shown["temperature"] == "1.5"
     assert shown["log loss"] == "0.5 before, 0.4 after"
-    assert shown["accepted"].startswith("70.0% of the predictions, those with a probability of at")
+    assert shown["accepted"].startswith("70% of the predictions, those with a probability of at")
     assert shown["prediction sets"] == "average size 1.25, for a coverage of 90%"
     assert shown["known inputs"] == "score of at least -1.5"
     ((_, (path,), options),) = api.calls

@@ -92,6 +92,18 @@ def test_the_first_advice_goes_to_the_rate_of_the_recipe_where_that_is_further(r
     assert advice.changes["learning_rate"] == wanted
 
 
+def test_a_wrong_rate_of_the_head_phase_leaves_the_main_phase_as_it_is():
+    head = curves([1.6, 2.1], [2.1, 1.6], phase="head")
+    main = [{**row, "epoch": row["epoch"] + 2} for row in curves([0.6, 0.3, 0.2], [0.6, 0.4, 0.3])]
+    found = facts(rows=[*head, *main])
+    finding = rules.learning_rate.learning_rate_too_high(found)
+    assert "(head phase, head_learning_rate 0.01)" in finding.evidence
+    assert finding.advice[0].changes == {"head_learning_rate": 1e-3}
+    wild = curves([1.6, 2.1, 3.0], [2.1, 1.6, 3.0])
+    finding = rules.learning_rate.learning_rate_too_high(facts(rows=[*head, *wild]))
+    assert set(finding.advice[0].changes) == {"learning_rate", "head_learning_rate"}
+
+
 def test_a_diagnosis_is_fit_for_json():
     for fault in ("healthy", "overfitting"):
         found = diagnose(injected(fault))

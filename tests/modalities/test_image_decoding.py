@@ -191,3 +191,21 @@ def test_all_images_that_cannot_be_decoded_are_listed(tmp_path):
     with pytest.raises(DataError, match=r"^3 examples cannot be used:") as caught:
         prepare_images(ImageConfig(image_size=8), examples)
     assert all(name in str(caught.value) for name in names)
+
+
+def test_a_very_large_image_is_thinned_before_it_is_resized():
+    large = np.zeros((5200, 5000, 3), np.uint8)
+    large[1::2] = 255  # the rows that are not read
+    small = np.full((4, 4, 3), 255, np.uint8)
+    assert not keras.ops.convert_to_numpy(resize_image(large, 8, "stretch")).any()
+    assert keras.ops.convert_to_numpy(resize_image(small, 8, "stretch")).all()
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "P"])
+def test_a_very_large_file_is_thinned_as_the_graph_does(mode):
+    pixels = np.zeros((5200, 5001), np.uint8)
+    pixels[::2, ::2] = 200
+    image = Image.fromarray(pixels).convert(mode)
+    decoded = decode_image(image, "large.png")
+    assert decoded.shape == (2600, 2501, 3)
+    assert (decoded == 200).all()

@@ -150,9 +150,17 @@ def _only_begun_high(facts: Facts, rows: list[dict[str, Any]], losses: np.ndarra
 
 
 def learning_rate_too_high(facts: Facts) -> Finding | None:
-    """Detect a loss that diverges, jumps between epochs, or rises after unfreezing."""
-    loss = facts.curve("loss")
-    evidence = _wild(facts, facts.main) or _wild(facts, facts.head)
+    """Detect a loss that diverges, jumps between epochs, or rises after unfreezing.
+
+    If only the head phase shows it, its rate alone is too high; a linear probe has one rate.
+    """
+    loss, phase, rate = facts.curve("loss"), "", "learning_rate"
+    changes = _slower(facts, LOWER)
+    evidence = _wild(facts, facts.main)
+    if not evidence and (evidence := _wild(facts, facts.head)):
+        phase, rate = "head phase, ", "head_learning_rate"
+        if facts.settings.get("trainable_blocks") != 0:
+            changes = {rate: changes[rate]}
     if not evidence and facts.head and len(loss):
         # Unfreezing must not lose what the head has learned.
         before, after = facts.head[-1]["val_loss"], facts.curve("val_loss").min()
@@ -166,9 +174,9 @@ def learning_rate_too_high(facts: Facts) -> Finding | None:
     return Finding(
         "learning_rate_too_high",
         "The learning rate is too high",
-        f"{evidence} (learning_rate {number(facts.settings['learning_rate'])}).",
+        f"{evidence} ({phase}{rate} {number(facts.settings[rate])}).",
         (
-            Advice(_slower(facts, LOWER), "Smaller steps do not overshoot the minimum."),
+            Advice(changes, "Smaller steps do not overshoot the minimum."),
             *_longer_warmup(facts),
         ),
         causes=frozenset({"collapsed", "underfitting", "no_signal", "overfitting", "batch_norm",
