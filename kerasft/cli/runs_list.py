@@ -112,7 +112,7 @@ def _describe(run: Any) -> dict[str, Any]:
         manifest = run.manifest
         return {
             **found,
-            "state": manifest.get("state"),
+            "state": run.state,
             "dataset": manifest.get("data", {}).get("dataset"),
             "task": run.labels["task"],
             "metrics": {

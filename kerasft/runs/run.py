@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from kerasft.errors import DamagedFileError, DataError
 from kerasft.modalities import Modality, recorded_modality
-from kerasft.runs.files import read_json, sha256
+from kerasft.runs.files import is_locked, read_json, sha256
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WEIGHTS = "weights.safetensors"
 RECIPE = "recipe.py"
+FIT_LOCK = "fit.lock"  # held by the process that trains
 CALIBRATION = "calibration.json"
 CALIBRATION_ARRAYS = "calibration.npz"
 
@@ -64,11 +65,16 @@ class Run:
 
     @property
     def state(self) -> str:
-        """`running`, `done`, `failed`, `interrupted`, or `damaged` if it cannot be read."""
+        """`running`, `done`, `failed`, `interrupted`, or `damaged` if it cannot be read.
+
+        A killed fit is interrupted: no process holds the lock of its run.
+        """
         try:
-            return str(self.manifest.get("state", "damaged"))
+            state = str(self.manifest.get("state", "damaged"))
         except DamagedFileError:
             return "damaged"
+        killed = state == "running" and not is_locked(self.path / FIT_LOCK)
+        return "interrupted" if killed else state
 
     @property
     def labels(self) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from kerasft.runs.weights import write_tensors
 from kerasft.training.callbacks import BestWeights, PlateauWarmUp
 from kerasft.training.context import FitContext
 
+_TIMES_COST = 50  # a state is saved after this many times its cost
 _CHECKSUM = "sha256"  # its entry in the metadata; states of kerasft 0.1.0 have none
 _ENTRIES = ({"state"}, {"state", _CHECKSUM})
 
@@ -149,14 +150,16 @@ def load_state(path: Path) -> TrainingState | None:
 
 
 class SaveState(keras.callbacks.Callback):
-    """Saves the state at the end of epochs; it must be the last callback.
+    """Saves the state at the end of epochs, where that is cheap; it must be the last callback.
+
+    A state is saved if that takes at most a fiftieth of the time since the last one, as the last
+    one took. Another one is kept in memory until `save`, which an interrupted training calls.
 
     Args:
         path: File of the state.
         context: Context of the training.
         phase: Index of the phase.
         plateau: Callback of the schedule `plateau`, None for other schedules.
-        every: Least number of seconds between two saved states.
     """
 
     def __init__(
@@ -165,19 +168,27 @@ class SaveState(keras.callbacks.Callback):
         context: FitContext,
         phase: int,
         plateau: PlateauWarmUp | None,
-        every: float = 0.0,
     ) -> None:
         super().__init__()
-        self.every, self.saved = every, time.monotonic()
+        self.unsaved: TrainingState | None = None
+        self._cost, self._saved_at = 0.0, 0.0
         self.path, self.context, self.phase, self.plateau = path, context, phase, plateau
         self.seeds = seed_states(context.model)  # of the whole, also where a tail is trained
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Save the state."""
-        if time.monotonic() - self.saved < self.every:
+        """Save the state, or keep it."""
+        self.unsaved = self._state(epoch + 1)
+        if time.monotonic() - self._saved_at >= _TIMES_COST * self._cost:
+            self.save()
+
+    def save(self) -> None:
+        """Save the state of the last epoch, unless it is saved already."""
+        if self.unsaved is None:
             return
-        save_state(self.path, self._state(epoch + 1))
-        self.saved = time.monotonic()
+        began = time.monotonic()
+        save_state(self.path, self.unsaved)
+        self.unsaved, self._saved_at = None, time.monotonic()
+        self._cost = self._saved_at - began
 
     def _state(self, epoch: int) -> TrainingState:
         best_weights = self.context.best_weights
@@ -192,7 +203,7 @@ class SaveState(keras.callbacks.Callback):
         return TrainingState(
             phase=self.phase,
             epoch=epoch,
-            history=self.context.recorder.history,
+            history=list(self.context.recorder.history),
             best_weights=best_weights.state(),
             plateau=self.plateau.state() if self.plateau is not None else {},
             arrays=make_arrays(groups),
@@ -202,7 +213,7 @@ class SaveState(keras.callbacks.Callback):
 def make_arrays(groups: Mapping[str, Sequence[Any]]) -> dict[str, np.ndarray]:
     """Return arrays by group and position, as `TrainingState` names them."""
     return {
-        f"{group}.{index:05d}": np.asarray(value, order="C")
+        f"{group}.{index:05d}": np.array(value, order="C")  # a copy: training goes on
         for group, values in groups.items()
         for index, value in enumerate(values)
     }

@@ -41,7 +41,6 @@ from kerasft.training.precision_choice import build_in_precision
 from kerasft.training.progress import Progress
 from kerasft.training.recorder import log_writer
 from kerasft.training.resume_checks import (
-    EVERY,
     STATE,
     check_unchanged,
     find_unfinished,
@@ -176,7 +175,7 @@ def _train(
     try:
         with show_bar("preparing the training") as bar:
             inputs = train(
-                context, make_callbacks=make_callbacks, state=run.path / STATE, state_every=EVERY
+                context, make_callbacks=make_callbacks, state=run.path / STATE, keep_state=False
             )
     finally:
         if context.best_weights.best_epoch is not None:

@@ -49,7 +49,7 @@ def train(
     *,
     make_callbacks: MakeCallbacks = lambda phase, epochs: (),
     state: Path | None = None,
-    state_every: float = 0.0,
+    keep_state: bool = True,
 ) -> dict[str, PhaseInputs]:
     """Train all phases; the model has its best weights at the end.
 
@@ -57,11 +57,11 @@ def train(
         context: Context of the training. Its history and best epoch are updated.
         make_callbacks: Returns further callbacks for a phase and the number of epochs of all
             phases.
-        state: File to which the state is saved after epochs. Where it exists, the training
-            resumes from it: weights, optimizer, seeds, early stopping and order of examples are
-            those of an uninterrupted training. Schedules are laid out for `config.epochs`,
-            whatever they were laid out for before.
-        state_every: Least number of seconds between two saved states.
+        state: File to which the state is saved after epochs, and when the training is interrupted.
+            Where it exists, the training resumes from it: weights, optimizer, seeds, early stopping
+            and order of examples are those of an uninterrupted training. Schedules are laid out for
+            `config.epochs`, whatever they were laid out for before.
+        keep_state: Whether the file must have the last state at the end, to continue from it.
 
     Returns:
         The model and inputs of each phase, by its name.
@@ -73,6 +73,7 @@ def train(
         context.log(f"resume after epoch {saved.epoch}")
     inputs = make_phase_inputs(context)
     context.log("       metrics are train/val")
+    saver: SaveState | None = None
     try:
         for index, phase in enumerate(context.phases):
             if saved is not None and saved.phase > index:
@@ -85,12 +86,21 @@ def train(
             context.recorder.phase = phase.name
             plateau, more = _plateau(context, phase), list(make_callbacks(phase, total))
             if state is not None:
-                more.append(SaveState(state, context, index, plateau, state_every))
+                if saver is not None:  # the last epoch of the phase before
+                    saver.save()
+                saver = SaveState(state, context, index, plateau)
+                more.append(saver)
             _run_phase(context, run, plateau, more)
     except UnrecoverableError as error:
         context.log(f"stop   {error}")
+    except BaseException:  # a signal too: the last finished epoch is not lost
+        if saver is not None:
+            saver.save()
+        raise
     finally:
         context.best_weights.restore()
+    if saver is not None and keep_state:
+        saver.save()
     return inputs
 
 

@@ -12,11 +12,10 @@ from kerasft.data import Data, column_names
 from kerasft.errors import ResumeError, SettingError
 from kerasft.runs import Run, file_lock, list_runs
 from kerasft.runs.provenance import anchored, describe_weights, recipe_changed, restore_hint
+from kerasft.runs.run import FIT_LOCK
 from kerasft.setting_declaration import settings
 
 STATE = "state.safetensors"
-EVERY = 60.0  # seconds between two saved states: a short fit saves none
-_LOCK = "fit.lock"
 
 
 @contextlib.contextmanager
@@ -27,12 +26,12 @@ def training_in(run: Run) -> Iterator[None]:
         SettingError: Another process trains in this run.
     """
     with file_lock(
-        run.path / _LOCK, f"is training in {run.path}. Wait for it, or fit without --resume."
+        run.path / FIT_LOCK, f"is training in {run.path}. Wait for it, or fit without --resume."
     ):
         try:
             yield
         finally:
-            (run.path / _LOCK).unlink(missing_ok=True)
+            (run.path / FIT_LOCK).unlink(missing_ok=True)
 
 
 def find_unfinished(runs_dir: str | Path, recipe: str, name: str | None) -> Run:

@@ -153,7 +153,7 @@ def _execute(
         def make_callbacks(phase: Phase, epochs: int) -> list[keras.callbacks.Callback]:
             return [Stop(job.deadline, cancelled)]
 
-        train(context, make_callbacks=make_callbacks, state=state)
+        train(context, make_callbacks=make_callbacks, state=state, keep_state=job.keep_state)
         if run is not None:
             _close(run, context, job)
     return _result(context)

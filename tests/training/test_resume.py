@@ -35,9 +35,7 @@ def config(preset, reviews):
 
 
 @pytest.fixture
-def fit(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys.modules["kerasft.training.fit"], "EVERY", 0.0)
-
+def fit(tmp_path):
     def call(config=None, **options):
         return kerasft.fit(minilm_tickets, config, runs_dir=tmp_path, progress=False, **options)
 
@@ -70,10 +68,9 @@ def test_an_interrupted_fit_resumes_bit_for_bit(fit, config, epoch, tmp_path, te
 
 
 @pytest.mark.slow
-def test_without_a_state_it_starts_over(fit, config, monkeypatch, tmp_path, text_run):
-    monkeypatch.setattr(sys.modules["kerasft.training.fit"], "EVERY", 60.0)
+def test_without_a_state_it_starts_over(fit, config, tmp_path, text_run):
     interrupted(fit, config, 2, name="cut")
-    assert not list((tmp_path / "minilm_tickets" / "cut").glob("state*"))
+    (tmp_path / "minilm_tickets" / "cut" / "state.safetensors").unlink()
     assert record(fit(resume=True, name="cut")) == record(text_run)
 
 
@@ -126,15 +123,11 @@ def test_a_run_that_another_process_ends_meanwhile_is_not_trained_again(
 @pytest.mark.slow
 def test_a_killed_process_loses_nothing_that_was_saved(fit, config, tmp_path, text_run):
     """SIGKILL in the middle of a training, from the command line."""
-    code = (
-        "import sys; from kerasft.cli import main; import kerasft.training as t; "
-        "sys.modules['kerasft.training.fit'].EVERY = 0.0; main()"
-    )
     words = ["fit", "minilm_tickets", "--preset", config.preset, "--dataset", config.dataset.source,
              "--sequence-length", "16", "--trainable-blocks", "1", "--head-epochs", "1",
              "--epochs", "3", "--batch-size", "8", "--patience", "0", "--dropout", "0.3",
              "--runs-dir", str(tmp_path), "--name", "cut"]  # fmt: skip
-    process = subprocess.Popen([sys.executable, "-c", code, *words], stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([sys.executable, "-m", "kerasft", *words], stderr=subprocess.DEVNULL)
     folder = tmp_path / "minilm_tickets" / "cut"
     while not (folder / "state.safetensors").exists():
         assert process.poll() is None
@@ -142,7 +135,7 @@ def test_a_killed_process_loses_nothing_that_was_saved(fit, config, tmp_path, te
     process.send_signal(signal.SIGKILL)
     process.wait()
     run = kerasft.load_run(folder)
-    assert run.state == "running"
+    assert run.manifest["state"] == "running" and run.state == "interrupted"
     fit(resume=True)
     assert record(run) == record(text_run)
 
