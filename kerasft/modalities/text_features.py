@@ -13,6 +13,8 @@ from kerasft.models.backbone_families import functional_graph, is_decoder
 from kerasft.models.word_dropout import mask_words
 from kerasft.presets.tokenizers import load_preprocessor
 
+_SMALLEST_SHARE = 0.95  # of the embeddings that have tokens
+
 
 def text_features(backbone: keras.Model, config: TextConfig) -> tuple[Any, Any]:
     """Connect a text backbone to its inputs and pool its tokens.
@@ -29,8 +31,10 @@ def text_features(backbone: keras.Model, config: TextConfig) -> tuple[Any, Any]:
         preset's preprocessor, and one float32 vector per text.
 
     Raises:
-        SettingError: `sequence_length` exceeds the maximum of the backbone.
+        SettingError: `sequence_length` exceeds the maximum of the backbone, or its tokenizer has
+            another vocabulary.
     """
+    _check_vocabulary(backbone, config)
     longest = getattr(backbone, "max_sequence_length", None)
     if longest is not None and config.sequence_length > longest:
         raise SettingError(
@@ -59,6 +63,20 @@ def text_features(backbone: keras.Model, config: TextConfig) -> tuple[Any, Any]:
         padding = load_preprocessor(config).tokenizer.pad_token_id
         mask = keras.ops.not_equal(inputs["token_ids"], padding)
     return inputs, pool_tokens(states, mask, pooling)
+
+
+def _check_vocabulary(backbone: keras.Model, config: TextConfig) -> None:
+    """Refuse a tokenizer whose tokens are not those of the embeddings, such as half a file."""
+    embeddings = getattr(backbone, "vocabulary_size", None)
+    if embeddings is None:
+        return
+    tokens = load_preprocessor(config).tokenizer.vocabulary_size()
+    # Some families have more embeddings than tokens, so that their number is a round one.
+    if not _SMALLEST_SHARE * embeddings <= tokens <= embeddings:
+        raise SettingError(
+            f"The tokenizer of the preset {config.preset} has {tokens:,} tokens, but its backbone "
+            f"{embeddings:,} embeddings. Restore the vocabulary of the preset."
+        )
 
 
 def pool_tokens(states: Any, padding_mask: Any, pooling: str) -> Any:

@@ -1,5 +1,7 @@
 """Blocks by depth: one meaning for every family."""
 
+import shutil
+
 import pytest
 
 import kerasft
@@ -111,3 +113,16 @@ def test_a_sequence_longer_than_the_positions_of_the_backbone_is_refused(preset)
     config = kerasft.TextConfig(preset=preset("bert"), sequence_length=129)
     with pytest.raises(SettingError, match="`sequence_length` must be at most 128"):
         kerasft.text_features(kerasft.load_backbone(config.preset), config)
+
+
+@pytest.mark.parametrize("share", [0.5, 2])
+def test_a_tokenizer_of_another_vocabulary_is_refused(preset, tmp_path, share):
+    folder = shutil.copytree(preset("bert"), tmp_path / "bert")
+    path = folder / "assets" / "tokenizer" / "vocabulary.txt"
+    words = path.read_text(encoding="utf-8").splitlines()
+    more = [f"word{number}" for number in range(len(words))]
+    path.write_text("\n".join([*words, *more][: int(share * len(words))]), encoding="utf-8")
+    config = kerasft.TextConfig(preset=str(folder), sequence_length=16)
+    backbone = kerasft.load_backbone(config)
+    with pytest.raises(SettingError, match=r"has \d+ tokens, but its backbone \d+ embeddings"):
+        kerasft.features(backbone, config)
