@@ -22,12 +22,14 @@ from kerasft.evaluation.known_inputs import (
 )
 from kerasft.evaluation.load import load_model
 from kerasft.evaluation.metrics import measure_calibrated
+from kerasft.evaluation.stored_predictions import calibrate_worst
 from kerasft.runs import Run, load_run, write_json
 from kerasft.runs.calibration_file import (
     SCORES,
     read_calibration_arrays,
     write_calibration,
 )
+from kerasft.runs.predictions_file import PREDICTIONS, read_predictions
 
 _FORMAT = 1
 
@@ -88,6 +90,7 @@ def calibrate(
     splits = _stored_outputs(run)
     known_inputs = _stored_known_inputs(run)
     calibration = record_calibration(run, labels, splits, known_inputs, options)
+    calibrate_worst(run, labels, *splits["validation"], calibration)
     if "test" in splits and "test" in run.metrics:
         found = measure_test(labels, splits["test"], calibration, known_inputs)
         test = {k: v for k, v in run.metrics["test"].items() if k != "calibrated"}
@@ -96,15 +99,13 @@ def calibrate(
 
 
 def _stored_outputs(run: Run) -> dict[str, SplitOutputs]:
-    path = run.path / "predictions.npz"
-    if not path.exists():
+    arrays = read_predictions(run)
+    if not arrays:
         raise SettingError(
-            f"{run.path} has no predictions.npz (state of its fit: {run.state}). Give a finished "
-            "run."
+            f"{run.path} has no {PREDICTIONS} (state of its fit: {run.state}). Give a finished run."
         )
-    with np.load(path, allow_pickle=False) as file:
-        splits = [name.removeprefix("y_") for name in file.files if name.startswith("y_")]
-        found = {name: SplitOutputs(file[f"y_{name}"], file[f"outputs_{name}"]) for name in splits}
+    splits = [name.removeprefix("y_") for name in arrays if name.startswith("y_")]
+    found = {name: SplitOutputs(arrays[f"y_{name}"], arrays[f"outputs_{name}"]) for name in splits}
     if "validation" not in found:
         raise SettingError(f"{run.path} has no predictions for a validation split. Fit it again.")
     return found

@@ -12,8 +12,10 @@ from kerasft.data import Labels, Split
 from kerasft.evaluation.metrics import example_losses
 from kerasft.evaluation.predict import by_example
 from kerasft.modalities import modality_of
-from kerasft.runs import Run, atomic_path, write_json
+from kerasft.runs import Run, read_json, write_json
+from kerasft.runs.predictions_file import write_predictions
 
+_WORST = "worst.json"
 WORST = 16  # number of examples in worst.json
 _CONFUSED = 100  # number of examples in confusions.json
 _EACH = 6  # of them, at most in one cell of the matrix
@@ -29,10 +31,10 @@ def save_predictions(
     """Write `predictions.npz`, `worst.json` and `confusions.json` into a run.
 
     `predictions.npz` contains `y_SPLIT`, and `outputs_SPLIT` as float32. `worst.json` lists the
-    validation examples with the highest loss: `origin`, `truth`, `prediction`, `probability` (of
-    the prediction), `loss`, and `text`, or `picture` as a base64-encoded PNG. `confusions.json` has
-    examples of the cells of the confusion matrix of the last split: of errors the most confident
-    ones, of correct predictions the least confident ones.
+    validation examples with the highest loss: `index`, `origin`, `truth`, `prediction`,
+    `probability` (of the prediction), `loss`, and `text`, or `picture` as a base64-encoded PNG.
+    `confusions.json` has examples of the cells of the confusion matrix of the last split: of errors
+    the most confident ones, of correct predictions the least confident ones.
 
     Args:
         run: Run to write to.
@@ -45,12 +47,9 @@ def save_predictions(
     for name, (split, outputs) in splits.items():
         arrays[f"y_{name}"] = np.asarray(split.y)
         arrays[f"outputs_{name}"] = np.asarray(outputs, np.float32)
-    with atomic_path(run.path / "predictions.npz") as temporary, open(temporary, "wb") as file:
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+    write_predictions(run, arrays)
     if "validation" in splits:
-        write_json(
-            run.path / "worst.json", _worst(config, labels, *splits["validation"], calibration)
-        )
+        write_json(run.path / _WORST, _worst(config, labels, *splits["validation"], calibration))
     if splits and labels.kind.has_classes and not labels.kind.several:
         name = "test" if "test" in splits else "validation"
         cells = _confusions(config, *splits[name])
@@ -95,6 +94,7 @@ def _worst(
         )
         rows.append(
             {
+                "index": int(index),
                 "origin": split.examples.origins[index],
                 "truth": truth,
                 "prediction": prediction,
@@ -104,3 +104,31 @@ def _worst(
             }
         )
     return rows
+
+
+def calibrate_worst(
+    run: Run, labels: Labels, y: np.ndarray, outputs: np.ndarray, calibration: Calibration
+) -> None:
+    """Rewrite predictions and probabilities in `worst.json` by another calibration.
+
+    Rows of older runs have no index and are left as they are.
+
+    Args:
+        run: Run to write to.
+        labels: Task and class names.
+        y: Targets of the validation split.
+        outputs: Outputs of the model for it, shape (n, outputs).
+        calibration: Calibration of the run.
+    """
+    path = run.path / _WORST
+    rows = read_json(path) if path.exists() else []
+    indexed = [row for row in rows if "index" in row]
+    if not indexed:
+        return
+    indices = [row["index"] for row in indexed]
+    answers = by_example(labels.kind.decide(labels, outputs[indices], calibration))
+    for row, index, answer in zip(indexed, indices, answers, strict=True):
+        _, row["prediction"], row["probability"] = labels.kind.truth_and_prediction(
+            labels, y[index], answer
+        )
+    write_json(path, rows)

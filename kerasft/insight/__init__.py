@@ -4,7 +4,7 @@ from kerasft.insight.commands import fit_command
 from kerasft.insight.comparison import best_group, compare
 from kerasft.insight.curves import plot_curves, plot_overlaid
 from kerasft.insight.diagnosis import clearly_wrong, diagnose, why_unrecoverable
-from kerasft.insight.facts import Facts, read_facts, read_predictions
+from kerasft.insight.facts import Facts, read_facts
 from kerasft.insight.learning_rate_curve import LearningRateCurve, plot_rates, suggest
 from kerasft.insight.notebook import run_html, search_html
 from kerasft.insight.report import write_report
@@ -25,7 +25,6 @@ __all__ = [
     "plot_rates",
     "plot_search",
     "read_facts",
-    "read_predictions",
     "run_html",
     "search_html",
     "search_report",

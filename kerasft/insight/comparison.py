@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from kerasft.errors import DataError
-from kerasft.insight.facts import Facts, read_facts, read_predictions
+from kerasft.insight.facts import Facts, read_facts
 from kerasft.insight.notebook import Comparison
 from kerasft.runs import Run, load_run
+from kerasft.runs.predictions_file import read_predictions
 from kerasft.tasks import Task, less_is_better
 from kerasft.tasks.intervals import binomial_variance, score_variance
 

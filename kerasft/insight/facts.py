@@ -159,15 +159,6 @@ def read_facts(run: Run) -> Facts:
     )
 
 
-def read_predictions(run: Run) -> dict[str, np.ndarray]:
-    """Return the arrays of `predictions.npz`, none if the run has no such file."""
-    path = run.path / "predictions.npz"
-    if not path.exists():
-        return {}
-    with np.load(path, allow_pickle=False) as file:
-        return dict(file)
-
-
 def _failure(manifest: dict[str, Any]) -> str:
     """Return how a fit failed; older records have only the message."""
     if "failure" in manifest:

@@ -12,11 +12,12 @@ from kerasft.formatting import duration, number, percent, setting_text, shown
 from kerasft.insight import charts
 from kerasft.insight.commands import fit_command
 from kerasft.insight.diagnosis import diagnose
-from kerasft.insight.facts import Facts, read_facts, read_predictions
+from kerasft.insight.facts import Facts, read_facts
 from kerasft.insight.page import chart, render, table, tile
 from kerasft.insight.report_calibration import decisions
 from kerasft.insight.report_scores import classes, confusions, output_charts, scores
 from kerasft.runs import Run, load_run, read_json, write_text
+from kerasft.runs.predictions_file import read_predictions
 from kerasft.tasks.intervals import is_wide, score_interval
 
 

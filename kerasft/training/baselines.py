@@ -19,8 +19,9 @@ from kerasft.data import Data, load_recipe_data
 from kerasft.display import current, shows_progress
 from kerasft.errors import SettingError
 from kerasft.evaluation.metrics import measure
-from kerasft.insight import read_facts, read_predictions
+from kerasft.insight import read_facts
 from kerasft.runs import Run
+from kerasft.runs.predictions_file import read_predictions
 from kerasft.tasks import task_of
 from kerasft.tasks.intervals import score_variance
 from kerasft.training.fit import fit

@@ -116,6 +116,27 @@ def test_a_damaged_calibration_is_refused(image_run, copied_run, name):
         kerasft.load_model(run)
 
 
+@pytest.mark.parametrize("recorded", [True, False], ids=["checksum", "older"])
+def test_damaged_predictions_are_named(image_run, copied_run, recorded):
+    run = copied_run(image_run)
+    path = run.path / "predictions.npz"
+    path.write_bytes(path.read_bytes()[:-100])
+    if not recorded:
+        files = {k: v for k, v in run.manifest["files"].items() if k != path.name}
+        write_manifest(run, files=files)
+    with pytest.raises(DamagedFileError, match=r"predictions\.npz is damaged"):
+        run.calibrate()
+
+
+def test_the_worst_examples_have_the_new_calibration(image_run, copied_run):
+    run = copied_run(image_run)
+    path = run.path / "worst.json"
+    rows = json.loads(path.read_text())
+    write_json(path, [{**row, "prediction": "?", "probability": 0.0} for row in rows])
+    run.calibrate(coverage=0.5)
+    assert json.loads(path.read_text()) == rows
+
+
 @pytest.mark.parametrize("name", ["calibration.npz", "calibration.json", "manifest.json"])
 def test_an_interrupted_calibration_leaves_a_readable_run(image_run, copied_run, name, monkeypatch):
     run = copied_run(image_run)
