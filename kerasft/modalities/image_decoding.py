@@ -6,6 +6,7 @@ import functools
 import io
 import math
 import os
+import struct
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +31,8 @@ _MOST_PIXELS = 25e6  # of an image as float32, which takes 300 MB
 
 # Beginnings of files that `graph_decoding` reads.
 _SERVED = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"RIFF")
+_BMP_PLAIN = (0, 3)  # compressions of a BMP whose pixels follow each other
+_ORIENTED_OUTSIDE_EXIF = (b"tiff:Orientation", b"Raw profile type exif")
 
 
 @functools.cache
@@ -92,8 +95,8 @@ def decode_image(source: Path | bytes | np.ndarray | Image.Image, origin: str) -
 def encoded_image(source: Path | bytes | np.ndarray | Image.Image, origin: str) -> bytes:
     """Return an image as a file that a served model reads.
 
-    A file of such a format is returned as it is. Other files, images of Pillow and arrays become
-    PNG files of the same pixels.
+    A file that the graph reads with the same pixels is returned as it is. Other files, images of
+    Pillow and arrays become PNG files of the same pixels.
 
     Args:
         source: Image, as in `decode_image`.
@@ -109,12 +112,30 @@ def encoded_image(source: Path | bytes | np.ndarray | Image.Image, origin: str) 
         except OSError as error:
             reason = error.strerror or error
             raise DataError(f"{origin} cannot be read: {reason}. Check the file.") from error
-    if isinstance(content, bytes) and content.startswith(_SERVED):
+    if isinstance(content, bytes) and content.startswith(_SERVED) and not _only_pillow(content):
         return content
     file = io.BytesIO()
     # Not its bytes: Pillow reads some formats by their file only.
     Image.fromarray(decode_image(source, origin)).save(file, "PNG")
     return file.getvalue()
+
+
+def _only_pillow(content: bytes) -> bool:
+    """Return whether the graph reads a file of a served format with other pixels, or not at all.
+
+    That is a BMP that is compressed or does not have 8, 24 or 32 bits, and a file whose
+    orientation is in XMP or in a text of a PNG.
+    """
+    if content.startswith(b"BM"):
+        bits, compression = struct.unpack_from("<HI", content.ljust(34, b"\0"), 28)
+        return bits not in (8, 24, 32) or compression not in _BMP_PLAIN
+    if not any(mark in content for mark in _ORIENTED_OUTSIDE_EXIF):
+        return False
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            return bool(image.getexif().get(_ORIENTATION, 1) != 1)
+    except Exception:  # damaged, of any type (see `decode_image`): the graph says so
+        return False
 
 
 def _upright(image: Image.Image) -> np.ndarray:

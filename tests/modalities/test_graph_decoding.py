@@ -5,10 +5,11 @@ import io
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
+from PIL import ExifTags, Image
+from PIL.PngImagePlugin import PngInfo
 
 from kerasft.modalities.graph_decoding import decode_in_graph
-from kerasft.modalities.image_decoding import decode_image
+from kerasft.modalities.image_decoding import decode_image, encoded_image
 
 RNG = np.random.default_rng(0)
 SMOOTH = Image.fromarray(RNG.integers(0, 256, (9, 12, 3), dtype=np.uint8)).resize((61, 47))
@@ -156,3 +157,46 @@ def test_endless_parts_of_a_file_do_not_occupy_a_server(decode):
     content = b"\xff\xd8" + b"\xff" * 5_000_000
     with pytest.raises(tf.errors.InvalidArgumentError):
         decode(content)  # in milliseconds
+
+
+def oriented_png(place):
+    """A PNG whose orientation is not in its EXIF chunk."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    text = PngInfo()
+    if place == "xmp":
+        text.add_itxt("XML:com.adobe.xmp", '<x:xmpmeta tiff:Orientation="6"/>')
+    else:
+        content = exif.tobytes()
+        text.add_text("Raw profile type exif", f"\nexif\n{len(content):8}\n{content.hex()}\n")
+    return encode(SMOOTH, "PNG", pnginfo=text)
+
+
+OTHERS = {
+    "bmp 1 bit": lambda: encode(SMOOTH.convert("1"), "BMP"),
+    "png oriented by xmp": lambda: oriented_png("xmp"),
+    "png oriented by a text": lambda: oriented_png("text"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(OTHERS))
+def test_a_file_that_the_graph_does_not_read_is_converted(name):
+    content = OTHERS[name]()
+    expected = decode_image(content, "a")
+    sent = encoded_image(content, "a")
+    assert sent.startswith(b"\x89PNG") and sent != content
+    np.testing.assert_array_equal(decode_image(sent, "a"), expected)
+
+
+def test_other_files_are_sent_as_they_are():
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    upright = PngInfo()
+    upright.add_itxt("XML:com.adobe.xmp", '<x:xmpmeta tiff:Orientation="1"/>')
+    for content in (
+        encode(SMOOTH, "JPEG", exif=exif),
+        encode(SMOOTH, "BMP"),
+        encode(SMOOTH.quantize(40), "BMP"),
+        encode(SMOOTH, "PNG", pnginfo=upright),
+    ):
+        assert encoded_image(content, "a") == content
