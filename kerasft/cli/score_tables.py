@@ -27,9 +27,8 @@ def main_metrics(task: str) -> tuple[str, ...]:
 
 def score_line(task: str, metrics: Mapping[str, Any]) -> str:
     """Return the important metrics of one split as a line."""
-    kind = task_of(task)
-    names = [name for name in kind.shown_metrics if name in metrics]
-    found = [f"{kind.metric_title(name)} {shown(metrics[name])}" for name in names]
+    scores = task_of(task).shown_scores(metrics)
+    found = [f"{title} {shown(value)}" for title, value in scores]
     examples = f"  ({metrics['examples']} examples)" if "examples" in metrics else ""
     return ", ".join(found) + examples
 

@@ -50,11 +50,11 @@ def model_card(manifest: Mapping[str, Any]) -> str:
 def _scores(kind: Task, metrics: Mapping[str, Any]) -> list[tuple[str, float, str]]:
     """Return name, value and 95 % interval (empty where none is computed) of the metrics."""
     found = []
-    for name in kind.shown_metrics:
-        if metrics.get(name) is not None:
-            counted = name == "accuracy" and kind.interval == "wilson"
-            interval = _interval(metrics[name], metrics["examples"]) if counted else ""
-            found.append((kind.metric_title(name), metrics[name], interval))
+    for title, value in kind.shown_scores(metrics):
+        if value is not None:
+            counted = title == "accuracy" and kind.interval == "wilson"
+            interval = _interval(value, metrics["examples"]) if counted else ""
+            found.append((title, value, interval))
     return found
 
 

@@ -36,6 +36,15 @@ class MultiLabel(ClassTask):
     stratified_by = "label set"
     baseline_name = "predicting the frequency of each label"
 
+    def shown_scores(self, metrics: Mapping[str, Any]) -> list[tuple[str, Any]]:
+        """Return F1 at the fitted thresholds first, where there are any, and then that at 0.5."""
+        found = super().shown_scores(metrics)
+        fitted = metrics.get("calibrated", {}).get("f1")
+        if fitted is None:
+            return found
+        (title, f1), *others = found
+        return [(title, fitted), (f"{title} (threshold {DEFAULT_THRESHOLD:g})", f1), *others]
+
     def metric_title(self, name: str) -> str:
         return "accuracy per label" if name == "accuracy" else name
 
