@@ -132,6 +132,9 @@ from kerasft.runs import (
 from kerasft.runs import (
     load_run as load_run,
 )
+from kerasft.serving.benchmark import (
+    benchmark as benchmark,
+)
 from kerasft.serving.export import (
     export as export,
 )

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from kerasft import __version__
+from kerasft.cli.benchmark import benchmark_command
 from kerasft.cli.blocks import blocks_command
 from kerasft.cli.calibrate import calibrate_command
 from kerasft.cli.copy import copy_command
@@ -80,6 +81,7 @@ for command in (
     runs_command,
     export_command,
     verify_command,
+    benchmark_command,
     serve_command,
     doctor_command,
 ):

@@ -24,8 +24,8 @@ from kerasft.setting_declaration import settings
 
 MANIFEST = "manifest.json"
 TOKENIZER = "tokenizer"  # folder of the tokenizer of a graph that takes tokens
-_TOGETHER = 32  # inputs of one call
-_COLUMNS = ("probabilities", "prediction_set", "labels")  # outputs with a column per class
+TOGETHER = 32  # inputs of one call
+COLUMNS = ("probabilities", "prediction_set", "labels")  # outputs with a column per class
 
 OnError = Callable[[DataError], None] | None
 
@@ -85,23 +85,28 @@ class Artifact:
         tokenizer = self.path / TOKENIZER
         return dataclasses.replace(config, preset=str(tokenizer)) if tokenizer.is_dir() else config
 
-    def answers(self, inputs: Iterable[tuple[Any, ...]], count: int) -> dict[str, np.ndarray]:
+    def answers(
+        self, inputs: Iterable[tuple[Any, ...]], count: int, together: int = TOGETHER
+    ) -> dict[str, np.ndarray]:
         """Return the outputs of the model for raw inputs, by name; empty without inputs.
 
         Args:
             inputs: Inputs of `Modality.raw_inputs`, read batch by batch.
             count: Their number, for the progress.
+            together: Number of inputs of one call.
         """
         found: dict[str, list[np.ndarray]] = {}
         rest = iter(inputs)
         with progress("predicting", count) as bar:
-            while part := list(itertools.islice(rest, _TOGETHER)):
+            while part := list(itertools.islice(rest, together)):
                 for name, values in self.answer(part).items():
                     found.setdefault(name, []).append(values)
                 bar.advance(len(part))
         return {name: np.concatenate(parts) for name, parts in found.items()}
 
-    def decide(self, inputs: Iterable[tuple[Any, ...]], count: int) -> dict[str, np.ndarray]:
+    def decide(
+        self, inputs: Iterable[tuple[Any, ...]], count: int, together: int = TOGETHER
+    ) -> dict[str, np.ndarray]:
         """Return the values of `Task.decide` for raw inputs, and `error`.
 
         The graph returns the names of classes instead of the best index; a SavedModel always
@@ -111,7 +116,7 @@ class Artifact:
         Raises:
             DamagedFileError: The graph answers with other classes than those of the manifest.
         """
-        found = self.answers(inputs, count)
+        found = self.answers(inputs, count, together)
         if "classes" in found:
             found |= self._in_order(found)
         if "probability" in found:
@@ -129,7 +134,7 @@ class Artifact:
         if sorted(order) != list(range(len(self.labels.names))):
             raise self._other_classes(f"{len(set(order))} of its classes")
         inverse = np.argsort(order)
-        return {name: found[name][:, inverse] for name in _COLUMNS if name in found}
+        return {name: found[name][:, inverse] for name in COLUMNS if name in found}
 
     def _index(self, name: str) -> int:
         """Return the index of a predicted class; -1 for the empty name, of an unreadable input."""

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from kerasft.config import Config, without_foreign_columns
-from kerasft.data import (
-    Examples,
-    column_names,
-    encode_examples,
-    prepare_split,
-    read_dataset,
-)
-from kerasft.data.examples import SPLITS
+from kerasft.config import Config
+from kerasft.data import encode_examples, prepare_split
 from kerasft.dataset import Dataset
 from kerasft.errors import DataError, SettingError
 from kerasft.evaluation.artifact import Artifact, open_artifact
@@ -28,11 +20,11 @@ from kerasft.evaluation.metrics import (
     measure_calibrated,
     with_interval,
 )
-from kerasft.evaluation.own_data import load_own_data
+from kerasft.evaluation.other_data import as_dataset, other_examples
+from kerasft.evaluation.own_data import own_split
 from kerasft.evaluation.predict import run_outputs
 from kerasft.evaluation.seen_examples import count_seen
 from kerasft.in_memory import PREFIX
-from kerasft.modalities import modality_of
 from kerasft.runs import Run, load_run
 
 
@@ -77,14 +69,12 @@ def evaluate(
         raise SettingError("`columns` needs `dataset`. Give the dataset that has these columns.")
     loaded = load_model(run)
     config = replace_columns(loaded.config, columns)
-    other = dataset
-    if dataset is not None and not isinstance(dataset, Dataset):
-        other = _replace_source(config, dataset)
+    other = None if dataset is None else as_dataset(config, dataset)
     own = loaded.config.dataset.source
     if other is not None and not (own.startswith(PREFIX) and other.source == own):
         part = _other_data(loaded, config, other, columns or ())
     else:
-        part = _own_split(run, loaded, split)
+        part = own_split(run, loaded, split)
     metrics = _measure(loaded, part)
     seen = count_seen(run, part.examples) if other is not None else None
     return metrics if seen is None else {**metrics, "seen": seen}
@@ -104,45 +94,10 @@ def _measure(loaded: Loaded, part: Any) -> dict[str, Any]:
     }
 
 
-def _own_split(run: Run, loaded: Loaded, split: str) -> Any:
-    if split not in SPLITS:
-        raise SettingError(f"`split` must be train, validation or test. Received: split={split!r}.")
-    part = getattr(load_own_data(run, loaded), split)
-    if part is None:
-        raise SettingError(f"The data of {run.path} have no {split} split. Set another `split`.")
-    return part
-
-
-def _replace_source(config: Config, source: Any) -> Dataset:
-    return dataclasses.replace(config.dataset.without_splits(), source=source)
-
-
 def _other_data(loaded: Loaded, config: Config, other: Dataset, given: Collection[str]) -> Any:
     """Return all or the test split of another dataset, prepared."""
-    config, examples = _other_examples(config, other, given, pairs=loaded.pairs)
+    config, examples = other_examples(config, other, given, pairs=loaded.pairs)
     return prepare_split(config, examples, loaded.labels)
-
-
-def _other_examples(
-    config: Config, other: Dataset, given: Collection[str], *, pairs: bool
-) -> tuple[Config, Examples]:
-    """Return the settings for another dataset, and all of it or its test split.
-
-    Its columns are called as in `config`. Of those that are not given, one that the recipe calls so
-    in its own data is found by its usual names where this dataset lacks it.
-    """
-    config = dataclasses.replace(config, dataset=other)
-    config = without_foreign_columns(config, column_names(other), given=given)
-    parts = read_dataset(config)
-    for part in parts.values():
-        modality_of(config).check_inputs(part.inputs, str(other), pairs=pairs)
-    if "test" in parts:
-        return config, parts["test"]
-    return config, Examples(
-        [item for part in parts.values() for item in part.inputs],
-        [label for part in parts.values() for label in part.labels or []],
-        [origin for part in parts.values() for origin in part.origins],
-    )
 
 
 def _evaluate_artifact(
@@ -155,8 +110,8 @@ def _evaluate_artifact(
             "it on: `dataset`."
         )
     config = replace_columns(artifact.config, columns)
-    other = dataset if isinstance(dataset, Dataset) else _replace_source(config, dataset)
-    config, examples = _other_examples(config, other, columns or (), pairs=artifact.pairs)
+    other = as_dataset(config, dataset)
+    config, examples = other_examples(config, other, columns or (), pairs=artifact.pairs)
     y = encode_examples(config, examples, artifact.labels)
     inputs = map(artifact.modality.raw_inputs, examples.inputs, examples.origins)
     found = artifact.decide(inputs, len(examples))

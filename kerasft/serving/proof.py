@@ -111,10 +111,10 @@ def compare(
     Raises:
         ProofError: They disagree.
     """
-    differences = _differences(labels, expected, found)
+    differences = differences_of(labels, expected, found)
     changed = _changed(labels, expected, found)
     unequal = np.any(list(changed.values()), axis=0)
-    largest, limit = float(differences.max()), _upper_limit(differences)
+    largest, limit = float(differences.max()), mean_limit(differences)
     value, allowed = (largest, EXACT) if exact else (limit, MARGIN)
     share = 0.0 if exact else max(_SHARE, 1 / len(differences))
     failed = any(found["error"]) or any(part.mean() > share for part in changed.values())
@@ -196,7 +196,7 @@ def answer_alone(script: str, folder: Path, *arguments: str) -> dict[str, Any]:
         ) from error
 
 
-def _differences(
+def differences_of(
     labels: Labels, expected: Mapping[str, Any], found: Mapping[str, Any]
 ) -> np.ndarray:
     """Return the largest difference of each example, shape (n,); NaN where one is missing."""
@@ -243,7 +243,7 @@ def _distance(answer: Any, value: Any) -> float:
     return float((one != other).sum() / (one | other).sum()) if one.dtype == bool else 1.0
 
 
-def _upper_limit(differences: np.ndarray) -> float:
+def mean_limit(differences: np.ndarray) -> float:
     """Return the upper 95 % confidence limit of the mean difference (Student 1908)."""
     from scipy import stats
 

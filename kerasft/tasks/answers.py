@@ -80,6 +80,18 @@ class Answers:
         """
         raise NotImplementedError
 
+    def weighted_scores(
+        self, y: np.ndarray, predicted: np.ndarray, weights: np.ndarray
+    ) -> np.ndarray:
+        """Return the main metric of weighted examples, shape (samples,).
+
+        Args:
+            y: Targets, as in `Split.y`, shape (n,) or (n, outputs).
+            predicted: Predictions, as in `score`.
+            weights: Weight of each example, shape (samples, n).
+        """
+        raise NotImplementedError
+
     def measure_decided(
         self, labels: Labels, y: np.ndarray, decided: Mapping[str, np.ndarray]
     ) -> dict[str, Any]:

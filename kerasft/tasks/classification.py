@@ -211,6 +211,12 @@ class Classification(ClassTask):
         scores = class_scores(labels, y, predicted, occurs)
         return {**scores, "confusion_matrix": matrix.tolist()}
 
+    def weighted_scores(
+        self, y: np.ndarray, predicted: np.ndarray, weights: np.ndarray
+    ) -> np.ndarray:
+        scores: np.ndarray = weights @ (predicted == y) / weights.sum(axis=1)
+        return scores
+
     def served_outputs(
         self, labels: Labels, outputs: Any, calibration: Calibration, features: Any = None
     ) -> dict[str, Any]:

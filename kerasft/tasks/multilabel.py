@@ -183,6 +183,19 @@ class MultiLabel(ClassTask):
         """Return accuracy, macro scores and `per_class`, at the default threshold."""
         return self.score(labels, y, predictions >= DEFAULT_THRESHOLD)
 
+    def weighted_scores(
+        self, y: np.ndarray, predicted: np.ndarray, weights: np.ndarray
+    ) -> np.ndarray:
+        import numpy as np
+
+        truth = y > 0
+        correct = weights @ (truth & predicted)
+        total = weights @ (truth.astype("float32") + predicted)  # true ones and predicted ones
+        f1 = 2 * correct / np.maximum(total, 1e-30)
+        occurs = total > 0
+        scores: np.ndarray = f1.sum(axis=1) / np.maximum(occurs.sum(axis=1), 1)
+        return scores
+
     def predictions(self, decided: Mapping[str, np.ndarray]) -> np.ndarray:
         return decided["labels"]
 

@@ -204,6 +204,13 @@ class Regression(Task):
     def measure(self, labels: Labels, y: np.ndarray, predictions: np.ndarray) -> dict[str, Any]:
         return self.score(labels, y, predictions[:, 0])
 
+    def weighted_scores(
+        self, y: np.ndarray, predicted: np.ndarray, weights: np.ndarray
+    ) -> np.ndarray:
+        squares = (predicted - y) ** 2
+        scores: np.ndarray = (weights @ squares / weights.sum(axis=1)) ** 0.5
+        return scores
+
     def predictions(self, decided: Mapping[str, np.ndarray]) -> np.ndarray:
         return decided["prediction"]
 

@@ -37,6 +37,7 @@ def complete(kerasft_line, line):
         ("kerasft fit resnet_digits --dataset builtin:d", ["builtin:digits"]),
         ("kerasft evaluate ma", ["mail", "mail/first", "mail/second"]),
         ("kerasft diagnose mail/first mail/s", ["mail/second"]),
+        ("kerasft benchmark mail/first mail/s", ["mail/second"]),
         ("kerasft predict la", ["latest"]),
         ("kerasft fit --like mail/f", ["mail/first"]),
         ("kerasft fit nosuch --epo", []),
