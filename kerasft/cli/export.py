@@ -31,33 +31,30 @@ from kerasft.cli.startup import working
     "fine-tuned backbone as a KerasHub preset",
 )
 @click.option(
+    "--quantize",
+    type=click.Choice(["float16", "dynamic", "int8"]),
+    help="Smaller LiteRT graph: float16 weights, int8 weights (dynamic), or int8 weights and "
+    "activations  [default: float32]",
+)
+@click.option(
     "--proof-data",
     metavar="INPUT",
     help="File, folder, table or text for the proof  [default: validation split of the run]",
 )
 @with_runs_dir
-def export_command(
-    run: str,
-    name: str | None,
-    models_dir: str,
-    format: str,
-    proof_data: str | None,
-    runs_dir: str,
-) -> None:
+def export_command(run: str, runs_dir: str, **options: Any) -> None:
     """Export a RUN as a SavedModel, an ONNX or LiteRT graph, or a preset.
 
     A SavedModel includes its preprocessing: it takes raw images or texts. ONNX and LiteRT take
     pixels or tokens. Before an export appears, a fresh process with its runtime alone answers up to
     32 validation examples; they are kept in its proof.json. If it does not answer as Python does,
-    nothing is exported (exit code 4).
+    nothing is exported (exit code 4); nor if a quantized graph is worse on the validation split.
     """
-    path = find_run(run, runs_dir)
+    path, format = find_run(run, runs_dir), options["format"]
     with working():
         import kerasft
 
-        folder = kerasft.export(
-            path, models_dir=models_dir, name=name, format=format, proof_data=proof_data
-        )
+        folder = kerasft.export(path, **options)
         exported = kerasft.load_run(path)
     if wants("json"):
         print_json({"run": path, "path": folder, "format": format})

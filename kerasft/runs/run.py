@@ -215,6 +215,7 @@ class Run:
         models_dir: str | Path = "saved_models",
         name: str | None = None,
         format: str = "saved_model",
+        quantize: str | None = None,
         proof_data: Any = None,
     ) -> Path:
         """Export the model; see `kerasft.export`.
@@ -225,7 +226,12 @@ class Run:
         import kerasft
 
         return kerasft.export(
-            self, models_dir=models_dir, name=name, format=format, proof_data=proof_data
+            self,
+            models_dir=models_dir,
+            name=name,
+            format=format,
+            quantize=quantize,
+            proof_data=proof_data,
         )
 
     def diagnose(self) -> dict[str, Any]:

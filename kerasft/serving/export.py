@@ -15,6 +15,7 @@ from kerasft.evaluation.runtime import PREPARED
 from kerasft.models import merge_adapters
 from kerasft.paths import check_folder_name
 from kerasft.runs import Run, load_run
+from kerasft.serving.graph import QUANTIZED
 from kerasft.serving.graph_version import write_graph_version
 from kerasft.serving.preset import write_preset
 from kerasft.serving.saved_model import write_version
@@ -29,6 +30,7 @@ def export(
     models_dir: str | Path = "saved_models",
     name: str | None = None,
     format: str = "saved_model",
+    quantize: str | None = None,
     proof_data: Any = None,
 ) -> Path:
     """Export a run as a SavedModel, an ONNX or LiteRT graph, or a preset.
@@ -56,6 +58,11 @@ def export(
     a text model. A fresh process with the runtime alone proves them. `predict`, `evaluate` and
     `verify` take the folder, and prepare raw inputs.
 
+    `quantize` makes a LiteRT graph smaller: `float16` (weights), `dynamic` (weights in int8) or
+    `int8` (weights and activations, scaled by 100 validation examples). It is accepted if its
+    answers are equivalent, and its main metric on the validation split is worse by at most 0.01 (an
+    error: by 1%); the difference and its 95% interval are in manifest and model card.
+
     A `preset` is the fine-tuned backbone, for `load_backbone` and KerasHub's `from_preset`.
 
     Args:
@@ -64,6 +71,7 @@ def export(
         name: Name of the model, under which a server serves the highest version. By default the
             name of the recipe, with that of the dataset appended if it is not the recipe's own.
         format: Export format: `saved_model`, `onnx`, `litert` or `preset`.
+        quantize: `float16`, `dynamic` or `int8` for `litert`; None for float32.
         proof_data: Inputs for the proof, as for `predict`: a path or a text, several of them, or a
             table. By default the validation split of the run.
 
@@ -77,7 +85,8 @@ def export(
             are not installed, or the backend is not TensorFlow (any format but `preset`).
         DataError: The dataset of the run is gone, and no `proof_data` is given.
         DamagedFileError: A file of the run is missing or has changed.
-        ProofError: The answers of the exported model differ from Python's.
+        ProofError: The answers of the exported model differ from Python's, or a quantized one is
+            worse on the validation split.
         ResourceError: The disk is full.
 
     Example:
@@ -89,6 +98,11 @@ def export(
     check_folder_name(name)
     if format not in FORMATS:
         raise SettingError(f"`format` must be one of {', '.join(FORMATS)}. Received: {format!r}.")
+    if quantize is not None and (format != "litert" or quantize not in QUANTIZED):
+        raise SettingError(
+            f"`quantize` must be one of {', '.join(QUANTIZED)}, with format='litert'. Received: "
+            f"{quantize!r} with format={format!r}."
+        )
     if format != "preset" and keras.backend.backend() != "tensorflow":
         raise SettingError(
             f"Keras runs on {keras.backend.backend()}, but the format {format} needs TensorFlow. "
@@ -97,7 +111,7 @@ def export(
     loaded = load_model(run)
     if format in PREPARED:
         parent = Path(models_dir) / f"{name}-{format}"
-        return write_graph_version(run, loaded, parent, format, proof_data)
+        return write_graph_version(run, loaded, parent, format, quantize, proof_data)
     if format == "saved_model":
         return write_version(run, loaded, Path(models_dir) / name, proof_data)
     target = Path(models_dir) / f"{name}-preset"

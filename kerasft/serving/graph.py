@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,10 @@ def write_litert(
             converter.target_spec.supported_types = [tf.float16]
         if quantize == "int8":
             converter.representative_dataset = lambda: iter(samples)
-        (folder / LITERT).write_bytes(converter.convert())
+        with warnings.catch_warnings():
+            # The converter scales activations by the interpreter in TensorFlow.
+            warnings.filterwarnings("ignore", r"\s*Warning: tf\.lite\.Interpreter is deprecated")
+            (folder / LITERT).write_bytes(converter.convert())
 
 
 def _numbers(loaded: Loaded) -> tuple[Callable[..., dict[str, Any]], list[Any], keras.Model]:

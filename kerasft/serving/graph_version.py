@@ -7,17 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
-from kerasft.data import Labels, prepare_inputs
+from kerasft.data import Labels, prepare_inputs, select_rows
 from kerasft.display import status
 from kerasft.evaluation.artifact import TOKENIZER
-from kerasft.evaluation.graph_file import NAMES
+from kerasft.evaluation.graph_file import NAMES, open_graph
 from kerasft.evaluation.load import Loaded, in_float32
+from kerasft.evaluation.own_data import own_split
 from kerasft.evaluation.runtime import require
 from kerasft.modalities import modality_of
 from kerasft.models import merge_adapters
 from kerasft.models.blocks import find_backbone
 from kerasft.runs import Run, write_json, write_text
+from kerasft.serving.accepted import accept, answers_of_graph, answers_of_run
 from kerasft.serving.examples import data_name, exact_products, proof_examples, python_answers
 from kerasft.serving.graph import write_litert, write_onnx
 from kerasft.serving.graph_proof import by_name, prove_graph, write_arrays
@@ -26,10 +29,13 @@ from kerasft.serving.proof import FILE
 from kerasft.serving.verify import description_checksum, is_exact
 from kerasft.serving.versions import temporary_folder
 
+_SAMPLES = 100  # validation examples by which int8 scales activations
 _PACKAGES = {"onnx": ("tf2onnx", "onnx", "onnxruntime"), "litert": ("ai_edge_litert",)}
 
 
-def write_graph_version(run: Run, loaded: Loaded, parent: Path, kind: str, proof_data: Any) -> Path:
+def write_graph_version(
+    run: Run, loaded: Loaded, parent: Path, kind: str, quantize: str | None, proof_data: Any
+) -> Path:
     """Write, prove and publish the next version of a graph that takes prepared inputs.
 
     Args:
@@ -37,6 +43,7 @@ def write_graph_version(run: Run, loaded: Loaded, parent: Path, kind: str, proof
         loaded: The same run in memory.
         parent: Folder of the versions.
         kind: `onnx` or `litert`.
+        quantize: `float16`, `dynamic` or `int8` for LiteRT; None for float32.
         proof_data: Inputs for the proof; None for the validation split of the run.
 
     Returns:
@@ -45,7 +52,7 @@ def write_graph_version(run: Run, loaded: Loaded, parent: Path, kind: str, proof
     Raises:
         SettingError: A package is not installed.
         DataError: There are no examples for the proof.
-        ProofError: The answers of the graph differ from Python's.
+        ProofError: The answers of the graph differ from Python's, or a quantized one scores worse.
         ResourceError: The disk is full.
     """
     for package in _PACKAGES[kind]:
@@ -58,7 +65,10 @@ def write_graph_version(run: Run, loaded: Loaded, parent: Path, kind: str, proof
     with exact_products():
         answers = python_answers(loaded, examples)
     described = {**describe(run, loaded, names), "kind": kind, "prepared_inputs": _inputs(x)}
+    if quantize:
+        described["quantize"] = quantize
     described["settings"]["precision"] = "float32"
+    part = own_split(run, loaded, "validation") if quantize else None
     merge_adapters(loaded.model)
     status(f"writing the graph ({kind})")
     with temporary_folder(parent, "version") as folder:
@@ -66,16 +76,26 @@ def write_graph_version(run: Run, loaded: Loaded, parent: Path, kind: str, proof
         if kind == "onnx":
             write_onnx(loaded, folder)
         else:
-            write_litert(loaded, folder, None, [])
+            write_litert(loaded, folder, quantize, [] if part is None else _samples(part.x))
         _write_assets(loaded, folder)
         write_arrays(folder, x)
-        checksum = description_checksum(described)
-        request = {"data": data_name(proof_data), "answers": answers, "manifest": checksum}
+        request = {"data": data_name(proof_data), "answers": answers}
         write_json(folder / FILE, request)
         record = prove_graph(
             folder, loaded.labels, exact=is_exact(described), origins=examples.origins
         )
+        if part is not None:
+            found = answers_of_graph(loaded.labels, open_graph(folder), part.x)
+            described["loss"] = accept(loaded.labels, part.y, found, answers_of_run(loaded, part.x))
+        write_json(folder / FILE, {**request, "manifest": description_checksum(described)})
         return publish_version(folder, parent, {**described, "proof": record})
+
+
+def _samples(x: Any) -> list[dict[str, Any]]:
+    """Return up to 100 examples from the whole range, one each, by the names of the inputs."""
+    count = len(next(iter(by_name(x).values())))
+    rows = np.unique(np.linspace(0, count - 1, _SAMPLES).round().astype(int))
+    return [by_name(select_rows(x, rows[n : n + 1])) for n in range(len(rows))]
 
 
 def _inputs(x: Any) -> dict[str, dict[str, Any]]:

@@ -11,6 +11,7 @@ from kerasft.errors import ProofError, SettingError
 from kerasft.evaluation import graph_file
 from kerasft.serving.graph_proof import prove_graph
 from kerasft.tasks import Labels
+from kerasft.tasks.classification import Classification
 
 pytestmark = pytest.mark.slow
 
@@ -101,3 +102,46 @@ def test_a_missing_runtime_is_named_with_its_extra(graph, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(SettingError, match=r"onnxruntime is not installed\. Install it: .*onnx"):
         kerasft.predict(graph("texts", "onnx"), ["a good film"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "quantize"), [("images", "float16"), ("images", "int8"), ("texts", "dynamic")]
+)
+def test_a_quantized_graph_states_its_loss(kind, quantize, image_run, text_run, tmp_path):
+    run = {"images": image_run, "texts": text_run}[kind]
+    folder = kerasft.export(run, models_dir=tmp_path, name="m", format="litert", quantize=quantize)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["quantize"] == quantize
+    assert manifest["proof"]["test"] == "equivalence"
+    loss = manifest["loss"]
+    assert loss["metric"] == "accuracy"
+    assert loss["examples"] == run.manifest["data"]["examples"]["validation"]
+    low, high = loss["confidence_interval"]
+    assert low <= loss["difference"] <= high
+    assert f"Quantized ({quantize}): accuracy" in (folder / "README.md").read_text()
+    assert kerasft.verify(folder)["agree"]
+
+
+def test_a_quantized_graph_that_is_worse_is_not_exported(image_run, tmp_path, monkeypatch):
+    found = Classification.score
+
+    def worse(self, labels, y, predicted):
+        scores = found(self, labels, y, predicted)
+        worse.calls += 1
+        return {**scores, "accuracy": 0.9 if worse.calls == 1 else 0.5}
+
+    worse.calls = 0
+    monkeypatch.setattr(Classification, "score", worse)
+    with pytest.raises(ProofError, match=r"accuracy 0\.5 instead of 0\.9"):
+        kerasft.export(
+            image_run, models_dir=tmp_path / "models", format="litert", quantize="float16"
+        )
+    assert list((tmp_path / "models").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("format", "quantize"), [("onnx", "int8"), ("saved_model", "int8"), ("litert", "int4")]
+)
+def test_formats_without_such_numbers_are_refused(format, quantize, image_run, tmp_path):
+    with pytest.raises(SettingError, match="`quantize` must be one of float16, dynamic, int8"):
+        kerasft.export(image_run, models_dir=tmp_path, format=format, quantize=quantize)

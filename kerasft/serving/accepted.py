@@ -1,0 +1,93 @@
+"""Whether an export with fewer bits loses too much: its score on the validation split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerasft.data import Labels, select_rows
+from kerasft.display import progress, status
+from kerasft.errors import ProofError
+from kerasft.evaluation.graph_file import Answer
+from kerasft.evaluation.load import Loaded
+from kerasft.evaluation.predict import run_outputs
+from kerasft.formatting import number
+from kerasft.serving.graph_proof import by_name
+from kerasft.tasks import less_is_better
+from kerasft.tasks.intervals import paired_interval
+
+ALLOWED = 0.01  # loss of a score: one point, or one percent of an error
+_TOGETHER = 32  # examples of one call
+
+
+def accept(
+    labels: Labels, y: np.ndarray, decided: Mapping[str, Any], reference: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the loss of the main metric against the run, with its 95 % interval.
+
+    Args:
+        labels: Labels of the run.
+        y: Targets of the validation split, as in `Split.y`.
+        decided: Arrays of `Task.decide` by the exported model.
+        reference: Those by the run.
+
+    Returns:
+        `split`, `examples`, `metric`, `reference` and `score` (its values), `difference`,
+        `confidence_interval` of the difference, and `allowed` (the largest loss).
+
+    Raises:
+        ProofError: The loss is above 0.01, or above 1% of an error, and more than one example.
+    """
+    task, count = labels.kind, len(y)
+    name = task.main_metric
+    before, after = (task.predictions(each) for each in (reference, decided))
+    old, new = (float(task.score(labels, y, each)[name]) for each in (before, after))
+    loss = new - old if less_is_better(name) else old - new
+    allowed = max(ALLOWED, 1 / count) if task.has_classes else ALLOWED * old
+    low, high = paired_interval(task, y, after, before)
+    # Differences of shares are rounded. A comparison with NaN is false.
+    if not loss <= allowed * (1 + 1e-6):
+        raise ProofError(
+            f"The quantized model is worse on the {count} validation examples: {name} "
+            f"{number(new)} instead of {number(old)}, difference {number(new - old)} (95% interval "
+            f"{number(low)} to {number(high)}, a loss of {number(allowed)} is allowed). Export it "
+            "with another --quantize or without."
+        )
+    return {
+        "split": "validation",
+        "examples": count,
+        "metric": name,
+        "reference": old,
+        "score": new,
+        "difference": new - old,
+        "confidence_interval": [low, high],
+        "allowed": allowed,
+    }
+
+
+def answers_of_run(loaded: Loaded, x: Any) -> dict[str, Any]:
+    """Return the arrays of `Task.decide` for prepared inputs by a run in memory."""
+    outputs, features = run_outputs(loaded, x, title="measuring")
+    decided = loaded.labels.kind.decide(loaded.labels, outputs, loaded.calibration, features)
+    return {name: keras.ops.convert_to_numpy(value) for name, value in decided.items()}
+
+
+def answers_of_graph(labels: Labels, answer: Answer, x: Any) -> dict[str, Any]:
+    """Return the arrays of `Task.decide` for prepared inputs by a graph."""
+    count = len(next(iter(by_name(x).values())))
+    found: dict[str, list[Any]] = {}
+    status("measuring the quantized graph")
+    with progress("measuring", count) as bar:
+        for start in range(0, count, _TOGETHER):
+            rows = np.arange(start, min(start + _TOGETHER, count))
+            for name, values in answer(by_name(select_rows(x, rows))).items():
+                found.setdefault(name, []).append(values)
+            bar.advance(len(rows))
+    arrays = {name: np.concatenate(parts) for name, parts in found.items()}
+    if "probability" in arrays:
+        index = {name.encode("utf-8"): n for n, name in enumerate(labels.names)}
+        arrays["best"] = np.array([index[name] for name in arrays["prediction"]])
+    return arrays
