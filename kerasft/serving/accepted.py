@@ -16,10 +16,10 @@ from kerasft.evaluation.load import Loaded
 from kerasft.evaluation.predict import run_outputs
 from kerasft.formatting import number
 from kerasft.serving.graph_proof import by_name
+from kerasft.serving.verdict import MARGIN
 from kerasft.tasks import less_is_better
 from kerasft.tasks.intervals import paired_interval
 
-ALLOWED = 0.01  # loss of a score: one point, or one percent of an error
 _TOGETHER = 32  # examples of one call
 
 
@@ -46,7 +46,7 @@ def accept(
     before, after = (task.predictions(each) for each in (reference, decided))
     old, new = (float(task.score(labels, y, each)[name]) for each in (before, after))
     loss = new - old if less_is_better(name) else old - new
-    allowed = max(ALLOWED, 1 / count) if task.has_classes else ALLOWED * old
+    allowed = max(MARGIN, 1 / count) if task.has_classes else MARGIN * old
     low, high = paired_interval(task, y, after, before)
     # Differences of shares are rounded. A comparison with NaN is false.
     if not loss <= allowed * (1 + 1e-6):

@@ -13,7 +13,7 @@ from kerasft.serving.proof import differences_of, mean_limit
 from kerasft.tasks import less_is_better
 from kerasft.tasks.intervals import paired_interval
 
-_MARGIN = 0.01  # of a score: one point, or one percent of an error
+MARGIN = 0.01  # of a score: one point, or one percent of an error
 _COMPARED = ("probabilities", "prediction", "lower", "upper")
 FAILED = ("worse", "differs")
 
@@ -83,7 +83,7 @@ def judge(
     # From here on, more is worse.
     sign = 1 if less_is_better(name) else -1
     low, high = sorted(sign * end for end in interval)
-    margin = _MARGIN if task.has_classes else _MARGIN * before
+    margin = MARGIN if task.has_classes else MARGIN * before
     if low > 0:
         verdict = "worse"
     elif high < 0:

@@ -25,9 +25,7 @@ def test_a_loss_above_one_point_is_refused(wrong, agree):
     y, found = accuracy(200 - wrong, wrong)
     _, reference = accuracy(200, 0)
     if not agree:
-        with pytest.raises(
-            ProofError, match=r"accuracy 0\.\d+ instead of 1, "
-        ):
+        with pytest.raises(ProofError, match=r"accuracy 0\.\d+ instead of 1, "):
             accept(CLASSES, y, found, reference)
         return
     record = accept(CLASSES, y, found, reference)
