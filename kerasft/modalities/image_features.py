@@ -52,10 +52,14 @@ def image_features(backbone: keras.Model, config: ImageConfig) -> tuple[Any, Any
     scale, offset = pixel_scaling(config.preset) if config.preset else DEFAULT_SCALING
     x = keras.layers.Rescaling(scale, offset, name="scaling")(x)
     x = adapted_trunk(backbone, graph.output, config)(x)
-    pooling = config.pooling
-    if pooling == "auto":
-        pooling = "first" if has_class_token(backbone) else "average"
-    return inputs, pool_positions(x, pooling)
+    return inputs, pool_positions(x, image_pooling(backbone, config))
+
+
+def image_pooling(backbone: keras.Model, config: ImageConfig) -> str:
+    """Return the pooling of an image backbone: `auto` is that of its family."""
+    if config.pooling != "auto":
+        return config.pooling
+    return "first" if has_class_token(backbone) else "average"
 
 
 def pool_positions(x: Any, pooling: str) -> Any:

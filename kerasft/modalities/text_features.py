@@ -46,9 +46,7 @@ def text_features(backbone: keras.Model, config: TextConfig) -> tuple[Any, Any]:
         name: keras.Input((None,), dtype=tensor.dtype, name=name)
         for name, tensor in graph.input.items()
     }
-    pooling = config.pooling
-    if pooling == "auto":
-        pooling = "last" if is_decoder(backbone) else "mean"
+    pooling = text_pooling(backbone, config)
     output = graph.output
     if isinstance(output, dict):
         output = output["pooled_output" if pooling == "first" else "sequence_output"]
@@ -77,6 +75,13 @@ def _check_vocabulary(backbone: keras.Model, config: TextConfig) -> None:
             f"The tokenizer of the preset {config.preset} has {tokens:,} tokens, but its backbone "
             f"{embeddings:,} embeddings. Restore the vocabulary of the preset."
         )
+
+
+def text_pooling(backbone: keras.Model, config: TextConfig) -> str:
+    """Return the pooling of a text backbone: `auto` is that of its family."""
+    if config.pooling != "auto":
+        return config.pooling
+    return "last" if is_decoder(backbone) else "mean"
 
 
 def pool_tokens(states: Any, padding_mask: Any, pooling: str) -> Any:
