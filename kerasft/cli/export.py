@@ -25,10 +25,10 @@ from kerasft.cli.startup import working
 @models_dir_option
 @choice_option(
     "--format",
-    ("saved_model", "onnx", "litert", "preset"),
+    ("saved_model", "onnx", "litert", "huggingface", "preset"),
     "saved_model",
-    "A SavedModel that takes raw inputs, a graph that takes prepared inputs (ONNX, LiteRT), or the "
-    "fine-tuned backbone as a KerasHub preset",
+    "A SavedModel that takes raw inputs, a graph that takes prepared inputs (ONNX, LiteRT), a "
+    "Hugging Face folder, or the fine-tuned backbone as a KerasHub preset",
 )
 @click.option(
     "--quantize",
@@ -43,12 +43,15 @@ from kerasft.cli.startup import working
 )
 @with_runs_dir
 def export_command(run: str, runs_dir: str, **options: Any) -> None:
-    """Export a RUN as a SavedModel, an ONNX or LiteRT graph, or a preset.
+    """Export a RUN as a SavedModel, an ONNX or LiteRT graph, a Hugging Face folder, or a preset.
 
     A SavedModel includes its preprocessing: it takes raw images or texts. ONNX and LiteRT take
     pixels or tokens. Before an export appears, a fresh process with its runtime alone answers up to
-    32 validation examples; they are kept in its proof.json. If it does not answer as Python does,
+    32 validation examples, which are stored in its proof.json. If its answers differ from Python's,
     nothing is exported (exit code 4); nor if a quantized graph is worse on the validation split.
+
+    A Hugging Face folder is loaded by transformers; for texts pooled by a mean, the default, by
+    sentence-transformers. The families are BERT, DistilBERT, RoBERTa, ViT and ResNet.
     """
     path, format = find_run(run, runs_dir), options["format"]
     with working():
@@ -71,6 +74,12 @@ def _how_to_load(folder: Path, format: str, run: Any) -> list[str]:
             "import keras_hub",
             f"backbone = keras_hub.models.Backbone.from_preset({str(folder)!r})",
         ]
+    if format == "huggingface":
+        from kerasft.runs import read_json
+        from kerasft.serving.huggingface.usage import how_to_call
+
+        class_name = read_json(folder / "manifest.json")["class"]
+        return how_to_call(class_name, str(folder), pairs=run.pairs)
     if format != "saved_model":
         return [f"kerasft predict {folder} {run.modality.typed_example(pairs=run.pairs)}"]
     values = run.modality.served_examples(pairs=run.pairs)

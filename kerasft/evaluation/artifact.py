@@ -154,13 +154,18 @@ class Artifact:
         """Function from the raw inputs of one call to outputs by name, among them `error`.
 
         Raises:
-            SettingError: The package of the runtime is not installed.
+            SettingError: The package of the runtime is not installed, or there is none.
             DamagedFileError: The model cannot be loaded.
         """
         kind = self.manifest["kind"]
         if kind in PREPARED:
             return open_prepared(self.path, kind, self.config)
-        return open_saved_model(self.path, self.modality, self.manifest["inputs"])
+        if kind == "saved_model":
+            return open_saved_model(self.path, self.modality, self.manifest["inputs"])
+        raise SettingError(
+            f"{self.path} is a folder of Hugging Face, which transformers answers by. Give the "
+            "run, or a SavedModel of it."
+        )
 
 
 def open_artifact(subject: Any) -> Artifact | None:

@@ -257,6 +257,10 @@ class Modality:
         """
         raise refuse(config)
 
+    def pooling(self, backbone: Any, config: Any) -> str:
+        """Return the pooling to one vector per example, with `auto` as chosen for the family."""
+        raise refuse(config)
+
     # Serving
 
     def served_examples(self, *, pairs: bool) -> list[str]:
@@ -286,4 +290,12 @@ class Modality:
 
     def save_preprocessor(self, config: Any, model: Any, backbone: Any, folder: Path) -> None:
         """Save the image converter or tokenizer of a backbone into its preset folder."""
+        raise refuse(config)
+
+    def save_for_transformers(self, config: Any, model: Any, folder: Path) -> None:
+        """Save the tokenizer or image processor as transformers reads it.
+
+        Raises:
+            SettingError: transformers has no such tokenizer.
+        """
         raise refuse(config)

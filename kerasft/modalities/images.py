@@ -113,6 +113,11 @@ class Images(Modality):
 
         return image_features(backbone, config)
 
+    def pooling(self, backbone: Any, config: Any) -> str:
+        from kerasft.modalities.image_features import image_pooling
+
+        return image_pooling(backbone, config)
+
     def served_examples(self, *, pairs: bool) -> list[str]:
         return ["open('image.png', 'rb').read()"]
 
@@ -143,6 +148,11 @@ class Images(Modality):
             antialias=True,
         )
         converter.save_to_preset(str(folder))
+
+    def save_for_transformers(self, config: Any, model: Any, folder: Path) -> None:
+        from kerasft.modalities.for_transformers import write_image_processor
+
+        write_image_processor(config, model, folder)
 
 
 def _image(table: Table, column: str, row: int, stems: Stems) -> Any:

@@ -143,6 +143,11 @@ class Texts(Modality):
 
         return text_features(backbone, config)
 
+    def pooling(self, backbone: Any, config: Any) -> str:
+        from kerasft.modalities.text_features import text_pooling
+
+        return text_pooling(backbone, config)
+
     def served_examples(self, *, pairs: bool) -> list[str]:
         return ["'a text'", "'the second text'"][: 1 + pairs]
 
@@ -177,6 +182,11 @@ class Texts(Modality):
         from kerasft.presets.tokenizers import load_preprocessor
 
         load_preprocessor(config).save_to_preset(str(folder))
+
+    def save_for_transformers(self, config: Any, model: Any, folder: Path) -> None:
+        from kerasft.modalities.for_transformers import write_tokenizer
+
+        write_tokenizer(config, model, folder)
 
 
 def _text_errors(texts: Any) -> Any:

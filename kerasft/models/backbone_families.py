@@ -6,7 +6,7 @@ They are found in three ways, in this order:
 2. Attributes of KerasHub: pyramid levels, lists of transformer layers or stages.
 3. The graph of any other Functional model.
 
-No other module distinguishes families.
+No other module of this room distinguishes families.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ def proof_request(
     with exact_products():
         request = {
             "data": data_name(data),
-            "inputs": request_of(names, _raw(loaded, examples)),
+            "inputs": request_of(names, raw_inputs_of(loaded, examples)),
             "answers": python_answers(loaded, examples),
             "first": _first_answers(loaded, few),
         }
@@ -69,13 +69,15 @@ def data_name(data: Any) -> str:
 def proof_examples(loaded: Loaded, data: Any) -> Examples:
     """Return the examples of `proof_request`, without labels; the arguments are the same."""
     chosen = _choose(_validation(loaded) if data is None else _given(loaded, data))
-    sizes = np.cumsum([sum(len(value) for value in values) for values in _raw(loaded, chosen)])
+    raw = raw_inputs_of(loaded, chosen)
+    sizes = np.cumsum([sum(len(value) for value in values) for values in raw])
     few = max(1, int(np.searchsorted(sizes, _BYTES, side="right")))
     chosen = chosen.select(range(min(few, len(chosen))))
     return Examples(chosen.inputs, None, chosen.origins)
 
 
-def _raw(loaded: Loaded, examples: Examples) -> list[tuple[Any, ...]]:
+def raw_inputs_of(loaded: Loaded, examples: Examples) -> list[tuple[Any, ...]]:
+    """Return examples as the served model of a run reads them, a value per input."""
     modality = modality_of(loaded.config)
     return [
         modality.raw_inputs(item, origin)

@@ -1,4 +1,4 @@
-"""Export of a run: a SavedModel that takes raw inputs, a graph, or a KerasHub preset."""
+"""Export of a run: a SavedModel, a graph, a folder of Hugging Face, or a KerasHub preset."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from kerasft.paths import check_folder_name
 from kerasft.runs import Run, load_run
 from kerasft.serving.graph import QUANTIZED
 from kerasft.serving.graph_version import write_graph_version
+from kerasft.serving.huggingface.version import write_version as write_folder_version
 from kerasft.serving.preset import write_preset
 from kerasft.serving.saved_model import write_version
 from kerasft.serving.versions import temporary_folder
 
-FORMATS = ("saved_model", *PREPARED, "preset")
+FORMATS = ("saved_model", *PREPARED, "huggingface", "preset")
 
 
 def export(
@@ -33,7 +34,7 @@ def export(
     quantize: str | None = None,
     proof_data: Any = None,
 ) -> Path:
-    """Export a run as a SavedModel, an ONNX or LiteRT graph, or a preset.
+    """Export a run as a SavedModel, an ONNX or LiteRT graph, a Hugging Face folder, or a preset.
 
     A `saved_model` includes the preprocessing. Its signature `serve` (also `serving_default`)
     takes `bytes`, encoded image files as strings of shape (n,) (JPEG, PNG, WebP, GIF or BMP; the
@@ -63,6 +64,13 @@ def export(
     answers are equivalent, and its main metric on the validation split is worse by at most 0.01 (an
     error: by 1%); the difference and its 95% interval are in manifest and model card.
 
+    `huggingface` is a folder that transformers loads (`AutoModelForSequenceClassification`,
+    `AutoModelForImageClassification`), for BERT, DistilBERT, RoBERTa, ViT and ResNet. Where
+    transformers has no class with the pooling of a text model, sentence-transformers loads it: the
+    embedding of a text is its logits. The fitted temperature is in the weights of the output layer.
+    A fresh process computes the logits of validation examples, by transformers if it is installed,
+    else by KerasHub; none may differ by more than 1e-4.
+
     A `preset` is the fine-tuned backbone, for `load_backbone` and KerasHub's `from_preset`.
 
     Args:
@@ -70,19 +78,20 @@ def export(
         models_dir: Folder for exported models.
         name: Name of the model, under which a server serves the highest version. By default the
             name of the recipe, with that of the dataset appended if it is not the recipe's own.
-        format: Export format: `saved_model`, `onnx`, `litert` or `preset`.
+        format: Export format: `saved_model`, `onnx`, `litert`, `huggingface` or `preset`.
         quantize: `float16`, `dynamic` or `int8` for `litert`; None for float32.
         proof_data: Inputs for the proof, as for `predict`: a path or a text, several of them, or a
             table. By default the validation split of the run.
 
     Returns:
         Path of the export: `models_dir/name/VERSION`, with the next free version number;
-        `models_dir/name-onnx/VERSION` or `models_dir/name-litert/VERSION` for a graph;
+        `models_dir/name-FORMAT/VERSION` for `onnx`, `litert` and `huggingface`;
         `models_dir/name-preset` for a preset.
 
     Raises:
         SettingError: The name is not a plain folder name, the format is unknown, its packages
-            are not installed, or the backend is not TensorFlow (any format but `preset`).
+            are not installed, the backend is not TensorFlow (any format but `preset`), or Hugging
+            Face has no such model.
         DataError: The dataset of the run is gone, and no `proof_data` is given.
         DamagedFileError: A file of the run is missing or has changed.
         ProofError: The answers of the exported model differ from Python's, or a quantized one is
@@ -114,6 +123,9 @@ def export(
         return write_graph_version(run, loaded, parent, format, quantize, proof_data)
     if format == "saved_model":
         return write_version(run, loaded, Path(models_dir) / name, proof_data)
+    if format == "huggingface":
+        parent = Path(models_dir) / f"{name}-{format}"
+        return write_folder_version(run, loaded, parent, proof_data)
     target = Path(models_dir) / f"{name}-preset"
     if target.exists():
         raise SettingError(f"{target} exists already. Give another --name, or delete it.")

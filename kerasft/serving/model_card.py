@@ -8,10 +8,15 @@ from typing import Any
 
 from kerasft.formatting import number
 from kerasft.modalities import MODALITIES
+from kerasft.serving.huggingface.usage import how_to_call
 from kerasft.tasks import Task, task_of
 from kerasft.tasks.intervals import share_interval
 
-_TEMPLATES = {"litert": "graph_card.md", "onnx": "graph_card.md"}  # others: model_card.md
+_TEMPLATES = {
+    "huggingface": "huggingface_card.md",
+    "litert": "graph_card.md",
+    "onnx": "graph_card.md",
+}  # others: model_card.md
 
 
 def model_card(manifest: Mapping[str, Any]) -> str:
@@ -44,7 +49,16 @@ def model_card(manifest: Mapping[str, Any]) -> str:
         values=values,
         imports=("tensorflow as tf", *modality.serving_imports),
         given=", ".join(f"tf.constant([{value}])" for value in values),
+        lines=_lines(manifest),
     )
+
+
+def _lines(manifest: Mapping[str, Any]) -> list[str]:
+    """Return how a folder of Hugging Face is called; empty for a SavedModel."""
+    if "class" not in manifest:
+        return []
+    folder = f"{manifest['name']}/{manifest['version']}"
+    return how_to_call(manifest["class"], folder, pairs=manifest["pairs"])
 
 
 def _scores(kind: Task, metrics: Mapping[str, Any]) -> list[tuple[str, float, str]]:

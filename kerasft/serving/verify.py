@@ -13,6 +13,7 @@ from kerasft.evaluation.artifact import MANIFEST, Artifact, open_artifact
 from kerasft.evaluation.runtime import PREPARED
 from kerasft.runs import plain_json, read_json, sha256
 from kerasft.serving.graph_proof import prove_graph
+from kerasft.serving.huggingface import proof as folder_proof
 from kerasft.serving.proof import FILE, prove
 
 _LATER = ("name", "version", "proof", "files")  # parts of a manifest that follow its proof
@@ -57,6 +58,8 @@ def verify(path: str | Path) -> dict[str, Any]:
 
 
 def _prove_again(artifact: Artifact) -> dict[str, Any]:
+    if artifact.manifest["kind"] == folder_proof.KIND:
+        return folder_proof.prove(artifact.path, artifact.labels)
     exact = is_exact(artifact.manifest)
     if artifact.manifest["kind"] in PREPARED:
         return prove_graph(artifact.path, artifact.labels, exact=exact)

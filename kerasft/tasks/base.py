@@ -14,6 +14,7 @@ from kerasft.tasks.strata import Group, Strata
 if TYPE_CHECKING:
     import numpy as np
 
+    from kerasft.calibration import Calibration
     from kerasft.calibration.options import CalibrationOptions
 
 Chosen = TypeVar("Chosen")
@@ -56,6 +57,7 @@ class Task(Answers):
         mixup: Whether labels of two examples can be mixed.
         label_smoothing: Whether labels can be smoothed.
         target_transform: Whether the target can be transformed.
+        problem_type: Name of the kind of task in transformers.
     """
 
     name = ""
@@ -75,6 +77,7 @@ class Task(Answers):
     mixup = True
     label_smoothing = True
     target_transform = False
+    problem_type = ""
 
     # Settings
 
@@ -228,6 +231,18 @@ class Task(Answers):
 
     def activate(self, x: Any, labels: Labels) -> Any:
         """Return the model output from the output of the last Dense layer."""
+        raise NotImplementedError
+
+    def calibrated_logits(
+        self, labels: Labels, calibration: Calibration
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return factor and summand of each output of the last Dense layer, shape (outputs,).
+
+        With them it gives the calibrated logits, or the predicted number.
+
+        Raises:
+            SettingError: The prediction is not linear in that output.
+        """
         raise NotImplementedError
 
     # Decision

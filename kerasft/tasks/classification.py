@@ -37,6 +37,7 @@ class Classification(ClassTask):
     stratified_by = "class"
     baseline_name = "predicting the majority class"
     class_weight = True
+    problem_type = "single_label_classification"
 
     def normalize(self, value: Any, origin: str) -> str:
         if value is None or isinstance(value, (tuple, list, set, frozenset)):
@@ -101,6 +102,14 @@ class Classification(ClassTask):
         import keras
 
         return keras.layers.Activation("softmax", name="probability", dtype="float32")(x)
+
+    def calibrated_logits(
+        self, labels: Labels, calibration: Calibration
+    ) -> tuple[np.ndarray, np.ndarray]:
+        import numpy as np
+
+        count = labels.num_outputs
+        return np.full(count, 1 / calibration.temperature), np.zeros(count)
 
     def baseline(self, labels: Labels, y: np.ndarray) -> np.ndarray:
         import numpy as np

@@ -35,6 +35,7 @@ class MultiLabel(ClassTask):
     calibrated_by = ("min_precision", "min_recall")
     stratified_by = "label set"
     baseline_name = "predicting the frequency of each label"
+    problem_type = "multi_label_classification"
 
     def shown_scores(self, metrics: Mapping[str, Any]) -> list[tuple[str, Any]]:
         """Return F1 at the fitted thresholds first, where there are any, and then that at 0.5."""
@@ -106,6 +107,15 @@ class MultiLabel(ClassTask):
         import keras
 
         return keras.layers.Activation("sigmoid", name="probability", dtype="float32")(x)
+
+    def calibrated_logits(
+        self, labels: Labels, calibration: Calibration
+    ) -> tuple[np.ndarray, np.ndarray]:
+        import numpy as np
+
+        count = labels.num_outputs
+        slopes, offsets = calibration.slopes or np.ones(count), calibration.offsets
+        return np.asarray(slopes), np.asarray(offsets or np.zeros(count))
 
     def baseline(self, labels: Labels, y: np.ndarray) -> np.ndarray:
         import numpy as np

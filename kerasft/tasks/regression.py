@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from kerasft.calibration import Calibration, Interval
-from kerasft.errors import DataError, read_all
+from kerasft.errors import DataError, SettingError, read_all
 from kerasft.tasks.base import FeatureReaders, Task
 from kerasft.tasks.label_cells import Table, one_column, read_number
 from kerasft.tasks.labels import Labels
@@ -42,6 +42,7 @@ class Regression(Task):
     mixup = False
     label_smoothing = False
     target_transform = True
+    problem_type = "regression"
 
     @property
     def shown_metrics(self) -> tuple[str, ...]:
@@ -135,6 +136,18 @@ class Regression(Task):
         # Standardized, so that learning rates and penalties do not depend on the unit.
         x = keras.layers.Rescaling(labels.std, labels.mean, name="unit", dtype="float32")(x)
         return keras.ops.exp(x) if labels.transform == "log" else x
+
+    def calibrated_logits(
+        self, labels: Labels, calibration: Calibration
+    ) -> tuple[np.ndarray, np.ndarray]:
+        import numpy as np
+
+        if labels.transform == "log":
+            raise SettingError(
+                "transformers has no model that predicts by a logarithm, but this run was fitted "
+                "with target_transform=log. Fit with --target-transform none."
+            )
+        return np.array([labels.std]), np.array([labels.mean])
 
     def baseline(self, labels: Labels, y: np.ndarray) -> np.ndarray:
         import numpy as np

@@ -1,0 +1,1 @@
+"""Export of a run as a folder of Hugging Face."""
