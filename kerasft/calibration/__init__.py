@@ -1,4 +1,4 @@
-"""What is fitted on the validation split after training, and how outputs are decided by it.
+"""What is fitted on the validation split after training, and its application to outputs.
 
 Probabilities, thresholds, prediction sets and the score of known inputs are pure values and
 mathematics. What is applied to outputs is written with `keras.ops`, so that `predict` and the graph

@@ -54,13 +54,13 @@ def label_reliability(probabilities: np.ndarray, y: np.ndarray) -> dict[str, flo
 
 def class_losses(probabilities: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return the log loss of every example, shape (n,)."""
-    return _surprise(probabilities[np.arange(len(y)), y.astype(int)])
+    return _log_loss(probabilities[np.arange(len(y)), y.astype(int)])
 
 
 def label_losses(probabilities: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return the log loss of every label of every example, shape (n, labels)."""
-    return _surprise(np.where(y > 0, probabilities, 1 - probabilities))
+    return _log_loss(np.where(y > 0, probabilities, 1 - probabilities))
 
 
-def _surprise(probabilities: np.ndarray) -> np.ndarray:
+def _log_loss(probabilities: np.ndarray) -> np.ndarray:
     return np.asarray(-np.log(np.maximum(probabilities, _SMALLEST)))

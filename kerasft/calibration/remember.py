@@ -1,4 +1,4 @@
-"""What is remembered of the training examples, to tell known inputs from others."""
+"""Features of training examples, with which new inputs are compared for `known`."""
 
 from __future__ import annotations
 

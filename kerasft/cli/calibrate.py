@@ -56,7 +56,7 @@ def calibrate_command(  # noqa: PLR0913 (one for each option)
     min_recall: float | None,
     runs_dir: str,
 ) -> None:
-    """Fit what a RUN decides by again, without training.
+    """Refit the calibration of a RUN without training.
 
     Probabilities, thresholds, prediction sets or intervals, and the score of known inputs are
     fitted on the validation split. A fit does this with the defaults; `predict`, `evaluate` and

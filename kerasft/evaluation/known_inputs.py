@@ -25,7 +25,7 @@ RENDERED = "the training examples are rendered during training"
 
 @dataclass(frozen=True)
 class KnownInputs:
-    """What known inputs are told by.
+    """Features and scores from which inputs are judged to be known.
 
     Attributes:
         arrays: Arrays of `kerasft.calibration.remember.remember`.

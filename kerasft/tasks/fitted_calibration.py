@@ -76,7 +76,7 @@ def fit_labels(
     probabilities = ops.convert_to_numpy(
         scale_labels(ops.convert_to_tensor(outputs), slopes, offsets)
     )
-    # What decides as the default threshold does without a calibration.
+    # Thresholds equivalent to the default one before the probabilities are scaled.
     default = np.full((1, outputs.shape[1]), DEFAULT_THRESHOLD, "float32")
     otherwise = ops.convert_to_numpy(scale_labels(ops.convert_to_tensor(default), slopes, offsets))
     thresholds, missed = _thresholds(labels, y > 0, probabilities, otherwise[0], options)
