@@ -274,7 +274,7 @@ def test_export_prints_the_folder_and_how_to_load_it(run, kerasft_line, api):
     assert "next      kerasft verify saved_models/mail/1\n" in result.stdout
     assert "          kerasft serve saved_models/mail\n" in result.stdout
     wanted = {"models_dir": "saved_models", "name": None, "format": "saved_model",
-              "proof_data": None}  # fmt: skip
+              "quantize": None, "proof_data": None}  # fmt: skip
     assert api.calls == [("export", (Path("runs/mail/first"),), wanted)]
 
 
@@ -285,5 +285,11 @@ def test_export_a_preset_elsewhere(run, kerasft_line, api):
     assert kerasft_line(*line.split(), "-q").stdout == "models/mine-preset\n"
     found = json.loads(kerasft_line(*line.split(), "--json").stdout)
     assert found == {"run": "runs/mail/first", "path": "models/mine-preset", "format": "preset"}
-    wanted = {"models_dir": "models", "name": "mine", "format": "preset", "proof_data": None}
+    wanted = {
+        "models_dir": "models",
+        "name": "mine",
+        "format": "preset",
+        "quantize": None,
+        "proof_data": None,
+    }
     assert api.calls[0] == ("export", (Path("runs/mail/first"),), wanted)
