@@ -133,13 +133,14 @@ def benchmark(
         raise SettingError("There are no models to measure. Name at least one run or export.")
     paths = _reference_first(given, runs_dir)
     first = _open(paths[0])
+    for path in paths[1:]:
+        _check_classes(path, first.labels)
     config, examples, y = _examples(first, dataset, split, columns)
     timed = _in_memory(modality_of(config), examples)
     rows = []
     reference: Decided = {}
     for number, path in enumerate(paths):
         subject = first if number == 0 else _open(path)
-        _check_classes(subject, first.labels)
         status(f"measuring {subject.path}")
         with exact_products():
             decided = _in_order(subject, first.labels, subject.decide(examples))
@@ -214,17 +215,18 @@ def _in_memory(modality: Modality, examples: Examples) -> Examples:
     return Examples(inputs, None, chosen.origins)
 
 
-def _check_classes(subject: Subject, labels: Labels) -> None:
-    """Refuse a model of another task or with other classes.
+def _check_classes(path: Path, labels: Labels) -> None:
+    """Refuse a model of another task or with other classes, before anything is measured.
 
     Raises:
         SettingError: It is such a model.
     """
-    same = sorted(subject.labels.names) == sorted(labels.names)
-    if subject.labels.task != labels.task or not same:
+    artifact = open_artifact(path)
+    found = Labels.from_dict(Run(path).labels) if artifact is None else artifact.labels
+    if found.task != labels.task or sorted(found.names) != sorted(labels.names):
         raise SettingError(
-            f"{subject.path} has another task or other classes than the first model. Name models "
-            "of one task with the same classes."
+            f"{path} has another task or other classes than the first model. Name models of one "
+            "task with the same classes."
         )
 
 
