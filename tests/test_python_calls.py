@@ -9,7 +9,7 @@ import pytest
 
 import kerasft
 from kerasft.errors import DataError, SettingError
-from kerasft.runs import write_json
+from kerasft.runs import write_record
 
 QUICK = {"epochs": 1, "head_epochs": 0, "batch_size": 32, "trainable_blocks": 0}
 
@@ -124,7 +124,7 @@ def test_the_frame_of_a_fit_is_its_own_data_and_another_is_not(run, table):
 def test_another_process_asks_for_the_frame_of_a_fit(run, copied_run):
     run = copied_run(run)
     settings = {**run.config, "dataset": "memory:0123456789abcdef"}
-    write_json(run.path / "config.json", settings)
+    write_record(run, "config.json", settings)
     with pytest.raises(DataError, match="was given in memory, and this process does not have it"):
         run.evaluate()
     assert run.predict("a great film")[0]["prediction"] in ("good", "bad")

@@ -15,7 +15,8 @@ from kerasft import catalog
 from kerasft.cli.completion import complete_path
 from kerasft.cli.run_argument import find_run
 from kerasft.config import Config, from_record, to_dict
-from kerasft.errors import DamagedFileError, KerasftError, ResumeError, SettingError, did_you_mean
+from kerasft.errors import KerasftError, ResumeError, SettingError, did_you_mean
+from kerasft.runs import read_json
 from kerasft.setting_declaration import settings
 
 
@@ -75,7 +76,7 @@ def read_settings(path: Path) -> SettingsFile:
         read: Any = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
     except OSError as error:
         raise SettingError(f"--config {path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         kind = path.suffix[1:].upper()
         raise SettingError(f"--config {path} is not valid {kind}: {error}.") from error
     if not isinstance(read, dict):
@@ -173,7 +174,7 @@ def recipe_of_run(path: Path) -> str:
     Raises:
         ResumeError: The recipe is not recorded, or has changed.
     """
-    recorded = _read_manifest(path).get("recipe", {})
+    recorded = read_json(path / "manifest.json").get("recipe", {})
     source, digest = str(recorded.get("source") or ""), recorded.get("sha256")
     name = f"Name the recipe: kerasft fit RECIPE --like {path}."
     if not source:
@@ -190,10 +191,3 @@ def recipe_of_run(path: Path) -> str:
             f"kerasft fit {source} --like {path}."
         )
     return source
-
-
-def _read_manifest(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads((path / "manifest.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise DamagedFileError(f"{path / 'manifest.json'} is damaged: {error}.") from error

@@ -53,7 +53,7 @@ class Artifact:
                 f"{self.path} has no {MANIFEST}, but an export by version 0.2 or later is "
                 "expected. Export the run again."
             )
-        return dict(read_json(self.path / MANIFEST))
+        return read_json(self.path / MANIFEST)
 
     @property
     def labels(self) -> Labels:

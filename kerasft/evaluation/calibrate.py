@@ -23,7 +23,7 @@ from kerasft.evaluation.known_inputs import (
 from kerasft.evaluation.load import load_model
 from kerasft.evaluation.metrics import measure_calibrated
 from kerasft.evaluation.stored_predictions import calibrate_worst
-from kerasft.runs import Run, load_run, write_json
+from kerasft.runs import Run, load_run, write_record
 from kerasft.runs.calibration_file import (
     SCORES,
     read_calibration_arrays,
@@ -94,7 +94,7 @@ def calibrate(
     if "test" in splits and "test" in run.metrics:
         found = measure_test(labels, splits["test"], calibration, known_inputs)
         test = {k: v for k, v in run.metrics["test"].items() if k != "calibrated"}
-        write_json(run.path / "metrics.json", {**run.metrics, "test": {**test, **found}})
+        write_record(run, "metrics.json", {**run.metrics, "test": {**test, **found}})
     return run.calibration
 
 

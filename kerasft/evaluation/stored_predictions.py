@@ -12,7 +12,7 @@ from kerasft.data import Labels, Split
 from kerasft.evaluation.metrics import example_losses
 from kerasft.evaluation.predict import by_example
 from kerasft.modalities import modality_of
-from kerasft.runs import Run, read_json, write_json
+from kerasft.runs import Run, read_json_rows, write_json, write_record
 from kerasft.runs.predictions_file import write_predictions
 
 _WORST = "worst.json"
@@ -120,8 +120,8 @@ def calibrate_worst(
         outputs: Outputs of the model for it, shape (n, outputs).
         calibration: Calibration of the run.
     """
-    path = run.path / _WORST
-    rows = read_json(path) if path.exists() else []
+    path = run.record_file(_WORST)
+    rows = read_json_rows(path) if path.exists() else []
     indexed = [row for row in rows if "index" in row]
     if not indexed:
         return
@@ -131,4 +131,4 @@ def calibrate_worst(
         _, row["prediction"], row["probability"] = labels.kind.truth_and_prediction(
             labels, y[index], answer
         )
-    write_json(path, rows)
+    write_record(run, _WORST, rows)

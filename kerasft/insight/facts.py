@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from kerasft.config import Config
-from kerasft.runs import Run
+from kerasft.runs import Run, read_json
 from kerasft.tasks import Task, task_of
 from kerasft.tasks.intervals import share_interval
 
@@ -137,14 +137,14 @@ def read_facts(run: Run) -> Facts:
     Raises:
         DamagedFileError: A file of the record is missing or damaged.
     """
-    manifest = run.manifest
+    manifest = read_json(run.path / "manifest.json", "recipe")
     recipe = manifest["recipe"]
     return Facts(
         state=run.state,
         reason=str(manifest.get("reason") or ""),
         failure=_failure(manifest),
         task=str(run.labels["task"]),
-        settings=run.config,
+        settings=read_json(run.record_file("config.json"), "learning_rate"),
         changed=dict(manifest.get("given", {})),
         defaults=dict(manifest.get("usual", {})),
         recipe=str(recipe.get("source") or recipe["name"]),

@@ -16,7 +16,7 @@ from kerasft.insight.facts import Facts, read_facts
 from kerasft.insight.page import chart, render, table, tile
 from kerasft.insight.report_calibration import decisions
 from kerasft.insight.report_scores import classes, confusions, output_charts, scores
-from kerasft.runs import Run, load_run, read_json, write_text
+from kerasft.runs import Run, load_run, read_json_rows, write_text
 from kerasft.runs.predictions_file import read_predictions
 from kerasft.tasks.intervals import is_wide, score_interval
 
@@ -161,7 +161,7 @@ def _curve(facts: Facts, name: str) -> dict[str, Any]:
 
 
 def _worst(run: Run) -> list[dict[str, Any]]:
-    path = run.path / "worst.json"
+    path = run.record_file("worst.json")
     return [
         {
             "origin": row["origin"],
@@ -169,7 +169,7 @@ def _worst(run: Run) -> list[dict[str, Any]]:
             "text": row.get("text"),
             "caption": list(_caption(row)),
         }
-        for row in (read_json(path) if path.exists() else [])
+        for row in (read_json_rows(path, "origin", "truth") if path.exists() else [])
     ]
 
 

@@ -61,7 +61,7 @@ def confusions(run: Run, facts: Facts) -> dict[str, Any] | None:
 
 def _cells(run: Run, split: str, counts: list[list[int]], names: list[str]) -> list[dict[str, Any]]:
     """Return the cells whose examples the run recorded."""
-    path = run.path / "confusions.json"
+    path = run.record_file("confusions.json")
     recorded = read_json(path) if path.exists() else {}
     return [
         {

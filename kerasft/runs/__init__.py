@@ -8,6 +8,7 @@ from kerasft.runs.files import (
     file_lock,
     plain_json,
     read_json,
+    read_json_rows,
     sha256,
     write_json,
     write_text,
@@ -18,9 +19,11 @@ from kerasft.runs.write import (
     check_name,
     create_run,
     delete_run,
+    seal,
     write_history,
     write_manifest,
     write_recipe,
+    write_record,
 )
 
 __all__ = [
@@ -37,11 +40,14 @@ __all__ = [
     "load_run",
     "plain_json",
     "read_json",
+    "read_json_rows",
     "run_names",
+    "seal",
     "sha256",
     "write_history",
     "write_json",
     "write_manifest",
     "write_recipe",
+    "write_record",
     "write_text",
 ]

@@ -77,17 +77,47 @@ def plain_json(value: Any) -> Any:
     return value
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file.
+def read_json(path: Path, *needed: str) -> dict[str, Any]:
+    """Read a JSON file with an object.
+
+    Args:
+        path: Path of the file.
+        *needed: Names that the object must have.
 
     Raises:
-        DamagedFileError: It is missing or not valid JSON.
+        DamagedFileError: It is missing, not valid JSON, or not such an object.
     """
+    value = _read_json(path)
+    if not isinstance(value, dict):
+        raise DamagedFileError(f"{path} is damaged: it is {value!r:.60}, not an object.")
+    missing = [name for name in needed if name not in value]
+    if missing:
+        raise DamagedFileError(f"{path} is damaged: it has no {missing[0]!r}.")
+    return value
+
+
+def read_json_rows(path: Path, *needed: str) -> list[dict[str, Any]]:
+    """Read a JSON file with a list of objects that have the names in `needed`.
+
+    Raises:
+        DamagedFileError: It is missing, not valid JSON, or not such a list.
+    """
+    value = _read_json(path)
+    rows: list[Any] = value if isinstance(value, list) else [None]
+    if not all(isinstance(row, dict) and row.keys() >= set(needed) for row in rows):
+        names = f" with {', '.join(needed)}" if needed else ""
+        raise DamagedFileError(
+            f"{path} is damaged: it is {value!r:.60}, not a list of objects{names}."
+        )
+    return rows
+
+
+def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DamagedFileError(f"{path} is missing: the run is incomplete.") from None
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
         raise DamagedFileError(f"{path} is damaged: {error}.") from None
 
 

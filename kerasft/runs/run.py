@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kerasft.errors import DamagedFileError, DataError
 from kerasft.modalities import Modality, recorded_modality
-from kerasft.runs.files import is_locked, read_json, sha256
+from kerasft.runs.files import is_locked, read_json, read_json_rows, sha256
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,17 +51,17 @@ class Run:
     @property
     def recipe(self) -> str:
         """Name of the recipe."""
-        return str(self.manifest["recipe"]["name"])
+        return str(read_json(self.path / "manifest.json", "recipe")["recipe"]["name"])
 
     @property
     def config(self) -> dict[str, Any]:
         """The settings."""
-        return dict(read_json(self.path / "config.json"))
+        return read_json(self.record_file("config.json"))
 
     @property
     def manifest(self) -> dict[str, Any]:
         """Versions, seed, preset, blocks, data, state, and hashes of files."""
-        return dict(read_json(self.path / "manifest.json"))
+        return read_json(self.path / "manifest.json")
 
     @property
     def state(self) -> str:
@@ -79,7 +79,7 @@ class Run:
     @property
     def labels(self) -> dict[str, Any]:
         """Task, class names, and the unit of regression targets."""
-        return dict(read_json(self.path / "labels.json"))
+        return read_json(self.record_file("labels.json"), "task")
 
     @property
     def modality(self) -> Modality:
@@ -95,13 +95,13 @@ class Run:
     @property
     def history(self) -> list[dict[str, Any]]:
         """One record per epoch."""
-        return list(read_json(self.path / "history.json"))
+        return read_json_rows(self.record_file("history.json"))
 
     @property
     def metrics(self) -> dict[str, dict[str, Any]]:
         """Metrics by split, of the splits that were evaluated."""
-        path = self.path / "metrics.json"
-        return dict(read_json(path)) if path.exists() else {}
+        path = self.record_file("metrics.json")
+        return read_json(path) if path.exists() else {}
 
     @property
     def weights(self) -> Path:
@@ -136,7 +136,15 @@ class Run:
         """
         if CALIBRATION not in self.manifest.get("files", {}):
             return {}
-        return dict(read_json(self.verified(CALIBRATION)))
+        return read_json(self.verified(CALIBRATION))
+
+    def record_file(self, name: str) -> Path:
+        """Return the path of a file, after its checksum was compared if the manifest has one.
+
+        Raises:
+            DamagedFileError: The file is missing, or its checksum differs.
+        """
+        return self.verified(name) if name in self.manifest.get("files", {}) else self.path / name
 
     def verified(self, name: str) -> Path:
         """Return the path of a file, after its checksum was compared with the manifest.

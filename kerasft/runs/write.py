@@ -13,6 +13,10 @@ from kerasft.paths import check_folder_name, timestamp_name
 from kerasft.runs.files import atomic_path, read_json, sha256, write_json, write_text
 from kerasft.runs.run import RECIPE, Run
 
+_SEALED = (
+    "config.json", "labels.json", "history.json", "metrics.json", "worst.json", "confusions.json",
+)  # fmt: skip
+
 
 def create_run(runs_dir: str | Path, recipe: str, name: str | None = None) -> Run:
     """Make a new run folder `runs_dir/recipe/name`.
@@ -76,6 +80,27 @@ def write_history(run: Run, history: list[dict[str, Any]]) -> None:
     writer.writeheader()
     writer.writerows(history)
     write_text(run.path / "history.csv", text.getvalue())
+
+
+def write_record(run: Run, name: str, value: Any) -> None:
+    """Write a JSON file of a run; if the manifest has its checksum, the new one.
+
+    Meanwhile, and after an interruption, the manifest has none.
+    """
+    files = dict(run.manifest.get("files", {}))
+    if files.pop(name, None) is None:
+        write_json(run.path / name, value)
+        return
+    write_manifest(run, files=files)
+    write_json(run.path / name, value)
+    write_manifest(run, files={**files, name: sha256(run.path / name)})
+
+
+def seal(run: Run) -> None:
+    """Record the checksums of the JSON files of a finished run."""
+    paths = [run.path / name for name in _SEALED]
+    found = {path.name: sha256(path) for path in paths if path.exists()}
+    write_manifest(run, files={**run.manifest.get("files", {}), **found})
 
 
 def write_manifest(run: Run, **changes: Any) -> None:

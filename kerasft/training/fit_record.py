@@ -29,7 +29,7 @@ from kerasft.insight import plot_curves
 from kerasft.modalities import modality_of
 from kerasft.models import block_rows, block_table
 from kerasft.models.freezing import changing_weights
-from kerasft.runs import Run, write_history, write_json, write_manifest, write_recipe
+from kerasft.runs import Run, seal, write_history, write_json, write_manifest, write_recipe
 from kerasft.runs.provenance import (
     anchored,
     current_time,
@@ -183,6 +183,7 @@ def close_record(run: Run, context: FitContext, inputs: PhaseInputs, began: floa
     pairs = {name: (part, outputs[name]) for name, part in parts.items()}
     save_predictions(run, config, data.labels, pairs, calibration)
     save_fingerprints(run, data)
+    seal(run)
     write_manifest(
         run,
         state="done",

@@ -54,7 +54,7 @@ def read_journal(folder: Path) -> list[dict[str, Any]]:
             event = json.loads(line)
             if not isinstance(event, dict) or "event" not in event:
                 raise ValueError("not an event")
-        except (ValueError, UnicodeDecodeError) as error:
+        except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
             raise DamagedFileError(f"Line {number} of {path} is damaged: {error}.") from None
         events.append(event)
     return events

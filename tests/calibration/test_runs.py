@@ -9,7 +9,7 @@ import pytest
 import kerasft
 from kerasft.calibration import Calibration
 from kerasft.errors import DamagedFileError, SettingError
-from kerasft.runs import write_json
+from kerasft.runs import write_record
 from kerasft.runs.calibration_file import read_calibration
 from kerasft.runs.write import write_manifest
 
@@ -132,7 +132,9 @@ def test_the_worst_examples_have_the_new_calibration(image_run, copied_run):
     run = copied_run(image_run)
     path = run.path / "worst.json"
     rows = json.loads(path.read_text())
-    write_json(path, [{**row, "prediction": "?", "probability": 0.0} for row in rows])
+    write_record(
+        run, "worst.json", [{**row, "prediction": "?", "probability": 0.0} for row in rows]
+    )
     run.calibrate(coverage=0.5)
     assert json.loads(path.read_text()) == rows
 
@@ -153,7 +155,7 @@ def test_an_interrupted_calibration_leaves_a_readable_run(image_run, copied_run,
             run.calibrate(coverage=0.5)
     assert run.calibration == {}
     assert read_calibration(run) == Calibration()
-    write_json(run.path / "config.json", {**run.config, "preset": "nowhere"})  # no data, no model
+    write_record(run, "config.json", {**run.config, "preset": "nowhere"})  # no data, no model
     assert run.calibrate(coverage=0.5, known_coverage=0.5)["calibration"]["known"]
 
 
@@ -165,10 +167,10 @@ def test_a_run_without_a_calibration_gets_one(image_run, copied_run):
         path.unlink()
     assert run.calibration == {} and read_calibration(run) == Calibration()
     preset = run.config["preset"]
-    write_json(run.path / "config.json", {**run.config, "preset": "nowhere"})
+    write_record(run, "config.json", {**run.config, "preset": "nowhere"})
     (note,) = [each for each in run.calibrate(coverage=0.5)["notes"] if "`known`" in each]
     assert "the model or the data cannot be loaded" in note
-    write_json(run.path / "config.json", {**run.config, "preset": preset})
+    write_record(run, "config.json", {**run.config, "preset": preset})
     record = run.calibrate(coverage=0.5, known_coverage=0.5)
     again = image_run_record(image_run, copied_run, run)
     assert record["calibration"]["sets"] == again["sets"]

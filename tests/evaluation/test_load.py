@@ -10,7 +10,7 @@ from kerasft.errors import DamagedFileError, ResumeError, SettingError
 from kerasft.evaluation.predict import predict_arrays
 from kerasft.models.freezing import changing_weights
 from kerasft.recipes import resnet_digits as image_recipe
-from kerasft.runs import write_json
+from kerasft.runs import write_record
 from kerasft.tasks.intervals import share_interval
 from tests.training.small import fit, image_config
 
@@ -65,7 +65,7 @@ def test_a_changed_weights_file_is_refused(image_run, copied_run):
 def test_a_changed_preset_is_refused(preset, image_run, copied_run, tmp_path):
     copy = shutil.copytree(preset("resnet"), tmp_path / "preset")
     run = copied_run(image_run)
-    write_json(run.path / "config.json", {**run.config, "preset": str(copy)})
+    write_record(run, "config.json", {**run.config, "preset": str(copy)})
     kerasft.load_model(run)
     with open(copy / "config.json", "a", encoding="utf-8") as file:
         file.write("\n")

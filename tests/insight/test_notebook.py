@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import kerasft
-from kerasft.runs import create_run, write_json, write_manifest
+from kerasft.runs import create_run, write_json, write_manifest, write_record
 
 SEARCH = Path(__file__).parents[1] / "golden/0.1.0/searches/minilm_tickets/search"
 
@@ -46,7 +46,7 @@ def runs(image_run, tmp_path_factory):
     """A run, and a copy of its record with another dropout."""
     folder = tmp_path_factory.mktemp("runs") / "resnet_digits" / "other"
     other = kerasft.load_run(shutil.copytree(image_run.path, folder))
-    write_json(folder / "config.json", {**other.config, "dropout": 0.5})
+    write_record(other, "config.json", {**other.config, "dropout": 0.5})
     return [image_run, other]
 
 
