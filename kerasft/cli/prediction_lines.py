@@ -38,6 +38,7 @@ def _prediction(row: Mapping[str, Any], labels: Mapping[str, Any], top: int) -> 
     remarks = "" if row.get("known", True) else "  unlike the training data"
     if not each:
         shown = number(significant(row["prediction"], labels, steps=100))
+        shown += f" {row['unit']}" if "unit" in row else ""
         if "lower" in row:
             ends = (number(significant(row[n], labels, steps=100)) for n in ("lower", "upper"))
             shown += f"  ({' to '.join(ends)})"

@@ -130,8 +130,9 @@ def predict(
         also `probability` (of the prediction) and `p(NAME)` for every class; for multi-label only
         `p(NAME)`. Probabilities are calibrated, and labels chosen by the thresholds of the run.
         What its calibration has is added: `known` and `known_score`, `accepted`, `prediction_set`
-        (names of classes, joined by `|`), or for numbers `lower` and `upper`. A row of a table in a
-        file begins with its other columns; one with the name of a result is called `NAME (table)`.
+        (names of classes, joined by `|`), or for numbers `lower` and `upper`. Numbers have the
+        `unit` of the setting `target_unit`. A row of a table in a file begins with its other
+        columns; one with the name of a result is called `NAME (table)`.
 
     Raises:
         SettingError: The run was not found.

@@ -153,20 +153,24 @@ def draw_calibration(axes: Any, points: Mapping[str, list[tuple[float, float, in
     finish(axes, "", "predicted probability", "accuracy")
 
 
-def draw_predicted(axes: Any, predicted: np.ndarray, y: np.ndarray) -> None:
+def draw_predicted(axes: Any, predicted: np.ndarray, y: np.ndarray, unit: str = "") -> None:
     """Draw predicted against true values."""
     axes.scatter(y, predicted, s=14, alpha=0.55, color=TRAIN, linewidths=0)
     ends = [min(y.min(), predicted.min()), max(y.max(), predicted.max())]
     axes.plot(ends, ends, color=INK, lw=0.8, ls=":")
-    finish(axes, "", "true", "predicted")
+    finish(axes, "", _in_unit("true", unit), _in_unit("predicted", unit))
 
 
-def draw_residuals(axes: Any, predicted: np.ndarray, y: np.ndarray) -> None:
+def draw_residuals(axes: Any, predicted: np.ndarray, y: np.ndarray, unit: str = "") -> None:
     """Draw the residuals of a regression."""
     axes.hist(predicted - y, bins=min(30, max(8, len(y) // 10)), color=TRAIN, alpha=0.85)
     axes.axvline(0, color=INK, lw=0.8, ls=":")
     axes.yaxis.get_major_locator().set_params(integer=True)
-    finish(axes, "", "predicted - true", "examples")
+    finish(axes, "", _in_unit("predicted - true", unit), "examples")
+
+
+def _in_unit(name: str, unit: str) -> str:
+    return f"{name} ({unit})" if unit else name
 
 
 def draw_bars(axes: Any, values: dict[str, float]) -> None:

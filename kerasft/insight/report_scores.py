@@ -135,21 +135,21 @@ def output_charts(run: Run, facts: Facts, arrays: dict[str, np.ndarray]) -> list
     return [
         calibration_chart(run, outputs, y, _SIZE)
         if name == "calibration"
-        else _CHARTS[name](outputs, y)
+        else _CHARTS[name](outputs, y, run.labels.get("unit", ""))
         for name in facts.kind.charts
     ]
 
 
-def _predicted_chart(outputs: np.ndarray, y: np.ndarray) -> dict[str, Any]:
-    draw = functools.partial(charts.draw_predicted, predicted=outputs[:, 0], y=y)
+def _predicted_chart(outputs: np.ndarray, y: np.ndarray, unit: str) -> dict[str, Any]:
+    draw = functools.partial(charts.draw_predicted, predicted=outputs[:, 0], y=y, unit=unit)
     note = "on the dotted line, a prediction is correct"
     return chart("predicted vs true", charts.as_svg("predicted vs true", draw, *_SIZE), note)
 
 
-def _residuals_chart(outputs: np.ndarray, y: np.ndarray) -> dict[str, Any]:
-    draw = functools.partial(charts.draw_residuals, predicted=outputs[:, 0], y=y)
+def _residuals_chart(outputs: np.ndarray, y: np.ndarray, unit: str) -> dict[str, Any]:
+    draw = functools.partial(charts.draw_residuals, predicted=outputs[:, 0], y=y, unit=unit)
     middle = float(np.median(np.abs(outputs[:, 0] - y)))
-    note = f"half of the predictions are within {number(middle)}"
+    note = f"half of the predictions are within {number(middle)} {unit}".rstrip()
     return chart("residuals", charts.as_svg("residuals", draw, *_SIZE), note)
 
 

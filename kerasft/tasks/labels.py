@@ -29,6 +29,7 @@ class Labels:
         transform: Transform of numeric targets: `none`, or `log` for a regression.
         scale: Lowest and highest ordinal class (stars, grades) in the training split. Set for a
             regression too if its targets are whole numbers with a range of at most 20.
+        unit: Unit of numeric targets, such as EUR; empty for none.
     """
 
     task: str
@@ -37,6 +38,7 @@ class Labels:
     std: float = 1.0
     transform: str = "none"
     scale: tuple[int, int] | None = None
+    unit: str = ""
 
     @property
     def kind(self) -> Task:
@@ -69,6 +71,7 @@ class Labels:
             float(values.get("std", 1.0)),
             str(values.get("transform", "none")),
             None if scale is None else (int(scale[0]), int(scale[1])),
+            str(values.get("unit", "")),
         )
 
 

@@ -92,7 +92,7 @@ class Regression(Task):
                 f"The target of {config.dataset.source or 'the data'} is constant in the training "
                 f"split ({values[0]:g}). Expected at least two different values."
             )
-        return Labels(self.name, (), mean, std, config.target_transform, scale)
+        return Labels(self.name, (), mean, std, config.target_transform, scale, config.target_unit)
 
     def scale(self, targets: np.ndarray, origins: Sequence[str]) -> tuple[int, int] | None:
         """Return the lowest and highest ordinal class, or None if the targets are not ordinal."""
@@ -207,7 +207,8 @@ class Regression(Task):
                    if name in decided}  # fmt: skip
         # float32 has at most nine significant digits.
         found = {name: float(f"{value:.9g}") for name, value in numbers.items()}
-        return {**found, **known_columns(decided)}
+        unit = {"unit": labels.unit} if labels.unit else {}
+        return {**found, **unit, **known_columns(decided)}
 
     def truth_and_prediction(
         self, labels: Labels, y: Any, decided: Mapping[str, np.ndarray]
@@ -248,7 +249,12 @@ class Regression(Task):
     def served_outputs(
         self, labels: Labels, outputs: Any, calibration: Calibration, features: Any = None
     ) -> dict[str, Any]:
-        return self.decide(labels, outputs, calibration, features)
+        import tensorflow as tf
+
+        decided = self.decide(labels, outputs, calibration, features)
+        if not labels.unit:
+            return decided
+        return {**decided, "unit": tf.fill(tf.shape(decided["prediction"]), labels.unit)}
 
 
 def _check_positive(values: np.ndarray, origins: Sequence[str]) -> None:

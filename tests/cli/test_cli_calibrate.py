@@ -99,8 +99,9 @@ def test_a_share_is_above_0_and_below_1(run, kerasft_line, api, words):
         ),
         (
             {"task": "regression", "names": [], "mean": 9000.0, "std": 5200.0},
-            {"prediction": 13412.3828, "lower": 12000.125, "upper": 15000.875, "known": False},
-            "13,410  (12,000 to 15,000)  unlike the training data",
+            {"prediction": 13412.3828, "lower": 12000.125, "upper": 15000.875, "unit": "EUR",
+             "known": False},
+            "13,410 EUR  (12,000 to 15,000)  unlike the training data",
         ),
     ],
 )  # fmt: skip

@@ -24,8 +24,9 @@ BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 def pages(shared_folder, preset, photos, prices, image_run, text_run):
     def make(folder):
         config = image_config(
-            preset, prices, task="regression", head_epochs=0, epochs=2, trainable_blocks=0
-        )
+            preset, prices, task="regression", target_unit="EUR", head_epochs=0, epochs=2,
+            trainable_blocks=0,
+        )  # fmt: skip
         runs = {"image": image_run, "text": text_run}
         runs["regression"] = fit(resnet_digits, config, folder)
         config = text_config(
@@ -94,7 +95,9 @@ def test_a_page_tells_what_a_person_asks_for(pages):
         "learning rate", "in training", "trained", "data:image/png",
     ):  # fmt: skip
         assert words in text, words
-    assert "residuals" in pages["regression"].read_text(encoding="utf-8")
+    numbers = pages["regression"].read_text(encoding="utf-8")
+    assert "residuals" in numbers
+    assert re.search(r"half of the predictions are within [\d.,]+ EUR", numbers)
     shown = pages["text"].read_text(encoding="utf-8")
     assert any(word in shown for word in ("film", "movie"))
     for words in ("Best trial vs defaults", "kerasft fit resnet_digits", "best third"):

@@ -63,7 +63,8 @@ def make(kind, folder, preset, photos, reviews, prices):
     if kind == "image":
         recipe, config = image_recipe, image_config(preset, photos, **split)
     elif kind == "regression":
-        settings = {"task": "regression", "label_column": "price", "target_transform": "log"}
+        settings = {"task": "regression", "label_column": "price", "target_transform": "log",
+                    "target_unit": "EUR"}  # fmt: skip
         recipe, config = image_recipe, image_config(preset, prices, **settings, **split)
     else:
         table, settings = {

@@ -99,6 +99,7 @@ def test_the_calibration_is_in_the_answers(kind, folder, expected):
                   "interval" if "lower" in expected else "sets"]  # fmt: skip
     if "accepted" in expected:
         assert fitted["rejection"]
+    assert expected.get("unit") == (["EUR"] * 3 + [""] if kind == "regression" else None)
     assert [bool(error) for error in expected["error"]] == [False, False, False, True]
 
 
@@ -110,6 +111,7 @@ def test_python_predicts_the_same(folder, inputs, expected):
         if "lower" in expected:
             for name in ("prediction", "lower", "upper"):
                 assert row[name] == pytest.approx(expected[name][index], rel=1e-5)
+            assert row.get("unit", "") == expected.get("unit", [""] * 3)[index]
         else:
             assert row["prediction"] == expected["prediction"][index]
             for name, probability in zip(

@@ -1,11 +1,13 @@
-"""Outputs of a served model with several labels."""
+"""Outputs of a served model with several labels, or with a number in a unit."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from keras import ops
 
-from kerasft.calibration import Calibration
+from kerasft.calibration import Calibration, Interval
+from kerasft.config import ImageConfig
+from kerasft.errors import SettingError
 from kerasft.tasks import Labels
 
 NAMES = ("a", "b||c", "|d|", "ü")
@@ -56,3 +58,19 @@ def test_the_served_prediction_joins_the_labels_above_their_thresholds(kind, exp
 def test_no_inputs_have_no_labels():
     found = served(Labels("multilabel", NAMES), OUTPUTS[:0], CALIBRATIONS["none"])
     assert (found["prediction"], found["labels"], found["classes"]) == ([], [], [])
+
+
+@pytest.mark.parametrize("unit", ["", "°C"])
+def test_a_number_has_its_unit(unit):
+    labels = Labels("regression", (), 0.0, 1.0, unit=unit)
+    found = served(labels, OUTPUTS[:, :1], Calibration(interval=Interval(0.9, 2.0, False)))
+    assert [text.decode() for text in found.pop("unit", [])] == [unit] * 4 * bool(unit)
+    assert set(found) == {"prediction", "lower", "upper"}
+    row = labels.kind.row(labels, {name: np.float32(values[0]) for name, values in found.items()})
+    assert row.get("unit", "") == unit
+    assert Labels.from_dict(labels.to_dict()) == labels
+
+
+def test_classes_have_no_unit():
+    with pytest.raises(SettingError, match="`target_unit` is EUR, but task=classification"):
+        ImageConfig(target_unit="EUR")
