@@ -7,6 +7,7 @@ from keras import ops
 from kerasft.calibration.cross_validation import folds
 from kerasft.calibration.reliability import class_reliability, label_reliability, reliability
 from kerasft.calibration.temperature import (
+    at_temperature,
     fit_scales,
     fit_temperature,
     scale_classes,
@@ -27,6 +28,13 @@ def test_a_temperature_halves_the_calibration_error_of_new_examples(sharper):
         before = class_reliability(outputs[300:], y[300:])["calibration_error"]
         after = class_reliability(scaled, y[300:])["calibration_error"]
         assert after <= max(before / 2, 0.02)
+
+
+@pytest.mark.parametrize("temperature", [0.3, 1.0, 4.0])
+def test_a_fit_scales_probabilities_as_a_model_does(temperature):
+    outputs, _ = classes(2, 200)
+    scaled = ops.convert_to_numpy(scale_classes(ops.convert_to_tensor(outputs), temperature))
+    assert at_temperature(outputs, temperature) == pytest.approx(scaled, rel=1e-4, abs=1e-6)
 
 
 def test_a_temperature_that_does_not_help_stays_at_1():

@@ -277,10 +277,11 @@ def test_what_is_no_export_is_refused(tmp_path):
         kerasft.verify(tmp_path)
 
 
-def test_the_fresh_process_has_nothing_of_kerasft(artifact, image_run):
+@pytest.mark.parametrize("module", ["kerasft", pytest.param("keras_hub", marks=pytest.mark.slow)])
+def test_the_fresh_process_has_nothing_of_kerasft(artifact, image_run, module):
     labels = Labels.from_dict(image_run.labels)
-    with pytest.raises(ProofError, match="kerasft"):
-        prove(artifact("images"), labels, ["kerasft.errors"], exact=True)
+    with pytest.raises(ProofError, match=f"import of {module} halted"):
+        prove(artifact("images"), labels, [module], exact=True)
 
 
 @pytest.mark.slow

@@ -2,6 +2,8 @@
 
 import asyncio
 import base64
+import contextlib
+import io
 import json
 import shutil
 import tracemalloc
@@ -217,6 +219,25 @@ def test_an_open_server_without_a_token_is_reported(small, monkeypatch, host, to
     result = CliRunner().invoke(main, words, env=environment)
     assert result.exit_code == 0, result.output
     assert ("is open to everyone" in result.stderr) == warned
+
+
+class Lost(io.StringIO):
+    """The standard error of a terminal that was closed."""
+
+    def write(self, text):
+        raise BrokenPipeError
+
+
+def test_a_server_goes_on_without_its_terminal(small, monkeypatch):
+    def serve(folders, settings, listener, report):
+        with contextlib.redirect_stderr(Lost()):
+            report("a line")
+        report("another line")
+
+    monkeypatch.setattr("kerasft.serving.server.run.serve", serve)
+    result = CliRunner().invoke(main, ["serve", str(small / "numbers"), "--port", "0"])
+    assert result.exit_code == 0, result.output
+    assert result.stderr == "another line\n"
 
 
 def test_a_body_is_held_once():

@@ -1,13 +1,15 @@
-"""What a server holds: replaced versions, and requests whose body has not arrived."""
+"""What a server holds: replaced versions, and requests whose body has not arrived, or late."""
 
 import asyncio
 import gc
 import os
 import shutil
 import signal
+import time
 import weakref
 
 import pytest
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from kerasft.serving.server.address import listen
@@ -18,6 +20,9 @@ from kerasft.serving.server.service import Service
 from kerasft.serving.server.settings import Limits, Settings
 from kerasft.serving.server.tensorflow_protocol import predictions, read_predict
 from tests.serving.small_models import save
+
+SCOPE = {"type": "http", "headers": [], "path_params": {"name": "numbers"}}
+BODY = {"type": "http.request", "body": b'{"instances": [[1, 2]]}'}
 
 
 @pytest.fixture(scope="module")
@@ -55,22 +60,49 @@ def test_a_replaced_version_leaves_the_memory(small, tmp_path):
     assert left == [[None]]
 
 
+def service_of(small, limits):
+    service = Service(find_models([str(small / "numbers")], "", []), limits)
+    service.models["numbers"].refresh(print)
+    return service
+
+
+def read_numbers(body, version):
+    signature, inputs, _ = read_predict(body, version.model)
+    return signature, inputs, lambda outputs: predictions(outputs, rows=True)
+
+
 def test_a_request_waits_for_a_model_once_its_body_is_there(small):
-    service = Service(find_models([str(small / "numbers")], "", []), Limits(queue=1))
+    service = service_of(small, Limits(queue=1))
     model = service.models["numbers"]
-    model.refresh(print)
     pending = []
 
     async def receive():
         pending.append(model.pending)
-        return {"type": "http.request", "body": b'{"instances": [[1, 2]]}'}
+        return BODY
 
     def read(body, version):
         pending.append(model.pending)
-        signature, inputs, _ = read_predict(body, version.model)
-        return signature, inputs, lambda outputs: predictions(outputs, rows=True)
+        return read_numbers(body, version)
 
-    scope = {"type": "http", "headers": [], "path_params": {"name": "numbers"}}
-    answer = asyncio.run(service.answer(Request(scope, receive), read))
+    answer = asyncio.run(service.answer(Request(SCOPE, receive), read))
     assert answer.status_code == 200
     assert pending == [0, 1]
+
+
+@pytest.mark.parametrize(("late", "status"), [("answer", 504), ("body", 408)])
+def test_what_is_later_than_the_limit_is_an_error(small, late, status):
+    service = service_of(small, Limits(timeout=0.2))
+
+    async def receive():
+        if late == "body":
+            await asyncio.sleep(60)
+        return BODY
+
+    def read(body, version):
+        time.sleep(0.5)
+        return read_numbers(body, version)
+
+    with pytest.raises(HTTPException, match=r"within 0\.2 s") as refused:
+        asyncio.run(service.answer(Request(SCOPE, receive), read))
+    assert refused.value.status_code == status
+    assert service.models["numbers"].pending == 0

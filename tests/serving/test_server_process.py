@@ -1,6 +1,7 @@
 """A real server process: new versions, load, limits in time, signals."""
 
 import concurrent.futures
+import contextlib
 import http.client
 import json
 import shutil
@@ -124,12 +125,7 @@ def test_a_full_queue_answers_429_and_recovers(models, tmp_path):
         assert send(0)[0] == 200
 
 
-def test_slow_requests_time_out(models, tmp_path):
-    words = [models / "reviews", "--timeout", "0.001"]
-    with serving(words, tmp_path) as server, server.client() as client:
-        answer = client.post(TEXT, json={"instances": ["good"] * 64})
-        assert (answer.status_code, list(answer.json())) == (504, ["error"])
-        assert client.get("/v2/health/live").status_code == 200
+def test_slow_bodies_time_out(models, tmp_path):
     with serving([models / "reviews", "--timeout", "0.3"], tmp_path) as server:
         host, port = server.url.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port))) as half:
@@ -163,6 +159,16 @@ def test_the_server_imports_neither_keras_hub_nor_training(models, tmp_path):
     assert "import 'tensorflow'" in log  # which imports Keras by itself
     for name in ("keras_hub", "kerasft.data", "kerasft.models", "kerasft.serving.export"):
         assert f"import '{name}'" not in log
+
+
+def test_more_connections_than_the_limit_are_refused(models, tmp_path):
+    words = [models / "reviews", "--max-connections", "3"]
+    with serving(words, tmp_path) as server, contextlib.ExitStack() as clients:
+        three = [clients.enter_context(server.client()) for _ in range(3)]
+        assert {client.post(TEXT, json=BODY).status_code for client in three} == {200}
+        with server.client() as fourth:
+            assert fourth.post(TEXT, json=BODY).status_code == 503
+        assert three[0].post(TEXT, json=BODY).status_code == 200
 
 
 def test_a_broken_request_line_gets_400(models, tmp_path):
