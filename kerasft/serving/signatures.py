@@ -51,14 +51,20 @@ def signatures(loaded: Loaded) -> tuple[dict[str, Signature], list[Any]]:
 
     traced = _traced(call, [prepared])
 
+    def decide(x: Any) -> Outputs:
+        outputs, *features = traced(x)
+        kind = loaded.labels.kind
+        return kind.served_outputs(loaded.labels, outputs, loaded.calibration, *features)
+
+    decided = _traced(decide, [prepared])
+
     def run(x: Any) -> tuple[Any, ...]:
         found: tuple[Any, ...] = traced(_cast(x, prepared))
         return found
 
     def answers(x: Any) -> Outputs:
-        outputs, *features = run(x)
-        kind = loaded.labels.kind
-        return kind.served_outputs(loaded.labels, outputs, loaded.calibration, *features)
+        found: Outputs = decided(_cast(x, prepared))
+        return found
 
     found = {
         "serve": _lenient(serving, answers),
