@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -29,3 +30,19 @@ def trim_texts(x: dict[str, np.ndarray], width: int | None = None) -> dict[str, 
     left = not mask[:, 0].any() and mask[:, -1].any()
     part = slice(max(total - width, 0), total) if left else slice(0, width)
     return {name: v[:, part] if v.shape[1] == total else v for name, v in x.items()}
+
+
+def trim_in_graph(x: Any) -> Any:
+    """Return what `trim_texts` returns, in a TensorFlow graph: most of a short text is padding."""
+    import tensorflow as tf
+
+    mask = x.get("padding_mask") if isinstance(x, dict) else None
+    if mask is None:
+        return x
+    used, total = tf.cast(mask, tf.int32), tf.shape(mask)[1]
+    longest = tf.maximum(tf.reduce_max(tf.reduce_sum(used, axis=1)), 1)
+    width = tf.minimum((longest + MULTIPLE - 1) // MULTIPLE * MULTIPLE, total)
+    left = tf.reduce_all(used[:, 0] == 0) & tf.reduce_any(used[:, -1] == 1)
+    start = tf.where(left, total - width, 0)
+    same = {name for name, v in x.items() if v.shape.rank == 2 and v.shape[1] == mask.shape[1]}
+    return {name: v[:, start : start + width] if name in same else v for name, v in x.items()}

@@ -14,6 +14,7 @@ from kerasft.formatting import is_blank
 from kerasft.modalities.base import FindColumn, Input, InputReaders, Modality, Serving
 from kerasft.modalities.dataset_features import DatasetFeatures
 from kerasft.modalities.excerpts import text_excerpt
+from kerasft.modalities.padding import trim_in_graph
 from kerasft.paths import expanded
 from kerasft.tasks.label_cells import Table
 
@@ -163,13 +164,13 @@ class Texts(Modality):
 
         def prepare_texts(text: Any) -> tuple[Any, Any]:
             errors = _text_errors(text)
-            return preprocessor(x=tf.where(errors == "", text, "")), errors
+            return trim_in_graph(preprocessor(x=tf.where(errors == "", text, ""))), errors
 
         def prepare_pairs(text: Any, text_pair: Any) -> tuple[Any, Any]:
             first, second = _text_errors(text), _text_errors(text_pair)
             errors = tf.where(first == "", second, first)
             texts = [tf.where(errors == "", part, "") for part in (text, text_pair)]
-            return preprocessor(x=tuple(texts)), errors
+            return trim_in_graph(preprocessor(x=tuple(texts))), errors
 
         names = ["text", "text_pair"][: 1 + pairs]
         signature = [tf.TensorSpec([None], tf.string, name) for name in names]
