@@ -1,5 +1,7 @@
 """The page of the server in a headless browser, by keyboard and as a screen reader sees it."""
 
+import os
+
 import pytest
 
 from tests.serving.browser import CHROMIUM, Browser
@@ -8,7 +10,9 @@ from tests.serving.small_models import save
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
+    pytest.mark.skipif(
+        CHROMIUM is None and "CI" not in os.environ, reason="no Chromium on this machine"
+    ),
 ]
 TAB, ENTER = ("Tab", 9), ("Enter", 13, "\r")
 ANSWERED = "document.querySelector('.prediction') !== null"
