@@ -30,8 +30,8 @@ def evaluate_command(
 ) -> None:
     """Evaluate a RUN on its test split or on other data.
 
-    RUN can be the folder of an exported model, which then answers by its SavedModel and needs
-    --dataset.
+    RUN can be the folder of an exported model, or its .onnx or .tflite file: its graph then
+    answers, and it needs --dataset.
 
     The main metric has a 95% confidence interval, except for several labels. It covers the choice
     of the examples, not that of the seed.

@@ -69,7 +69,8 @@ def predict_command(  # noqa: PLR0913 (one for each option)
 ) -> None:
     """Predict inputs with a RUN: one line each on a terminal, else a CSV table.
 
-    RUN can be the folder of an exported model, which then answers by its SavedModel.
+    RUN can be the folder of an exported model, or its .onnx or .tflite file: its graph then
+    answers.
 
     INPUT is a file, a folder or a table of images, or for a text recipe a text, a table, or a
     .txt file with one text per line. `-` reads lines from standard input: texts, or paths of

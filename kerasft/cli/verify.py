@@ -10,12 +10,13 @@ from kerasft.cli.startup import working
 
 
 @click.command("verify", cls=SharedOptions)
-@click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False))
+@click.argument("folder", metavar="DIR", type=click.Path(exists=True))
 def verify_command(folder: str) -> None:
     """Verify an exported model: the checksums of its files, and its proof again.
 
-    DIR is the folder of a version, or of a model, of which the highest version is verified. Exit
-    codes: 5 if a file has changed, 4 if its answers differ from Python's when it was exported.
+    DIR is the folder of a version, or of a model, of which the highest version is verified; or the
+    .onnx or .tflite file of a version. Exit codes: 5 if a file has changed, 4 if its answers differ
+    from Python's when it was exported.
     """
     with working():
         import kerasft

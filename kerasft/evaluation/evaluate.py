@@ -38,8 +38,8 @@ def evaluate(
     """Evaluate a run on one of its own splits, or a run or an exported model on another dataset.
 
     Args:
-        run: Run, or its folder or name as in `load_run`; or the folder of an exported model, which
-            then answers by its SavedModel. An exported model needs `dataset`.
+        run: Run, or its folder or name as in `load_run`; or the folder of an exported model, or its
+            `.onnx` or `.tflite` file, whose graph then answers. An exported model needs `dataset`.
         dataset: Another dataset with the same classes (a source or a table in memory, as for
             `kerasft.Dataset`), of which the test split is used, or all examples if it has none. By
             default the dataset of the run. The table that the run was fitted on is its own

@@ -112,8 +112,8 @@ def predict(
     """Predict images or texts with a run or an exported model.
 
     Args:
-        run: Run, or its folder or name as in `load_run`; or the folder of an exported model, which
-            then answers by its SavedModel.
+        run: Run, or its folder or name as in `load_run`; or the folder of an exported model, or its
+            `.onnx` or `.tflite` file, whose graph then answers.
         inputs: Several inputs, one alone, or a table in memory (a DataFrame, or a mapping of
             columns). For images, paths of files, folders or tables with an image column, images of
             Pillow, uint8 arrays, or bytes of image files. For texts, the texts themselves, paths of

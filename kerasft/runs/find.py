@@ -55,8 +55,9 @@ def find_export(path: str | Path) -> Path | None:
         path: Folder of a version, or of a model, of which the highest version is meant; or the
             `.onnx` or `.tflite` file in the folder of a version.
     """
-    given = Path(path)
-    folder = given.parent if given.suffix in _GRAPHS and given.is_file() else given
+    folder = Path(path)
+    if folder.suffix in _GRAPHS and folder.is_file():
+        return folder.parent
     versions = sorted(
         (child for child in folder.glob("[0-9]*") if child.name.isdigit()),
         key=lambda child: int(child.name),

@@ -23,7 +23,8 @@ def verify(path: str | Path) -> dict[str, Any]:
     """Verify an exported model: the checksums of its files and its record, and the proof again.
 
     Args:
-        path: Folder of an exported version, or of a model, of which the highest version is meant.
+        path: Folder of an exported version, or of a model, of which the highest version is meant;
+            or its `.onnx` or `.tflite` file.
 
     Returns:
         The record of the new proof, as in `manifest.json`, and the number of `files`.

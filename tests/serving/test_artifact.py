@@ -81,3 +81,10 @@ def test_the_command_line_takes_an_export_as_a_run(artifact, reviews):
     done = CliRunner().invoke(main, ["show", folder])
     assert done.exit_code == 2
     assert "is an exported model, but a run is expected" in done.output
+
+
+def test_a_graph_without_its_folder_is_refused(tmp_path):
+    path = tmp_path / "model.onnx"
+    path.touch()
+    with pytest.raises(SettingError, match=r"has no manifest\.json"):
+        kerasft.predict(path, ["a good film"])
