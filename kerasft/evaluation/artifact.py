@@ -163,7 +163,7 @@ class Artifact:
         if kind == "saved_model":
             return open_saved_model(self.path, self.modality, self.manifest["inputs"])
         raise SettingError(
-            f"{self.path} is a folder of Hugging Face, which transformers answers by. Give the "
+            f"{self.path} is a folder of Hugging Face, which only transformers runs. Give the "
             "run, or a SavedModel of it."
         )
 
