@@ -7,7 +7,8 @@ import pytest
 from kerasft.errors import DataError, SettingError, first_line, name_and_first_line
 from kerasft.formatting import number, printable, setting_text, shown
 from kerasft.insight import fit_command
-from kerasft.paths import check_folder_name, shortest, timestamp_name
+from kerasft.paths import check_folder_name, numbered_folders, shortest, timestamp_name
+from kerasft.runs import find_export
 
 
 @pytest.mark.parametrize("value", [68412, 68412.3])
@@ -53,6 +54,19 @@ def test_a_path_near_the_current_folder_is_relative(tmp_path, monkeypatch, path,
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     assert shortest(tmp_path / path) == short
+
+
+def test_versions_are_folders_with_a_number(tmp_path):
+    for name in ("2", "10", "²", "1.bak", ".3", "x"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "4").touch()
+    assert numbered_folders(tmp_path) == {2: tmp_path / "2", 10: tmp_path / "10"}
+    assert find_export(tmp_path) is None
+    for name in ("2", "10"):
+        (tmp_path / name / "saved_model.pb").touch()
+    assert find_export(tmp_path) == tmp_path / "10"
+    assert find_export(tmp_path / "2") == tmp_path / "2"
+    assert find_export(tmp_path / "nothing") is None
 
 
 def test_a_path_far_from_the_current_folder_is_absolute(tmp_path, monkeypatch):

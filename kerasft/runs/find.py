@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from kerasft.errors import SettingError, did_you_mean
+from kerasft.paths import numbered_folders
 from kerasft.runs.run import Run, list_runs
 
 _RECORD = "manifest.json"
@@ -58,11 +59,8 @@ def find_export(path: str | Path) -> Path | None:
     folder = Path(path)
     if folder.suffix in _GRAPHS and folder.is_file():
         return folder.parent
-    versions = sorted(
-        (child for child in folder.glob("[0-9]*") if child.name.isdigit()),
-        key=lambda child: int(child.name),
-        reverse=True,
-    )
+    numbered = numbered_folders(folder) if folder.is_dir() else {}
+    versions = [numbered[number] for number in sorted(numbered, reverse=True)]
     return next((each for each in (folder, *versions) if _is_export(each)), None)
 
 
