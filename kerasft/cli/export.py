@@ -41,6 +41,7 @@ from kerasft.cli.startup import working
     metavar="INPUT",
     help="File, folder, table or text for the proof  [default: validation split of the run]",
 )
+@click.option("--force", is_flag=True, help="Export a run whose fit failed or was interrupted")
 @with_runs_dir
 def export_command(run: str, runs_dir: str, **options: Any) -> None:
     """Export a RUN as a SavedModel, an ONNX or LiteRT graph, a Hugging Face folder, or a preset.

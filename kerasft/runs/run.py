@@ -225,6 +225,7 @@ class Run:
         format: str = "saved_model",
         quantize: str | None = None,
         proof_data: Any = None,
+        force: bool = False,
     ) -> Path:
         """Export the model; see `kerasft.export`.
 
@@ -240,6 +241,7 @@ class Run:
             format=format,
             quantize=quantize,
             proof_data=proof_data,
+            force=force,
         )
 
     def diagnose(self) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from kerasft.serving.versions import temporary_folder
 FORMATS = ("saved_model", *PREPARED, "huggingface", "preset")
 
 
-def export(
+def export(  # noqa: PLR0913 (public)
     run: Run | str | Path,
     *,
     models_dir: str | Path = "saved_models",
@@ -33,6 +33,7 @@ def export(
     format: str = "saved_model",
     quantize: str | None = None,
     proof_data: Any = None,
+    force: bool = False,
 ) -> Path:
     """Export a run as a SavedModel, an ONNX or LiteRT graph, a Hugging Face folder, or a preset.
 
@@ -82,6 +83,7 @@ def export(
         quantize: `float16`, `dynamic` or `int8` for `litert`; None for float32.
         proof_data: Inputs for the proof, as for `predict`: a path or a text, several of them, or a
             table. By default the validation split of the run.
+        force: Whether to export a run whose fit failed or was interrupted, with its best weights.
 
     Returns:
         Path of the export: `models_dir/name/VERSION`, with the next free version number;
@@ -89,9 +91,9 @@ def export(
         `models_dir/name-preset` for a preset.
 
     Raises:
-        SettingError: The name is not a plain folder name, the format is unknown, its packages
-            are not installed, the backend is not TensorFlow (any format but `preset`), or Hugging
-            Face has no such model.
+        SettingError: The run is not done, the name is not a plain folder name, the format is
+            unknown, its packages are not installed, the backend is not TensorFlow (any format but
+            `preset`), or Hugging Face has no such model.
         DataError: The dataset of the run is gone, and no `proof_data` is given.
         DamagedFileError: A file of the run is missing or has changed.
         ProofError: The answers of the exported model differ from Python's, or a quantized one is
@@ -105,6 +107,11 @@ def export(
     run = load_run(run)
     name = name or _default_name(run)
     check_folder_name(name)
+    if run.state != "done" and not force:
+        raise SettingError(
+            f"{run.path} is {run.state}, but a finished run is expected. Resume its fit, or export "
+            "its best weights so far with `force`."
+        )
     if format not in FORMATS:
         raise SettingError(f"`format` must be one of {', '.join(FORMATS)}. Received: {format!r}.")
     if quantize is not None and (format != "litert" or quantize not in QUANTIZED):

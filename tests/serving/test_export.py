@@ -15,6 +15,7 @@ from kerasft.modalities.image_decoding import resize_image
 from kerasft.recipes import minilm_tickets as text_recipe
 from kerasft.recipes import resnet_digits as image_recipe
 from kerasft.recipes import roberta_paraphrases as pairs_recipe
+from kerasft.runs import write_manifest
 from tests.conftest import write_table
 from tests.serving import served
 from tests.serving.served import answers
@@ -193,3 +194,11 @@ def test_a_failed_export_leaves_nothing(image_run, tmp_path, monkeypatch):
     with pytest.raises(OSError, match="no"):
         kerasft.export(image_run, models_dir=tmp_path / "models", name="gone")
     assert list((tmp_path / "models").iterdir()) == []
+
+
+def test_a_failed_run_is_exported_only_by_force(image_run, copied_run, tmp_path):
+    run = copied_run(image_run)
+    write_manifest(run, state="failed")
+    with pytest.raises(SettingError, match="is failed, but a finished run is expected"):
+        run.export(models_dir=tmp_path, format="preset")
+    assert run.export(models_dir=tmp_path, format="preset", force=True).is_dir()
