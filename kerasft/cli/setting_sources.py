@@ -16,7 +16,6 @@ from kerasft.cli.completion import complete_path
 from kerasft.cli.run_argument import find_run
 from kerasft.config import Config, from_record, to_dict
 from kerasft.errors import KerasftError, ResumeError, SettingError, did_you_mean
-from kerasft.runs import read_json
 from kerasft.setting_declaration import settings
 
 
@@ -174,6 +173,8 @@ def recipe_of_run(path: Path) -> str:
     Raises:
         ResumeError: The recipe is not recorded, or has changed.
     """
+    from kerasft.runs import read_json
+
     recorded = read_json(path / "manifest.json").get("recipe", {})
     source, digest = str(recorded.get("source") or ""), recorded.get("sha256")
     name = f"Name the recipe: kerasft fit RECIPE --like {path}."

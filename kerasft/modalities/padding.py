@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 MULTIPLE = 8  # all widths are multiples, for the matrix units of accelerators
 
@@ -24,7 +25,7 @@ def trim_texts(x: dict[str, np.ndarray], width: int | None = None) -> dict[str, 
         return x
     total = mask.shape[1]
     if width is None:
-        longest = max(int(np.count_nonzero(mask, axis=1).max()), 1)
+        longest = max(int((mask != 0).sum(axis=1).max()), 1)
         width = math.ceil(longest / MULTIPLE) * MULTIPLE
     # Some families pad on the left: their tokens are at the end.
     left = not mask[:, 0].any() and mask[:, -1].any()
