@@ -55,25 +55,28 @@ def read_all(read: Callable[[Item], Result], items: Iterable[Item]) -> list[Resu
     Example:
         >>> read_all(read_label, range(table.num_rows))
     """
-    found, errors = [], []
+    found, errors = [], list[str]()
     for item in items:
         try:
             found.append(read(item))
         except DataError as error:
-            errors.append(error)
+            errors.append(str(error))  # not the error, which has a traceback with local variables
     if errors:
         raise as_one(errors)
     return found
 
 
-def as_one(errors: Sequence[DataError]) -> DataError:
-    """Return one error that lists the first twenty of several, each shortened to a line."""
-    if len(errors) == 1:
-        return errors[0]
-    lines = [shortened(str(error), _LINE) for error in errors[:_LISTED]]
-    rest = [f"... and {len(errors) - _LISTED:,} more"] if len(errors) > _LISTED else []
+def as_one(messages: Sequence[str]) -> DataError:
+    """Return one error that lists the first twenty of several messages, each shortened to a line.
+
+    Of one message it is that error.
+    """
+    if len(messages) == 1:
+        return DataError(messages[0])
+    lines = [shortened(message, _LINE) for message in messages[:_LISTED]]
+    rest = [f"... and {len(messages) - _LISTED:,} more"] if len(messages) > _LISTED else []
     whole = DataError()
-    whole.args = ("\n  ".join([f"{len(errors):,} examples cannot be used:", *lines, *rest]),)
+    whole.args = ("\n  ".join([f"{len(messages):,} examples cannot be used:", *lines, *rest]),)
     return whole
 
 
@@ -90,7 +93,7 @@ class ProofError(KerasftError):
 
 
 class DamagedFileError(KerasftError):
-    """A missing or damaged file of a run (exit code 5)."""
+    """A missing or damaged file of a run or an exported model (exit code 5)."""
 
     exit_code = 5
 

@@ -134,8 +134,12 @@ def _read_csv(path: Path) -> dict[str, list[Any]]:
 def _check_header(path: Path, separator: str) -> None:
     """Refuse a header with a name that occurs twice, which pandas would change."""
     with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = csv.reader(file, delimiter=separator)
-        header = next((row for row in rows if row), [])
+        try:
+            header = next((row for row in csv.reader(file, delimiter=separator) if row), [])
+        except csv.Error as error:
+            raise DataError(
+                f"The header of {path} is not valid: {error}. Close its double quotes."
+            ) from error
     _check_unique(path, [name.strip() for name in header if name.strip()])
 
 

@@ -23,7 +23,7 @@ from kerasft.evaluation.known_inputs import (
 from kerasft.evaluation.load import load_model
 from kerasft.evaluation.metrics import measure_calibrated
 from kerasft.evaluation.stored_predictions import calibrate_worst
-from kerasft.runs import Run, load_run, write_record
+from kerasft.runs import Run, file_lock, load_run, write_record
 from kerasft.runs.calibration_file import (
     SCORES,
     read_calibration_arrays,
@@ -32,6 +32,7 @@ from kerasft.runs.calibration_file import (
 from kerasft.runs.predictions_file import PREDICTIONS, read_predictions
 
 _FORMAT = 1
+_LOCK = "calibration.lock"  # held by the process that calibrates
 
 
 class SplitOutputs(NamedTuple):
@@ -85,6 +86,15 @@ def calibrate(
     """
     options = CalibrationOptions(coverage, known_coverage, max_error, min_precision, min_recall)
     run = load_run(run)
+    lock = run.path / _LOCK
+    with file_lock(lock, f"is calibrating {run.path}. Wait for it."):
+        try:
+            return _calibrate(run, options)
+        finally:
+            lock.unlink()
+
+
+def _calibrate(run: Run, options: CalibrationOptions) -> dict[str, Any]:
     labels = Labels.from_dict(run.labels)
     labels.kind.check_options(options)
     splits = _stored_outputs(run)

@@ -260,7 +260,7 @@ def prepare_images(config: ImageConfig, examples: Any) -> np.ndarray:
     what = f"images of {size} by {size} pixels ({len(examples):,})"
     advice = "use a smaller `image_size` or fewer examples"
     prepared = allocate(shape, np.dtype(np.uint8), what, advice)
-    resize, errors = _resizer(size, config.resize), list[DataError]()
+    resize, errors = _resizer(size, config.resize), list[str]()
 
     def prepare(index: int) -> DataError | None:
         try:
@@ -281,7 +281,7 @@ def prepare_images(config: ImageConfig, examples: Any) -> np.ndarray:
             for error in pool.map(prepare, range(len(examples))):
                 bar.advance()
                 if error is not None:
-                    errors.append(error)
+                    errors.append(str(error))
     if errors:
         raise as_one(errors)
     return prepared

@@ -9,9 +9,10 @@ import hashlib
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from kerasft.errors import DamagedFileError, ResourceError, SettingError
 
@@ -134,7 +135,7 @@ def file_lock(path: Path, doing: str) -> Iterator[None]:
     """
     with open(path, "a+", encoding="utf-8") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(file)
         except BlockingIOError:
             file.seek(0)
             owner = file.read().strip()
@@ -143,6 +144,15 @@ def file_lock(path: Path, doing: str) -> Iterator[None]:
         file.write(f"process {os.getpid()}")
         file.flush()
         yield
+
+
+def _lock(file: TextIO) -> None:
+    """Lock a file, in a second try if a process merely asks whether it is locked."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        time.sleep(0.1)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def is_locked(path: Path) -> bool:

@@ -152,8 +152,8 @@ def load_state(path: Path) -> TrainingState | None:
 class SaveState(keras.callbacks.Callback):
     """Saves the state at the end of epochs, where that is cheap; it must be the last callback.
 
-    A state is saved if that takes at most a fiftieth of the time since the last one, as the last
-    one took. Another one is kept in memory until `save`, which an interrupted training calls.
+    A state is saved if the last one took at most a fiftieth of the time since then. Every other
+    one is a copy in memory until `save`, which an interrupted training calls.
 
     Args:
         path: File of the state.
@@ -176,19 +176,20 @@ class SaveState(keras.callbacks.Callback):
         self.seeds = seed_states(context.model)  # of the whole, also where a tail is trained
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Save the state, or keep it."""
+        """Save the state, or keep it in memory."""
+        began = time.monotonic()
         self.unsaved = self._state(epoch + 1)
-        if time.monotonic() - self._saved_at >= _TIMES_COST * self._cost:
+        if began - self._saved_at >= _TIMES_COST * self._cost:
             self.save()
+            self._saved_at = time.monotonic()
+            self._cost = self._saved_at - began
 
     def save(self) -> None:
         """Save the state of the last epoch, unless it is saved already."""
         if self.unsaved is None:
             return
-        began = time.monotonic()
         save_state(self.path, self.unsaved)
-        self.unsaved, self._saved_at = None, time.monotonic()
-        self._cost = self._saved_at - began
+        self.unsaved = None
 
     def _state(self, epoch: int) -> TrainingState:
         best_weights = self.context.best_weights
@@ -213,7 +214,7 @@ class SaveState(keras.callbacks.Callback):
 def make_arrays(groups: Mapping[str, Sequence[Any]]) -> dict[str, np.ndarray]:
     """Return arrays by group and position, as `TrainingState` names them."""
     return {
-        f"{group}.{index:05d}": np.array(value, order="C")  # a copy: training goes on
+        f"{group}.{index:05d}": np.asarray(value, order="C")
         for group, values in groups.items()
         for index, value in enumerate(values)
     }

@@ -82,10 +82,10 @@ def fit(  # noqa: PLR0913 (public)
             that are recorded.
         track: `mlflow` or `wandb` to create a run of that tool too (the extra of that name).
         resume: Whether to resume the run `name`, or the recipe's latest interrupted run, with its
-            original settings. A training saves its state after the first epoch that ends a minute
-            or more after the last state. Resumed from there, it is bit-for-bit identical to an
-            uninterrupted run (CPU): weights, optimizer, schedule, order of examples, dropout,
-            early stopping.
+            original settings. A training saves its state at the end of epochs, in at most a
+            fiftieth of its time, and when it is interrupted. Resumed from there, it is bit-for-bit
+            identical to an uninterrupted run (CPU): weights, optimizer, schedule, order of
+            examples, dropout, early stopping.
         fixed: Names of settings in which a resumed run must equal `config`; by default those
             that differ from the recipe's defaults.
         **settings: Settings by name, which replace those of `config`. `dataset` can be a table in

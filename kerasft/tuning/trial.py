@@ -6,6 +6,7 @@ as its weights are stored. A trial never measures the test split.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from dataclasses import dataclass, replace
@@ -30,6 +31,7 @@ from kerasft.training.context import FitContext, make_context
 from kerasft.training.fit_record import open_record, save_trained
 from kerasft.training.loop import train
 from kerasft.training.phases import Phase
+from kerasft.training.resume_checks import training_in
 from kerasft.tuning.trial_models import TrialModels
 
 # Errors that do not depend on the settings of a trial: the next trial would raise them too.
@@ -137,7 +139,7 @@ def _execute(
     cancelled: threading.Event | None,
 ) -> dict[str, Any]:
     """Train a trial once and return the result of this execution."""
-    with precision(config.precision):
+    with contextlib.ExitStack() as stack, precision(config.precision):
         data = trial_models.data(config)
         run = Run(job.folder) if index == 0 else None
         context = make_context(
@@ -145,6 +147,7 @@ def _execute(
             feature_cache=trial_models.feature_cache,
         )  # fmt: skip
         if run is not None:
+            stack.enter_context(training_in(run))
             open_record(run, trial_models.recipe, context)
         state = state_path(job.folder, index)
         if job.continues is not None and not state.exists():

@@ -351,3 +351,8 @@ def test_all_bad_rows_are_listed(write, header, cell, settings, first):
     assert lines[1].strip().startswith(first)
     assert len(lines) == 22
     assert lines[-1].strip() == "... and 5 more"
+
+
+def test_a_header_with_an_open_quote_is_refused(write):
+    with pytest.raises(DataError, match="is not valid"):
+        read_table(Path(write("a.csv", '"text,label\n' + "word,x\n" * 30_000)))
