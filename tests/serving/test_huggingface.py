@@ -232,6 +232,16 @@ def test_a_wide_output_layer_of_distilbert_needs_sentence_transformers(preset, t
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("family", ["bert", "resnet"])
+def test_there_can_be_more_classes_than_features(preset, tmp_path, family):
+    many = Labels("classification", tuple(f"class {n}" for n in range(300)))
+    pooling = "first" if family == "bert" else "auto"
+    loaded = example(preset, family, tmp_path, pooling=pooling, labels=many)
+    assert loaded.model.get_layer("head").kernel.shape[0] < 300
+    assert write_folder(loaded, tmp_path / "made") == CLASSES[family, pooling]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "settings", "message"),
     [

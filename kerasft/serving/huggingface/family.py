@@ -43,7 +43,7 @@ class Family:
             computes the same.
         pooling: Pooling of that class, as the setting `pooling` calls it.
         head: Function from the weight and the bias of the output layer to the arrays by name.
-        width_per_output: Least width of the features for each output.
+        width_per_output: Least width of the features for each output; 0 without such a limit.
     """
 
     model_type: str
@@ -55,7 +55,7 @@ class Family:
     classifier: str = ""
     pooling: str = ""
     head: Callable[[np.ndarray, np.ndarray], Arrays] = _linear
-    width_per_output: int = 1
+    width_per_output: int = 0
 
     def arrays(self, weights: Mapping[str, np.ndarray]) -> Arrays:
         """Return the weights of a backbone as in Hugging Face.
