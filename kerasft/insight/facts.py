@@ -123,7 +123,7 @@ class Facts:
         return self.counts.get("train", 0) < 10 * classes
 
     def uncertainty(self, score: float) -> float:
-        """Return half the 95 % interval of an accuracy on the validation split."""
+        """Return half the 95% interval of an accuracy on the validation split."""
         low, high = share_interval(score, self.counts.get("validation", 0))
         return (high - low) / 2
 

@@ -81,7 +81,7 @@ def _headline(facts: Facts, arrays: dict[str, Any]) -> dict[str, Any] | None:
     y, outputs = arrays.get(f"y_{split}"), arrays.get(f"outputs_{split}")
     interval, text, warning = score_interval(facts.kind, value, count, y, outputs), "", ""
     if interval is not None:
-        text = f"; 95 % confidence interval {number(interval[0])} to {number(interval[1])}"
+        text = f"; 95% confidence interval {number(interval[0])} to {number(interval[1])}"
         if is_wide(facts.kind, interval):
             warning = (
                 f"This interval is wide: {count:,} examples are too few to compare settings by "

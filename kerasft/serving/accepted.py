@@ -26,7 +26,7 @@ _TOGETHER = 32  # examples of one call
 def accept(
     labels: Labels, y: np.ndarray, decided: Mapping[str, Any], reference: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the loss of the main metric against the run, with its 95 % interval.
+    """Return the loss of the main metric against the run, with its 95% interval.
 
     Args:
         labels: Labels of the run.

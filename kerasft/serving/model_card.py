@@ -62,7 +62,7 @@ def _lines(manifest: Mapping[str, Any]) -> list[str]:
 
 
 def _scores(kind: Task, metrics: Mapping[str, Any]) -> list[tuple[str, float, str]]:
-    """Return name, value and 95 % interval (empty where none is computed) of the metrics."""
+    """Return name, value and 95% interval (empty where none is computed) of the metrics."""
     found = []
     for title, value in kind.shown_scores(metrics):
         if value is not None:

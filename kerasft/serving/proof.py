@@ -59,7 +59,7 @@ def prove(
 
     In float32 no number may differ by more than 1e-5: absolutely, or relatively where it is above
     1 or a prediction in a unit. `known_score` may differ by 1e-3. All else is equal. In other
-    number formats the two are equivalent if the upper 95 % confidence limit of the mean difference
+    number formats the two are equivalent if the upper 95% confidence limit of the mean difference
     is at most 0.01, and at most a quarter of the decisions of each kind differ, or one. The other
     signatures answer the first examples.
 
@@ -245,7 +245,7 @@ def _distance(answer: Any, value: Any) -> float:
 
 
 def mean_limit(differences: np.ndarray) -> float:
-    """Return the upper 95 % confidence limit of the mean difference (Student 1908)."""
+    """Return the upper 95% confidence limit of the mean difference (Student 1908)."""
     from scipy import stats
 
     count = len(differences)

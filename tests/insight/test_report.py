@@ -119,7 +119,7 @@ def test_the_page_of_a_run_says_how_to_use_the_model(pages, kind, image_run, tex
 def test_a_score_of_few_examples_is_said_to_be_uncertain(pages):
     for kind in ("image", "regression"):
         text = pages[kind].read_text(encoding="utf-8")
-        assert "95 % confidence interval" in text
+        assert "95% confidence interval" in text
         assert "too few to compare settings by this score" in text
 
 
