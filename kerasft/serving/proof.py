@@ -21,6 +21,7 @@ from kerasft.serving import fresh_process
 FILE = "proof.json"
 EXACT = 1e-5  # largest difference in float32
 MARGIN = 0.01  # of the mean difference in other number formats
+_SECONDS = 600  # for a fresh process, which takes 10 to 60
 _SHARE = 0.25  # of the decisions of one kind that may differ there: those near a threshold
 _ROUGH = 0.1  # relative difference of all outputs or features there
 _AGAIN = "Export the run again, and report it as a bug if that fails too."
@@ -172,17 +173,24 @@ def answer_alone(script: str, folder: Path, *arguments: str) -> dict[str, Any]:
         *arguments: Its other arguments.
 
     Raises:
-        ProofError: The process fails.
+        ProofError: The process fails, or has not answered after 10 minutes.
     """
     # On the CPU: this process may have taken the whole memory of a GPU.
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    done = subprocess.run(
-        [sys.executable, "-I", script, str(folder), *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment,
-    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-I", script, str(folder), *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment,
+            timeout=_SECONDS,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ProofError(
+            f"A fresh process did not answer with {folder} within {_SECONDS} s. Try again when the "
+            "machine has less to do, and report it as a bug if that fails too."
+        ) from error
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
         raise ProofError(

@@ -7,12 +7,14 @@ import errno
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from kerasft.errors import ResourceError
 from kerasft.paths import numbered_folders
 
+_DAY = 24 * 60 * 60
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -21,7 +23,8 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 def temporary_folder(parent: Path, name: str) -> Iterator[Path]:
     """Yield the path of a folder to be made, which is removed if it is still there at the end.
 
-    It is hidden: a server that looks for versions does not see it.
+    It is hidden: a server that looks for versions does not see it. Folders that killed exports left
+    behind more than a day ago are removed.
 
     Args:
         parent: Folder of the versions; made if it does not exist, and removed if it stays empty.
@@ -31,6 +34,7 @@ def temporary_folder(parent: Path, name: str) -> Iterator[Path]:
         ResourceError: The disk is full.
     """
     parent.mkdir(parents=True, exist_ok=True)
+    _remove_old(parent, f".{name}.")
     temporary = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=parent))
     try:
         with _naming_a_full_disk(parent):
@@ -39,6 +43,15 @@ def temporary_folder(parent: Path, name: str) -> Iterator[Path]:
         shutil.rmtree(temporary)
         with contextlib.suppress(OSError):  # it has other versions, or other exports are at work
             parent.rmdir()
+
+
+def _remove_old(parent: Path, prefix: str) -> None:
+    for path in parent.iterdir():
+        if path.name.startswith(prefix):
+            # Another export may remove it at the same time.
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime > _DAY:
+                    shutil.rmtree(path)
 
 
 @contextlib.contextmanager

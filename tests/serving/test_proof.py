@@ -2,9 +2,11 @@
 
 import base64
 import json
+import os
 import shutil
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from kerasft.errors import DamagedFileError, DataError, ProofError, ResourceErro
 from kerasft.formatting import number
 from kerasft.runs import sha256
 from kerasft.serving import versions
-from kerasft.serving.proof import compare, prove
+from kerasft.serving.proof import answer_alone, compare, prove
 from kerasft.tasks import Labels
 from tests.serving.served import answers
 from tests.training.small import fit, image_config, image_recipe
@@ -329,6 +331,25 @@ def test_a_full_disk_leaves_nothing(image_run, tmp_path, file_size_limit):
         kerasft.export(image_run, models_dir=tmp_path / "models", name="big")
     file_size_limit(None)
     assert not any((tmp_path / "models").iterdir())
+
+
+def test_what_a_killed_export_left_is_removed_after_a_day(tmp_path):
+    for name, days in ((".version.old", 2), (".version.new", 0), ("1", 2), (".other.old", 2)):
+        (tmp_path / name / "content").mkdir(parents=True)
+        then = time.time() - days * 24 * 60 * 60
+        os.utime(tmp_path / name, (then, then))
+    with versions.temporary_folder(tmp_path, "version"):
+        assert not (tmp_path / ".version.old").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".other.old", ".version.new", "1"]
+
+
+def test_a_fresh_process_that_does_not_answer_fails_the_proof(tmp_path, monkeypatch):
+    def run(line, timeout, **_):
+        raise subprocess.TimeoutExpired(line, timeout)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    with pytest.raises(ProofError, match=r"did not answer .* within 600 s"):
+        answer_alone("script.py", tmp_path)
 
 
 PUBLISH = """
