@@ -159,7 +159,8 @@ class Artifact:
         """
         kind = self.manifest["kind"]
         if kind in PREPARED:
-            return open_prepared(self.path, kind, self.config)
+            names = list(self.manifest["prepared_inputs"])
+            return open_prepared(self.path, kind, self.config, names)
         if kind == "saved_model":
             return open_saved_model(self.path, self.modality, self.manifest["inputs"])
         raise SettingError(

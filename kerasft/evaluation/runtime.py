@@ -56,13 +56,14 @@ def open_saved_model(folder: Path, modality: Modality, names: Sequence[str]) -> 
     return answer
 
 
-def open_prepared(folder: Path, kind: str, config: Config) -> Runtime:
+def open_prepared(folder: Path, kind: str, config: Config, names: Sequence[str]) -> Runtime:
     """Return the runtime of an ONNX or LiteRT graph, which takes prepared inputs.
 
     Args:
         folder: Its folder.
         kind: `onnx` or `litert`.
         config: Settings of the preparation.
+        names: Names of the inputs of the graph.
 
     Raises:
         SettingError: The package of the runtime is not installed.
@@ -77,7 +78,7 @@ def open_prepared(folder: Path, kind: str, config: Config) -> Runtime:
     def answer(inputs: Sequence[tuple[Any, ...]]) -> dict[str, np.ndarray]:
         x, errors = _prepared(config, [each[0] if len(each) == 1 else each for each in inputs])
         good = [n for n, text in enumerate(errors) if not text]
-        found = graph(x if isinstance(x, dict) else {"image": x})
+        found = graph(x if isinstance(x, dict) else {names[0]: x})
         answers = {name: _spread(values, good, len(errors)) for name, values in found.items()}
         return {**answers, "error": np.array([text.encode("utf-8") for text in errors], object)}
 

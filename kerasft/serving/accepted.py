@@ -15,7 +15,6 @@ from kerasft.evaluation.graph_file import Answer
 from kerasft.evaluation.load import Loaded
 from kerasft.evaluation.predict import run_outputs
 from kerasft.formatting import number
-from kerasft.serving.graph_proof import by_name
 from kerasft.serving.verdict import MARGIN
 from kerasft.tasks import less_is_better
 from kerasft.tasks.intervals import paired_interval
@@ -75,15 +74,15 @@ def answers_of_run(loaded: Loaded, x: Any) -> dict[str, Any]:
     return {name: keras.ops.convert_to_numpy(value) for name, value in decided.items()}
 
 
-def answers_of_graph(labels: Labels, answer: Answer, x: Any) -> dict[str, Any]:
-    """Return the arrays of `Task.decide` for prepared inputs by a graph."""
-    count = len(next(iter(by_name(x).values())))
+def answers_of_graph(labels: Labels, answer: Answer, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arrays of `Task.decide` for prepared inputs by name, by a graph."""
+    count = len(next(iter(inputs.values())))
     found: dict[str, list[Any]] = {}
     status("measuring the quantized graph")
     with progress("measuring", count) as bar:
         for start in range(0, count, _TOGETHER):
             rows = np.arange(start, min(start + _TOGETHER, count))
-            for name, values in answer(by_name(select_rows(x, rows))).items():
+            for name, values in answer(select_rows(inputs, rows)).items():
                 found.setdefault(name, []).append(values)
             bar.advance(len(rows))
     arrays = {name: np.concatenate(parts) for name, parts in found.items()}

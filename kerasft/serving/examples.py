@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
 from kerasft.data import (
@@ -128,15 +129,21 @@ def python_answers(loaded: Loaded, examples: Examples) -> dict[str, list[Any]]:
 def _first_answers(loaded: Loaded, examples: Examples) -> dict[str, Any]:
     """Return prepared inputs by name, and what Python computes from them before it decides."""
     x = prepare_inputs(loaded.config, examples)
-    names = [tensor.name for tensor in loaded.model.inputs]
-    by_name = x if isinstance(x, dict) else {names[0]: x}
     model = with_features(loaded.model)
     found = predict_arrays(model or loaded.model, x)
     parts = found if isinstance(found, list) else [found]
     return {
-        "preprocessed": {name: _stored(np.asarray(by_name[name])) for name in names},
+        "preprocessed": {
+            name: _stored(np.asarray(array)) for name, array in by_name(loaded.model, x).items()
+        },
         **dict(zip(("outputs", "features"), (part.tolist() for part in parts), strict=False)),
     }
+
+
+def by_name(model: keras.Model, x: Any) -> dict[str, Any]:
+    """Return prepared inputs by the names of the model's inputs."""
+    names = [tensor.name for tensor in model.inputs]
+    return {name: x[name] for name in names} if isinstance(x, dict) else {names[0]: x}
 
 
 def _stored(array: np.ndarray) -> dict[str, Any]:

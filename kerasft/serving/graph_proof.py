@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +45,6 @@ def prove_graph(
     return {"data": request["data"], **record, **answered["about"]}
 
 
-def write_arrays(folder: Path, x: Any) -> None:
+def write_arrays(folder: Path, arrays: Mapping[str, Any]) -> None:
     """Write prepared inputs by name, as `prove_graph` reads them."""
-    np.savez_compressed(folder / ARRAYS, **by_name(x))
-
-
-def by_name(x: Any) -> dict[str, Any]:
-    """Return prepared inputs by the names of the graph's inputs."""
-    return dict(x) if isinstance(x, dict) else {"image": x}
+    np.savez_compressed(folder / ARRAYS, **arrays)

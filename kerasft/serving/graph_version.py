@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,15 @@ from kerasft.models import merge_adapters
 from kerasft.models.blocks import find_backbone
 from kerasft.runs import Run, write_json, write_text
 from kerasft.serving.accepted import accept, answers_of_graph, answers_of_run
-from kerasft.serving.examples import data_name, exact_products, proof_examples, python_answers
+from kerasft.serving.examples import (
+    by_name,
+    data_name,
+    exact_products,
+    proof_examples,
+    python_answers,
+)
 from kerasft.serving.graph import write_litert, write_onnx
-from kerasft.serving.graph_proof import by_name, prove_graph, write_arrays
+from kerasft.serving.graph_proof import prove_graph, write_arrays
 from kerasft.serving.manifest import describe, publish_version
 from kerasft.serving.proof import FILE
 from kerasft.serving.verify import description_checksum, is_exact
@@ -61,14 +68,19 @@ def write_graph_version(
     modality = modality_of(loaded.config)
     names = [spec.name for spec in modality.serving(loaded.config, pairs=loaded.pairs).signature]
     examples = proof_examples(loaded, proof_data)
-    x = prepare_inputs(loaded.config, examples)
+    inputs = by_name(loaded.model, prepare_inputs(loaded.config, examples))
+    part = own_split(run, loaded, "validation") if quantize else None
     with exact_products():
         answers = python_answers(loaded, examples)
-    described = {**describe(run, loaded, names), "kind": kind, "prepared_inputs": _inputs(x)}
-    if quantize:
-        described["quantize"] = quantize
+        reference = {} if part is None else answers_of_run(loaded, part.x)
+    described = {
+        **describe(run, loaded, names),
+        "kind": kind,
+        "prepared_inputs": _inputs(loaded.model, inputs),
+        **({"quantize": quantize} if quantize else {}),
+    }
     described["settings"]["precision"] = "float32"
-    part = own_split(run, loaded, "validation") if quantize else None
+    split = {} if part is None else by_name(loaded.model, part.x)
     merge_adapters(loaded.model)
     status(f"writing the graph ({kind})")
     with temporary_folder(parent, "version") as folder:
@@ -76,34 +88,36 @@ def write_graph_version(
         if kind == "onnx":
             write_onnx(loaded, folder)
         else:
-            write_litert(loaded, folder, quantize, [] if part is None else _samples(part.x))
+            write_litert(loaded, folder, quantize, _samples(split))
         _write_assets(loaded, folder)
-        write_arrays(folder, x)
+        write_arrays(folder, inputs)
         request = {"data": data_name(proof_data), "answers": answers}
         write_json(folder / FILE, request)
         record = prove_graph(
             folder, loaded.labels, exact=is_exact(described), origins=examples.origins
         )
         if part is not None:
-            found = answers_of_graph(loaded.labels, open_graph(folder), part.x)
-            described["loss"] = accept(loaded.labels, part.y, found, answers_of_run(loaded, part.x))
+            found = answers_of_graph(loaded.labels, open_graph(folder), split)
+            described["loss"] = accept(loaded.labels, part.y, found, reference)
         write_json(folder / FILE, {**request, "manifest": description_checksum(described)})
         return publish_version(folder, parent, {**described, "proof": record})
 
 
-def _samples(x: Any) -> list[dict[str, Any]]:
-    """Return up to 100 examples from the whole range, one each, by the names of the inputs."""
-    count = len(next(iter(by_name(x).values())))
-    rows = np.unique(np.linspace(0, count - 1, _SAMPLES).round().astype(int))
-    return [by_name(select_rows(x, rows[n : n + 1])) for n in range(len(rows))]
+def _samples(inputs: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return up to 100 examples from the whole range, one each; none without a split."""
+    count = len(next(iter(inputs.values()), ()))
+    rows = np.unique(np.linspace(0, count - 1, min(count, _SAMPLES)).round().astype(int))
+    return [select_rows(inputs, rows[n : n + 1]) for n in range(len(rows))]
 
 
-def _inputs(x: Any) -> dict[str, dict[str, Any]]:
+def _inputs(model: keras.Model, inputs: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return number format and shape of every input of the graph; n is the number of examples."""
-    lengths = ["length"] if isinstance(x, dict) else x.shape[1:]
     return {
-        name: {"dtype": array.dtype.name, "shape": ["n", *lengths]}
-        for name, array in by_name(x).items()
+        tensor.name: {
+            "dtype": inputs[tensor.name].dtype.name,
+            "shape": ["n", *(size or "length" for size in tensor.shape[1:])],
+        }
+        for tensor in model.inputs
     }
 
 

@@ -1,5 +1,7 @@
 """A new modality is a file and its registration; the rooms around it stay as they are."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -98,6 +100,16 @@ def test_a_run_is_served(run, tmp_path):
     serve = tf.saved_model.load(str(path)).signatures["serving_default"]
     served = serve(numbers=tf.constant([[0.9, -0.9], [-0.9, 0.9]]))
     assert served["prediction"].numpy().tolist() == [b"below", b"above"]
+
+
+@pytest.mark.slow
+def test_a_graph_has_the_inputs_of_its_model(run, settings, tmp_path):
+    path = kerasft.export(run, models_dir=tmp_path, format="onnx")
+    manifest = json.loads((path / "manifest.json").read_text())
+    assert manifest["prepared_inputs"] == {"numbers": {"dtype": "float32", "shape": ["n", 2]}}
+    expected = kerasft.predict(run, settings["dataset"])
+    found = kerasft.predict(path, settings["dataset"])
+    assert [row["prediction"] for row in found] == [row["prediction"] for row in expected]
 
 
 def test_a_run_is_diagnosed_and_reported(run):

@@ -41,8 +41,9 @@ def main(path: str) -> None:
     config = _read(folder, "config.json")
     with np.load(folder / ARRAYS, allow_pickle=False) as file:
         x = dict(file)
-    if "image" in x:
-        x = {"image": _scaled(x["image"], _read(folder, "preprocessor_config.json"))}
+    if (folder / "preprocessor_config.json").exists():
+        (pixels,) = x.values()
+        x = {"image": _scaled(pixels, _read(folder, "preprocessor_config.json"))}
     sentences = (folder / "modules.json").exists()
     library = "sentence_transformers" if sentences else "transformers"
     if importlib.util.find_spec("torch") is None or importlib.util.find_spec(library) is None:

@@ -16,6 +16,7 @@ from kerasft.errors import ProofError
 from kerasft.evaluation.load import Loaded
 from kerasft.evaluation.predict import predict_arrays
 from kerasft.serving.examples import (
+    by_name,
     data_name,
     exact_products,
     proof_examples,
@@ -43,7 +44,7 @@ def folder_request(loaded: Loaded, folder: Path, names: Sequence[str], data: Any
     """
     examples = proof_examples(loaded, data)
     x = prepare_inputs(loaded.config, examples)
-    write_arrays(folder, x)
+    write_arrays(folder, by_name(loaded.model, x))
     return {
         "data": data_name(data),
         "inputs": request_of(names, raw_inputs_of(loaded, examples)),
