@@ -46,7 +46,9 @@ def evaluate_command(
 
         metrics = kerasft.evaluate(path, dataset=dataset, split=split, columns=given)
         task = recorded_labels(path)["task"]
-        notes = _seen_notes(kerasft.load_run(path), metrics) if "seen" in metrics else []
+        notes = [_UNKNOWN] if dataset else []
+        if "seen" in metrics:
+            notes = _seen_notes(kerasft.load_run(path), metrics)
     for note in notes:
         click.echo(f"note   {note}", err=True)
     if wants("json"):
@@ -57,6 +59,9 @@ def evaluate_command(
     else:
         click.echo(f"{path} on {dataset or f'its {split} split'}\n")
         print_scores(task, metrics)
+
+
+_UNKNOWN = "How many of these examples it was trained on is not recorded."
 
 
 def _seen_notes(run: Any, metrics: Mapping[str, Any]) -> list[str]:
