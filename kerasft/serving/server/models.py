@@ -147,6 +147,7 @@ class Model:
 
     def _load(self, number: int, path: Path, report: Callable[[str], None]) -> None:
         self._loading, content = number, content_of(path)
+        report(f"{self.name}: loading version {number}")
         try:
             model = ServedSavedModel(path)
             model.warm_up((1, self._limits.batch))
