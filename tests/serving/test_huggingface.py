@@ -27,6 +27,8 @@ from kerasft.evaluation.load import Loaded
 from kerasft.recipes import minilm_tickets as text_recipe
 from kerasft.recipes import resnet_digits as image_recipe
 from kerasft.runs import write_json
+from kerasft.serving.graph_proof import write_arrays
+from kerasft.serving.huggingface import version
 from kerasft.serving.huggingface.folder import SENTENCES, write_folder
 from kerasft.serving.huggingface.proof import folder_request, prove
 from kerasft.serving.huggingface.text_families import TEXT_FAMILIES
@@ -111,9 +113,10 @@ def logits_of(loaded, inputs):
 
 def written(loaded, folder, inputs):
     """Writes a folder with its request, as an export does, and returns the class that loads it."""
-    name = write_folder(loaded, folder)
     names = ["text"] if hasattr(loaded.config, "sequence_length") else ["bytes"]
-    request = folder_request(loaded, folder, names, inputs)
+    request, arrays = folder_request(loaded, names, inputs)
+    name = write_folder(loaded, folder)
+    write_arrays(folder, arrays)
     write_json(folder / "proof.json", request)
     return name
 
@@ -267,6 +270,27 @@ def test_another_output_layer_is_refused(preset, tmp_path):
     more = dataclasses.replace(loaded, model=keras.Model(loaded.model.input, x))
     with pytest.raises(SettingError, match="layers that transformers does not have"):
         write_folder(more, tmp_path / "made")
+
+
+@pytest.mark.slow
+def test_an_output_that_is_not_linear_is_refused(preset, tmp_path):
+    loaded = example(preset, "resnet", tmp_path)
+    bounded = keras.ops.tanh(loaded.model.get_layer("head").output)
+    model = keras.Model(loaded.model.input, keras.ops.softmax(bounded))
+    other = dataclasses.replace(loaded, model=model)
+    with pytest.raises(SettingError, match=r"differ by up to .* from those by the layer"):
+        folder_request(other, ["bytes"], pictures(tmp_path))
+
+
+@pytest.mark.slow
+def test_a_wrong_merge_of_adapters_fails_the_proof(text_run, tmp_path, monkeypatch):
+    def merge(model):
+        kernel = model.get_layer("head").kernel
+        kernel.assign(kernel + 0.1 * keras.random.normal(kernel.shape, seed=0))
+
+    monkeypatch.setattr(version, "merge_adapters", merge)
+    with pytest.raises(ProofError, match="logits of the exported model differ"):
+        kerasft.export(text_run, models_dir=tmp_path, format="huggingface")
 
 
 @pytest.mark.slow

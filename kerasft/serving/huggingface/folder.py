@@ -45,7 +45,7 @@ def write_folder(loaded: Loaded, folder: Path) -> str:
     """
     backbone, modality = find_backbone(loaded.model), modality_of(loaded.config)
     family = _family(backbone)
-    weight, bias = _output_layer(loaded, backbone)
+    weight, bias = _calibrated(loaded, output_layer(loaded))
     pooling = modality.pooling(backbone, loaded.config)
     class_name = _classifier(family, pooling, weight.shape)
     config = {
@@ -89,20 +89,26 @@ def _classifier(family: Family, pooling: str, shape: tuple[int, ...]) -> str:
     return ""
 
 
-def _output_layer(loaded: Loaded, backbone: keras.Model) -> tuple[np.ndarray, np.ndarray]:
-    """Return weight (outputs, width) and bias of the output layer, calibrated.
+def output_layer(loaded: Loaded) -> keras.Layer:
+    """Return the output layer of a run, which gives its logits.
 
     Raises:
-        SettingError: The model has other layers with weights, or its output is not linear.
+        SettingError: The model has other layers with weights.
     """
     model = loaded.model
     head = next((layer for layer in model.layers if layer.name == "head"), None)
+    backbone = find_backbone(model)
     known = {id(v) for v in (*backbone.weights, *(head.weights if head else ()))}
     if head is None or any(id(v) not in known for v in model.weights):
         raise SettingError(
             "The model has layers that transformers does not have: expected a backbone and the "
             "layer of kerasft.head. Use --format saved_model."
         )
+    return head
+
+
+def _calibrated(loaded: Loaded, head: keras.Layer) -> tuple[np.ndarray, np.ndarray]:
+    """Return weight (outputs, width) and bias of the output layer, calibrated."""
     scale, shift = loaded.labels.kind.calibrated_logits(loaded.labels, loaded.calibration)
     kernel, bias = (keras.ops.convert_to_numpy(v).astype("float64") for v in head.weights)
     weight = (kernel * scale).T

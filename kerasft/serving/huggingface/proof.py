@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+from scipy import special
 
 from kerasft.data import Labels, prepare_inputs
 from kerasft.display import status
-from kerasft.errors import ProofError
+from kerasft.errors import ProofError, SettingError
 from kerasft.evaluation.load import Loaded
 from kerasft.evaluation.predict import predict_arrays
 from kerasft.serving.examples import (
@@ -20,46 +21,72 @@ from kerasft.serving.examples import (
     data_name,
     exact_products,
     proof_examples,
+    python_answers,
     raw_inputs_of,
 )
-from kerasft.serving.graph_proof import write_arrays
 from kerasft.serving.huggingface import process
-from kerasft.serving.proof import FILE, answer_alone, request_of
+from kerasft.serving.huggingface.folder import output_layer
+from kerasft.serving.proof import EXACT, FILE, answer_alone, request_of
 
 KIND = "huggingface"
 TOLERANCE = 1e-4  # of logits
 
 
-def folder_request(loaded: Loaded, folder: Path, names: Sequence[str], data: Any) -> dict[str, Any]:
-    """Write prepared examples, and return what `proof.json` has of them.
+def folder_request(
+    loaded: Loaded, names: Sequence[str], data: Any
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what `proof.json` has, with the logits of Python, and prepared examples by name.
 
     Args:
-        loaded: Run in memory, in float32.
-        folder: Folder of the export.
-        names: Names of the inputs.
+        loaded: Run in memory, in float32, before its adapters are merged.
+        names: Names of the raw inputs.
         data: Inputs as of `predict`; None for the validation split of the run.
 
     Raises:
         DataError: The data cannot be read.
+        SettingError: The predictions do not follow from the output layer.
     """
     examples = proof_examples(loaded, data)
     x = prepare_inputs(loaded.config, examples)
-    write_arrays(folder, by_name(loaded.model, x))
-    return {
+    with exact_products():
+        logits = _logits(loaded, x)
+        _check_predictions(loaded, logits, python_answers(loaded, examples))
+    request = {
         "data": data_name(data),
         "inputs": request_of(names, raw_inputs_of(loaded, examples)),
-        "answers": {"logits": _logits(loaded, x).tolist()},
+        "answers": {"logits": logits.tolist()},
     }
+    return request, by_name(loaded.model, x)
 
 
 def _logits(loaded: Loaded, x: Any) -> np.ndarray:
     """Return the calibrated logits of a run, or its predicted numbers, shape (n, outputs)."""
-    model = loaded.model
-    linear = keras.Model(model.input, model.get_layer("head").output)
-    with exact_products():
-        outputs = predict_arrays(linear, x, loaded.config.batch_size)
+    linear = keras.Model(loaded.model.input, output_layer(loaded).output)
+    outputs = predict_arrays(linear, x, loaded.config.batch_size)
     scale, shift = loaded.labels.kind.calibrated_logits(loaded.labels, loaded.calibration)
     return np.asarray(outputs * scale + shift)
+
+
+def _check_predictions(loaded: Loaded, logits: np.ndarray, answers: Mapping[str, Any]) -> None:
+    """Check that users of the logits get the predictions of the run.
+
+    Raises:
+        SettingError: They get others.
+    """
+    kind = loaded.labels.kind
+    if not kind.has_classes:
+        expected, found = np.array(answers["prediction"])[:, np.newaxis], logits
+        unit = np.maximum(np.abs(expected), loaded.labels.std)
+    else:
+        expected, unit = np.array(answers["probabilities"]), 1.0
+        found = special.expit(logits) if kind.several else special.softmax(logits, axis=1)
+    largest = float((np.abs(found - expected) / unit).max())
+    if not largest <= EXACT:
+        raise SettingError(
+            f"The predictions of the model differ by up to {largest:.2g} from those by the layer "
+            "of kerasft.head, which transformers gives: expected nothing between the two. Use "
+            "--format saved_model."
+        )
 
 
 def prove(folder: Path, labels: Labels) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from kerasft.evaluation.load import Loaded, in_float32
 from kerasft.modalities import modality_of
 from kerasft.models import merge_adapters
 from kerasft.runs import Run, write_json
+from kerasft.serving.graph_proof import write_arrays
 from kerasft.serving.huggingface.folder import write_folder
 from kerasft.serving.huggingface.proof import KIND, folder_request, prove
 from kerasft.serving.manifest import describe, publish_version
@@ -37,15 +38,16 @@ def write_version(run: Run, loaded: Loaded, parent: Path, proof_data: Any) -> Pa
         ResourceError: The disk is full.
     """
     loaded = in_float32(loaded)
-    merge_adapters(loaded.model)
     modality = modality_of(loaded.config)
     names = [spec.name for spec in modality.serving(loaded.config, pairs=loaded.pairs).signature]
+    request, arrays = folder_request(loaded, names, proof_data)
+    merge_adapters(loaded.model)
     status("writing the folder of Hugging Face")
     with temporary_folder(parent, "version") as folder:
         class_name = write_folder(loaded, folder)
         described = {**describe(run, loaded, names), "kind": KIND, "class": class_name}
         described["settings"]["precision"] = "float32"
-        request = folder_request(loaded, folder, names, proof_data)
+        write_arrays(folder, arrays)
         write_json(folder / FILE, {**request, "manifest": description_checksum(described)})
         record = prove(folder, loaded.labels)
         return publish_version(folder, parent, {**described, "proof": record})
