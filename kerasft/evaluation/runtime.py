@@ -21,8 +21,8 @@ from kerasft.pip_commands import install_extra
 # is empty for an input that can be read.
 Runtime = Callable[[Sequence[tuple[Any, ...]]], dict[str, np.ndarray]]
 
-_PACKAGES = {"onnx": "onnxruntime", "litert": "ai_edge_litert"}
-PREPARED = tuple(_PACKAGES)  # kinds whose graph takes prepared inputs
+RUNTIMES = {"onnx": "onnxruntime", "litert": "ai_edge_litert"}  # packages
+PREPARED = tuple(RUNTIMES)  # kinds whose graph takes prepared inputs
 
 
 def open_saved_model(folder: Path, modality: Modality, names: Sequence[str]) -> Runtime:
@@ -69,7 +69,7 @@ def open_prepared(folder: Path, kind: str, config: Config, names: Sequence[str])
         SettingError: The package of the runtime is not installed.
         DamagedFileError: The graph cannot be loaded.
     """
-    require(_PACKAGES[kind], kind)
+    require(RUNTIMES[kind], kind)
     try:
         graph = open_graph(folder)
     except Exception as error:  # onnxruntime has errors of classes that it does not export

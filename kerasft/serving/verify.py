@@ -10,7 +10,7 @@ from typing import Any
 
 from kerasft.errors import DamagedFileError, SettingError
 from kerasft.evaluation.artifact import MANIFEST, Artifact, open_artifact
-from kerasft.evaluation.runtime import PREPARED
+from kerasft.evaluation.runtime import PREPARED, RUNTIMES, require
 from kerasft.runs import plain_json, read_json, sha256
 from kerasft.serving.graph_proof import prove_graph
 from kerasft.serving.huggingface import proof as folder_proof
@@ -30,7 +30,8 @@ def verify(path: str | Path) -> dict[str, Any]:
         The record of the new proof, as in `manifest.json`, and the number of `files`.
 
     Raises:
-        SettingError: There is no exported model, or it has no manifest.
+        SettingError: There is no exported model, it has no manifest, or the package of its runtime
+            is not installed.
         DamagedFileError: A file is missing, changed or added, or the manifest was changed.
         ProofError: The answers of the model differ from Python's when it was exported.
 
@@ -62,7 +63,8 @@ def _prove_again(artifact: Artifact) -> dict[str, Any]:
     if artifact.manifest["kind"] == folder_proof.KIND:
         return folder_proof.prove(artifact.path, artifact.labels)
     exact = is_exact(artifact.manifest)
-    if artifact.manifest["kind"] in PREPARED:
+    if (kind := artifact.manifest["kind"]) in PREPARED:
+        require(RUNTIMES[kind], kind)
         return prove_graph(artifact.path, artifact.labels, exact=exact)
     modules = artifact.modality.serving_imports
     return prove(artifact.path, artifact.labels, modules, exact=exact)

@@ -100,9 +100,12 @@ def test_swapped_names_change_the_score(graph, text_run, reviews, tmp_path):
 
 
 def test_a_missing_runtime_is_named_with_its_extra(graph, monkeypatch):
+    folder = graph("texts", "onnx")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(SettingError, match=r"onnxruntime is not installed\. Install it: .*onnx"):
-        kerasft.predict(graph("texts", "onnx"), ["a good film"])
+        kerasft.predict(folder, ["a good film"])
+    with pytest.raises(SettingError, match=r"onnxruntime is not installed\. Install it: .*onnx"):
+        kerasft.verify(folder)
 
 
 @pytest.mark.parametrize(
