@@ -168,6 +168,8 @@ def test_a_fresh_process_computes_the_logits_by_keras_hub(preset, tmp_path, fami
     record = prove(tmp_path / "made", loaded.labels)
     assert record["examples"] == len(inputs)
     assert record["largest_difference"] < 1e-5
+    alone = "tensorflow" if family in ("resnet", "bottleneck") else "keras-hub"
+    assert record["by"].split()[0] in (alone, "transformers", "sentence-transformers")
     assert record.get("same_tokens", len(inputs)) == len(inputs)
 
 

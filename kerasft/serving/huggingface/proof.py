@@ -24,7 +24,7 @@ from kerasft.serving.examples import (
     python_answers,
     raw_inputs_of,
 )
-from kerasft.serving.huggingface import process
+from kerasft.serving.huggingface import fresh_process
 from kerasft.serving.huggingface.folder import output_layer
 from kerasft.serving.proof import EXACT, FILE, answer_alone, request_of
 
@@ -108,7 +108,7 @@ def prove(folder: Path, labels: Labels) -> dict[str, Any]:
     status("proving the export in a fresh process")
     request = json.loads((folder / FILE).read_text(encoding="utf-8"))
     expected = np.array(request["answers"]["logits"])
-    answered = answer_alone(process.__file__, folder)
+    answered = answer_alone(fresh_process.__file__, folder)
     found = np.array(answered["logits"])
     same = found.shape == expected.shape
     unit = np.maximum(np.abs(expected), labels.std)

@@ -1,11 +1,11 @@
 """Answer prepared inputs by an exported folder of Hugging Face, in a fresh process.
 
-It is run by its path: `python -I process.py FOLDER`. transformers answers, or sentence-transformers
-for a folder with `modules.json`; without PyTorch, what KerasHub reads from the folder. Nothing of
-kerasft can be imported. The answers are the last line on standard output, as JSON.
+It is run by its path: `python -I fresh_process.py FOLDER`. transformers answers, or
+sentence-transformers for a folder with `modules.json`; without PyTorch, what KerasHub reads from
+the folder, or TensorFlow for a ResNet. Nothing of kerasft can be imported. The answers are the last
+line on standard output, as JSON.
 """
 
-import importlib.metadata
 import importlib.util
 import json
 import platform
@@ -47,15 +47,16 @@ def main(path: str) -> None:
     sentences = (folder / "modules.json").exists()
     library = "sentence_transformers" if sentences else "transformers"
     if importlib.util.find_spec("torch") is None or importlib.util.find_spec(library) is None:
-        library = "keras_hub"
+        library = "tensorflow" if config["model_type"] == "resnet" else "keras_hub"
     answer = {
         "transformers": _by_transformers,
         "sentence_transformers": _by_sentence_transformers,
         "keras_hub": _by_keras_hub,
+        "tensorflow": _resnet_by_tensorflow,
     }[library]
     logits = answer(folder, config, x)
     about = {
-        "by": f"{library.replace('_', '-')} {importlib.metadata.version(library)}",
+        "by": f"{library.replace('_', '-')} {sys.modules[library].__version__}",
         "python": platform.python_version(),
         "seconds": round(time.monotonic() - began, 1),
     }
@@ -138,8 +139,6 @@ def _torch_tokens(x: Arrays) -> Values:
 def _by_keras_hub(folder: Path, config: Values, x: Arrays) -> Any:
     import keras_hub
 
-    if config["model_type"] == "resnet":
-        return _resnet(folder, config, x["image"])
     if "image" in x:
         model = keras_hub.models.ImageClassifier.from_preset(
             str(folder), activation=None, preprocessor=None
@@ -179,7 +178,7 @@ def _dense(x: np.ndarray, arrays: Arrays, name: str) -> np.ndarray:
     return np.asarray(x @ arrays[f"{name}.weight"].T + arrays[f"{name}.bias"])
 
 
-def _resnet(folder: Path, config: Values, x: np.ndarray) -> np.ndarray:
+def _resnet_by_tensorflow(folder: Path, config: Values, x: Arrays) -> Any:
     """Return the outputs of a ResNet, which KerasHub does not read from Hugging Face."""
     import tensorflow as tf
 
@@ -195,21 +194,21 @@ def _resnet(folder: Path, config: Values, x: np.ndarray) -> np.ndarray:
         x = tf.nn.batch_normalization(x, mean, variance, shift, scale, 1e-5)
         return tf.nn.relu(x) if relu else x
 
-    x = unit(x, "resnet.embedder.embedder", 2)
-    x = tf.nn.max_pool2d(tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]]), 3, 2, "VALID")
+    y = unit(x["image"], "resnet.embedder.embedder", 2)
+    y = tf.nn.max_pool2d(tf.pad(y, [[0, 0], [1, 1], [1, 1], [0, 0]]), 3, 2, "VALID")
     bottleneck = config["layer_type"] == "bottleneck"
     for stage, depth in enumerate(config["depths"]):
         for block in range(depth):
             name = f"resnet.encoder.stages.{stage}.layers.{block}"
             stride = 2 if stage and not block else 1
-            y = x
+            before = y
             for layer in range(2 + bottleneck):
                 here = stride if layer == bottleneck else 1
                 y = unit(y, f"{name}.layer.{layer}", here, relu=layer < 1 + bottleneck)
             if f"{name}.shortcut.convolution.weight" in arrays:
-                x = unit(x, f"{name}.shortcut", stride, relu=False)
-            x = tf.nn.relu(x + y)
-    return _dense(tf.reduce_mean(x, [1, 2]).numpy(), arrays, "classifier.1")
+                before = unit(before, f"{name}.shortcut", stride, relu=False)
+            y = tf.nn.relu(before + y)
+    return _dense(tf.reduce_mean(y, [1, 2]).numpy(), arrays, "classifier.1")
 
 
 if __name__ == "__main__":
