@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +16,7 @@ from kerasft.config import Config, ConfigType, from_record
 from kerasft.data import Data, Labels, column_names
 from kerasft.display import status
 from kerasft.errors import ResumeError, SettingError, did_you_mean
+from kerasft.models import with_features
 from kerasft.models.dtype_policy import precision
 from kerasft.models.freezing import changing_weights
 from kerasft.models.recipe_model import build_recipe_model
@@ -44,6 +46,14 @@ class Loaded:
     model: keras.Model
     pairs: bool = False
     calibration: Calibration = dataclasses.field(default_factory=Calibration)
+
+    @functools.cached_property
+    def model_with_features(self) -> keras.Model | None:
+        """The model with its features as a second output; see `kerasft.models.with_features`.
+
+        It is built once, so that Keras traces it once.
+        """
+        return with_features(self.model)
 
     def __repr__(self) -> str:
         recipe = self.recipe.__name__.rpartition(".")[2]

@@ -17,7 +17,6 @@ from kerasft.evaluation.artifact import Artifact, decide_by_artifact, open_artif
 from kerasft.evaluation.load import Loaded, load_model, replace_columns
 from kerasft.in_memory import is_frame
 from kerasft.modalities import Input
-from kerasft.models import with_features
 from kerasft.runs import Run
 
 OnError = Callable[[DataError], None] | None
@@ -86,7 +85,7 @@ def decide(loaded: Loaded, x: Any, *, title: str = "predicting") -> list[dict[st
 
 def run_outputs(loaded: Loaded, x: Any, *, title: str) -> tuple[np.ndarray, np.ndarray | None]:
     """Return the outputs of a run, and the features of its inputs if its calibration needs them."""
-    model = None if loaded.calibration.known is None else with_features(loaded.model)
+    model = None if loaded.calibration.known is None else loaded.model_with_features
     batch_size = loaded.config.batch_size
     if model is None:
         return predict_arrays(loaded.model, x, batch_size, title=title), None

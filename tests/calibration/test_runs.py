@@ -9,6 +9,8 @@ import pytest
 import kerasft
 from kerasft.calibration import Calibration
 from kerasft.errors import DamagedFileError, SettingError
+from kerasft.evaluation.own_data import own_split
+from kerasft.evaluation.predict import decide
 from kerasft.runs import write_record
 from kerasft.runs.calibration_file import read_calibration
 from kerasft.runs.write import write_manifest
@@ -198,3 +200,16 @@ def test_the_record_is_json(calibrated):
     found = json.loads((calibrated.path / "calibration.json").read_text())
     assert found == calibrated.calibration
     assert found["format"] == 1
+
+
+def test_known_inputs_are_traced_once(calibrated, photos, monkeypatch):
+    loaded = kerasft.load_model(calibrated)
+    x = own_split(calibrated, loaded, "validation").x
+    head, traced = loaded.model.get_layer("head"), []
+    call = head.call
+    monkeypatch.setattr(head, "call", lambda *x, **how: traced.append(x) or call(*x, **how))
+    first = decide(loaded, x)
+    assert traced
+    traced.clear()
+    assert [row["known"] for row in decide(loaded, x)] == [row["known"] for row in first]
+    assert not traced
