@@ -20,6 +20,7 @@ from kerasft.evaluation.other_data import as_dataset, other_examples
 from kerasft.evaluation.own_data import own_split
 from kerasft.evaluation.predict import run_outputs
 from kerasft.modalities import Modality, modality_of
+from kerasft.paths import check_folder_name
 from kerasft.runs import Run, load_run
 from kerasft.runs.run import WEIGHTS
 from kerasft.serving.examples import exact_products
@@ -169,8 +170,17 @@ def _reference_first(given: Sequence[Run | str | Path], runs_dir: str | Path) ->
 
 
 def _origin(artifact: Artifact, runs_dir: str | Path) -> list[Run]:
-    """Return the run that an exported model names, if it is there."""
-    path = Path(runs_dir) / artifact.manifest["recipe"] / artifact.manifest["run"]
+    """Return the run in `runs_dir` that an exported model names, if it exists.
+
+    Loading it executes its recipe: a name that leads out of `runs_dir` is refused.
+    """
+    names = [str(artifact.manifest[name]) for name in ("recipe", "run")]
+    try:
+        for name in names:
+            check_folder_name(name)
+    except SettingError:
+        return []
+    path = Path(runs_dir, *names)
     return [Run(path)] if (path / WEIGHTS).is_file() else []
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -159,6 +160,21 @@ def test_the_faults_of_a_graph_show_in_the_table(quick, faulty, image_run, photo
     assert {"worse": "worse by ", "differs": "answers differ (mean "}[verdict] in done.stdout
     found = kerasft.benchmark([image_run, faulty(fault)], dataset=photos, batch_sizes=[2])
     assert found["models"][1]["verdict"]["verdict"] == verdict
+
+
+def test_a_manifest_does_not_lead_out_of_the_runs(artifact, text_run, tmp_path):
+    folder = shutil.copytree(artifact("texts"), tmp_path / "model" / "1")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    recipe, run = text_run.path.parent, text_run.name
+    for names, runs_dir in [
+        ((str(recipe), run), tmp_path),
+        ((f"../{recipe.name}", run), recipe),
+        ((recipe.name, f"../{recipe.name}/{run}"), recipe.parent),
+    ]:
+        changed = {**manifest, **dict(zip(("recipe", "run"), names, strict=True))}
+        (folder / "manifest.json").write_text(json.dumps(changed))
+        with pytest.raises(SettingError, match="its run was not found"):
+            kerasft.benchmark(folder, runs_dir=runs_dir)
 
 
 def test_what_cannot_be_compared_is_refused(quick, artifact, text_run, reviews, tmp_path):
