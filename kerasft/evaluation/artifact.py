@@ -157,16 +157,24 @@ class Artifact:
             SettingError: The package of the runtime is not installed, or there is none.
             DamagedFileError: The model cannot be loaded.
         """
+        self.check_kind()
         kind = self.manifest["kind"]
         if kind in PREPARED:
             names = list(self.manifest["prepared_inputs"])
             return open_prepared(self.path, kind, self.config, names)
-        if kind == "saved_model":
-            return open_saved_model(self.path, self.modality, self.manifest["inputs"])
-        raise SettingError(
-            f"{self.path} is a folder of Hugging Face, which only transformers runs. Give the "
-            "run, or a SavedModel of it."
-        )
+        return open_saved_model(self.path, self.modality, self.manifest["inputs"])
+
+    def check_kind(self) -> None:
+        """Refuse an exported model that only other libraries run.
+
+        Raises:
+            SettingError: It is such a model.
+        """
+        if self.manifest["kind"] not in (*PREPARED, "saved_model"):
+            raise SettingError(
+                f"{self.path} is a folder of Hugging Face, which kerasft does not run. Give the "
+                "run, or a SavedModel of it."
+            )
 
 
 def open_artifact(subject: Any) -> Artifact | None:

@@ -133,6 +133,8 @@ def benchmark(
     if not given:
         raise SettingError("There are no models to measure. Name at least one run or export.")
     paths = _reference_first(given, runs_dir)
+    for path in paths:
+        _check_kind(path)
     first = _open(paths[0])
     for path in paths[1:]:
         _check_classes(path, first.labels)
@@ -188,7 +190,7 @@ def _open(path: Path) -> Subject:
     artifact = open_artifact(path)
     if artifact is None:
         run = Run(path)
-        size = (path / WEIGHTS).stat().st_size
+        size = run.weights.stat().st_size
         return Subject(path, "run", size, load_model(run), (run.recipe, run.name), None)
     manifest = artifact.manifest
     files = manifest["files"].items()
@@ -223,6 +225,13 @@ def _in_memory(modality: Modality, examples: Examples) -> Examples:
     raw = map(modality.raw_inputs, chosen.inputs, chosen.origins)
     inputs = [values[0] if len(values) == 1 else values for values in raw]
     return Examples(inputs, None, chosen.origins)
+
+
+def _check_kind(path: Path) -> None:
+    """Refuse an export that kerasft does not run, before anything is measured."""
+    artifact = open_artifact(path)
+    if artifact is not None:
+        artifact.check_kind()
 
 
 def _check_classes(path: Path, labels: Labels) -> None:

@@ -12,7 +12,7 @@ import kerasft
 from kerasft.cli import main
 from kerasft.data import Examples
 from kerasft.display import Activity
-from kerasft.errors import SettingError
+from kerasft.errors import DamagedFileError, SettingError
 from kerasft.serving.latency import MOST, WARM_UP, measure_latency
 from kerasft.serving.verdict import agreement, judge
 from kerasft.tasks import Labels
@@ -175,6 +175,21 @@ def test_a_manifest_does_not_lead_out_of_the_runs(artifact, text_run, tmp_path):
         (folder / "manifest.json").write_text(json.dumps(changed))
         with pytest.raises(SettingError, match="its run was not found"):
             kerasft.benchmark(folder, runs_dir=runs_dir)
+
+
+def test_what_cannot_answer_is_refused_before_anything_is_measured(
+    artifact, text_run, copied_run, tmp_path
+):
+    folder = shutil.copytree(artifact("texts"), tmp_path / "model" / "1")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "kind": "huggingface"}))
+    failed = copied_run(text_run)
+    failed.weights.unlink()
+    # The failed run would be opened first.
+    with pytest.raises(SettingError, match="a folder of Hugging Face, which kerasft does not run"):
+        kerasft.benchmark([failed, folder])
+    with pytest.raises(DamagedFileError, match=r"has no weights\.safetensors"):
+        kerasft.benchmark(failed)
 
 
 def test_what_cannot_be_compared_is_refused(quick, artifact, text_run, reviews, tmp_path):
