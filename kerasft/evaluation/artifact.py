@@ -55,14 +55,14 @@ class Artifact:
             )
         return read_json(self.path / MANIFEST)
 
-    @property
+    @functools.cached_property
     def labels(self) -> Labels:
         """Task and class names."""
         return Labels.from_dict(self.manifest["labels"])
 
-    @property
+    @functools.cached_property
     def calibration(self) -> Calibration:
-        """Calibration in the graph; the arrays of `known` are there alone."""
+        """Calibration in the graph; only the graph has the arrays of `known`."""
         return Calibration.from_dict(self.manifest["calibration"])
 
     @property
@@ -138,10 +138,13 @@ class Artifact:
 
     def _index(self, name: str) -> int:
         """Return the index of a predicted class; -1 for the empty name, of an unreadable input."""
-        names = self.labels.names
-        if name and name not in names:
+        if name and name not in self._indices:
             raise self._other_classes(f"{name!r:.80}")
-        return names.index(name) if name else -1
+        return self._indices[name] if name else -1
+
+    @functools.cached_property
+    def _indices(self) -> dict[str, int]:
+        return {name: index for index, name in enumerate(self.labels.names)}
 
     def _other_classes(self, predicted: str) -> DamagedFileError:
         return DamagedFileError(
