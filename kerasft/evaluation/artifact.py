@@ -27,6 +27,11 @@ TOKENIZER = "tokenizer"  # folder of the tokenizer of a graph that takes tokens
 TOGETHER = 32  # inputs of one call
 COLUMNS = ("probabilities", "prediction_set", "labels")  # outputs with a column per class
 
+_NEEDED = (
+    "kind", "recipe", "run", "modality", "inputs", "pairs", "labels", "calibration", "settings",
+    "proof", "files",
+)  # fmt: skip
+
 OnError = Callable[[DataError], None] | None
 
 
@@ -53,7 +58,7 @@ class Artifact:
                 f"{self.path} has no {MANIFEST}, but an export by version 0.2 or later is "
                 "expected. Export the run again."
             )
-        return read_json(self.path / MANIFEST)
+        return read_json(self.path / MANIFEST, *_NEEDED)
 
     @functools.cached_property
     def labels(self) -> Labels:
