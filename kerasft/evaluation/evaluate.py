@@ -6,8 +6,6 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-import keras
-
 from kerasft.config import Config
 from kerasft.data import encode_examples, prepare_split
 from kerasft.dataset import Dataset
@@ -22,7 +20,7 @@ from kerasft.evaluation.metrics import (
 )
 from kerasft.evaluation.other_data import as_dataset, other_examples
 from kerasft.evaluation.own_data import own_split
-from kerasft.evaluation.predict import run_outputs
+from kerasft.evaluation.predict import run_answers
 from kerasft.evaluation.seen_examples import count_seen
 from kerasft.in_memory import PREFIX
 from kerasft.runs import Run, load_run
@@ -82,11 +80,8 @@ def evaluate(
 
 def _measure(loaded: Loaded, part: Any) -> dict[str, Any]:
     """Return the metrics of the outputs for a split, their interval, and the calibrated ones."""
-    outputs, features = run_outputs(loaded, part.x, title="measuring")
-    decided = loaded.labels.kind.decide(loaded.labels, outputs, loaded.calibration, features)
+    outputs, decided = run_answers(loaded, part.x)
     scores = decided.get("known_score")
-    if scores is not None:
-        scores = keras.ops.convert_to_numpy(scores)
     metrics = measure(loaded.config, loaded.labels, part.y, outputs)
     return {
         **with_interval(loaded.labels.kind, metrics, part.y, outputs),

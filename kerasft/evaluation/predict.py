@@ -78,12 +78,25 @@ def decide(loaded: Loaded, x: Any, *, title: str = "predicting") -> list[dict[st
         x: Inputs, as in `Split.x`.
         title: Title of the progress bar.
     """
-    outputs, features = run_outputs(loaded, x, title=title)
+    return by_example(run_answers(loaded, x, title=title)[1])
+
+
+def run_answers(
+    loaded: Loaded, x: Any, *, title: str = "measuring"
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Return the outputs of a run for prepared inputs, and the arrays of `Task.decide`.
+
+    Args:
+        loaded: Run in memory.
+        x: Inputs, as in `Split.x`.
+        title: Title of the progress bar.
+    """
+    outputs, features = _outputs(loaded, x, title)
     decided = loaded.labels.kind.decide(loaded.labels, outputs, loaded.calibration, features)
-    return by_example(decided)
+    return outputs, {name: keras.ops.convert_to_numpy(value) for name, value in decided.items()}
 
 
-def run_outputs(loaded: Loaded, x: Any, *, title: str) -> tuple[np.ndarray, np.ndarray | None]:
+def _outputs(loaded: Loaded, x: Any, title: str) -> tuple[np.ndarray, np.ndarray | None]:
     """Return the outputs of a run, and the features of its inputs if its calibration needs them."""
     model = None if loaded.calibration.known is None else loaded.model_with_features
     batch_size = loaded.config.batch_size

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import keras
 import numpy as np
 
 from kerasft.data import Labels, select_rows
 from kerasft.display import progress, status
 from kerasft.errors import ProofError
 from kerasft.evaluation.graph_file import Answer
-from kerasft.evaluation.load import Loaded
-from kerasft.evaluation.predict import run_outputs
 from kerasft.formatting import number
 from kerasft.serving.verdict import MARGIN
 from kerasft.tasks import less_is_better
@@ -65,13 +62,6 @@ def accept(
         "confidence_interval": [low, high],
         "allowed": allowed,
     }
-
-
-def answers_of_run(loaded: Loaded, x: Any) -> dict[str, Any]:
-    """Return the arrays of `Task.decide` for prepared inputs by a run in memory."""
-    outputs, features = run_outputs(loaded, x, title="measuring")
-    decided = loaded.labels.kind.decide(loaded.labels, outputs, loaded.calibration, features)
-    return {name: keras.ops.convert_to_numpy(value) for name, value in decided.items()}
 
 
 def answers_of_graph(labels: Labels, answer: Answer, inputs: Mapping[str, Any]) -> dict[str, Any]:

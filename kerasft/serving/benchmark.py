@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
 from kerasft.config import Config
@@ -18,7 +17,7 @@ from kerasft.evaluation.artifact import COLUMNS, TOGETHER, Artifact, open_artifa
 from kerasft.evaluation.load import Loaded, load_model, replace_columns
 from kerasft.evaluation.other_data import as_dataset, other_examples
 from kerasft.evaluation.own_data import own_split
-from kerasft.evaluation.predict import run_outputs
+from kerasft.evaluation.predict import run_answers
 from kerasft.modalities import Modality, modality_of
 from kerasft.paths import check_folder_name
 from kerasft.runs import Run, load_run
@@ -81,11 +80,7 @@ class Subject:
                 if error:
                     raise DataError(f"{origin}: {error.decode()}")
             return found
-        outputs, features = run_outputs(
-            self.model, prepare_inputs(self.model.config, examples), title="measuring"
-        )
-        decided = self.labels.kind.decide(self.labels, outputs, self.model.calibration, features)
-        return {name: keras.ops.convert_to_numpy(value) for name, value in decided.items()}
+        return run_answers(self.model, prepare_inputs(self.model.config, examples))[1]
 
 
 def benchmark(

@@ -16,12 +16,13 @@ from kerasft.evaluation.artifact import TOKENIZER
 from kerasft.evaluation.graph_file import NAMES, open_graph
 from kerasft.evaluation.load import Loaded, in_float32
 from kerasft.evaluation.own_data import own_split
+from kerasft.evaluation.predict import run_answers
 from kerasft.evaluation.runtime import require
 from kerasft.modalities import modality_of
 from kerasft.models import merge_adapters
 from kerasft.models.blocks import find_backbone
 from kerasft.runs import Run, write_json, write_text
-from kerasft.serving.accepted import accept, answers_of_graph, answers_of_run
+from kerasft.serving.accepted import accept, answers_of_graph
 from kerasft.serving.examples import (
     by_name,
     data_name,
@@ -72,7 +73,7 @@ def write_graph_version(
     part = own_split(run, loaded, "validation") if quantize else None
     with exact_products():
         answers = python_answers(loaded, examples)
-        reference = {} if part is None else answers_of_run(loaded, part.x)
+        reference = {} if part is None else run_answers(loaded, part.x)[1]
     described = {
         **describe(run, loaded, names),
         "kind": kind,

@@ -51,7 +51,9 @@ def verify(path: str | Path) -> dict[str, Any]:
                 f"{artifact.path / name} {what} since the export. Restore the folder or export "
                 "again."
             )
-    if read_json(artifact.path / FILE, "manifest")["manifest"] != description_checksum(artifact.manifest):
+    if read_json(artifact.path / FILE, "manifest")["manifest"] != description_checksum(
+        artifact.manifest
+    ):
         raise DamagedFileError(
             f"{artifact.path / MANIFEST} has changed since the export. Restore the file or export "
             "again."
