@@ -14,7 +14,7 @@ import numpy as np
 
 from kerasft.calibration import Calibration
 from kerasft.config import Config, from_dict
-from kerasft.data import Labels
+from kerasft.data import Examples, Labels
 from kerasft.display import progress
 from kerasft.errors import DamagedFileError, DataError, SettingError
 from kerasft.evaluation.runtime import PREPARED, Runtime, open_prepared, open_saved_model
@@ -128,6 +128,25 @@ class Artifact:
             found["best"] = np.array([self._index(name.decode()) for name in found["prediction"]])
         if self.calibration.rejection is None:
             found.pop("accepted", None)
+        return found
+
+    def decide_examples(
+        self, examples: Examples, together: int = TOGETHER
+    ) -> dict[str, np.ndarray]:
+        """Return the arrays of `Task.decide` for examples.
+
+        Args:
+            examples: Raw examples.
+            together: Number of examples of one call.
+
+        Raises:
+            DataError: An example cannot be read.
+        """
+        inputs = map(self.modality.raw_inputs, examples.inputs, examples.origins)
+        found = self.decide(inputs, len(examples), together)
+        for origin, error in zip(examples.origins, found.pop("error"), strict=True):
+            if error:
+                raise DataError(f"{origin}: {error.decode()}")
         return found
 
     def _in_order(self, found: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -9,7 +9,7 @@ from typing import Any
 from kerasft.config import Config
 from kerasft.data import encode_examples, prepare_split
 from kerasft.dataset import Dataset
-from kerasft.errors import DataError, SettingError
+from kerasft.errors import SettingError
 from kerasft.evaluation.artifact import Artifact, open_artifact
 from kerasft.evaluation.load import Loaded, load_model, replace_columns
 from kerasft.evaluation.metrics import (
@@ -108,9 +108,4 @@ def _evaluate_artifact(
     other = as_dataset(config, dataset)
     config, examples = other_examples(config, other, columns or (), pairs=artifact.pairs)
     y = encode_examples(config, examples, artifact.labels)
-    inputs = map(artifact.modality.raw_inputs, examples.inputs, examples.origins)
-    found = artifact.decide(inputs, len(examples))
-    for origin, error in zip(examples.origins, found["error"], strict=True):
-        if error:
-            raise DataError(f"{origin}: {error.decode()}")
-    return measure_answers(artifact.labels, y, found)
+    return measure_answers(artifact.labels, y, artifact.decide_examples(examples))

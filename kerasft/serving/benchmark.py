@@ -12,7 +12,7 @@ import numpy as np
 from kerasft.config import Config
 from kerasft.data import Examples, Labels, encode_examples, prepare_inputs
 from kerasft.display import progress, status
-from kerasft.errors import DataError, SettingError
+from kerasft.errors import SettingError
 from kerasft.evaluation.artifact import COLUMNS, TOGETHER, Artifact, open_artifact
 from kerasft.evaluation.load import Loaded, load_model, replace_columns
 from kerasft.evaluation.other_data import as_dataset, other_examples
@@ -74,12 +74,7 @@ class Subject:
             DataError: An example cannot be read.
         """
         if isinstance(self.model, Artifact):
-            inputs = map(self.model.modality.raw_inputs, examples.inputs, examples.origins)
-            found = self.model.decide(inputs, len(examples), self.together)
-            for origin, error in zip(examples.origins, found.pop("error"), strict=True):
-                if error:
-                    raise DataError(f"{origin}: {error.decode()}")
-            return found
+            return self.model.decide_examples(examples, self.together)
         return run_answers(self.model, prepare_inputs(self.model.config, examples))[1]
 
 
