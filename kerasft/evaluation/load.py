@@ -102,7 +102,7 @@ def in_float32(loaded: Loaded) -> Loaded:
     if config == loaded.config:
         return loaded
     with precision("float32"):
-        model = loaded.recipe.build_model(config, Data(None, None, None, loaded.labels))
+        model = build_recipe_model(loaded.recipe, config, Data(None, None, None, loaded.labels))
     model.set_weights(loaded.model.get_weights())
     return dataclasses.replace(loaded, config=config, model=model)
 

@@ -104,9 +104,10 @@ def check_recipe(
 
 def _check_freezing(module: ModuleType, config: Config, data: Any) -> None:
     from kerasft.models import block_rows
+    from kerasft.models.recipe_model import build_recipe_model
 
     frozen = dataclasses.replace(config, trainable_blocks=0, lora_rank=0)
-    rows = block_rows(module.build_model(frozen, data))
+    rows = block_rows(build_recipe_model(module, frozen, data))
     trained = [row["name"] for row in rows[:-1] if row["trained_parameters"]]
     if trained:
         raise KerasftError(
