@@ -24,7 +24,7 @@ from kerasft.setting_declaration import settings
 
 MANIFEST = "manifest.json"
 TOKENIZER = "tokenizer"  # folder of the tokenizer of a graph that takes tokens
-TOGETHER = 32  # inputs of one call
+BATCH_SIZE = 32  # inputs of one call
 COLUMNS = ("probabilities", "prediction_set", "labels")  # outputs with a column per class
 
 _NEEDED = (
@@ -91,26 +91,26 @@ class Artifact:
         return dataclasses.replace(config, preset=str(tokenizer)) if tokenizer.is_dir() else config
 
     def answers(
-        self, inputs: Iterable[tuple[Any, ...]], count: int, together: int = TOGETHER
+        self, inputs: Iterable[tuple[Any, ...]], count: int, batch_size: int = BATCH_SIZE
     ) -> dict[str, np.ndarray]:
         """Return the outputs of the model for raw inputs, by name; empty without inputs.
 
         Args:
             inputs: Inputs of `Modality.raw_inputs`, read batch by batch.
             count: Their number, for the progress.
-            together: Number of inputs of one call.
+            batch_size: Number of inputs of one call.
         """
         found: dict[str, list[np.ndarray]] = {}
         rest = iter(inputs)
         with progress("predicting", count) as bar:
-            while part := list(itertools.islice(rest, together)):
+            while part := list(itertools.islice(rest, batch_size)):
                 for name, values in self.answer(part).items():
                     found.setdefault(name, []).append(values)
                 bar.advance(len(part))
         return {name: np.concatenate(parts) for name, parts in found.items()}
 
     def decide(
-        self, inputs: Iterable[tuple[Any, ...]], count: int, together: int = TOGETHER
+        self, inputs: Iterable[tuple[Any, ...]], count: int, batch_size: int = BATCH_SIZE
     ) -> dict[str, np.ndarray]:
         """Return the values of `Task.decide` for raw inputs, and `error`.
 
@@ -121,7 +121,7 @@ class Artifact:
         Raises:
             DamagedFileError: The graph answers with other classes than those of the manifest.
         """
-        found = self.answers(inputs, count, together)
+        found = self.answers(inputs, count, batch_size)
         if "classes" in found:
             found |= self._in_order(found)
         if "probability" in found:
@@ -131,19 +131,19 @@ class Artifact:
         return found
 
     def decide_examples(
-        self, examples: Examples, together: int = TOGETHER
+        self, examples: Examples, batch_size: int = BATCH_SIZE
     ) -> dict[str, np.ndarray]:
         """Return the arrays of `Task.decide` for examples.
 
         Args:
             examples: Raw examples.
-            together: Number of examples of one call.
+            batch_size: Number of examples of one call.
 
         Raises:
             DataError: An example cannot be read.
         """
         inputs = map(self.modality.raw_inputs, examples.inputs, examples.origins)
-        found = self.decide(inputs, len(examples), together)
+        found = self.decide(inputs, len(examples), batch_size)
         for origin, error in zip(examples.origins, found.pop("error"), strict=True):
             if error:
                 raise DataError(f"{origin}: {error.decode()}")

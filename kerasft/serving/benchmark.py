@@ -13,7 +13,7 @@ from kerasft.config import Config
 from kerasft.data import Examples, Labels, encode_examples, prepare_inputs
 from kerasft.display import progress, status
 from kerasft.errors import SettingError
-from kerasft.evaluation.artifact import COLUMNS, TOGETHER, Artifact, open_artifact
+from kerasft.evaluation.artifact import BATCH_SIZE, COLUMNS, Artifact, open_artifact
 from kerasft.evaluation.load import Loaded, load_model, replace_columns
 from kerasft.evaluation.other_data import as_dataset, other_examples
 from kerasft.evaluation.own_data import own_split
@@ -23,11 +23,11 @@ from kerasft.paths import check_folder_name
 from kerasft.runs import Run, load_run
 from kerasft.runs.run import WEIGHTS
 from kerasft.serving.examples import exact_products
-from kerasft.serving.latency import MOST, WARM_UP, measure_latency
+from kerasft.serving.latency import MAX_CALLS, WARM_UP, measure_latency
 from kerasft.serving.verdict import agreement, judge
 from kerasft.tasks.intervals import resampled_scores, score_interval
 
-_BESIDE = ("README", "proof")  # names of files without which a model answers
+_NOT_NEEDED_TO_ANSWER = ("README", "proof")  # names of files without which a model answers
 _IN_MEMORY = 256  # examples whose answers are timed
 
 Decided = dict[str, np.ndarray]
@@ -44,7 +44,7 @@ class Subject:
         model: The run in memory, or the exported model.
         run: Recipe and name of the run.
         proof: Record of the proof of an exported model; None for a run.
-        together: Inputs of one call of an exported model.
+        batch_size: Inputs of one call of an exported model.
     """
 
     path: Path
@@ -53,7 +53,7 @@ class Subject:
     model: Loaded | Artifact
     run: tuple[str, str]
     proof: Mapping[str, Any] | None
-    together: int = TOGETHER
+    batch_size: int = BATCH_SIZE
 
     @property
     def labels(self) -> Labels:
@@ -63,7 +63,7 @@ class Subject:
     def in_batches(self, size: int) -> Subject:
         """Return the same model, which answers so many examples at once."""
         if isinstance(self.model, Artifact):
-            return dataclasses.replace(self, together=size)
+            return dataclasses.replace(self, batch_size=size)
         config = dataclasses.replace(self.model.config, batch_size=size)
         return dataclasses.replace(self, model=dataclasses.replace(self.model, config=config))
 
@@ -74,7 +74,7 @@ class Subject:
             DataError: An example cannot be read.
         """
         if isinstance(self.model, Artifact):
-            return self.model.decide_examples(examples, self.together)
+            return self.model.decide_examples(examples, self.batch_size)
         return run_answers(self.model, prepare_inputs(self.model.config, examples))[1]
 
 
@@ -184,7 +184,9 @@ def _open(path: Path) -> Subject:
         return Subject(path, "run", size, load_model(run), (run.recipe, run.name), None)
     manifest = artifact.manifest
     files = manifest["files"].items()
-    size = sum(item["bytes"] for name, item in files if Path(name).stem not in _BESIDE)
+    size = sum(
+        item["bytes"] for name, item in files if Path(name).stem not in _NOT_NEEDED_TO_ANSWER
+    )
     origin = (manifest["recipe"], manifest["run"])
     return Subject(artifact.path, manifest["kind"], size, artifact, origin, manifest["proof"])
 
@@ -274,7 +276,7 @@ def _describe(subject: Subject, labels: Labels, y: Any, decided: Decided) -> dic
 def _latencies(
     subject: Subject, examples: Examples, batch_sizes: Sequence[int]
 ) -> dict[str, dict[str, float]]:
-    with progress(f"timing {subject.path.name}", len(batch_sizes) * (WARM_UP + MOST)) as bar:
+    with progress(f"timing {subject.path.name}", len(batch_sizes) * (WARM_UP + MAX_CALLS)) as bar:
         return {
             str(size): measure_latency(subject.in_batches(size).decide, examples, size, bar)
             for size in batch_sizes

@@ -13,8 +13,8 @@ from kerasft.data import Examples
 from kerasft.display import Activity, showing
 
 WARM_UP = 3  # calls before the first that is timed
-MOST = 200  # timed calls
-_LEAST = 10
+MAX_CALLS = 200  # timed calls
+_MIN_CALLS = 10
 _SECONDS = 10.0  # after which no further call is timed
 
 
@@ -27,7 +27,7 @@ def measure_latency(
         decide: Function from examples to answers.
         examples: Examples, at least one.
         batch_size: Examples of one call; they repeat where there are fewer.
-        bar: Progress, advanced by `WARM_UP` and `MOST` calls.
+        bar: Progress, advanced by `WARM_UP` and `MAX_CALLS` calls.
 
     Returns:
         `p50` and `p99` in milliseconds, `per_second` (examples), and `calls`. At least 10 and at
@@ -47,9 +47,9 @@ def measure_latency(
     for _ in range(WARM_UP):
         call()
     seconds: list[float] = []
-    while len(seconds) < _LEAST or (len(seconds) < MOST and sum(seconds) < _SECONDS):
+    while len(seconds) < _MIN_CALLS or (len(seconds) < MAX_CALLS and sum(seconds) < _SECONDS):
         seconds.append(call())
-    bar.advance(MOST - len(seconds))
+    bar.advance(MAX_CALLS - len(seconds))
     return {
         "p50": 1000 * float(np.quantile(seconds, 0.5)),
         "p99": 1000 * float(np.quantile(seconds, 0.99)),

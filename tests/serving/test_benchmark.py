@@ -13,7 +13,7 @@ from kerasft.cli import main
 from kerasft.data import Examples
 from kerasft.display import Activity
 from kerasft.errors import DamagedFileError, SettingError
-from kerasft.serving.latency import MOST, WARM_UP, measure_latency
+from kerasft.serving.latency import MAX_CALLS, WARM_UP, measure_latency
 from kerasft.serving.verdict import agreement, judge
 from kerasft.tasks import Labels
 
@@ -102,7 +102,7 @@ def test_several_labels_and_numbers_have_verdicts_too():
 @pytest.mark.parametrize("batch_size", [1, 5])
 def test_latency_is_that_of_warm_calls_in_batches(batch_size):
     seen = []
-    bar = Activity("timing", WARM_UP + MOST)
+    bar = Activity("timing", WARM_UP + MAX_CALLS)
     examples = Examples(["a", "b", "c"], None, ["1", "2", "3"])
     found = measure_latency(lambda batch: seen.append(batch.inputs), examples, batch_size, bar)
     assert len(seen) == found["calls"] + WARM_UP == bar.done
@@ -114,7 +114,7 @@ def test_latency_is_that_of_warm_calls_in_batches(batch_size):
 def test_slow_calls_are_few(monkeypatch):
     clock = iter(np.arange(0, 1e6, 5.0))
     monkeypatch.setattr("time.perf_counter", lambda: next(clock))
-    bar = Activity("timing", WARM_UP + MOST)
+    bar = Activity("timing", WARM_UP + MAX_CALLS)
     examples = Examples(["a"], None, ["1"])
     found = measure_latency(lambda batch: None, examples, 2, bar)
     assert found == {"p50": 5000.0, "p99": 5000.0, "per_second": 0.4, "calls": 10}
@@ -124,7 +124,7 @@ def test_slow_calls_are_few(monkeypatch):
 @pytest.fixture
 def quick(monkeypatch):
     """Times few calls."""
-    monkeypatch.setattr("kerasft.serving.latency.MOST", 10)
+    monkeypatch.setattr("kerasft.serving.latency.MAX_CALLS", 10)
 
 
 def test_an_export_is_equivalent_to_its_run(quick, artifact, text_run, reviews):
