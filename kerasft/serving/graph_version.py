@@ -22,7 +22,6 @@ from kerasft.modalities import modality_of
 from kerasft.models import merge_adapters
 from kerasft.models.blocks import find_backbone
 from kerasft.runs import Run, write_json, write_text
-from kerasft.serving.accepted import accept, answers_of_graph
 from kerasft.serving.examples import (
     by_name,
     data_name,
@@ -34,6 +33,7 @@ from kerasft.serving.graph import write_litert, write_onnx
 from kerasft.serving.graph_proof import prove_graph, write_arrays
 from kerasft.serving.manifest import describe, publish_version
 from kerasft.serving.proof import FILE
+from kerasft.serving.quantized_score import accept, answers_of_graph
 from kerasft.serving.verify import description_checksum, is_exact
 from kerasft.serving.versions import temporary_folder
 
@@ -99,7 +99,7 @@ def write_graph_version(
         )
         if part is not None:
             found = answers_of_graph(loaded.labels, open_graph(folder), split)
-            described["loss"] = accept(loaded.labels, part.y, found, reference)
+            described["score_change"] = accept(loaded.labels, part.y, found, reference)
         write_json(folder / FILE, {**request, "manifest": description_checksum(described)})
         return publish_version(folder, parent, {**described, "proof": record})
 

@@ -111,17 +111,17 @@ def test_a_missing_runtime_is_named_with_its_extra(graph, monkeypatch):
 @pytest.mark.parametrize(
     ("kind", "quantize"), [("images", "float16"), ("images", "int8"), ("texts", "dynamic")]
 )
-def test_a_quantized_graph_states_its_loss(kind, quantize, image_run, text_run, tmp_path):
+def test_a_quantized_graph_states_its_score_change(kind, quantize, image_run, text_run, tmp_path):
     run = {"images": image_run, "texts": text_run}[kind]
     folder = kerasft.export(run, models_dir=tmp_path, name="m", format="litert", quantize=quantize)
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["quantize"] == quantize
     assert manifest["proof"]["test"] == "equivalence"
-    loss = manifest["loss"]
-    assert loss["metric"] == "accuracy"
-    assert loss["examples"] == run.manifest["data"]["examples"]["validation"]
-    low, high = loss["confidence_interval"]
-    assert low <= loss["difference"] <= high
+    change = manifest["score_change"]
+    assert change["metric"] == "accuracy"
+    assert change["examples"] == run.manifest["data"]["examples"]["validation"]
+    low, high = change["confidence_interval"]
+    assert low <= change["difference"] <= high
     assert f"Quantized ({quantize}): accuracy" in (folder / "README.md").read_text()
     assert kerasft.verify(folder)["agree"]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kerasft.errors import ProofError
-from kerasft.serving.accepted import accept
+from kerasft.serving.quantized_score import accept
 from kerasft.tasks import Labels
 
 CLASSES = Labels("classification", ("cat", "dog"))

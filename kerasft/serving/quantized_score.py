@@ -10,19 +10,18 @@ import numpy as np
 from kerasft.data import Labels, select_rows
 from kerasft.display import progress, status
 from kerasft.errors import ProofError
+from kerasft.evaluation.artifact import BATCH_SIZE
 from kerasft.evaluation.graph_file import Answer
 from kerasft.formatting import number
 from kerasft.serving.verdict import MARGIN
 from kerasft.tasks import less_is_better
 from kerasft.tasks.intervals import paired_interval
 
-_TOGETHER = 32  # examples of one call
-
 
 def accept(
     labels: Labels, y: np.ndarray, decided: Mapping[str, Any], reference: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the loss of the main metric against the run, with its 95% interval.
+    """Return the change of the main metric against the run, with its 95% interval.
 
     Args:
         labels: Labels of the run.
@@ -70,8 +69,8 @@ def answers_of_graph(labels: Labels, answer: Answer, inputs: Mapping[str, Any]) 
     found: dict[str, list[Any]] = {}
     status("measuring the quantized graph")
     with progress("measuring", count) as bar:
-        for start in range(0, count, _TOGETHER):
-            rows = np.arange(start, min(start + _TOGETHER, count))
+        for start in range(0, count, BATCH_SIZE):
+            rows = np.arange(start, min(start + BATCH_SIZE, count))
             for name, values in answer(select_rows(inputs, rows)).items():
                 found.setdefault(name, []).append(values)
             bar.advance(len(rows))
