@@ -1,4 +1,4 @@
-"""An exported model in the place of a run: it predicts and is evaluated by its graph."""
+"""Exported models that predict and are evaluated like runs."""
 
 from __future__ import annotations
 
@@ -115,8 +115,7 @@ class Artifact:
         """Return the values of `Task.decide` for raw inputs, and `error`.
 
         The graph returns the names of classes instead of the best index; a SavedModel always
-        returns `accepted`.
-        Its classes can be in another order than those of the manifest.
+        returns `accepted`. Its classes can be in another order than those of the manifest.
 
         Raises:
             DamagedFileError: The graph answers with other classes than those of the manifest.

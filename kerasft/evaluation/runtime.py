@@ -108,7 +108,7 @@ def _damaged(folder: Path, error: Exception) -> DamagedFileError:
 def _prepared(config: Config, items: list[Any]) -> tuple[Any, list[str]]:
     """Return the arrays of the inputs that can be prepared, and a message for each other one.
 
-    There is at least one row: a sample stands in where no input can be prepared.
+    There is at least one row: a sample replaces the inputs if none can be prepared.
     """
     origins = ["The input"] * len(items)
     try:

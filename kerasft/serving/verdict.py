@@ -20,7 +20,7 @@ FAILED = ("worse", "differs")
 
 def agreement(
     labels: Labels, decided: Mapping[str, np.ndarray], reference: Mapping[str, np.ndarray]
-) -> dict[str, float | None]:
+) -> dict[str, Any]:
     """Return how far answers agree with those of a reference.
 
     Args:
@@ -79,7 +79,7 @@ def judge(
     allowed = None if proof is None else proof["tolerance"]
     exact = proof is not None and proof["test"] == "exact"
     mean = agreement(labels, decided, reference)["mean_difference_limit"]
-    agree = allowed is None or (mean is not None and mean <= allowed)
+    agree = allowed is None or mean <= allowed
     # From here on, more is worse.
     sign = 1 if less_is_better(name) else -1
     low, high = sorted(sign * end for end in interval)
