@@ -12,6 +12,7 @@ import numpy as np
 
 from kerasft.data import Labels, prepare_inputs, select_rows
 from kerasft.display import status
+from kerasft.errors import SettingError
 from kerasft.evaluation.artifact import TOKENIZER
 from kerasft.evaluation.graph_file import NAMES, open_graph
 from kerasft.evaluation.load import Loaded, in_float32
@@ -58,13 +59,14 @@ def write_graph_version(
         Path of the version.
 
     Raises:
-        SettingError: A package is not installed.
+        SettingError: A package is not installed, or a class name has a line break.
         DataError: There are no examples for the proof.
         ProofError: The answers of the graph differ from Python's, or a quantized one scores worse.
         ResourceError: The disk is full.
     """
     for package in _PACKAGES[kind]:
         require(package, kind)
+    _check_names(loaded.labels)
     loaded = in_float32(loaded)
     modality = modality_of(loaded.config)
     names = [spec.name for spec in modality.serving(loaded.config, pairs=loaded.pairs).signature]
@@ -102,6 +104,15 @@ def write_graph_version(
             described["score_change"] = accept(loaded.labels, part.y, found, reference)
         write_json(folder / FILE, {**request, "manifest": description_checksum(described)})
         return publish_version(folder, parent, {**described, "proof": record})
+
+
+def _check_names(labels: Labels) -> None:
+    for name in labels.names:
+        if "\n" in name or "\r" in name:
+            raise SettingError(
+                f"The class name {name!r:.80} has a line break, but {NAMES} has one name per line. "
+                "Rename the class and fit again, or export with --format saved_model."
+            )
 
 
 def _samples(inputs: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """Exports as ONNX and LiteRT graphs, which take prepared inputs."""
 
+import dataclasses
 import json
 import shutil
 
@@ -9,7 +10,9 @@ import pytest
 import kerasft
 from kerasft.errors import ProofError, SettingError
 from kerasft.evaluation import graph_file
+from kerasft.evaluation.load import load_model
 from kerasft.serving.graph_proof import prove_graph
+from kerasft.serving.graph_version import write_graph_version
 from kerasft.tasks import Labels
 from kerasft.tasks.classification import Classification
 
@@ -141,6 +144,14 @@ def test_a_quantized_graph_that_is_worse_is_not_exported(image_run, tmp_path, mo
             image_run, models_dir=tmp_path / "models", format="litert", quantize="float16"
         )
     assert list((tmp_path / "models").iterdir()) == []
+
+
+def test_a_class_name_with_a_line_break_is_refused(image_run, tmp_path):
+    loaded = load_model(image_run)
+    labels = dataclasses.replace(loaded.labels, names=("blue", "green\nor red", "red"))
+    renamed = dataclasses.replace(loaded, labels=labels)
+    with pytest.raises(SettingError, match=r"'green\\nor red' has a line break"):
+        write_graph_version(image_run, renamed, tmp_path, "onnx", None, None)
 
 
 @pytest.mark.parametrize(
