@@ -32,6 +32,12 @@ _FIRST = 8  # examples for the other signatures
 _BYTES = 16 * 2**20  # of all inputs
 
 
+def input_names(loaded: Loaded) -> list[str]:
+    """Return the names of the raw inputs that the served model of a run takes."""
+    serving = modality_of(loaded.config).serving(loaded.config, pairs=loaded.pairs)
+    return [spec.name for spec in serving.signature]
+
+
 def proof_request(
     loaded: Loaded, names: Sequence[str], data: Any
 ) -> tuple[dict[str, Any], list[str]]:

@@ -27,6 +27,7 @@ from kerasft.serving.examples import (
     by_name,
     data_name,
     exact_products,
+    input_names,
     proof_examples,
     python_answers,
 )
@@ -68,8 +69,7 @@ def write_graph_version(
         require(package, kind)
     _check_names(loaded.labels)
     loaded = in_float32(loaded)
-    modality = modality_of(loaded.config)
-    names = [spec.name for spec in modality.serving(loaded.config, pairs=loaded.pairs).signature]
+    names = input_names(loaded)
     examples = proof_examples(loaded, proof_data)
     inputs = by_name(loaded.model, prepare_inputs(loaded.config, examples))
     part = own_split(run, loaded, "validation") if quantize else None

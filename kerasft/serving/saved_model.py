@@ -13,7 +13,7 @@ from kerasft.modalities import modality_of
 from kerasft.models import merge_adapters
 from kerasft.runs import Run, write_json
 from kerasft.serving import proof
-from kerasft.serving.examples import proof_request
+from kerasft.serving.examples import input_names, proof_request
 from kerasft.serving.manifest import describe, publish_version
 from kerasft.serving.signatures import signatures
 from kerasft.serving.verify import description_checksum, is_exact
@@ -37,8 +37,7 @@ def write_version(run: Run, loaded: Loaded, parent: Path, proof_data: Any) -> Pa
         ProofError: The answers of the model differ from Python's.
         ResourceError: The disk is full.
     """
-    modality = modality_of(loaded.config)
-    names = [spec.name for spec in modality.serving(loaded.config, pairs=loaded.pairs).signature]
+    names = input_names(loaded)
     request, origins = proof_request(loaded, names, proof_data)
     described = {**describe(run, loaded, names), "kind": "saved_model"}
     merge_adapters(loaded.model)
@@ -49,7 +48,7 @@ def write_version(run: Run, loaded: Loaded, parent: Path, proof_data: Any) -> Pa
         record = proof.prove(
             folder,
             loaded.labels,
-            modality.serving_imports,
+            modality_of(loaded.config).serving_imports,
             exact=is_exact(described),
             origins=origins,
         )

@@ -7,9 +7,9 @@ from typing import Any
 
 from kerasft.display import status
 from kerasft.evaluation.load import Loaded, in_float32
-from kerasft.modalities import modality_of
 from kerasft.models import merge_adapters
 from kerasft.runs import Run, write_json
+from kerasft.serving.examples import input_names
 from kerasft.serving.graph_proof import write_arrays
 from kerasft.serving.huggingface.folder import write_folder
 from kerasft.serving.huggingface.proof import KIND, folder_request, prove
@@ -38,8 +38,7 @@ def write_version(run: Run, loaded: Loaded, parent: Path, proof_data: Any) -> Pa
         ResourceError: The disk is full.
     """
     loaded = in_float32(loaded)
-    modality = modality_of(loaded.config)
-    names = [spec.name for spec in modality.serving(loaded.config, pairs=loaded.pairs).signature]
+    names = input_names(loaded)
     request, arrays = folder_request(loaded, names, proof_data)
     merge_adapters(loaded.model)
     status("writing the folder of Hugging Face")
