@@ -52,7 +52,8 @@ def export(  # noqa: PLR0913 (public)
     Before a version appears, a fresh process with TensorFlow alone answers up to 32 validation
     examples. If its answers differ from Python's, there is no version. The result, checksums and
     the record of the run are in `manifest.json`, a model card is in `README.md`, and the examples
-    are in `proof.json`: give `proof_data` if validation examples must not leave this machine.
+    are in `proof.json`, or prepared in `proof.npz`: give `proof_data` if validation examples must
+    not leave this machine.
 
     `onnx` and `litert` are graphs in float32 for onnxruntime and LiteRT. They take prepared inputs:
     pixels of the size of the model, or tokens. They return the numbers of the same answers;
@@ -63,14 +64,15 @@ def export(  # noqa: PLR0913 (public)
     `quantize` makes a LiteRT graph smaller: `float16` (weights), `dynamic` (weights in int8) or
     `int8` (weights and activations, scaled by 100 validation examples). It is accepted if its
     answers are equivalent, and its main metric on the validation split is worse by at most 0.01 (an
-    error: by 1%); the difference and its 95% interval are in manifest and model card.
+    error: by 1%), or by one example; the difference and its 95% interval are in manifest and model
+    card.
 
     `huggingface` is a folder that transformers loads (`AutoModelForSequenceClassification`,
     `AutoModelForImageClassification`), for BERT, DistilBERT, RoBERTa, ViT and ResNet. Where
     transformers has no class with the pooling of a text model, sentence-transformers loads it: the
     embedding of a text is its logits. The fitted temperature is in the weights of the output layer.
     A fresh process computes the logits of validation examples, by transformers if it is installed,
-    else by KerasHub; none may differ by more than 1e-4.
+    else by KerasHub or TensorFlow; none may differ by more than 1e-4.
 
     A `preset` is the fine-tuned backbone, for `load_backbone` and KerasHub's `from_preset`.
 
