@@ -82,7 +82,8 @@ def _how_to_load(folder: Path, format: str, run: Any) -> list[str]:
         class_name = read_json(folder / "manifest.json")["class"]
         return how_to_call(class_name, str(folder), pairs=run.pairs)
     if format != "saved_model":
-        return [f"kerasft predict {folder} {run.modality.typed_example(pairs=run.pairs)}"]
+        example = run.modality.typed_example(pairs=run.pairs)
+        return [f"kerasft predict {shlex.quote(str(folder))} {example}"]
     values = run.modality.served_examples(pairs=run.pairs)
     given = ", ".join(f"tf.constant([{value}])" for value in values)
     return [

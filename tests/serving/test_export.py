@@ -10,12 +10,15 @@ import numpy as np
 import pytest
 
 import kerasft
+from kerasft.cli.export import export_command
 from kerasft.errors import SettingError
 from kerasft.modalities.image_decoding import resize_image
 from kerasft.recipes import minilm_tickets as text_recipe
 from kerasft.recipes import resnet_digits as image_recipe
 from kerasft.recipes import roberta_paraphrases as pairs_recipe
 from kerasft.runs import write_manifest
+from kerasft.serving.export import FORMATS
+from kerasft.serving.graph import QUANTIZED
 from tests.conftest import write_table
 from tests.serving import served
 from tests.serving.served import answers
@@ -33,6 +36,12 @@ def quick(recipe, preset, dataset, tmp_path, **settings):
     small = {"epochs": 1, "head_epochs": 0, "batch_size": 8, "trainable_blocks": 2}
     config = recipe.Config(preset=preset, dataset=dataset, **{**small, **settings})
     return kerasft.fit(recipe, config, runs_dir=tmp_path / "runs", progress=False)
+
+
+def test_the_command_line_has_the_formats_of_python():
+    options = {option.name: option.type for option in export_command.params}
+    assert tuple(options["format"].choices) == FORMATS
+    assert tuple(options["quantize"].choices) == QUANTIZED
 
 
 def test_images_as_bytes_are_served_as_python_predicts_them(image_run, photos, artifact):
