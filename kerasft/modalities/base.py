@@ -40,8 +40,7 @@ class Serving(NamedTuple):
     Attributes:
         signature: `tf.TensorSpec` of each raw input, whose first dimension is the batch.
         prepare: Function from raw inputs to what the model reads, and to an error message for each
-            of them, empty for an input that can be read. What the model reads has the same length:
-            something harmless stands in for other inputs.
+            of them, empty for an input that can be read. Something harmless replaces the others.
         layers: Keras layers that the function uses.
     """
 

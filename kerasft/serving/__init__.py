@@ -1,1 +1,1 @@
-"""Export of runs as SavedModels or presets, and a server of exported models."""
+"""Export of runs as SavedModels, graphs, Hugging Face folders or presets, and a server of them."""

@@ -23,7 +23,6 @@ SENTENCES = "SentenceTransformer"  # class that loads a model of sentence-transf
 _FAMILIES = {**TEXT_FAMILIES, **IMAGE_FAMILIES}
 # Poolings of texts in sentence-transformers, by the setting `pooling`.
 _POOLINGS = {"mean": "mean_tokens", "first": "cls_token", "last": "lasttoken"}
-_PACKAGE = "sentence_transformers.models"
 _MODULES = {"Transformer": "", "Pooling": "1_Pooling", "Dense": "2_Dense"}
 
 
