@@ -40,13 +40,8 @@ def case(preset, photos, reviews):
 
 
 # The quick tests fit ResNet and BERT many times. Blocks and cuts of every family are quick tests.
-QUICK = "vgg"
-
-
-@pytest.mark.parametrize(
-    "family",
-    [f if f == QUICK else pytest.param(f, marks=pytest.mark.slow) for f in sorted(FAMILIES)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("family", sorted(FAMILIES))
 def test_a_family_is_fitted_saved_served_and_exported_as_a_preset(family, case, tmp_path):
     recipe, config, inputs = case(family)
     run = kerasft.fit(recipe, config, runs_dir=tmp_path / "runs", progress=False)

@@ -137,6 +137,7 @@ def test_a_recipe_of_pairs_with_single_texts_serves_single_texts(preset, reviews
     )
 
 
+@pytest.mark.slow
 def test_regression_is_served_in_the_unit_of_the_target(preset, prices, tmp_path):
     run = quick(image_recipe, preset("resnet"), prices, tmp_path, task="regression", image_size=40)
     path = kerasft.export(run, models_dir=tmp_path / "models")

@@ -16,7 +16,7 @@ import kerasft
 from kerasft.cli import main
 from kerasft.errors import DamagedFileError, DataError, ProofError, ResourceError, SettingError
 from kerasft.formatting import number
-from kerasft.runs import sha256
+from kerasft.runs import sha256, write_record
 from kerasft.serving import versions
 from kerasft.serving.proof import answer_alone, compare, prove
 from kerasft.tasks import Labels
@@ -297,8 +297,7 @@ def test_a_faulty_graph_is_not_exported(image_run, tmp_path, faulty_graph, fault
 
 def test_a_dataset_that_is_gone_needs_other_examples(copied_run, image_run, photos, tmp_path):
     run = copied_run(image_run)
-    config = {**run.config, "dataset": str(tmp_path / "gone")}
-    (run.path / "config.json").write_text(json.dumps(config))
+    write_record(run, "config.json", {**run.config, "dataset": str(tmp_path / "gone")})
     with pytest.raises(DataError, match=r"Give other inputs with --proof-data"):
         kerasft.export(run, models_dir=tmp_path / "models")
     assert not (tmp_path / "models").exists()

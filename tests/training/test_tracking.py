@@ -20,6 +20,7 @@ def config(preset, reviews):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_mlflow_and_callbacks_get_the_epochs_of_both_phases(config, tmp_path, monkeypatch):
     """MLflow gets settings, scores and files, too."""
     import mlflow

@@ -3,7 +3,7 @@
 import pytest
 
 from kerasft.display import Display
-from kerasft.runs import create_run, write_history
+from kerasft.runs import create_run, write_history, write_manifest
 from kerasft.tuning.progress import Expected, SearchProgress
 from kerasft.tuning.results import Trial
 
@@ -19,6 +19,7 @@ def test_the_epoch_counter_of_a_trial_ends_at_its_last_epoch(tmp_path, monkeypat
     objective = {"name": "val_loss", "direction": "min"}
     expected = Expected(trials=1, epochs=None, head_epochs=1)
     run = create_run(tmp_path, "mail", "0")
+    write_manifest(run, state="running")
     progress = SearchProgress(lambda number: run.path, {}, objective, expected)
     progress.began(Trial(0, {}, 2))
     bar, shown = progress.bars[0], []

@@ -23,6 +23,7 @@ def run(compiled_models, config, data, feature_cache=None):
     return rows, [v.numpy() for v in context.model.weights]
 
 
+@pytest.mark.slow
 def test_trials_that_share_a_graph_are_the_fits_of_their_settings(config):
     base = config(
         trainable_blocks=1, head_epochs=1, epochs=2, dropout=0.0, kernel_l2=1e-3, backbone_l2=1e-4
