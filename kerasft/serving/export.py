@@ -89,7 +89,8 @@ def export(  # noqa: PLR0913 (public)
 
     Returns:
         Path of the export: `models_dir/name/VERSION`, with the next free version number;
-        `models_dir/name-FORMAT/VERSION` for `onnx`, `litert` and `huggingface`;
+        `models_dir/name-FORMAT/VERSION` for `onnx`, `litert` and `huggingface`, and
+        `models_dir/name-litert-QUANTIZE/VERSION` for a quantized graph;
         `models_dir/name-preset` for a preset.
 
     Raises:
@@ -128,7 +129,7 @@ def export(  # noqa: PLR0913 (public)
         )
     loaded = load_model(run)
     if format in PREPARED:
-        parent = Path(models_dir) / f"{name}-{format}"
+        parent = Path(models_dir) / "-".join(filter(None, (name, format, quantize)))
         return write_graph_version(run, loaded, parent, format, quantize, proof_data)
     if format == "saved_model":
         return write_version(run, loaded, Path(models_dir) / name, proof_data)
