@@ -9,7 +9,7 @@ from typing import TypeVar
 from kerasft.formatting import printable, shortened
 
 _MOST = 4  # names in one suggestion
-_LONGEST = 600  # characters of a message
+_LONGEST = 600  # characters of a line in a message
 _LISTED, _LINE = 20, 200  # errors in a list, characters of each
 
 Item = TypeVar("Item")
@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 class KerasftError(Exception):
     """An error that a user can act on: what was received, what was expected, what to do next.
 
-    The command line prints the message and exits with `exit_code`. Of a message above 600
+    The command line prints the message and exits with `exit_code`. Of a line above 600
     characters, such as one with a long path, the middle is left out; control characters are
     written as escapes.
     """
@@ -27,7 +27,8 @@ class KerasftError(Exception):
     exit_code = 1
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(shortened(printable(message), _LONGEST))
+        lines = printable(message).split("\n")
+        super().__init__("\n".join(shortened(line, _LONGEST) for line in lines))
 
 
 class SettingError(KerasftError, ValueError):
@@ -67,17 +68,12 @@ def read_all(read: Callable[[Item], Result], items: Iterable[Item]) -> list[Resu
 
 
 def as_one(messages: Sequence[str]) -> DataError:
-    """Return one error that lists the first twenty of several messages, each shortened to a line.
-
-    Of one message it is that error.
-    """
+    """Return one error that lists the first twenty of several messages, each as a short line."""
     if len(messages) == 1:
         return DataError(messages[0])
     lines = [shortened(message, _LINE) for message in messages[:_LISTED]]
     rest = [f"... and {len(messages) - _LISTED:,} more"] if len(messages) > _LISTED else []
-    whole = DataError()
-    whole.args = ("\n  ".join([f"{len(messages):,} examples cannot be used:", *lines, *rest]),)
-    return whole
+    return DataError("\n  ".join([f"{len(messages):,} examples cannot be used:", *lines, *rest]))
 
 
 class ResumeError(KerasftError):
