@@ -13,6 +13,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from kerasft.offline import go_offline, is_offline
 from kerasft.tensorflow_log import quiet_tensorflow
 
 __version__ = "0.2.0.dev0"
@@ -20,6 +21,8 @@ __version__ = "0.2.0.dev0"
 # TensorFlow leaves oneDNN off on AMD processors, where steps gain from it too; it reads the
 # variable once, at its import. A user who has set it is left alone.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+if is_offline():
+    go_offline()
 
 
 def _read_stub() -> dict[str, str]:

@@ -7,6 +7,7 @@ import socket
 from urllib.parse import urlsplit
 
 from kerasft.errors import NetworkError
+from kerasft.offline import VARIABLE, is_offline
 
 SECONDS = 1.0
 _PORTS = {"http": 80, "https": 443}
@@ -15,7 +16,7 @@ _PORTS = {"http": 80, "https": 443}
 def require_host(host: str, *, to_fetch: str, instead: str) -> None:
     """Raise NetworkError within about a second if `host` cannot be reached.
 
-    Behind a proxy (HTTPS_PROXY) nothing is checked.
+    Behind a proxy (HTTPS_PROXY) nothing is checked. Offline, nothing is tried.
 
     Args:
         host: Name of the host, on port 443.
@@ -23,8 +24,13 @@ def require_host(host: str, *, to_fetch: str, instead: str) -> None:
         instead: Advice for work without a network.
 
     Raises:
-        NetworkError: The host is unknown or does not answer.
+        NetworkError: The host is unknown or does not answer, or this process is offline.
     """
+    if is_offline():
+        raise NetworkError(
+            f"Offline: {to_fetch} is not on this machine and must be downloaded from {host}. Run "
+            f"once without --offline (or {VARIABLE}=1) to fetch it. {instead}"
+        )
     if _has_proxy():
         return
     error = connection_error(host, 443)
@@ -48,6 +54,7 @@ def require_server(address: str, name: str) -> None:
         NetworkError: The host is unknown or does not answer.
     """
     server = urlsplit(address)
+    # Offline, a server on this machine is allowed; a connection to another one is refused.
     if _has_proxy() or not server.hostname:
         return
     error = connection_error(server.hostname, server.port or _PORTS.get(server.scheme, 443))

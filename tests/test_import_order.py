@@ -3,8 +3,8 @@
 A room imports from the rooms before it, never from those after it. The order is that of an
 example on its way from a file to a served prediction:
 
-    names                   formatting, errors, paths, pip_commands, reachable_hosts,
-                            tensorflow_log
+    names                   formatting, errors, paths, pip_commands, offline,
+                            reachable_hosts, tensorflow_log
     progress                display (all below report to it)
     a dataset as a value    setting_conditions, in_memory, dataset
     settings                setting_types, setting_declaration, calibration, tasks,
@@ -30,6 +30,7 @@ ORDER = (
     "errors",
     "paths",
     "pip_commands",
+    "offline",
     "reachable_hosts",
     "tensorflow_log",
     "display",

@@ -16,12 +16,14 @@ from kerasft.dataset_check import BUILTIN
 from kerasft.errors import SettingError
 from kerasft.formatting import option_name, setting_text
 from kerasft.modalities import known_settings
+from kerasft.offline import go_offline
 from kerasft.setting_declaration import Setting, settings
 
 _SHARED = {
     "json": (["--json"], "Write one JSON document to standard output"),
     "quiet": (["-q", "--quiet"], "Print only the path or number that a script needs"),
     "debug": (["--debug"], "Show the traceback of an error"),
+    "offline": (["--offline"], "Never use the network (also KERASFT_OFFLINE=1)"),
 }
 HELP_OPTIONS = ("-h", "--help")
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -52,11 +54,16 @@ def choice_option(
 
 
 def shared_options() -> list[click.Option]:
-    """Return new --json, --quiet and --debug options, valid before and after a command."""
+    """Return new --json, --quiet, --debug and --offline options, valid before a command and after.
+
+    --offline acts at once, on the whole process.
+    """
 
     def note(context: click.Context, option: click.Parameter, value: bool) -> None:
         if value:
             context.meta[f"kerasft.{option.name}"] = True
+        if value and option.name == "offline":
+            go_offline()
 
     silent: dict[str, Any] = {"expose_value": False, "is_eager": True, "callback": note}
     return [
