@@ -69,7 +69,7 @@ class TaskSettings(SettingGroup):
 class BackboneSettings(SettingGroup):
     """Pretrained backbone and its trained blocks."""
 
-    preset: str = setting("", "Backbone: KerasHub preset name, preset folder (KerasHub, Hugging Face, timm), .keras file, hf://ORG/NAME, applications:NAME (keras.applications), or package:NAME/FOLDER", common=True, aliases=("model", "backbone", "pretrained_model"))
+    preset: str = setting("", "Backbone: KerasHub preset name, preset folder (KerasHub, Hugging Face, timm), .keras file, hf://ORG/NAME[@REVISION], applications:NAME (keras.applications), or package:NAME/FOLDER", common=True, aliases=("model", "backbone", "pretrained_model"))
     pretrained: bool = setting(True, "Load the pretrained weights of the preset (no: random initialization)", affects="number")
     trainable_blocks: int = setting(-1, "Number of backbone blocks to unfreeze, from the top: 0 none (linear probe), n the last n, -1 all", minimum=-1, affects="graph", common=True, aliases=("freeze", "unfreeze", "layers", "depth"))
     lora_rank: int = setting(0, "Rank of the LoRA adapters in the trained blocks, whose own weights stay frozen; typically 4 to 16 (0: no adapters)", minimum=0, affects="graph", refused_if=refuse(lambda c: c.lora_rank > 0 and c.trainable_blocks == 0, "`lora_rank` is {c.lora_rank}, but trainable_blocks=0 leaves no blocks for its adapters. Train blocks, or set lora_rank to 0."))

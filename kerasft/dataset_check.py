@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from kerasft.display import status
 from kerasft.errors import DataError, did_you_mean, near_names
 from kerasft.in_memory import PREFIX, kept_columns
 from kerasft.paths import expanded, shortest
@@ -186,6 +187,7 @@ def _require_network(address: Address) -> None:
         instead=f"{hint} Use --data-dir DIR with a prepared TFDS dataset, or a recipe "
         "that needs no network (resnet_digits, minilm_tickets).".strip(),
     )
+    status(f"downloading the dataset tfds:{address} from {_HOST}")
 
 
 def data_root(data_dir: str | None) -> Path:

@@ -13,15 +13,16 @@ SECONDS = 1.0
 _PORTS = {"http": 80, "https": 443}
 
 
-def require_host(host: str, *, to_fetch: str, instead: str) -> None:
+def require_host(host: str, *, to_fetch: str, instead: str, port: int = 443) -> None:
     """Raise NetworkError within about a second if `host` cannot be reached.
 
     Behind a proxy (HTTPS_PROXY) nothing is checked. Offline, nothing is tried.
 
     Args:
-        host: Name of the host, on port 443.
+        host: Name of the host.
         to_fetch: Name of the download, with its size if known.
         instead: Advice for work without a network.
+        port: Its port.
 
     Raises:
         NetworkError: The host is unknown or does not answer, or this process is offline.
@@ -33,7 +34,7 @@ def require_host(host: str, *, to_fetch: str, instead: str) -> None:
         )
     if _has_proxy():
         return
-    error = connection_error(host, 443)
+    error = connection_error(host, port)
     if error:
         raise NetworkError(
             f"No network: {to_fetch} must be downloaded from {host}, which cannot be reached "

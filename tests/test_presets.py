@@ -5,8 +5,10 @@ import time
 
 import pytest
 
+from kerasft import ImageConfig
 from kerasft.errors import NetworkError, SettingError
 from kerasft.presets.resolve import builtin_presets, folder_fingerprint, resolve
+from kerasft.runs.provenance import describe_weights, weights_changed
 
 
 @pytest.fixture
@@ -64,6 +66,29 @@ def test_a_cached_preset_needs_no_network(tmp_path):
     folder.mkdir(parents=True)
     (folder / "config.json").write_text("{}")
     assert resolve("resnet_50_imagenet").fingerprint == handle
+
+
+def test_changed_files_of_a_download_are_found(tmp_path, monkeypatch):
+    monkeypatch.setenv("KAGGLEHUB_CACHE", str(tmp_path))
+    handle = builtin_presets()["resnet_50_imagenet"]["kaggle_handle"]
+    folder = tmp_path / "models" / handle.removeprefix("kaggle://")
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    weights = folder / "model.weights.h5"
+    weights.write_bytes(b"as downloaded")
+    config = ImageConfig(preset="resnet_50_imagenet")
+    recorded = describe_weights(config)
+    assert recorded["sha256"] == folder_fingerprint(folder)
+    assert not weights_changed(recorded, config)
+    weights.write_bytes(b"another one")
+    assert weights_changed(recorded, config)
+
+
+def test_older_records_have_no_hash_of_downloads_and_no_fingerprint_of_the_hub(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    config = ImageConfig(preset=str(tmp_path))
+    assert not weights_changed({"fingerprint": ""}, config)
+    assert weights_changed({"fingerprint": "sha256:another"}, config)
 
 
 @pytest.mark.parametrize(

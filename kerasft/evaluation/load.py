@@ -22,7 +22,7 @@ from kerasft.models.freezing import changing_weights
 from kerasft.models.recipe_model import build_recipe_model
 from kerasft.runs import Run, load_run
 from kerasft.runs.calibration_file import read_calibration
-from kerasft.runs.provenance import describe_weights, recorded_recipe
+from kerasft.runs.provenance import recorded_recipe, weights_changed
 from kerasft.runs.weights import restore_weights
 from kerasft.setting_declaration import settings
 
@@ -80,10 +80,10 @@ def load_model(run: Run | str | Path) -> Loaded:
     config: Config = from_record(recipe.Config, run.config, run.manifest, column_names)
     stored = run.manifest["weights"]
     try:
-        fingerprint = describe_weights(config)["fingerprint"]
+        changed = weights_changed(stored, config)
     except SettingError as error:
         raise ResumeError(f"The preset of {run.path} cannot be found: {error}") from error
-    if stored["stored"] == "trained" and fingerprint != stored["fingerprint"]:
+    if stored["stored"] == "trained" and changed:
         raise ResumeError(
             f"The files of the preset {config.preset} have changed since {run.path} was trained "
             "from it. Restore the original files."

@@ -72,9 +72,10 @@ def load_backbone(preset: str | Config, *, pretrained: bool = True) -> keras.Mod
 
     Args:
         preset: Name or location of the preset: a KerasHub preset name, a folder in the layout of
-            KerasHub, Hugging Face or timm, `hf://ORG/NAME`, `package:NAME/FOLDER` for a folder of
-            an installed package, a `.keras` file of a Functional model without head, or
-            `applications:NAME` for a model of keras.applications that KerasHub lacks. Or a config,
+            KerasHub, Hugging Face or timm, `hf://ORG/NAME` or `hf://ORG/NAME@REVISION`,
+            `package:NAME/FOLDER` for a folder of an installed package, a `.keras` file of a
+            Functional model without head, or `applications:NAME` for a model of
+            keras.applications that KerasHub lacks. Or a config,
             of which `preset` and `pretrained` are used.
         pretrained: Whether to load the pretrained weights; False initializes them at random.
 

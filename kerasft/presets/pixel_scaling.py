@@ -50,15 +50,9 @@ def _processor_scaling(found: Preset) -> tuple[Any, Any]:
     """Return the scaling of the Hugging Face image processor beside the weights."""
     name = "preprocessor_config.json"
     try:
-        if found.kind == "hf":
-            from huggingface_hub import hf_hub_download
-
-            file = hf_hub_download(found.location.removeprefix("hf://"), name)
-        else:
-            file = str(Path(found.location) / name)
-        values = json.loads(Path(file).read_text(encoding="utf-8"))
+        values = json.loads((Path(found.location) / name).read_text(encoding="utf-8"))
         mean, std = (np.array(values[key], float) for key in ("image_mean", "image_std"))
-    except (OSError, ValueError, KeyError) as error:  # these include the errors of the hub
+    except (OSError, ValueError, KeyError) as error:
         raise SettingError(
             f"The preset {found.name} has no pixel scaling: expected a readable {name} with "
             f"image_mean and image_std (timm: a pretrained_cfg with input_size). Add it."

