@@ -54,7 +54,8 @@ class GroupType(type):
             whole: Any = values.get("dataset", getattr(cls, "dataset", None))
             whole = whole if isinstance(whole, Dataset) else Dataset(whole)
             values["dataset"] = dataclasses.replace(whole, **changes)
-            if "," in (values["dataset"].label or ""):  # several columns
+            label = values["dataset"].label
+            if isinstance(label, str) and "," in label:  # several columns
                 values.setdefault("task", with_several_labels(getattr(cls, "task", "")))
         return super().__call__(**values)
 

@@ -45,6 +45,7 @@ class Custom(ImageConfig):
         ("trainable_blocks", -2, "`trainable_blocks` must be at least -1"),
         ("pretrained", "yes", "`pretrained` must be true or false. Received: pretrained='yes'."),
         ("preset", 7, "`preset` must be text. Received: preset=7."),
+        ("label_column", 7, "`label_column` must be text. Received: label_column=7."),
         ("zoom", 1, "`zoom` must be below 1"),
     ],
 )

@@ -69,7 +69,7 @@ def read_number(table: Table, column: str, row: int, value: Any) -> float:
     """Return the number in a cell."""
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # the last of a whole number above 1e308
         number = math.nan
     if isinstance(value, bool) or not abs(number) < _LARGEST:
         raise DataError(

@@ -331,6 +331,14 @@ def test_a_target_without_a_finite_square_is_refused(write, target):
         read_dataset(TextConfig(dataset=table, task="regression"))
 
 
+def test_a_json_target_of_400_digits_is_refused(write):
+    table = write(
+        "a.json", json.dumps([{"text": "a", "score": 1}, {"text": "b", "score": 10**400}])
+    )
+    with pytest.raises(DataError, match=r"Row 2 of a\.json"):
+        read_dataset(TextConfig(dataset=table, task="regression"))
+
+
 @pytest.mark.parametrize(
     ("header", "cell", "settings", "first"),
     [
