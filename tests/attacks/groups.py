@@ -1,0 +1,29 @@
+"""All attacks, by group."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from tests.attacks import images, settings, tables
+from tests.attacks.attack import Attack
+
+
+@dataclass(frozen=True)
+class Group:
+    """Attacks on one thing.
+
+    Attributes:
+        attacks: Function that returns them.
+        every: Of how many attacks one is in the quick tier of the tests; 0 for none.
+    """
+
+    attacks: Callable[[], Iterable[Attack]]
+    every: int = 1
+
+
+GROUPS = {
+    "images": Group(images.attacks, every=4),
+    "tables": Group(tables.attacks, every=4),
+    "settings": Group(settings.attacks, every=40),
+}
