@@ -19,7 +19,7 @@ class Known:
     Attributes:
         coverage: Share of the validation examples that are known, in (0, 1).
         threshold: Least score of a known input.
-        arrays: Arrays of `kerasft.calibration.remember.remember`.
+        arrays: Arrays of `kerasft.calibration.feature_bank.fit_feature_bank`.
     """
 
     coverage: float
@@ -39,7 +39,7 @@ def known_scores(arrays: Mapping[str, np.ndarray], features: Any, probabilities:
     """Return how much inputs resemble training examples, shape (n,); higher for more similar ones.
 
     Args:
-        arrays: Arrays of `kerasft.calibration.remember.remember`.
+        arrays: Arrays of `kerasft.calibration.feature_bank.fit_feature_bank`.
         features: Inputs of the output layer, shape (n, width).
         probabilities: Outputs of the model, shape (n, classes); None without single classes.
     """
@@ -62,15 +62,15 @@ def score_parts(
 ) -> list[Any]:
     """Return the parts of the score, each of shape (n,).
 
-    The first is the cosine similarity to the nearest remembered example (Sun et al. 2022, arXiv
+    The first is the cosine similarity to the nearest example in the bank (Sun et al. 2022, arXiv
     2204.06507). With classes, the second is the relative Mahalanobis distance (Ren et al. 2021,
     arXiv 2106.09022), negated: how much better the nearest class explains the features than all
     classes together do. The last is the entropy of the probabilities, negated: where features are
     frozen, the output layer alone was learned from the examples.
 
     Args:
-        arrays: Arrays of `kerasft.calibration.remember.remember`; `location` and `scale` are not
-            used.
+        arrays: Arrays of `kerasft.calibration.feature_bank.fit_feature_bank`, whose `location` and
+            `scale` are not used.
         features: Inputs of the output layer, shape (n, width).
         probabilities: Outputs of the model, shape (n, classes); None without single classes.
     """

@@ -9,8 +9,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerasft.calibration.feature_bank import bank_rows, fit_feature_bank
 from kerasft.calibration.known import known_scores
-from kerasft.calibration.remember import remember, remembered_rows
 from kerasft.data import Labels, Split, select_rows
 from kerasft.evaluation.load import Loaded
 from kerasft.evaluation.own_data import load_own_data
@@ -28,7 +28,7 @@ class KnownInputs:
     """Features and scores from which inputs are judged to be known.
 
     Attributes:
-        arrays: Arrays of `kerasft.calibration.remember.remember`.
+        arrays: Arrays of `kerasft.calibration.feature_bank.fit_feature_bank`.
         scores: Scores of the examples of every split by its name, shape (n,).
         reason: Why there are none; empty where there are.
     """
@@ -45,7 +45,7 @@ class KnownInputs:
 def known_inputs_of(
     labels: Labels,
     y: np.ndarray,
-    remembered: np.ndarray,
+    features: np.ndarray,
     found: Mapping[str, tuple[np.ndarray, np.ndarray]],
 ) -> KnownInputs:
     """Return the known inputs of a model.
@@ -53,12 +53,12 @@ def known_inputs_of(
     Args:
         labels: Task and class names.
         y: Targets of training examples, as in `Split.y`.
-        remembered: Their features, shape (n, width).
+        features: Their features, shape (n, width).
         found: Outputs and features of the other splits by name, `validation` among them.
     """
     single = _has_single_classes(labels)
     parts = {name: (each, outputs if single else None) for name, (outputs, each) in found.items()}
-    arrays = remember(remembered, y if single else None, *parts["validation"])
+    arrays = fit_feature_bank(features, y if single else None, *parts["validation"])
     scores = {
         name: keras.ops.convert_to_numpy(known_scores(arrays, *part))
         for name, part in parts.items()
@@ -73,7 +73,7 @@ def rows_to_remember(labels: Labels, y: np.ndarray) -> np.ndarray:
         labels: Task and class names.
         y: Targets of the training split, as in `Split.y`.
     """
-    return remembered_rows(len(y), y if _has_single_classes(labels) else None)
+    return bank_rows(len(y), y if _has_single_classes(labels) else None)
 
 
 def _has_single_classes(labels: Labels) -> bool:

@@ -5,8 +5,8 @@ import pytest
 from keras import ops
 from sklearn.covariance import ledoit_wolf
 
+from kerasft.calibration.feature_bank import MOST, bank_rows, fit_feature_bank
 from kerasft.calibration.known import known_scores, score_parts
-from kerasft.calibration.remember import MOST, remember, remembered_rows
 
 
 def features(seed, count, number=6, width=24):
@@ -36,7 +36,7 @@ def test_foreign_inputs_have_lower_scores(with_classes):
     train, y = features(0, 300)
     validation, _ = features(1, 100)
     given = probabilities(validation) if with_classes else None
-    arrays = remember(train, y if with_classes else None, validation, given)
+    arrays = fit_feature_bank(train, y if with_classes else None, validation, given)
     assert len(arrays["location"]) == (3 if with_classes else 1)
     assert ("directions" in arrays) == with_classes
     known = scores(features(2, 200)[0])
@@ -50,7 +50,7 @@ def test_foreign_inputs_have_lower_scores(with_classes):
 def test_the_distance_in_few_directions_is_that_in_all():
     train, y = features(0, 300)
     new, _ = features(5, 50)
-    part = ops.convert_to_numpy(score_parts(remember(train, y, new), new)[1])
+    part = ops.convert_to_numpy(score_parts(fit_feature_bank(train, y, new), new)[1])
     x, z = units(train), units(new)
     centers = np.stack([x[y == each].mean(axis=0) for each in range(6)])
     within = ledoit_wolf(x - centers[y], assume_centered=True)[0]
@@ -69,7 +69,7 @@ def test_the_distance_in_few_directions_is_that_in_all():
 def test_sure_answers_have_higher_scores():
     train, y = features(0, 300)
     validation, _ = features(1, 100)
-    arrays = remember(train, y, validation, probabilities(validation))
+    arrays = fit_feature_bank(train, y, validation, probabilities(validation))
     same = np.repeat(validation[:1], 2, axis=0)
     sure, unsure = known_scores(arrays, same, np.array([[1, 0, 0, 0, 0, 0], [1 / 6] * 6]))
     assert float(sure) > float(unsure)
@@ -80,17 +80,17 @@ def test_rounding_errors_are_not_divided_by_their_own_spread():
     validation, _ = features(1, 100)
     sure = np.eye(6, dtype="float32")[np.arange(100) % 6] * (1 - 6e-6) + 1e-6
     sure[0] = [1, 0, 0, 0, 0, 0]
-    arrays = remember(train, y, validation, sure)
+    arrays = fit_feature_bank(train, y, validation, sure)
     rounded = np.nextafter(sure, 2, dtype="float32")
     scores = [ops.convert_to_numpy(known_scores(arrays, validation, p)) for p in (sure, rounded)]
     assert scores[0] == pytest.approx(scores[1], abs=1e-3)  # as a proof allows
 
 
-def test_the_memory_is_small_and_the_same_each_time():
-    assert len(remembered_rows(10, None)) == 10
-    assert len(remembered_rows(100_000, None)) == MOST
+def test_the_bank_is_small_and_the_same_each_time():
+    assert len(bank_rows(10, None)) == 10
+    assert len(bank_rows(100_000, None)) == MOST
     train, y = features(0, 900)
-    first, second = (remember(train, y, train[:50]) for _ in range(2))
+    first, second = (fit_feature_bank(train, y, train[:50]) for _ in range(2))
     assert len(first["memory"]) == 6 * 50
     assert all((first[name] == second[name]).all() for name in first)
 
@@ -98,15 +98,15 @@ def test_the_memory_is_small_and_the_same_each_time():
 @pytest.mark.parametrize("classes", [np.arange(20), np.zeros(20, int)])
 def test_classes_without_a_spread_leave_the_nearest_example(classes):
     train, _ = features(0, 20)
-    arrays = remember(train, classes, train)
+    arrays = fit_feature_bank(train, classes, train)
     assert "directions" not in arrays
     assert np.isfinite(ops.convert_to_numpy(known_scores(arrays, train))).all()
 
 
-def test_a_rare_class_is_remembered():
+def test_a_rare_class_is_in_the_bank():
     classes = np.zeros(100_000, int)
     classes[[17, 71_003, 71_005]] = 1
-    rows = remembered_rows(len(classes), classes)
+    rows = bank_rows(len(classes), classes)
     assert {17, 71_003, 71_005} <= set(rows)
     assert len(rows) <= 2 * MOST
     assert (np.diff(rows) > 0).all()

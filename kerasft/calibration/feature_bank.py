@@ -1,4 +1,4 @@
-"""Features of training examples, with which new inputs are compared for `known`."""
+"""The feature bank: features of training examples, with which inputs are compared for `known`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import numpy as np
 from kerasft.calibration.known import score_parts
 
 MOST = 4000  # training examples whose features are computed, but for some of rare classes
-_PER_CLASS = 50  # examples in the memory
+_PER_CLASS = 50  # examples in the bank
 _WITHOUT_CLASSES = 1000  # the same where there are no classes
 _LEAST_SPREAD = 1e-3  # of a part of the score; float32 rounds cosines and entropies to 1e-7
 _LEAST = 1e-9  # of a spread that is not a rounding error of 0
 
 
-def remembered_rows(count: int, classes: np.ndarray | None) -> np.ndarray:
+def bank_rows(count: int, classes: np.ndarray | None) -> np.ndarray:
     """Return the positions of training examples whose features are used, in ascending order.
 
     They are evenly spaced, and every class has some: a rare one would be missed otherwise.
@@ -37,7 +37,7 @@ def _evenly(rows: np.ndarray, most: int) -> np.ndarray:
     return np.take(rows, chosen)
 
 
-def remember(
+def fit_feature_bank(
     features: np.ndarray,
     classes: np.ndarray | None,
     validation: np.ndarray,
@@ -57,7 +57,7 @@ def remember(
         with classes `mean`, `directions`, `centers` and `weights` of the relative distance.
     """
     units = _units(features)
-    arrays = {"memory": units[_memory_rows(len(units), classes)].astype("float16")}
+    arrays = {"memory": units[_chosen_rows(len(units), classes)].astype("float16")}
     if classes is not None:
         arrays |= _relative_distance(units, classes)
     from keras import ops
@@ -73,8 +73,8 @@ def _units(features: np.ndarray) -> np.ndarray:
     return np.asarray(wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), 1e-12))
 
 
-def _memory_rows(count: int, classes: np.ndarray | None) -> np.ndarray:
-    """Return the rows of the memory: some of every class, chosen at random."""
+def _chosen_rows(count: int, classes: np.ndarray | None) -> np.ndarray:
+    """Return the rows in the bank: some of every class, chosen at random."""
     order = np.random.default_rng(0).permutation(count)
     if classes is None:
         return np.sort(order[:_WITHOUT_CLASSES])
