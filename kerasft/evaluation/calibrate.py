@@ -32,6 +32,7 @@ from kerasft.runs.calibration_file import (
 from kerasft.runs.predictions_file import PREDICTIONS, read_predictions
 
 _FORMAT = 1
+_NOT_FITTED = "`known`, whether an input resembles the training examples, is not fitted"
 _LOCK = "calibration.lock"  # held by the process that calibrates
 
 
@@ -187,13 +188,14 @@ def _with_known(fitted: Fitted, known_inputs: KnownInputs, coverage: float) -> F
     """Return a fitted calibration with the threshold of known inputs."""
     scores = known_inputs.scores.get("validation")
     if scores is None:
-        note = f"`known` is not fitted: {known_inputs.reason}."
+        note = f"{_NOT_FITTED}: {known_inputs.reason} to fit it."
         return dataclasses.replace(fitted, notes=(*fitted.notes, note))
     limit = conformal_limit(-scores, coverage)
     if limit is None:
         note = (
-            f"`known` is not fitted: at least {needed_examples(coverage):,} validation examples "
-            f"are needed, and there are {len(scores):,}."
+            f"{_NOT_FITTED}: a coverage of {coverage:g} needs at least "
+            f"{needed_examples(coverage):,} validation examples, and there are {len(scores):,}. "
+            "Add validation examples, or lower `known_coverage`."
         )
         return dataclasses.replace(fitted, notes=(*fitted.notes, note))
     known = Known(coverage, -limit, known_inputs.arrays)

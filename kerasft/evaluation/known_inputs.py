@@ -19,8 +19,14 @@ from kerasft.models import with_features
 from kerasft.runs import Run
 from kerasft.runs.calibration_file import SCORES
 
-NO_HEAD = "the model has no layer `head` that reads feature vectors"
-RENDERED = "the training examples are rendered during training"
+NO_HEAD = (
+    "the model has no layer named `head` that reads feature vectors. Make its output layer by "
+    "`kerasft.head`"
+)
+RENDERED = (
+    "the training examples are rendered anew in every epoch, so there is no fixed set to compare "
+    "with. Fit on a stored dataset"
+)
 
 
 @dataclass(frozen=True)

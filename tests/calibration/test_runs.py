@@ -37,7 +37,9 @@ def test_a_fit_says_what_it_could_not_fit(image_run):
         f"are {few}.",
         f"Prediction sets are not fitted: at least 9 validation examples are needed, and there "
         f"are {few}.",
-        f"`known` is not fitted: at least 19 validation examples are needed, and there are {few}.",
+        "`known`, whether an input resembles the training examples, is not fitted: a coverage of "
+        f"0.95 needs at least 19 validation examples, and there are {few}. Add validation "
+        "examples, or lower `known_coverage`.",
     ]
     assert "calibrated" not in image_run.metrics["test"]
     log = (image_run.path / "run.log").read_text()
