@@ -39,7 +39,7 @@ def make_app(service: Service, token: str | None, *, loopback: bool) -> Starlett
 
     return Starlette(
         routes=[page_route(), Route("/metrics", metrics), *protocol_routes(service)],
-        middleware=[Middleware(Gate, service=service, token=token, loopback=loopback)],
+        middleware=[Middleware(AccessControl, service=service, token=token, loopback=loopback)],
         exception_handlers={HTTPException: refused, Exception: failed},
     )
 
@@ -60,7 +60,7 @@ def failed(request: Request, error: Exception) -> Response:
     return JsonResponse({"error": f"The server failed ({type(error).__name__}); see its log."}, 500)
 
 
-class Gate:
+class AccessControl:
     """Middleware that checks who asks, and adds headers to every answer.
 
     Args:
