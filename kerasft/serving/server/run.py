@@ -69,7 +69,8 @@ async def _watch(service: Service, poll: float, report: Report) -> None:
                 f"No version of {model.name!r} can be loaded. Export it again, or delete the "
                 "damaged version."
             )
-    report(f"ready: {', '.join(service.models)}")
+    if not service.draining:  # a signal may come while a model is loaded
+        report(f"ready: {', '.join(service.models)}")
     while True:
         await asyncio.sleep(poll)
         for model in service.models.values():
