@@ -1,4 +1,4 @@
-"""Hide the start-up notices of TensorFlow; standard library only."""
+"""Hide the start-up notices of TensorFlow and LiteRT; standard library only."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ import sys
 import warnings
 from collections.abc import Iterator
 
-# Notices of the C++ code, `I0000 00:00:1795468996.27 5259 file.cc:31] text`, and their header.
-_NOTICE = re.compile(r"^([IWEF]\d{4} \S+ +\d+ \S+\]|WARNING: All log messages before absl)")
+# Notices of the C++ code, `I0000 00:00:1795468996.27 5259 file.cc:31] text`, and their header;
+# that of LiteRT, which reads no level.
+_NOTICE = re.compile(
+    r"^([IWEF]\d{4} \S+ +\d+ \S+\]|WARNING: All log messages before absl|"
+    r"INFO: Created TensorFlow Lite \w+ delegate)"
+)
 _USER_DECIDES = "TF_CPP_MIN_LOG_LEVEL" in os.environ
 
 
@@ -31,13 +35,19 @@ def quiet_tensorflow() -> Iterator[None]:
     # KerasHub's T5 warns about its own attention, which gets the mask as an argument.
     warnings.filterwarnings("ignore", message=r"Layer '\w+' \(of type T5MultiHeadAttention\)")
     # TensorFlow 2.21 writes some notices before it reads the level: they are filtered.
-    with _filtered_stderr():
+    with without_notices():
         yield
 
 
 @contextlib.contextmanager
-def _filtered_stderr() -> Iterator[None]:
-    """Buffer file descriptor 2, then write all lines but the notices."""
+def without_notices() -> Iterator[None]:
+    """Buffer file descriptor 2 during the body, then write all lines but the notices.
+
+    Nothing is changed if the user has set TF_CPP_MIN_LOG_LEVEL.
+    """
+    if _USER_DECIDES:
+        yield
+        return
     import tempfile
 
     sys.stderr.flush()

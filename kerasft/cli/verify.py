@@ -10,7 +10,7 @@ from kerasft.cli.startup import working
 
 
 @click.command("verify", cls=SharedOptions)
-@click.argument("folder", metavar="DIR", type=click.Path(exists=True))
+@click.argument("folder", metavar="DIR")
 def verify_command(folder: str) -> None:
     """Verify an exported model: the checksums of its files, and its proof again.
 
@@ -18,6 +18,9 @@ def verify_command(folder: str) -> None:
     .onnx or .tflite file of a version. Exit codes: 5 if a file has changed, 4 if its answers differ
     from Python's when it was exported.
     """
+    from kerasft.serving.find import need_export
+
+    need_export(folder)  # a typing error is reported before Keras is imported
     with working():
         import kerasft
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,24 +15,25 @@ import numpy as np
 from kerasft.calibration import Calibration
 from kerasft.config import Config, from_dict
 from kerasft.data import Examples, Labels
+from kerasft.data.predict_inputs import OnError
 from kerasft.display import progress
 from kerasft.errors import DamagedFileError, DataError, SettingError
-from kerasft.evaluation.runtime import PREPARED, Runtime, open_prepared, open_saved_model
+from kerasft.evaluation.artifact_manifest import MANIFEST, damaged, read_manifest
+from kerasft.evaluation.runtime import (
+    PREPARED,
+    RUNTIMES,
+    Runtime,
+    open_prepared,
+    open_saved_model,
+    require,
+)
 from kerasft.modalities import MODALITIES, Input, Modality
-from kerasft.runs import find_export, read_json
+from kerasft.runs import find_export
 from kerasft.setting_declaration import settings
 
-MANIFEST = "manifest.json"
 TOKENIZER = "tokenizer"  # folder of the tokenizer of a graph that takes tokens
 BATCH_SIZE = 32  # inputs of one call
 COLUMNS = ("probabilities", "prediction_set", "labels")  # outputs with a column per class
-
-_NEEDED = (
-    "kind", "recipe", "run", "modality", "inputs", "pairs", "labels", "calibration", "settings",
-    "proof", "files",
-)  # fmt: skip
-
-OnError = Callable[[DataError], None] | None
 
 
 @dataclass(frozen=True, repr=False)
@@ -53,12 +54,7 @@ class Artifact:
             SettingError: The export was made by version 0.1 of kerasft.
             DamagedFileError: The file is damaged.
         """
-        if not (self.path / MANIFEST).is_file():
-            raise SettingError(
-                f"{self.path} has no {MANIFEST}, but an export by version 0.2 or later is "
-                "expected. Export the run again."
-            )
-        return read_json(self.path / MANIFEST, *_NEEDED)
+        return read_manifest(self.path)
 
     @functools.cached_property
     def labels(self) -> Labels:
@@ -82,11 +78,18 @@ class Artifact:
 
     @property
     def config(self) -> Config:
-        """Settings of reading and of the loss, as in the run."""
+        """Settings of reading and of the loss, as in the run.
+
+        Raises:
+            DamagedFileError: A setting in the manifest has no valid value.
+        """
         kind = self.modality.config_class
         known = settings(kind)
         values = {n: v for n, v in self.manifest["settings"].items() if n in known}
-        config = from_dict(kind, values)
+        try:
+            config = from_dict(kind, values)
+        except SettingError as error:
+            raise damaged(self.path, f"of `settings`, {str(error).rstrip('.')}") from error
         tokenizer = self.path / TOKENIZER
         return dataclasses.replace(config, preset=str(tokenizer)) if tokenizer.is_dir() else config
 
@@ -118,9 +121,10 @@ class Artifact:
         returns `accepted`. Its classes can be in another order than those of the manifest.
 
         Raises:
-            DamagedFileError: The graph answers with other classes than those of the manifest.
+            DamagedFileError: The graph has another task or other classes than the manifest.
         """
         found = self.answers(inputs, count, batch_size)
+        self._check_task(found)
         if "classes" in found:
             found |= self._in_order(found)
         if "probability" in found:
@@ -147,6 +151,14 @@ class Artifact:
             if error:
                 raise DataError(f"{origin}: {error.decode()}")
         return found
+
+    def _check_task(self, found: Mapping[str, np.ndarray]) -> None:
+        task = self.labels.kind
+        fits = ("classes" in found, "labels" in found) == (task.has_classes, task.several)
+        if found and not fits:
+            raise damaged(
+                self.path, f"`labels.task` is {self.labels.task!r}, but the model has another task"
+            )
 
     def _in_order(self, found: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return the outputs with a column per class, in the order of the manifest."""
@@ -181,36 +193,49 @@ class Artifact:
 
         Raises:
             SettingError: The package of the runtime is not installed, or there is none.
-            DamagedFileError: The model cannot be loaded.
+            DamagedFileError: The model cannot be loaded, or takes other inputs than the manifest
+                names.
         """
-        self.check_kind()
+        self.check_runtime()
         kind = self.manifest["kind"]
         if kind in PREPARED:
-            names = list(self.manifest["prepared_inputs"])
-            return open_prepared(self.path, kind, self.config, names)
+            return open_prepared(self.path, self.config)
         return open_saved_model(self.path, self.modality, self.manifest["inputs"])
 
-    def check_kind(self) -> None:
-        """Refuse an exported model that only other libraries run.
+    def check_runtime(self) -> None:
+        """Check that the model can answer here, before data are read for it.
 
         Raises:
-            SettingError: It is such a model.
+            SettingError: The package of its runtime is not installed, or only other libraries than
+                kerasft run such a model.
         """
-        if self.manifest["kind"] not in (*PREPARED, "saved_model"):
+        kind = self.manifest["kind"]
+        if kind in PREPARED:
+            require(RUNTIMES[kind], kind)
+        elif kind != "saved_model":
             raise SettingError(
-                f"{self.path} is a folder of Hugging Face, which kerasft does not run. Give the "
-                "run, or a SavedModel of it."
+                f"{self.path} is a folder of Hugging Face, which kerasft does not run: load it by "
+                "transformers or sentence-transformers as its README.md shows. To predict, "
+                "evaluate or benchmark here, give the run or a SavedModel of it."
             )
 
 
 def open_artifact(subject: Any) -> Artifact | None:
-    """Return the exported model that a path names, else None.
+    """Return the exported model that a path names, ready to answer; None if it names none.
 
     Args:
         subject: Run, its folder or name, or a folder as in `find_export`.
+
+    Raises:
+        SettingError: The model cannot answer here; see `Artifact.check_runtime`.
+        DamagedFileError: Its manifest is damaged.
     """
     path = find_export(subject) if isinstance(subject, (str, Path)) else None
-    return None if path is None else Artifact(path)
+    if path is None:
+        return None
+    artifact = Artifact(path)
+    artifact.check_runtime()
+    return artifact
 
 
 def decide_by_artifact(

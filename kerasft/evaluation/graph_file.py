@@ -19,14 +19,15 @@ ONNX, LITERT, NAMES = "model.onnx", "model.tflite", "labels.txt"
 _WITHOUT = ("kerasft", "keras", "keras_hub", "tensorflow", "tf2onnx")
 
 Arrays = dict[str, Any]
-Answer = Callable[[Mapping[str, Any]], Arrays]
+Answer = Callable[[Any], Arrays]
 
 
 def open_graph(folder: Path) -> Answer:
-    """Return the function from prepared inputs by name to the answers of a graph.
+    """Return the function from prepared inputs to the answers of a graph.
 
-    The answers are those of a SavedModel: the index of a class is replaced by its name, and
-    `classes` has the names in the order of `probabilities`, as UTF-8 bytes.
+    The inputs are arrays by name, or one array for a graph with one input. The answers are those
+    of a SavedModel: the index of a class is replaced by its name, and `classes` has the names in
+    the order of `probabilities`, as UTF-8 bytes.
 
     Args:
         folder: Folder with `model.onnx` or `model.tflite`, and `labels.txt` if there are classes.
@@ -36,17 +37,17 @@ def open_graph(folder: Path) -> Answer:
     names = path.read_text(encoding="utf-8").rstrip("\n").split("\n") if path.is_file() else []
     classes = np.array([name.encode("utf-8") for name in names], object)
 
-    def answer(inputs: Mapping[str, Any]) -> Arrays:
+    def answer(inputs: Any) -> Arrays:
         found = run(inputs)
         if names:
             found["classes"] = np.tile(classes, (len(found["probabilities"]), 1))
-            found["prediction"] = _named(found, classes)
+            found["prediction"] = _predictions(found, classes)
         return found
 
     return answer
 
 
-def _named(found: Arrays, classes: Any) -> Any:
+def _predictions(found: Arrays, classes: Any) -> Any:
     """Return the name of the predicted class of each example, or the names of its labels."""
     if "labels" not in found:
         return classes[found["prediction"]]
@@ -60,11 +61,19 @@ def _onnx(path: Path) -> Answer:
     types = {each.name: _DTYPES[each.type] for each in session.get_inputs()}
     names = [each.name for each in session.get_outputs()]
 
-    def run(inputs: Mapping[str, Any]) -> Arrays:
-        given: Arrays = {name: np.asarray(inputs[name], each) for name, each in types.items()}
+    def run(inputs: Any) -> Arrays:
+        given = _named_inputs(inputs, types)
         return dict(zip(names, session.run(names, given), strict=True))
 
     return run
+
+
+def _named_inputs(inputs: Any, types: Mapping[str, Any]) -> Arrays:
+    """Return the inputs of a graph by name, each in its number format."""
+    if not isinstance(inputs, Mapping):
+        (name,) = types
+        inputs = {name: inputs}
+    return {name: np.asarray(inputs[name], each) for name, each in types.items()}
 
 
 _DTYPES: dict[str, Any] = {
@@ -78,12 +87,14 @@ _DTYPES: dict[str, Any] = {
 def _litert(path: Path) -> Answer:
     from ai_edge_litert.interpreter import Interpreter
 
-    runner = Interpreter(str(path)).get_signature_runner()
-    details = runner.get_input_details()
+    interpreter = Interpreter(str(path))
+    interpreter.allocate_tensors()  # it would write its notices at the first call otherwise
+    runner = interpreter.get_signature_runner()
+    types = {name: each["dtype"] for name, each in runner.get_input_details().items()}
 
-    def run(inputs: Mapping[str, Any]) -> Arrays:
-        given = {name: np.asarray(inputs[name], each["dtype"]) for name, each in details.items()}
-        return {name: np.array(value) for name, value in runner(**given).items()}
+    def run(inputs: Any) -> Arrays:
+        answers = runner(**_named_inputs(inputs, types))
+        return {name: np.array(value) for name, value in answers.items()}
 
     return run
 

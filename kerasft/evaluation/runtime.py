@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 
 from kerasft.config import Config
-from kerasft.data import Examples, prepare_inputs
+from kerasft.data import examples_of, prepare_inputs, readable
 from kerasft.errors import DamagedFileError, DataError, SettingError
-from kerasft.evaluation.graph_file import open_graph
-from kerasft.modalities import Modality, modality_of
+from kerasft.evaluation.artifact_manifest import damaged
+from kerasft.evaluation.graph_file import Answer, open_graph
+from kerasft.modalities import Input, Modality, modality_of
 from kerasft.pip_commands import install_extra
+from kerasft.tensorflow_log import without_notices
 
 # Raw inputs of `Modality.raw_inputs` -> outputs by name, whose first dimension is theirs; `error`
 # is empty for an input that can be read.
@@ -34,7 +36,7 @@ def open_saved_model(folder: Path, modality: Modality, names: Sequence[str]) -> 
         names: Names of its inputs.
 
     Raises:
-        DamagedFileError: It cannot be loaded.
+        DamagedFileError: It cannot be loaded, or has other inputs.
     """
     import tensorflow as tf
 
@@ -44,11 +46,17 @@ def open_saved_model(folder: Path, modality: Modality, names: Sequence[str]) -> 
         # The model is kept: its functions do not own its variables.
         model = tf.saved_model.load(str(folder))
     except (OSError, tf.errors.OpError) as error:
-        raise _damaged(folder, error) from error
+        raise _not_loaded(folder, error) from error
+
+    arguments = model.signatures["serve"].structured_input_signature[1]
+    if {*names} != {*arguments}:
+        raise damaged(
+            folder,
+            f"`inputs` is {', '.join(names)}, but the model takes {', '.join(sorted(arguments))}",
+        )
 
     def answer(inputs: Sequence[tuple[Any, ...]]) -> dict[str, np.ndarray]:
         function = model.signatures["serve"]
-        arguments = function.structured_input_signature[1]
         columns = zip(names, zip(*inputs, strict=True), strict=True)
         given = {n: tf.constant(list(v), arguments[n].dtype) for n, v in columns}
         return {name: values.numpy() for name, values in function(**given).items()}
@@ -56,33 +64,40 @@ def open_saved_model(folder: Path, modality: Modality, names: Sequence[str]) -> 
     return answer
 
 
-def open_prepared(folder: Path, kind: str, config: Config, names: Sequence[str]) -> Runtime:
+def open_prepared(folder: Path, config: Config) -> Runtime:
     """Return the runtime of an ONNX or LiteRT graph, which takes prepared inputs.
 
     Args:
         folder: Its folder.
-        kind: `onnx` or `litert`.
         config: Settings of the preparation.
-        names: Names of the inputs of the graph.
 
     Raises:
-        SettingError: The package of the runtime is not installed.
         DamagedFileError: The graph cannot be loaded.
     """
-    require(RUNTIMES[kind], kind)
-    try:
-        graph = open_graph(folder)
-    except Exception as error:  # onnxruntime has errors of classes that it does not export
-        raise _damaged(folder, error) from error
+    graph = load_graph(folder)
 
     def answer(inputs: Sequence[tuple[Any, ...]]) -> dict[str, np.ndarray]:
-        x, errors = _prepared(config, [each[0] if len(each) == 1 else each for each in inputs])
-        good = [n for n, text in enumerate(errors) if not text]
-        found = graph(x if isinstance(x, dict) else {names[0]: x})
-        answers = {name: _spread(values, good, len(errors)) for name, values in found.items()}
-        return {**answers, "error": np.array([text.encode("utf-8") for text in errors], object)}
+        items = [each[0] if len(each) == 1 else each for each in inputs]
+        x, rows, messages = _prepared(config, items)
+        errors = np.full(len(items), b"", object)
+        errors[np.setdiff1d(np.arange(len(items)), rows)] = np.array(messages, object)
+        answers = {name: _spread(found, rows, len(items)) for name, found in graph(x).items()}
+        return {**answers, "error": errors}
 
     return answer
+
+
+def load_graph(folder: Path) -> Answer:
+    """Return the function from prepared inputs to the answers of a graph; see `open_graph`.
+
+    Raises:
+        DamagedFileError: The graph cannot be loaded.
+    """
+    try:
+        with without_notices():
+            return open_graph(folder)
+    except Exception as error:  # onnxruntime has errors of classes that it does not export
+        raise _not_loaded(folder, error) from error
 
 
 def require(package: str, extra: str) -> None:
@@ -99,34 +114,26 @@ def require(package: str, extra: str) -> None:
         raise SettingError(f"{package} is not installed. Install it: {install_extra(extra)}")
 
 
-def _damaged(folder: Path, error: Exception) -> DamagedFileError:
+def _not_loaded(folder: Path, error: Exception) -> DamagedFileError:
     return DamagedFileError(
         f"{folder} cannot be loaded ({error}). Restore the folder or export again."
     )
 
 
-def _prepared(config: Config, items: list[Any]) -> tuple[Any, list[str]]:
-    """Return the arrays of the inputs that can be prepared, and a message for each other one.
+def _prepared(config: Config, items: list[Any]) -> tuple[Any, list[int], list[bytes]]:
+    """Return the arrays of the inputs that can be prepared, their rows, and the other's messages.
 
     There is at least one row: a sample replaces the inputs if none can be prepared.
     """
-    origins = ["The input"] * len(items)
+    inputs = [Input(item, "The input", row=row) for row, item in enumerate(items)]
     try:
-        return prepare_inputs(config, Examples(items, None, origins)), [""] * len(items)
+        return prepare_inputs(config, examples_of(inputs)), list(range(len(items))), []
     except DataError:
-        errors = [_error(config, item) for item in items]
-    good = [item for item, text in zip(items, errors, strict=True) if not text]
+        errors: list[DataError] = []
+        good = readable(config, inputs, errors.append)
     sample = modality_of(config).example(config, pairs=isinstance(items[0], tuple))
-    given = good or [sample]
-    return prepare_inputs(config, Examples(given, None, origins[: len(given)])), errors
-
-
-def _error(config: Config, item: Any) -> str:
-    try:
-        prepare_inputs(config, Examples([item], None, ["The input"]))
-    except DataError as error:
-        return str(error)
-    return ""
+    x = prepare_inputs(config, examples_of(good or [Input(sample, "The sample")]))
+    return x, [item.row for item in good], [str(error).encode("utf-8") for error in errors]
 
 
 def _spread(values: np.ndarray, rows: list[int], count: int) -> np.ndarray:

@@ -18,6 +18,7 @@ from kerasft.evaluation.load import Loaded, load_model, replace_columns
 from kerasft.evaluation.other_data import as_dataset, other_examples
 from kerasft.evaluation.own_data import own_split
 from kerasft.evaluation.predict import run_answers
+from kerasft.formatting import run_name
 from kerasft.modalities import Modality, modality_of
 from kerasft.paths import check_folder_name
 from kerasft.runs import Run, load_run
@@ -123,8 +124,6 @@ def benchmark(
     if not given:
         raise SettingError("There are no models to measure. Name at least one run or export.")
     paths = _reference_first(given, runs_dir)
-    for path in paths:
-        _check_kind(path)
     first = _open(paths[0])
     for path in paths[1:]:
         _check_classes(path, first.labels)
@@ -134,7 +133,7 @@ def benchmark(
     reference: Decided = {}
     for number, path in enumerate(paths):
         subject = first if number == 0 else _open(path)
-        status(f"measuring {subject.path}")
+        status(f"measuring {run_name(subject.path)}")
         with exact_products():
             decided = _in_order(subject, first.labels, subject.decide(examples))
         row = _describe(subject, first.labels, y, decided)
@@ -219,13 +218,6 @@ def _in_memory(modality: Modality, examples: Examples) -> Examples:
     return Examples(inputs, None, chosen.origins)
 
 
-def _check_kind(path: Path) -> None:
-    """Refuse an export that kerasft does not run, before anything is measured."""
-    artifact = open_artifact(path)
-    if artifact is not None:
-        artifact.check_kind()
-
-
 def _check_classes(path: Path, labels: Labels) -> None:
     """Refuse a model of another task or with other classes, before anything is measured.
 
@@ -276,7 +268,8 @@ def _describe(subject: Subject, labels: Labels, y: Any, decided: Decided) -> dic
 def _latencies(
     subject: Subject, examples: Examples, batch_sizes: Sequence[int]
 ) -> dict[str, dict[str, float]]:
-    with progress(f"timing {subject.path.name}", len(batch_sizes) * (WARM_UP + MAX_CALLS)) as bar:
+    calls = len(batch_sizes) * (WARM_UP + MAX_CALLS)
+    with progress(f"timing {run_name(subject.path)}", calls) as bar:
         return {
             str(size): measure_latency(subject.in_batches(size).decide, examples, size, bar)
             for size in batch_sizes

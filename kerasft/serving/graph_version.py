@@ -14,11 +14,11 @@ from kerasft.data import Labels, prepare_inputs, select_rows
 from kerasft.display import status
 from kerasft.errors import SettingError
 from kerasft.evaluation.artifact import TOKENIZER
-from kerasft.evaluation.graph_file import NAMES, open_graph
+from kerasft.evaluation.graph_file import NAMES
 from kerasft.evaluation.load import Loaded, in_float32
 from kerasft.evaluation.own_data import own_split
 from kerasft.evaluation.predict import run_answers
-from kerasft.evaluation.runtime import require
+from kerasft.evaluation.runtime import load_graph, require
 from kerasft.modalities import modality_of
 from kerasft.models import merge_adapters
 from kerasft.models.blocks import find_backbone
@@ -100,7 +100,7 @@ def write_graph_version(
             folder, loaded.labels, exact=is_exact(described), origins=examples.origins
         )
         if part is not None:
-            found = answers_of_graph(loaded.labels, open_graph(folder), split)
+            found = answers_of_graph(loaded.labels, load_graph(folder), split)
             described["score_change"] = accept(loaded.labels, part.y, found, reference)
         write_json(folder / FILE, {**request, "manifest": description_checksum(described)})
         return publish_version(folder, parent, {**described, "proof": record})

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasft.config import Config
-from kerasft.evaluation.artifact import MANIFEST
+from kerasft.evaluation.artifact_manifest import MANIFEST
 from kerasft.evaluation.load import Loaded
 from kerasft.modalities import modality_of
 from kerasft.presets import resolve

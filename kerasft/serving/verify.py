@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kerasft.errors import DamagedFileError, SettingError
-from kerasft.evaluation.artifact import MANIFEST, Artifact, open_artifact
+from kerasft.errors import DamagedFileError
+from kerasft.evaluation.artifact import Artifact
+from kerasft.evaluation.artifact_manifest import MANIFEST
 from kerasft.evaluation.runtime import PREPARED, RUNTIMES, require
 from kerasft.runs import plain_json, read_json, sha256
+from kerasft.serving.find import need_export
 from kerasft.serving.graph_proof import prove_graph
 from kerasft.serving.huggingface import proof as folder_proof
 from kerasft.serving.proof import FILE, prove
@@ -38,9 +40,9 @@ def verify(path: str | Path) -> dict[str, Any]:
     Example:
         >>> kerasft.verify("saved_models/resnet_digits")["largest_difference"]
     """
-    artifact = open_artifact(path)
-    if artifact is None:
-        raise SettingError(f"{path} has no exported model. Give a folder NAME/VERSION.")
+    artifact = Artifact(need_export(path))
+    if (kind := artifact.manifest["kind"]) in PREPARED:
+        require(RUNTIMES[kind], kind)
     recorded = artifact.manifest["files"]
     present = file_records(artifact.path)
     for name in sorted({*recorded, *present}):
@@ -65,8 +67,7 @@ def _prove_again(artifact: Artifact) -> dict[str, Any]:
     if artifact.manifest["kind"] == folder_proof.KIND:
         return folder_proof.prove(artifact.path, artifact.labels)
     exact = is_exact(artifact.manifest)
-    if (kind := artifact.manifest["kind"]) in PREPARED:
-        require(RUNTIMES[kind], kind)
+    if artifact.manifest["kind"] in PREPARED:
         return prove_graph(artifact.path, artifact.labels, exact=exact)
     modules = artifact.modality.serving_imports
     return prove(artifact.path, artifact.labels, modules, exact=exact)

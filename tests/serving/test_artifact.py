@@ -88,3 +88,24 @@ def test_a_graph_without_its_folder_is_refused(tmp_path):
     path.touch()
     with pytest.raises(SettingError, match=r"has no manifest\.json"):
         kerasft.predict(path, ["a good film"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [
+        ("inputs", ["bytes"], "`inputs` is bytes, but the model takes text"),
+        ("inputs", [], "`inputs` is "),
+        ("labels.task", "multilabel", "`labels.task` is 'multilabel'"),
+        ("labels.task", "regression", "`labels.task` is 'regression'"),
+        ("labels.names", ["a", "b"], "predicts"),
+    ],
+)
+def test_a_valid_value_of_another_model_is_named(artifact, tmp_path, field, value, reason):
+    folder = shutil.copytree(artifact("texts"), tmp_path / "1")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    outer, _, last = field.rpartition(".")
+    (manifest[outer] if outer else manifest)[last] = value
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(DamagedFileError, match=reason):
+        kerasft.predict(folder, ["a good film"])

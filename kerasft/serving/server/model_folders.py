@@ -112,9 +112,9 @@ def _has_another_format(folder: Path) -> bool:
     """Return whether a folder is a version of an export that is no SavedModel."""
     try:
         manifest = json.loads((folder / "manifest.json").read_bytes())
-        return bool(manifest.get("kind", _SAVED_MODEL) != _SAVED_MODEL)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
+    return isinstance(manifest, dict) and manifest.get("kind", _SAVED_MODEL) != _SAVED_MODEL
 
 
 def _read_label(text: str, models: Mapping[str, ModelFolder]) -> tuple[ModelFolder, str, int]:
