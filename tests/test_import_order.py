@@ -6,7 +6,7 @@ example on its way from a file to a served prediction:
     names                   formatting, errors, paths, pip_commands, offline,
                             reachable_hosts, tensorflow_log
     progress                display (all below report to it)
-    a dataset as a value    setting_conditions, in_memory, dataset
+    a dataset as a value    setting_conditions, in_memory, data_finding, dataset
     settings                setting_types, setting_declaration, calibration, tasks,
                             setting_group, common_settings, config
     what is given           dataset_check, recipe_errors, catalog, presets
@@ -36,6 +36,7 @@ ORDER = (
     "display",
     "setting_conditions",
     "in_memory",
+    "data_finding",
     "dataset",
     "setting_types",
     "setting_declaration",

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from kerasft.data_finding import DataFinding
 from kerasft.display import progress
 from kerasft.errors import DataError
 from kerasft.in_memory import content_bytes, is_pixels
@@ -140,6 +141,8 @@ class Data:
         audit: Numbers behind the notes: `class_counts` of the training split, `duplicates` between
             splits, the fraction of `truncated` texts, and the splits `made` from the training
             examples.
+        findings: Problems and notes that the audit found, the most important first; `notes` has
+            their sentences.
     """
 
     train: Split | None
@@ -149,6 +152,7 @@ class Data:
     notes: tuple[str, ...] = ()
     fingerprint: str = ""
     audit: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    findings: tuple[DataFinding, ...] = ()
 
     def __repr__(self) -> str:
         parts = {name: getattr(self, name) for name in SPLITS}

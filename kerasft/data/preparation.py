@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from kerasft.config import Config
-from kerasft.data.audit import audit_examples, measure_examples, note_truncated
+from kerasft.data.audit import audit_examples, audit_inputs, measure_examples
 from kerasft.data.examples import SPLITS, Data, Examples, Split
 from kerasft.data.glyph_batches import load_builtin_glyphs
 from kerasft.data.label_encoding import encode, known_labels, make_labels, normalize_labels
 from kerasft.data.sources import read_source
 from kerasft.data.splits import make_splits
+from kerasft.data_finding import by_level
 from kerasft.dataset_check import is_rendered
 from kerasft.display import status
 from kerasft.errors import DataError, SettingError
@@ -114,20 +115,22 @@ def _prepare(config: Config, given: Mapping[str, Examples], notes: list[str]) ->
     labels = make_labels(config, parts["train"])
     # Check all labels before decoding images, which can take minutes.
     encoded = {name: _encode(labels, part) for name, part in parts.items()}
-    notes = notes + audit_examples(config, given, parts, labels)
+    findings = audit_examples(config, given, parts, labels)
     splits = {}
     for name, part in parts.items():
         x = prepare_inputs(config, part)
         splits[name] = Split(x, encoded[name], part)
-    cut, share = note_truncated(config, splits)
+    more, share = audit_inputs(config, splits, labels)
+    findings += more
     made = [name for name in parts if name not in given]
     audit = {**measure_examples(parts, labels), "truncated": share, "made": made}
     return Data(
         **splits,
         labels=labels,
-        notes=(*notes, *cut),
+        notes=(*notes, *(finding.text for finding in findings)),
         fingerprint=_fingerprint(parts),
         audit=audit,
+        findings=tuple(by_level(findings)),
     )
 
 

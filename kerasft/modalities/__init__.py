@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from kerasft.config import Config
-from kerasft.modalities.base import Input, InputReaders, Modality, Serving, refuse
+from kerasft.modalities.base import Modality, refuse
 from kerasft.modalities.images import Images
+from kerasft.modalities.input_types import Input, InputAudit, InputReaders, Serving
 from kerasft.modalities.texts import Texts
 from kerasft.setting_declaration import Setting, settings
 
@@ -26,6 +27,7 @@ __all__ = [
     "MODALITIES",
     "TEXTS",
     "Input",
+    "InputAudit",
     "InputReaders",
     "Modality",
     "Serving",

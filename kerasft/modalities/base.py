@@ -2,66 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from kerasft.config import Config
 from kerasft.errors import DataError, SettingError
 from kerasft.modalities.dataset_features import DatasetFeatures
 from kerasft.modalities.excerpts import picture_excerpt, text_excerpt
+from kerasft.modalities.input_types import (
+    FindColumn,
+    Input,
+    InputAudit,
+    InputReaders,
+    Serving,
+)
 from kerasft.tasks.label_cells import Table
-
-
-class Input(NamedTuple):
-    """One input of a prediction.
-
-    Attributes:
-        value: The input, in the form of `kerasft.Examples`.
-        origin: Its name in messages.
-        columns: Other cells of its row, for an input from a table in a file.
-        row: Number of its row, from 0, for an input from a table in memory.
-    """
-
-    value: Any
-    origin: str
-    columns: Mapping[str, Any] = MappingProxyType({})
-    row: int = 0
-
-
-# (setting, usual names in lower case, check of the cells) -> column of a table
-FindColumn = Callable[[str, Sequence[str], Callable[[list[Any]], bool]], str]
-
-
-class Serving(NamedTuple):
-    """Preparation of raw inputs in a TensorFlow graph.
-
-    Attributes:
-        signature: `tf.TensorSpec` of each raw input, whose first dimension is the batch.
-        prepare: Function from raw inputs to what the model reads, and to an error message for each
-            of them, empty for an input that can be read. Something harmless replaces the others.
-        layers: Keras layers that the function uses.
-    """
-
-    signature: list[Any]
-    prepare: Callable[..., tuple[Any, Any]]
-    layers: list[Any]
-
-
-class InputReaders(NamedTuple):
-    """Functions of `kerasft.data` that read the inputs of `predict`.
-
-    Attributes:
-        folder: Function that yields all images below a folder, each file once.
-        table: Function that yields the inputs in the rows of a table.
-        lines: Function that yields the inputs in the lines of a text file; its second argument
-            reads a line, of which it gets the text and the name.
-    """
-
-    folder: Callable[[str], Iterator[Input]]
-    table: Callable[[Path], Iterator[Input]]
-    lines: Callable[[Path, Callable[[str, str], Iterator[Input]]], Iterator[Input]]
 
 
 def refuse(config: Any) -> SettingError:
@@ -219,6 +175,15 @@ class Modality:
     def count_truncated(self, config: Any, examples: Any, x: Any) -> int:
         """Return the number of inputs that were truncated."""
         return 0
+
+    def audit(self, config: Any, splits: Sequence[Any]) -> InputAudit:
+        """Return faults of inputs, and groups of inputs that look or read alike.
+
+        Args:
+            config: Config of the modality.
+            splits: Prepared splits (`kerasft.Split`).
+        """
+        return InputAudit([], [])
 
     def few_examples_note(self, each: float) -> list[str]:
         """Return advice for a training split with few examples per class."""

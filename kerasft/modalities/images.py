@@ -11,9 +11,10 @@ from kerasft.config import ImageConfig
 from kerasft.dataset_check import TABLE_EXTENSIONS
 from kerasft.errors import DataError, SettingError, read_all
 from kerasft.in_memory import is_pixels
-from kerasft.modalities.base import Input, InputReaders, Modality, Serving
+from kerasft.modalities.base import Modality
 from kerasft.modalities.dataset_features import DatasetFeatures
 from kerasft.modalities.excerpts import picture_excerpt
+from kerasft.modalities.input_types import Input, InputAudit, InputReaders, Serving
 from kerasft.paths import expanded
 from kerasft.tasks.label_cells import Table
 
@@ -96,6 +97,11 @@ class Images(Modality):
         from kerasft.modalities.image_decoding import prepare_images
 
         return prepare_images(config, examples)
+
+    def audit(self, config: Any, splits: Sequence[Any]) -> InputAudit:
+        from kerasft.modalities.image_audit import audit_images
+
+        return audit_images(config, splits)
 
     def example(self, config: Any, *, pairs: bool = False) -> Any:
         import numpy as np

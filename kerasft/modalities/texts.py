@@ -11,10 +11,18 @@ from kerasft.config import TextConfig
 from kerasft.dataset_check import TABLE_EXTENSIONS
 from kerasft.errors import DataError, read_all
 from kerasft.formatting import is_blank
-from kerasft.modalities.base import FindColumn, Input, InputReaders, Modality, Serving
+from kerasft.modalities.base import Modality
 from kerasft.modalities.dataset_features import DatasetFeatures
 from kerasft.modalities.excerpts import text_excerpt
+from kerasft.modalities.input_types import (
+    FindColumn,
+    Input,
+    InputAudit,
+    InputReaders,
+    Serving,
+)
 from kerasft.modalities.padding import trim_in_graph
+from kerasft.modalities.texts_alike import texts_alike
 from kerasft.paths import expanded
 from kerasft.tasks.label_cells import Table
 
@@ -121,6 +129,9 @@ class Texts(Modality):
         from kerasft.modalities.tokenization import count_truncated
 
         return count_truncated(config, examples, x)
+
+    def audit(self, config: Any, splits: Sequence[Any]) -> InputAudit:
+        return InputAudit([], texts_alike([x for split in splits for x in split.examples.inputs]))
 
     def few_examples_note(self, each: float) -> list[str]:
         """Return advice measured on Banking77 with MiniLM; other datasets may differ."""

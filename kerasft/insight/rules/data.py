@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 
+from kerasft.data_finding import longer_length
 from kerasft.formatting import number
 from kerasft.insight.facts import Facts
 from kerasft.insight.findings import Advice, Finding
@@ -133,14 +134,13 @@ def truncated(facts: Facts) -> Finding | None:
     if share < 0.1 or not name:
         return None
     length = facts.settings[name]
-    longer = int(2 ** math.ceil(math.log2(1.5 * length)))
     return Finding(
         "truncated",
         "Many texts were truncated",
         f"{share:.0%} of the texts are longer than {name}={length}; the rest is dropped.",
         (
             Advice(
-                {name: longer},
+                {name: longer_length(length)},
                 "Keeps more of each text; the time grows in proportion.",
             ),
         ),

@@ -1,0 +1,38 @@
+"""Findings about numbers to predict."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kerasft.data.examples import Examples
+from kerasft.data_finding import LISTED, DataFinding, counted
+from kerasft.tasks import Labels
+
+_FAR = 10  # interquartile ranges from the nearer quartile
+
+
+def find_outliers(train: Examples, labels: Labels) -> list[DataFinding]:
+    """Return a finding about targets far from all others, which dominate a squared loss."""
+    values = np.asarray(train.labels, np.float64)
+    logarithmic = labels.transform == "log"
+    scaled = np.log(values) if logarithmic else values
+    low, high = np.quantile(scaled, (0.25, 0.75))
+    far = np.maximum(low - scaled, scaled - high) > _FAR * (high - low)
+    if high == low or not far.any():
+        return []
+    indices = np.flatnonzero(far)
+    shown = tuple(f"{train.origins[i]} ({values[i]:g})" for i in indices[:LISTED])
+    kind = counted(len(indices), "target is", "targets are")
+    text = f"{kind} more than {_FAR} interquartile ranges from the others, for example {shown[0]}."
+    skewed = not logarithmic and labels.kind.target_transform and values.min() > 0
+    return [
+        DataFinding(
+            "target_outliers",
+            "warning",
+            text,
+            len(indices),
+            shown,
+            changes={"target_transform": "log"} if skewed else {},
+            advice="" if skewed else "Correct them, or use loss=huber.",
+        )
+    ]

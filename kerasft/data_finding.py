@@ -1,0 +1,59 @@
+"""Findings of a data audit: a problem or a note, with the change that should help."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+LEVELS = ("error", "warning", "note")  # in order of importance
+LISTED = 20  # examples that a finding lists
+
+
+@dataclass(frozen=True)
+class DataFinding:
+    """A problem or a note about the data.
+
+    Attributes:
+        name: Name of the kind of finding, for JSON.
+        level: `error` (training would be wrong), `warning` (scores or training suffer) or `note`.
+        text: Sentence with the numbers.
+        count: Number of examples it is about, 0 where it is about the whole dataset.
+        examples: Origins of the first twenty of them.
+        changes: New values of settings that should help; empty if the data must change.
+        advice: What to do, a sentence; empty where `text` or `changes` says it.
+    """
+
+    name: str
+    level: str
+    text: str
+    count: int = 0
+    examples: tuple[str, ...] = ()
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    advice: str = ""
+
+
+def by_level(findings: list[DataFinding]) -> list[DataFinding]:
+    """Return findings in order of importance."""
+    return sorted(findings, key=lambda finding: LEVELS.index(finding.level))
+
+
+def counted(number: int, singular: str, plural: str) -> str:
+    """Return a number with the form of a noun and its verb.
+
+    Example:
+        >>> counted(1, "image is", "images are")
+        '1 image is'
+    """
+    return f"{number:,} {singular if number == 1 else plural}"
+
+
+def longer_length(length: int) -> int:
+    """Return the maximum length to try where texts were truncated to `length` tokens.
+
+    Example:
+        >>> longer_length(128)
+        256
+    """
+    return int(2 ** math.ceil(math.log2(1.5 * length)))
