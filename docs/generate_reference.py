@@ -39,6 +39,7 @@ _UNIT_SPACE = re.compile(r"(?<=\d) (?=(?:s|M|MB|GB|points)\b|±)|(?<=±) (?=\d)"
 _SHARED = ("json", "quiet", "debug", "help")
 # Titles for the homes of public names; another home gets its own name as title.
 _TITLES = {
+    "kerasft.checks": "Check",
     "kerasft.training": "Fit",
     "kerasft.evaluation": "Evaluate and predict",
     "kerasft.insight": "Diagnose, compare, report",
@@ -191,9 +192,9 @@ def settings_page() -> str:
         groups.setdefault(item.group, {})[name] = item
     parts = [
         "# Settings",
-        "Generated from the declarations. A setting is an option of `kerasft fit`, `tune` and "
-        "`find-lr`, a keyword of `Config`, and a key of `config.json`. Recipes override defaults: "
-        "`kerasft show RECIPE` prints those of a recipe.",
+        "Generated from the declarations. A setting is an option of `kerasft fit`, `check`, "
+        "`tune` and `find-lr`, a keyword of `Config`, and a key of `config.json`. Recipes "
+        "override defaults: `kerasft show RECIPE` prints those of a recipe.",
         "[Which setting to change next](../concepts/settings.md) says where to begin.",
     ]
     for group, items in groups.items():

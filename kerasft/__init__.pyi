@@ -6,6 +6,12 @@ from kerasft.catalog import (
 from kerasft.catalog import (
     load_recipe as load_recipe,
 )
+from kerasft.checks import (
+    Check as Check,
+)
+from kerasft.checks import (
+    check as check,
+)
 from kerasft.config import (
     Config as Config,
 )

@@ -92,7 +92,11 @@ def folder(data, tmp_path, monkeypatch):
 def shrunk(words, preset):
     """Return a command line with a tiny backbone, tiny inputs and one epoch, where it sets none."""
     verb, subject = words[0], words[1] if len(words) > 1 else ""
-    if verb not in ("fit", "tune", "find-lr") or subject.startswith("-") or "--resume" in words:
+    if (
+        verb not in ("fit", "check", "tune", "find-lr")
+        or subject.startswith("-")
+        or "--resume" in words
+    ):
         return words
     texts = subject.startswith("minilm")
     size = ["--sequence-length", "8"] if texts else ["--image-size", "16"]

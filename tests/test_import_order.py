@@ -14,7 +14,7 @@ example on its way from a file to a served prediction:
     what differs by input   arrays, modalities (the data ask them; they ask the models)
     examples to arrays      data, frozen
     what a fit leaves       runs, evaluation, insight
-    fitting                 training, tuning
+    fitting                 training, checks, tuning
     what uses all that      serving, testing, cli
 """
 
@@ -58,6 +58,7 @@ ORDER = (
     "evaluation",
     "insight",
     "training",
+    "checks",
     "tuning",
     "serving",
     "testing",
@@ -66,7 +67,7 @@ ORDER = (
 )
 # Stricter than the order: these never see each other.
 FORBIDDEN = {
-    "serving": {"insight", "training", "tuning"},
+    "serving": {"insight", "training", "checks", "tuning"},
     "insight": {"data", "evaluation", "frozen", "modalities", "models", "presets"},
     "runs": {"data", "frozen", "models"},
     "cli": {"testing"},

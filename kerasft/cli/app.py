@@ -10,6 +10,7 @@ from kerasft import __version__
 from kerasft.cli.benchmark import benchmark_command
 from kerasft.cli.blocks import blocks_command
 from kerasft.cli.calibrate import calibrate_command
+from kerasft.cli.check import check_command
 from kerasft.cli.copy import copy_command
 from kerasft.cli.diagnose import diagnose_command
 from kerasft.cli.doctor import doctor_command
@@ -70,6 +71,7 @@ for command in (
     show_command,
     copy_command,
     blocks_command,
+    check_command,
     fit_command,
     tune_command,
     calibrate_command,

@@ -57,6 +57,7 @@ QUICK = [
     ["fit", "resnet_digits", "--preset", "resnet_51_imagenet"],
     ["tune", "resnet_digits", "--dataset", "builtin:digit"],
     ["find-lr", "minilm_tickets", "--dataset", "nowhere.csv"],
+    ["check", "resnet_digits", "--dataset", "nowhere"],
 ]
 
 

@@ -1,0 +1,80 @@
+"""`kerasft check`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
+
+import click
+
+from kerasft.cli.options import given_settings, wants
+from kerasft.cli.output import print_facts, print_json, print_table
+from kerasft.cli.recipe_group import RecipeGroup
+from kerasft.cli.startup import check_sources, working
+from kerasft.config import Config
+from kerasft.data_finding import DataFinding
+from kerasft.errors import DataError
+
+
+def check(module: ModuleType, config: Config) -> None:
+    """Check a recipe on its data; print the findings and the command that fits."""
+    check_sources(module, config)
+    given = given_settings(click.get_current_context(), type(config))
+    with working():
+        import kerasft
+        from kerasft.runs.provenance import describe_recipe
+
+        found = kerasft.check(module, config, progress=not wants("quiet"))
+        described = describe_recipe(module)
+    recipe = str(described["source"] or described["name"])
+    errors = [finding for finding in found.findings if finding.level == "error"]
+    if wants("json"):
+        rows = [_described(finding, recipe, given) for finding in found.findings]
+        print_json({"ok": found.ok, "examples": found.examples, "findings": rows})
+    elif wants("quiet"):
+        click.echo(len(errors))
+    else:
+        changes = {n: value for finding in errors for n, value in finding.changes.items()}
+        _print_findings(found.findings)
+        counts = ", ".join(f"{count:,} {split}" for split, count in found.examples.items())
+        print_facts({"examples": counts, "next": _command(recipe, {**given, **changes})})
+    if errors:
+        click.get_current_context().exit(DataError.exit_code)
+
+
+def _described(finding: DataFinding, recipe: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the JSON of a finding, with the command that has its changes."""
+    command = _command(recipe, {**given, **finding.changes}) if finding.changes else None
+    return {**dataclasses.asdict(finding), "command": command}
+
+
+def _command(recipe: str, settings: Mapping[str, Any]) -> str:
+    from kerasft.insight import fit_command
+
+    return fit_command(recipe, settings)
+
+
+def _print_findings(findings: tuple[DataFinding, ...]) -> None:
+    from kerasft.insight.commands import fit_options
+
+    if not findings:
+        click.echo("No problems found.\n")
+        return
+    rows = [(x.level, x.text, fit_options(x.changes) or x.advice) for x in findings]
+    print_table(("level", "finding", "fix"), rows)
+    click.echo()
+
+
+check_command = RecipeGroup(
+    "check",
+    action=check,
+    make_options=list,
+    help="""Check a RECIPE on its data without training.
+
+    Lists what makes training wrong (error), what makes scores unreliable or training worse
+    (warning), and notes, each with its fix: options to add, or what to do with the data. Exit code
+    3 if there is an error.
+    """,
+)
