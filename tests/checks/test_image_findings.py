@@ -127,6 +127,6 @@ def test_pictures_that_differ_in_color_alone_do_not_look_alike(tmp_path, check_i
         (tmp_path / "colors" / name).mkdir(parents=True)
         for count in range(8):
             pixels = np.zeros((48, 48, 3), np.uint8)
-            pixels[..., channel] = np.asarray(picture(count).convert("L"))
+            pixels[..., channel] = np.asarray(picture(count, size=48).convert("L"))
             Image.fromarray(pixels).save(tmp_path / "colors" / name / f"{count}.png")
     assert set(check_images(tmp_path / "colors")) == {"split_off"}
