@@ -15,21 +15,24 @@ _NOTICE = re.compile(
     r"^([IWEF]\d{4} \S+ +\d+ \S+\]|WARNING: All log messages before absl|"
     r"INFO: Created TensorFlow Lite \w+ delegate)"
 )
-_USER_DECIDES = "TF_CPP_MIN_LOG_LEVEL" in os.environ
+_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+_QUIET = "3"
+# A child process inherits the level that is set here.
+_USER_DECIDES = os.environ.get(_LEVEL, _QUIET) != _QUIET
 
 
 @contextlib.contextmanager
 def quiet_tensorflow() -> Iterator[None]:
     """Hide the start-up notices of TensorFlow while the body imports it.
 
-    Nothing is changed if the user has set TF_CPP_MIN_LOG_LEVEL.
+    Nothing is changed if the user has set TF_CPP_MIN_LOG_LEVEL to another level than 3.
     """
     if _USER_DECIDES or "tensorflow" in sys.modules:
         yield
         return
     import logging
 
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    os.environ[_LEVEL] = _QUIET
     # Warnings about retraced graphs: a search traces many.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     # KerasHub's T5 warns about its own attention, which gets the mask as an argument.
@@ -43,7 +46,7 @@ def quiet_tensorflow() -> Iterator[None]:
 def without_notices() -> Iterator[None]:
     """Buffer file descriptor 2 during the body, then write all lines but the notices.
 
-    Nothing is changed if the user has set TF_CPP_MIN_LOG_LEVEL.
+    Nothing is changed if the user has set TF_CPP_MIN_LOG_LEVEL to another level than 3.
     """
     if _USER_DECIDES:
         yield

@@ -125,7 +125,8 @@ def test_a_user_who_set_the_log_level_is_left_alone(tmp_path):
         "    os.write(2, b'I0000 00:00:17.27 5 a.cc:1] seen\\n')\n"
         "print(os.environ['TF_CPP_MIN_LOG_LEVEL'])\n"
     )
-    for level, seen in (("0", "I0000 00:00:17.27 5 a.cc:1] seen\n"), (None, "")):
+    # 3 is what a child process inherits from a quiet parent.
+    for level, seen in (("0", "I0000 00:00:17.27 5 a.cc:1] seen\n"), (None, ""), ("3", "")):
         own = {k: v for k, v in environment().items() if k != "TF_CPP_MIN_LOG_LEVEL"}
         own |= {"TF_CPP_MIN_LOG_LEVEL": level} if level else {}
         command = [sys.executable, "-c", program]
