@@ -16,7 +16,8 @@ from kerasft.data import load_data
 from kerasft.data.columns import describe_columns
 from kerasft.data.label_encoding import make_labels
 from kerasft.data.sources import read_dataset
-from kerasft.data.tables import is_empty, read_table
+from kerasft.data.table_files import count_rows
+from kerasft.data.tables import is_empty, read_table, read_table_parts
 from kerasft.dataset import Dataset
 from kerasft.errors import DataError
 from kerasft.modalities import modality_of
@@ -364,3 +365,34 @@ def test_all_bad_rows_are_listed(write, header, cell, settings, first):
 def test_a_header_with_an_open_quote_is_refused(write):
     with pytest.raises(DataError, match="is not valid"):
         read_table(Path(write("a.csv", '"text,label\n' + "word,x\n" * 30_000)))
+
+
+TEXT_FILES = {
+    "a.csv": "text,label\n" + "".join(f'"{n},\n",a\n' for n in range(5)),
+    "a.tsv": "text\tlabel\n" + "".join(f"{n}\ta\n" for n in range(5)),
+    "a.jsonl": '{"text": "0"}\n{"text": "1"}\n\n{"text": "2"}\n{"text": "3"}\n{"label": 4}\n',
+    "a.json": json.dumps([{"text": f"{n}", "label": None} for n in range(5)]),
+}
+
+
+@pytest.mark.parametrize("name", sorted([*TEXT_FILES, "a.parquet"]))
+def test_the_parts_of_a_table_are_the_table(write, tmp_path, name):
+    if name in TEXT_FILES:
+        path = Path(write(name, TEXT_FILES[name]))
+    else:
+        path = tmp_path / name
+        pd.DataFrame({"text": list("abcde"), "label": [1, 2, 3, 4, 5]}).to_parquet(path)
+    whole, parts = read_table(path), list(read_table_parts(path, 2))
+    assert [(part.num_rows, part.first_row) for part in parts] == [(2, 0), (2, 2), (1, 4)]
+    assert [list(part.columns) for part in parts] == [["text", "label"]] * 3
+    for column in ("text", "label"):
+        assert [cell for part in parts for cell in part.columns[column]] == whole.columns[column]
+    assert parts[2].origin(0) == whole.origin(4) == f"row 5 of {name}"
+    assert count_rows(path) == (None if name == "a.json" else 5)
+
+
+def test_rows_before_a_damage_are_read(write):
+    parts = read_table_parts(Path(write("a.csv", "text,label\nx,a\ny,b\nz,c,d\n")), 2)
+    assert next(parts).columns["text"] == ["x", "y"]
+    with pytest.raises(DataError, match=r"a\.csv is not a valid table.*line 4"):
+        next(parts)
