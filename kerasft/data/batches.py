@@ -12,7 +12,7 @@ import numpy as np
 from kerasft.data.bucket_widths import COUNT, plan_widths
 from kerasft.data.mixing import Mix
 from kerasft.data.ragged import Ragged
-from kerasft.modalities.padding import MULTIPLE, trim_texts
+from kerasft.modalities.padding import MULTIPLE, pad_texts, trim_texts
 
 CHUNK = 50  # batches whose texts are sorted together, like Hugging Face's group_by_length
 
@@ -38,6 +38,9 @@ class Batches(keras.utils.PyDataset):
         sample_weight: Weight of each example, shape (n,).
         lengths: Number of tokens of each text, shape (n,); by default counted in the
             `padding_mask` of x.
+        widths: Widths to which texts are padded, ascending. By default they are planned where every
+            new shape is compiled, and the width is that of the batch elsewhere. The widths of one
+            part of the data serve the next ones; a longer text adds its own.
         mix: Function that mixes the examples of a batch (an image array x, soft labels y), seeded
             with the seed, the epoch and the index of the batch.
 
@@ -55,13 +58,17 @@ class Batches(keras.utils.PyDataset):
     by_length: bool = False
     sample_weight: np.ndarray | None = None
     lengths: np.ndarray | None = None
+    widths: np.ndarray | None = None
     mix: Mix | None = None
 
     def __post_init__(self) -> None:
         super().__init__()
         if self.lengths is None:
             self.lengths = text_lengths(self.x)
-        self._widths = self._plan_widths() if compiles_shapes() else None
+        if self.widths is not None:
+            self.widths = self._extended(self.widths)
+        elif compiles_shapes():
+            self.widths = self._plan_widths()
         self._within_epoch = False
         self.epoch = 0
 
@@ -71,6 +78,11 @@ class Batches(keras.utils.PyDataset):
         # A smaller last batch adds a shape.
         count = COUNT - bool(self.num_examples % self.batch_size)
         return plan_widths(self.lengths, self.batch_size, self._longest(), count)
+
+    def _extended(self, widths: np.ndarray) -> np.ndarray:
+        """Return widths that fit the longest text too."""
+        longest = 0 if self.lengths is None else int(self.lengths.max(initial=0))
+        return widths if longest <= widths[-1] else np.append(widths, self._longest())
 
     def _longest(self) -> int:
         """Return the padded length of texts before trimming."""
@@ -142,11 +154,11 @@ class Batches(keras.utils.PyDataset):
         if self.lengths is None:
             return None
         longest = max(int(self.lengths[chosen].max()), 1)
-        if self._widths is None:
+        if self.widths is None:
             return longest
         if len(chosen) < self.batch_size:
-            return int(self._widths[-1])  # one shape for a smaller batch
-        return int(self._widths[np.searchsorted(self._widths, longest)])
+            return int(self.widths[-1])  # one shape for a smaller batch
+        return int(self.widths[np.searchsorted(self.widths, longest)])
 
     def batch(self, index: int) -> tuple[Any, ...]:
         """Return a batch: x, followed by y and the sample weights if there are any."""
@@ -166,7 +178,7 @@ class Batches(keras.utils.PyDataset):
         ragged = {n: v.take(chosen, width) for n, v in x.items() if isinstance(v, Ragged)}
         plain = {name: v[chosen] for name, v in x.items() if not isinstance(v, Ragged)}
         tokens = {name: v for name, v in plain.items() if v.dtype.kind in "iu"}
-        return {**plain, **trim_texts(tokens, width), **ragged}
+        return {**plain, **pad_texts(trim_texts(tokens, width), width), **ragged}
 
     def _widen_for_signature(self, x: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Make the second batch longer than the first, outside an epoch only.

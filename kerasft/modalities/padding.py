@@ -27,10 +27,29 @@ def trim_texts(x: dict[str, np.ndarray], width: int | None = None) -> dict[str, 
     if width is None:
         longest = max(int((mask != 0).sum(axis=1).max()), 1)
         width = math.ceil(longest / MULTIPLE) * MULTIPLE
-    # Some families pad on the left: their tokens are at the end.
-    left = not mask[:, 0].any() and mask[:, -1].any()
-    part = slice(max(total - width, 0), total) if left else slice(0, width)
+    part = slice(max(total - width, 0), total) if _padded_left(mask) else slice(0, width)
     return {name: v[:, part] if v.shape[1] == total else v for name, v in x.items()}
+
+
+def pad_texts(x: dict[str, np.ndarray], width: int | None) -> dict[str, np.ndarray]:
+    """Return texts padded with zeros to a width; longer ones, or without a width all, unchanged.
+
+    Args:
+        x: Arrays of shape (n, length), as for `trim_texts`.
+        width: Length after padding.
+    """
+    import numpy as np
+
+    mask = x.get("padding_mask")
+    if mask is None or width is None or width <= (total := mask.shape[1]):
+        return x
+    more = (width - total, 0) if _padded_left(mask) else (0, width - total)
+    return {name: np.pad(v, ((0, 0), more)) if v.shape[1] == total else v for name, v in x.items()}
+
+
+def _padded_left(mask: np.ndarray) -> bool:
+    """Return whether the tokens are at the end, as in some families."""
+    return bool(not mask[:, 0].any() and mask[:, -1].any())
 
 
 def trim_in_graph(x: Any) -> Any:

@@ -189,3 +189,23 @@ def test_an_index_outside_is_refused():
 def test_texts_without_a_mask_are_not_trimmed():
     batches = Batches({"token_ids": np.zeros((4, 40), "int32")}, batch_size=4)
     assert batches[0][0]["token_ids"].shape == (4, 40)
+
+
+@pytest.mark.parametrize("left", [False, True])
+def test_given_widths_are_the_widths_of_every_part(left):
+    widths = np.array([8, 16])
+    for lengths, width in (([3, 4, 9, 12], 16), ([1, 2, 2, 3], 8), ([9, 9, 10, 10], 16)):
+        x = texts(lengths, width, left)
+        batches = Batches(x, batch_size=2, by_length=True, widths=widths)
+        found = [batches.batch(index)[0]["token_ids"].shape[1] for index in range(2)]
+        assert found == [8 if length <= 8 else 16 for length in lengths[1::2]]
+    x = texts([3, 9], 16, left)
+    (batch,) = Batches(x, batch_size=2, widths=np.array([24])).batch(0)
+    assert batch["padding_mask"].sum(axis=1).tolist() == [3, 9]
+    assert (batch["padding_mask"][:, 0] == (not left)).all()
+
+
+def test_a_longer_text_adds_a_width():
+    batches = Batches(texts([3, 30], 40), batch_size=1, by_length=True, widths=np.array([8]))
+    assert batches.widths.tolist() == [8, 40]
+    assert [batches.batch(index)[0]["token_ids"].shape[1] for index in range(2)] == [8, 40]
