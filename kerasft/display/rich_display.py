@@ -71,10 +71,11 @@ class RichDisplay(Display):
 
 
 def _bar(activity: Activity, widest: int) -> RenderableType:
-    """Return the bar of an activity, or its time where its total is not known."""
+    """Return the bar of an activity, or its steps and time where its total is not known."""
     if not activity.total:
+        done = f"{activity.done:,}{_GAP}" if activity.done else ""
         passed = duration(time.monotonic() - activity.began)
-        bar: RenderableType = _one_line(f"{activity.text}{_GAP}{passed}")
+        bar: RenderableType = _one_line(f"{activity.text}{_GAP}{done}{passed}")
     else:
         left = activity.seconds_left()
         bar = Table.grid(

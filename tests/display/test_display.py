@@ -183,6 +183,14 @@ def test_the_time_left_is_estimated_after_a_while(monkeypatch):
     assert drawn(display) == [f"decoding {'━' * 2}{' ' * 18} 10/100 18s left"]
 
 
+def test_steps_without_a_total_are_counted():
+    display = RichDisplay(io.StringIO(), terminal=False, width=40)
+    with display.progress("predicting") as bar:
+        assert drawn(display)[0].rstrip() == "predicting  0s"
+        bar.advance(8192)
+        assert drawn(display)[0].rstrip() == "predicting  8,192  0s"
+
+
 def test_the_bar_and_the_text_give_way_to_the_count_and_the_time_left():
     display, _ = printed(40)
     activity = display.begin("computing frozen features", 12345)
