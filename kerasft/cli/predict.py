@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import itertools
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -15,22 +17,16 @@ from kerasft.cli.completion import complete_runs
 from kerasft.cli.options import wants
 from kerasft.cli.output import on_terminal, plain, print_json
 from kerasft.cli.prediction_lines import prediction_lines
-from kerasft.cli.prediction_tables import (
-    Rows,
-    check_table_path,
-    csv_text,
-    rounded,
-    with_top_classes,
-    without_formulas,
-    write_table,
-)
+from kerasft.cli.prediction_tables import Rows, rounded, with_top_classes, without_formulas
 from kerasft.cli.run_argument import find_model, recorded_labels, with_runs_dir
 from kerasft.cli.run_options import RunCommand, given_columns, with_columns
 from kerasft.cli.startup import working
+from kerasft.cli.table_writers import Write, check_table_path, csv_rows, json_list, table_file
 from kerasft.errors import DataError
 from kerasft.formatting import printable
 
 _TOP = 3  # classes in a line
+_ROWS = 1024  # rows that are written at once
 
 
 @click.command("predict", cls=RunCommand)
@@ -80,6 +76,9 @@ def predict_command(  # noqa: PLR0913 (one for each option)
     The other columns of an input table are kept, such as an id. In CSV, a text that a spreadsheet
     would execute as a formula gets an apostrophe before it.
 
+    Inputs are read, predicted and written part by part, so a million rows need no more memory than
+    ten thousand. FILE appears when it is complete.
+
     Inputs that cannot be read, such as an empty line of a .txt file or of standard input, are
     listed at the end, with exit code 3.
     """
@@ -87,7 +86,8 @@ def predict_command(  # noqa: PLR0913 (one for each option)
         check_table_path(output)
     path = find_model(run, runs_dir)
     given = _with_standard_input(inputs)
-    failed: list[DataError] = []
+    failed: list[str] = []
+    stdout = sys.stdout
     with working():
         import kerasft
 
@@ -96,62 +96,120 @@ def predict_command(  # noqa: PLR0913 (one for each option)
             path,
             given,
             columns=given_columns(columns),
-            on_error=None if strict else failed.append,
+            on_error=None if strict else lambda error: failed.append(str(error)),
+            stream=True,
         )
-        answers = [plain(row) for row in found]
-        rows = rounded(answers, labels)
-        table = with_top_classes(rows, labels, top) if top else rows
-        if not (raw or wants("json")) and (output is None or output.suffix.lower() == ".csv"):
-            table = without_formulas(table)
-        if output is not None and rows:
-            write_table(output, table)
-    for_people = wants("quiet") or on_terminal()
-    if output is None and for_people and not wants("json"):
-        # A probability that a table rounds to 1 is not certain on a line.
-        _print_lines(rows if wants("quiet") else answers, labels, top or _TOP)
-    else:
-        _print_table(table, output)
-    _report(failed, len(rows))
+        answers = map(plain, found)
+        if output is None and on_terminal() and not (wants("quiet") or wants("json")):
+            lines = list(answers)
+            count = len(lines)
+        else:
+            lines = []
+            parts = _table_parts(answers, labels, top, formulas=raw or not _is_csv(output))
+            count = _write(parts, output, stdout)
+    # A probability that a table rounds to 1 is not certain on a line.
+    width = shutil.get_terminal_size().columns
+    for line in prediction_lines(lines, labels, top=top or _TOP, width=width):
+        click.echo(printable(line))
+    if output is not None:
+        _print_path(output, count)
+    _report(failed, count)
+
+
+class _Lines:
+    """The lines of an open file that are not read yet."""
+
+    def __init__(self, lines: Iterator[str], name: str) -> None:
+        self._lines, self.name = lines, name
+
+    def __iter__(self) -> Iterator[str]:
+        return self._lines
+
+    def readlines(self) -> list[str]:
+        """Return all lines."""
+        return list(self)
 
 
 def _with_standard_input(inputs: Sequence[str]) -> list[Any]:
-    """Return the inputs, with the lines of standard input as an open file for `-`."""
+    """Return the inputs, with standard input as an open file for `-`."""
     if "-" not in inputs:
         return list(inputs)
     if sys.stdin.isatty():
         click.echo("Reading standard input, one line per input; end with Ctrl-D.", err=True)
+    file = io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", newline="\n")
+    begun: list[str] = []
     try:
-        text = sys.stdin.buffer.read().decode("utf-8-sig")
+        while not any(map(str.strip, begun[-1:])):
+            begun.append(next(file))
     except UnicodeDecodeError as error:
         raise DataError("Standard input is not UTF-8 text. Convert it to UTF-8.") from error
-    if not text.strip():
-        raise DataError("Standard input is empty. Give one input per line.")
-    lines: Any = io.StringIO(text)
-    lines.name = "standard input"
+    except StopIteration:
+        raise DataError("Standard input is empty. Give one input per line.") from None
+    lines = _Lines(itertools.chain(begun, file), "standard input")
     return [lines if item == "-" else item for item in inputs]
 
 
-def _print_lines(rows: Rows, labels: Mapping[str, Any], top: int) -> None:
-    """Print a line per input; with --quiet the prediction alone."""
-    width = shutil.get_terminal_size().columns
-    lines = prediction_lines(rows, labels, top=top, width=width)
-    for line in [row["prediction"] for row in rows] if wants("quiet") else lines:
-        click.echo(printable(str(line)))
+def _is_csv(output: Path | None) -> bool:
+    """Return whether predictions are written as CSV."""
+    if output is None:
+        return not (wants("json") or wants("quiet"))
+    return output.suffix.lower() == ".csv"
 
 
-def _print_table(table: Rows, output: Path | None) -> None:
-    """Print the table, or say where it was written."""
-    if output is None and wants("json"):
-        print_json(table)
-    elif output is None:
-        click.echo(csv_text(table), nl=False)
-    elif wants("json"):
-        print_json({"path": output, "rows": len(table)})
-    elif table:
-        click.echo(output if wants("quiet") else f"{len(table)} predictions in {output}")
+def _table_parts(
+    answers: Iterator[Any], labels: Mapping[str, Any], top: int | None, *, formulas: bool
+) -> Iterator[Rows]:
+    """Yield the rows of a table, many at once.
+
+    Args:
+        answers: Rows of `kerasft.predict`.
+        labels: Labels of the run, as in its file.
+        top: Number of classes; None for a column for every class.
+        formulas: Whether texts may be formulas of a spreadsheet.
+    """
+    while part := list(itertools.islice(answers, _ROWS)):
+        rows = rounded(part, labels)
+        table = with_top_classes(rows, labels, top) if top else rows
+        yield table if formulas else without_formulas(table)
 
 
-def _report(failed: Sequence[DataError], predicted: int) -> None:
+def _write(parts: Iterator[Rows], output: Path | None, stdout: TextIO) -> int:
+    """Write the parts of a table when they are predicted, and return the number of rows."""
+    first = list(itertools.islice(parts, 1))
+    if output is not None and not first:
+        return 0
+    count = 0
+    with _writer(output, stdout) as write:
+        for part in itertools.chain(first, parts):
+            write(part)
+            stdout.flush()
+            count += len(part)
+    return count
+
+
+def _writer(output: Path | None, stdout: TextIO) -> contextlib.AbstractContextManager[Write]:
+    if output is not None:
+        return table_file(output)
+    if wants("json"):
+        return json_list(stdout)
+    return _predictions(stdout) if wants("quiet") else csv_rows(stdout)
+
+
+@contextlib.contextmanager
+def _predictions(file: TextIO) -> Iterator[Write]:
+    """Give a function that writes the predictions alone, one per line."""
+    yield lambda rows: file.writelines(printable(f"{row['prediction']}\n") for row in rows)
+
+
+def _print_path(output: Path, count: int) -> None:
+    """Say where the table was written; it is not without rows."""
+    if wants("json"):
+        print_json({"path": output, "rows": count})
+    elif count:
+        click.echo(output if wants("quiet") else f"{count} predictions in {output}")
+
+
+def _report(failed: Sequence[str], predicted: int) -> None:
     """List the inputs that were not predicted, and exit with the code of bad data."""
     if not failed:
         return

@@ -1,6 +1,7 @@
 """The data pipeline: sources, examples, splits, prepared arrays, batches.
 
-sources       readers of `config.dataset`: builtin, folders, tables (tables, columns), tfds
+sources       readers of `config.dataset`: builtin, folders, tables (tables, table_files, columns),
+              tfds
 splits        missing splits, split off the training set
 labels        classes and targets
 preparation   all steps in order: `load_data`
@@ -17,7 +18,7 @@ from kerasft.data.examples import Data, Examples, Split
 from kerasft.data.glyph_batches import load_glyphs
 from kerasft.data.label_encoding import encode
 from kerasft.data.mixing import make_mix
-from kerasft.data.predict_inputs import examples_of, read_inputs, read_rows, readable
+from kerasft.data.predict_inputs import InputStream, examples_of, read_inputs, read_rows, readable
 from kerasft.data.preparation import (
     encode_examples,
     load_data,
@@ -37,6 +38,7 @@ __all__ = [
     "Batches",
     "Data",
     "Examples",
+    "InputStream",
     "Labels",
     "Ragged",
     "Split",

@@ -32,17 +32,13 @@ def table_examples(config: Config, table: Table) -> Examples:
         DataError: A column is missing, or a cell is empty or not valid for the task.
     """
     labels = read_labels(config, table)
-    return Examples(read_inputs_of(config, table), labels, origins(table))
+    inputs = modality_of(config).read_rows(table, input_columns(config, table))
+    return Examples(inputs, labels, origins(table))
 
 
 def origins(table: Table) -> list[str]:
     """Return the names of the rows in messages."""
     return [table.origin(row) for row in range(table.num_rows)]
-
-
-def read_inputs_of(config: Config, table: Table) -> list[Any]:
-    """Return the inputs in the rows of a table, in the form of the modality."""
-    return modality_of(config).read_rows(table, input_columns(config, table))
 
 
 def _never(cells: list[Any]) -> bool:

@@ -2,96 +2,207 @@
 
 from __future__ import annotations
 
-import functools
+import itertools
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from kerasft.config import Config
-from kerasft.data.columns import input_columns, origins, read_inputs_of
+from kerasft.data.columns import input_columns, origins
 from kerasft.data.examples import Examples
 from kerasft.data.folders import scan_images
 from kerasft.data.preparation import prepare_inputs
 from kerasft.data.symbolic_links import Links
-from kerasft.data.tables import Table, memory_table, read_table
+from kerasft.data.table_files import count_rows
+from kerasft.data.tables import Table, memory_table, read_table_parts
+from kerasft.display import Activity
 from kerasft.errors import DataError
 from kerasft.in_memory import is_picture, is_table
-from kerasft.modalities import Input, InputReaders, Modality, modality_of
+from kerasft.modalities import Input, InputReaders, modality_of
 from kerasft.paths import expanded
 
 OnError = Callable[[DataError], None] | None
+ReadLine = Callable[[str, str], Iterator[Input]]
 _TOGETHER = 64  # examples that are checked at once when one of them cannot be prepared
+_LINES = 8192  # lines of a file that are read at once
 
 
 def read_inputs(config: Config, inputs: Any, *, pairs: bool = False) -> Examples:
-    """Return the inputs of a prediction as examples without labels; see `read_rows`."""
+    """Return the inputs of a prediction as examples without labels; see `InputStream`."""
     return examples_of(read_rows(config, inputs, pairs=pairs))
 
 
 def read_rows(
     config: Config, inputs: Any, *, pairs: bool = False, on_error: OnError = None
 ) -> list[Input]:
-    """Read the inputs of a prediction.
+    """Return all inputs of a prediction; see `InputStream`."""
+    return list(InputStream(config, pairs=pairs, on_error=on_error).read(inputs))
+
+
+@dataclass(frozen=True)
+class InputStream:
+    """Reads the inputs of a prediction one after the other; a table is never in memory as a whole.
 
     Args:
         config: Config of the run, with its modality and columns.
-        inputs: Inputs in a sequence, one input, or a table in memory (`kerasft.Dataset`). Images:
-            files, folders (all images below, each file once, sorted), tables with an image column,
-            bytes of image files, images of Pillow, or uint8 arrays. Texts: texts, tables, or .txt
-            files with one text per line. The two texts of a pair are a tuple, or separated by a
-            tab. An open file: its lines are texts, or paths of images.
         pairs: Whether the run reads pairs of texts.
         on_error: Function that is called with the error of an input that cannot be read, which is
             then left out; by default the error is raised.
-
-    Returns:
-        The inputs; the origin of a text is the text itself.
-
-    Raises:
-        DataError: An input was not found or is empty.
+        bar: Activity whose total becomes the number of inputs, None where it is not known.
     """
-    modality = modality_of(config)
-    readers = InputReaders(
-        _folder_inputs,
-        functools.partial(_table_inputs, config, on_error),
-        functools.partial(_line_inputs, on_error),
-    )
-    found: list[Input] = []
-    if is_table(inputs):
-        table = memory_table(inputs)
-        rows = _rows(config, table, on_error)
-        found = [Input(value, origin, row=row) for row, value, origin in rows]
-        modality.check_inputs([item.value for item in found[:1]], str(table.path), pairs=pairs)
-        inputs = ()
-    for number, item in enumerate(_each(inputs), start=1):
-        for read in _readers(item, number, modality, readers, pairs):
-            found += _tried(read, on_error)
-    if not found and on_error is None:
-        raise DataError("No inputs to predict. Give at least one input.")
-    return found
+
+    config: Config
+    _: KW_ONLY
+    pairs: bool = False
+    on_error: OnError = None
+    bar: Activity = field(default_factory=lambda: Activity("", None))
+
+    def read(self, inputs: Any) -> Iterator[Input]:
+        """Yield inputs.
+
+        Args:
+            inputs: Several inputs, one input, or a table in memory (`kerasft.Dataset`). Images:
+                files, folders (all images below, each file once, sorted), tables with an image
+                column, bytes of image files, images of Pillow, or uint8 arrays. Texts: texts,
+                tables, or .txt files with one text per line. The two texts of a pair are a tuple,
+                or separated by a tab. An open file: its lines are texts, or paths of images.
+
+        Yields:
+            The inputs; the origin of a text is the text itself.
+
+        Raises:
+            DataError: An input was not found or is empty.
+        """
+        table = is_table(inputs)
+        found = self._tried(self._memory(memory_table(inputs))) if table else self._each(inputs)
+        first = list(itertools.islice(found, 1))
+        if not first and self.on_error is None:
+            raise DataError("No inputs to predict. Give at least one input.")
+        yield from itertools.chain(first, found)
+
+    def _each(self, inputs: Any) -> Iterator[Input]:
+        items, modality = _items(inputs), modality_of(self.config)
+        self.bar.total = len(items) if isinstance(items, Sized) else None
+        readers = InputReaders(self._folder, self._table, self._lines)
+
+        def read_line(line: str, origin: str) -> Iterator[Input]:
+            return modality.read_line(line, origin, readers, pairs=self.pairs)
+
+        def value(item: Any, name: str) -> Iterator[Input]:
+            yield Input(modality.check_value(item, name, pairs=self.pairs), name)
+
+        for number, item in enumerate(items, start=1):
+            if hasattr(item, "readlines"):
+                self._expect(None)
+                found = self._open_file(item, getattr(item, "name", "the open file"), read_line)
+            elif isinstance(item, (str, os.PathLike)):
+                found = modality.read_input(str(item), readers, pairs=self.pairs)
+            else:
+                found = value(item, f"Input {number}")
+            yield from self._tried(found)
+
+    def _expect(self, count: int | None) -> None:
+        """Count the inputs that are read in place of one."""
+        total = self.bar.total
+        self.bar.total = None if total is None or count is None else total + count - 1
+
+    def _tried(self, found: Iterator[Input]) -> Iterator[Input]:
+        """Yield inputs up to one that cannot be read."""
+        try:
+            yield from found
+        except DataError as error:
+            if self.on_error is None:
+                raise
+            self.on_error(error)
+
+    def _folder(self, item: str) -> Iterator[Input]:
+        path = expanded(item)
+        links = Links(path, inside=False)
+        images = scan_images(path, links)
+        if not images:
+            raise DataError(f"The folder {item} has no images{links.hint()}.")
+        self._expect(len(images))
+        yield from (Input(image, str(image)) for image in images)
+
+    def _lines(self, path: Path, read_line: ReadLine) -> Iterator[Input]:
+        """Yield the inputs in the lines of a text file that can be read."""
+        with open(path, "rb") as file:
+            self._expect(sum(1 for _ in file))
+        with open(path, encoding="utf-8-sig", newline="\n") as lines:
+            yield from self._open_file(lines, str(path), read_line)
+
+    def _open_file(self, file: Any, name: str, read_line: ReadLine) -> Iterator[Input]:
+        number = 0
+        try:
+            while part := list(itertools.islice(file, _LINES)):
+                for number, line in enumerate(part, start=number + 1):  # noqa: B020
+                    found = read_line(line.rstrip("\r\n"), f"Line {number} of {name}")
+                    yield from self._tried(found)
+        except UnicodeDecodeError as error:
+            raise DataError(f"A line of {name} is not UTF-8 text. Save it as UTF-8.") from error
+
+    def _table(self, path: Path) -> Iterator[Input]:
+        """Yield the inputs in the rows of a table, with the cells of the other columns."""
+        size = modality_of(self.config).part_size
+        parts = read_table_parts(path, size)
+        first = next(parts)
+        self._expect(first.num_rows if first.num_rows < size else count_rows(path))
+        read = input_columns(self.config, first)
+        others = [name for name in first.columns if name not in read and _is_plain(first, name)]
+        found = (
+            Input(value, origin, {name: part.columns[name][row] for name in others})
+            for part in itertools.chain([first], parts)
+            for row, value, origin in self._rows(part, read)
+        )
+        yield from self._checked(found, str(path))
+
+    def _memory(self, table: Table) -> Iterator[Input]:
+        self.bar.total = table.num_rows
+        rows = self._rows(table, input_columns(self.config, table))
+        found = (Input(value, origin, row=row) for row, value, origin in rows)
+        yield from self._checked(found, str(table.path))
+
+    def _checked(self, found: Iterator[Input], where: str) -> Iterator[Input]:
+        """Yield the inputs of a table; the first shows whether the run can read them."""
+        first = list(itertools.islice(found, 1))
+        values = [item.value for item in first]
+        modality_of(self.config).check_inputs(values, where, pairs=self.pairs)
+        yield from itertools.chain(first, found)
+
+    def _rows(self, table: Table, columns: Sequence[str]) -> Iterator[tuple[int, Any, str]]:
+        """Yield the number, the input and the origin of every row that can be read."""
+        read = modality_of(self.config).read_rows
+        try:
+            values = read(table, columns)
+        except DataError:
+            if self.on_error is None:
+                raise
+        else:
+            yield from zip(range(table.num_rows), values, origins(table), strict=True)
+            return
+        for row in range(table.num_rows):
+            try:
+                (value,) = read(table.row(row), columns)
+            except DataError as error:
+                self.on_error(error)
+            else:
+                yield row, value, table.origin(row)
 
 
-def _each(inputs: Any) -> Sequence[Any]:
-    """Return the inputs as a sequence; one input alone, such as an image, is the only item."""
+def _items(inputs: Any) -> Iterable[Any]:
+    """Return the inputs one by one; one input alone, such as an image, is the only item."""
     shape: tuple[int, ...] = getattr(inputs, "shape", ())
     gray, color = len(shape) == 2, len(shape) == 3 and shape[-1] in (1, 3, 4)
     alone = isinstance(inputs, (str, bytes, os.PathLike)) or hasattr(inputs, "readlines")
-    return [inputs] if alone or is_picture(inputs) or gray or color else list(inputs)
+    found: Iterable[Any] = [inputs] if alone or is_picture(inputs) or gray or color else inputs
+    return found
 
 
-def _readers(
-    item: Any, number: int, modality: Modality, readers: InputReaders, pairs: bool
-) -> Iterator[Callable[[], Iterator[Input]]]:
-    """Yield the functions that read one input; of an open file, one for each of its lines."""
-    if isinstance(item, (str, os.PathLike)):
-        yield functools.partial(modality.read_input, str(item), readers, pairs=pairs)
-    elif hasattr(item, "readlines"):
-        for line, origin in _lines(item):
-            yield functools.partial(modality.read_line, line, origin, readers, pairs=pairs)
-    else:
-        name = f"Input {number}"
-        yield lambda: iter([Input(modality.check_value(item, name, pairs=pairs), name)])
+def _is_plain(table: Table, column: str) -> bool:
+    """Return whether a column can be written to a table of predictions: not the bytes of files."""
+    return not any(isinstance(cell, (bytes, dict)) for cell in table.columns[column])
 
 
 def examples_of(inputs: Sequence[Input]) -> Examples:
@@ -124,76 +235,3 @@ def _readable_part(config: Config, inputs: Sequence[Input], on_error: OnError) -
         on_error(error)
         return []
     return list(inputs)
-
-
-def _tried(read: Callable[[], Iterator[Input]], on_error: OnError) -> list[Input]:
-    """Return the inputs that a function yields; none if they cannot be read."""
-    try:
-        return list(read())
-    except DataError as error:
-        if on_error is None:
-            raise
-        on_error(error)
-        return []
-
-
-def _lines(file: Any) -> Iterator[tuple[str, str]]:
-    """Yield the lines of an open file, with their names in messages."""
-    name = getattr(file, "name", "the open file")
-    for number, line in enumerate(file, start=1):
-        yield line.rstrip("\r\n"), f"Line {number} of {name}"
-
-
-def _folder_inputs(item: str) -> Iterator[Input]:
-    path = expanded(item)
-    links = Links(path, inside=False)
-    images = scan_images(path, links)
-    if not images:
-        raise DataError(f"The folder {item} has no images{links.hint()}.")
-    yield from (Input(image, str(image)) for image in images)
-
-
-def _table_inputs(config: Config, on_error: OnError, path: Path) -> Iterator[Input]:
-    """Yield the inputs in the rows of a table, with the cells of the other columns."""
-    table = read_table(path)
-    read = set(input_columns(config, table))
-    others = [name for name in table.columns if name not in read and _is_plain(table, name)]
-    for row, value, origin in _rows(config, table, on_error):
-        yield Input(value, origin, {name: table.columns[name][row] for name in others})
-
-
-def _line_inputs(
-    on_error: OnError, path: Path, read_line: Callable[[str, str], Iterator[Input]]
-) -> Iterator[Input]:
-    """Yield the inputs in the lines of a text file that can be read."""
-    try:
-        with open(path, encoding="utf-8-sig", newline="\n") as file:
-            lines = list(_lines(file))
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not UTF-8 text. Save it as UTF-8.") from error
-    for line, origin in lines:
-        yield from _tried(functools.partial(read_line, line, origin), on_error)
-
-
-def _is_plain(table: Table, column: str) -> bool:
-    """Return whether a column can be written to a table of predictions: not the bytes of files."""
-    return not any(isinstance(cell, (bytes, dict)) for cell in table.columns[column])
-
-
-def _rows(config: Config, table: Table, on_error: OnError) -> Iterator[tuple[int, Any, str]]:
-    """Yield the number, the input and the origin of every row that can be read."""
-    try:
-        values = read_inputs_of(config, table)
-    except DataError:
-        if on_error is None:
-            raise
-    else:
-        yield from zip(range(table.num_rows), values, origins(table), strict=True)
-        return
-    for row in range(table.num_rows):
-        try:
-            (value,) = read_inputs_of(config, table.row(row))
-        except DataError as error:
-            on_error(error)
-        else:
-            yield row, value, table.origin(row)

@@ -16,7 +16,7 @@ from kerasft.calibration import Calibration
 from kerasft.config import Config, from_dict
 from kerasft.data import Examples, Labels
 from kerasft.data.predict_inputs import OnError
-from kerasft.display import progress
+from kerasft.display import Activity, progress
 from kerasft.errors import DamagedFileError, DataError, SettingError
 from kerasft.evaluation.artifact_manifest import MANIFEST, damaged, read_manifest
 from kerasft.evaluation.runtime import (
@@ -94,28 +94,27 @@ class Artifact:
         return dataclasses.replace(config, preset=str(tokenizer)) if tokenizer.is_dir() else config
 
     def answers(
-        self, inputs: Iterable[tuple[Any, ...]], count: int, batch_size: int = BATCH_SIZE
+        self, inputs: Iterable[tuple[Any, ...]], bar: Activity, batch_size: int = BATCH_SIZE
     ) -> dict[str, np.ndarray]:
         """Return the outputs of the model for raw inputs, by name; empty without inputs.
 
         Args:
             inputs: Inputs of `Modality.raw_inputs`, read batch by batch.
-            count: Their number, for the progress.
+            bar: Activity that counts them.
             batch_size: Number of inputs of one call.
         """
         found: dict[str, list[np.ndarray]] = {}
         rest = iter(inputs)
-        with progress("predicting", count) as bar:
-            while part := list(itertools.islice(rest, batch_size)):
-                for name, values in self.answer(part).items():
-                    found.setdefault(name, []).append(values)
-                bar.advance(len(part))
+        while part := list(itertools.islice(rest, batch_size)):
+            for name, values in self.answer(part).items():
+                found.setdefault(name, []).append(values)
+            bar.advance(len(part))
         return {name: np.concatenate(parts) for name, parts in found.items()}
 
     def decide(
-        self, inputs: Iterable[tuple[Any, ...]], count: int, batch_size: int = BATCH_SIZE
+        self, inputs: Iterable[tuple[Any, ...]], bar: Activity, batch_size: int = BATCH_SIZE
     ) -> dict[str, np.ndarray]:
-        """Return the values of `Task.decide` for raw inputs, and `error`.
+        """Return the values of `Task.decide` for raw inputs, and `error`; see `answers`.
 
         The graph returns the names of classes instead of the best index; a SavedModel always
         returns `accepted`. Its classes can be in another order than those of the manifest.
@@ -123,7 +122,7 @@ class Artifact:
         Raises:
             DamagedFileError: The graph has another task or other classes than the manifest.
         """
-        found = self.answers(inputs, count, batch_size)
+        found = self.answers(inputs, bar, batch_size)
         self._check_task(found)
         if "classes" in found:
             found |= self._in_order(found)
@@ -146,7 +145,8 @@ class Artifact:
             DataError: An example cannot be read.
         """
         inputs = map(self.modality.raw_inputs, examples.inputs, examples.origins)
-        found = self.decide(inputs, len(examples), batch_size)
+        with progress("predicting", len(examples)) as bar:
+            found = self.decide(inputs, bar, batch_size)
         for origin, error in zip(examples.origins, found.pop("error"), strict=True):
             if error:
                 raise DataError(f"{origin}: {error.decode()}")
@@ -239,15 +239,16 @@ def open_artifact(subject: Any) -> Artifact | None:
 
 
 def decide_by_artifact(
-    artifact: Artifact, inputs: Sequence[Input], on_error: OnError = None
+    artifact: Artifact, inputs: Sequence[Input], on_error: OnError, bar: Activity
 ) -> tuple[list[Input], list[dict[str, Any]]]:
     """Return the inputs that an exported model can read, and its answers to them.
 
     Args:
         artifact: The exported model.
         inputs: Inputs of a prediction.
-        on_error: Function that is called with the error of every other input; by default the
-            first error is raised.
+        on_error: Function that is called with the error of every other input; None to raise the
+            first one.
+        bar: Activity that counts the inputs.
 
     Returns:
         The inputs, and for each the values of `Task.decide`.
@@ -264,7 +265,7 @@ def decide_by_artifact(
                 readable.append(item)
                 yield values
 
-    found = artifact.decide(raw(), len(inputs))
+    found = artifact.decide(raw(), bar)
     errors = [text.decode() for text in found.pop("error", ())]
     for item, text in zip(readable, errors, strict=True):
         if text:

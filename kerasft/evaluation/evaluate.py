@@ -20,7 +20,7 @@ from kerasft.evaluation.metrics import (
 )
 from kerasft.evaluation.other_data import as_dataset, other_examples
 from kerasft.evaluation.own_data import own_split
-from kerasft.evaluation.predict import run_answers
+from kerasft.evaluation.run_answers import run_answers
 from kerasft.evaluation.seen_examples import count_seen
 from kerasft.in_memory import PREFIX
 from kerasft.runs import Run, load_run

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import functools
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +12,18 @@ import keras
 import numpy as np
 
 from kerasft.config import Config
-from kerasft.data import Batches, examples_of, prepare_inputs, read_rows, readable, stream
+from kerasft.data import Batches, InputStream, examples_of, prepare_inputs, readable, stream
+from kerasft.data.predict_inputs import OnError
 from kerasft.display import Activity, progress
 from kerasft.errors import DataError
 from kerasft.evaluation.artifact import Artifact, decide_by_artifact, open_artifact
 from kerasft.evaluation.load import Loaded, load_model, replace_columns
+from kerasft.evaluation.run_answers import RunAnswers, by_example
 from kerasft.in_memory import is_frame
-from kerasft.modalities import Input
+from kerasft.modalities import Input, modality_of
 from kerasft.runs import Run
 
-OnError = Callable[[DataError], None] | None
+Predicted = tuple[Input, dict[str, Any]]  # an input and its row
 
 
 class _Count(keras.callbacks.Callback):
@@ -70,49 +74,6 @@ def _in_order(predicted: np.ndarray, batches: Batches) -> np.ndarray:
     return outputs
 
 
-def decide(loaded: Loaded, x: Any, *, title: str = "predicting") -> list[dict[str, np.ndarray]]:
-    """Return the answers of a run to prepared inputs, one dict of `Task.decide` per example.
-
-    Args:
-        loaded: Run in memory.
-        x: Inputs, as in `Split.x`.
-        title: Title of the progress bar.
-    """
-    return by_example(run_answers(loaded, x, title=title)[1])
-
-
-def run_answers(
-    loaded: Loaded, x: Any, *, title: str = "measuring"
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Return the outputs of a run for prepared inputs, and the arrays of `Task.decide`.
-
-    Args:
-        loaded: Run in memory.
-        x: Inputs, as in `Split.x`.
-        title: Title of the progress bar.
-    """
-    outputs, features = _outputs(loaded, x, title)
-    decided = loaded.labels.kind.decide(loaded.labels, outputs, loaded.calibration, features)
-    return outputs, {name: keras.ops.convert_to_numpy(value) for name, value in decided.items()}
-
-
-def _outputs(loaded: Loaded, x: Any, title: str) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return the outputs of a run, and the features of its inputs if its calibration needs them."""
-    model = None if loaded.calibration.known is None else loaded.model_with_features
-    batch_size = loaded.config.batch_size
-    if model is None:
-        return predict_arrays(loaded.model, x, batch_size, title=title), None
-    outputs, features = predict_arrays(model, x, batch_size, title=title)
-    return outputs, features
-
-
-def by_example(decided: Mapping[str, Any]) -> list[dict[str, np.ndarray]]:
-    """Return the answers of `Task.decide` as one dict per example."""
-    arrays = {name: keras.ops.convert_to_numpy(value) for name, value in decided.items()}
-    count = len(next(iter(arrays.values())))
-    return [{name: array[n] for name, array in arrays.items()} for n in range(count)]
-
-
 def predict(
     run: Run | str | Path,
     inputs: Any,
@@ -120,6 +81,7 @@ def predict(
     columns: Mapping[str, str] | None = None,
     on_error: OnError = None,
     as_frame: bool = False,
+    stream: bool = False,
 ) -> Any:
     """Predict images or texts with a run or an exported model.
 
@@ -136,6 +98,9 @@ def predict(
             input has no row in the result. By default the first error is raised.
         as_frame: Whether to return a DataFrame of pandas; it has the index of a DataFrame that is
             given as `inputs`.
+        stream: Whether to return an iterator that reads and predicts part by part, in constant
+            memory: of dicts, or of DataFrames with thousands of rows. `inputs` can be an iterator
+            too.
 
     Returns:
         One dict, or one row of a DataFrame, per input: `input` and `prediction`; for classification
@@ -154,31 +119,61 @@ def predict(
         >>> kerasft.predict("latest", ["where is my parcel?"])[0]["prediction"]
         'delivery'
         >>> kerasft.predict("latest", frame, as_frame=True)["prediction"]
+        >>> for row in kerasft.predict("latest", "million.csv", stream=True):
+        ...     print(row["prediction"])
     """
     model = open_artifact(run) or load_model(run)
     config = replace_columns(model.config, columns)
-    found = read_rows(config, inputs, pairs=model.pairs, on_error=on_error)
-    if isinstance(model, Artifact):
-        found, answers = decide_by_artifact(model, found, on_error)
-    else:
-        found, x = _prepare(model.config, found, on_error)
-        answers = decide(model, x) if found else []
-    rows = [
-        _row(item, model.labels.kind.row(model.labels, answer))
-        for item, answer in zip(found, answers, strict=True)
-    ]
-    if not as_frame:
-        return rows
+    index = inputs.index if is_frame(inputs) else None
+    parts = _predicted_parts(model, config, inputs, on_error)
+    if not stream:
+        parts = iter([[pair for part in parts for pair in part]])
+    if as_frame:
+        frames = (_frame(part, index) for part in parts)
+        return frames if stream else next(frames)
+    rows = (row for part in parts for _, row in part)
+    return rows if stream else list(rows)
+
+
+def _predicted_parts(
+    model: Artifact | Loaded, config: Config, inputs: Any, on_error: OnError
+) -> Iterator[list[Predicted]]:
+    """Yield inputs with their rows, as many together as are prepared at once."""
+    with progress("predicting") as bar:
+        if isinstance(model, Artifact):
+            answer = functools.partial(decide_by_artifact, model, bar=bar)
+        else:
+            answer = functools.partial(_decide_by_run, model, RunAnswers(model, bar))
+        found = InputStream(config, pairs=model.pairs, on_error=on_error, bar=bar).read(inputs)
+        # Whole batches, so that only the last part has a smaller one.
+        size = modality_of(config).part_size // config.batch_size * config.batch_size
+        while part := list(itertools.islice(found, max(size, config.batch_size))):
+            kept, answers = answer(part, on_error)
+            yield [
+                (item, _row(item, model.labels.kind.row(model.labels, each)))
+                for item, each in zip(kept, answers, strict=True)
+            ]
+
+
+def _decide_by_run(
+    loaded: Loaded, answers: RunAnswers, inputs: list[Input], on_error: OnError
+) -> tuple[list[Input], list[dict[str, Any]]]:
+    """Return the inputs that can be prepared, and the answers to them."""
+    inputs, x = _prepare(loaded.config, inputs, on_error)
+    return inputs, by_example(answers.of(x)[1]) if inputs else []
+
+
+def _frame(part: Sequence[Predicted], index: Any) -> Any:
     import pandas as pd
 
-    index = inputs.index[[item.row for item in found]] if is_frame(inputs) else None
-    return pd.DataFrame(rows, index=index)
+    index = None if index is None else index[[item.row for item, _ in part]]
+    return pd.DataFrame([row for _, row in part], index=index)
 
 
 def _prepare(config: Config, inputs: list[Input], on_error: OnError) -> tuple[list[Input], Any]:
     """Return the inputs that can be prepared, and their arrays."""
     try:
-        return inputs, prepare_inputs(config, examples_of(inputs)) if inputs else None
+        return inputs, prepare_inputs(config, examples_of(inputs))
     except DataError:
         if on_error is None:
             raise

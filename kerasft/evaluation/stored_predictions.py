@@ -10,7 +10,7 @@ from kerasft.calibration import Calibration
 from kerasft.config import Config
 from kerasft.data import Labels, Split
 from kerasft.evaluation.metrics import example_losses
-from kerasft.evaluation.predict import by_example
+from kerasft.evaluation.run_answers import by_example
 from kerasft.modalities import modality_of
 from kerasft.runs import Run, read_json_rows, write_json, write_record
 from kerasft.runs.predictions_file import write_predictions

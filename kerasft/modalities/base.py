@@ -46,6 +46,7 @@ class Modality:
         length_setting: Name of the setting for the maximum length; empty without one.
         serving_imports: Packages to import where a SavedModel is loaded.
         class_folders: Whether inputs can come from a folder of class folders.
+        part_size: Number of inputs that `predict` and `evaluate` prepare at once.
     """
 
     name = ""
@@ -57,8 +58,7 @@ class Modality:
     length_setting = ""
     serving_imports: tuple[str, ...] = ()
     class_folders = False
-
-    # Data
+    part_size = 8192
 
     def find_columns(self, config: Any, find: FindColumn) -> list[tuple[str, str]]:
         """Return the input columns of a table, each after the setting that can name it.

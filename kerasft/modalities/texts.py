@@ -104,9 +104,7 @@ class Texts(Modality):
             read_line = functools.partial(self.read_line, readers=readers, pairs=pairs)
             yield from readers.lines(path, read_line)
         else:
-            rows = list(readers.table(path))
-            self.check_inputs([row.value for row in rows[:1]], item, pairs=pairs)
-            yield from rows
+            yield from readers.table(path)
 
     def check_value(self, value: Any, origin: str, *, pairs: bool) -> Any:
         texts = tuple(value) if isinstance(value, (list, tuple)) else ()

@@ -166,6 +166,7 @@ class Run:
         columns: Mapping[str, str] | None = None,
         on_error: Callable[[DataError], None] | None = None,
         as_frame: bool = False,
+        stream: bool = False,
     ) -> Any:
         """Predict images or texts; see `kerasft.predict`.
 
@@ -174,7 +175,9 @@ class Run:
         """
         import kerasft
 
-        return kerasft.predict(self, inputs, columns=columns, on_error=on_error, as_frame=as_frame)
+        return kerasft.predict(
+            self, inputs, columns=columns, on_error=on_error, as_frame=as_frame, stream=stream
+        )
 
     def evaluate(
         self,

@@ -17,7 +17,7 @@ from kerasft.evaluation.artifact import BATCH_SIZE, COLUMNS, Artifact, open_arti
 from kerasft.evaluation.load import Loaded, load_model, replace_columns
 from kerasft.evaluation.other_data import as_dataset, other_examples
 from kerasft.evaluation.own_data import own_split
-from kerasft.evaluation.predict import run_answers
+from kerasft.evaluation.run_answers import run_answers
 from kerasft.formatting import run_name
 from kerasft.modalities import Modality, modality_of
 from kerasft.paths import check_folder_name

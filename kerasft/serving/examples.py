@@ -22,7 +22,8 @@ from kerasft.data import (
 from kerasft.dataset_check import is_rendered
 from kerasft.errors import DataError
 from kerasft.evaluation.load import Loaded
-from kerasft.evaluation.predict import decide, predict_arrays
+from kerasft.evaluation.predict import predict_arrays
+from kerasft.evaluation.run_answers import decide
 from kerasft.modalities import modality_of
 from kerasft.models import with_features
 from kerasft.serving.proof import request_of

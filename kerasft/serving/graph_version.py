@@ -17,7 +17,7 @@ from kerasft.evaluation.artifact import TOKENIZER
 from kerasft.evaluation.graph_file import NAMES
 from kerasft.evaluation.load import Loaded, in_float32
 from kerasft.evaluation.own_data import own_split
-from kerasft.evaluation.predict import run_answers
+from kerasft.evaluation.run_answers import run_answers
 from kerasft.evaluation.runtime import load_graph, require
 from kerasft.modalities import modality_of
 from kerasft.models import merge_adapters

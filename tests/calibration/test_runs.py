@@ -10,7 +10,7 @@ import kerasft
 from kerasft.calibration import Calibration
 from kerasft.errors import DamagedFileError, SettingError
 from kerasft.evaluation.own_data import own_split
-from kerasft.evaluation.predict import decide
+from kerasft.evaluation.run_answers import decide
 from kerasft.runs import write_record
 from kerasft.runs.calibration_file import read_calibration
 from kerasft.runs.write import write_manifest

@@ -214,7 +214,7 @@ def test_a_dash_reads_lines_of_standard_input(run, kerasft_line, api):
 
 
 def test_inputs_that_cannot_be_read_are_listed_at_the_end(run, kerasft_line, api):
-    def some(path, inputs, columns, on_error):
+    def some(path, inputs, columns, on_error, stream):
         if on_error is None:
             raise DataError("bad.png is not an image.")
         on_error(DataError("bad.png is not an image."))

@@ -1,0 +1,86 @@
+"""Predictions that are read, computed and returned part by part."""
+
+import itertools
+
+import numpy as np
+import pandas
+import pytest
+
+import kerasft
+from kerasft.display import showing
+from kerasft.errors import DataError
+from kerasft.modalities import IMAGES, TEXTS
+
+
+@pytest.fixture
+def small_parts(monkeypatch):
+    """Texts are prepared batch by batch."""
+    monkeypatch.setattr(TEXTS, "part_size", 1)
+
+
+def assert_same(rows, expected):
+    assert len(rows) == len(expected)
+    for row, other in zip(rows, expected, strict=True):
+        assert row.keys() == other.keys()
+        for name, cell in row.items():
+            if isinstance(cell, float):
+                np.testing.assert_allclose(cell, other[name], atol=1e-6)
+            else:
+                assert cell == other[name]
+
+
+def test_parts_give_the_rows_of_the_whole(text_run, reviews, tmp_path, monkeypatch):
+    frame = pandas.read_csv(reviews).assign(id=range(80))
+    frame["text"] = frame["text"] + [" and more" * (n % 7) for n in range(80)]
+    frame.loc[50, "text"] = ""
+    frame.to_csv(tmp_path / "new.csv", index=False)
+    inputs, errors = ["good film", str(tmp_path / "new.csv"), "bad film"], []
+    whole = kerasft.predict(text_run, inputs, on_error=errors.append)
+    monkeypatch.setattr(TEXTS, "part_size", 1)
+    found = kerasft.predict(text_run, inputs, on_error=errors.append, stream=True)
+    assert_same(list(found), whole)
+    assert len(whole) == 81
+    assert [str(error)[:30] for error in errors] == ["Row 51 of new.csv has no text "] * 2
+
+
+def test_an_endless_iterator_is_predicted(text_run, small_parts):
+    texts = itertools.cycle(["good film", "bad film"])
+    found = kerasft.predict(text_run, texts, stream=True)
+    rows = list(itertools.islice(found, 40))
+    assert [row["input"] for row in rows] == ["good film", "bad film"] * 20
+    found.close()
+
+
+def test_a_damage_is_found_after_the_rows_before_it(text_run, small_parts, tmp_path):
+    lines = ["text", *["good film"] * 70, "a,b,c"]
+    (tmp_path / "new.csv").write_text("\n".join(lines), encoding="utf-8")
+    found, read = text_run.predict(str(tmp_path / "new.csv"), stream=True), []
+    with pytest.raises(DataError, match=r"new\.csv is not a valid table"):
+        read.extend(found)
+    assert 8 <= len(read) <= 70
+
+
+def test_frames_come_in_parts_with_the_index_of_the_input(text_run, small_parts):
+    frame = pandas.DataFrame({"text": ["good film", "bad film"] * 20}, index=range(100, 140))
+    parts = list(kerasft.predict(text_run, frame, as_frame=True, stream=True))
+    assert len(parts) > 1
+    whole = pandas.concat(parts)
+    assert list(whole.index) == list(range(100, 140))
+    assert whole["input"].tolist() == frame["text"].tolist()
+
+
+@pytest.mark.slow
+def test_images_come_in_parts(image_run, photos, monkeypatch):
+    whole = image_run.predict(photos)
+    monkeypatch.setattr(IMAGES, "part_size", 1)
+    assert_same(list(image_run.predict(photos, stream=True)), whole)
+
+
+def test_the_progress_has_the_number_of_rows(text_run, small_parts, reviews):
+    with showing() as display:
+        found = text_run.predict([reviews, "good film"], stream=True)
+        next(found)
+        (bar,) = display.activities
+        assert (bar.text, bar.done, bar.total) == ("predicting", 8, 81)
+        list(found)
+        assert (bar.done, display.activities) == (81, [])
