@@ -162,16 +162,16 @@ from kerasft.training import (
 from kerasft.training import (
     fit as fit,
 )
-from kerasft.tuning import (
+from kerasft.tuning.results import (
     Search as Search,
 )
-from kerasft.tuning import (
+from kerasft.tuning.results import (
     Trial as Trial,
 )
-from kerasft.tuning import (
+from kerasft.tuning.results import (
     load_search as load_search,
 )
-from kerasft.tuning import (
+from kerasft.tuning.tune import (
     tune as tune,
 )
 

@@ -130,9 +130,9 @@ def test_another_process_asks_for_the_frame_of_a_fit(run, copied_run):
     assert run.predict("a great film")[0]["prediction"] in ("good", "bad")
 
 
-def test_several_processes_cannot_search_on_a_frame(table, tmp_path):
-    with pytest.raises(
-        SettingError, match=r"`workers` is 2, but must be 1 for a dataset in memory"
-    ):
-        kerasft.tune("minilm_tickets", dataset=table, workers=2, searches_dir=tmp_path)
+@pytest.mark.parametrize("engine", [{"workers": 2}, {"scheduler": "local:2"}])
+def test_other_processes_cannot_search_on_a_frame(engine, table, tmp_path):
+    (name,) = engine
+    with pytest.raises(SettingError, match=f"`{name}` cannot be combined with a dataset in memory"):
+        kerasft.tune("minilm_tickets", dataset=table, searches_dir=tmp_path, **engine)
     assert not list(tmp_path.iterdir())

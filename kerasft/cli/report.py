@@ -22,7 +22,7 @@ def report_command(run: str, output: str | None, runs_dir: str) -> None:
     The report is one self-contained file: open it in a browser, print it or send it.
     """
     if (Path(run) / "journal.jsonl").is_file():
-        from kerasft.tuning import load_search, write_search_report
+        from kerasft.tuning.results import load_search, write_search_report
 
         path = write_search_report(load_search(run), output)
     else:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
@@ -16,6 +18,7 @@ from kerasft.cli.search_summary import describe_search, search_facts
 from kerasft.cli.startup import check_sources, working
 from kerasft.config import Config
 
+_FILE = click.Path(exists=True, dir_okay=False)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -48,7 +51,8 @@ def tune(module: ModuleType, config: Config, **options: Any) -> None:
         check_sources(module, config)
     space, warm_start = options.pop("space"), options.pop("from_")
     fit_best = options.pop("fit_best")
-    with working():
+    certificates = [options.pop(name) for name in ("tls_ca", "tls_cert", "tls_key")]
+    with working(), _connected(options.pop("scheduler"), certificates) as scheduler:
         import kerasft
 
         search = kerasft.tune(
@@ -57,6 +61,7 @@ def tune(module: ModuleType, config: Config, **options: Any) -> None:
             fixed=list(fixed),
             space=list(space),
             warm_start=warm_start,
+            scheduler=scheduler,
             progress=not wants("quiet"),
             **options,
         )
@@ -73,6 +78,21 @@ def tune(module: ModuleType, config: Config, **options: Any) -> None:
     else:
         facts = search_facts(report)
         print_facts({**facts, **fitted} if fit_best else facts)
+
+
+@contextlib.contextmanager
+def _connected(address: str | None, certificates: list[str | None]) -> Iterator[Any]:
+    """Give a client of the Dask scheduler, or None without one."""
+    if not all(certificates) and any(certificates):
+        raise click.UsageError("--tls-ca, --tls-cert and --tls-key must be given together.")
+    if address is None:
+        yield None
+        return
+    from kerasft.tuning.dask_workers import connect
+
+    files = [file for file in certificates if file is not None]
+    with connect(address, files or None) as client:
+        yield client
 
 
 def _make_options() -> list[click.Option]:
@@ -107,6 +127,14 @@ def _make_options() -> list[click.Option]:
             ["--workers"], type=whole, default=1, show_default=True,
             help="Number of trials in parallel, each in a process; with GPUs, one GPU each",
         ),
+        click.Option(
+            ["--scheduler"], metavar="ADDRESS",
+            help="Dask scheduler whose workers run the trials: tcp://HOST:8786, or local:4 for 4"
+            " processes here",
+        ),
+        click.Option(["--tls-ca"], type=_FILE, help="Certificate authority of a tls:// scheduler"),
+        click.Option(["--tls-cert"], type=_FILE, help="Certificate for a tls:// scheduler"),
+        click.Option(["--tls-key"], type=_FILE, help="Key of that certificate"),
         click.Option(
             ["--from", "from_"], metavar="FOLDER",
             help="Search or run whose best settings narrow the search space",

@@ -13,12 +13,13 @@ from typing import Any
 
 from kerasft.errors import ResumeError
 from kerasft.runs import write_text
+from kerasft.tuning.dask_workers import DaskWorkers
 from kerasft.tuning.journal import Journal
 from kerasft.tuning.oracles import Oracle, Proposal, hyperband_plan
 from kerasft.tuning.plan import Plan
 from kerasft.tuning.progress import SearchProgress
 from kerasft.tuning.results import Trial, ranked, trials_csv
-from kerasft.tuning.trial import TrialJob
+from kerasft.tuning.trial_job import TrialJob
 from kerasft.tuning.workers import Workers
 
 BEST_WITH_WEIGHTS = 3  # number of best trials whose weights stay on the disk
@@ -90,7 +91,7 @@ class Searcher:
                 self._finish(event)
         self.waiting = [trial for trial in self.trials.values() if trial.state == "running"]
 
-    def run(self, workers: Workers) -> str:
+    def run(self, workers: Workers | DaskWorkers) -> str:
         """Run trials until the search ends; return the reason, `done` or `budget`."""
         running: dict[Future[dict[str, Any]], Trial] = {}
         reason = "done"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,35 +32,11 @@ from kerasft.training.fit_record import open_record, save_trained
 from kerasft.training.loop import train
 from kerasft.training.phases import Phase
 from kerasft.training.resume_checks import training_in
+from kerasft.tuning.trial_job import TrialJob
 from kerasft.tuning.trial_models import TrialModels
 
 # Errors that do not depend on the settings of a trial: the next trial would raise them too.
 _STOPPING = (DataError, NetworkError, ResourceError, DamagedFileError, ImportError, OSError)
-
-
-@dataclass(frozen=True)
-class TrialJob:
-    """A trial as it is sent to a worker: plain values, for any executor.
-
-    Attributes:
-        number: Number of the trial.
-        folder: Its folder.
-        settings: All settings.
-        executions: Number of trainings, each with another seed of model and order.
-        continues: Folder of the trial that this one continues (Hyperband).
-        deadline: Time (`time.time`) after which no epoch is started.
-        keep_above: Weights are stored where the score times the sign of the objective is higher.
-        keep_state: Whether to keep the state at the end, for a trial that continues this one.
-    """
-
-    number: int
-    folder: Path
-    settings: dict[str, Any]
-    executions: int = 1
-    continues: Path | None = None
-    deadline: float | None = None
-    keep_above: float = float("-inf")
-    keep_state: bool = False
 
 
 class TrialStoppedError(Exception):

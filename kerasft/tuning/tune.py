@@ -18,6 +18,7 @@ from kerasft.in_memory import PREFIX
 from kerasft.insight import plot_search
 from kerasft.runs.provenance import describe_recipe
 from kerasft.training.fit_record import data_lines
+from kerasft.tuning.dask_workers import DaskWorkers, connect
 from kerasft.tuning.journal import Journal, locked, read_journal
 from kerasft.tuning.oracles import FACTOR, hyperband_plan
 from kerasft.tuning.plan import (
@@ -51,6 +52,7 @@ def tune(  # noqa: PLR0913 (public)
     executions: int | None = None,
     seed: int | None = None,
     workers: int = 1,
+    scheduler: Any = None,
     warm_start: str | Path | None = None,
     searches_dir: str | Path = "searches",
     name: str | None = None,
@@ -84,6 +86,9 @@ def tune(  # noqa: PLR0913 (public)
         seed: Seed of the proposals; config.seed by default.
         workers: Number of trials at the same time, each in a process of its own and, with several
             GPUs, on a GPU of its own.
+        scheduler: Dask scheduler whose workers run the trials, instead of `workers`: its address
+            (`tcp://host:8786`), `local:4` for 4 workers on this machine, or a
+            `distributed.Client`. Needs the extra `dask`.
         warm_start: Folder of a search or run; the space is narrowed around its best settings.
         searches_dir: Folder of all searches.
         name: Name of the search folder; a timestamp by default.
@@ -113,13 +118,14 @@ def tune(  # noqa: PLR0913 (public)
     config = with_keywords(module.Config, config, settings, signature(tune).parameters)
     if settings:
         fixed = [*(changed_settings(config) if fixed is None else fixed), *settings]
-    _check_workers(workers, config)
+    _check_workers(workers, scheduler, config)
     options = SearchOptions(
         tuner, max_trials, max_epochs, executions, seed, space, fixed, warm_start
     )
     check_numbers({**options.header(), "workers": workers, "budget": budget})
     folder = find_folder(Path(searches_dir) / described["name"], name, resume)
     with contextlib.ExitStack() as lock:
+        client = None if scheduler is None else lock.enter_context(connect(scheduler))
         if resume:  # before the journal is read: planning takes time
             lock.enter_context(locked(folder))
         before = read_journal(folder) if resume else []
@@ -132,7 +138,13 @@ def tune(  # noqa: PLR0913 (public)
             lock.enter_context(locked(folder))
             find_folder(folder.parent, folder.name, resume)  # it may have been taken meanwhile
         searcher = _open_searcher(folder, plan, before, budget)
-        _run(searcher, Workers(described, plan.trial_models, plan.config.seed, workers))
+        seed_of_splits = plan.config.seed
+        _run(
+            searcher,
+            Workers(described, plan.trial_models, seed_of_splits, workers)
+            if client is None
+            else DaskWorkers(described, seed_of_splits, folder, client),
+        )
     return _finish(load_search(folder))
 
 
@@ -164,12 +176,15 @@ def _open_searcher(
     return searcher
 
 
-def _check_workers(workers: int, config: Config) -> None:
-    """Refuse several processes for a dataset that only this one has."""
-    if workers > 1 and config.dataset.source.startswith(PREFIX):
+def _check_workers(workers: int, scheduler: Any, config: Config) -> None:
+    """Refuse both engines at once, and other processes for a dataset that only this one has."""
+    if workers > 1 and scheduler is not None:
+        raise SettingError("`workers` and `scheduler` cannot be combined: give one of them.")
+    if (workers > 1 or scheduler is not None) and config.dataset.source.startswith(PREFIX):
         raise SettingError(
-            f"`workers` is {workers}, but must be 1 for a dataset in memory, which other processes "
-            "do not have. Save the dataset to a file, or leave workers out."
+            f"`{'workers' if workers > 1 else 'scheduler'}` cannot be combined with a dataset in "
+            "memory, which other processes do not have. Save the dataset to a file, or leave the "
+            "setting out."
         )
 
 
@@ -215,7 +230,7 @@ def _hyperband_epochs(plan: Plan, heads: int) -> int | None:
     )
 
 
-def _run(searcher: Searcher, workers: Workers) -> None:
+def _run(searcher: Searcher, workers: Workers | DaskWorkers) -> None:
     reason, shown = None, searcher.progress
     try:
         with shown.running(searcher.trials):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
-import signal
 import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -16,10 +15,8 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
-from kerasft.errors import KerasftError, ResourceError
-from kerasft.tensorflow_log import quiet_tensorflow
-
-_trial_models: Any = None
+from kerasft.errors import ResourceError
+from kerasft.tuning import worker_process
 
 
 class Workers:
@@ -55,7 +52,7 @@ class Workers:
 
             return self._executor.submit(run_trial, self._trial_models, task, self._cancelled)
         with _killed_worker_reported():
-            return self._executor.submit(_run_in_worker, task)
+            return self._executor.submit(worker_process.run, task)
 
     def outcome(self, ended: Future[dict[str, Any]]) -> dict[str, Any]:
         """Return the outcome of a trial that has ended.
@@ -89,8 +86,6 @@ def _killed_worker_reported() -> Iterator[None]:
 
 def _start_worker(recipe: dict[str, Any], seed: int, indices: Any, count: int) -> None:
     """Prepare a worker process before it imports TensorFlow."""
-    global _trial_models
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the search handles interrupts
     index = indices.get()
     devices = os.environ.get("CUDA_VISIBLE_DEVICES")
     known = [str(i) for i in range(_count_gpus())]
@@ -100,26 +95,9 @@ def _start_worker(recipe: dict[str, Any], seed: int, indices: Any, count: int) -
         os.environ["CUDA_VISIBLE_DEVICES"] = known[index % len(known)]
     threads = max((os.cpu_count() or 1) // count, 1)
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(threads))
-    with quiet_tensorflow():
-        from kerasft.catalog import load_recipe
-        from kerasft.tuning.trial_models import TrialModels
-
-    source = recipe["source"] or recipe["name"]
-    try:
-        _trial_models = TrialModels(load_recipe(source, sha256=recipe["sha256"]), seed)
-    except KerasftError as error:  # raised here, it would break the pool and hide its reason
-        _trial_models = error
+    worker_process.start(recipe, seed)
 
 
 def _count_gpus() -> int:
     """Count NVIDIA devices without starting TensorFlow, which would reserve them all."""
     return sum(path.name[6:].isdigit() for path in Path("/dev").glob("nvidia*"))
-
-
-def _run_in_worker(task: Any) -> dict[str, Any]:
-    """Run a trial with the shared models of this worker process."""
-    from kerasft.tuning.trial import run_trial
-
-    if isinstance(_trial_models, KerasftError):
-        raise _trial_models
-    return run_trial(_trial_models, task)

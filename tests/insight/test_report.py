@@ -13,7 +13,7 @@ import kerasft
 from kerasft.insight import write_report
 from kerasft.recipes import minilm_tickets, resnet_digits
 from kerasft.runs import write_manifest, write_record
-from kerasft.tuning import load_search, write_search_report
+from kerasft.tuning.results import load_search, write_search_report
 from tests.training.small import fit, image_config, text_config
 
 KINDS = ("image", "multilabel", "regression", "search", "text")

@@ -23,8 +23,8 @@ from kerasft.errors import (
 )
 from kerasft.recipes import resnet_digits
 from kerasft.training.recorder import Recorder
-from kerasft.tuning import load_search
 from kerasft.tuning.journal import JOURNAL, locked
+from kerasft.tuning.results import load_search
 from kerasft.tuning.search import Searcher, trial_folder
 
 

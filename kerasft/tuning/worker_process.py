@@ -1,0 +1,47 @@
+"""A process that runs trials one after another, with models that they share.
+
+Imported before Keras, so that the environment of TensorFlow can be set first.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping
+from typing import Any
+
+from kerasft.errors import KerasftError
+from kerasft.tensorflow_log import quiet_tensorflow
+
+_trial_models: Any = None
+_cancelled: Any = None
+
+
+def start(recipe: Mapping[str, Any], seed: int, cancelled: Any = None) -> None:
+    """Import Keras and load the recipe.
+
+    Args:
+        recipe: Description of the recipe (`describe_recipe`).
+        seed: Seed of the splits.
+        cancelled: Event that stops a trial at its next batch.
+    """
+    global _trial_models, _cancelled
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the search handles interrupts
+    _cancelled = cancelled
+    with quiet_tensorflow():
+        from kerasft.catalog import load_recipe
+        from kerasft.tuning.trial_models import TrialModels
+
+    source = recipe["source"] or recipe["name"]
+    try:
+        _trial_models = TrialModels(load_recipe(source, sha256=recipe["sha256"]), seed)
+    except KerasftError as error:  # raised here, it would break the pool and hide its reason
+        _trial_models = error
+
+
+def run(job: Any) -> dict[str, Any]:
+    """Run a trial with the shared models of this process."""
+    from kerasft.tuning.trial import run_trial
+
+    if isinstance(_trial_models, KerasftError):
+        raise _trial_models
+    return run_trial(_trial_models, job, _cancelled)

@@ -1,0 +1,242 @@
+"""Trials on Dask workers: real schedulers and workers in processes of this machine."""
+
+import dataclasses
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from click.testing import CliRunner
+
+from kerasft.cli import main
+from kerasft.errors import NetworkError, SettingError
+from kerasft.tuning.dask_trial import (
+    RemoteSearch,
+    check_worker,
+    installed_versions,
+    run_remotely,
+    sees,
+)
+from kerasft.tuning.dask_workers import connect
+from kerasft.tuning.journal import JOURNAL
+from kerasft.tuning.trial_job import TrialJob
+
+
+def scores(search):
+    """Return values and scores of the trials; several workers may change their order."""
+    return [
+        (t.number, t.values, t.state, t.score, t.outcome.get("val_loss")) for t in search.trials
+    ]
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("local:0", "local:N with N from 1 to 1024"),
+        ("local:many", "local:N"),
+        ("http://127.0.0.1:8786", "tcp://HOST:PORT or tls://HOST:PORT"),
+        ("tcp://127.0.0.1", "tcp://HOST:PORT"),
+        ("tcp://8.8.8.8:8786", "public address without TLS"),
+        ("tls://127.0.0.1:8786", "--tls-ca"),
+    ],
+)
+def test_a_wrong_address_is_one_sentence(address, words):
+    with pytest.raises(SettingError, match=words), connect(address):
+        pass
+
+
+def test_a_scheduler_that_does_not_run_is_one_sentence():
+    with (
+        pytest.raises(NetworkError, match=r"127\.0\.0\.1:9 cannot be reached"),
+        connect("tcp://127.0.0.1:9"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--workers", "2", "--scheduler", "local:1"], "cannot be combined"),
+        (["--tls-ca", __file__], "must be given together"),
+    ],
+)
+def test_wrong_options_are_a_usage_error(options, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main, ["tune", "resnet_digits", *options])
+    assert result.exit_code == 2
+    assert words in result.stderr
+
+
+@pytest.fixture
+def remote(tmp_path):
+    """A search as a worker gets it."""
+    (tmp_path / JOURNAL).write_bytes(b'{"event": "search"}\n')
+    recipe = {"name": "resnet_digits", "source": "resnet_digits", "sha256": None}
+    return RemoteSearch(
+        "key", tmp_path, b'{"event": "search"}\n', recipe, None, 0, installed_versions()
+    )
+
+
+def test_a_worker_with_another_version_is_refused(remote):
+    check_worker(remote)
+    other = dataclasses.replace(remote, versions={**remote.versions, "keras": "3.0"})
+    with pytest.raises(SettingError, match=r"keras .* \(expected 3\.0\)"):
+        check_worker(other)
+
+
+def test_a_worker_sees_the_folder_of_the_same_search_only(remote, tmp_path):
+    assert sees(remote)
+    assert not sees(dataclasses.replace(remote, header=b'{"event": "another"}\n'))
+    assert not sees(dataclasses.replace(remote, folder=tmp_path / "elsewhere"))
+
+
+@pytest.mark.slow
+def test_the_scores_are_those_of_one_process(tune):
+    one = tune(name="one")
+    dask = tune(name="dask", scheduler="local:2")
+    assert scores(one) == scores(dask)
+
+
+@pytest.mark.slow
+def test_a_worker_without_the_folder_sends_the_files(config, remote):
+    from kerasft.config import to_dict
+
+    far = dataclasses.replace(remote, header=b"of another machine\n")
+    folder = remote.folder / "trials" / "0000"
+    job = TrialJob(0, folder, to_dict(config(epochs=1)), keep_state=True)
+    with connect("local:1") as client:
+        outcome = client.submit(run_remotely, far, job, {}).result()
+        assert outcome["state"] == "completed"
+        assert {"manifest.json", "weights.safetensors", "state-0.safetensors"} <= set(
+            outcome["files"]
+        )
+        assert not folder.exists()
+        states = {"trials/0000/state-0.safetensors": outcome["files"]["state-0.safetensors"]}
+        longer = TrialJob(
+            1, remote.folder / "trials/0001", to_dict(config(epochs=2)), continues=folder
+        )
+        goes_on = client.submit(run_remotely, far, longer, states).result()
+    assert goes_on["epochs"] == 2
+    assert goes_on["state"] == "completed"
+
+
+@pytest.mark.slow
+def test_a_killed_worker_loses_no_trial(tune):
+    plain = tune(name="plain", max_trials=6)
+
+    def kill_workers(client):
+        for _ in range(2):
+            time.sleep(6)
+            first = next(iter(client.run(os.getpid).values()))
+            os.kill(first, signal.SIGKILL)
+
+    with connect("local:2") as client:
+        killer = threading.Thread(target=kill_workers, args=(client,))
+        killer.start()
+        killed = tune(name="killed", max_trials=6, scheduler=client)
+        killer.join()
+    assert scores(killed) == scores(plain)
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Returns a function that starts a program of Dask; all end after the test."""
+    started = []
+
+    def run(program, *words):
+        command = [sys.executable, "-m", f"distributed.cli.dask_{program}", *words]
+        environment = {**os.environ, "DASK_DISTRIBUTED__WORKER__DAEMON": "False"}
+        with open(tmp_path / f"{program}{len(started)}.log", "w") as log:
+            process = subprocess.Popen(
+                command, cwd=tmp_path, env=environment, stdout=log, stderr=log,
+                start_new_session=True,
+            )  # fmt: skip
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def wait_for(condition, seconds=60):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.2)
+
+
+def ended_trials(folder):
+    """Return the number of trials that have ended in the search in a folder."""
+    journals = list(folder.glob(f"*/*/{JOURNAL}"))
+    return journals[0].read_text().count('"end"') if journals else 0
+
+
+@pytest.mark.slow
+def test_a_search_goes_on_after_its_scheduler_died(tune, start, free_port, tmp_path):
+    plain = tune(name="plain", max_trials=5, searches_dir=tmp_path / "plain")
+    address = f"tcp://127.0.0.1:{free_port}"
+    scheduler = ["--host", "127.0.0.1", "--port", str(free_port), "--no-dashboard"]
+    worker = [address, "--nthreads", "1", "--memory-limit", "0", "--no-dashboard"]
+    folder = tmp_path / "searches"
+
+    def kill_after_one_trial(process):
+        wait_for(lambda: ended_trials(folder) >= 1)
+        os.killpg(process.pid, signal.SIGKILL)
+
+    first = start("scheduler", *scheduler)
+    start("worker", *worker)
+    wait_for(lambda: answers(address))
+    killer = threading.Thread(target=kill_after_one_trial, args=(first,))
+    killer.start()
+    with pytest.raises(NetworkError, match=r"scheduler was lost.*--resume"):
+        tune(name="s", max_trials=5, scheduler=address)
+    killer.join()
+    start("scheduler", *scheduler)
+    start("worker", *worker)
+    wait_for(lambda: answers(address))
+    resumed = tune(name="s", max_trials=5, resume=True, scheduler=address)
+    assert scores(resumed) == scores(plain)
+
+
+def answers(address):
+    """Return whether a scheduler with a worker answers."""
+    try:
+        with connect(address) as client:
+            return bool(client.nthreads())
+    except NetworkError:
+        return False
+
+
+@pytest.mark.slow
+def test_a_worker_that_comes_later_gets_trials(tune, start, free_port, tmp_path):
+    address = f"tcp://127.0.0.1:{free_port}"
+    worker = [address, "--nthreads", "1", "--memory-limit", "0", "--no-dashboard", "--name"]
+    start("scheduler", "--host", "127.0.0.1", "--port", str(free_port), "--no-dashboard")
+    start("worker", *worker, "early")
+    wait_for(lambda: answers(address))
+
+    def come_later():
+        wait_for(lambda: ended_trials(tmp_path / "searches") >= 1)
+        start("worker", *worker, "late")
+
+    comes = threading.Thread(target=come_later)
+    comes.start()
+    with connect(address) as client:
+        tune(name="s", max_trials=8, scheduler=client)
+        kept = client.run(lambda: "kerasft.tuning.dask_trial" in sys.modules)
+    comes.join()
+    assert len(kept) == 2
+    assert all(kept.values())
+
+
+@pytest.fixture
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
