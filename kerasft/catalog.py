@@ -7,6 +7,7 @@ import hashlib
 import importlib
 import importlib.util
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -215,6 +216,23 @@ def recipe_sha256(module: ModuleType) -> str | None:
     """Return the SHA-256 of the source of a recipe module, None if it has no file."""
     source = recipe_source(module)
     return None if source is None else hashlib.sha256(source).hexdigest()
+
+
+def reads_dataset(module: ModuleType) -> bool:
+    """Return whether a recipe reads the dataset of its settings, not data of another kind."""
+    own = getattr(module, "load_data", None)
+    return own is None or {"load_data"} <= _names(own) <= {"kerasft", "load_data"}
+
+
+def loads_preset(module: ModuleType) -> bool:
+    """Return whether a recipe loads the preset of its settings."""
+    return "load_backbone" in _names(module.build_model)
+
+
+def _names(function: Callable[..., Any]) -> set[str]:
+    """Return the attributes and global names that a function uses."""
+    code = getattr(function, "__code__", None)
+    return set(code.co_names) if code else set()
 
 
 def _import(recipe: Recipe, content: bytes) -> ModuleType:

@@ -16,7 +16,7 @@ from kerasft.display import status
 from kerasft.errors import DataError, did_you_mean, near_names
 from kerasft.in_memory import PREFIX, kept_columns
 from kerasft.paths import expanded, shortest
-from kerasft.reachable_hosts import require_host
+from kerasft.reachable_hosts import Download, require_host
 
 TABLE_EXTENSIONS = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
 BUILTIN = {
@@ -83,11 +83,25 @@ def check_dataset(dataset: str, data_dir: str | None = None) -> None:
     Example:
         >>> check_dataset("builtin:digits")
     """
+    if find_dataset_download(dataset, data_dir) is not None:
+        _require_network(parse_address(dataset))
+
+
+def find_dataset_download(dataset: str, data_dir: str | None = None) -> Download | None:
+    """Return the download that a dataset needs, None if it is on this machine.
+
+    Args:
+        dataset: Source, as in `check_dataset`.
+        data_dir: Folder of TFDS datasets; the default of TFDS if None.
+
+    Raises:
+        DataError: The dataset was not found.
+    """
     dataset = FORMER_NAMES.get(dataset, dataset)
     if dataset.startswith("tfds:"):
         address = parse_address(dataset)
         if find_prepared(data_root(data_dir), address) is None:
-            _require_network(address)
+            return Download(f"the dataset tfds:{address}", _HOST)
     elif dataset.startswith(PREFIX):
         kept_columns(dataset)
     elif dataset.startswith("builtin:"):
@@ -98,6 +112,7 @@ def check_dataset(dataset: str, data_dir: str | None = None) -> None:
             raise DataError(f"Dataset {dataset!r} not found.{_near_dataset(dataset)} {POSSIBLE}")
         if not path.is_dir() and path.suffix.lower() not in TABLE_EXTENSIONS:
             raise DataError(f"{path} is not a table in a supported format. {POSSIBLE}")
+    return None
 
 
 def check_class_folders(folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from kerasft.errors import NetworkError
@@ -11,6 +12,18 @@ from kerasft.offline import VARIABLE, is_offline
 
 SECONDS = 1.0
 _PORTS = {"http": 80, "https": 443}
+
+
+class Download(NamedTuple):
+    """A download that is needed and was not made yet.
+
+    Attributes:
+        what: Name of what is downloaded, with its size if known.
+        host: Name of the host.
+    """
+
+    what: str
+    host: str
 
 
 def require_host(host: str, *, to_fetch: str, instead: str, port: int = 443) -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from kerasft import ImageConfig
 from kerasft.errors import NetworkError, SettingError
-from kerasft.presets.resolve import builtin_presets, folder_fingerprint, resolve
+from kerasft.presets.keras_hub_presets import builtin_presets
+from kerasft.presets.resolve import folder_fingerprint, resolve
 from kerasft.runs.provenance import describe_weights, weights_changed
 
 

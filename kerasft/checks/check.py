@@ -1,21 +1,25 @@
-"""The audit of a recipe's data, without training."""
+"""The audit of a recipe's data and the plan of its fit, without training."""
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections import Counter
 from dataclasses import dataclass
 from inspect import signature
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import keras
 
 from kerasft.catalog import recipe_module
+from kerasft.checks.plan import ModelPlan, Plan, find_downloads, plan_data, plan_model
 from kerasft.config import Config, with_keywords
-from kerasft.data import load_recipe_data
-from kerasft.data.examples import SPLITS
-from kerasft.data_finding import LEVELS, DataFinding
+from kerasft.data import audit_source, load_recipe_data
+from kerasft.data_finding import LEVELS, DataFinding, by_level
 from kerasft.display import shows_progress
+from kerasft.modalities import modality_of
 
 
 @dataclass(frozen=True, repr=False)
@@ -26,11 +30,12 @@ class Check:
         findings: Problems and notes, the most important first. Each has a `name`, a `level`
             (`error`, `warning` or `note`), a `text`, the `count` of examples it is about, the
             origins of the first twenty as `examples`, and `changes` of settings or an `advice`.
-        examples: Number of examples by split.
+        plan: Plan of the fit: `examples` by split, `steps_per_epoch`, `downloads`, and `model`:
+            its `parameters`, the measured times of its `phases`, and `memory` and `disk`.
     """
 
     findings: tuple[DataFinding, ...]
-    examples: dict[str, int]
+    plan: Plan
 
     @property
     def ok(self) -> bool:
@@ -48,29 +53,71 @@ def check(
     recipe: ModuleType | str,
     config: Config | None = None,
     *,
+    runs_dir: str | Path = "runs",
+    timing: bool = True,
     progress: bool = True,
     **settings: Any,
 ) -> Check:
-    """Check the data of a recipe without training on them.
+    """Check the data of a recipe and plan its fit, without training.
+
+    Nothing is downloaded. Where the fit needs a download first, the plan names it, and what
+    cannot be checked without it is left out.
 
     Args:
         recipe: A recipe module, its name, or the path of its file.
         config: Settings of the recipe; its defaults where None.
+        runs_dir: Folder of all runs, whose disk must have space.
+        timing: Whether to build the model and time a few steps of each phase.
         progress: Whether to write progress to stderr.
         **settings: Settings by name, which replace those of `config`.
 
     Raises:
-        SettingError: A setting is unknown or out of range.
+        SettingError: A setting is unknown or out of range, or the preset was not found.
         DataError: The data cannot be read.
-        NetworkError: A download failed.
 
     Example:
         >>> kerasft.check("resnet_digits", dataset="photos/").findings[0].text
     """
     module = recipe_module(recipe)
     config = with_keywords(module.Config, config, settings, signature(check).parameters)
+    downloads = find_downloads(module, config)
     keras.utils.set_random_seed(config.seed)
+    if "dataset" in downloads:
+        return Check((), Plan({}, 0, tuple(downloads.values())))
+    if "preset" in downloads:
+        found, plan = _without_preset(module, config)
+        return Check(found, dataclasses.replace(plan, downloads=tuple(downloads.values())))
     data = load_recipe_data(module, config)
-    parts = {name: getattr(data, name) for name in SPLITS}
-    counts = {name: len(part.y) for name, part in parts.items() if hasattr(part, "y")}
-    return Check(data.findings, counts)
+    plan = plan_data(config, data)
+    if not timing:
+        return Check(data.findings, plan)
+    model = plan_model(module, config, data, runs_dir)
+    findings = by_level([*data.findings, *_needs(model)])
+    return Check(tuple(findings), dataclasses.replace(plan, model=model))
+
+
+def _without_preset(module: ModuleType, config: Config) -> tuple[tuple[DataFinding, ...], Plan]:
+    """Return what is found before a preset is downloaded, which tokenizes texts."""
+    if not modality_of(config).prepared_by_preset:
+        data = load_recipe_data(module, config)
+        return data.findings, plan_data(config, data)
+    if hasattr(module, "load_data"):
+        return (), Plan({}, 0)
+    findings, parts = audit_source(config)
+    steps = math.ceil(len(parts["train"]) / config.batch_size)
+    return tuple(findings), Plan({name: len(part) for name, part in parts.items()}, steps)
+
+
+def _needs(model: ModelPlan) -> list[DataFinding]:
+    """Return warnings if memory or disk are too small."""
+    found = []
+    for name, need, advice in (
+        ("memory", model.memory, "Use a smaller batch_size, image_size or sequence_length."),
+        ("disk", model.disk, "Free space, or give --runs-dir on another disk."),
+    ):
+        if need.total > need.free:
+            text = (
+                f"A fit needs {need.total / 1e9:.1f} GB of {name}; {need.free / 1e9:.1f} are free."
+            )
+            found.append(DataFinding(name, "warning", text, advice=advice))
+    return found

@@ -11,35 +11,38 @@ import click
 
 from kerasft.cli.options import given_settings, wants
 from kerasft.cli.output import print_facts, print_json, print_table
+from kerasft.cli.plan_description import describe_plan, plan_facts
 from kerasft.cli.recipe_group import RecipeGroup
-from kerasft.cli.startup import check_sources, working
+from kerasft.cli.run_argument import runs_dir_option
+from kerasft.cli.startup import check_folder, working
 from kerasft.config import Config
 from kerasft.data_finding import DataFinding
 from kerasft.errors import DataError
 
 
-def check(module: ModuleType, config: Config) -> None:
-    """Check a recipe on its data; print the findings and the command that fits."""
-    check_sources(module, config)
+def check(module: ModuleType, config: Config, runs_dir: str, timing: bool) -> None:
+    """Check a recipe on its data; print the findings, the plan and the command that fits."""
+    check_folder(module, config)
     given = given_settings(click.get_current_context(), type(config))
     with working():
         import kerasft
         from kerasft.runs.provenance import describe_recipe
 
-        found = kerasft.check(module, config, progress=not wants("quiet"))
+        found = kerasft.check(
+            module, config, runs_dir=runs_dir, timing=timing, progress=not wants("quiet")
+        )
         described = describe_recipe(module)
     recipe = str(described["source"] or described["name"])
     errors = [finding for finding in found.findings if finding.level == "error"]
     if wants("json"):
         rows = [_described(finding, recipe, given) for finding in found.findings]
-        print_json({"ok": found.ok, "examples": found.examples, "findings": rows})
+        print_json({"ok": found.ok, "findings": rows, "plan": describe_plan(found.plan)})
     elif wants("quiet"):
         click.echo(len(errors))
     else:
         changes = {n: value for finding in errors for n, value in finding.changes.items()}
         _print_findings(found.findings)
-        counts = ", ".join(f"{count:,} {split}" for split, count in found.examples.items())
-        print_facts({"examples": counts, "next": _command(recipe, {**given, **changes})})
+        print_facts({**plan_facts(found.plan), "next": _command(recipe, {**given, **changes})})
     if errors:
         click.get_current_context().exit(DataError.exit_code)
 
@@ -67,14 +70,26 @@ def _print_findings(findings: tuple[DataFinding, ...]) -> None:
     click.echo()
 
 
+def _make_options() -> list[click.Option]:
+    return [
+        runs_dir_option(),
+        click.Option(
+            ["--timing/--no-timing"],
+            default=True,
+            help="Build the model and time a few steps of each phase  [default: timing]",
+        ),
+    ]
+
+
 check_command = RecipeGroup(
     "check",
     action=check,
-    make_options=list,
-    help="""Check a RECIPE on its data without training.
+    make_options=_make_options,
+    help="""Check a RECIPE on its data, and plan its fit, without training.
 
     Lists what makes training wrong (error), what makes scores unreliable or training worse
     (warning), and notes, each with its fix: options to add, or what to do with the data. Exit code
-    3 if there is an error.
+    3 if there is an error. The plan has the measured time of an epoch, memory, disk space and
+    downloads. Nothing is downloaded.
     """,
 )

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import functools
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import ModuleType
-from typing import Any
 
 import click
 
+from kerasft.catalog import loads_preset, reads_dataset
 from kerasft.cli.option_names import as_typed
 from kerasft.cli.options import wants
 from kerasft.config import Config
@@ -32,20 +32,22 @@ def check_sources(module: ModuleType, config: Config) -> None:
         SettingError: The preset was not found.
         NetworkError: A download is needed and its host cannot be reached.
     """
-    own = getattr(module, "load_data", None)
-    if own is None or {"load_data"} <= _names(own) <= {"kerasft", "load_data"}:
+    if reads_dataset(module):
         check_dataset(config.dataset.source, config.data_dir)
-        folder = expanded(config.dataset.source)
-        if modality_of(config).class_folders and folder.is_dir():
-            check_class_folders(folder)
-    if config.preset and "load_backbone" in _names(module.build_model):
+    check_folder(module, config)
+    if config.preset and loads_preset(module):
         resolve(config.preset, pretrained=config.pretrained)
 
 
-def _names(function: Callable[..., Any]) -> set[str]:
-    """Return the attributes and global names that a function uses."""
-    code = getattr(function, "__code__", None)
-    return set(code.co_names) if code else set()
+def check_folder(module: ModuleType, config: Config) -> None:
+    """Check that a folder of images has class folders, before TensorFlow starts.
+
+    Raises:
+        DataError: It has none.
+    """
+    folder = expanded(config.dataset.source)
+    if reads_dataset(module) and modality_of(config).class_folders and folder.is_dir():
+        check_class_folders(folder)
 
 
 def start_keras() -> None:

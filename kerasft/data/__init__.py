@@ -20,6 +20,7 @@ from kerasft.data.label_encoding import encode
 from kerasft.data.mixing import make_mix
 from kerasft.data.predict_inputs import InputStream, examples_of, read_inputs, read_rows, readable
 from kerasft.data.preparation import (
+    audit_source,
     encode_examples,
     load_data,
     load_recipe_data,
@@ -43,6 +44,7 @@ __all__ = [
     "Ragged",
     "Split",
     "allocate",
+    "audit_source",
     "class_weights",
     "column_names",
     "encode",

@@ -13,7 +13,7 @@ from kerasft.data.glyph_batches import load_builtin_glyphs
 from kerasft.data.label_encoding import encode, known_labels, make_labels, normalize_labels
 from kerasft.data.sources import read_source
 from kerasft.data.splits import make_splits
-from kerasft.data_finding import by_level
+from kerasft.data_finding import DataFinding, by_level
 from kerasft.dataset_check import is_rendered
 from kerasft.display import status
 from kerasft.errors import DataError, SettingError
@@ -63,6 +63,19 @@ def read_splits(config: Config) -> dict[str, Examples]:
     return make_splits(
         {name: normalize_labels(config, part) for name, part in given.items()}, config
     )
+
+
+def audit_source(config: Config) -> tuple[list[DataFinding], dict[str, Examples]]:
+    """Return what an audit finds before examples are decoded or tokenized, and all three splits.
+
+    Raises:
+        DataError: The data are missing or mislabeled.
+    """
+    given, _ = read_source(config)
+    given = {name: normalize_labels(config, part) for name, part in given.items()}
+    parts = make_splits(given, config)
+    labels = make_labels(config, parts["train"])
+    return by_level(audit_examples(config, given, parts, labels)), parts
 
 
 def load_recipe_data(recipe: Any, config: Config) -> Data:

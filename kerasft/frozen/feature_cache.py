@@ -117,6 +117,13 @@ class FeatureCache:
             )
         return found
 
+    def gains(self, plans: Sequence[CachePlan], config: Config, splits: Splits) -> dict[str, float]:
+        """Return the factor of work saved by each phase worth caching, by its name.
+
+        Nothing is computed; the arguments are those of `phase_inputs`.
+        """
+        return {chosen.plan.name: chosen.gain for chosen in self._choose(plans, config, splits)[0]}
+
     def _choose(
         self, plans: Sequence[CachePlan], config: Config, splits: Splits
     ) -> tuple[list[_Chosen], dict[str, str]]:
@@ -175,6 +182,13 @@ class FeatureCache:
             self._arrays.popitem(last=False)
 
 
+def prefix_bytes(prefix: FrozenPrefix, config: Config, splits: Splits) -> int:
+    """Return the size of the features of a prefix."""
+    return sum(
+        bytes_needed(tensor, split, config) for tensor in prefix.boundary for split in splits
+    )
+
+
 def _reason_against(prefix: FrozenPrefix, config: Config, splits: Splits) -> str:
     """Return why the features of a prefix cannot be cached, empty where they can."""
     if make_mix(config) is not None:
@@ -187,9 +201,7 @@ def _reason_against(prefix: FrozenPrefix, config: Config, splits: Splits) -> str
         read = prefix.tail.inputs.values()
         if text_lengths(splits[0].x) is None or (read and "padding_mask" not in read):
             return "the inputs differ in length and have no padding_mask"
-    needed = sum(
-        bytes_needed(tensor, split, config) for tensor in prefix.boundary for split in splits
-    )
+    needed = prefix_bytes(prefix, config, splits)
     if needed > config.cache_gigabytes * 1e9:
         limit = f"cache_gigabytes={config.cache_gigabytes:g}"
         return f"it would need {needed / 1e9:.2g} GB ({limit})"

@@ -47,6 +47,7 @@ class Modality:
         serving_imports: Packages to import where a SavedModel is loaded.
         class_folders: Whether inputs can come from a folder of class folders.
         part_size: Number of inputs that `predict` and `evaluate` prepare at once.
+        prepared_by_preset: Whether the preset prepares inputs: its tokenizer.
     """
 
     name = ""
@@ -59,6 +60,7 @@ class Modality:
     serving_imports: tuple[str, ...] = ()
     class_folders = False
     part_size = 8192
+    prepared_by_preset = False
 
     def find_columns(self, config: Any, find: FindColumn) -> list[tuple[str, str]]:
         """Return the input columns of a table, each after the setting that can name it.

@@ -45,6 +45,7 @@ class Texts(Modality):
     builtin = ("tickets",)
     length_setting = "sequence_length"
     serving_imports = ("tensorflow_text",)
+    prepared_by_preset = True
 
     def find_columns(self, config: Any, find: FindColumn) -> list[tuple[str, str]]:
         found = super().find_columns(config, find)

@@ -32,16 +32,35 @@ def fetch_snapshot(preset: str, *, pretrained: bool, instead: str) -> Path:
         SettingError: The name has another form, or the hub has no such preset.
         NetworkError: A download is needed and the hub cannot be reached.
     """
+    name, revision = _parse(preset)
+    return find_snapshot(preset, pretrained=pretrained) or _download(
+        preset, name, revision, instead
+    )
+
+
+def find_snapshot(preset: str, *, pretrained: bool) -> Path | None:
+    """Return the folder of a preset on the hub if it is in the cache, else None.
+
+    Args:
+        preset: Preset, as in `fetch_snapshot`.
+        pretrained: Whether the weights are needed.
+
+    Raises:
+        SettingError: The name has another form.
+    """
+    folder = _cached(*_parse(preset))
+    return folder if folder is not None and _is_whole(folder, pretrained) else None
+
+
+def _parse(preset: str) -> tuple[str, str]:
+    """Return the name and the revision of a preset, which can be empty."""
     name, _, revision = preset.removeprefix("hf://").partition("@")
     if name.count("/") != 1 or not all(name.split("/")):
         raise SettingError(
             f"`preset` must be hf://ORG/NAME or hf://ORG/NAME@REVISION. Received: "
             f"preset={preset!r}."
         )
-    folder = _cached(name, revision)
-    if folder is None or not _is_whole(folder, pretrained):
-        folder = _download(preset, name, revision, instead)
-    return folder
+    return name, revision
 
 
 def _cached(name: str, revision: str) -> Path | None:

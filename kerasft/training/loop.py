@@ -142,7 +142,7 @@ def _fit_phase(
     )
     part = context.compiled_models.compiled(
         config, data, phase, inputs.model,
-        steps_per_execution=_steps_at_once(inputs, config, batches),
+        steps_per_execution=steps_at_once(inputs, config, len(batches)),
     )  # fmt: skip
     _begin_phase(context, run, part, plateau)
     if context.best_weights.stopped_epoch is not None:  # before it was interrupted
@@ -166,12 +166,18 @@ def _fit_phase(
     )
 
 
-def _steps_at_once(inputs: PhaseInputs, config: Config, batches: Any) -> int:
-    """Return the number of steps that run without returning to Python, > 1 for short steps."""
+def steps_at_once(inputs: PhaseInputs, config: Config, steps: int) -> int:
+    """Return the number of steps that run without returning to Python, > 1 for short steps.
+
+    Args:
+        inputs: Model and inputs of the phase.
+        config: Settings.
+        steps: Steps of an epoch.
+    """
     if config.learning_rate_schedule == "plateau":  # its warm-up sets the rate of every step
         return 1
     step = 3 * config.batch_size * max(inputs.work, 1.0)
-    return max(1, min(int(_SHORT_STEP // step), _AT_ONCE, len(batches)))
+    return max(1, min(int(_SHORT_STEP // step), _AT_ONCE, steps))
 
 
 def _begin_phase(context: FitContext, run: _PhaseRun, part: keras.Model, plateau: Any) -> None:

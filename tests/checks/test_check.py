@@ -18,7 +18,7 @@ def leaky(pets):
 
 
 def test_a_check_has_findings_and_a_short_text(leaky):
-    found = kerasft.check("resnet_digits", dataset=str(leaky), progress=False)
+    found = kerasft.check("resnet_digits", dataset=str(leaky), timing=False, progress=False)
     assert [x.name for x in found.findings] == ["duplicates", "small_test"]
     assert not found.ok
     assert repr(found) == "<Check: 1 error, 0 warnings, 1 note>"

@@ -9,7 +9,8 @@ import kerasft
 from kerasft import catalog
 from kerasft.config import ImageConfig, TextConfig
 from kerasft.data import load_recipe_data
-from kerasft.presets.resolve import APPLICATIONS, builtin_presets
+from kerasft.presets.keras_hub_presets import builtin_presets
+from kerasft.presets.resolve import APPLICATIONS
 from kerasft.testing import check_recipe
 
 RECIPES = sorted(catalog.list_recipes(), key=lambda recipe: recipe.name)

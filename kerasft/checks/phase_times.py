@@ -1,0 +1,215 @@
+"""Time of an epoch of every phase, measured over a few steps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerasft.checks.needs import bytes_of
+from kerasft.data import Split, select_rows, stream
+from kerasft.display import status
+from kerasft.frozen.feature_cache import FeatureCache, PhaseInputs, prefix_bytes
+from kerasft.models.freezing import frozen_below
+from kerasft.training.context import FitContext, cache_plans
+from kerasft.training.loop import steps_at_once
+from kerasft.training.phases import Phase, make_batches, steps_per_epoch
+
+_STEPS = 4  # that are timed, after two that trace the graph
+_MOST, _SHORT = 64, 0.5  # if two steps take fewer seconds, up to so many are timed
+_FEW, _MORE = 64, 192  # examples whose frozen features are computed, to time one
+
+
+@dataclass(frozen=True)
+class PhaseTime:
+    """Measured time of a phase.
+
+    Attributes:
+        phase: Name of the phase.
+        epochs: Number of epochs.
+        steps: Training steps of an epoch.
+        seconds_per_step: Time of a training step.
+        seconds_per_epoch: Time of an epoch, validation included.
+        cached: Whether frozen features are cached.
+        feature_seconds: Time of computing them, once before the first epoch.
+    """
+
+    phase: str
+    epochs: int
+    steps: int
+    seconds_per_step: float
+    seconds_per_epoch: float
+    cached: bool
+    feature_seconds: float
+
+    @property
+    def seconds(self) -> float:
+        """Time of all epochs and of the frozen features."""
+        return self.feature_seconds + self.epochs * self.seconds_per_epoch
+
+
+@dataclass(frozen=True)
+class Timed:
+    """Times of the phases of a fit, and what they use.
+
+    Attributes:
+        phases: Times, in order.
+        optimizer_bytes: Size of the largest optimizer state.
+        feature_bytes: Size of all cached features.
+    """
+
+    phases: tuple[PhaseTime, ...]
+    optimizer_bytes: int
+    feature_bytes: int
+
+
+def time_phases(context: FitContext) -> Timed:
+    """Time a few steps of each phase as a fit runs them.
+
+    The weights of the model are changed.
+
+    Args:
+        context: Context of the fit.
+    """
+    inputs, seconds, feature_bytes = _few_inputs(context)
+    times, largest = [], 0
+    for phase in context.phases:
+        status(f"timing steps of {phase.name}")
+        with frozen_below(context.model, phase.blocks):
+            found, size = _time_phase(context, phase, inputs[phase.name], seconds.get(phase.name))
+        times.append(found)
+        largest = max(largest, size)
+    return Timed(tuple(times), largest, feature_bytes)
+
+
+def _time_phase(
+    context: FitContext, phase: Phase, inputs: PhaseInputs, features: float | None
+) -> tuple[PhaseTime, int]:
+    """Return the time of a phase, and the size of its optimizer state in bytes."""
+    config, data = context.config, context.data
+    steps = steps_per_epoch(data.train, config.batch_size)
+    validating = steps_per_epoch(data.validation, config.batch_size)
+
+    def batches(count: int, *, training: bool) -> Any:
+        split = data.train if training else data.validation
+        x = inputs.train if training else inputs.validation
+        return _batches(context, split, x, count, training=training)
+
+    part = context.compiled_models.compiled(
+        config, data, phase, inputs.model,
+        steps_per_execution=steps_at_once(inputs, config, min(steps, _STEPS)),
+    )  # fmt: skip
+    step = _per_batch(
+        lambda count: part.fit(stream(batches(count, training=True)), verbose=0, shuffle=False),
+        steps,
+    )
+    validation = _per_batch(
+        lambda count: part.evaluate(stream(batches(count, training=False)), verbose=0), validating
+    )
+    epoch = steps * step + validating * validation
+    size = bytes_of(part.optimizer.variables)
+    cached = features is not None
+    return PhaseTime(phase.name, phase.epochs, steps, step, epoch, cached, features or 0.0), size
+
+
+def _per_batch(run: Callable[[int], object], total: int) -> float:
+    """Return the time of one batch, measured over a few.
+
+    Args:
+        run: Function that processes a number of batches.
+        total: Number of batches of an epoch.
+    """
+    few = min(2, total)
+    run(few)  # trace the graph
+    short = _seconds(run, few) < _SHORT
+    count = min(_MOST if short else _STEPS, total)
+    return _seconds(run, count) / count
+
+
+def _seconds(run: Callable[[int], object], count: int) -> float:
+    began = time.monotonic()
+    run(count)
+    return time.monotonic() - began
+
+
+class _First(keras.utils.PyDataset):  # type: ignore[misc]
+    """The first batches of a dataset that a recipe renders."""
+
+    def __init__(self, batches: Any, count: int) -> None:
+        super().__init__()
+        self.batches, self.count = batches, count
+
+    @property
+    def num_batches(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> Any:
+        return self.batches[index]
+
+
+def _batches(context: FitContext, split: Any, x: Any, count: int, *, training: bool) -> Any:
+    """Return batches of a split, of which `x` has the inputs of the first examples alone."""
+    config, labels = context.config, context.data.labels
+    if not isinstance(split, Split):
+        return _First(split, count)
+    known = _few_rows(split, _MORE)
+    repeated = np.resize(np.arange(len(known)), min(count * config.batch_size, len(split)))
+    part = _part(split, known[repeated])
+    return make_batches(part, config, labels, training=training, x=select_rows(x, repeated))
+
+
+def _few_rows(split: Split, count: int) -> np.ndarray:
+    """Return the indices of a few examples of the whole range: splits can be sorted by class."""
+    return np.unique(np.linspace(0, len(split) - 1, min(count, len(split))).astype(int))
+
+
+def _few(split: Any, count: int) -> Any:
+    """Return a few examples of a split, None if the recipe renders them."""
+    return _part(split, _few_rows(split, count)) if isinstance(split, Split) else None
+
+
+def _part(split: Split, rows: np.ndarray) -> Split:
+    return Split(select_rows(split.x, rows), split.y[rows], split.examples.select(rows))
+
+
+def _few_inputs(
+    context: FitContext,
+) -> tuple[dict[str, PhaseInputs], dict[str, float], int]:
+    """Return the inputs of a few examples by phase.
+
+    Returns:
+        Inputs of the phases, the time in which the frozen features of all examples are computed by
+        phase (only of phases with cached features), and the size of these features in bytes.
+    """
+    splits: Any = (context.data.train, context.data.validation)
+    more = tuple(_few(split, _MORE) for split in splits)
+    whole = PhaseInputs(context.model, *(part and part.x for part in more))
+    inputs = {phase.name: whole for phase in context.phases}
+    if None in more:
+        return inputs, {}, 0
+    plans = cache_plans(context)
+    gains = context.feature_cache.gains(plans, context.config, splits)
+    plans = [plan for plan in plans if plan.name in gains]
+    if not plans:
+        return inputs, {}, 0
+    status("timing frozen features")
+    fewer = tuple(_few(split, _FEW) for split in splits)
+    first, _ = _features(context, plans, fewer)
+    second, found = _features(context, plans, more)
+    examples = sum(map(len, more)) - sum(map(len, fewer))
+    each = max(second - first, 0.0) / examples if examples else 0.0
+    rest = sum(map(len, splits)) - sum(map(len, more))
+    seconds = second + each * rest
+    size = sum(prefix_bytes(plan.prefix, context.config, splits) for plan in plans)
+    return inputs | found, dict.fromkeys(found, seconds / max(len(found), 1)), size
+
+
+def _features(context: FitContext, plans: Any, splits: Any) -> tuple[float, dict[str, PhaseInputs]]:
+    """Return the time of computing frozen features, and the inputs of phases that use them."""
+    began = time.monotonic()
+    found = FeatureCache().phase_inputs(plans, context.config, splits, lambda line: None)
+    return time.monotonic() - began, found

@@ -1,0 +1,109 @@
+"""The plan of a fit: its size, its time, and what it needs of the machine."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from kerasft.catalog import loads_preset, reads_dataset
+from kerasft.checks.needs import Need, disk_needed, memory_needed
+from kerasft.checks.phase_times import PhaseTime, time_phases
+from kerasft.config import Config
+from kerasft.data import Data
+from kerasft.data.examples import SPLITS
+from kerasft.dataset_check import find_dataset_download
+from kerasft.models.dtype_policy import precision
+from kerasft.presets.resolve import find_download
+from kerasft.reachable_hosts import Download
+from kerasft.training.compiled_models import CompiledModels
+from kerasft.training.context import make_context
+from kerasft.training.phases import steps_per_epoch
+from kerasft.training.precision_choice import build_in_precision
+
+
+@dataclass(frozen=True)
+class ModelPlan:
+    """The model of a fit and what training it takes.
+
+    Attributes:
+        parameters: Number of parameters.
+        trained: Number of those that are trained in the main phase.
+        phases: Measured times of the phases.
+        memory: Estimate of the memory, without activations.
+        disk: Estimate of the disk space.
+    """
+
+    parameters: int
+    trained: int
+    phases: tuple[PhaseTime, ...]
+    memory: Need
+    disk: Need
+
+    @property
+    def seconds(self) -> float:
+        """Estimated time of all epochs and frozen features, without early stopping."""
+        return sum(phase.seconds for phase in self.phases)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The plan of a fit.
+
+    Attributes:
+        examples: Number of examples by split; empty where the data are not on this machine.
+        steps_per_epoch: Number of training steps of an epoch, 0 without data.
+        downloads: Downloads that the fit would make first.
+        model: The model and its training; None without timing or with downloads.
+    """
+
+    examples: Mapping[str, int]
+    steps_per_epoch: int
+    downloads: tuple[Download, ...] = ()
+    model: ModelPlan | None = None
+
+
+def find_downloads(module: ModuleType, config: Config) -> dict[str, Download]:
+    """Return the downloads that a recipe needs: of its `dataset` and its `preset`.
+
+    Raises:
+        DataError: The dataset was not found.
+        SettingError: The preset was not found.
+    """
+    found: dict[str, Download | None] = {}
+    if reads_dataset(module):
+        found["dataset"] = find_dataset_download(config.dataset.source, config.data_dir)
+    if config.preset and loads_preset(module):
+        found["preset"] = find_download(config.preset, pretrained=config.pretrained)
+    return {name: download for name, download in found.items() if download is not None}
+
+
+def plan_data(config: Config, data: Data) -> Plan:
+    """Return the plan of a fit without its model."""
+    parts = {name: getattr(data, name) for name in SPLITS}
+    counts = {name: len(part.y) for name, part in parts.items() if hasattr(part, "y")}
+    return Plan(counts, steps_per_epoch(data.train, config.batch_size))
+
+
+def plan_model(module: ModuleType, config: Config, data: Data, runs_dir: str | Path) -> ModelPlan:
+    """Build the model of a recipe and time a few steps of each phase.
+
+    Args:
+        module: Recipe.
+        config: Settings.
+        data: Prepared data.
+        runs_dir: Folder of runs, whose disk must have space.
+    """
+    if isinstance(config.learning_rate, str):  # auto: the time does not depend on it
+        config = dataclasses.replace(config, learning_rate=config.head_learning_rate)
+    config, model = build_in_precision(module, config, data, lambda line: None)
+    trained = sum(math.prod(variable.shape) for variable in model.trainable_variables)
+    with precision(config.precision):
+        context = make_context(config, data, CompiledModels(model))
+        timed = time_phases(context)
+    memory = memory_needed(context, timed.optimizer_bytes, timed.feature_bytes)
+    disk = disk_needed(context, timed.optimizer_bytes, runs_dir)
+    return ModelPlan(model.count_params(), trained, timed.phases, memory, disk)
