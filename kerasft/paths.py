@@ -8,15 +8,24 @@ from pathlib import Path
 
 from kerasft.errors import SettingError
 
+_LONGEST_NAME = 200  # bytes; a file system allows 255, and temporary names are longer
+
 
 def check_folder_name(name: str) -> None:
     """Refuse a name that is not that of a single visible folder.
 
     Raises:
-        SettingError: The name is empty, has a path separator or begins with a dot.
+        SettingError: The name is empty, too long, has a path separator or a control character, or
+            begins with a dot.
     """
-    if not name or Path(name).name != name or name.startswith("."):
+    plain = Path(name).name == name and name.isprintable() and not name.startswith(".")
+    if not name or not plain:
         raise SettingError(f"`name` must be a plain folder name. Received: name={name!r}.")
+    if len(os.fsencode(name)) > _LONGEST_NAME:
+        raise SettingError(
+            f"`name` must have at most {_LONGEST_NAME} bytes. Received: {len(os.fsencode(name))} "
+            f"bytes, name={name[:20]!r}..."
+        )
 
 
 def numbered_folders(parent: Path) -> dict[int, Path]:

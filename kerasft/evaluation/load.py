@@ -14,7 +14,7 @@ import keras
 from kerasft.calibration import Calibration
 from kerasft.config import Config, ConfigType, from_record
 from kerasft.data import Data, Labels, column_names
-from kerasft.display import status
+from kerasft.display import current, status
 from kerasft.errors import ResumeError, SettingError, did_you_mean
 from kerasft.models import with_features
 from kerasft.models.dtype_policy import precision
@@ -93,7 +93,16 @@ def load_model(run: Run | str | Path) -> Loaded:
         model = build_recipe_model(recipe, config, Data(None, None, None, labels))
     trained = stored["stored"] == "trained"
     restore_weights(run, changing_weights(model) if trained else model.weights)
+    if run.state != "done":
+        current().line(_which_weights(run))
     return Loaded(recipe, config, labels, model, run.pairs, read_calibration(run))
+
+
+def _which_weights(run: Run) -> str:
+    """Return the note about the weights of an unfinished run."""
+    best, epochs = run.manifest.get("best_epoch"), len(run.history)
+    which = f"of epoch {best}, the best of {epochs}" if best else "of its best epoch so far"
+    return f"note   {run.path} is {run.state}: its weights are those {which}"
 
 
 def in_float32(loaded: Loaded) -> Loaded:

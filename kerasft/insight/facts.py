@@ -30,7 +30,7 @@ class Facts:
         counts: Number of examples by split.
         audit: Measures of the data, as in `Data.audit`; empty in older records.
         metrics: Metrics by split.
-        best_epoch: Best epoch, counted from 1; None if unknown.
+        best_epoch: Best epoch of a finished run, counted from 1; None if unknown.
         blocks: Number of blocks of the backbone, 0 if unknown.
         length_setting: Setting that limits the length of an input, empty where none does.
         config_class: Config class of the modality, whose conditions every advice must meet.
@@ -152,7 +152,7 @@ def read_facts(run: Run) -> Facts:
         counts=dict(manifest.get("data", {}).get("examples", {})),
         audit=dict(manifest.get("data", {}).get("audit", {})),
         metrics=run.metrics,
-        best_epoch=manifest.get("best_epoch"),
+        best_epoch=manifest.get("best_epoch") if manifest.get("state") == "done" else None,
         blocks=sum(row["name"] != "head" for row in manifest.get("blocks", [])),
         length_setting=run.modality.length_setting,
         config_class=run.modality.config_class,

@@ -8,13 +8,17 @@ import fcntl
 import hashlib
 import json
 import os
-import tempfile
+import re
+import secrets
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
 from kerasft.errors import DamagedFileError, ResourceError, SettingError
+
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}(\.[^.]*)?")  # names of atomic_path
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # errors of a full disk
 
 
 @contextlib.contextmanager
@@ -27,24 +31,32 @@ def atomic_path(path: Path) -> Iterator[Path]:
         ResourceError: The disk is full.
     """
     path = Path(path)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{path.suffix}")
+    # Not made by `tempfile`, whose files are private: the umask decides who may read this one.
     try:
+        temporary.touch(exist_ok=False)
+        mode = temporary.stat().st_mode
         yield temporary
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
-        temporary.chmod(0o644)
+        temporary.chmod(mode)  # safetensors replaces the file by a private one, too
         temporary.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if error.errno in FULL:
             raise ResourceError(
                 f"{path} cannot be written: {error.strerror}. Free some disk space."
             ) from error
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_temporary_files(folder: Path) -> None:
+    """Remove what killed processes left of `atomic_path`; no process may write in the folder."""
+    for path in folder.glob(".*"):
+        if _TEMPORARY.fullmatch(path.name):
+            path.unlink()
 
 
 def _sync_folder(folder: Path) -> None:
@@ -59,6 +71,26 @@ def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 file atomically; undecodable bytes of file names are written as escapes."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
+def open_to_append(path: Path) -> TextIO:
+    """Open a UTF-8 file to append to; it is made if it does not exist.
+
+    Raises:
+        DamagedFileError: It is a symbolic link, which would change another file.
+    """
+    try:
+        return open(path, "a+", encoding="utf-8", opener=_open_no_link)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise DamagedFileError(
+                f"{path} is a symbolic link, but a file is expected. Delete the link."
+            ) from error
+        raise
+
+
+def _open_no_link(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -133,7 +165,7 @@ def file_lock(path: Path, doing: str) -> Iterator[None]:
     Raises:
         SettingError: Another process holds the lock.
     """
-    with open(path, "a+", encoding="utf-8") as file:
+    with open_to_append(path) as file:
         try:
             _lock(file)
         except BlockingIOError:

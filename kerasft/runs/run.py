@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kerasft.errors import DamagedFileError, DataError
 from kerasft.modalities import Modality, recorded_modality
 from kerasft.runs.files import is_locked, read_json, read_json_rows, sha256
+from kerasft.runs.resume_command import how_to_resume
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -107,14 +108,18 @@ class Run:
     def weights(self) -> Path:
         """Path of the trained weights, after their checksum was verified.
 
+        An unfinished run has those of its best epoch so far, `best_epoch` of the manifest.
+
         Raises:
             DamagedFileError: They are missing, or their checksum differs.
         """
-        path = self.path / WEIGHTS
-        if not path.exists():
-            state = self.manifest.get("state", "unknown")
-            raise DamagedFileError(f"{self.path} has no {WEIGHTS} (state of its fit: {state}).")
-        return self.verified(WEIGHTS)
+        if WEIGHTS in self.manifest.get("files", {}) and (self.path / WEIGHTS).exists():
+            return self.verified(WEIGHTS)
+        state = self.state
+        text = f"{self.path} has no {WEIGHTS} (state of its fit: {state})."
+        if state == "interrupted":
+            text = f"{text} {how_to_resume(self.path, self.manifest['recipe'])}"
+        raise DamagedFileError(text)
 
     @property
     def recipe_source(self) -> bytes | None:

@@ -40,28 +40,45 @@ def write_tensors(
         ResourceError: The disk is full.
     """
     with atomic_path(path) as temporary:
-        try:
-            save_file(dict(values), temporary, metadata=metadata)
-        except SafetensorError as error:
-            # The error of the operating system is only part of its text.
-            number = re.search(r"os error (\d+)", str(error))
-            if number is None:
-                raise
-            code = int(number[1])
-            raise OSError(code, os.strerror(code), str(path)) from error
+        _save_file(temporary, values, metadata)
 
 
-def save_weights(run: Run, variables: Sequence[Any]) -> None:
-    """Write the values of `variables` into the run, atomically, with their checksum."""
-    names = weight_names(variables)
-    values = {
-        name: np.asarray(variable.numpy(), order="C")
-        for name, variable in zip(names, variables, strict=True)
-    }
-    path = run.path / WEIGHTS
-    write_tensors(path, values)
-    files = {**run.manifest.get("files", {}), WEIGHTS: sha256(path)}
-    write_manifest(run, files=files)
+def _save_file(
+    path: Path, values: Mapping[str, np.ndarray], metadata: dict[str, str] | None = None
+) -> None:
+    """Write a safetensors file; errors of the operating system are raised as OSError."""
+    try:
+        save_file(dict(values), path, metadata=metadata)
+    except SafetensorError as error:
+        # The error of the operating system is only part of its text.
+        number = re.search(r"os error (\d+)", str(error))
+        if number is None:
+            raise
+        code = int(number[1])
+        raise OSError(code, os.strerror(code), str(path)) from error
+
+
+def save_weights(
+    run: Run, variables: Sequence[Any], values: Sequence[np.ndarray], **facts: Any
+) -> None:
+    """Write values of variables into the run, atomically, with their checksum.
+
+    Meanwhile, and after an interruption, the run has no weights.
+
+    Args:
+        run: Run to write to.
+        variables: Variables, which give the names.
+        values: Value of each.
+        **facts: Entries of the manifest about these weights.
+    """
+    names, files = weight_names(variables), dict(run.manifest.get("files", {}))
+    arrays = {name: np.asarray(value, order="C") for name, value in zip(names, values, strict=True)}
+    with atomic_path(run.path / WEIGHTS) as temporary:
+        _save_file(temporary, arrays)
+        checksum = sha256(temporary)
+        if files.pop(WEIGHTS, None) is not None:  # it does not fit the new file
+            write_manifest(run, files=files)
+    write_manifest(run, files={**files, WEIGHTS: checksum}, **facts)
 
 
 def restore_weights(run: Run, variables: Sequence[Any]) -> None:

@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import errno
 import io
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
-from kerasft.errors import SettingError
+from kerasft.errors import ResourceError, SettingError
 from kerasft.paths import check_folder_name, timestamp_name
-from kerasft.runs.files import atomic_path, read_json, sha256, write_json, write_text
-from kerasft.runs.run import RECIPE, Run
+from kerasft.runs.files import (
+    FULL,
+    atomic_path,
+    is_locked,
+    read_json,
+    sha256,
+    write_json,
+    write_text,
+)
+from kerasft.runs.resume_command import how_to_resume
+from kerasft.runs.run import FIT_LOCK, RECIPE, Run
 
 _SEALED = (
     "config.json", "labels.json", "history.json", "metrics.json", "worst.json", "confusions.json",
 )  # fmt: skip
+# What a fit writes before its manifest.
+_FIRST = {FIT_LOCK, "config.json", "labels.json", RECIPE, "history.json", "history.csv"}
 
 
 def create_run(runs_dir: str | Path, recipe: str, name: str | None = None) -> Run:
     """Make a new run folder `runs_dir/recipe/name`.
+
+    The folder of a fit that was killed before it wrote its manifest is used again.
 
     Args:
         runs_dir: Folder of runs.
@@ -39,6 +55,8 @@ def create_run(runs_dir: str | Path, recipe: str, name: str | None = None) -> Ru
             return Run(path)
         except FileExistsError:
             check_name(runs_dir, recipe, name)
+            if name is not None:
+                return Run(path)
     raise SettingError(f"Too many runs named {stem} in {parent}. Give another --name.")
 
 
@@ -52,8 +70,50 @@ def check_name(runs_dir: str | Path, recipe: str, name: str | None) -> None:
         return
     check_folder_name(name)
     path = Path(runs_dir) / recipe / name
-    if path.exists():
-        raise SettingError(f"Run {path} already exists. Give another --name, or delete it.")
+    if path.is_dir() and was_killed_at_start(path):
+        return
+    if path.exists() or path.is_symlink():
+        run = Run(path)
+        fix = "Give another --name, or delete it."
+        if run.state == "interrupted":
+            fix = f"Give another --name. {how_to_resume(path, run.manifest['recipe'])}"
+        raise SettingError(f"Run {path} already exists. {fix}")
+
+
+def was_killed_at_start(path: Path) -> bool:
+    """Return whether a folder is that of a fit that was killed before it wrote its manifest."""
+    names = {entry.name for entry in path.iterdir() if not entry.name.startswith(".")}
+    return names <= _FIRST and not is_locked(path / FIT_LOCK)
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse a folder in which nothing can be written, before anything is computed.
+
+    A folder is made in it and removed again: rights alone do not say whether that is possible.
+
+    Raises:
+        SettingError: It cannot be made, or not be written to.
+        ResourceError: The disk is full.
+    """
+    made: list[Path] = []
+    try:
+        for path in (*reversed(folder.parents), folder):
+            if path.exists() and not path.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, f"{path} is not a folder")
+            if not path.exists():
+                path.mkdir()
+                made.append(path)
+        Path(tempfile.mkdtemp(prefix=".", dir=folder)).rmdir()
+    except (OSError, ValueError) as error:  # ValueError: a null byte
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        kind = ResourceError if getattr(error, "errno", None) in FULL else SettingError
+        raise kind(
+            f"{str(folder)!r} cannot be written to: {reason}. Give a folder that can be."
+        ) from error
+    finally:
+        for path in reversed(made):
+            with contextlib.suppress(OSError):  # another process uses it already
+                path.rmdir()
 
 
 def delete_run(run: Run) -> None:
@@ -110,9 +170,9 @@ def write_manifest(run: Run, **changes: Any) -> None:
     write_json(path, {**known, **changes})
 
 
-def write_recipe(run: Run, source: bytes) -> None:
-    """Write the source of the recipe into a run, atomically, with its checksum."""
+def write_recipe(run: Run, source: bytes) -> str:
+    """Write the source of the recipe into a run, atomically; return its checksum."""
     path = run.path / RECIPE
     with atomic_path(path) as temporary:
         temporary.write_bytes(source)
-    write_manifest(run, files={**run.manifest.get("files", {}), RECIPE: sha256(path)})
+    return sha256(path)

@@ -14,7 +14,7 @@ from kerasft.evaluation.load import load_model
 from kerasft.evaluation.runtime import PREPARED
 from kerasft.models import merge_adapters
 from kerasft.paths import check_folder_name
-from kerasft.runs import Run, load_run
+from kerasft.runs import Run, how_to_resume, load_run
 from kerasft.serving.graph import QUANTIZED
 from kerasft.serving.graph_version import write_graph_version
 from kerasft.serving.huggingface.version import write_version as write_folder_version
@@ -112,8 +112,9 @@ def export(  # noqa: PLR0913 (public)
     check_folder_name(name)
     if run.state != "done" and not force:
         raise SettingError(
-            f"{run.path} is {run.state}, but a finished run is expected. Resume its fit, or export "
-            "its best weights so far with `force`."
+            f"{run.path} is {run.state}, but a finished run is expected. "
+            f"{how_to_resume(run.path, run.manifest['recipe'])}, or export its best weights so far "
+            "with `force`."
         )
     if format not in FORMATS:
         raise SettingError(f"`format` must be one of {', '.join(FORMATS)}. Received: {format!r}.")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -160,6 +160,7 @@ class SaveState(keras.callbacks.Callback):
         context: Context of the training.
         phase: Index of the phase.
         plateau: Callback of the schedule `plateau`, None for other schedules.
+        save_best: Function that saves the best weights so far.
     """
 
     def __init__(
@@ -168,8 +169,10 @@ class SaveState(keras.callbacks.Callback):
         context: FitContext,
         phase: int,
         plateau: PlateauWarmUp | None,
+        save_best: Callable[[], None],
     ) -> None:
         super().__init__()
+        self.save_best = save_best
         self.unsaved: TrainingState | None = None
         self._cost, self._saved_at = 0.0, 0.0
         self.path, self.context, self.phase, self.plateau = path, context, phase, plateau
@@ -188,6 +191,7 @@ class SaveState(keras.callbacks.Callback):
         """Save the state of the last epoch, unless it is saved already."""
         if self.unsaved is None:
             return
+        self.save_best()
         save_state(self.path, self.unsaved)
         self.unsaved = None
 

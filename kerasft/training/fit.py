@@ -21,17 +21,17 @@ from kerasft.frozen.feature_cache import FeatureCache, PhaseInputs
 from kerasft.insight import LearningRateCurve, plot_rates
 from kerasft.models import choose_monitor
 from kerasft.models.dtype_policy import precision
-from kerasft.runs import Run, check_name, create_run, write_manifest
+from kerasft.runs import Run, check_name, check_writable, create_run, write_manifest
 from kerasft.runs.provenance import describe_recipe
 from kerasft.training.compiled_models import CompiledModels
 from kerasft.training.context import FitContext, make_context
 from kerasft.training.fit_record import (
+    BestWeightsFile,
     announce,
     close_record,
     open_record,
     record_failure,
     reopen_record,
-    save_trained,
 )
 from kerasft.training.learning_rate_finder import find_rates, use_found
 from kerasft.training.live_diagnosis import LiveDiagnosis
@@ -115,6 +115,7 @@ def fit(  # noqa: PLR0913 (public)
         config = original_settings(unfinished, module.Config, config, [*(fixed or ()), *settings])
     else:
         check_name(runs_dir, described["name"], name)
+    check_writable(unfinished.path if unfinished else Path(runs_dir) / described["name"])
     open_tracker(track, described["name"])
     choose_monitor(config)  # an unknown one is refused before the data are loaded
     keras.utils.set_random_seed(config.seed)
@@ -130,6 +131,7 @@ def fit(  # noqa: PLR0913 (public)
         run = unfinished or create_run(runs_dir, described["name"], name)
         context = context.in_run(run, log_writer(run))
         with training_in(run):
+            chosen += _beginnings(run, unfinished is not None)
             if unfinished is None:
                 open_record(run, module, context)
             else:
@@ -142,6 +144,15 @@ def fit(  # noqa: PLR0913 (public)
                 close_record(run, context, inputs, began)
             (run.path / STATE).unlink(missing_ok=True)
     return run
+
+
+def _beginnings(run: Run, resumed: bool) -> list[str]:
+    """Return the log line about a process that was killed in this folder before it trained."""
+    if resumed and not (run.path / STATE).exists():
+        return ["resume from the beginning: no state of an epoch was saved"]
+    if not resumed and len(list(run.path.iterdir())) > 1:  # the lock of this process
+        return [f"note   {run.path} is replaced: its fit was killed before it began to train"]
+    return []
 
 
 def _check_splits(data: Data) -> Data:
@@ -172,14 +183,15 @@ def _train(
         line = Progress(context, phase.name, epochs, bar)
         return [*tensorboard(run), line, *callbacks, LiveDiagnosis(context)]
 
+    best = BestWeightsFile(run, context)
     try:
         with show_bar("preparing the training") as bar:
             inputs = train(
-                context, make_callbacks=make_callbacks, state=run.path / STATE, keep_state=False
-            )
+                context, make_callbacks=make_callbacks, state=run.path / STATE, keep_state=False,
+                save_best=best.save,
+            )  # fmt: skip
     finally:
-        if context.best_weights.best_epoch is not None:
-            save_trained(run, context.model)
+        best.save()
     status("measuring the throughput")
     speeds = measure_speeds(context, inputs)
     for name, speed in speeds.items():

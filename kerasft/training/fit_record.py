@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import shlex
 import time
 import traceback
 from collections.abc import Iterator, Sequence
 from types import ModuleType
-
-import keras
 
 from kerasft.calibration.options import CalibrationOptions
 from kerasft.calibration.summary import calibration_lines
@@ -28,8 +25,18 @@ from kerasft.frozen.feature_cache import PhaseInputs
 from kerasft.insight import plot_curves
 from kerasft.modalities import modality_of
 from kerasft.models import block_rows, block_table
-from kerasft.models.freezing import changing_weights
-from kerasft.runs import Run, seal, write_history, write_json, write_manifest, write_recipe
+from kerasft.runs import (
+    RECIPE,
+    Run,
+    open_to_append,
+    remove_temporary_files,
+    resume_command,
+    seal,
+    write_history,
+    write_json,
+    write_manifest,
+    write_recipe,
+)
 from kerasft.runs.provenance import (
     anchored,
     current_time,
@@ -44,10 +51,15 @@ from kerasft.training.resume_checks import check_unfinished
 
 
 def open_record(run: Run, module: ModuleType, context: FitContext) -> None:
-    """Write what is known before training: settings, labels, versions, data, blocks."""
-    config, data = anchored(context.config), context.data
+    """Write what is known before training: settings, labels, versions, data, blocks.
+
+    The manifest is written last: a folder with one is a run that can be resumed.
+    """
+    config, data, source = anchored(context.config), context.data, recipe_source(module)
     write_json(run.path / "config.json", to_dict(config))
     write_json(run.path / "labels.json", data.labels.to_dict())
+    write_history(run, [])
+    files = {} if source is None else {RECIPE: write_recipe(run, source)}
     write_manifest(
         run,
         format=FORMAT,
@@ -69,20 +81,18 @@ def open_record(run: Run, module: ModuleType, context: FitContext) -> None:
         usual=to_dict(type(config)()),
         weights=describe_weights(config),
         blocks=block_rows(context.model),
+        files=files,
     )
-    source = recipe_source(module)
-    if source is not None:
-        write_recipe(run, source)
-    write_history(run, [])
 
 
 def reopen_record(run: Run) -> None:
-    """Mark a resumed run as running.
+    """Mark a resumed run as running, and remove the temporary files of a killed process.
 
     Raises:
         SettingError: Another process has finished it meanwhile.
     """
     check_unfinished(run)
+    remove_temporary_files(run.path)
     write_manifest(run, state="running", reason=None, failure=None)
 
 
@@ -120,10 +130,34 @@ def announce(context: FitContext, chosen: Sequence[str]) -> None:
         context.log(line)
 
 
-def save_trained(run: Run, model: keras.Model) -> None:
-    """Save the weights of a run: those that training changes, or all of a random backbone."""
-    stored = run.manifest["weights"]["stored"]
-    save_weights(run, changing_weights(model) if stored == "trained" else model.weights)
+class BestWeightsFile:
+    """The best weights of a training so far, in its run: once for every best epoch.
+
+    They are those that training changes, or all of a random backbone.
+    """
+
+    def __init__(self, run: Run, context: FitContext) -> None:
+        self.run, self.context = run, context
+        self._saved: int | None = None
+
+    def save(self) -> None:
+        """Write the best weights with their epoch, unless they are written already."""
+        best_weights = self.context.best_weights
+        variables, values = best_weights.variables, best_weights.best_values
+        if best_weights.best_epoch is None or best_weights.best_epoch == self._saved:
+            return
+        if self.run.manifest["weights"]["stored"] == "all":
+            best = dict(zip(map(id, variables), values, strict=True))
+            variables = self.context.model.weights
+            values = [best[id(v)] if id(v) in best else v.numpy() for v in variables]
+        save_weights(
+            self.run,
+            variables,
+            values,
+            best_epoch=best_weights.best_epoch + 1,
+            monitor=best_weights.monitor,
+        )
+        self._saved = best_weights.best_epoch
 
 
 @contextlib.contextmanager
@@ -133,24 +167,16 @@ def record_failure(run: Run, log: Log) -> Iterator[None]:
         yield
     except BaseException as error:  # KeyboardInterrupt and SystemExit are reasons too
         stopped = isinstance(error, (KeyboardInterrupt, SystemExit))
-        with open(run.path / "run.log", "a", encoding="utf-8") as file:
+        with open_to_append(run.path / "run.log") as file:
             file.write(traceback.format_exc())
         if run.state != "done":  # else only the tracker failed
             state = "interrupted" if stopped else "failed"
             failure = "diverged" if isinstance(error, DivergedError) else None
             write_manifest(run, state=state, reason=str(error) or repr(error), failure=failure)
             if stopped:
-                log(f"stop   interrupted; resume with: {_resume_line(run)}")
+                command = resume_command(run.path, run.manifest["recipe"])
+                log(f"stop   interrupted; resume with: {command}")
         raise
-
-
-def _resume_line(run: Run) -> str:
-    """Return the command that resumes a run."""
-    recipe, runs_dir = run.manifest["recipe"], run.path.parent.parent
-    arguments = ["kerasft", "fit", str(recipe["source"] or recipe["name"]), "--resume"]
-    arguments += ["--name", run.name]
-    arguments += ["--runs-dir", str(runs_dir)] if str(runs_dir) != "runs" else []
-    return shlex.join(arguments)
 
 
 def close_record(run: Run, context: FitContext, inputs: PhaseInputs, began: float) -> None:
@@ -183,13 +209,7 @@ def close_record(run: Run, context: FitContext, inputs: PhaseInputs, began: floa
     pairs = {name: (part, outputs[name]) for name, part in parts.items()}
     save_predictions(run, config, data.labels, pairs, calibration)
     save_fingerprints(run, data)
-    seal(run)
-    write_manifest(
-        run,
-        state="done",
-        monitor=best_weights.monitor,
-        best_epoch=None if best_epoch is None else best_epoch + 1,
-        seconds=round(time.monotonic() - began, 1),
-    )
     status("drawing the curves")
     plot_curves(run, run.path / "curves.png")
+    seal(run)
+    write_manifest(run, state="done", seconds=round(time.monotonic() - began, 1))

@@ -50,6 +50,7 @@ def train(
     make_callbacks: MakeCallbacks = lambda phase, epochs: (),
     state: Path | None = None,
     keep_state: bool = True,
+    save_best: Callable[[], None] = lambda: None,
 ) -> dict[str, PhaseInputs]:
     """Train all phases; the model has its best weights at the end.
 
@@ -62,6 +63,7 @@ def train(
             and order of examples are those of an uninterrupted training. Schedules are laid out for
             `config.epochs`, whatever they were laid out for before.
         keep_state: Whether the file must have the last state at the end, to continue from it.
+        save_best: Function that saves the best weights so far, called whenever a state is saved.
 
     Returns:
         The model and inputs of each phase, by its name.
@@ -70,7 +72,8 @@ def train(
     reseed(context.model, context.config.seed)
     if saved is not None:
         _restore(saved, context)
-        context.log(f"resume after epoch {saved.epoch}")
+        epochs = sum(phase.epochs for phase in context.phases)
+        context.log(f"resume after epoch {saved.epoch} of {epochs}")
     inputs = make_phase_inputs(context)
     context.log("       metrics are train/val")
     saver: SaveState | None = None
@@ -88,7 +91,7 @@ def train(
             if state is not None:
                 if saver is not None:  # the last epoch of the phase before
                     saver.save()
-                saver = SaveState(state, context, index, plateau)
+                saver = SaveState(state, context, index, plateau, save_best)
                 more.append(saver)
             _run_phase(context, run, plateau, more)
     except UnrecoverableError as error:

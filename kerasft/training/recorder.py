@@ -9,14 +9,14 @@ from typing import Any
 import keras
 
 from kerasft.display import current
-from kerasft.runs import Run, write_history
+from kerasft.runs import Run, open_to_append, write_history
 
 
 def log_writer(run: Run) -> Callable[..., None]:
     """Return a function that writes a line to the run's log and shows it."""
 
     def write(line: str, *, log_only: bool = False) -> None:
-        with open(run.path / "run.log", "a", encoding="utf-8") as log:
+        with open_to_append(run.path / "run.log") as log:
             log.write(line + "\n")
         if not log_only:
             display = current()

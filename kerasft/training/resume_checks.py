@@ -10,7 +10,7 @@ from typing import Any
 from kerasft.config import Config, ConfigType, changed_settings, from_record, to_dict
 from kerasft.data import Data, column_names
 from kerasft.errors import ResumeError, SettingError
-from kerasft.runs import Run, file_lock, list_runs
+from kerasft.runs import Run, file_lock, list_runs, was_killed_at_start
 from kerasft.runs.provenance import anchored, recipe_changed, restore_hint, weights_changed
 from kerasft.runs.run import FIT_LOCK
 from kerasft.setting_declaration import settings
@@ -51,6 +51,12 @@ def find_unfinished(runs_dir: str | Path, recipe: str, name: str | None) -> Run:
     else:
         runs = [run for run in runs if run.name == name]
     if not runs:
+        folder = None if name is None else Path(runs_dir) / recipe / name
+        if folder is not None and folder.is_dir() and was_killed_at_start(folder):
+            raise SettingError(
+                f"{folder} has nothing to resume: its fit was killed before it began to train. "
+                "Fit without --resume, which replaces it."
+            )
         called = f" called {name}" if name else ""
         raise SettingError(
             f"No interrupted run of {recipe}{called} found in {runs_dir}. List all runs with "

@@ -28,7 +28,7 @@ from kerasft.errors import (
 from kerasft.models.dtype_policy import precision
 from kerasft.runs import Run, write_manifest
 from kerasft.training.context import FitContext, make_context
-from kerasft.training.fit_record import open_record, save_trained
+from kerasft.training.fit_record import BestWeightsFile, open_record
 from kerasft.training.loop import train
 from kerasft.training.phases import Phase
 from kerasft.training.resume_checks import training_in
@@ -156,7 +156,7 @@ def _close(run: Run, context: FitContext, job: TrialJob) -> None:
     """Save the weights of a good trial and close its record."""
     best_weights = context.best_weights
     if best_weights.best is not None and best_weights.best[0] > job.keep_above:
-        save_trained(run, context.model)
+        BestWeightsFile(run, context).save()
     best_epoch = None if best_weights.best_epoch is None else best_weights.best_epoch + 1
     write_manifest(run, state="done", monitor=best_weights.monitor, best_epoch=best_epoch)
 

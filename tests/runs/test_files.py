@@ -1,6 +1,8 @@
 """Writes are whole or not at all."""
 
 import json
+import os
+import stat
 
 import numpy as np
 import pytest
@@ -10,8 +12,12 @@ import kerasft
 from kerasft.errors import DamagedFileError, ResourceError, SettingError
 from kerasft.runs import (
     atomic_path,
+    check_writable,
     create_run,
+    file_lock,
+    open_to_append,
     read_json,
+    remove_temporary_files,
     write_json,
     write_manifest,
 )
@@ -68,16 +74,100 @@ def test_runs_of_one_second_do_not_collide(tmp_path):
     assert len({create_run(tmp_path, "r").path for _ in range(3)}) == 3
 
 
-@pytest.mark.parametrize("name", ["", "a/b", "..", ".hidden"])
+@pytest.fixture(params=[0o022, 0o077, 0o002])
+def umask(request):
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)
+
+
+def test_the_umask_decides_who_may_read_a_file(tmp_path, umask):
+    write_json(tmp_path / "a.json", {})
+    write_tensors(tmp_path / "b.safetensors", {"a": np.ones(1)})
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    assert modes == {0o666 & ~umask}
+
+
+def test_what_a_killed_write_leaves_is_removed_and_nothing_else(tmp_path):
+    others = {".profile", ".a.json", "a.0123abcd.json", ".note.personal.txt"}
+    for name in others:
+        (tmp_path / name).touch()
+    with atomic_path(tmp_path / "a.json") as temporary:
+        left = tmp_path / temporary.name.replace(".a.", ".b.")  # of another process
+        left.touch()
+    remove_temporary_files(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == others | {"a.json"}
+
+
+def test_a_log_and_a_lock_are_not_written_through_a_link(tmp_path):
+    (tmp_path / "precious").write_text("precious")
+    (tmp_path / "run.log").symlink_to("precious")
+    with pytest.raises(DamagedFileError, match=r"run\.log is a symbolic link, but a file"):
+        open_to_append(tmp_path / "run.log")
+    with pytest.raises(DamagedFileError), file_lock(tmp_path / "run.log", "works."):
+        pass
+    assert (tmp_path / "precious").read_text() == "precious"
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "..", ".hidden", "a\0b", "a\nb"])
 def test_a_name_that_is_no_folder_name_is_refused(name, tmp_path):
     with pytest.raises(SettingError, match="plain folder name"):
         create_run(tmp_path, "r", name)
 
 
+def test_a_name_that_is_too_long_is_refused(tmp_path):
+    create_run(tmp_path, "r", "n" * 200)
+    with pytest.raises(SettingError, match=r"at most 200 bytes\. Received: 300 bytes"):
+        create_run(tmp_path, "r", "n" * 300)
+    with pytest.raises(SettingError, match="Received: 202 bytes"):
+        create_run(tmp_path, "r", "\u00e4" * 101)
+
+
 def test_a_taken_name_is_refused(tmp_path):
-    create_run(tmp_path, "r", "first")
+    write_manifest(create_run(tmp_path, "r", "first"), state="done")
+    with pytest.raises(SettingError, match=r"already exists\. Give another --name, or delete it"):
+        create_run(tmp_path, "r", "first")
+    write_manifest(create_run(tmp_path, "r", "cut"), state="running", recipe={"name": "r"})
+    resume = f"Resume it: kerasft fit r --resume --name cut --runs-dir {tmp_path}"
+    with pytest.raises(SettingError, match=resume):
+        create_run(tmp_path, "r", "cut")
+
+
+def test_the_folder_of_a_fit_that_was_killed_before_its_manifest_is_used_again(tmp_path):
+    folder = create_run(tmp_path, "r", "first").path
+    for name in ("fit.lock", "config.json", ".labels.json.0123abcd.json"):
+        (folder / name).touch()
+    assert create_run(tmp_path, "r", "first").path == folder
+    with (
+        file_lock(folder / "fit.lock", "is training."),
+        pytest.raises(SettingError, match="already exists"),
+    ):
+        create_run(tmp_path, "r", "first")
+    (folder / "notes.txt").touch()  # of somebody
     with pytest.raises(SettingError, match="already exists"):
         create_run(tmp_path, "r", "first")
+
+
+@pytest.mark.parametrize(
+    ("folder", "reason"),
+    [
+        ("file/runs", "file is not a folder"),
+        ("file", "file is not a folder"),
+        ("n" * 300, "File name too long"),
+        ("/proc", "No such file or directory"),
+        ("/dev/null/x", "/dev/null is not a folder"),
+        ("a\0b", "null byte"),
+    ],
+)
+def test_a_folder_that_cannot_be_written_to_is_refused(tmp_path, folder, reason):
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingError, match=f"cannot be written to: .*{reason}"):
+        check_writable(tmp_path / folder)
+
+
+def test_a_check_of_a_folder_leaves_nothing(tmp_path):
+    check_writable(tmp_path / "runs" / "r")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_missing_run_is_refused_with_the_nearest_name(tmp_path):

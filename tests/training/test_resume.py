@@ -1,6 +1,7 @@
 """A resumed fit is bit-for-bit identical to an uninterrupted one."""
 
 import dataclasses
+import json
 import os
 import shutil
 import signal
@@ -10,8 +11,10 @@ import time
 
 import keras
 import pytest
+from click.testing import CliRunner
 
 import kerasft
+from kerasft.cli import main
 from kerasft.errors import ResumeError, SettingError
 from kerasft.recipes import minilm_tickets
 from kerasft.runs import sha256, write_manifest
@@ -62,7 +65,7 @@ def test_an_interrupted_fit_resumes_bit_for_bit(fit, config, epoch, tmp_path, te
     assert fit(resume=True).path == run.path  # the latest that was interrupted
     assert run.state == "done" and run.manifest["reason"] is None
     assert record(run) == record(text_run)
-    assert f"resume after epoch {epoch}" in (run.path / "run.log").read_text()
+    assert f"resume after epoch {epoch} of 4" in (run.path / "run.log").read_text()
     assert not list(run.path.glob("state*")) and not list(run.path.glob("*.lock"))
     assert run.manifest["seconds"] >= sum(row["seconds"] for row in run.history)
 
@@ -70,8 +73,21 @@ def test_an_interrupted_fit_resumes_bit_for_bit(fit, config, epoch, tmp_path, te
 @pytest.mark.slow
 def test_without_a_state_it_starts_over(fit, config, tmp_path, text_run):
     interrupted(fit, config, 2, name="cut")
-    (tmp_path / "minilm_tickets" / "cut" / "state.safetensors").unlink()
+    folder = tmp_path / "minilm_tickets" / "cut"
+    (folder / "state.safetensors").unlink()
     assert record(fit(resume=True, name="cut")) == record(text_run)
+    assert "resume from the beginning: no state" in (folder / "run.log").read_text()
+
+
+def test_a_fit_that_was_killed_before_its_manifest_is_replaced(fit, config, tmp_path):
+    folder = tmp_path / "minilm_tickets" / "cut"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    with pytest.raises(SettingError, match=r"cut has nothing to resume: .* Fit without --resume"):
+        fit(config, resume=True, name="cut")
+    interrupted(fit, config, 0, name="cut")
+    assert "cut is replaced: its fit was killed" in (folder / "run.log").read_text()
+    assert kerasft.load_run(folder).config["epochs"] == config.epochs
 
 
 def test_what_cannot_be_resumed_is_refused(fit, config, tmp_path, reviews, text_run):
@@ -136,7 +152,14 @@ def test_a_killed_process_loses_nothing_that_was_saved(fit, config, tmp_path, te
     process.wait()
     run = kerasft.load_run(folder)
     assert run.manifest["state"] == "running" and run.state == "interrupted"
+    # Its best weights so far can be used; a finished run is found first.
+    done = CliRunner().invoke(main, ["predict", str(folder), "a good film", "--json"])
+    assert done.exit_code == 0 and json.loads(done.stdout)[0]["prediction"] in ("good", "bad")
+    which = f"cut is interrupted: its weights are those of epoch {run.manifest['best_epoch']}, the"
+    assert which in done.stderr
+    (folder / ".weights.safetensors.0123abcd.safetensors").touch()  # being written
     fit(resume=True)
+    assert not list(folder.glob(".*"))
     assert record(run) == record(text_run)
 
 
