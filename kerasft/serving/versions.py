@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from kerasft.errors import ResourceError
 from kerasft.paths import numbered_folders
+from kerasft.runs.files import FULL, file_lock, is_locked
 
-_DAY = 24 * 60 * 60
+_LOCK = "lock"  # in a temporary folder, held by the export that writes it
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextlib.contextmanager
@@ -24,7 +24,7 @@ def temporary_folder(parent: Path, name: str) -> Iterator[Path]:
     """Yield the path of a folder to be made, which is removed if it is still there at the end.
 
     It is hidden: a server that looks for versions does not see it. Folders that killed exports left
-    behind more than a day ago are removed.
+    behind are removed: nobody holds their lock.
 
     Args:
         parent: Folder of the versions; made if it does not exist, and removed if it stays empty.
@@ -33,37 +33,54 @@ def temporary_folder(parent: Path, name: str) -> Iterator[Path]:
     Raises:
         ResourceError: The disk is full.
     """
-    parent.mkdir(parents=True, exist_ok=True)
-    _remove_old(parent, f".{name}.")
-    temporary = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=parent))
-    try:
-        with _naming_a_full_disk(parent):
-            yield temporary / "content"
-    finally:
-        shutil.rmtree(temporary)
-        with contextlib.suppress(OSError):  # it has other versions, or other exports are at work
-            parent.rmdir()
+    with contextlib.ExitStack() as lock:
+        temporary = _make_temporary(parent, f".{name}.", lock)
+        try:
+            with _naming_a_full_disk(parent):
+                yield temporary / "content"
+        finally:
+            shutil.rmtree(temporary)
+            # It is not empty, or another export has removed it.
+            with contextlib.suppress(OSError), _one_at_a_time(parent):
+                parent.rmdir()
 
 
-def _remove_old(parent: Path, prefix: str) -> None:
-    for path in parent.iterdir():
-        if path.name.startswith(prefix):
-            # Another export may remove it at the same time.
-            with contextlib.suppress(FileNotFoundError):
-                if time.time() - path.stat().st_mtime > _DAY:
+def _make_temporary(parent: Path, prefix: str, lock: contextlib.ExitStack) -> Path:
+    """Make and lock a temporary folder, and remove those of killed exports."""
+    while True:
+        parent.mkdir(parents=True, exist_ok=True)
+        # Another export may remove an empty parent before it is locked here.
+        with contextlib.suppress(FileNotFoundError), _one_at_a_time(parent):
+            for path in parent.iterdir():
+                if path.name.startswith(prefix) and not is_locked(path / _LOCK):
                     shutil.rmtree(path)
+            temporary = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+            lock.enter_context(file_lock(temporary / _LOCK, f"is exporting to {temporary}."))
+            return temporary
+
+
+@contextlib.contextmanager
+def _one_at_a_time(parent: Path) -> Iterator[None]:
+    """Wait for other exports that make or remove a temporary folder in a folder."""
+    handle = os.open(parent, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # some network file systems do not lock folders
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 @contextlib.contextmanager
 def _naming_a_full_disk(parent: Path) -> Iterator[None]:
     """Raise ResourceError for the errors of a full disk, of Python and of TensorFlow."""
-    reasons = [os.strerror(number) for number in _FULL]
+    reasons = [os.strerror(number) for number in FULL]
     try:
         yield
     except Exception as error:
         # TensorFlow has the reason in its text alone.
         of_tensorflow = any(reason in str(error) for reason in reasons)
-        if getattr(error, "errno", None) in _FULL or of_tensorflow:
+        if getattr(error, "errno", None) in FULL or of_tensorflow:
             raise ResourceError(
                 f"The export cannot be written to {parent}: the disk is full. Free some disk space."
             ) from error

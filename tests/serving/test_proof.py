@@ -2,11 +2,9 @@
 
 import base64
 import json
-import os
 import shutil
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -332,14 +330,17 @@ def test_a_full_disk_leaves_nothing(image_run, tmp_path, file_size_limit):
     assert not any((tmp_path / "models").iterdir())
 
 
-def test_what_a_killed_export_left_is_removed_after_a_day(tmp_path):
-    for name, days in ((".version.old", 2), (".version.new", 0), ("1", 2), (".other.old", 2)):
+def test_what_a_killed_export_left_is_removed_by_the_next(tmp_path):
+    for name in (".version.killed", ".other", "1"):
         (tmp_path / name / "content").mkdir(parents=True)
-        then = time.time() - days * 24 * 60 * 60
-        os.utime(tmp_path / name, (then, then))
-    with versions.temporary_folder(tmp_path, "version"):
-        assert not (tmp_path / ".version.old").exists()
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".other.old", ".version.new", "1"]
+        (tmp_path / name / "lock").touch()
+    with (
+        versions.temporary_folder(tmp_path, "version") as one,
+        versions.temporary_folder(tmp_path, "version") as other,
+    ):
+        present = {path.name for path in tmp_path.iterdir()}
+        assert present == {one.parent.name, other.parent.name, ".other", "1"}
+    assert {path.name for path in tmp_path.iterdir()} == {".other", "1"}
 
 
 def test_a_fresh_process_that_does_not_answer_fails_the_proof(tmp_path, monkeypatch):
