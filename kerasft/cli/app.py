@@ -16,7 +16,12 @@ from kerasft.cli.diagnose import diagnose_command
 from kerasft.cli.doctor import doctor_command
 from kerasft.cli.evaluate import evaluate_command
 from kerasft.cli.export import export_command
-from kerasft.cli.failures import report_errors, stopping_on_sigterm, use_color
+from kerasft.cli.failures import (
+    leaving_on_second_interrupt,
+    report_errors,
+    stopping_on_sigterm,
+    use_color,
+)
 from kerasft.cli.find_lr import find_lr_command
 from kerasft.cli.fit import fit_command
 from kerasft.cli.list import list_command
@@ -42,7 +47,7 @@ class App(SharedGroup):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command line."""
         ctx.color = use_color()
-        with stopping_on_sigterm(), report_errors(ctx):
+        with leaving_on_second_interrupt(), stopping_on_sigterm(), report_errors(ctx):
             return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:

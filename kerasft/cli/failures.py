@@ -6,6 +6,8 @@ import contextlib
 import errno
 import os
 import signal
+import sys
+import threading
 import traceback
 from collections.abc import Iterator
 from types import FrameType
@@ -79,9 +81,13 @@ def _show_traceback(context: click.Context) -> None:
 
 @contextlib.contextmanager
 def stopping_on_sigterm() -> Iterator[None]:
-    """Raise SystemExit on SIGTERM, so that files are closed and temporary ones removed."""
+    """Raise SystemExit on SIGTERM, so that files are closed and temporary ones removed.
+
+    Further ones are ignored: an orderly end is under way.
+    """
 
     def stop(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         raise SystemExit(TERMINATED)
 
     try:
@@ -93,6 +99,50 @@ def stopping_on_sigterm() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+
+
+@contextlib.contextmanager
+def leaving_on_second_interrupt() -> Iterator[None]:
+    """End the process at once on Ctrl-C after a first signal, which began an orderly end.
+
+    Python handles signals between steps of its own, so not during a long call of TensorFlow. The
+    system writes their numbers to a pipe meanwhile, which a thread reads.
+    """
+    ours, theirs = os.pipe()
+    os.set_blocking(theirs, False)
+    try:
+        before = signal.set_wakeup_fd(theirs, warn_on_full_buffer=False)
+    except ValueError:  # not in the main thread, where signals are handled
+        os.close(ours)
+        os.close(theirs)
+        yield
+        return
+    threading.Thread(target=_leave_on_second, args=(ours,), daemon=True).start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(theirs)  # ends the thread
+
+
+def _leave_on_second(signals: int) -> None:
+    """Read the numbers of signals from a pipe, and leave on a second one that is SIGINT."""
+    count = 0
+    while number := os.read(signals, 1):
+        count += number[0] in (signal.SIGINT, signal.SIGTERM)
+        if count > 1 and number[0] == signal.SIGINT:
+            _leave_at_once()
+    os.close(signals)
+
+
+def _leave_at_once() -> None:
+    """End this process and its workers without cleaning up; states are saved atomically."""
+    if "multiprocessing" in sys.modules:
+        for worker in sys.modules["multiprocessing"].active_children():
+            worker.kill()
+    show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""  # a bar has hidden it
+    os.write(2, f"{show_cursor}\nInterrupted at once.\n".encode())
+    os._exit(INTERRUPTED)
 
 
 def use_color() -> bool | None:

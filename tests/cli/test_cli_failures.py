@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,33 @@ def test_sigterm_unwinds_and_leaves_with_143(tmp_path):
         timeout=20,
     )
     assert (done.returncode, done.stdout, done.stderr) == (143, "unwound\n", "")
+
+
+BEGAN = "print('began', flush=True)"
+IN_A_LONG_CALL = f"{BEGAN}; hashlib.pbkdf2_hmac('sha256', b'', b'', 2**31 - 1)"  # handles no signal
+WHILE_SAVING = f"try: {BEGAN}; time.sleep(60)\nfinally: print('saving', flush=True); time.sleep(60)"
+
+
+@pytest.mark.parametrize("doing", [IN_A_LONG_CALL, WHILE_SAVING], ids=["in a call", "saving"])
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_ctrl_c_leaves_at_once(tmp_path, first, doing):
+    recipe = tmp_path / "slow.py"
+    recipe.write_text(f"import hashlib, time\n{doing}\n")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kerasft", "fit", str(recipe)],
+        env={**os.environ, "PYTHONPATH": str(Path(kerasft.__file__).parent.parent)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "began\n"
+    process.send_signal(first)
+    if doing is WHILE_SAVING:
+        assert process.stdout.readline() == "saving\n"
+    else:
+        time.sleep(0.3)  # two signals of one kind must not arrive as one
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    assert process.returncode == 130
 
 
 def test_the_handler_of_sigterm_is_given_back(kerasft_line):
