@@ -10,15 +10,26 @@ import contextlib
 import errno
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from kerasft.display import current
 from kerasft.errors import DamagedFileError, ResourceError, SettingError
-from kerasft.runs import file_lock, plain_json
+from kerasft.runs import file_lock, plain_json, write_text
 
 JOURNAL = "journal.jsonl"
 LOCK = "search.lock"
+TRIALS = "trials"  # folder of the trials
+# Events, with the entries that each must have.
+_EVENTS = {
+    "search": {
+        "recipe", "config", "given", "space", "objective", "tuner", "validation_examples",
+    },
+    "trial": {"trial", "key", "values", "epochs", "continues"},
+    "repeat": {"key", "values", "of"},
+    "end": {"trial", "state"},
+}  # fmt: skip
 
 
 def locked(folder: Path) -> contextlib.AbstractContextManager[None]:
@@ -34,30 +45,69 @@ def locked(folder: Path) -> contextlib.AbstractContextManager[None]:
 
 
 def read_journal(folder: Path) -> list[dict[str, Any]]:
-    """Return the events of a search so far.
+    """Return the events of a search so far, the first of which is `search`.
 
     An incomplete last line, left by a killed process, is ignored.
 
     Raises:
         SettingError: The folder is not a search.
-        DamagedFileError: A line before the last is damaged.
+        DamagedFileError: The journal has no whole event, or a line before the last is damaged.
     """
     path = folder / JOURNAL
     if not path.exists():
         raise SettingError(f"{folder} is not a search: it has no {JOURNAL}.")
-    events = []
-    lines = path.read_bytes().split(b"\n")
+    events: list[dict[str, Any]] = []
+    trials = set[Any]()
+    *lines, _ = path.read_bytes().split(b"\n")  # what follows the last line end is incomplete
     for number, line in enumerate(lines, start=1):
-        if number == len(lines):  # empty after a complete last event
-            break
         try:
             event = json.loads(line)
-            if not isinstance(event, dict) or "event" not in event:
-                raise ValueError("not an event")
+            _check_event(event, trials, first=not events)
         except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
-            raise DamagedFileError(f"Line {number} of {path} is damaged: {error}.") from None
+            raise DamagedFileError(
+                f"Line {number} of {path} is damaged: {error}. Restore the file, or start a search "
+                "under another --name."
+            ) from None
         events.append(event)
+        if event["event"] == "trial":
+            trials.add(event["trial"])
+    if not events:
+        raise DamagedFileError(
+            f"{path} is damaged: it has no whole line. Restore the file, or start a search under "
+            "another --name."
+        )
     return events
+
+
+def _check_event(event: Any, trials: Collection[Any], *, first: bool) -> None:
+    """Raise ValueError for what is not an event, or not one at its place.
+
+    Args:
+        event: Value of a line.
+        trials: Numbers of the trials before it.
+        first: Whether it is the first line.
+    """
+    kind = event.get("event") if isinstance(event, dict) else None
+    if not isinstance(kind, str) or kind not in _EVENTS:
+        raise ValueError("it is not an event")
+    if (kind == "search") != first:
+        raise ValueError(f"{kind!r} is not the event that belongs there")
+    missing = sorted(_EVENTS[kind] - event.keys())
+    if missing:
+        raise ValueError(f"the event {kind!r} has no {missing[0]!r}")
+    named = {"end": "trial", "repeat": "of", "trial": "continues"}.get(kind)
+    number = event[named] if named else None
+    if number is not None and number not in trials:
+        raise ValueError(f"it names trial {number}, which no line before it begins")
+
+
+def begin_journal(folder: Path, header: Mapping[str, Any]) -> None:
+    """Write a journal with its first event: after a kill there is none, or one that is whole."""
+    write_text(folder / JOURNAL, _line("search", header))
+
+
+def _line(event: str, values: Mapping[str, Any]) -> str:
+    return json.dumps(plain_json({"event": event, **values}), ensure_ascii=False) + "\n"
 
 
 class Journal:
@@ -73,6 +123,7 @@ class Journal:
         content = self.path.read_bytes()
         self._end = content.rfind(b"\n") + 1
         if self._end != len(content):
+            current().line(f"note   dropped the incomplete last line of {self.path}")
             self._file.truncate(self._end)
 
     def write(self, event: str, **values: Any) -> None:
@@ -81,8 +132,7 @@ class Journal:
         Raises:
             ResourceError: The disk is full; the journal is left unchanged.
         """
-        line = json.dumps(plain_json({"event": event, **values}), ensure_ascii=False)
-        data = line.encode("utf-8") + b"\n"
+        data = _line(event, values).encode("utf-8")
         try:
             if self._file.write(data) != len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -12,12 +12,12 @@ import keras_tuner
 
 from kerasft.config import FORMAT, Config, changed_settings, from_dict, from_record, to_dict
 from kerasft.data import column_names
-from kerasft.errors import ResumeError, SettingError
+from kerasft.errors import DamagedFileError, ResumeError, SettingError
 from kerasft.models import choose_monitor
 from kerasft.models.dtype_policy import precision
 from kerasft.paths import check_folder_name, timestamp_name
 from kerasft.runs.provenance import current_time, describe_weights, recipe_changed, versions
-from kerasft.tuning.journal import JOURNAL, differences
+from kerasft.tuning.journal import JOURNAL, TRIALS, differences
 from kerasft.tuning.oracles import hyperband_plan
 from kerasft.tuning.results import load_search
 from kerasft.tuning.search_options import SearchOptions
@@ -185,6 +185,7 @@ def find_folder(parent: Path, name: str | None, resume: bool) -> Path:
 
     Raises:
         SettingError: The name is taken or not valid, or there is no search to resume.
+        DamagedFileError: The folder has trials whose journal is missing.
     """
     if name is not None:
         check_folder_name(name)
@@ -193,6 +194,11 @@ def find_folder(parent: Path, name: str | None, resume: bool) -> Path:
         if (folder / JOURNAL).exists():
             raise SettingError(
                 f"Search {folder} exists already. Resume it (--resume), or pass another --name."
+            )
+        if (folder / TRIALS).exists():
+            raise DamagedFileError(
+                f"{folder / JOURNAL} is missing, but there are trials. Restore it, or pass another "
+                "--name."
             )
         return folder
     if name is not None:

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kerasft.errors import SettingError, did_you_mean
+from kerasft.errors import DamagedFileError, SettingError, did_you_mean
 from kerasft.insight import fit_command, search_html, search_report
 from kerasft.tasks import task_of
 from kerasft.tasks.intervals import binomial_variance
-from kerasft.tuning.journal import JOURNAL, read_journal
+from kerasft.tuning.journal import JOURNAL, TRIALS, read_journal
 
 
 @dataclass
@@ -139,9 +139,12 @@ def load_search(path: str | Path) -> Search:
 
     Raises:
         SettingError: The folder does not exist, or is not a search.
+        DamagedFileError: Its journal is missing.
     """
     path = Path(path)
     if not (path / JOURNAL).is_file():
+        if (path / TRIALS).is_dir():
+            raise DamagedFileError(f"{path / JOURNAL} is missing: the search is incomplete.")
         names = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         raise SettingError(f"Search {path} not found.{did_you_mean(path.name, names)}")
     return Search(path)

@@ -19,7 +19,7 @@ from kerasft.insight import plot_search
 from kerasft.runs.provenance import describe_recipe
 from kerasft.training.fit_record import data_lines
 from kerasft.tuning.dask_workers import DaskWorkers, connect
-from kerasft.tuning.journal import Journal, locked, read_journal
+from kerasft.tuning.journal import begin_journal, locked, read_journal
 from kerasft.tuning.oracles import FACTOR, hyperband_plan
 from kerasft.tuning.plan import (
     Plan,
@@ -160,8 +160,7 @@ def _open_searcher(
         budget: Seconds after which no epoch is started.
     """
     if not before:
-        with contextlib.closing(Journal(folder)) as journal:
-            journal.write("search", **plan.header)
+        begin_journal(folder, plan.header)
     planned = count_trials(plan)
     shown = _progress(plan, folder, planned)
     _announce(shown, plan, folder, planned)
