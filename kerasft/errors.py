@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import errno
+import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
@@ -11,6 +13,8 @@ from kerasft.formatting import printable, shortened
 _MOST = 4  # names in one suggestion
 _LONGEST = 600  # characters of a line in a message
 _LISTED, _LINE = 20, 200  # errors in a list, characters of each
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # a full disk, quota or file
+_OUT_OF_MEMORY = {"MemoryError", "ResourceExhaustedError", "OutOfMemoryError"}
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -112,6 +116,23 @@ class DivergedError(KerasftError):
 
 class NetworkError(KerasftError):
     """A download that is needed, from a host that cannot be reached (exit code 1)."""
+
+
+def is_full_disk(error: BaseException) -> bool:
+    """Return whether an error says that the disk is full: of Python, TensorFlow or HDF5."""
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return True
+    return any(os.strerror(number) in str(error) for number in _FULL)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that memory ran out: of Python, TensorFlow, JAX or PyTorch.
+
+    Classes are compared by name: importing them would start their libraries.
+    """
+    names = {kind.__name__ for kind in type(error).__mro__}
+    of_jax = "XlaRuntimeError" in names and "RESOURCE_EXHAUSTED" in str(error)
+    return bool(names & _OUT_OF_MEMORY or of_jax) and not is_full_disk(error)
 
 
 def first_line(error: BaseException) -> str:

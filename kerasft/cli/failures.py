@@ -16,11 +16,17 @@ from typing import Any
 import click
 
 from kerasft.cli.option_names import as_typed
-from kerasft.errors import KerasftError, ResourceError, first_line, name_and_first_line
+from kerasft.errors import (
+    KerasftError,
+    ResourceError,
+    first_line,
+    is_full_disk,
+    is_out_of_memory,
+    name_and_first_line,
+)
 
 INTERRUPTED = 130
 TERMINATED = 143
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextlib.contextmanager
@@ -50,7 +56,7 @@ def exit_code(error: BaseException) -> int:
     """Return the documented exit code of an error."""
     if isinstance(error, KerasftError):
         return error.exit_code
-    return ResourceError.exit_code if _is_out_of_resources(error) else 1
+    return ResourceError.exit_code if is_full_disk(error) or is_out_of_memory(error) else 1
 
 
 def sentence(error: BaseException) -> str:
@@ -58,20 +64,12 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, KerasftError):
         return str(error)
     reason = first_line(error)
-    if _is_out_of_resources(error):
-        what = "disk space" if isinstance(error, OSError) else "memory"
-        fix = "" if isinstance(error, OSError) else " Try a smaller --batch-size."
-        return f"Out of {what}: {reason}.{fix}"
+    if is_full_disk(error):
+        return f"Out of disk space: {reason}."
+    if is_out_of_memory(error):
+        return f"Out of memory: {reason}. Try a smaller --batch-size."
     doctor = "kerasft doctor lists what is missing; " if isinstance(error, ImportError) else ""
     return f"{name_and_first_line(error)} ({doctor}use --debug for the traceback)"
-
-
-def _is_out_of_resources(error: BaseException) -> bool:
-    if isinstance(error, OSError):
-        return error.errno in _FULL
-    # TensorFlow's class is compared by name: importing it here would start TensorFlow.
-    names = {kind.__name__ for kind in type(error).__mro__}
-    return bool(names & {"MemoryError", "ResourceExhaustedError"})
 
 
 def _show_traceback(context: click.Context) -> None:

@@ -15,10 +15,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
-from kerasft.errors import DamagedFileError, ResourceError, SettingError
+from kerasft.errors import DamagedFileError, ResourceError, SettingError, is_full_disk
 
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}(\.[^.]*)?")  # names of atomic_path
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # errors of a full disk
 
 
 @contextlib.contextmanager
@@ -43,7 +42,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
-        if error.errno in FULL:
+        if is_full_disk(error):
             raise ResourceError(
                 f"{path} cannot be written: {error.strerror}. Free some disk space."
             ) from error

@@ -11,10 +11,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from kerasft.errors import ResourceError, SettingError
+from kerasft.errors import ResourceError, SettingError, is_full_disk
 from kerasft.paths import check_folder_name, timestamp_name
 from kerasft.runs.files import (
-    FULL,
     atomic_path,
     is_locked,
     read_json,
@@ -106,7 +105,7 @@ def check_writable(folder: Path) -> None:
         Path(tempfile.mkdtemp(prefix=".", dir=folder)).rmdir()
     except (OSError, ValueError) as error:  # ValueError: a null byte
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        kind = ResourceError if getattr(error, "errno", None) in FULL else SettingError
+        kind = ResourceError if is_full_disk(error) else SettingError
         raise kind(
             f"{str(folder)!r} cannot be written to: {reason}. Give a folder that can be."
         ) from error

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import math
+import os
+import tempfile
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from kerasft.errors import SettingError
 from kerasft.evaluation.load import Loaded
 from kerasft.modalities import modality_of
 from kerasft.models.blocks import find_backbone
+
+_PER_VARIABLE = 8_192  # bytes of HDF5 for its groups and attributes, in both files
 
 
 def write_preset(loaded: Loaded, folder: Path) -> None:
@@ -20,6 +27,7 @@ def write_preset(loaded: Loaded, folder: Path) -> None:
 
     Raises:
         SettingError: The backbone is not a KerasHub backbone, or has no image converter.
+        OSError: The disk is full.
     """
     import keras_hub
 
@@ -29,12 +37,29 @@ def write_preset(loaded: Loaded, folder: Path) -> None:
             f"The backbone is a {type(backbone).__name__}, but only KerasHub backbones can be "
             "exported as a preset. Use --format saved_model."
         )
+    _check_space(folder.parent, backbone)
     backbone.trainable = True  # a preset is not frozen, whatever the run trained
     backbone.save_to_preset(str(folder))
     for path in folder.glob("*.weights.h5"):
         _compress(path)
     modality = modality_of(loaded.config)
     modality.save_preprocessor(loaded.config, loaded.model, backbone, folder)
+
+
+def _check_space(folder: Path, backbone: Any) -> None:
+    """Reserve the space of a preset for a moment.
+
+    After a write that fails, the HDF5 library ends the process by a segmentation fault.
+
+    Raises:
+        OSError: The disk is full, or the limit of file sizes is too low.
+    """
+    weights = sum(math.prod(v.shape) * np.dtype(v.dtype).itemsize for v in backbone.weights)
+    # The file of Keras and the compressed one, with names and attributes of every variable.
+    size = 2 * weights + _PER_VARIABLE * len(backbone.weights)
+    if hasattr(os, "posix_fallocate"):  # not on macOS
+        with tempfile.TemporaryFile(dir=folder) as file:
+            os.posix_fallocate(file.fileno(), 0, size)
 
 
 def _compress(path: Path) -> None:

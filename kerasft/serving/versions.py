@@ -11,9 +11,9 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from kerasft.errors import ResourceError
+from kerasft.errors import ResourceError, is_full_disk
 from kerasft.paths import numbered_folders
-from kerasft.runs.files import FULL, file_lock, is_locked
+from kerasft.runs.files import file_lock, is_locked
 
 _LOCK = "lock"  # in a temporary folder, held by the export that writes it
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
@@ -74,13 +74,10 @@ def _one_at_a_time(parent: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def _naming_a_full_disk(parent: Path) -> Iterator[None]:
     """Raise ResourceError for the errors of a full disk, of Python and of TensorFlow."""
-    reasons = [os.strerror(number) for number in FULL]
     try:
         yield
     except Exception as error:
-        # TensorFlow has the reason in its text alone.
-        of_tensorflow = any(reason in str(error) for reason in reasons)
-        if getattr(error, "errno", None) in FULL or of_tensorflow:
+        if is_full_disk(error):
             raise ResourceError(
                 f"The export cannot be written to {parent}: the disk is full. Free some disk space."
             ) from error

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasft.display import current
-from kerasft.errors import DamagedFileError, ResourceError, SettingError
+from kerasft.errors import DamagedFileError, ResourceError, SettingError, is_full_disk
 from kerasft.runs import file_lock, plain_json, write_text
 
 JOURNAL = "journal.jsonl"
@@ -139,7 +139,7 @@ class Journal:
             os.fsync(self._file.fileno())
         except OSError as error:
             self._file.truncate(self._end)
-            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            if is_full_disk(error):
                 raise ResourceError(f"{self.path} cannot be written: {error.strerror}.") from error
             raise
         self._end += len(data)

@@ -23,6 +23,7 @@ from kerasft.errors import (
     NetworkError,
     ResourceError,
     first_line,
+    is_out_of_memory,
     name_and_first_line,
 )
 from kerasft.models.dtype_policy import precision
@@ -176,7 +177,7 @@ def _summary(results: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _reason(error: Exception) -> str:
     """Return one line about an error, for the journal."""
-    if type(error).__name__ == "ResourceExhaustedError" or isinstance(error, MemoryError):
+    if is_out_of_memory(error):
         return "out of memory: lower batch_size"
     known = isinstance(error, (DivergedError, ValueError))
     return first_line(error) if known else name_and_first_line(error)

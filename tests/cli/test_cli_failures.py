@@ -40,6 +40,16 @@ class ResourceExhaustedError(Exception):
             "Out of memory: OOM when allocating tensor. Try a smaller --batch-size.",
         ),
         (
+            ResourceExhaustedError("events.v2; No space left on device"),
+            6,
+            "Out of disk space: events.v2; No space left on device.",
+        ),
+        (
+            OSError(errno.EFBIG, "File too large"),
+            6,
+            "Out of disk space: [Errno 27] File too large.",
+        ),
+        (
             ImportError("No module named 'keras'"),
             1,
             "ImportError: No module named 'keras' "

@@ -322,12 +322,13 @@ def test_bfloat16_is_proved_by_an_equivalence_test(preset, photos, tmp_path):
     assert kerasft.verify(path)["agree"]
 
 
-def test_a_full_disk_leaves_nothing(image_run, tmp_path, file_size_limit):
+@pytest.mark.parametrize("format", ["preset", "saved_model"])
+def test_a_full_disk_leaves_nothing(image_run, tmp_path, file_size_limit, format):
     file_size_limit(20_000)
     with pytest.raises(ResourceError, match="disk is full"):
-        kerasft.export(image_run, models_dir=tmp_path / "models", name="big")
+        kerasft.export(image_run, models_dir=tmp_path / "models", name="big", format=format)
     file_size_limit(None)
-    assert not any((tmp_path / "models").iterdir())
+    assert not any((tmp_path / "models").rglob("*"))
 
 
 def test_what_a_killed_export_left_is_removed_by_the_next(tmp_path):
