@@ -4,7 +4,7 @@ A room imports from the rooms before it, never from those after it. The order is
 example on its way from a file to a served prediction:
 
     names                   formatting, errors, paths, pip_commands, offline,
-                            reachable_hosts, tensorflow_log
+                            reachable_hosts, tensorflow_log, threads
     progress                display (all below report to it)
     a dataset as a value    setting_conditions, in_memory, data_finding, dataset
     settings                setting_types, setting_declaration, calibration, tasks,
@@ -33,6 +33,7 @@ ORDER = (
     "offline",
     "reachable_hosts",
     "tensorflow_log",
+    "threads",
     "display",
     "setting_conditions",
     "in_memory",

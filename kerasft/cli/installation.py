@@ -17,6 +17,7 @@ from typing import Any
 
 from kerasft.cli.output import short_path, size
 from kerasft.pip_commands import checkout, install_extra, pip_command
+from kerasft.threads import cores
 
 PACKAGES = (
     "keras",
@@ -67,13 +68,6 @@ def backend() -> str:
 
 def _keras_home() -> Path:
     return Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()
-
-
-def cpus() -> int:
-    """Return the number of processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def memory() -> int | None:
@@ -255,6 +249,6 @@ def facts() -> dict[str, Any]:
         "kerasft": __version__,
         **versions,
         "backend": backend(),
-        "processors": cpus(),
+        "processors": cores(),
         "memory": None if available is None else size(available),
     }

@@ -19,8 +19,10 @@ from kerasft.errors import DataError
 from kerasft.in_memory import content_bytes, is_pixels
 from kerasft.paths import file_name
 from kerasft.tasks import Labels
+from kerasft.threads import in_threads
 
 SPLITS = ("train", "validation", "test")
+_TOGETHER = 32  # examples that a thread hashes
 
 
 @dataclass(frozen=True, repr=False)
@@ -64,11 +66,18 @@ class Examples:
 
         Files are hashed by their bytes, texts without surrounding whitespace in Unicode form NFC.
         """
-        hashes = []
+
+        def hash_some(start: int) -> list[str]:
+            some = slice(start, start + _TOGETHER)
+            return list(map(_content_hash, self.inputs[some], self.origins[some]))
+
+        starts, hashes = range(0, len(self), _TOGETHER), list[str]()
+        # Threads read and hash files; for texts they would only wait for the interpreter lock.
+        files = any(isinstance(item, Path) for item in self.inputs[:1])
         with progress("hashing examples", len(self)) as bar:
-            for item, origin in zip(self.inputs, self.origins, strict=True):
-                hashes.append(_content_hash(item, origin))
-                bar.advance()
+            for found in in_threads(hash_some, starts) if files else map(hash_some, starts):
+                hashes += found
+                bar.advance(len(found))
         return hashes
 
     def select(self, indices: Iterable[int]) -> Examples:

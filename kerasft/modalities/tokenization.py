@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -13,6 +11,7 @@ from kerasft.display import progress
 from kerasft.errors import DataError
 from kerasft.modalities.padding import trim_texts
 from kerasft.presets.tokenizers import length_graph, load_preprocessor, token_graph
+from kerasft.threads import in_threads
 
 _ROWS = 256  # texts tokenized at once
 
@@ -74,10 +73,9 @@ def _in_graph(segments: tuple[np.ndarray, ...], graph: Any) -> list[dict[str, np
         batch = [tf.constant(column[start : start + _ROWS]) for column in segments]
         return {name: values.numpy() for name, values in graph(*batch).items()}
 
-    found, workers = [], min(8, os.cpu_count() or 1)
-    total = len(segments[0])
-    with progress("tokenizing texts", total) as bar, ThreadPoolExecutor(workers) as pool:
-        for start, outputs in zip(starts, pool.map(run, starts), strict=True):
+    found, total = [], len(segments[0])
+    with progress("tokenizing texts", total) as bar:
+        for start, outputs in zip(starts, in_threads(run, starts), strict=True):
             found.append(outputs)
             bar.advance(min(_ROWS, total - start))
     return found

@@ -1,0 +1,45 @@
+"""Work on many items in threads, in order."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_AHEAD = 4  # items per thread that are begun before the first result is taken
+
+
+def in_threads(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Yield what a function returns for every item, in order, computed in a thread per core.
+
+    Unlike `ThreadPoolExecutor.map`, it begins few items ahead, so that millions take no memory.
+
+    Args:
+        function: Function that spends its time without the interpreter lock, such as decoding.
+        items: Items.
+
+    Example:
+        >>> list(in_threads(len, ["a", "bc"]))
+        [1, 2]
+    """
+    workers = cores()
+    begun: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        for item in items:
+            begun.append(pool.submit(function, item))
+            if len(begun) > _AHEAD * workers:
+                yield begun.popleft().result()
+        while begun:
+            yield begun.popleft().result()
+
+
+def cores() -> int:
+    """Return the number of processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
