@@ -26,7 +26,6 @@ from kerasft.data.preparation import (
     load_recipe_data,
     prepare_data,
     prepare_inputs,
-    prepare_split,
     read_splits,
 )
 from kerasft.data.ragged import Ragged
@@ -57,7 +56,6 @@ __all__ = [
     "make_splits",
     "prepare_data",
     "prepare_inputs",
-    "prepare_split",
     "read_dataset",
     "read_inputs",
     "read_rows",

@@ -151,12 +151,6 @@ def _encode(labels: Labels, examples: Examples) -> Any:
     return encode(labels, known_labels(examples), examples.origins)
 
 
-def prepare_split(config: Config, examples: Examples, labels: Labels) -> Split:
-    """Prepare examples with the labels of an existing model, for its evaluation."""
-    examples = normalize_labels(config, examples)
-    return Split(prepare_inputs(config, examples), _encode(labels, examples), examples)
-
-
 def encode_examples(config: Config, examples: Examples, labels: Labels) -> Any:
     """Return the targets of examples by the labels of an existing model: `Split.y`."""
     return _encode(labels, normalize_labels(config, examples))

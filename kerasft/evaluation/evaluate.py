@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kerasft.config import Config
-from kerasft.data import encode_examples, prepare_split
-from kerasft.dataset import Dataset
+import numpy as np
+
+from kerasft.data import encode_examples
 from kerasft.errors import SettingError
 from kerasft.evaluation.artifact import Artifact, open_artifact
 from kerasft.evaluation.load import Loaded, load_model, replace_columns
@@ -20,7 +20,7 @@ from kerasft.evaluation.metrics import (
 )
 from kerasft.evaluation.other_data import as_dataset, other_examples
 from kerasft.evaluation.own_data import own_split
-from kerasft.evaluation.run_answers import run_answers
+from kerasft.evaluation.run_answers import answer_examples, run_answers
 from kerasft.evaluation.seen_examples import count_seen
 from kerasft.in_memory import PREFIX
 from kerasft.runs import Run, load_run
@@ -70,29 +70,28 @@ def evaluate(
     other = None if dataset is None else as_dataset(config, dataset)
     own = loaded.config.dataset.source
     if other is not None and not (own.startswith(PREFIX) and other.source == own):
-        part = _other_data(loaded, config, other, columns or ())
+        config, examples = other_examples(config, other, columns or (), pairs=loaded.pairs)
+        # All labels are checked before images are decoded.
+        y = encode_examples(config, examples, loaded.labels)
+        metrics = _measure(loaded, y, *answer_examples(loaded, config, examples))
     else:
         part = own_split(run, loaded, split)
-    metrics = _measure(loaded, part)
-    seen = count_seen(run, part.examples) if other is not None else None
+        examples = part.examples
+        metrics = _measure(loaded, part.y, *run_answers(loaded, part.x))
+    seen = count_seen(run, examples) if other is not None else None
     return metrics if seen is None else {**metrics, "seen": seen}
 
 
-def _measure(loaded: Loaded, part: Any) -> dict[str, Any]:
-    """Return the metrics of the outputs for a split, their interval, and the calibrated ones."""
-    outputs, decided = run_answers(loaded, part.x)
+def _measure(
+    loaded: Loaded, y: np.ndarray, outputs: np.ndarray, decided: Mapping[str, np.ndarray]
+) -> dict[str, Any]:
+    """Return the metrics of outputs, their interval, and those of the calibrated answers."""
     scores = decided.get("known_score")
-    metrics = measure(loaded.config, loaded.labels, part.y, outputs)
+    metrics = measure(loaded.config, loaded.labels, y, outputs)
     return {
-        **with_interval(loaded.labels.kind, metrics, part.y, outputs),
-        **measure_calibrated(loaded.labels, part.y, outputs, loaded.calibration, scores),
+        **with_interval(loaded.labels.kind, metrics, y, outputs),
+        **measure_calibrated(loaded.labels, y, outputs, loaded.calibration, scores),
     }
-
-
-def _other_data(loaded: Loaded, config: Config, other: Dataset, given: Collection[str]) -> Any:
-    """Return all or the test split of another dataset, prepared."""
-    config, examples = other_examples(config, other, given, pairs=loaded.pairs)
-    return prepare_split(config, examples, loaded.labels)
 
 
 def _evaluate_artifact(

@@ -18,9 +18,9 @@ from kerasft.display import Activity, progress
 from kerasft.errors import DataError
 from kerasft.evaluation.artifact import Artifact, decide_by_artifact, open_artifact
 from kerasft.evaluation.load import Loaded, load_model, replace_columns
-from kerasft.evaluation.run_answers import RunAnswers, by_example
+from kerasft.evaluation.run_answers import RunAnswers, by_example, part_size
 from kerasft.in_memory import is_frame
-from kerasft.modalities import Input, modality_of
+from kerasft.modalities import Input
 from kerasft.runs import Run
 
 Predicted = tuple[Input, dict[str, Any]]  # an input and its row
@@ -145,9 +145,7 @@ def _predicted_parts(
         else:
             answer = functools.partial(_decide_by_run, model, RunAnswers(model, bar))
         found = InputStream(config, pairs=model.pairs, on_error=on_error, bar=bar).read(inputs)
-        # Whole batches, so that only the last part has a smaller one.
-        size = modality_of(config).part_size // config.batch_size * config.batch_size
-        while part := list(itertools.islice(found, max(size, config.batch_size))):
+        while part := list(itertools.islice(found, part_size(config))):
             kept, answers = answer(part, on_error)
             yield [
                 (item, _row(item, model.labels.kind.row(model.labels, each)))

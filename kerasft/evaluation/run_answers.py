@@ -9,9 +9,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasft.data import Batches
+from kerasft.config import Config
+from kerasft.data import Batches, Examples, prepare_inputs
 from kerasft.display import Activity, progress
 from kerasft.evaluation.load import Loaded
+from kerasft.modalities import modality_of
 
 
 @dataclasses.dataclass
@@ -54,6 +56,36 @@ class RunAnswers:
             self.bar.advance(min(size, batches.num_examples - index * size))
         inverse = np.argsort(batches.order)
         return keras.tree.map_structure(lambda *each: np.concatenate(each)[inverse], *found)
+
+
+def part_size(config: Config) -> int:
+    """Return the number of inputs that are prepared at once: whole batches, at least one.
+
+    So only the last part has a smaller batch, which is another shape.
+    """
+    size = modality_of(config).part_size // config.batch_size * config.batch_size
+    return max(size, config.batch_size)
+
+
+def answer_examples(
+    loaded: Loaded, config: Config, examples: Examples
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Return what `run_answers` returns for raw examples, which are prepared part by part.
+
+    Args:
+        loaded: Run in memory.
+        config: Settings of the examples.
+        examples: Examples; at least one.
+    """
+    found, size = [], part_size(config)
+    with progress("measuring", len(examples)) as bar:
+        answers = RunAnswers(loaded, bar)
+        for start in range(0, len(examples), size):
+            part = examples.select(range(start, min(start + size, len(examples))))
+            found.append(answers.of(prepare_inputs(config, part)))
+    outputs, decided = zip(*found, strict=True)
+    values = {name: np.concatenate([part[name] for part in decided]) for name in decided[0]}
+    return np.concatenate(outputs), values
 
 
 def run_answers(

@@ -9,10 +9,10 @@ from kerasft.config import Config, ImageConfig, TextConfig
 from kerasft.data import (
     Examples,
     Labels,
+    encode_examples,
     load_data,
     prepare_data,
     prepare_inputs,
-    prepare_split,
     read_dataset,
 )
 from kerasft.errors import DataError, SettingError
@@ -103,10 +103,9 @@ def test_examples_without_labels_are_only_for_prediction():
 def test_other_data_are_encoded_with_the_labels_of_the_model():
     examples = Examples([np.zeros((8, 8), np.uint8)] * 2, ["b", "a"], ["x", "y"])
     labels = Labels("classification", ("a", "b", "c"))
-    split = prepare_split(ImageConfig(image_size=8), examples, labels)
-    assert split.y.tolist() == [1, 0]
+    assert encode_examples(ImageConfig(), examples, labels).tolist() == [1, 0]
     with pytest.raises(DataError, match="y has the label 'a'"):
-        prepare_split(ImageConfig(), examples, Labels("classification", ("b", "c")))
+        encode_examples(ImageConfig(), examples, Labels("classification", ("b", "c")))
 
 
 def test_a_config_must_say_what_it_takes():

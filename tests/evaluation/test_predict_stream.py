@@ -1,6 +1,7 @@
-"""Predictions that are read, computed and returned part by part."""
+"""Predictions and evaluations part by part."""
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pandas
@@ -74,6 +75,28 @@ def test_images_come_in_parts(image_run, photos, monkeypatch):
     whole = image_run.predict(photos)
     monkeypatch.setattr(IMAGES, "part_size", 1)
     assert_same(list(image_run.predict(photos, stream=True)), whole)
+
+
+def test_other_data_are_prepared_in_parts_and_have_the_same_scores(
+    text_run, reviews, tmp_path, monkeypatch
+):
+    (tmp_path / "other.csv").write_text(Path(reviews).read_text(encoding="utf-8"))
+    whole = text_run.evaluate(dataset=str(tmp_path / "other.csv"))
+    prepared, prepare = [], TEXTS.prepare
+
+    def count(config, examples):
+        prepared.append(len(examples))
+        return prepare(config, examples)
+
+    monkeypatch.setattr(TEXTS, "prepare", count)
+    monkeypatch.setattr(TEXTS, "part_size", 1)
+    found = text_run.evaluate(dataset=str(tmp_path / "other.csv"))
+    assert prepared == [8] * 10
+    assert found.keys() == whole.keys()
+    assert found["examples"] == whole["examples"] == 80
+    assert found["seen"] == whole["seen"]
+    np.testing.assert_allclose(found["loss"], whole["loss"], rtol=1e-5)
+    assert found["accuracy"] == whole["accuracy"]
 
 
 def test_the_progress_has_the_number_of_rows(text_run, small_parts, reviews):
