@@ -55,6 +55,12 @@ class DatasetSettings(SettingGroup):
     test_fraction = Part("test_fraction", "Fraction of the training examples held out for testing if the dataset has no test split", minimum=0.01, maximum=0.5, idle_if=when(test_split=bool), refused_if=refuse(lambda c: c.validation_fraction + c.test_fraction > 0.8, "`validation_fraction` and `test_fraction` must leave at least 0.2 of the examples for training. Received: {c.validation_fraction} and {c.test_fraction}."))
 
 
+class SelectionSettings(SettingGroup):
+    """Selection of the examples of the dataset."""
+
+    drop_bad: bool = setting(False, "Leave out examples that cannot be read, and list them in the run (dropped.json)", searchable=False)
+
+
 class TaskSettings(SettingGroup):
     """Prediction task and training loss."""
 

@@ -21,6 +21,7 @@ from kerasft.common_settings import (
     OptimizerSettings,
     RegularizationSettings,
     ScheduleSettings,
+    SelectionSettings,
     StoppingSettings,
     TaskSettings,
     TextSettings,
@@ -43,6 +44,7 @@ class Config(
     RegularizationSettings,
     BackboneSettings,
     TaskSettings,
+    SelectionSettings,
     DatasetSettings,
 ):
     """Settings that every recipe has. Use `ImageConfig` or `TextConfig`.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import errno
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from kerasft.formatting import printable, shortened
@@ -47,6 +47,23 @@ class DataError(KerasftError, ValueError):
     exit_code = 3
 
 
+class BadExamplesError(DataError):
+    """Examples that cannot be used; the first twenty are listed.
+
+    Attributes:
+        reasons: Message about each of them, by its index.
+    """
+
+    def __init__(self, reasons: Mapping[int, str]) -> None:
+        self.reasons = dict(reasons)
+        messages = list(self.reasons.values())
+        lines = [shortened(message, _LINE) for message in messages[:_LISTED]]
+        more = len(messages) - _LISTED
+        rest = [f"... and {more:,} more"] if more > 0 else []
+        several = [f"{len(messages):,} examples cannot be used:", *lines, *rest]
+        super().__init__(messages[0] if len(messages) == 1 else "\n  ".join(several))
+
+
 def read_all(read: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
     """Return what a function reads of every item; the errors of all bad items are one error.
 
@@ -55,29 +72,20 @@ def read_all(read: Callable[[Item], Result], items: Iterable[Item]) -> list[Resu
         items: Items, such as the rows of a table.
 
     Raises:
-        DataError: An item is bad. Of several, the first twenty are listed.
+        BadExamplesError: An item is bad.
 
     Example:
         >>> read_all(read_label, range(table.num_rows))
     """
-    found, errors = [], list[str]()
-    for item in items:
+    found, reasons = [], dict[int, str]()
+    for index, item in enumerate(items):
         try:
             found.append(read(item))
         except DataError as error:
-            errors.append(str(error))  # not the error, which has a traceback with local variables
-    if errors:
-        raise as_one(errors)
+            reasons[index] = str(error)  # not the error, which has a traceback with local variables
+    if reasons:
+        raise BadExamplesError(reasons)
     return found
-
-
-def as_one(messages: Sequence[str]) -> DataError:
-    """Return one error that lists the first twenty of several messages, each as a short line."""
-    if len(messages) == 1:
-        return DataError(messages[0])
-    lines = [shortened(message, _LINE) for message in messages[:_LISTED]]
-    rest = [f"... and {len(messages) - _LISTED:,} more"] if len(messages) > _LISTED else []
-    return DataError("\n  ".join([f"{len(messages):,} examples cannot be used:", *lines, *rest]))
 
 
 class ResumeError(KerasftError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from inspect import signature
 from pathlib import Path
@@ -17,7 +18,8 @@ from kerasft.catalog import recipe_module
 from kerasft.checks.plan import ModelPlan, Plan, find_downloads, plan_data, plan_model
 from kerasft.config import Config, with_keywords
 from kerasft.data import audit_source, load_recipe_data
-from kerasft.data_finding import LEVELS, DataFinding, by_level
+from kerasft.data.audit import UNREADABLE
+from kerasft.data_finding import LEVELS, DataFinding, by_level, counted
 from kerasft.display import shows_progress
 from kerasft.modalities import modality_of
 
@@ -80,20 +82,36 @@ def check(
     """
     module = recipe_module(recipe)
     config = with_keywords(module.Config, config, settings, signature(check).parameters)
+    drop_bad = config.drop_bad
+    config = dataclasses.replace(config, drop_bad=True)  # the audit goes on without bad examples
     downloads = find_downloads(module, config)
     keras.utils.set_random_seed(config.seed)
     if "dataset" in downloads:
         return Check((), Plan({}, 0, tuple(downloads.values())))
     if "preset" in downloads:
         found, plan = _without_preset(module, config)
+        found = _judged(found, drop_bad=drop_bad)
         return Check(found, dataclasses.replace(plan, downloads=tuple(downloads.values())))
     data = load_recipe_data(module, config)
-    plan = plan_data(config, data)
+    plan, found = plan_data(config, data), _judged(data.findings, drop_bad=drop_bad)
     if not timing:
-        return Check(data.findings, plan)
+        return Check(found, plan)
     model = plan_model(module, config, data, runs_dir)
-    findings = by_level([*data.findings, *_needs(model)])
+    findings = by_level([*found, *_needs(model)])
     return Check(tuple(findings), dataclasses.replace(plan, model=model))
+
+
+def _judged(findings: Sequence[DataFinding], *, drop_bad: bool) -> tuple[DataFinding, ...]:
+    """Return findings in which unreadable examples are an error if they would not be left out."""
+    return tuple(by_level([x if drop_bad else _as_error(x) for x in findings]))
+
+
+def _as_error(finding: DataFinding) -> DataFinding:
+    if finding.name != UNREADABLE:
+        return finding
+    kind = counted(finding.count, "example cannot be read", "examples cannot be read")
+    text = f"{kind}, for example: {finding.examples[0]}"
+    return dataclasses.replace(finding, level="error", text=text, changes={"drop_bad": True})
 
 
 def _without_preset(module: ModuleType, config: Config) -> tuple[tuple[DataFinding, ...], Plan]:

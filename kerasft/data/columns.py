@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from kerasft.config import Config
-from kerasft.data.examples import Examples
+from kerasft.data.examples import Dropped, Examples
 from kerasft.data.tables import Table
-from kerasft.errors import DataError, did_you_mean
+from kerasft.errors import BadExamplesError, DataError, did_you_mean
 from kerasft.formatting import option_name
 from kerasft.modalities import modality_of
 from kerasft.setting_declaration import settings
@@ -21,8 +21,10 @@ LABEL_NAMES = (
 )  # fmt: skip
 
 
-def table_examples(config: Config, table: Table) -> Examples:
-    """Return the rows of a table as examples with labels.
+def table_examples(config: Config, table: Table) -> tuple[Examples, Table]:
+    """Return the rows of a table as examples with labels, and the table of these rows.
+
+    With `drop_bad`, rows that cannot be read are left out.
 
     Args:
         config: Config with the task and the column names; unset columns are found by name.
@@ -31,9 +33,23 @@ def table_examples(config: Config, table: Table) -> Examples:
     Raises:
         DataError: A column is missing, or a cell is empty or not valid for the task.
     """
-    labels = read_labels(config, table)
-    inputs = modality_of(config).read_rows(table, input_columns(config, table))
-    return Examples(inputs, labels, origins(table))
+    dropped: list[Dropped] = []
+    labels: list[Any] = []
+    while True:
+        try:
+            labels = read_labels(config, table)
+            inputs = modality_of(config).read_rows(table, input_columns(config, table))
+        except BadExamplesError as error:
+            if not config.drop_bad or len(error.reasons) == table.num_rows:
+                raise
+            known = labels if len(labels) == table.num_rows else [None] * table.num_rows
+            dropped += [
+                Dropped(table.origin(row), reason, known[row])
+                for row, reason in error.reasons.items()
+            ]
+            table = table.select([n for n in range(table.num_rows) if n not in error.reasons])
+        else:
+            return Examples(inputs, labels, origins(table), tuple(dropped)), table
 
 
 def origins(table: Table) -> list[str]:

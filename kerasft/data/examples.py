@@ -9,13 +9,13 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from kerasft.data_finding import DataFinding
 from kerasft.display import progress
-from kerasft.errors import DataError
+from kerasft.errors import BadExamplesError, DataError
 from kerasft.in_memory import content_bytes, is_pixels
 from kerasft.paths import file_name
 from kerasft.tasks import Labels
@@ -23,6 +23,20 @@ from kerasft.threads import in_threads
 
 SPLITS = ("train", "validation", "test")
 _TOGETHER = 32  # examples that a thread hashes
+
+
+class Dropped(NamedTuple):
+    """An example that was left out because it cannot be read.
+
+    Attributes:
+        origin: Its origin, as in `Examples`.
+        reason: Message about it.
+        label: Its label, None if that cannot be read.
+    """
+
+    origin: str
+    reason: str
+    label: Any = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -35,6 +49,7 @@ class Examples:
         labels: Strings for classification, tuples of strings for multi-label, floats for numbers;
             None without labels (prediction).
         origins: Origin of each example, for messages: `cat/1.jpg`, `row 17 of a.csv`.
+        dropped: Examples that were left out, with the setting `drop_bad`.
 
     Example:
         >>> Examples(["good film", "bad film"], ["positive", "negative"], ["row 1", "row 2"])
@@ -43,6 +58,7 @@ class Examples:
     inputs: list[Any]
     labels: list[Any] | None
     origins: list[str]
+    dropped: tuple[Dropped, ...] = ()
 
     def __post_init__(self) -> None:
         lengths = {len(self.inputs), len(self.origins)}
@@ -67,29 +83,50 @@ class Examples:
         Files are hashed by their bytes, texts without surrounding whitespace in Unicode form NFC.
         """
 
-        def hash_some(start: int) -> list[str]:
+        def hash_some(start: int) -> list[str | DataError]:
             some = slice(start, start + _TOGETHER)
-            return list(map(_content_hash, self.inputs[some], self.origins[some]))
+            return list(map(_hash_or_error, self.inputs[some], self.origins[some]))
 
-        starts, hashes = range(0, len(self), _TOGETHER), list[str]()
+        starts, hashes = range(0, len(self), _TOGETHER), list[str | DataError]()
         # Threads read and hash files; for texts they would only wait for the interpreter lock.
         files = any(isinstance(item, Path) for item in self.inputs[:1])
         with progress("hashing examples", len(self)) as bar:
             for found in in_threads(hash_some, starts) if files else map(hash_some, starts):
                 hashes += found
                 bar.advance(len(found))
-        return hashes
+        errors = {n: str(found) for n, found in enumerate(hashes) if isinstance(found, DataError)}
+        if errors:
+            raise BadExamplesError(errors)
+        return [str(found) for found in hashes]
 
-    def select(self, indices: Iterable[int]) -> Examples:
-        """Return the examples at `indices`, in that order."""
+    def select(self, indices: Iterable[int], *, dropped: tuple[Dropped, ...] = ()) -> Examples:
+        """Return the examples at `indices`, in that order, with a record of those dropped."""
         chosen = [int(i) for i in indices]
         labels = None if self.labels is None else [self.labels[i] for i in chosen]
         inputs = [self.inputs[i] for i in chosen]
-        part = Examples(inputs, labels, [self.origins[i] for i in chosen])
+        part = Examples(inputs, labels, [self.origins[i] for i in chosen], dropped)
         if "content_hashes" in self.__dict__:
             # Keep the hashes, so that every file is read only once.
             part.__dict__["content_hashes"] = [self.content_hashes[i] for i in chosen]
         return part
+
+    def without(self, reasons: Mapping[int, str]) -> Examples:
+        """Return the other examples, with the reasons why these were dropped.
+
+        Args:
+            reasons: Message about each example to drop, by its index.
+        """
+        labels = self.labels or [None] * len(self)
+        dropped = [Dropped(self.origins[i], reasons[i], labels[i]) for i in reasons]
+        rest = (i for i in range(len(self)) if i not in reasons)
+        return self.select(rest, dropped=(*self.dropped, *dropped))
+
+
+def _hash_or_error(item: Any, origin: str) -> str | DataError:
+    try:
+        return _content_hash(item, origin)
+    except DataError as error:
+        return error
 
 
 def _content_hash(item: Any, origin: str) -> str:
@@ -152,6 +189,7 @@ class Data:
             examples.
         findings: Problems and notes that the audit found, the most important first; `notes` has
             their sentences.
+        dropped: Examples that were left out, with the setting `drop_bad`.
     """
 
     train: Split | None
@@ -162,6 +200,7 @@ class Data:
     fingerprint: str = ""
     audit: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     findings: tuple[DataFinding, ...] = ()
+    dropped: tuple[Dropped, ...] = ()
 
     def __repr__(self) -> str:
         parts = {name: getattr(self, name) for name in SPLITS}

@@ -184,7 +184,7 @@ class InputStream:
             return
         for row in range(table.num_rows):
             try:
-                (value,) = read(table.row(row), columns)
+                (value,) = read(table.select([row]), columns)
             except DataError as error:
                 self.on_error(error)
             else:

@@ -7,7 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from kerasft.config import Config
-from kerasft.data.audit import audit_examples, audit_inputs, measure_examples
+from kerasft.data.audit import (
+    audit_examples,
+    audit_inputs,
+    dropped_examples,
+    find_dropped,
+    measure_examples,
+)
 from kerasft.data.examples import SPLITS, Data, Examples, Split
 from kerasft.data.glyph_batches import load_builtin_glyphs
 from kerasft.data.label_encoding import encode, known_labels, make_labels, normalize_labels
@@ -16,7 +22,7 @@ from kerasft.data.splits import make_splits
 from kerasft.data_finding import DataFinding, by_level
 from kerasft.dataset_check import is_rendered
 from kerasft.display import status
-from kerasft.errors import DataError, SettingError
+from kerasft.errors import BadExamplesError, DataError, SettingError
 from kerasft.modalities import modality_of
 from kerasft.recipe_errors import errors_in
 from kerasft.tasks import Labels
@@ -51,7 +57,7 @@ def load_data(config: Config) -> Data:
 def read_splits(config: Config) -> dict[str, Examples]:
     """Return the raw examples of all three splits of a dataset, as `load_data` splits it.
 
-    Nothing is decoded or tokenized.
+    Nothing is decoded or tokenized: with `drop_bad`, `load_data` may leave out more.
 
     Args:
         config: Config of images or texts (ImageConfig or TextConfig).
@@ -60,9 +66,7 @@ def read_splits(config: Config) -> dict[str, Examples]:
         DataError: The data are missing or mislabeled.
     """
     given, _ = read_source(config)
-    return make_splits(
-        {name: normalize_labels(config, part) for name, part in given.items()}, config
-    )
+    return make_splits(_normalized(config, given), config)
 
 
 def audit_source(config: Config) -> tuple[list[DataFinding], dict[str, Examples]]:
@@ -71,11 +75,13 @@ def audit_source(config: Config) -> tuple[list[DataFinding], dict[str, Examples]
     Raises:
         DataError: The data are missing or mislabeled.
     """
-    given, _ = read_source(config)
-    given = {name: normalize_labels(config, part) for name, part in given.items()}
+    source, _ = read_source(config)
+    given = _normalized(config, source)
     parts = make_splits(given, config)
     labels = make_labels(config, parts["train"])
-    return by_level(audit_examples(config, given, parts, labels)), parts
+    dropped = dropped_examples(given.values(), labels, parts["train"])
+    found = audit_examples(config, given, parts, labels)
+    return by_level([*find_dropped(dropped), *found]), parts
 
 
 def load_recipe_data(recipe: Any, config: Config) -> Data:
@@ -123,20 +129,22 @@ def prepare_data(config: Config, examples_by_split: Mapping[str, Examples]) -> D
 
 
 def _prepare(config: Config, given: Mapping[str, Examples], notes: list[str]) -> Data:
-    given = {name: normalize_labels(config, part) for name, part in given.items()}
+    given = _normalized(config, given)
     parts = make_splits(given, config)
     labels = make_labels(config, parts["train"])
     # Check all labels before decoding images, which can take minutes.
     encoded = {name: _encode(labels, part) for name, part in parts.items()}
-    findings = audit_examples(config, given, parts, labels)
     splits = {}
     for name, part in parts.items():
-        x = prepare_inputs(config, part)
-        splits[name] = Split(x, encoded[name], part)
+        x, rest = _prepare_readable(config, part)
+        splits[name] = Split(x, encoded[name] if rest is part else _encode(labels, rest), rest)
+    parts = {name: split.examples for name, split in splits.items()}
+    dropped = dropped_examples([*given.values(), *parts.values()], labels, parts["train"])
     more, share = audit_inputs(config, splits, labels)
-    findings += more
+    findings = [*find_dropped(dropped), *audit_examples(config, given, parts, labels), *more]
     made = [name for name in parts if name not in given]
     audit = {**measure_examples(parts, labels), "truncated": share, "made": made}
+    audit |= {"dropped": len(dropped)} if dropped else {}
     return Data(
         **splits,
         labels=labels,
@@ -144,7 +152,39 @@ def _prepare(config: Config, given: Mapping[str, Examples], notes: list[str]) ->
         fingerprint=_fingerprint(parts),
         audit=audit,
         findings=tuple(by_level(findings)),
+        dropped=dropped,
     )
+
+
+def _normalized(config: Config, given: Mapping[str, Examples]) -> dict[str, Examples]:
+    """Return the splits of a source with normal labels; `drop_bad` leaves out unreadable files."""
+    found = {name: normalize_labels(config, part) for name, part in given.items()}
+    return {name: _readable(config, part) for name, part in found.items()}
+
+
+def _readable(config: Config, part: Examples) -> Examples:
+    if config.drop_bad:
+        try:
+            _ = part.content_hashes  # reads every file
+        except BadExamplesError as error:
+            return _rest(config, part, error)
+    return part
+
+
+def _prepare_readable(config: Config, part: Examples) -> tuple[Any, Examples]:
+    """Return prepared inputs and their examples; `drop_bad` leaves out what cannot be prepared."""
+    try:
+        return prepare_inputs(config, part), part
+    except BadExamplesError as error:
+        rest = _rest(config, part, error)
+    return prepare_inputs(config, rest), rest
+
+
+def _rest(config: Config, part: Examples, error: BadExamplesError) -> Examples:
+    """Return the examples that can be read; raise the error without `drop_bad`, or without any."""
+    if not config.drop_bad or len(error.reasons) == len(part):
+        raise error
+    return part.without(error.reasons)
 
 
 def _encode(labels: Labels, examples: Examples) -> Any:

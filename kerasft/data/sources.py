@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from kerasft.config import Config
@@ -104,7 +105,7 @@ def _tables(folder: Path) -> list[Path]:
 
 def _from_table(config: Config, table: Table) -> tuple[dict[str, Examples], list[str]]:
     """Read one table, split by its column `split` if it has one."""
-    examples = table_examples(config, table)
+    examples, table = table_examples(config, table)
     notes = describe_columns(config, table)
     column = next((name for name in table.columns if name.lower() == "split"), None)
     values = [] if column is None else [str(value).strip() for value in table.columns[column]]
@@ -123,6 +124,8 @@ def _from_table(config: Config, table: Table) -> tuple[dict[str, Examples], list
         split: examples.select(row for row, value in enumerate(values) if value == name)
         for split, name in found.items()
     }
+    first = next(iter(splits))
+    splits[first] = replace(splits[first], dropped=examples.dropped)
     left = len(examples) - sum(map(len, splits.values()))
     if left:
         notes.append(f"Rows skipped (another value in column 'split'): {left:,}.")
@@ -154,7 +157,7 @@ def _from_files(
                 f"existing one with --{split}-split."
             )
     tables = {split: read_table(files[name]) for split, name in found.items()}
-    splits = {split: table_examples(config, table) for split, table in tables.items()}
+    splits = {split: table_examples(config, table)[0] for split, table in tables.items()}
     columns = describe_columns(config, next(iter(tables.values()))) if tables else []
     more = [f"{files[name].name} ({split})" for split, name in found.items()]
     more = [name for name in more if name.split(" (")[0] not in given]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,22 +22,25 @@ class Table:
         path: Path of the file; of a table in memory its name.
         columns: Values by column name, all of the same length; empty cells are None or "".
         num_rows: Number of rows.
-        first_row: Number of rows of the file before the first one.
+        numbers: Numbers of the rows in the file, from 0; by default those of all rows.
     """
 
     path: Path
     columns: dict[str, list[Any]]
     num_rows: int
-    first_row: int = 0
+    numbers: Sequence[int] | None = None
 
-    def row(self, index: int) -> Table:
-        """Return the table of one row."""
-        cells = {name: values[index : index + 1] for name, values in self.columns.items()}
-        return Table(self.path, cells, 1, self.first_row + index)
+    def select(self, rows: Sequence[int]) -> Table:
+        """Return the table of some rows."""
+        cells = {name: [values[row] for row in rows] for name, values in self.columns.items()}
+        return Table(self.path, cells, len(rows), [self._number(row) for row in rows])
+
+    def _number(self, row: int) -> int:
+        return row if self.numbers is None else self.numbers[row]
 
     def origin(self, row: int) -> str:
         """Return the name of a row for messages, counted from 1 without the header of a CSV."""
-        return f"row {self.first_row + row + 1} of {self.path.name}"
+        return f"row {self._number(row) + 1} of {self.path.name}"
 
     def subject(self, row: int) -> str:
         """Return what a message calls a row at the beginning of a sentence."""
@@ -88,7 +91,7 @@ def _parts(path: Path, rows: int | None) -> Iterator[Table]:
     for columns in read_columns_of(path, rows):
         num_rows = len(next(iter(columns.values()), []))
         if num_rows:
-            yield Table(path, columns, num_rows, first_row)
+            yield Table(path, columns, num_rows, range(first_row, first_row + num_rows))
         first_row += num_rows
     if not first_row:
         raise DataError(f"{path} has no rows. Give a table with at least one.")

@@ -36,7 +36,7 @@ def other_examples(
     Raises:
         DataError: The dataset cannot be read, or has inputs of another form.
     """
-    config = dataclasses.replace(config, dataset=other)
+    config = dataclasses.replace(config, dataset=other, drop_bad=False)
     config = without_foreign_columns(config, column_names(other), given=given)
     parts = read_dataset(config)
     for part in parts.values():

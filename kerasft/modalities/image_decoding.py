@@ -18,7 +18,7 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 from kerasft.arrays import allocate
 from kerasft.config import ImageConfig
 from kerasft.display import progress
-from kerasft.errors import DataError, ResourceError, as_one
+from kerasft.errors import BadExamplesError, DataError, ResourceError
 from kerasft.paths import file_name
 from kerasft.threads import in_threads
 
@@ -253,7 +253,7 @@ def prepare_images(config: ImageConfig, examples: Any) -> np.ndarray:
         needs more than a quarter of the free memory.
 
     Raises:
-        DataError: Images cannot be decoded; the first twenty are listed.
+        BadExamplesError: Images cannot be decoded.
         ResourceError: Neither memory nor disk has enough space.
     """
     size = config.image_size
@@ -261,7 +261,7 @@ def prepare_images(config: ImageConfig, examples: Any) -> np.ndarray:
     what = f"images of {size} by {size} pixels ({len(examples):,})"
     advice = "use a smaller `image_size` or fewer examples"
     prepared = allocate(shape, np.dtype(np.uint8), what, advice)
-    resize, errors = _resizer(size, config.resize), list[str]()
+    resize, errors = _resizer(size, config.resize), dict[int, str]()
 
     def prepare(index: int) -> DataError | None:
         try:
@@ -278,10 +278,10 @@ def prepare_images(config: ImageConfig, examples: Any) -> np.ndarray:
         warnings.filterwarnings("ignore", module=r"PIL\.")
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         with progress("decoding images", len(examples)) as bar:
-            for error in in_threads(prepare, range(len(examples))):
+            for index, error in enumerate(in_threads(prepare, range(len(examples)))):
                 bar.advance()
                 if error is not None:
-                    errors.append(str(error))
+                    errors[index] = str(error)
     if errors:
-        raise as_one(errors)
+        raise BadExamplesError(errors)
     return prepared

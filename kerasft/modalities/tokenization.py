@@ -8,7 +8,7 @@ import numpy as np
 
 from kerasft.config import TextConfig
 from kerasft.display import progress
-from kerasft.errors import DataError
+from kerasft.errors import DataError, read_all
 from kerasft.modalities.padding import trim_texts
 from kerasft.presets.tokenizers import length_graph, load_preprocessor, token_graph
 from kerasft.threads import in_threads
@@ -42,15 +42,17 @@ def prepare_texts(config: TextConfig, examples: Any) -> dict[str, np.ndarray]:
 def _segments(examples: Any) -> tuple[np.ndarray, ...]:
     """Return one array of UTF-8 strings, or two arrays for pairs."""
     pairs = bool(examples.inputs) and isinstance(examples.inputs[0], tuple)
-    columns: tuple[list[bytes], ...] = ([], []) if pairs else ([],)
-    for item, origin in zip(examples.inputs, examples.origins, strict=True):
+
+    def encode(index: int) -> list[bytes]:
+        item, origin = examples.inputs[index], examples.origins[index]
         texts = item if isinstance(item, tuple) else (item,)
-        if len(texts) != len(columns) or not all(isinstance(text, str) for text in texts):
+        if len(texts) != 1 + pairs or not all(isinstance(text, str) for text in texts):
             wanted = "a pair of texts" if pairs else "a text"
             raise DataError(f"{origin} must be {wanted}. Received: {item!r:.80}.")
-        for column, text in zip(columns, texts, strict=True):
-            column.append(_to_bytes(text, origin))
-    return tuple(np.array(column, dtype=object) for column in columns)
+        return [_to_bytes(text, origin) for text in texts]
+
+    rows = read_all(encode, range(len(examples.inputs)))
+    return tuple(np.array([row[n] for row in rows], dtype=object) for n in range(1 + pairs))
 
 
 def _to_bytes(text: str, origin: str) -> bytes:

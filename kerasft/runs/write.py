@@ -26,6 +26,7 @@ from kerasft.runs.run import FIT_LOCK, RECIPE, Run
 
 _SEALED = (
     "config.json", "labels.json", "history.json", "metrics.json", "worst.json", "confusions.json",
+    "dropped.json",
 )  # fmt: skip
 # What a fit writes before its manifest.
 _FIRST = {FIT_LOCK, "config.json", "labels.json", RECIPE, "history.json", "history.csv"}

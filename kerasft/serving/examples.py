@@ -97,6 +97,7 @@ def _validation(loaded: Loaded) -> Examples:
     """Return the examples of the validation split, without preparing all of them."""
     config = loaded.config
     own = hasattr(loaded.recipe, "load_data") or is_rendered(config.dataset.source)
+    own = own or config.drop_bad  # what cannot be prepared is left out
     try:
         if own:
             part = load_recipe_data(loaded.recipe, config).validation

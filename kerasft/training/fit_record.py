@@ -58,6 +58,9 @@ def open_record(run: Run, module: ModuleType, context: FitContext) -> None:
     config, data, source = anchored(context.config), context.data, recipe_source(module)
     write_json(run.path / "config.json", to_dict(config))
     write_json(run.path / "labels.json", data.labels.to_dict())
+    if data.dropped:
+        rows = [{"origin": one.origin, "reason": one.reason} for one in data.dropped]
+        write_json(run.path / "dropped.json", rows)
     write_history(run, [])
     files = {} if source is None else {RECIPE: write_recipe(run, source)}
     write_manifest(
