@@ -18,7 +18,7 @@ from kerasft.data.examples import SPLITS, Data, Examples, Split
 from kerasft.data.glyph_batches import load_builtin_glyphs
 from kerasft.data.label_encoding import encode, known_labels, make_labels, normalize_labels
 from kerasft.data.sources import read_source
-from kerasft.data.splits import make_splits
+from kerasft.data.splits import limit_examples, make_splits
 from kerasft.data_finding import DataFinding, by_level
 from kerasft.dataset_check import is_rendered
 from kerasft.display import status
@@ -65,8 +65,8 @@ def read_splits(config: Config) -> dict[str, Examples]:
     Raises:
         DataError: The data are missing or mislabeled.
     """
-    given, _ = read_source(config)
-    return make_splits(_normalized(config, given), config)
+    given, _ = _chosen(config, read_source(config)[0])
+    return make_splits(given, config)
 
 
 def audit_source(config: Config) -> tuple[list[DataFinding], dict[str, Examples]]:
@@ -75,8 +75,7 @@ def audit_source(config: Config) -> tuple[list[DataFinding], dict[str, Examples]
     Raises:
         DataError: The data are missing or mislabeled.
     """
-    source, _ = read_source(config)
-    given = _normalized(config, source)
+    given, _ = _chosen(config, read_source(config)[0])
     parts = make_splits(given, config)
     labels = make_labels(config, parts["train"])
     dropped = dropped_examples(given.values(), labels, parts["train"])
@@ -129,7 +128,7 @@ def prepare_data(config: Config, examples_by_split: Mapping[str, Examples]) -> D
 
 
 def _prepare(config: Config, given: Mapping[str, Examples], notes: list[str]) -> Data:
-    given = _normalized(config, given)
+    given, limited = _chosen(config, given)
     parts = make_splits(given, config)
     labels = make_labels(config, parts["train"])
     # Check all labels before decoding images, which can take minutes.
@@ -148,7 +147,7 @@ def _prepare(config: Config, given: Mapping[str, Examples], notes: list[str]) ->
     return Data(
         **splits,
         labels=labels,
-        notes=(*notes, *(finding.text for finding in findings)),
+        notes=(*notes, *limited, *(finding.text for finding in findings)),
         fingerprint=_fingerprint(parts),
         audit=audit,
         findings=tuple(by_level(findings)),
@@ -156,10 +155,16 @@ def _prepare(config: Config, given: Mapping[str, Examples], notes: list[str]) ->
     )
 
 
-def _normalized(config: Config, given: Mapping[str, Examples]) -> dict[str, Examples]:
-    """Return the splits of a source with normal labels; `drop_bad` leaves out unreadable files."""
-    found = {name: normalize_labels(config, part) for name, part in given.items()}
-    return {name: _readable(config, part) for name, part in found.items()}
+def _chosen(
+    config: Config, source: Mapping[str, Examples]
+) -> tuple[dict[str, Examples], list[str]]:
+    """Return the examples to use with normal labels, and a note if settings limit their number.
+
+    With `drop_bad`, unreadable files are left out of them.
+    """
+    named = {name: normalize_labels(config, part) for name, part in source.items()}
+    chosen, notes = limit_examples(named, config)
+    return {name: _readable(config, part) for name, part in chosen.items()}, notes
 
 
 def _readable(config: Config, part: Examples) -> Examples:

@@ -70,6 +70,55 @@ def make_splits(splits: Mapping[str, Examples], config: Config) -> dict[str, Exa
     return {name: made[name] for name in SPLITS}
 
 
+def limit_examples(
+    splits: Mapping[str, Examples], config: Config
+) -> tuple[dict[str, Examples], list[str]]:
+    """Return the part of the examples that the settings ask for, and a note about it.
+
+    It is stratified like the splits. Each label keeps an example in every split that it has, and in
+    those that will be split off. The part depends on the seed and on the origins of the examples,
+    not on their contents: files that are left out are not read.
+
+    Args:
+        splits: Examples by split.
+        config: Settings; `fraction`, `max_examples`, `seed` and `task` are used.
+    """
+    total = sum(map(len, splits.values()))
+    share = config.max_examples / total if config.max_examples and total else config.fraction
+    if share >= 1:
+        return dict(splits), []
+    made = len(SPLITS) - len(splits)
+    found = {}
+    for name, part in splits.items():
+        chosen = _limited(part, share, config, 1 + made * (name == "train"))
+        found[name] = part.select(sorted(chosen), dropped=part.dropped)
+    left = sum(map(len, found.values()))
+    return found, [f"For a quick try, {left:,} of {total:,} examples are used."]
+
+
+def _limited(examples: Examples, share: float, config: Config, least: int) -> set[int]:
+    """Return the indices of a fraction of the examples, with so many of every label at least."""
+    values, task = known_labels(examples), task_of(config.task)
+
+    def place(index: int) -> bytes:
+        return hashlib.sha256(f"{config.seed}:{examples.origins[index]}".encode()).digest()
+
+    order = sorted(range(len(examples)), key=place)
+    taken: set[int] = set()
+    counts: Counter[Any] = Counter()
+    for index in order if task.has_classes else ():
+        names = _names(values[index])
+        if any(counts[name] < least for name in names):
+            taken.add(index)
+            counts.update(names)
+    strata = task.strata([(index,) for index in order], values)
+    quotas = _quotas({key: len(part) for key, part in strata.items()}, share * len(examples))
+    for key, part in strata.items():
+        members = sorted((index for (index,) in part), key=lambda index: index not in taken)
+        taken.update(members[: quotas[key]])
+    return taken
+
+
 def _draw(examples: Examples, wanted: float, config: Config, name: str) -> set[int]:
     """Return the indices of about `wanted` examples, sampled stratum by stratum."""
     groups = _groups(examples, f"{config.seed}:{name}")

@@ -2,13 +2,15 @@
 
 import random
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from kerasft.config import TextConfig
-from kerasft.data import Examples, make_splits
-from kerasft.errors import DataError
+from kerasft.config import ImageConfig, TextConfig
+from kerasft.data import Examples, load_data, make_splits, read_splits
+from kerasft.data.splits import limit_examples
+from kerasft.errors import DataError, SettingError
 
 
 def examples(labels, texts=None):
@@ -152,3 +154,75 @@ def test_numbers_as_classes_get_the_hint_of_regression():
     examples = Examples([f"text {i}" for i in range(30)], labels, [f"row {i}" for i in range(30)])
     with pytest.raises(DataError, match=r"labels are numbers.*--task regression"):
         make_splits({"train": examples}, TextConfig(dataset="x"))
+
+
+def limited(labels, **settings):
+    parts, _ = limit_examples({"train": examples(labels)}, TextConfig(**settings))
+    return parts["train"]
+
+
+def test_a_part_of_the_examples_has_the_same_shares_of_classes():
+    labels = ["a"] * 400 + ["b"] * 100
+    assert Counter(limited(labels, fraction=0.1).labels) == {"a": 40, "b": 10}
+    assert Counter(limited(labels, max_examples=100).labels) == {"a": 80, "b": 20}
+    assert len(limited(labels, max_examples=501)) == len(limited(labels)) == 500
+
+
+def test_a_part_has_an_example_of_each_class_for_every_split():
+    labels = ["a"] * 400 + ["b"] * 5 + ["c"]
+    part = limited(labels, fraction=0.05)
+    assert Counter(part.labels) == {"a": 20, "b": 3, "c": 1}
+    parts = make_splits({"train": part}, TextConfig())
+    assert set(parts["train"].labels) == {"a", "b", "c"}
+    given = {name: examples(labels) for name in ("train", "validation", "test")}
+    found, notes = limit_examples(given, TextConfig(max_examples=61))
+    assert Counter(found["train"].labels) == {"a": 20, "b": 1, "c": 1}
+    assert found["train"].origins == found["test"].origins
+    assert notes == ["For a quick try, 66 of 1,218 examples are used."]
+
+
+def test_a_part_of_several_labels_has_each_of_them():
+    labels = [("a",), ("a", "b"), ()] * 50 + [("a", "c")]
+    part = limited(labels, task="multilabel", fraction=0.1)
+    assert {name for names in part.labels for name in names} == {"a", "b", "c"}
+    assert 15 <= len(part) <= 18
+
+
+def test_a_part_of_numbers_covers_their_range():
+    part = limited([float(number) for number in range(1000)], task="regression", fraction=0.02)
+    assert Counter(int(number) // 100 for number in part.labels) == dict.fromkeys(range(10), 2)
+
+
+def test_a_larger_part_contains_the_smaller_one_of_the_same_seed():
+    labels = ["a", "b"] * 100
+    small, large, other = (
+        set(limited(labels, **settings).origins)
+        for settings in ({"fraction": 0.1}, {"fraction": 0.3}, {"fraction": 0.1, "seed": 1})
+    )
+    assert small < large
+    assert len(other) == len(small) and other != small
+
+
+def test_one_setting_limits_the_examples():
+    with pytest.raises(SettingError, match=r"`max_examples` is 10 and `fraction` is 0\.5, but one"):
+        TextConfig(max_examples=10, fraction=0.5)
+    for wrong in ({"fraction": 0}, {"fraction": 1.5}, {"max_examples": -1}):
+        with pytest.raises(SettingError, match=next(iter(wrong))):
+            TextConfig(**wrong)
+
+
+def test_files_that_are_left_out_are_not_read(photos, monkeypatch):
+    opened, open_file = set(), Path.open
+
+    def count(path, *args, **kwargs):
+        opened.add(path)
+        return open_file(path, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "open", count)
+    config = ImageConfig(dataset=photos, image_size=8, max_examples=18)
+    data = load_data(config)
+    assert len(data.train) + len(data.validation) + len(data.test) == len(opened) == 18
+    assert "For a quick try, 18 of 36 examples are used." in data.notes
+    assert read_splits(config)["test"].origins == data.test.examples.origins
+    whole = load_data(ImageConfig(dataset=photos, image_size=8))
+    assert whole.fingerprint != data.fingerprint
