@@ -22,7 +22,7 @@ from kerasft.evaluation.known_inputs import (
 )
 from kerasft.evaluation.load import load_model
 from kerasft.evaluation.metrics import measure_calibrated
-from kerasft.evaluation.stored_predictions import calibrate_worst
+from kerasft.evaluation.stored_predictions import WORST_FILE, calibrate_worst
 from kerasft.runs import Run, file_lock, load_run, write_record
 from kerasft.runs.calibration_file import (
     SCORES,
@@ -99,6 +99,8 @@ def _calibrate(run: Run, options: CalibrationOptions) -> dict[str, Any]:
     labels = Labels.from_dict(run.labels)
     labels.kind.check_options(options)
     splits = _stored_outputs(run)
+    for name in (WORST_FILE, "metrics.json"):  # a damaged one is refused before anything is written
+        run.record_file(name)
     known_inputs = _stored_known_inputs(run)
     calibration = record_calibration(run, labels, splits, known_inputs, options)
     calibrate_worst(run, labels, *splits["validation"], calibration)

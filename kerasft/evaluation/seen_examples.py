@@ -6,6 +6,7 @@ import numpy as np
 
 from kerasft.data import Data, Examples, Split
 from kerasft.runs import Run, atomic_path
+from kerasft.runs.predictions_file import read_arrays
 
 _FILE = "fingerprints.npz"
 
@@ -30,13 +31,16 @@ def count_seen(run: Run, examples: Examples) -> dict[str, int] | None:
 
     Returns:
         Counts by name of the split; None if the run has no fingerprints.
+
+    Raises:
+        DamagedFileError: The file of fingerprints is damaged.
     """
     path = run.path / _FILE
     if not path.exists():
         return None
     ours = _fingerprints(examples)
-    with np.load(path, allow_pickle=False) as file:
-        return {name: int(np.isin(ours, file[name]).sum()) for name in file.files}
+    stored = read_arrays(path)
+    return {name: int(np.isin(ours, array).sum()) for name, array in stored.items()}
 
 
 def _fingerprints(examples: Examples) -> np.ndarray:

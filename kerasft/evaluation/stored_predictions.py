@@ -15,7 +15,7 @@ from kerasft.modalities import modality_of
 from kerasft.runs import Run, read_json_rows, write_json, write_record
 from kerasft.runs.predictions_file import write_predictions
 
-_WORST = "worst.json"
+WORST_FILE = "worst.json"
 WORST = 16  # number of examples in worst.json
 _CONFUSED = 100  # number of examples in confusions.json
 _EACH = 6  # of them, at most in one cell of the matrix
@@ -49,7 +49,9 @@ def save_predictions(
         arrays[f"outputs_{name}"] = np.asarray(outputs, np.float32)
     write_predictions(run, arrays)
     if "validation" in splits:
-        write_json(run.path / _WORST, _worst(config, labels, *splits["validation"], calibration))
+        write_json(
+            run.path / WORST_FILE, _worst(config, labels, *splits["validation"], calibration)
+        )
     if splits and labels.kind.has_classes and not labels.kind.several:
         name = "test" if "test" in splits else "validation"
         cells = _confusions(config, *splits[name])
@@ -120,7 +122,7 @@ def calibrate_worst(
         outputs: Outputs of the model for it, shape (n, outputs).
         calibration: Calibration of the run.
     """
-    path = run.record_file(_WORST)
+    path = run.record_file(WORST_FILE)
     rows = read_json_rows(path) if path.exists() else []
     indexed = [row for row in rows if "index" in row]
     if not indexed:
@@ -131,4 +133,4 @@ def calibrate_worst(
         _, row["prediction"], row["probability"] = labels.kind.truth_and_prediction(
             labels, y[index], answer
         )
-    write_record(run, _WORST, rows)
+    write_record(run, WORST_FILE, rows)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from kerasft.calibration import Calibration
-from kerasft.errors import DamagedFileError
 from kerasft.runs.files import atomic_path, sha256, write_json
+from kerasft.runs.predictions_file import read_arrays
 from kerasft.runs.run import CALIBRATION, CALIBRATION_ARRAYS, Run
 from kerasft.runs.write import write_manifest
 
@@ -71,9 +71,4 @@ def read_calibration_arrays(run: Run) -> dict[str, np.ndarray]:
     """
     if CALIBRATION_ARRAYS not in run.manifest.get("files", {}):
         return {}
-    path = run.verified(CALIBRATION_ARRAYS)
-    try:
-        with np.load(path) as stored:
-            return dict(stored)
-    except (OSError, ValueError) as error:
-        raise DamagedFileError(f"{path} is damaged: {error}.") from error
+    return read_arrays(run.verified(CALIBRATION_ARRAYS))

@@ -145,10 +145,14 @@ def read_json_rows(path: Path, *needed: str) -> list[dict[str, Any]]:
 
 
 def _read_json(path: Path) -> Any:
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise DamagedFileError(f"{path} is damaged: it is not a regular file.")
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DamagedFileError(f"{path} is missing: the run is incomplete.") from None
+    except OSError as error:
+        raise DamagedFileError(f"{path} cannot be read: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
         raise DamagedFileError(f"{path} is damaged: {error}.") from None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 import zlib
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 
@@ -35,11 +36,18 @@ def read_predictions(run: Run) -> dict[str, np.ndarray]:
     Raises:
         DamagedFileError: The file is damaged or changed.
     """
-    path = run.path / PREDICTIONS
-    if not path.exists():
-        return {}
-    if PREDICTIONS in run.manifest.get("files", {}):  # not in older runs
-        run.verified(PREDICTIONS)
+    path = run.record_file(PREDICTIONS)
+    return read_arrays(path) if path.exists() else {}
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Return the arrays of an NPZ file by name; arrays of Python objects are refused.
+
+    Raises:
+        DamagedFileError: The file is damaged.
+    """
+    if not path.is_file():  # a pipe would be waited for
+        raise DamagedFileError(f"{path} is not a regular file. Restore the file or fit again.")
     try:
         # An open file: NumPy leaves one that it cannot read open.
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kerasft.errors import DamagedFileError, DataError
 from kerasft.modalities import Modality, recorded_modality
 from kerasft.runs.files import is_locked, read_json, read_json_rows, sha256
+from kerasft.runs.manifest import read_manifest
 from kerasft.runs.resume_command import how_to_resume
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Run:
     @property
     def recipe(self) -> str:
         """Name of the recipe."""
-        return str(read_json(self.path / "manifest.json", "recipe")["recipe"]["name"])
+        return str(read_manifest(self.path / "manifest.json", "recipe")["recipe"]["name"])
 
     @property
     def config(self) -> dict[str, Any]:
@@ -62,7 +63,7 @@ class Run:
     @property
     def manifest(self) -> dict[str, Any]:
         """Versions, seed, preset, blocks, data, state, and hashes of files."""
-        return read_json(self.path / "manifest.json")
+        return read_manifest(self.path / "manifest.json")
 
     @property
     def state(self) -> str:
@@ -158,7 +159,9 @@ class Run:
             DamagedFileError: The file is missing, or its checksum differs.
         """
         path = self.path / name
-        if not path.is_file() or sha256(path) != self.manifest["files"][name]:
+        if not path.is_file():
+            raise DamagedFileError(f"{path} is missing. Restore the file or fit again.")
+        if sha256(path) != self.manifest["files"][name]:
             raise DamagedFileError(
                 f"{path} is damaged: checksum mismatch. Restore the file or fit again."
             )

@@ -215,3 +215,19 @@ def test_known_inputs_are_traced_once(calibrated, photos, monkeypatch):
     traced.clear()
     assert [row["known"] for row in decide(loaded, x)] == [row["known"] for row in first]
     assert not traced
+
+
+def test_a_damaged_record_is_refused_before_anything_is_written(image_run, copied_run):
+    run = copied_run(image_run)
+    (run.path / "metrics.json").write_text("{}")
+    before = {path.name: path.read_bytes() for path in run.path.glob("*.*")}
+    with pytest.raises(DamagedFileError, match=r"metrics\.json is damaged"):
+        run.calibrate(coverage=0.8)
+    assert {path.name: path.read_bytes() for path in run.path.glob("*.*")} == before
+
+
+def test_a_report_needs_the_recorded_predictions(image_run, copied_run):
+    run = copied_run(image_run)
+    (run.path / "predictions.npz").unlink()
+    with pytest.raises(DamagedFileError, match=r"predictions\.npz is missing"):
+        run.report()
