@@ -9,8 +9,9 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import stat
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from click.testing import CliRunner
 from kerasft.cli import main
 
 LONGEST = 700  # characters of a line; messages are shortened to 600
+LIMIT = 120  # seconds of a command
 _UNPLANNED = ("Traceback (most recent", "use --debug for the traceback", "Warning: ")
 _COMMANDS = re.compile(r"[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
@@ -58,9 +60,25 @@ class Done:
 
 def in_process(words: Sequence[str], folder: Path) -> Done:
     """Run a command line in this process, where TensorFlow is imported once."""
-    with contextlib.chdir(folder):
+    with contextlib.chdir(folder), _time_limit():
         done = CliRunner().invoke(main, list(words), prog_name="kerasft")
     return Done(done.exit_code, done.stdout, done.stderr)
+
+
+@contextlib.contextmanager
+def _time_limit() -> Iterator[None]:
+    """Raise TimeoutError in the body after `LIMIT` seconds: an attack must not wait for ever."""
+
+    def stop(*_: object) -> None:
+        raise TimeoutError(f"no answer within {LIMIT} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(LIMIT)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def nothing(place: Place) -> None:
@@ -81,6 +99,8 @@ class Attack:
         arrange: Function that writes the files.
         without: Texts that the output must not have, such as the names of good files.
         changes: Beginnings of paths that the command may write or delete.
+        repair: Function that undoes the damage: a command that ended with 0 must then print the
+            same, else the damage was believed.
         run: Function that runs the command line.
     """
 
@@ -92,6 +112,7 @@ class Attack:
     arrange: Callable[[Place], Any] = nothing
     without: Sequence[str] = ()
     changes: tuple[str, ...] = ()
+    repair: Callable[[Place], Any] | None = None
     run: Callable[[Sequence[str], Path], Done] = field(default=in_process)
 
     def __str__(self) -> str:
@@ -109,7 +130,12 @@ def faults_of(attack: Attack, place: Place) -> list[str]:
     words = [str(place.shared("bert")) if word == "{bert}" else word for word in attack.command]
     done = attack.run(words, place.path)
     after = snapshot(place.path)
-    return [*_wrong_answer(attack, done), *_wrong_files(attack, done, before, after)]
+    faults = [*_wrong_answer(attack, done), *_wrong_files(attack, done, before, after)]
+    if attack.repair and done.exit_code == 0:
+        attack.repair(place)
+        expected = attack.run(words, place.path).stdout
+        faults += ["the damage was believed"] * (done.stdout != expected)
+    return faults
 
 
 def _wrong_answer(attack: Attack, done: Done) -> Iterable[str]:

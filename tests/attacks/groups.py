@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from tests.attacks import images, settings, tables
+from tests.attacks import images, run_files, settings, tables
 from tests.attacks.attack import Attack
 
 
@@ -26,4 +26,5 @@ GROUPS = {
     "images": Group(images.attacks, every=4),
     "tables": Group(tables.attacks, every=4),
     "settings": Group(settings.attacks, every=40),
+    "run files": Group(run_files.attacks, every=40),
 }

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from kerasft.cli import main
 from kerasft.errors import DamagedFileError
 from kerasft.evaluation.artifact import Artifact
-from tests.attacks.test_damaged_runs import CONTENTS
+from tests.attacks.damage import CONTENTS
 
 COMMANDS = {
     "predict": ["a text"],
