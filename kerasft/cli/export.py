@@ -37,6 +37,12 @@ from kerasft.cli.startup import working
     "activations  [default: float32]",
 )
 @click.option(
+    "--margin",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Largest loss of the main metric by --quantize, at 95% confidence (of an error: a share "
+    "of it)  [default: 0.01]",
+)
+@click.option(
     "--proof-data",
     metavar="INPUT",
     help="File, folder, table or text for the proof  [default: validation split of the run]",
@@ -49,7 +55,7 @@ def export_command(run: str, runs_dir: str, **options: Any) -> None:
     A SavedModel includes its preprocessing: it takes raw images or texts. ONNX and LiteRT take
     pixels or tokens. Before an export appears, a fresh process with its runtime alone answers up to
     32 validation examples, which are stored in its proof.json. If its answers differ from Python's,
-    nothing is exported (exit code 4); nor if a quantized graph is worse on the validation split.
+    nothing is exported (exit code 4); nor if a quantized graph may be too much worse (--margin).
 
     A Hugging Face folder is loaded by transformers; for texts pooled by a mean, the default, by
     sentence-transformers. The families are BERT, DistilBERT, RoBERTa, ViT and ResNet.

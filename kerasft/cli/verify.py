@@ -16,7 +16,7 @@ def verify_command(folder: str) -> None:
 
     DIR is the folder of a version, or of a model, of which the highest version is verified; or the
     .onnx or .tflite file of a version. Exit codes: 5 if a file has changed, 4 if its answers differ
-    from Python's when it was exported.
+    from those of its export: Python's, or of a quantized graph its own.
     """
     from kerasft.serving.find import need_export
 
@@ -31,7 +31,7 @@ def verify_command(folder: str) -> None:
         click.echo(f"{found['largest_difference']:.6g}")
     else:
         proof = (
-            f"{found['examples']} examples answered as by Python, largest difference "
+            f"{found['examples']} examples answered as at the export, largest difference "
             f"{found['largest_difference']:.1e}"
         )
         print_facts({"verified": folder, "files": found["files"], "proof": proof})

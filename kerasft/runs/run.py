@@ -228,13 +228,14 @@ class Run:
             min_recall=min_recall,
         )
 
-    def export(
+    def export(  # noqa: PLR0913 (public)
         self,
         *,
         models_dir: str | Path = "saved_models",
         name: str | None = None,
         format: str = "saved_model",
         quantize: str | None = None,
+        margin: float | None = None,
         proof_data: Any = None,
         force: bool = False,
     ) -> Path:
@@ -251,6 +252,7 @@ class Run:
             name=name,
             format=format,
             quantize=quantize,
+            margin=margin,
             proof_data=proof_data,
             force=force,
         )

@@ -44,7 +44,8 @@ class Subject:
         size: Bytes on disk.
         model: The run in memory, or the exported model.
         run: Recipe and name of the run.
-        proof: Record of the proof of an exported model; None for a run.
+        proof: Record of the proof that an exported model answers as its run; None for a run and
+            for a quantized graph.
         batch_size: Inputs of one call of an exported model.
     """
 
@@ -187,7 +188,9 @@ def _open(path: Path) -> Subject:
         item["bytes"] for name, item in files if Path(name).stem not in _NOT_NEEDED_TO_ANSWER
     )
     origin = (manifest["recipe"], manifest["run"])
-    return Subject(artifact.path, manifest["kind"], size, artifact, origin, manifest["proof"])
+    # A quantized graph was proved against its own answers: its score decides.
+    proof = None if manifest.get("quantize") else manifest["proof"]
+    return Subject(artifact.path, manifest["kind"], size, artifact, origin, proof)
 
 
 def _examples(

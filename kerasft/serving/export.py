@@ -15,10 +15,10 @@ from kerasft.evaluation.runtime import PREPARED
 from kerasft.models import merge_adapters
 from kerasft.paths import check_folder_name
 from kerasft.runs import Run, how_to_resume, load_run
-from kerasft.serving.graph import QUANTIZED
 from kerasft.serving.graph_version import write_graph_version
 from kerasft.serving.huggingface.version import write_version as write_folder_version
 from kerasft.serving.preset import write_preset
+from kerasft.serving.quantized_score import Quantization
 from kerasft.serving.saved_model import write_version
 from kerasft.serving.versions import temporary_folder
 
@@ -32,6 +32,7 @@ def export(  # noqa: PLR0913 (public)
     name: str | None = None,
     format: str = "saved_model",
     quantize: str | None = None,
+    margin: float | None = None,
     proof_data: Any = None,
     force: bool = False,
 ) -> Path:
@@ -62,10 +63,10 @@ def export(  # noqa: PLR0913 (public)
     `verify` take the folder, and prepare raw inputs.
 
     `quantize` makes a LiteRT graph smaller: `float16` (weights), `dynamic` (weights in int8) or
-    `int8` (weights and activations, scaled by 100 validation examples). It is accepted if its
-    answers are equivalent, and its main metric on the validation split is worse by at most 0.01 (an
-    error: by 1%), or by one example; the difference and its 95% interval are in manifest and model
-    card.
+    `int8` (weights and activations, scaled by 100 validation examples; not for texts). It is
+    accepted if the 95% interval of the loss of its main metric on the validation split lies below
+    `margin`. The difference and its interval are in manifest and model card. Few examples have a
+    wide interval: even equal predictions for 100 examples leave a loss of 0.02.
 
     `huggingface` is a folder that transformers loads (`AutoModelForSequenceClassification`,
     `AutoModelForImageClassification`), for BERT, DistilBERT, RoBERTa, ViT and ResNet. Where
@@ -83,6 +84,8 @@ def export(  # noqa: PLR0913 (public)
             name of the recipe, with that of the dataset appended if it is not the recipe's own.
         format: Export format: `saved_model`, `onnx`, `litert`, `huggingface` or `preset`.
         quantize: `float16`, `dynamic` or `int8` for `litert`; None for float32.
+        margin: Largest loss of the main metric that a quantized graph may have, in (0, 1]; of an
+            error as a share of it. 0.01 by default.
         proof_data: Inputs for the proof, as for `predict`: a path or a text, several of them, or a
             table. By default the validation split of the run.
         force: Whether to export a run whose fit failed or was interrupted, with its best weights.
@@ -99,8 +102,8 @@ def export(  # noqa: PLR0913 (public)
             `preset`), or Hugging Face has no such model.
         DataError: The dataset of the run is gone, and no `proof_data` is given.
         DamagedFileError: A file of the run is missing or has changed.
-        ProofError: The answers of the exported model differ from Python's, or a quantized one is
-            worse on the validation split.
+        ProofError: The answers of the exported model differ from Python's, or a quantized one may
+            be worse by more than `margin`.
         ResourceError: The disk is full.
 
     Example:
@@ -118,11 +121,7 @@ def export(  # noqa: PLR0913 (public)
         )
     if format not in FORMATS:
         raise SettingError(f"`format` must be one of {', '.join(FORMATS)}. Received: {format!r}.")
-    if quantize is not None and (format != "litert" or quantize not in QUANTIZED):
-        raise SettingError(
-            f"`quantize` must be one of {', '.join(QUANTIZED)}, with format='litert'. Received: "
-            f"{quantize!r} with format={format!r}."
-        )
+    quantization = _quantization(format, quantize, margin)
     if format != "preset" and keras.backend.backend() != "tensorflow":
         raise SettingError(
             f"Keras runs on {keras.backend.backend()}, but the format {format} needs TensorFlow. "
@@ -131,7 +130,7 @@ def export(  # noqa: PLR0913 (public)
     loaded = load_model(run)
     if format in PREPARED:
         parent = Path(models_dir) / "-".join(filter(None, (name, format, quantize)))
-        return write_graph_version(run, loaded, parent, format, quantize, proof_data)
+        return write_graph_version(run, loaded, parent, format, quantization, proof_data)
     if format == "saved_model":
         return write_version(run, loaded, Path(models_dir) / name, proof_data)
     if format == "huggingface":
@@ -145,6 +144,24 @@ def export(  # noqa: PLR0913 (public)
     with temporary_folder(target.parent, target.name) as folder:
         write_preset(loaded, folder)
         return folder.rename(target)
+
+
+def _quantization(format: str, quantize: str | None, margin: float | None) -> Quantization | None:
+    """Return the number format of a smaller graph.
+
+    Raises:
+        SettingError: The format has no such graphs, or a value is out of range.
+    """
+    if quantize is None:
+        if margin is not None:
+            raise SettingError("`margin` needs `quantize`. Set a number format, such as float16.")
+        return None
+    if format != "litert":
+        raise SettingError(
+            f"`quantize` needs format='litert'. Received: quantize={quantize!r} with "
+            f"format={format!r}."
+        )
+    return Quantization(quantize) if margin is None else Quantization(quantize, margin)
 
 
 def _default_name(run: Run) -> str:

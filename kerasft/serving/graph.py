@@ -16,10 +16,10 @@ import numpy as np
 from kerasft.evaluation.graph_file import LITERT, ONNX
 from kerasft.evaluation.load import Loaded
 from kerasft.models import with_features
+from kerasft.serving.quantized_score import FLOAT16, INT8, Quantization
 from kerasft.serving.signatures import prepared_inputs
 
 _OPSET = 18  # of ONNX; onnxruntime reads it since 1.14 (2023)
-QUANTIZED = ("float16", "dynamic", "int8")
 
 
 def write_onnx(loaded: Loaded, folder: Path) -> None:
@@ -44,19 +44,22 @@ def write_onnx(loaded: Loaded, folder: Path) -> None:
 
 
 def write_litert(
-    loaded: Loaded, folder: Path, quantize: str | None, samples: list[dict[str, np.ndarray]]
+    loaded: Loaded,
+    folder: Path,
+    quantization: Quantization | None,
+    samples: list[dict[str, np.ndarray]],
 ) -> None:
     """Write the graph of a run as `model.tflite`.
 
     Args:
         loaded: Run in memory, in float32.
         folder: Folder to write to.
-        quantize: `float16` (weights), `dynamic` (weights in int8), `int8` (weights and
-            activations), or None for float32.
+        quantization: Number format of a smaller graph; None for float32.
         samples: Prepared inputs by name, one example each, by which `int8` scales activations.
     """
     import tensorflow as tf
 
+    quantize = None if quantization is None else quantization.kind
     function, specs, model = _numbers(loaded)
     # The converter reads variables from a SavedModel alone.
     with tempfile.TemporaryDirectory() as saved:
@@ -68,9 +71,9 @@ def write_litert(
         converter = tf.lite.TFLiteConverter.from_saved_model(saved)
         if quantize is not None:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        if quantize == "float16":
+        if quantize == FLOAT16:
             converter.target_spec.supported_types = [tf.float16]
-        if quantize == "int8":
+        if quantize == INT8:
             converter.representative_dataset = lambda: iter(samples)
         with warnings.catch_warnings():
             # The converter scales activations by the interpreter in TensorFlow.

@@ -35,7 +35,12 @@ from kerasft.serving.graph import write_litert, write_onnx
 from kerasft.serving.graph_proof import prove_graph, write_arrays
 from kerasft.serving.manifest import describe, publish_version
 from kerasft.serving.proof import FILE
-from kerasft.serving.quantized_score import accept, answers_of_graph
+from kerasft.serving.quantized_score import (
+    Quantization,
+    answers_of_graph,
+    as_proof,
+    check_model,
+)
 from kerasft.serving.verify import description_checksum, is_exact
 from kerasft.serving.versions import temporary_folder
 
@@ -44,7 +49,12 @@ _PACKAGES = {"onnx": ("tf2onnx", "onnx", "onnxruntime"), "litert": ("ai_edge_lit
 
 
 def write_graph_version(
-    run: Run, loaded: Loaded, parent: Path, kind: str, quantize: str | None, proof_data: Any
+    run: Run,
+    loaded: Loaded,
+    parent: Path,
+    kind: str,
+    quantization: Quantization | None,
+    proof_data: Any,
 ) -> Path:
     """Write, prove and publish the next version of a graph that takes prepared inputs.
 
@@ -53,26 +63,29 @@ def write_graph_version(
         loaded: The same run in memory.
         parent: Folder of the versions.
         kind: `onnx` or `litert`.
-        quantize: `float16`, `dynamic` or `int8` for LiteRT; None for float32.
+        quantization: Number format of a smaller LiteRT graph; None for float32.
         proof_data: Inputs for the proof; None for the validation split of the run.
 
     Returns:
         Path of the version.
 
     Raises:
-        SettingError: A package is not installed, or a class name has a line break.
+        SettingError: A package is not installed, a class name has a line break, or the model has no
+            graph with such numbers.
         DataError: There are no examples for the proof.
-        ProofError: The answers of the graph differ from Python's, or a quantized one scores worse.
+        ProofError: The answers of a fresh process differ, or a quantized graph may be too much
+            worse.
         ResourceError: The disk is full.
     """
     for package in _PACKAGES[kind]:
         require(package, kind)
     _check_names(loaded.labels)
     loaded = in_float32(loaded)
+    check_model(loaded.model, quantization)
     names = input_names(loaded)
     examples = proof_examples(loaded, proof_data)
     inputs = by_name(loaded.model, prepare_inputs(loaded.config, examples))
-    part = own_split(run, loaded, "validation") if quantize else None
+    part = None if quantization is None else own_split(run, loaded, "validation")
     with exact_products():
         answers = python_answers(loaded, examples)
         reference = {} if part is None else run_answers(loaded, part.x)[1]
@@ -80,7 +93,6 @@ def write_graph_version(
         **describe(run, loaded, names),
         "kind": kind,
         "prepared_inputs": _inputs(loaded.model, inputs),
-        **({"quantize": quantize} if quantize else {}),
     }
     described["settings"]["precision"] = "float32"
     split = {} if part is None else by_name(loaded.model, part.x)
@@ -91,18 +103,20 @@ def write_graph_version(
         if kind == "onnx":
             write_onnx(loaded, folder)
         else:
-            write_litert(loaded, folder, quantize, _samples(split))
+            write_litert(loaded, folder, quantization, _samples(split))
         _write_assets(loaded, folder)
         write_arrays(folder, inputs)
+        if quantization is not None and part is not None:
+            graph = load_graph(folder)
+            found = answers_of_graph(loaded.labels, graph, split)
+            described["quantize"] = quantization.kind
+            described["score_change"] = quantization.accept(loaded.labels, part.y, found, reference)
+            answers = as_proof(answers_of_graph(loaded.labels, graph, inputs))
         request = {"data": data_name(proof_data), "answers": answers}
-        write_json(folder / FILE, request)
+        write_json(folder / FILE, {**request, "manifest": description_checksum(described)})
         record = prove_graph(
             folder, loaded.labels, exact=is_exact(described), origins=examples.origins
         )
-        if part is not None:
-            found = answers_of_graph(loaded.labels, load_graph(folder), split)
-            described["score_change"] = accept(loaded.labels, part.y, found, reference)
-        write_json(folder / FILE, {**request, "manifest": description_checksum(described)})
         return publish_version(folder, parent, {**described, "proof": record})
 
 

@@ -25,7 +25,6 @@ _SECONDS = 600  # for a fresh process, which takes 10 to 60
 _SHARE = 0.25  # of the decisions of one kind that may differ there: those near a threshold
 _ROUGH = 0.1  # relative difference of all outputs or features there
 _AGAIN = "Export the run again, and report it as a bug if that fails too."
-_FEWER_BITS = "Export with another --quantize or without; report a run in bfloat16 as a bug."
 _NUMBERS = ("prediction", "lower", "upper")
 # Of `known_score`: it divides cosines, which float32 rounds to 1e-7, by a spread of 1e-3 or more.
 _KNOWN_UNIT = 100.0
@@ -132,7 +131,7 @@ def compare(
             f"The answers of the exported model (signature {signature}) differ from Python's for "
             f"{len(wrong)} of {len(differences)} examples (first: {reason.rstrip('.')}): "
             f"{'largest' if exact else 'mean'} difference {value:.2g} ({allowed:g} is allowed), "
-            f"other decisions for {int(unequal.sum())}. {_AGAIN if exact else _FEWER_BITS}"
+            f"other decisions for {int(unequal.sum())}. {_AGAIN}"
         )
     return {
         "examples": len(differences),

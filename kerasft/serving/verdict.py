@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,45 @@ from kerasft.tasks.intervals import paired_interval
 MARGIN = 0.01  # of a score: one point, or one percent of an error
 _COMPARED = ("probabilities", "prediction", "lower", "upper")
 FAILED = ("worse", "differs")
+
+
+class Loss(NamedTuple):
+    """How much worse a model is than a reference on the same examples; below 0 it is better.
+
+    Attributes:
+        metric: Name of the main metric.
+        reference: Its value of the reference.
+        score: Its value of the model.
+        interval: 95% interval of the difference of the values.
+        low: Least loss in the interval.
+        high: Largest loss in the interval.
+        unit: What a margin of a loss is a share of: 1 for scores, the error of the reference.
+    """
+
+    metric: str
+    reference: float
+    score: float
+    interval: tuple[float, float]
+    low: float
+    high: float
+    unit: float
+
+
+def measure_loss(
+    labels: Labels,
+    y: np.ndarray,
+    decided: Mapping[str, np.ndarray],
+    reference: Mapping[str, np.ndarray],
+) -> Loss:
+    """Return the loss of the main metric against a reference; the arguments are as of `judge`."""
+    task = labels.kind
+    name = task.main_metric
+    one, other = task.predictions(decided), task.predictions(reference)
+    after, before = (float(task.score(labels, y, each)[name]) for each in (one, other))
+    interval = paired_interval(task, y, one, other)
+    sign = 1 if less_is_better(name) else -1
+    low, high = sorted(sign * end for end in interval)
+    return Loss(name, before, after, interval, low, high, 1.0 if task.has_classes else before)
 
 
 def agreement(
@@ -60,30 +99,22 @@ def judge(
         y: Targets, as in `Split.y`.
         decided: Arrays of `Task.decide`.
         reference: Those of the reference.
-        proof: Record of the proof of a model that was exported from the reference: its `test` and
-            `tolerance`. None for another model.
+        proof: Record of the proof that a model answers as the reference, of which it is an export:
+            its `test` and `tolerance`. None for another or a quantized model.
 
     Returns:
         `verdict`, `difference` of the main metric, its `confidence_interval`, `allowed` (mean
-        difference of the answers, None for another model), and `text` for people. The verdict is
+        difference of the answers, None without a proof), and `text` for people. The verdict is
         `worse` or `better` where the interval excludes 0; else `differs` where the answers differ
         by more than is allowed; `equivalent` where an exact model has the same answers, or the
         score is worse by at most 0.01 (an error: 1%); else `unclear`.
     """
-    task = labels.kind
-    name = task.main_metric
-    one, other = task.predictions(decided), task.predictions(reference)
-    before = task.score(labels, y, other)[name]
-    difference = task.score(labels, y, one)[name] - before
-    interval = paired_interval(task, y, one, other)
+    loss = measure_loss(labels, y, decided, reference)
     allowed = None if proof is None else proof["tolerance"]
     exact = proof is not None and proof["test"] == "exact"
     mean = agreement(labels, decided, reference)["mean_difference_limit"]
     agree = allowed is None or mean <= allowed
-    # From here on, more is worse.
-    sign = 1 if less_is_better(name) else -1
-    low, high = sorted(sign * end for end in interval)
-    margin = MARGIN if task.has_classes else MARGIN * before
+    difference, low, high = loss.score - loss.reference, loss.low, loss.high
     if low > 0:
         verdict = "worse"
     elif high < 0:
@@ -91,14 +122,15 @@ def judge(
     elif not agree:
         verdict = "differs"
     else:
-        verdict = "equivalent" if exact or high <= margin else "unclear"
-    text = _text(verdict, sign * difference, (low, high), points=task.has_classes)
+        verdict = "equivalent" if exact or high <= MARGIN * loss.unit else "unclear"
+    worse = difference if less_is_better(loss.metric) else -difference
+    text = _text(verdict, worse, (low, high), points=labels.kind.has_classes)
     if verdict == "differs":
         text = f"answers differ (mean {mean:.2g}, allowed {allowed:g})"
     return {
         "verdict": verdict,
         "difference": difference,
-        "confidence_interval": list(interval),
+        "confidence_interval": list(loss.interval),
         "allowed": allowed,
         "text": text,
     }

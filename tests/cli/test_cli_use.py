@@ -274,7 +274,7 @@ def test_export_prints_the_folder_and_how_to_load_it(run, kerasft_line, api):
     assert "next      kerasft verify saved_models/mail/1\n" in result.stdout
     assert "          kerasft serve saved_models/mail\n" in result.stdout
     wanted = {"models_dir": "saved_models", "name": None, "format": "saved_model",
-              "quantize": None, "proof_data": None, "force": False}  # fmt: skip
+              "quantize": None, "margin": None, "proof_data": None, "force": False}  # fmt: skip
     assert api.calls == [("export", (Path("runs/mail/first"),), wanted)]
 
 
@@ -290,6 +290,7 @@ def test_export_a_preset_elsewhere(run, kerasft_line, api):
         "name": "mine",
         "format": "preset",
         "quantize": None,
+        "margin": None,
         "force": False,
         "proof_data": None,
     }

@@ -18,7 +18,7 @@ from kerasft.recipes import resnet_digits as image_recipe
 from kerasft.recipes import roberta_paraphrases as pairs_recipe
 from kerasft.runs import write_manifest
 from kerasft.serving.export import FORMATS
-from kerasft.serving.graph import QUANTIZED
+from kerasft.serving.quantized_score import QUANTIZED
 from tests.conftest import write_table
 from tests.serving import served
 from tests.serving.served import answers

@@ -6,15 +6,18 @@ import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import kerasft
+from kerasft import ImageConfig
+from kerasft.data import Examples, prepare_inputs
 from kerasft.errors import ProofError, SettingError
 from kerasft.evaluation import graph_file
 from kerasft.evaluation.load import load_model
 from kerasft.serving.graph_proof import prove_graph
 from kerasft.serving.graph_version import write_graph_version
+from kerasft.serving.model_card import model_card
 from kerasft.tasks import Labels
-from kerasft.tasks.classification import Classification
 
 pytestmark = pytest.mark.slow
 
@@ -116,7 +119,9 @@ def test_a_missing_runtime_is_named_with_its_extra(graph, monkeypatch):
 )
 def test_a_quantized_graph_states_its_score_change(kind, quantize, image_run, text_run, tmp_path):
     run = {"images": image_run, "texts": text_run}[kind]
-    folder = kerasft.export(run, models_dir=tmp_path, name="m", format="litert", quantize=quantize)
+    # The validation splits of these runs have a handful of examples.
+    options = {"format": "litert", "quantize": quantize, "margin": 1.0}
+    folder = kerasft.export(run, models_dir=tmp_path, name="m", **options)
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["quantize"] == quantize
     assert manifest["proof"]["test"] == "equivalence"
@@ -125,25 +130,43 @@ def test_a_quantized_graph_states_its_score_change(kind, quantize, image_run, te
     assert change["examples"] == run.manifest["data"]["examples"]["validation"]
     low, high = change["confidence_interval"]
     assert low <= change["difference"] <= high
+    assert change["agreement"]["equal"] > 0.5
     assert f"Quantized ({quantize}): accuracy" in (folder / "README.md").read_text()
     assert kerasft.verify(folder)["agree"]
 
 
-def test_a_quantized_graph_that_is_worse_is_not_exported(image_run, tmp_path, monkeypatch):
-    found = Classification.score
-
-    def worse(self, labels, y, predicted):
-        scores = found(self, labels, y, predicted)
-        worse.calls += 1
-        return {**scores, "accuracy": 0.9 if worse.calls == 1 else 0.5}
-
-    worse.calls = 0
-    monkeypatch.setattr(Classification, "score", worse)
-    with pytest.raises(ProofError, match=r"accuracy 0\.5 instead of 0\.9"):
+def test_a_quantized_graph_that_may_be_worse_is_not_exported(image_run, tmp_path):
+    with pytest.raises(ProofError, match=r"a loss of -?0\.\d+ to 0\.\d+ \(95% interval\)"):
         kerasft.export(
             image_run, models_dir=tmp_path / "models", format="litert", quantize="float16"
         )
     assert list((tmp_path / "models").iterdir()) == []
+
+
+def test_fixed_ranges_of_a_text_model_are_refused(text_run, tmp_path):
+    with pytest.raises(SettingError, match="attention masks of a text model"):
+        kerasft.export(text_run, models_dir=tmp_path, format="litert", quantize="int8")
+
+
+@pytest.mark.parametrize("resize", ["crop", "pad", "stretch"])
+@pytest.mark.parametrize("shape", [(61, 100), (90, 35)])
+def test_the_model_card_prepares_images_as_training_does(
+    resize, shape, graph, tmp_path, monkeypatch
+):
+    manifest = json.loads((graph("images", "onnx") / "manifest.json").read_text())
+    manifest["preprocessing"]["resize"] = resize
+    blocks = model_card(manifest).split("```")
+    (code,) = [block for block in blocks if block.startswith("python\nimport numpy")]
+    monkeypatch.chdir(tmp_path)
+    noise = np.random.default_rng(0).integers(0, 256, (*shape, 3), "uint8")
+    Image.fromarray(noise).save("image.png")
+    found = {}
+    exec(code.removeprefix("python"), found)  # the card is text of this project
+    (pixels,) = found["inputs"].values()
+    size = manifest["preprocessing"]["image_size"]
+    config = ImageConfig(image_size=size, resize=resize, dataset="builtin:digits")
+    expected = prepare_inputs(config, Examples(["image.png"], None, ["image.png"]))
+    assert np.abs(pixels.astype(int) - np.asarray(expected)).max() <= 1
 
 
 def test_a_class_name_with_a_line_break_is_refused(image_run, tmp_path):
@@ -155,8 +178,17 @@ def test_a_class_name_with_a_line_break_is_refused(image_run, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("format", "quantize"), [("onnx", "int8"), ("saved_model", "int8"), ("litert", "int4")]
+    ("format", "quantize", "margin", "reason"),
+    [
+        ("onnx", "int8", None, "`quantize` needs format='litert'"),
+        ("saved_model", "dynamic", None, "`quantize` needs format='litert'"),
+        ("litert", "int4", None, "`quantize` must be one of float16, dynamic, int8"),
+        ("litert", "int8", 2.0, "`margin` must be in"),
+        ("litert", None, 0.1, "`margin` needs `quantize`"),
+    ],
 )
-def test_formats_without_such_numbers_are_refused(format, quantize, image_run, tmp_path):
-    with pytest.raises(SettingError, match="`quantize` must be one of float16, dynamic, int8"):
-        kerasft.export(image_run, models_dir=tmp_path, format=format, quantize=quantize)
+def test_options_that_do_not_fit_are_refused(format, quantize, margin, reason, image_run, tmp_path):
+    with pytest.raises(SettingError, match=reason):
+        kerasft.export(
+            image_run, models_dir=tmp_path, format=format, quantize=quantize, margin=margin
+        )
