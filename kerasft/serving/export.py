@@ -158,8 +158,8 @@ def _quantization(format: str, quantize: str | None, margin: float | None) -> Qu
         return None
     if format != "litert":
         raise SettingError(
-            f"`quantize` needs format='litert'. Received: quantize={quantize!r} with "
-            f"format={format!r}."
+            f"`quantize` needs format='litert', as the runtimes of other formats are not faster "
+            f"with fewer bits. Received: quantize={quantize!r} with format={format!r}."
         )
     return Quantization(quantize) if margin is None else Quantization(quantize, margin)
 
