@@ -8,8 +8,10 @@ import pandas
 import pytest
 
 import kerasft
-from kerasft.display import showing
+from kerasft.data import Examples, prepare_inputs
+from kerasft.display import Activity, showing
 from kerasft.errors import DataError
+from kerasft.evaluation.run_answers import RunAnswers
 from kerasft.modalities import IMAGES, TEXTS
 
 
@@ -97,6 +99,18 @@ def test_other_data_are_prepared_in_parts_and_have_the_same_scores(
     assert found["seen"] == whole["seen"]
     np.testing.assert_allclose(found["loss"], whole["loss"], rtol=1e-5)
     assert found["accuracy"] == whole["accuracy"]
+
+
+def test_texts_of_other_lengths_are_not_traced_again(text_run):
+    loaded = kerasft.load_model(text_run)
+    answers = RunAnswers(loaded, Activity("predicting", None))
+    for words in (1, 4, 7, 2, 6, 3):
+        texts = [" ".join(["film"] * words)] * 10
+        answers.of(prepare_inputs(loaded.config, Examples(texts, None, texts)))
+    known = loaded.calibration.known is not None
+    model = loaded.model_with_features if known else loaded.model
+    assert answers.bar.done == 60
+    assert model.predict_function.experimental_get_tracing_count() == 3  # sizes, widths, any
 
 
 def test_the_progress_has_the_number_of_rows(text_run, small_parts, reviews):

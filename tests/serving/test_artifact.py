@@ -9,6 +9,7 @@ from click.testing import CliRunner
 import kerasft
 from kerasft.cli import main
 from kerasft.errors import DamagedFileError, DataError, SettingError
+from kerasft.modalities import TEXTS
 
 
 @pytest.mark.parametrize("kind", ["images", "texts"])
@@ -33,6 +34,16 @@ def test_the_prediction_of_an_export_is_that_of_its_graph(artifact, text_run, tm
         else:
             with pytest.raises(DamagedFileError, match="names other classes"):
                 kerasft.predict(folder, ["a good film"])
+
+
+def test_an_export_answers_part_by_part(artifact, monkeypatch):
+    texts = ["good film", "bad film", "the movie is good"] * 7
+    whole = kerasft.predict(artifact("texts"), texts)
+    monkeypatch.setattr(TEXTS, "part_size", 1)
+    found = kerasft.predict(artifact("texts"), iter(texts), stream=True)
+    for row, expected in zip(found, whole, strict=True):
+        assert row["input"] == expected["input"]
+        assert row["probability"] == pytest.approx(expected["probability"], abs=1e-6)
 
 
 def test_an_export_reports_bad_inputs_as_its_run(artifact, photos, tmp_path):
