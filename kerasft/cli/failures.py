@@ -11,7 +11,7 @@ import threading
 import traceback
 from collections.abc import Iterator
 from types import FrameType
-from typing import Any
+from typing import Any, TypeGuard
 
 import click
 
@@ -19,11 +19,13 @@ from kerasft.cli.option_names import as_typed
 from kerasft.errors import (
     KerasftError,
     ResourceError,
+    SettingError,
     first_line,
     is_full_disk,
     is_out_of_memory,
     name_and_first_line,
 )
+from kerasft.formatting import shortened
 
 INTERRUPTED = 130
 TERMINATED = 143
@@ -56,6 +58,8 @@ def exit_code(error: BaseException) -> int:
     """Return the documented exit code of an error."""
     if isinstance(error, KerasftError):
         return error.exit_code
+    if _is_long_path(error):
+        return SettingError.exit_code
     return ResourceError.exit_code if is_full_disk(error) or is_out_of_memory(error) else 1
 
 
@@ -63,6 +67,8 @@ def sentence(error: BaseException) -> str:
     """Return the message that the user sees for an error."""
     if isinstance(error, KerasftError):
         return str(error)
+    if _is_long_path(error):
+        return f"The path or name {shortened(str(error.filename), 80)} is too long. Shorten it."
     reason = first_line(error)
     if is_full_disk(error):
         return f"Out of disk space: {reason}."
@@ -70,6 +76,10 @@ def sentence(error: BaseException) -> str:
         return f"Out of memory: {reason}. Try a smaller --batch-size."
     doctor = "kerasft doctor lists what is missing; " if isinstance(error, ImportError) else ""
     return f"{name_and_first_line(error)} ({doctor}use --debug for the traceback)"
+
+
+def _is_long_path(error: BaseException) -> TypeGuard[OSError]:
+    return isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG
 
 
 def _show_traceback(context: click.Context) -> None:

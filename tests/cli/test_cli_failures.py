@@ -33,6 +33,11 @@ class ResourceExhaustedError(Exception):
             6,
             "Out of disk space: [Errno 28] No space left on device: 'x'.",
         ),
+        (
+            OSError(errno.ENAMETOOLONG, "File name too long", "x" * 999),
+            2,
+            "The path or name " + "x" * 40 + "…" + "x" * 39 + " is too long. Shorten it.",
+        ),
         (MemoryError(), 6, "Out of memory: MemoryError. Try a smaller --batch-size."),
         (
             ResourceExhaustedError("OOM when allocating tensor\n\t[[node]]"),
