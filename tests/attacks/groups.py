@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from tests.attacks import images, run_files, settings, tables
+from tests.attacks import fuzz, images, links, names, recipes, run_files, settings, tables
 from tests.attacks.attack import Attack
 
 
@@ -18,7 +18,7 @@ class Group:
         every: Of how many attacks one is in the quick tier of the tests; 0 for none.
     """
 
-    attacks: Callable[[], Iterable[Attack]]
+    attacks: Callable[..., Iterable[Attack]]
     every: int = 1
 
 
@@ -26,5 +26,9 @@ GROUPS = {
     "images": Group(images.attacks, every=4),
     "tables": Group(tables.attacks, every=4),
     "settings": Group(settings.attacks, every=40),
+    "recipes": Group(recipes.attacks, every=6),
+    "names": Group(names.attacks, every=10),
+    "links": Group(links.attacks, every=4),
+    "fuzz": Group(fuzz.attacks, every=20),
     "run files": Group(run_files.attacks, every=40),
 }
