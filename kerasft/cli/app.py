@@ -31,6 +31,7 @@ from kerasft.cli.report import report_command
 from kerasft.cli.runs import runs_command
 from kerasft.cli.serve import serve_command
 from kerasft.cli.show import show_command
+from kerasft.cli.startup import replace_closed_streams
 from kerasft.cli.tune import tune_command
 from kerasft.cli.verify import verify_command
 
@@ -43,6 +44,11 @@ class App(SharedGroup):
         if args[:1] == ["help"]:
             args = [*args[1:], "--help"]
         return super().parse_args(ctx, args)
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command line with all standard streams open."""
+        replace_closed_streams()
+        return super().main(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command line."""

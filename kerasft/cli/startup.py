@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import sys
 from collections.abc import Iterator
 from types import ModuleType
@@ -20,6 +21,20 @@ from kerasft.modalities import modality_of
 from kerasft.paths import expanded
 from kerasft.presets.resolve import resolve
 from kerasft.tensorflow_log import quiet_tensorflow
+
+
+def replace_closed_streams() -> None:
+    """Open the null device in the place of closed standard streams, as after `2>&-`.
+
+    Else the next file that is opened gets their number, and the notices that libraries write there.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number
+            mode = "w" if number else "r"
+            setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115 (for the process)
 
 
 def check_sources(module: ModuleType, config: Config) -> None:

@@ -176,3 +176,18 @@ def test_no_color_is_respected(kerasft_line, monkeypatch):
 
 def test_no_color_without_a_terminal(kerasft_line):
     assert "\x1b[" not in kerasft_line("list").stdout + kerasft_line("fit", "nothing").stderr
+
+
+def test_closed_streams_are_replaced(tmp_path):
+    program = (
+        "import os; from kerasft.cli.startup import replace_closed_streams as replace; replace(); "
+        "numbers = [os.fstat(n).st_rdev for n in range(3)]; file = open('kept', 'w'); "
+        "os.write(2, b'notice'); file.write(f'{numbers.count(os.stat(os.devnull).st_rdev)}')"
+    )
+    subprocess.run(
+        ["bash", "-c", f"'{sys.executable}' -c \"{program}\" <&- >&- 2>&-"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(kerasft.__file__).parent.parent)},
+        check=True,
+    )
+    assert (tmp_path / "kept").read_text() == "3"
