@@ -17,6 +17,7 @@ from kerasft.config import Config
 from kerasft.errors import KerasftError, ResumeError, SettingError, did_you_mean
 from kerasft.paths import expanded
 from kerasft.recipe_errors import lines_in, raised_in
+from kerasft.setting_declaration import settings
 
 _PACKAGE = "kerasft.recipes"
 _EXECUTED = "__kerasft_source__"  # attribute of a module: the source that was executed
@@ -282,6 +283,10 @@ def _check(module: ModuleType, path: Path) -> None:
             f"The recipe {path} needs a class `Config` that inherits from kerasft.ImageConfig or "
             f"kerasft.TextConfig. Received: {config!r}."
         )
+    try:
+        settings(config)
+    except SettingError as error:
+        raise SettingError(f"The recipe {path} is not valid: {error}") from error
     if not callable(getattr(module, "build_model", None)):
         raise SettingError(f"The recipe {path} needs a function `build_model(config, data)`.")
     for name, argument in {"load_data": "config", "search_space": "hp"}.items():
