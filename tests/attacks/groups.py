@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from tests.attacks import fuzz, images, links, names, recipes, run_files, settings, tables
+from tests.attacks import (
+    export_files,
+    fuzz,
+    images,
+    links,
+    names,
+    recipes,
+    run_files,
+    settings,
+    tables,
+    terminals,
+)
 from tests.attacks.attack import Attack
 
 
@@ -31,4 +42,6 @@ GROUPS = {
     "links": Group(links.attacks, every=4),
     "fuzz": Group(fuzz.attacks, every=20),
     "run files": Group(run_files.attacks, every=40),
+    "export files": Group(export_files.attacks, every=0),
+    "terminals": Group(terminals.attacks, every=0),
 }
