@@ -12,7 +12,7 @@ from kerasft.data.examples import Examples
 from kerasft.data.folders import has_own_images, holds_folders_only, holds_images, read_folder
 from kerasft.data.split_names import ALIASES, is_split_name, match_splits, named_splits
 from kerasft.data.symbolic_links import Links
-from kerasft.data.tables import Table, memory_table, read_table
+from kerasft.data.tables import Table, memory_table, read_table, read_table_parts
 from kerasft.dataset import Dataset
 from kerasft.dataset_check import POSSIBLE, TABLE_EXTENSIONS, check_dataset, is_rendered
 from kerasft.errors import DataError, NetworkError
@@ -88,7 +88,7 @@ def column_names(dataset: Dataset) -> list[str] | None:
             return list(memory_table(dataset.source).columns)
         path = expanded(dataset.source)
         tables = _tables(path) if path.is_dir() else [path]
-        return list(read_table(tables[0]).columns) if tables else []
+        return list(next(read_table_parts(tables[0], 1)).columns) if tables else []
     except (DataError, NetworkError):
         return None
 
