@@ -1,9 +1,11 @@
 """Peak memory and time of `kerasft predict` on tables of short texts of growing length.
 
 A tiny text model is fitted on `builtin:tickets`, and each table, whose texts are those of the same
-dataset with a number, is predicted in a process of its own: CSV to CSV.
+dataset with a number, is predicted in a process of its own: CSV to CSV. With `--evaluate`, the
+model is evaluated on the tables instead.
 
     python -m tests.benchmarks.predict_memory --rows 10000,100000,1000000
+    python -m tests.benchmarks.predict_memory --rows 10000,100000 --evaluate
 """
 
 from __future__ import annotations
@@ -37,30 +39,31 @@ def fit_tiny_run(folder: Path) -> Path:
     return Path(run.path)
 
 
-def ticket_texts() -> list[str]:
+def tickets() -> list[tuple[str, str]]:
+    """Returns the texts of the dataset with their classes."""
     from kerasft.config import TextConfig
     from kerasft.data import read_dataset
 
-    config = TextConfig(dataset="builtin:tickets", label_column="intent")
-    return [str(text) for text in read_dataset(config)["train"].inputs]
+    examples = read_dataset(TextConfig(dataset="builtin:tickets", label_column="intent"))["train"]
+    return list(zip(map(str, examples.inputs), map(str, examples.labels or ()), strict=True))
 
 
-def write_rows(path: Path, texts: Sequence[str], count: int) -> None:
+def write_rows(path: Path, rows: Sequence[tuple[str, str]], count: int) -> None:
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["id", "text"])
-        numbered = zip(range(count), itertools.cycle(texts), strict=False)
-        writer.writerows((number, f"{text} {number}") for number, text in numbered)
+        writer.writerow(["id", "text", "intent"])
+        numbered = zip(range(count), itertools.cycle(rows), strict=False)
+        writer.writerows((number, f"{text} {number}", name) for number, (text, name) in numbered)
 
 
-def predict(run: Path, table: Path, output: Path) -> dict[str, float]:
-    """Returns the seconds and the peak memory in MB of `kerasft predict`."""
-    words = [sys.executable, "-m", "kerasft", "predict", str(run), str(table), "-o", str(output)]
+def measure(*words: str) -> dict[str, float]:
+    """Returns the seconds and the peak memory in MB of a command of kerasft."""
+    command = [sys.executable, "-m", "kerasft", *words, "--quiet"]
     began = time.perf_counter()
-    process = subprocess.Popen([*words, "--quiet"], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     if status:
-        raise SystemExit(f"predict failed with status {status}")
+        raise SystemExit(f"{' '.join(command)} failed with status {status}")
     seconds = time.perf_counter() - began
     peak = usage.ru_maxrss / 1024  # in KiB on Linux
     return {"seconds": seconds, "cpu": usage.ru_utime + usage.ru_stime, "peak_mb": peak}
@@ -69,17 +72,20 @@ def predict(run: Path, table: Path, output: Path) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rows", default="10000,100000", help="numbers of rows, in this order")
+    parser.add_argument("--evaluate", action="store_true", help="evaluate instead of predict")
     parser.add_argument("--json", type=Path, help="file to write the numbers to")
     options = parser.parse_args()
     table = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        run, texts = fit_tiny_run(folder), ticket_texts()
+        run, rows, texts = str(fit_tiny_run(folder)), tickets(), str(folder / "texts.csv")
+        words = ["predict", run, texts, "-o", str(folder / "predictions.csv")]
+        if options.evaluate:
+            words = ["evaluate", run, "--dataset", texts]
         for count in map(int, options.rows.split(",")):
-            write_rows(folder / "texts.csv", texts, count)
-            found = predict(run, folder / "texts.csv", folder / "predictions.csv")
-            lines = sum(1 for _ in open(folder / "predictions.csv", "rb"))  # noqa: SIM115
-            table.append({"rows": count, "written": lines - 1, **found})
+            write_rows(folder / "texts.csv", rows, count)
+            found = measure(*words)
+            table.append({"rows": count, **found})
             print(
                 f"{count:>9,} rows  peak {found['peak_mb']:,.0f} MB  {found['seconds']:,.1f} s  "
                 f"CPU {found['cpu']:,.1f} s  {found['seconds'] / count * 1e6:,.0f} µs a row",
