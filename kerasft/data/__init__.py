@@ -29,7 +29,7 @@ from kerasft.data.preparation import (
     read_splits,
 )
 from kerasft.data.ragged import Ragged
-from kerasft.data.sources import column_names, read_dataset
+from kerasft.data.sources import column_names, read_dataset, stream_table
 from kerasft.data.splits import make_splits
 from kerasft.data.tf_dataset import stream
 from kerasft.tasks import Labels
@@ -63,6 +63,7 @@ __all__ = [
     "readable",
     "select_rows",
     "stream",
+    "stream_table",
     "summarize",
     "text_lengths",
 ]

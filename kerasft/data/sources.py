@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,6 +70,22 @@ def read_source(config: Config) -> tuple[dict[str, Examples], list[str]]:
     if siblings:
         return _from_files(config, {path.stem: path, **siblings}, [path.name])
     return _from_table(config, read_table(path))
+
+
+def stream_table(config: Config, rows: int) -> Iterator[Examples] | None:
+    """Return the examples of a table file without splits part by part; None for other datasets.
+
+    Args:
+        config: Settings, as for `read_dataset`.
+        rows: Number of examples of a part, at most.
+    """
+    path = expanded(config.dataset.source)
+    is_table = path.suffix.lower() in TABLE_EXTENSIONS and path.is_file()
+    if not is_table or named_splits(config) or _siblings(path):
+        return None
+    if any(name.lower() == "split" for name in column_names(config.dataset) or ()):
+        return None
+    return (table_examples(config, part)[0] for part in read_table_parts(path, rows))
 
 
 def column_names(dataset: Dataset) -> list[str] | None:

@@ -18,9 +18,9 @@ from kerasft.evaluation.metrics import (
     measure_calibrated,
     with_interval,
 )
-from kerasft.evaluation.other_data import as_dataset, other_examples
+from kerasft.evaluation.other_data import as_dataset, other_examples, other_parts
 from kerasft.evaluation.own_data import own_split
-from kerasft.evaluation.run_answers import answer_examples, run_answers
+from kerasft.evaluation.run_answers import answer_parts, run_answers
 from kerasft.evaluation.seen_examples import count_seen
 from kerasft.in_memory import PREFIX
 from kerasft.runs import Run, load_run
@@ -70,15 +70,15 @@ def evaluate(
     other = None if dataset is None else as_dataset(config, dataset)
     own = loaded.config.dataset.source
     if other is not None and not (own.startswith(PREFIX) and other.source == own):
-        config, examples = other_examples(config, other, columns or (), pairs=loaded.pairs)
-        # All labels are checked before images are decoded.
-        y = encode_examples(config, examples, loaded.labels)
-        metrics = _measure(loaded, y, *answer_examples(loaded, config, examples))
+        config, parts = other_parts(config, other, columns or (), pairs=loaded.pairs)
+        # All labels are checked before inputs are prepared.
+        y = np.concatenate([encode_examples(config, part, loaded.labels) for part in parts()])
+        metrics = _measure(loaded, y, *answer_parts(loaded, config, parts(), len(y)))
+        seen = count_seen(run, parts())
     else:
         part = own_split(run, loaded, split)
-        examples = part.examples
         metrics = _measure(loaded, part.y, *run_answers(loaded, part.x))
-    seen = count_seen(run, examples) if other is not None else None
+        seen = None if other is None else count_seen(run, [part.examples])
     return metrics if seen is None else {**metrics, "seen": seen}
 
 

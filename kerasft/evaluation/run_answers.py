@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras
@@ -67,22 +67,20 @@ def part_size(config: Config) -> int:
     return max(size, config.batch_size)
 
 
-def answer_examples(
-    loaded: Loaded, config: Config, examples: Examples
+def answer_parts(
+    loaded: Loaded, config: Config, parts: Iterable[Examples], count: int
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Return what `run_answers` returns for raw examples, which are prepared part by part.
 
     Args:
         loaded: Run in memory.
         config: Settings of the examples.
-        examples: Examples; at least one.
+        parts: Parts of the examples, at least one.
+        count: Number of examples, for the progress.
     """
-    found, size = [], part_size(config)
-    with progress("measuring", len(examples)) as bar:
+    with progress("measuring", count) as bar:
         answers = RunAnswers(loaded, bar)
-        for start in range(0, len(examples), size):
-            part = examples.select(range(start, min(start + size, len(examples))))
-            found.append(answers.of(prepare_inputs(config, part)))
+        found = [answers.of(prepare_inputs(config, part)) for part in parts]
     outputs, decided = zip(*found, strict=True)
     values = {name: np.concatenate([part[name] for part in decided]) for name in decided[0]}
     return np.concatenate(outputs), values

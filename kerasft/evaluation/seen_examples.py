@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from kerasft.data import Data, Examples, Split
@@ -26,8 +28,12 @@ def save_fingerprints(run: Run, data: Data) -> None:
         np.savez(file, **found)  # type: ignore[arg-type]
 
 
-def count_seen(run: Run, examples: Examples) -> dict[str, int] | None:
+def count_seen(run: Run, parts: Iterable[Examples]) -> dict[str, int] | None:
     """Return how many examples are in the training and in the validation split of a run.
+
+    Args:
+        run: Run.
+        parts: Parts of the examples, at least one.
 
     Returns:
         Counts by name of the split; None if the run has no fingerprints.
@@ -38,7 +44,7 @@ def count_seen(run: Run, examples: Examples) -> dict[str, int] | None:
     path = run.path / _FILE
     if not path.exists():
         return None
-    ours = _fingerprints(examples)
+    ours = np.concatenate([_fingerprints(part) for part in parts])
     stored = read_arrays(path)
     return {name: int(np.isin(ours, array).sum()) for name, array in stored.items()}
 

@@ -83,6 +83,8 @@ def test_other_data_are_prepared_in_parts_and_have_the_same_scores(
     text_run, reviews, tmp_path, monkeypatch
 ):
     (tmp_path / "other.csv").write_text(Path(reviews).read_text(encoding="utf-8"))
+    divided = pandas.read_csv(reviews).assign(split="test")  # is read as a whole
+    divided.to_csv(tmp_path / "divided.csv", index=False)
     whole = text_run.evaluate(dataset=str(tmp_path / "other.csv"))
     prepared, prepare = [], TEXTS.prepare
 
@@ -92,13 +94,24 @@ def test_other_data_are_prepared_in_parts_and_have_the_same_scores(
 
     monkeypatch.setattr(TEXTS, "prepare", count)
     monkeypatch.setattr(TEXTS, "part_size", 1)
-    found = text_run.evaluate(dataset=str(tmp_path / "other.csv"))
-    assert prepared == [8] * 10
-    assert found.keys() == whole.keys()
-    assert found["examples"] == whole["examples"] == 80
-    assert found["seen"] == whole["seen"]
-    np.testing.assert_allclose(found["loss"], whole["loss"], rtol=1e-5)
-    assert found["accuracy"] == whole["accuracy"]
+    for name in ("other.csv", "divided.csv"):
+        found = text_run.evaluate(dataset=str(tmp_path / name))
+        assert prepared == [8] * 10
+        prepared.clear()
+        assert found.keys() == whole.keys()
+        assert found["examples"] == whole["examples"] == 80
+        assert found["seen"] == whole["seen"]
+        np.testing.assert_allclose(found["loss"], whole["loss"], rtol=1e-5)
+        assert found["accuracy"] == whole["accuracy"]
+
+
+def test_a_label_of_no_class_is_named_before_any_prediction(text_run, tmp_path, monkeypatch):
+    rows = ["text,label", *["good film,good"] * 20, "bad film,awful"]
+    (tmp_path / "other.csv").write_text("\n".join(rows), encoding="utf-8")
+    monkeypatch.setattr(TEXTS, "part_size", 1)
+    monkeypatch.setattr(TEXTS, "prepare", None)
+    with pytest.raises(DataError, match=r"row 21 of other\.csv has the label 'awful'"):
+        text_run.evaluate(dataset=str(tmp_path / "other.csv"))
 
 
 def test_texts_of_other_lengths_are_not_traced_again(text_run):
