@@ -26,13 +26,14 @@ class Signature(NamedTuple):
 
 
 def signatures(loaded: Loaded) -> tuple[dict[str, Signature], list[Any]]:
-    """Return the signatures of a run by name, the default one first, and the layers in them.
+    """Return the signatures of a run by name, the default one first, and layers with tables.
 
     `serve` answers raw inputs. An input that cannot be read has a message in `error`, and outputs
     that are empty, NaN or false; the others have their answers. `strict` fails instead, and names
     the first such input. `preprocessed` answers prepared inputs. `outputs` returns the outputs of
     the model before calibration, and `features` what its output layer reads (not of a model
-    without feature vectors).
+    without feature vectors). The layers are those of a tokenizer. An archive finds the variables of
+    the model in the signatures, and would store them twice if it tracked the model too.
 
     Args:
         loaded: Run in memory.
@@ -74,7 +75,7 @@ def signatures(loaded: Loaded) -> tuple[dict[str, Signature], list[Any]]:
     }
     if model is not None:
         found["features"] = _lenient(serving, lambda x: {"features": run(x)[1]})
-    return found, [model or loaded.model, *serving.layers]
+    return found, list(serving.layers)
 
 
 def _traced(function: Callable[..., Any], inputs: list[Any]) -> Any:

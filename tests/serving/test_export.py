@@ -2,12 +2,14 @@
 
 import dataclasses
 import json
+import math
 import subprocess
 import sys
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import kerasft
 from kerasft.cli.export import export_command
@@ -54,6 +56,14 @@ def test_images_as_bytes_are_served_as_python_predicts_them(image_run, photos, a
     expected = [[row[f"p({name})"] for name in found["classes"][0]] for row in rows]
     assert np.allclose(found["probabilities"], expected, atol=1e-5)
     assert np.allclose(found["probability"], [row["probability"] for row in rows], atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["images", "texts"])
+def test_weights_are_stored_once(kind, artifact, image_run, text_run):
+    run = {"images": image_run, "texts": text_run}[kind]
+    stored = tf.train.list_variables(str(artifact(kind) / "variables" / "variables"))
+    numbers = sum(math.prod(shape) for name, shape in stored if name.endswith("VARIABLE_VALUE"))
+    assert numbers == pytest.approx(kerasft.load_model(run).model.count_params(), rel=0.01)
 
 
 def test_the_next_export_is_the_next_version(image_run, tmp_path):
