@@ -43,6 +43,7 @@ class Batches(keras.utils.PyDataset):
             part of the data serve the next ones; a longer text adds its own.
         mix: Function that mixes the examples of a batch (an image array x, soft labels y), seeded
             with the seed, the epoch and the index of the batch.
+        parts: Consecutive batches that are grouped as one, whose gradients are accumulated.
 
     Example:
         >>> batches = Batches(data.train.x, data.train.y, batch_size=32, shuffle=True)
@@ -60,6 +61,7 @@ class Batches(keras.utils.PyDataset):
     lengths: np.ndarray | None = None
     widths: np.ndarray | None = None
     mix: Mix | None = None
+    parts: int = 1
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -116,15 +118,16 @@ class Batches(keras.utils.PyDataset):
         order = rng.permutation(self.num_examples)
         if self.lengths is None:
             return order
-        full = len(order) // self.batch_size
-        chunk = CHUNK * self.batch_size
+        size = self.batch_size * self.parts
+        full = len(order) // size
+        chunk = CHUNK * size
         batches = []
-        for first in range(0, full * self.batch_size, chunk):
-            part = order[first : min(first + chunk, full * self.batch_size)]
+        for first in range(0, full * size, chunk):
+            part = order[first : min(first + chunk, full * size)]
             part = part[np.argsort(self.lengths[part], kind="stable")]
-            batches.append(part.reshape(-1, self.batch_size))
+            batches.append(part.reshape(-1, size))
         if batches:
-            order[: full * self.batch_size] = rng.permutation(np.concatenate(batches)).ravel()
+            order[: full * size] = rng.permutation(np.concatenate(batches)).ravel()
         return order
 
     def on_epoch_begin(self) -> None:

@@ -28,13 +28,12 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
     Raises:
         ResourceError: The disk is full.
+        SettingError: No file can be made there.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{path.suffix}")
-    # Not made by `tempfile`, whose files are private: the umask decides who may read this one.
+    mode = _make_file(temporary, path)
     try:
-        temporary.touch(exist_ok=False)
-        mode = temporary.stat().st_mode
         yield temporary
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
@@ -43,12 +42,27 @@ def atomic_path(path: Path) -> Iterator[Path]:
         _sync_folder(path.parent)
     except OSError as error:
         if is_full_disk(error):
-            raise ResourceError(
-                f"{path} cannot be written: {error.strerror}. Free some disk space."
-            ) from error
+            raise _full_disk(path, error) from error
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _make_file(temporary: Path, path: Path) -> int:
+    """Make the temporary file of a path; return its mode, which the umask decides."""
+    try:
+        temporary.touch(exist_ok=False)  # `tempfile` makes private files
+        return temporary.stat().st_mode
+    except OSError as error:
+        if is_full_disk(error):
+            raise _full_disk(path, error) from error
+        raise SettingError(
+            f"{path} cannot be written: {error.strerror}. Give a path that can be."
+        ) from error
+
+
+def _full_disk(path: Path, error: OSError) -> ResourceError:
+    return ResourceError(f"{path} cannot be written: {error.strerror}. Free some disk space.")
 
 
 def remove_temporary_files(folder: Path) -> None:

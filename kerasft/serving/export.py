@@ -14,7 +14,7 @@ from kerasft.evaluation.load import load_model
 from kerasft.evaluation.runtime import PREPARED
 from kerasft.models import merge_adapters
 from kerasft.paths import check_folder_name
-from kerasft.runs import Run, how_to_resume, load_run
+from kerasft.runs import Run, check_writable, how_to_resume, load_run
 from kerasft.serving.graph_version import write_graph_version
 from kerasft.serving.huggingface.version import write_version as write_folder_version
 from kerasft.serving.preset import write_preset
@@ -127,6 +127,7 @@ def export(  # noqa: PLR0913 (public)
             f"Keras runs on {keras.backend.backend()}, but the format {format} needs TensorFlow. "
             "Export this run with KERAS_BACKEND=tensorflow."
         )
+    check_writable(Path(models_dir))
     loaded = load_model(run)
     if format in PREPARED:
         parent = Path(models_dir) / "-".join(filter(None, (name, format, quantize)))

@@ -63,6 +63,7 @@ class TrainingState:
         best_weights: State of early stopping.
         plateau: State of `PlateauWarmUp`, empty for other schedules.
         arrays: Values of variables, by group and position.
+        batches_per_step: Batches whose gradients were accumulated for a step of the optimizer.
     """
 
     phase: int
@@ -71,9 +72,14 @@ class TrainingState:
     best_weights: dict[str, Any]
     plateau: dict[str, float]
     arrays: dict[str, np.ndarray]
+    batches_per_step: int = 1
 
     def group(self, name: str) -> list[np.ndarray]:
-        """Return the arrays of `weights`, `seeds`, `optimizer` or `best`, in order."""
+        """Return the arrays of a group, in order.
+
+        Args:
+            name: `weights`, `seeds`, `optimizer`, `gradients` (accumulated ones) or `best`.
+        """
         return [self.arrays[key] for key in sorted(self.arrays) if key.startswith(f"{name}.")]
 
     def restore(self, group: str, variables: list[Any]) -> None:
@@ -91,6 +97,17 @@ class TrainingState:
             )
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
+
+    def restore_optimizer(self, optimizer: Any, batches_per_step: int) -> None:
+        """Restore an optimizer, which may now accumulate the gradients of more batches."""
+        lasting, gradients = _optimizer_variables(optimizer)
+        self.restore("optimizer", lasting)
+        if batches_per_step == self.batches_per_step:
+            self.restore("gradients", gradients)
+            return
+        for variable in lasting:
+            if variable.name == "iteration":  # of batches
+                variable.assign(variable // self.batches_per_step * batches_per_step)
 
     def restore_best(self, best_weights: BestWeights) -> None:
         """Restore early stopping."""
@@ -111,6 +128,8 @@ def save_state(path: Path, state: TrainingState) -> None:
         "keeper": state.best_weights,  # its key since version 0.1
         "plateau": state.plateau,
     }
+    if state.batches_per_step > 1:
+        facts["batches_per_step"] = state.batches_per_step
     metadata = {"state": json.dumps(facts)}
     write_tensors(path, state.arrays, {**metadata, _CHECKSUM: _checksum(state.arrays, metadata)})
 
@@ -199,10 +218,12 @@ class SaveState(keras.callbacks.Callback):
         best_weights = self.context.best_weights
         # The best weights are the present ones after a best epoch, and stored once.
         best = [] if best_weights.best_epoch == epoch - 1 else best_weights.best_values
+        lasting, gradients = _optimizer_variables(self.model.optimizer)
         groups = {
             "weights": [variable.numpy() for variable in best_weights.variables],
             "seeds": [state.numpy() for state in self.seeds],
-            "optimizer": [variable.numpy() for variable in self.model.optimizer.variables],
+            "optimizer": [variable.numpy() for variable in lasting],
+            "gradients": [variable.numpy() for variable in gradients],
             "best": best,
         }
         return TrainingState(
@@ -212,7 +233,15 @@ class SaveState(keras.callbacks.Callback):
             best_weights=best_weights.state(),
             plateau=self.plateau.state() if self.plateau is not None else {},
             arrays=make_arrays(groups),
+            batches_per_step=self.context.compiled_models.batches_per_step,
         )
+
+
+def _optimizer_variables(optimizer: Any) -> tuple[list[Any], list[Any]]:
+    """Return the variables of an optimizer, and separately its accumulated gradients."""
+    gradients = [v for v in optimizer.variables if v.name.endswith("gradient_accumulator")]
+    inside = {id(variable) for variable in gradients}
+    return [v for v in optimizer.variables if id(v) not in inside], gradients
 
 
 def make_arrays(groups: Mapping[str, Sequence[Any]]) -> dict[str, np.ndarray]:

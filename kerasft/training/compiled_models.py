@@ -25,10 +25,11 @@ class CompiledModels:
 
     Attributes:
         model: The whole model, which holds the weights.
+        batches_per_step: Batches whose gradients are accumulated for a step of the optimizer.
     """
 
     def __init__(self, model: keras.Model, *, reused: bool = False) -> None:
-        self.model, self.reused = model, reused
+        self.model, self.reused, self.batches_per_step = model, reused, 1
         self._prefixes: dict[int | None, FrozenPrefix] = {}
         self._parts: dict[tuple[str, int], keras.Model] = {}
         self._decays: dict[int, MutableScalar] = {}
@@ -82,7 +83,10 @@ class CompiledModels:
         part = model
         if self.reused and model is self.model:
             part = keras.Model(model.input, model.output)  # each phase has a graph of its own
-        compile_part(part, config, data, phase, steps_per_execution=steps_per_execution)
+        compile_part(
+            part, config, data, phase,
+            batches_per_step=self.batches_per_step, steps_per_execution=steps_per_execution,
+        )  # fmt: skip
         # Variables made within the first step would cause a second trace.
         part.optimizer.build(part.trainable_variables)
         if self.reused:

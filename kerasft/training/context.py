@@ -56,6 +56,11 @@ class FitContext:
         """The whole model, which holds the weights."""
         return self.compiled_models.model
 
+    @property
+    def batch_size(self) -> int:
+        """Examples per batch: fewer than those of the config where gradients are accumulated."""
+        return self.config.batch_size // self.compiled_models.batches_per_step
+
     def in_run(self, run: Run, log: Log) -> FitContext:
         """Return the same context for a training that is recorded in a run."""
         return dataclasses.replace(self, recorder=Recorder(run), log=log)
@@ -107,7 +112,10 @@ def make_phase_inputs(context: FitContext) -> dict[str, PhaseInputs]:
     if not (isinstance(train, Split) and isinstance(validation, Split)):
         return found  # the recipe makes batches during training
     return found | context.feature_cache.phase_inputs(
-        cache_plans(context), context.config, (train, validation), context.log
+        cache_plans(context),
+        dataclasses.replace(context.config, batch_size=context.batch_size),
+        (train, validation),
+        context.log,
     )
 
 

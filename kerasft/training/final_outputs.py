@@ -42,7 +42,7 @@ def final_outputs(
     _, features = predict_arrays(
         extended[0],
         select_rows(inputs.train, rows),
-        context.config.batch_size,
+        context.batch_size,
         lengths=None if lengths is None else lengths[rows],
         title="computing the features of training examples",
     )
@@ -81,8 +81,8 @@ def _predict(
         return predict_arrays(
             models[0],
             inputs.validation,
-            context.config.batch_size,
+            context.batch_size,
             lengths=text_lengths(part.x),
             title=title,
         )
-    return predict_arrays(models[1], part.x, context.config.batch_size, title=title)
+    return predict_arrays(models[1], part.x, context.batch_size, title=title)

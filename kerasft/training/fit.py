@@ -36,6 +36,7 @@ from kerasft.training.fit_record import (
 from kerasft.training.learning_rate_finder import find_rates, use_found
 from kerasft.training.live_diagnosis import LiveDiagnosis
 from kerasft.training.loop import train
+from kerasft.training.out_of_memory import train_in_memory
 from kerasft.training.phases import Phase
 from kerasft.training.precision_choice import build_in_precision
 from kerasft.training.progress import Progress
@@ -69,7 +70,8 @@ def fit(  # noqa: PLR0913 (public)
     """Fine-tune a recipe and record everything in a run folder.
 
     Loads the data, builds the model, trains its phases with early stopping on the validation
-    split, restores the best epoch, and measures validation and test once.
+    split, restores the best epoch, and measures validation and test once. If memory runs out, it
+    goes on with batches of half the size, whose gradients are accumulated.
 
     Args:
         recipe: A recipe module, its name, or the path of its file.
@@ -100,6 +102,7 @@ def fit(  # noqa: PLR0913 (public)
         DataError: The data cannot be used.
         NetworkError: A download failed, or the tracker's server does not respond.
         DivergedError: The loss became infinite or NaN.
+        ResourceError: The disk is full, or not even a batch of one example fits into memory.
         ResumeError: The recipe, the settings, the preset or the data changed since the run began.
 
     Example:
@@ -183,13 +186,16 @@ def _train(
         line = Progress(context, phase.name, epochs, bar)
         return [*tensorboard(run), line, *callbacks, LiveDiagnosis(context)]
 
+    def train_once() -> dict[str, PhaseInputs]:
+        return train(
+            context, make_callbacks=make_callbacks, state=run.path / STATE, keep_state=False,
+            save_best=best.save,
+        )  # fmt: skip
+
     best = BestWeightsFile(run, context)
     try:
         with show_bar("preparing the training") as bar:
-            inputs = train(
-                context, make_callbacks=make_callbacks, state=run.path / STATE, keep_state=False,
-                save_best=best.save,
-            )  # fmt: skip
+            inputs = train_in_memory(run, context, run.path / STATE, train_once)
     finally:
         best.save()
     status("measuring the throughput")

@@ -139,9 +139,12 @@ def _fit_phase(
 ) -> None:
     """Train the epochs of a phase that are left."""
     config, data, phase, inputs = context.config, context.data, run.phase, run.inputs
-    batches = make_batches(data.train, config, data.labels, training=True, x=inputs.train)
+    parts = context.compiled_models.batches_per_step
+    batches = make_batches(
+        data.train, config, data.labels, training=True, x=inputs.train, parts=parts
+    )
     validation = make_batches(
-        data.validation, config, data.labels, training=False, x=inputs.validation
+        data.validation, config, data.labels, training=False, x=inputs.validation, parts=parts
     )
     part = context.compiled_models.compiled(
         config, data, phase, inputs.model,
@@ -190,7 +193,7 @@ def _begin_phase(context: FitContext, run: _PhaseRun, part: keras.Model, plateau
         return
     if not part.optimizer.built:
         part.optimizer.build(part.trainable_variables)
-    run.saved.restore("optimizer", part.optimizer.variables)
+    run.saved.restore_optimizer(part.optimizer, context.compiled_models.batches_per_step)
     if plateau is not None:
         plateau.restore_state(run.saved.plateau)
 
@@ -203,7 +206,7 @@ def _plateau(context: FitContext, phase: Phase) -> PlateauWarmUp | None:
     steps = steps_per_epoch(context.data.train, config.batch_size) * phase.epochs
     return PlateauWarmUp(
         phase.learning_rate,
-        warmup_steps(config, steps),
+        warmup_steps(config, steps) * context.compiled_models.batches_per_step,
         monitor=context.best_weights.monitor,
         mode=context.best_weights.direction,
         patience=max(config.patience // 2, 1) if config.patience else 2,

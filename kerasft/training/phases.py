@@ -70,7 +70,13 @@ def plan_phases(config: Config, model: keras.Model) -> list[Phase]:
 
 
 def make_batches(
-    split: Any, config: Config, labels: Labels, *, training: bool, x: Any = None
+    split: Any,
+    config: Config,
+    labels: Labels,
+    *,
+    training: bool,
+    x: Any = None,
+    parts: int = 1,
 ) -> Any:
     """Return the batches of a split, shuffled and weighted for training.
 
@@ -83,6 +89,7 @@ def make_batches(
         labels: Labels, for class weights.
         training: Whether to shuffle, weight and mix.
         x: Inputs in place of `split.x`, in the same order; batches do not depend on them.
+        parts: Batches into which each batch of the config is cut.
     """
     if isinstance(split, keras.utils.PyDataset):
         for name, item in settings(config).items():
@@ -100,7 +107,8 @@ def make_batches(
     return Batches(
         split.x if x is None else x,
         y,
-        batch_size=config.batch_size,
+        batch_size=config.batch_size // parts,
+        parts=parts,
         seed=config.seed,
         shuffle=training,
         by_length=not training,
@@ -117,14 +125,18 @@ def steps_per_epoch(split: Split | Any, batch_size: int) -> int:
     return math.ceil(len(split.y) / batch_size)
 
 
-def phase_schedule(config: Config, data: Data, phase: Phase) -> Any:
-    """Return the learning rate of a phase as a function of its step, or a plain number."""
+def phase_schedule(config: Config, data: Data, phase: Phase, batches: int = 1) -> Any:
+    """Return the learning rate of a phase as a function of its step, or a plain number.
+
+    With several batches per step, it is a function of the number of batches.
+    """
     total_steps = steps_per_epoch(data.train, config.batch_size) * phase.epochs
     return make_schedule(
         config.learning_rate_schedule,
         phase.learning_rate,
         total_steps,
         warmup_steps(config, total_steps),
+        batches,
     )
 
 
@@ -154,7 +166,13 @@ def compile_model(
 
 
 def compile_part(
-    model: keras.Model, config: Config, data: Data, phase: Phase, *, steps_per_execution: int = 1
+    model: keras.Model,
+    config: Config,
+    data: Data,
+    phase: Phase,
+    *,
+    batches_per_step: int = 1,
+    steps_per_execution: int = 1,
 ) -> None:
     """Compile a model, or the tail of one, for a phase.
 
@@ -163,6 +181,7 @@ def compile_part(
         config: Settings.
         data: Prepared data, for the number of steps and the labels.
         phase: Phase with the learning rate.
+        batches_per_step: Batches whose gradients are accumulated for a step of the optimizer.
         steps_per_execution: Steps that run without returning to Python, as in Keras.
     """
     if not model.trainable_variables:
@@ -172,7 +191,9 @@ def compile_part(
         )
     loss = make_loss(config, data.labels)
     model.compile(
-        optimizer=make_optimizer(config, phase_schedule(config, data, phase)),
+        optimizer=make_optimizer(
+            config, phase_schedule(config, data, phase, batches_per_step), batches_per_step
+        ),
         loss=loss,
         metrics=make_metrics(data.labels),
         weighted_metrics=[DataLoss(loss)],

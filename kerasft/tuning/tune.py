@@ -16,6 +16,7 @@ from kerasft.display import shows_progress, status
 from kerasft.errors import NoTrialError, SettingError
 from kerasft.in_memory import PREFIX
 from kerasft.insight import plot_search
+from kerasft.runs import check_writable
 from kerasft.runs.provenance import describe_recipe
 from kerasft.training.fit_record import data_lines
 from kerasft.tuning.dask_workers import DaskWorkers, connect
@@ -124,6 +125,7 @@ def tune(  # noqa: PLR0913 (public)
     )
     check_numbers({**options.header(), "workers": workers, "budget": budget})
     folder = find_folder(Path(searches_dir) / described["name"], name, resume)
+    check_writable(folder if resume else folder.parent)
     with contextlib.ExitStack() as lock:
         client = None if scheduler is None else lock.enter_context(connect(scheduler))
         if resume:  # before the journal is read: planning takes time

@@ -39,6 +39,12 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
 
 
+def test_a_file_that_cannot_be_made_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingError, match=r"a\.json cannot be written: Not a directory"):
+        write_json(tmp_path / "file" / "a.json", {})
+
+
 def test_a_full_disk_is_a_resource_error(tmp_path):
     def fill():
         with atomic_path(tmp_path / "a.json"):

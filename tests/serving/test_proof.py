@@ -322,6 +322,12 @@ def test_bfloat16_is_proved_by_an_equivalence_test(preset, photos, tmp_path):
     assert kerasft.verify(path)["agree"]
 
 
+def test_a_folder_that_cannot_be_written_to_is_refused(image_run, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingError, match="file is not a folder"):
+        kerasft.export(image_run, models_dir=tmp_path / "file" / "models")
+
+
 @pytest.mark.parametrize("format", ["preset", "saved_model"])
 def test_a_full_disk_leaves_nothing(image_run, tmp_path, file_size_limit, format):
     file_size_limit(20_000)

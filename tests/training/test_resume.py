@@ -90,6 +90,12 @@ def test_a_fit_that_was_killed_before_its_manifest_is_replaced(fit, config, tmp_
     assert kerasft.load_run(folder).config["epochs"] == config.epochs
 
 
+def test_a_folder_that_cannot_be_written_to_is_refused_before_data_are_read(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingError, match="file is not a folder"):
+        kerasft.fit("resnet_digits", runs_dir=tmp_path / "file" / "runs", dataset="nothing")
+
+
 def test_what_cannot_be_resumed_is_refused(fit, config, tmp_path, reviews, text_run):
     with pytest.raises(SettingError, match="No interrupted run of minilm_tickets found in"):
         fit(resume=True)

@@ -192,6 +192,12 @@ def test_a_name_that_another_search_takes_meanwhile_is_refused(tune, monkeypatch
     assert journal.read_text() == '{"event": "search"}\n'
 
 
+def test_a_folder_that_cannot_be_written_to_is_refused_before_data_are_read(tune, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingError, match="file is not a folder"):
+        tune({"dataset": str(tmp_path / "nothing")}, searches_dir=tmp_path / "file" / "searches")
+
+
 def test_data_errors_stop_the_search_at_once(tune, tmp_path):
     with pytest.raises(DataError):
         tune({"dataset": str(tmp_path / "nothing")})

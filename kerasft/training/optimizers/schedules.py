@@ -27,10 +27,13 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
         peak: Peak learning rate, > 0.
         warmup_steps: Steps of the warm-up, 0 for none. Step 0 has the rate peak / warmup_steps.
         fall_steps: Steps of the decay, at least 1.
+        batches: Batches per step, > 1 for gradient accumulation: the optimizer counts them.
     """
 
-    def __init__(self, kind: str, peak: float, warmup_steps: int, fall_steps: int) -> None:
-        self.kind = kind
+    def __init__(
+        self, kind: str, peak: float, warmup_steps: int, fall_steps: int, batches: int = 1
+    ) -> None:
+        self.kind, self.batches = kind, batches
         self.peak, self.warmup_steps = MutableScalar(peak), MutableScalar(warmup_steps)
         self.fall_steps = MutableScalar(fall_steps)
 
@@ -42,7 +45,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
 
     def __call__(self, step: Any) -> Any:
         """Return the rate of a step."""
-        step = ops.cast(step, "float32")
+        step = ops.cast(step // self.batches, "float32")
         warmup = self.warmup_steps.read()
         rising = (step + 1) / ops.maximum(warmup, 1.0)
         done = ops.clip((step - warmup) / self.fall_steps.read(), 0.0, 1.0)
@@ -55,6 +58,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
             "peak": float(self.peak),
             "warmup_steps": int(float(self.warmup_steps)),
             "fall_steps": int(float(self.fall_steps)),
+            "batches": self.batches,
         }
 
 
@@ -87,7 +91,9 @@ def warmup_steps(config: Config, total_steps: int) -> int:
     return max(round(total_steps * config.warmup_fraction), least)
 
 
-def make_schedule(kind: str, peak: float, total_steps: int, warmup_steps: int) -> Any:
+def make_schedule(
+    kind: str, peak: float, total_steps: int, warmup_steps: int, batches: int = 1
+) -> Any:
     """Return a learning-rate schedule over a phase.
 
     Args:
@@ -95,16 +101,17 @@ def make_schedule(kind: str, peak: float, total_steps: int, warmup_steps: int) -
         peak: Peak learning rate, > 0.
         total_steps: Steps of the phase, warm-up included.
         warmup_steps: Steps in which the rate rises, at least 0.
+        batches: Batches per step, > 1 for gradient accumulation.
 
     Returns:
         A Keras schedule, or the number `peak` for `plateau`.
     """
     if kind == "plateau":
         return peak
-    return Schedule(kind, peak, warmup_steps, max(total_steps - warmup_steps, 1))
+    return Schedule(kind, peak, warmup_steps, max(total_steps - warmup_steps, 1), batches)
 
 
-def make_optimizer(config: Config, learning_rate: Any) -> Any:
+def make_optimizer(config: Config, learning_rate: Any, batches: int = 1) -> Any:
     """Return a new optimizer for one phase.
 
     Args:
@@ -112,8 +119,11 @@ def make_optimizer(config: Config, learning_rate: Any) -> Any:
             bias and norm (Loshchilov and Hutter 2019, arXiv 1711.05101, as the BERT authors
             apply it).
         learning_rate: Schedule or number.
+        batches: Batches per step, > 1 for gradient accumulation.
     """
     options: dict[str, Any] = {"learning_rate": learning_rate}
+    if batches > 1:
+        options["gradient_accumulation_steps"] = batches
     if config.weight_decay or config.optimizer == "adamw":  # AdamW's own default is 0.004
         options["weight_decay"] = config.weight_decay
     if config.gradient_clip:
