@@ -20,7 +20,7 @@ _SHAPE = {
     "data?": _ANY,
     "given?": _ANY,
     "usual?": _ANY,
-    "weights?": {"stored": str, "fingerprint": str, **_ANY},
+    "weights?": {"stored": str, "fingerprint": (str, None), **_ANY},  # none without a preset
     "blocks?": [{"name": str, **_ANY}],
     "files?": {"*": str},
     "speed?": _ANY,
