@@ -16,6 +16,7 @@ from kerasft.paths import numbered_folders
 from kerasft.runs.files import file_lock, is_locked
 
 _LOCK = "lock"  # in a temporary folder, held by the export that writes it
+_RETRIES = 100
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 
 
@@ -39,33 +40,41 @@ def temporary_folder(parent: Path, name: str) -> Iterator[Path]:
             with _naming_a_full_disk(parent):
                 yield temporary / "content"
         finally:
-            shutil.rmtree(temporary)
-            # It is not empty, or another export has removed it.
-            with contextlib.suppress(OSError), _one_at_a_time(parent):
-                parent.rmdir()
+            with _one_at_a_time(parent):  # without its lock it would be taken for abandoned
+                shutil.rmtree(temporary)
+                with contextlib.suppress(OSError):  # it has other versions or exports at work
+                    parent.rmdir()
 
 
 def _make_temporary(parent: Path, prefix: str, lock: contextlib.ExitStack) -> Path:
     """Make and lock a temporary folder, and remove those of killed exports."""
-    while True:
-        parent.mkdir(parents=True, exist_ok=True)
-        # Another export may remove an empty parent before it is locked here.
-        with contextlib.suppress(FileNotFoundError), _one_at_a_time(parent):
-            for path in parent.iterdir():
-                if path.name.startswith(prefix) and not is_locked(path / _LOCK):
-                    shutil.rmtree(path)
-            temporary = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
-            lock.enter_context(file_lock(temporary / _LOCK, f"is exporting to {temporary}."))
-            return temporary
+    for _ in range(_RETRIES):
+        with contextlib.suppress(FileNotFoundError):  # another export removed the empty parent
+            return _try_temporary(parent, prefix, lock)
+    return _try_temporary(parent, prefix, lock)
+
+
+def _try_temporary(parent: Path, prefix: str, lock: contextlib.ExitStack) -> Path:
+    with contextlib.suppress(FileExistsError):
+        parent.mkdir(parents=True)
+    with _one_at_a_time(parent):
+        for path in parent.iterdir():
+            if path.name.startswith(prefix) and not is_locked(path / _LOCK):
+                shutil.rmtree(path)
+        temporary = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+        lock.enter_context(file_lock(temporary / _LOCK, f"is exporting to {temporary}."))
+        return temporary
 
 
 @contextlib.contextmanager
 def _one_at_a_time(parent: Path) -> Iterator[None]:
     """Wait for other exports that make or remove a temporary folder in a folder."""
-    handle = os.open(parent, os.O_RDONLY)
+    handle = os.open(parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         with contextlib.suppress(OSError):  # some network file systems do not lock folders
             fcntl.flock(handle, fcntl.LOCK_EX)
+        if not os.path.samestat(os.fstat(handle), parent.stat()):
+            raise FileNotFoundError(errno.ENOENT, "another export has replaced it", str(parent))
         yield
     finally:
         os.close(handle)

@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -348,6 +349,17 @@ def test_what_a_killed_export_left_is_removed_by_the_next(tmp_path):
         present = {path.name for path in tmp_path.iterdir()}
         assert present == {one.parent.name, other.parent.name, ".other", "1"}
     assert {path.name for path in tmp_path.iterdir()} == {".other", "1"}
+
+
+def test_exports_at_once_do_not_take_each_other_for_killed(tmp_path):
+    def export(_):
+        for _ in range(20):
+            with versions.temporary_folder(tmp_path / "model", "version") as folder:
+                folder.mkdir()
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(export, range(3)))
+    assert not (tmp_path / "model").exists()
 
 
 def test_a_fresh_process_that_does_not_answer_fails_the_proof(tmp_path, monkeypatch):
