@@ -22,6 +22,7 @@ from kerasft.models.freezing import changing_weights
 from kerasft.models.recipe_model import build_recipe_model
 from kerasft.runs import Run, load_run
 from kerasft.runs.calibration_file import read_calibration
+from kerasft.runs.manifest import read_manifest
 from kerasft.runs.provenance import recorded_recipe, weights_changed
 from kerasft.runs.weights import restore_weights
 from kerasft.setting_declaration import settings
@@ -76,9 +77,10 @@ def load_model(run: Run | str | Path) -> Loaded:
     """
     run = load_run(run)
     status(f"loading {run.path}")
+    manifest = read_manifest(run.path / "manifest.json", "recipe", "weights")
     recipe = recorded_recipe(run)
-    config: Config = from_record(recipe.Config, run.config, run.manifest, column_names)
-    stored = run.manifest["weights"]
+    config: Config = from_record(recipe.Config, run.config, manifest, column_names)
+    stored = manifest["weights"]
     try:
         changed = weights_changed(stored, config)
     except SettingError as error:
