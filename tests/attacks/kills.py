@@ -130,9 +130,10 @@ def _run_twin(group: Group) -> None:
 def _unit(group: Group, name: str, rng: random.Random) -> list[str]:
     """Kill a command and resume it until it is done; return what differs."""
     found: list[str] = []
-    killed = True
-    while group.state(name) != "done" or killed:
-        kill = killed and rng.random() < (_AGAIN if group.state(name) != "absent" else 1.0)
+    first = True
+    while group.state(name) != "done":
+        kill = first or rng.random() < _AGAIN
+        first = False
         moment = rng.uniform(0, group.seconds) if kill else None
         number = rng.choice((signal.SIGKILL, signal.SIGTERM))
         arguments = group.command(name, group.state(name) == "begun")
@@ -281,7 +282,8 @@ def _search_state(name: str) -> str:
     folder = Path("searches", "colors", name)
     if not (folder / "journal.jsonl").exists():
         return "absent"
-    return "done" if (folder / "objective.png").exists() else "begun"
+    charts = [(folder / name).exists() for name in ("objective.png", "settings.png")]
+    return "done" if all(charts) else "begun"
 
 
 def _search_result(name: str) -> Any:
@@ -302,7 +304,7 @@ def _export(name: str, resume: bool) -> list[str]:
 
 
 def _export_state(name: str) -> str:
-    return "done" if Path("saved_models", name).exists() else "absent"
+    return "done" if any(Path("saved_models", name).glob("[0-9]*")) else "absent"
 
 
 def _export_problems(name: str, done: bool) -> list[str]:
