@@ -1,0 +1,116 @@
+"""Searches on Dask: random kills of workers, and trials per minute with one and two workers.
+
+    python -m tests.benchmarks.dask_search --kills 20 --trials 16   # the same scores as without
+    python -m tests.benchmarks.dask_search --speed --trials 8       # workers of one core each
+
+Everything runs on loopback. A kill is SIGKILL for a worker drawn at random, at a random moment.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import kerasft
+from kerasft.tuning.dask_workers import connect
+
+SETTINGS = {"epochs": 3, "head_epochs": 1, "dataset": "builtin:digits", "seed": 0}
+
+
+def search(folder: Path, name: str, trials: int, **engine: Any) -> Any:
+    return kerasft.tune(
+        "resnet_digits", kerasft.load_recipe("resnet_digits").Config(**SETTINGS),
+        max_trials=trials, name=name, searches_dir=folder, progress=False, **engine,
+    )  # fmt: skip
+
+
+def scores(found: Any) -> list[tuple[Any, ...]]:
+    return sorted(
+        (str(t.values), t.state, t.score, t.outcome.get("val_loss")) for t in found.trials
+    )
+
+
+def kill_workers(client: Any, kills: int, seconds: float, done: threading.Event) -> None:
+    """Kills workers at random moments, `seconds` apart on average."""
+    draw = random.Random(0)
+    for _ in range(kills):
+        if done.wait(draw.uniform(0, 2 * seconds)):
+            return
+        pids = list(client.run(os.getpid, on_error="ignore").values())
+        if pids:
+            os.kill(draw.choice(pids), signal.SIGKILL)
+            done.killed += 1  # type: ignore[attr-defined]
+
+
+def compare_with_kills(folder: Path, trials: int, kills: int, seconds: float) -> None:
+    import dask
+
+    plain = search(folder, "plain", trials)
+    done: Any = threading.Event()
+    done.killed = 0
+    with (
+        # Every kill here is from outside: none makes a trial suspect.
+        dask.config.set({"distributed.scheduler.allowed-failures": kills}),
+        connect("local:2") as client,
+    ):
+        client.run_on_scheduler(_allow_failures, kills)
+        killer = threading.Thread(target=kill_workers, args=(client, kills, seconds, done))
+        killer.start()
+        killed = search(folder, "killed", trials, scheduler=client)
+        done.set()
+        killer.join()
+    same = scores(plain) == scores(killed)
+    numbers = [trial.number for trial in killed.trials]
+    print(f"{done.killed} kills, {len(numbers)} trials, each once: {len(set(numbers)) == trials}")
+    print(f"the same scores as without kills: {same}")
+    raise SystemExit(0 if same else 1)
+
+
+def _allow_failures(count: int, dask_scheduler: Any = None) -> None:
+    dask_scheduler.allowed_failures = count
+
+
+def measure_speed(folder: Path, trials: int) -> None:
+    """Prints the trials per minute with one and two workers, each bound to a core."""
+    rates = {}
+    for count in (1, 2):
+        with connect(f"local:{count}") as client:
+            bound = dict(zip(sorted(client.nthreads()), range(count), strict=True))
+            for address, core in bound.items():
+                client.run(_bind, core, workers=[address])
+            began = time.monotonic()
+            search(folder, f"timed{count}", trials, scheduler=client)
+            rates[count] = trials / (time.monotonic() - began) * 60
+        print(f"{count} workers: {rates[count]:.2f} trials per minute")
+    print(f"ratio {rates[2] / rates[1]:.2f}")
+
+
+def _bind(core: int) -> None:
+    """Bind the worker, and the processes that it starts, to one core."""
+    os.sched_setaffinity(0, {core})
+    os.environ["TF_NUM_INTRAOP_THREADS"] = "1"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--trials", type=int, default=16)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--seconds", type=float, default=6.0, help="mean time between kills")
+    parser.add_argument("--speed", action="store_true")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        if options.speed:
+            measure_speed(Path(folder), options.trials)
+        else:
+            compare_with_kills(Path(folder), options.trials, options.kills, options.seconds)
+
+
+if __name__ == "__main__":
+    main()
