@@ -23,13 +23,19 @@ _EVENTS = {
 }
 
 
+class OfflineError(NetworkError, OSError):
+    """A refused connection; an OSError too, as libraries expect it of one that fails."""
+
+
 def is_offline() -> bool:
     """Return whether the network must not be touched."""
     return os.environ.get(VARIABLE, "") not in ("", "0")
 
 
 def go_offline() -> None:
-    """Refuse every connection of this process and its children to another machine.
+    """Refuse every connection of this process to another machine.
+
+    Child processes that import this package do the same.
 
     Python's own sockets are watched by an audit hook (PEP 578). Libraries that open connections in
     C, such as TensorFlow for `gs://`, are not; kerasft gives them no such address.
@@ -52,7 +58,7 @@ def _refuse_other_machines(event: str, arguments: tuple[Any, ...]) -> None:
     # A Unix socket has a path in place of (host, port).
     host = address[0] if isinstance(address, tuple) else address
     if (event.startswith("socket.get") or isinstance(address, tuple)) and not _is_here(host):
-        raise NetworkError(
+        raise OfflineError(
             f"Offline: a connection to {host} was refused. Run without --offline (or "
             f"{VARIABLE}=1) if it is needed."
         )

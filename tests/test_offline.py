@@ -38,7 +38,7 @@ def connect_offline(host, port):
 @pytest.mark.parametrize("host", ["192.0.2.1", "example.invalid"])
 def test_a_connection_to_another_machine_is_refused(host):
     printed = connect_offline(host, 9)
-    assert printed.startswith(f"NetworkError Offline: a connection to {host} was refused.")
+    assert printed.startswith(f"OfflineError Offline: a connection to {host} was refused.")
 
 
 def test_this_machine_can_be_reached():

@@ -1,5 +1,6 @@
 """The name of a preset is checked within a second, without TensorFlow."""
 
+import shutil
 import socket
 import time
 
@@ -83,6 +84,9 @@ def test_changed_files_of_a_download_are_found(tmp_path, monkeypatch):
     assert not weights_changed(recorded, config)
     weights.write_bytes(b"another one")
     assert weights_changed(recorded, config)
+    shutil.rmtree(folder)  # as on a machine that has not downloaded it yet
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")  # then no connection is tried
+    assert not weights_changed(recorded, config)
 
 
 def test_older_records_have_no_hash_of_downloads_and_no_fingerprint_of_the_hub(tmp_path):

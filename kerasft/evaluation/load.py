@@ -80,20 +80,14 @@ def load_model(run: Run | str | Path) -> Loaded:
     manifest = read_manifest(run.path / "manifest.json", "recipe", "weights")
     recipe = recorded_recipe(run)
     config: Config = from_record(recipe.Config, run.config, manifest, column_names)
-    stored = manifest["weights"]
-    try:
-        changed = weights_changed(stored, config)
-    except SettingError as error:
-        raise ResumeError(f"The preset of {run.path} cannot be found: {error}") from error
-    if stored["stored"] == "trained" and changed:
-        raise ResumeError(
-            f"The files of the preset {config.preset} have changed since {run.path} was trained "
-            "from it. Restore the original files."
-        )
+    trained = manifest["weights"]["stored"] == "trained"
+    if trained:
+        _check_preset(run, config)
     labels = Labels.from_dict(run.labels)
     with precision(config.precision):
         model = build_recipe_model(recipe, config, Data(None, None, None, labels))
-    trained = stored["stored"] == "trained"
+    if trained:
+        _check_preset(run, config)  # again: it may have been downloaded meanwhile
     restore_weights(run, changing_weights(model) if trained else model.weights)
     if run.state != "done":
         current().line(_which_weights(run))
@@ -105,6 +99,19 @@ def _which_weights(run: Run) -> str:
     best, epochs = run.manifest.get("best_epoch"), len(run.history)
     which = f"of epoch {best}, the best of {epochs}" if best else "of its best epoch so far"
     return f"note   {run.path} is {run.state}: its weights are those {which}"
+
+
+def _check_preset(run: Run, config: Config) -> None:
+    """Raise ResumeError if the preset of a run is missing or has changed."""
+    try:
+        changed = weights_changed(run.manifest["weights"], config)
+    except SettingError as error:
+        raise ResumeError(f"The preset of {run.path} cannot be found: {error}") from error
+    if changed:
+        raise ResumeError(
+            f"The files of the preset {config.preset} have changed since {run.path} was trained "
+            "from it. Restore the original files."
+        )
 
 
 def in_float32(loaded: Loaded) -> Loaded:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -81,8 +82,12 @@ def _cached(name: str, revision: str) -> Path | None:
 
 def _is_whole(folder: Path, pretrained: bool) -> bool:
     """Return whether a folder has what KerasHub reads; others may have cached parts of it."""
-    weights = any(path for pattern in _WEIGHTS for path in folder.glob(pattern))
-    return (folder / "config.json").is_file() and (weights or not pretrained)
+    if not (folder / "config.json").is_file() or not pretrained:
+        return (folder / "config.json").is_file()
+    found = {path.name for pattern in _WEIGHTS for path in folder.glob(pattern)}
+    indices = [json.loads(path.read_bytes()) for path in folder.glob("*.index.json")]
+    shards = {name for index in indices for name in index.get("weight_map", {}).values()}
+    return bool(found) and shards <= found
 
 
 def _download(preset: str, name: str, revision: str, instead: str) -> Path:
@@ -98,8 +103,10 @@ def _download(preset: str, name: str, revision: str, instead: str) -> Path:
     wanted: dict[str, Any] = {"revision": revision or None, "allow_patterns": _FILES}
     try:
         disable_progress_bars()  # of the list of files
-        size = _missing_bytes(snapshot_download(name, dry_run=True, **wanted))
-        enable_progress_bars()
+        try:
+            size = _missing_bytes(snapshot_download(name, dry_run=True, **wanted))
+        finally:
+            enable_progress_bars()
         status(f"downloading the preset {preset} ({size / 1e6:,.1f} MB) from {host}")
         return Path(snapshot_download(name, **wanted))
     except OSError as error:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import datetime
-import importlib
-import importlib.metadata
 import platform
 import shlex
 from collections.abc import Mapping
@@ -23,21 +20,15 @@ from kerasft.in_memory import PREFIX
 from kerasft.paths import expanded
 from kerasft.presets import resolve, whole_path
 from kerasft.runs import RECIPE, Run
+from kerasft.runs.versions import package_versions
 from kerasft.setting_declaration import settings
-
-_PACKAGES = ("keras", "tensorflow", "keras-hub", "numpy", "tensorflow-datasets")
 
 
 def versions() -> dict[str, str]:
     """Return the versions of Python, the platform and the packages that affect results."""
     found = {"python": platform.python_version(), "platform": platform.platform()}
     found["backend"] = keras.backend.backend()
-    # Not from the metadata, which an editable install keeps from the day it was installed.
-    found["kerasft"] = importlib.import_module("kerasft").__version__
-    for package in _PACKAGES:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[package] = importlib.metadata.version(package)
-    return found
+    return found | package_versions()
 
 
 def current_time() -> str:
@@ -161,9 +152,11 @@ def describe_weights(config: Config) -> dict[str, Any]:
 def weights_changed(recorded: Mapping[str, Any], config: Config) -> bool:
     """Return whether the preset of a config differs from the one that a run recorded.
 
-    Runs of older versions have no hash of downloaded files, and no fingerprint of `hf://` presets.
+    Files that are not downloaded yet have no hash. Runs of older versions have none either, and no
+    fingerprint of `hf://` presets.
     """
     now = describe_weights(config)
     return any(
-        recorded.get(name) and recorded[name] != now.get(name) for name in ("fingerprint", "sha256")
+        recorded.get(name) and now.get(name) and recorded[name] != now[name]
+        for name in ("fingerprint", "sha256")
     )

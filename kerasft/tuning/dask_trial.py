@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import importlib.metadata
 import multiprocessing
 import os
 import platform
@@ -22,10 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import kerasft
-from kerasft.errors import ResourceError, SettingError
+from kerasft.errors import SettingError
 from kerasft.runs.files import is_locked
 from kerasft.runs.run import FIT_LOCK
+from kerasft.runs.versions import package_versions
 from kerasft.tuning import worker_process
 from kerasft.tuning.journal import JOURNAL
 from kerasft.tuning.trial_job import TrialJob
@@ -34,7 +33,6 @@ ATTEMPTS = 3  # of a trial whose process is killed
 POLL_SECONDS = 1.0
 LEASE_SECONDS = 60.0  # after which a search that is not heard of is over
 STOP = "stop"  # value of the lease that stops running trials
-_PACKAGES = ("keras", "keras-hub", "tensorflow", "numpy")
 Files = Mapping[str, bytes]
 
 
@@ -79,9 +77,9 @@ _child: _Child | None = None
 
 
 def installed_versions() -> dict[str, str]:
-    """Return the versions that results depend on, without importing the packages."""
-    found = {"python": platform.python_version(), "kerasft": kerasft.__version__}
-    return found | {name: importlib.metadata.version(name) for name in _PACKAGES}
+    """Return what scores depend on, without importing the packages."""
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    return {"python": platform.python_version(), "backend": backend, **package_versions()}
 
 
 def run_remotely(search: RemoteSearch, job: TrialJob, files: Files | None) -> dict[str, Any]:
@@ -98,15 +96,15 @@ def run_remotely(search: RemoteSearch, job: TrialJob, files: Files | None) -> di
         it.
 
     Raises:
-        SettingError: This worker has other versions, or may not start processes.
-        ResourceError: This worker does not see the search folder, but others did.
+        SettingError: This worker has other versions, may not start processes, or does not see the
+            search folder though those at the start did.
     """
     check_worker(search)
-    if sees(search):
+    if has_search_folder(search):
         _wait_until_free(job.folder)
         return _run_in_child(search, job)
     if files is None:
-        raise ResourceError(
+        raise SettingError(
             f"A worker on {platform.node()} does not see {search.folder}, which those at the start "
             "did. Continue with --resume while it is connected."
         )
@@ -126,15 +124,15 @@ def check_worker(search: RemoteSearch) -> None:
     other = {
         name: version
         for name, version in installed_versions().items()
-        if search.versions[name] != version
+        if search.versions.get(name) != version
     }
     if other:
-        named = (f"{name} {v} (expected {search.versions[name]})" for name, v in other.items())
+        named = (f"{name} {v} (expected {search.versions.get(name)})" for name, v in other.items())
         differ = ", ".join(named)
         raise SettingError(f"{here} has {differ}. Install the same versions on all machines.")
 
 
-def sees(search: RemoteSearch) -> bool:
+def has_search_folder(search: RemoteSearch) -> bool:
     """Return whether this worker sees the search folder."""
     try:
         with open(search.folder / JOURNAL, "rb") as file:
@@ -182,6 +180,8 @@ def _run_in_child(search: RemoteSearch, job: TrialJob) -> dict[str, Any]:
             while not wait([running], timeout=POLL_SECONDS).done:
                 if lease.is_over():
                     child.cancelled.set()
+            if child.cancelled.is_set():
+                _end_child()  # the next trial needs a process that is not cancelled
             return running.result()
         _end_child()
     reason = f"its process was killed {ATTEMPTS} times, probably because memory ran out"

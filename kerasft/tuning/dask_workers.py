@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from kerasft.errors import NetworkError, SettingError, first_line
+from kerasft.errors import KerasftError, NetworkError, SettingError, first_line
 from kerasft.pip_commands import install_extra
 from kerasft.reachable_hosts import connection_error
 from kerasft.runs import atomic_path
@@ -25,10 +25,10 @@ from kerasft.tuning.dask_trial import (
     STOP,
     RemoteSearch,
     check_worker,
+    has_search_folder,
     installed_versions,
     read_files,
     run_remotely,
-    sees,
 )
 from kerasft.tuning.journal import JOURNAL
 from kerasft.tuning.trial_job import TrialJob
@@ -68,7 +68,8 @@ class DaskWorkers:
         self._jobs: dict[Future[dict[str, Any]], TrialJob] = {}
         with _scheduler_lost_reported():
             client.run(check_worker, self._search)
-            self._send_files = not all(client.run(sees, self._search).values())
+            seen = client.run(has_search_folder, self._search).values()
+            self._send_files = not seen or not all(seen)
         self._ended = threading.Event()
         self._beats = threading.Thread(target=self._beat, daemon=True)
         self._beats.start()
@@ -102,7 +103,7 @@ class DaskWorkers:
             with _scheduler_lost_reported():
                 outcome = ended.result()
         except KilledWorker as error:
-            reason = f"its Dask worker died several times: {first_line(error)}"
+            reason = f"its Dask worker was killed several times: {first_line(error)}"
             return {"state": "failed", "reason": reason, "seconds": 0.0}
         for name, content in outcome.pop("files", {}).items():
             with atomic_path(job.folder / name) as temporary:
@@ -113,10 +114,9 @@ class DaskWorkers:
         """End the search; running trials (`now`) stop at their next batch and send their states."""
         self._ended.set()
         self._beats.join()
-        with contextlib.suppress(NetworkError):
-            if now:
-                ended, _ = wait(list(self._jobs), timeout=_END_SECONDS)
-                for future in ended:
+        if now:
+            for future in wait(list(self._jobs), timeout=_END_SECONDS).done:
+                with contextlib.suppress(KerasftError):  # the error that ends the search is known
                     self.outcome(future)
 
     def _beat(self) -> None:
@@ -124,12 +124,12 @@ class DaskWorkers:
         from distributed import Variable
 
         lease = Variable(self._search.key, client=self._client)
-        with contextlib.suppress(OSError, TimeoutError, RuntimeError):  # the scheduler is lost
-            for number in itertools.count():
-                lease.set(number)
-                if self._ended.wait(_BEAT_SECONDS):
-                    break
-            lease.set(STOP)
+        for number in itertools.count():
+            ended = self._ended.wait(_BEAT_SECONDS if number else 0)
+            with contextlib.suppress(OSError, TimeoutError, RuntimeError):  # tried again, or lost
+                lease.set(STOP if ended else number)
+            if ended:
+                return
 
 
 def _absolute(job: TrialJob) -> TrialJob:

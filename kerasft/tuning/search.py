@@ -113,8 +113,9 @@ class Searcher:
             for future in ended:
                 trial = running.pop(future)
                 outcome = workers.outcome(future)
-                if outcome["state"] == "stopped":
-                    reason = "budget"
+                if outcome["state"] == "stopped":  # at the deadline, or with its worker
+                    if self.deadline is not None and time.time() > self.deadline:
+                        reason = "budget"
                     self.waiting.insert(0, trial)
                 else:
                     self.end_trial(trial, outcome)

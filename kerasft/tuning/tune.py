@@ -239,8 +239,10 @@ def _run(searcher: Searcher, workers: Workers | DaskWorkers) -> None:
         if reason == "budget":
             shown.line("budget used up; continue with --resume")
     finally:
-        workers.end(now=reason is None)
-        searcher.close(reason)
+        try:
+            workers.end(now=reason is None)
+        finally:
+            searcher.close(reason)
 
 
 def _announce(shown: SearchProgress, plan: Plan, folder: Path, planned: int | None) -> None:

@@ -12,16 +12,20 @@ import time
 import pytest
 from click.testing import CliRunner
 
+from kerasft.catalog import load_recipe
 from kerasft.cli import main
+from kerasft.config import to_dict
 from kerasft.errors import NetworkError, SettingError
+from kerasft.runs.files import is_locked
+from kerasft.runs.provenance import describe_recipe
+from kerasft.runs.run import FIT_LOCK
 from kerasft.tuning.dask_trial import (
     RemoteSearch,
     check_worker,
+    has_search_folder,
     installed_versions,
-    run_remotely,
-    sees,
 )
-from kerasft.tuning.dask_workers import connect
+from kerasft.tuning.dask_workers import DaskWorkers, connect
 from kerasft.tuning.journal import JOURNAL
 from kerasft.tuning.trial_job import TrialJob
 
@@ -31,6 +35,13 @@ def scores(search):
     return [
         (t.number, t.values, t.state, t.score, t.outcome.get("val_loss")) for t in search.trials
     ]
+
+
+def wait_for(condition, seconds=60):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.2)
 
 
 @pytest.mark.parametrize(
@@ -89,9 +100,9 @@ def test_a_worker_with_another_version_is_refused(remote):
 
 
 def test_a_worker_sees_the_folder_of_the_same_search_only(remote, tmp_path):
-    assert sees(remote)
-    assert not sees(dataclasses.replace(remote, header=b'{"event": "another"}\n'))
-    assert not sees(dataclasses.replace(remote, folder=tmp_path / "elsewhere"))
+    assert has_search_folder(remote)
+    assert not has_search_folder(dataclasses.replace(remote, header=b'{"event": "another"}\n'))
+    assert not has_search_folder(dataclasses.replace(remote, folder=tmp_path / "elsewhere"))
 
 
 @pytest.mark.slow
@@ -102,43 +113,52 @@ def test_the_scores_are_those_of_one_process(tune):
 
 
 @pytest.mark.slow
-def test_a_worker_without_the_folder_sends_the_files(config, remote):
-    from kerasft.config import to_dict
-
-    far = dataclasses.replace(remote, header=b"of another machine\n")
-    folder = remote.folder / "trials" / "0000"
-    job = TrialJob(0, folder, to_dict(config(epochs=1)), keep_state=True)
+def test_a_worker_without_the_folder_gets_states_and_sends_files(config, tmp_path):
+    folder = tmp_path / "search"
+    jobs = [
+        TrialJob(0, folder / "trials" / "0000", to_dict(config(epochs=1)), keep_state=True),
+        TrialJob(
+            1, folder / "trials" / "0001", to_dict(config(epochs=2)),
+            continues=folder / "trials" / "0000",
+        ),
+    ]  # fmt: skip
+    for job in jobs:
+        job.folder.mkdir(parents=True)
+    (folder / JOURNAL).write_bytes(b'{"event": "search"}\n')
+    described = describe_recipe(load_recipe("resnet_digits"))
     with connect("local:1") as client:
-        outcome = client.submit(run_remotely, far, job, {}).result()
-        assert outcome["state"] == "completed"
-        assert {"manifest.json", "weights.safetensors", "state-0.safetensors"} <= set(
-            outcome["files"]
-        )
-        assert not folder.exists()
-        states = {"trials/0000/state-0.safetensors": outcome["files"]["state-0.safetensors"]}
-        longer = TrialJob(
-            1, remote.folder / "trials/0001", to_dict(config(epochs=2)), continues=folder
-        )
-        goes_on = client.submit(run_remotely, far, longer, states).result()
-    assert goes_on["epochs"] == 2
-    assert goes_on["state"] == "completed"
+        client.cluster.scale(0)
+        wait_for(lambda: not client.nthreads())
+        workers = DaskWorkers(described, 0, folder, client)  # no worker yet: it may be anywhere
+        (folder / JOURNAL).write_bytes(b"of another search, as on another machine\n")
+        client.cluster.scale(1)
+        first, second = (workers.outcome(workers.submit(job)) for job in jobs)
+        workers.end(now=False)
+    assert (first["state"], first["epochs"]) == ("completed", 1)
+    assert (second["state"], second["epochs"]) == ("completed", 2)
+    assert "files" not in second
+    written = {path.name for path in jobs[0].folder.iterdir()}
+    assert {"manifest.json", "weights.safetensors", "state-0.safetensors"} <= written
 
 
 @pytest.mark.slow
-def test_a_killed_worker_loses_no_trial(tune):
+def test_a_killed_worker_loses_no_trial(tune, tmp_path):
     plain = tune(name="plain", max_trials=6)
+    trials = tmp_path / "searches" / "resnet_digits" / "killed" / "trials"
+    met = []
 
     def kill_workers(client):
-        for _ in range(2):
-            time.sleep(6)
-            first = next(iter(client.run(os.getpid).values()))
-            os.kill(first, signal.SIGKILL)
+        wait_for(lambda: any(is_locked(path) for path in trials.glob(f"*/{FIT_LOCK}")))
+        for pid in client.run(os.getpid).values():  # all, so that a trial is met
+            os.kill(pid, signal.SIGKILL)
+            met.append(pid)
 
     with connect("local:2") as client:
         killer = threading.Thread(target=kill_workers, args=(client,))
         killer.start()
         killed = tune(name="killed", max_trials=6, scheduler=client)
         killer.join()
+    assert len(met) == 2
     assert scores(killed) == scores(plain)
 
 
@@ -163,13 +183,6 @@ def start(tmp_path):
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-
-
-def wait_for(condition, seconds=60):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.2)
 
 
 def ended_trials(folder):
