@@ -115,8 +115,8 @@ def test_recipes_work_in_a_checkout_that_is_not_installed(tmp_path):
     (tmp_path / "recipes").mkdir()
     # Finding a recipe needs these alone, and the standard library.
     names = (
-        "__init__", "catalog", "config", "dataset", "errors", "formatting", "in_memory", "paths",
-        "setting_conditions", "setting_declaration", "setting_group", "setting_types",
+        "__init__", "catalog", "config", "dataset", "errors", "formatting", "in_memory", "offline",
+        "paths", "setting_conditions", "setting_declaration", "setting_group", "setting_types",
         "common_settings", "recipe_errors", "tensorflow_log",
     )  # fmt: skip
     for name in names:
