@@ -9,6 +9,18 @@ from typing import Any
 from kerasft.errors import SettingError
 from kerasft.in_memory import is_table, keep_table
 
+# Usual names of the splits.
+ALIASES = {
+    "train": ("train", "training"),
+    "validation": ("validation", "val", "valid", "dev"),
+    "test": ("test", "testing"),
+}
+
+
+def is_split_name(name: str) -> bool:
+    """Return whether a folder or file name usually denotes a split."""
+    return any(name.strip().lower() in aliases for aliases in ALIASES.values())
+
 
 @dataclass(frozen=True)
 class Dataset:

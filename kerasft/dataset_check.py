@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from kerasft.dataset import Dataset, is_split_name
 from kerasft.display import status
 from kerasft.errors import DataError, did_you_mean, near_names
 from kerasft.in_memory import PREFIX, kept_columns
@@ -115,21 +116,40 @@ def find_dataset_download(dataset: str, data_dir: str | None = None) -> Download
     return None
 
 
-def check_class_folders(folder: Path) -> None:
+def check_class_folders(dataset: Dataset) -> None:
     """Check that a folder of images has subfolders, the classes, or a table with the labels.
 
+    Datasets that are not a folder pass.
+
     Raises:
-        DataError: It has neither.
+        DataError: It has neither, or its only subfolder has the class folders.
     """
+    folder = expanded(dataset.source)
+    if not dataset.source or not _exists(folder) or not folder.is_dir():
+        return
     visible = [path for path in folder.iterdir() if not path.name.startswith(".")]
     if not any(path.is_dir() or path.suffix.lower() in TABLE_EXTENSIONS for path in visible):
         raise no_class_folders(folder)
+    named = dataset.train or dataset.validation or dataset.test
+    if len(visible) == 1 and not named and _has_class_folders(visible[0]):
+        raise no_class_folders(folder)
+
+
+def _has_class_folders(folder: Path) -> bool:
+    """Return whether the only folder of a dataset seems to have its classes, not to be a split."""
+    return (
+        folder.is_dir()
+        and not is_split_name(folder.name)
+        and not _images(folder)
+        and sum(path.is_dir() and _images(path) for path in folder.iterdir()) > 1
+    )
 
 
 def no_class_folders(folder: Path, skipped: str = "") -> DataError:
     """Return the error of a folder without class folders, with what to do.
 
-    If it seems to be one of several class folders itself, that is to give its parent.
+    That is to give its parent if it seems to be one of several class folders itself, or its only
+    subfolder if that has class folders.
 
     Args:
         folder: The folder.
@@ -142,6 +162,9 @@ def no_class_folders(folder: Path, skipped: str = "") -> DataError:
 
 
 def _how_to_arrange(folder: Path) -> str:
+    inner = next((path for path in folder.iterdir() if _has_class_folders(path)), None)
+    if inner is not None:
+        return f"Its class folders seem to be in {shortest(inner)}: --dataset {shortest(inner)}"
     parent = folder.absolute().parent
     classes = [path.name for path in sorted(parent.iterdir()) if path.is_dir() and _images(path)]
     if folder.absolute().name in classes and len(classes) > 1:

@@ -18,7 +18,6 @@ from kerasft.config import Config
 from kerasft.dataset_check import check_class_folders, check_dataset
 from kerasft.display import showing, status
 from kerasft.modalities import modality_of
-from kerasft.paths import expanded
 from kerasft.presets.resolve import resolve
 from kerasft.tensorflow_log import quiet_tensorflow
 
@@ -58,11 +57,10 @@ def check_folder(module: ModuleType, config: Config) -> None:
     """Check that a folder of images has class folders, before TensorFlow starts.
 
     Raises:
-        DataError: It has none.
+        DataError: It has none, or they are in its only subfolder.
     """
-    folder = expanded(config.dataset.source)
-    if reads_dataset(module) and modality_of(config).class_folders and folder.is_dir():
-        check_class_folders(folder)
+    if reads_dataset(module) and modality_of(config).class_folders:
+        check_class_folders(config.dataset)
 
 
 def start_keras() -> None:

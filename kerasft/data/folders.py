@@ -8,8 +8,9 @@ from pathlib import Path
 
 from kerasft.config import Config
 from kerasft.data.examples import Examples
-from kerasft.data.split_names import is_split_name, match_splits, named_splits
+from kerasft.data.split_names import match_splits, named_splits
 from kerasft.data.symbolic_links import Links, counts
+from kerasft.dataset import is_split_name
 from kerasft.dataset_check import no_class_folders
 from kerasft.errors import DataError, SettingError
 from kerasft.modalities import modality_of

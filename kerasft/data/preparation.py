@@ -20,7 +20,7 @@ from kerasft.data.label_encoding import encode, known_labels, make_labels, norma
 from kerasft.data.sources import read_source
 from kerasft.data.splits import limit_examples, make_splits
 from kerasft.data_finding import DataFinding, by_level
-from kerasft.dataset_check import is_rendered
+from kerasft.dataset_check import check_class_folders, is_rendered
 from kerasft.display import status
 from kerasft.errors import BadExamplesError, DataError, SettingError
 from kerasft.modalities import modality_of
@@ -50,6 +50,8 @@ def load_data(config: Config) -> Data:
     status(f"reading {config.dataset}")
     if is_rendered(config.dataset.source):
         return load_builtin_glyphs(config)
+    if modality_of(config).class_folders:
+        check_class_folders(config.dataset)
     examples, notes = read_source(config)
     return _prepare(config, examples, notes)
 

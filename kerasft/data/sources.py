@@ -11,10 +11,10 @@ from kerasft.data.builtin import check_builtin, read_digits, read_tickets
 from kerasft.data.columns import describe_columns, table_examples
 from kerasft.data.examples import Examples
 from kerasft.data.folders import has_own_images, holds_folders_only, holds_images, read_folder
-from kerasft.data.split_names import ALIASES, is_split_name, match_splits, named_splits
+from kerasft.data.split_names import match_splits, named_splits
 from kerasft.data.symbolic_links import Links
 from kerasft.data.tables import Table, memory_table, read_table, read_table_parts
-from kerasft.dataset import Dataset
+from kerasft.dataset import ALIASES, Dataset, is_split_name
 from kerasft.dataset_check import POSSIBLE, TABLE_EXTENSIONS, check_dataset, is_rendered
 from kerasft.errors import DataError, NetworkError
 from kerasft.in_memory import PREFIX

@@ -1,4 +1,4 @@
-"""Names of splits."""
+"""The names in the data that are splits."""
 
 from __future__ import annotations
 
@@ -6,17 +6,7 @@ from collections.abc import Iterable
 
 from kerasft.config import Config
 from kerasft.data.examples import SPLITS
-
-ALIASES = {
-    "train": ("train", "training"),
-    "validation": ("validation", "val", "valid", "dev"),
-    "test": ("test", "testing"),
-}
-
-
-def is_split_name(name: str) -> bool:
-    """Return whether a folder or file name usually denotes a split."""
-    return any(name.strip().lower() in aliases for aliases in ALIASES.values())
+from kerasft.dataset import ALIASES
 
 
 def named_splits(config: Config) -> dict[str, str]:

@@ -8,9 +8,9 @@ from typing import Any
 
 from kerasft.config import Config
 from kerasft.data.examples import SPLITS, Examples
-from kerasft.data.split_names import ALIASES, named_splits
+from kerasft.data.split_names import named_splits
 from kerasft.data.tfds_features import Columns, find_columns
-from kerasft.dataset import Dataset
+from kerasft.dataset import ALIASES, Dataset
 from kerasft.dataset_check import Address, data_root, find_prepared, parse_address
 from kerasft.display import progress
 from kerasft.errors import DataError, did_you_mean, first_line

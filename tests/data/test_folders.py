@@ -9,6 +9,7 @@ from PIL import Image
 
 from kerasft.config import ImageConfig, TextConfig
 from kerasft.data import load_data, read_dataset
+from kerasft.dataset import Dataset
 from kerasft.dataset_check import check_class_folders
 from kerasft.errors import DataError, SettingError
 
@@ -110,7 +111,7 @@ def test_a_folder_of_images_without_classes_says_how_to_arrange_or_predict_them(
         "their own, such as flat/cat/1.jpg; images without labels can be predicted: kerasft "
         f"predict RUN {flat}."
     )
-    for check in (read, check_class_folders):
+    for check in (read, lambda folder: check_class_folders(Dataset(str(folder)))):
         with pytest.raises(DataError, match=f"^{message}$"):
             check(flat)
     with pytest.raises(DataError, match="this recipe takes texts"):
@@ -119,6 +120,17 @@ def test_a_folder_of_images_without_classes_says_how_to_arrange_or_predict_them(
     (flat / "notes" / "a.txt").touch()
     with pytest.raises(DataError, match=r"notes has no images\. Add some, or delete the folder"):
         read(flat)
+
+
+def test_class_folders_in_the_only_folder_are_found(tmp_path, make_images):
+    for name in ("circle", "cross"):
+        make_images(tmp_path / "outer" / "photos" / name, ["1.png", "2.png"])
+    outer = str(tmp_path / "outer")
+    with pytest.raises(DataError, match=r"seem to be in .*outer/photos: --dataset .*/photos\.$"):
+        load_data(ImageConfig(dataset=outer))
+    check_class_folders(Dataset(outer, train="photos"))
+    (tmp_path / "outer" / "photos").rename(tmp_path / "outer" / "train")
+    check_class_folders(Dataset(outer))
 
 
 def test_a_class_that_is_not_trained_is_named(tmp_path, make_images):
