@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import itertools
 import json
@@ -129,36 +130,46 @@ def _separator(path: Path) -> str:
 
 
 def _read_json(path: Path, rows: int | None) -> Iterator[Columns]:
-    if rows is None:
-        whole = list(_json_objects(path))
-        yield _by_name(whole, _names(whole))
-        return
-    names, objects = _names(_json_objects(path)), _json_objects(path)
-    while part := list(itertools.islice(objects, rows)):
+    objects: Iterable[dict[str, Any]] = _json_objects(path)
+    if rows is None or _is_list(path):  # a list can only be parsed as a whole
+        objects = list(objects)
+        names = _names(objects)
+    else:
+        names = _names(_json_objects(path))
+    left = iter(objects)
+    while part := list(itertools.islice(left, rows)):
         yield _by_name(part, names)
 
 
 def _names(objects: Iterable[Mapping[str, Any]]) -> dict[str, None]:
-    """Return the names in all objects, in the order of their first occurrence."""
-    return dict.fromkeys(name for each in objects for name in each)
+    """Return the names in all objects before a damage, in the order of their first occurrence."""
+    names: dict[str, None] = {}
+    with contextlib.suppress(DataError, UnicodeDecodeError):  # raised when its row is read
+        for each in objects:
+            names.update(dict.fromkeys(each))
+    return names
 
 
 def _by_name(objects: Sequence[Mapping[str, Any]], names: Iterable[str]) -> Columns:
     return {name: [each.get(name) for each in objects] for name in names}
 
 
+def _is_list(path: Path) -> bool:
+    """Return whether a file is one JSON list, not one object per line."""
+    with path.open(encoding="utf-8-sig") as file:
+        marks = iter(lambda: file.read(1), "")
+        return next((mark for mark in marks if not mark.isspace()), "") == "["
+
+
 def _json_objects(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the rows of a file that is a list of objects, or has one per line."""
     # Not universal line breaks: JSON strings may contain others of Unicode.
     with path.open(encoding="utf-8-sig", newline="\n") as file:
-        lines = ((number, line) for number, line in enumerate(file, start=1) if line.strip())
-        number, first = next(lines, (1, "[]"))
-        if first.lstrip().startswith("["):
-            whole = _parse(first + file.read(), f"{path}")
-            rows: Iterable[tuple[int, Any]] = enumerate(whole, start=1)
+        if _is_list(path):
+            rows: Iterable[tuple[int, Any]] = enumerate(_parse(file.read(), f"{path}"), start=1)
         else:
-            each = itertools.chain([(number, first)], lines)
-            rows = ((n, _parse(line, f"Line {n} of {path}")) for n, line in each)
+            lines = ((n, line) for n, line in enumerate(file, start=1) if line.strip())
+            rows = ((n, _parse(line, f"Line {n} of {path}")) for n, line in lines)
         for number, row in rows:
             if not isinstance(row, dict):
                 raise DataError(

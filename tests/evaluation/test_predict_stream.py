@@ -54,11 +54,19 @@ def test_an_endless_iterator_is_predicted(text_run, small_parts):
     found.close()
 
 
-def test_a_damage_is_found_after_the_rows_before_it(text_run, small_parts, tmp_path):
-    lines = ["text", *["good film"] * 70, "a,b,c"]
-    (tmp_path / "new.csv").write_text("\n".join(lines), encoding="utf-8")
-    found, read = text_run.predict(str(tmp_path / "new.csv"), stream=True), []
-    with pytest.raises(DataError, match=r"new\.csv is not a valid table"):
+@pytest.mark.parametrize(
+    ("name", "lines", "problem"),
+    [
+        ("new.csv", ["text", *["good film"] * 70, "a,b,c"], "not a valid table"),
+        ("new.jsonl", [*['{"text": "good film"}'] * 70, '{"text": "good'], "not valid JSON"),
+    ],
+)
+def test_a_damage_is_found_after_the_parts_before_it(
+    text_run, small_parts, tmp_path, name, lines, problem
+):
+    (tmp_path / name).write_text("\n".join(lines), encoding="utf-8")
+    found, read = text_run.predict(str(tmp_path / name), stream=True), []
+    with pytest.raises(DataError, match=rf"{name} is {problem}"):
         read.extend(found)
     assert 8 <= len(read) <= 70
 
