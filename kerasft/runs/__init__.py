@@ -15,9 +15,9 @@ from kerasft.runs.files import (
     write_json,
     write_text,
 )
-from kerasft.runs.find import find_export, find_run, load_run, run_names
+from kerasft.runs.find import find_export, find_run, list_runs, load_run, run_names
 from kerasft.runs.resume_command import how_to_resume, resume_command
-from kerasft.runs.run import RECIPE, Run, list_runs
+from kerasft.runs.run import RECIPE, Run
 from kerasft.runs.write import (
     check_name,
     check_writable,

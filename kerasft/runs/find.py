@@ -1,12 +1,12 @@
-"""Runs by name: a folder, RECIPE/NAME, NAME, a recipe's latest run, or `latest`."""
+"""All runs of a folder, and a run by its folder, RECIPE/NAME, NAME, RECIPE or `latest`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from kerasft.errors import SettingError, did_you_mean
+from kerasft.errors import DamagedFileError, SettingError, did_you_mean
 from kerasft.paths import numbered_folders
-from kerasft.runs.run import Run, list_runs
+from kerasft.runs.run import Run
 
 _RECORD = "manifest.json"
 _EXPORTED = ("saved_model.pb", "proof.json")  # one of these is in every exported model
@@ -117,3 +117,23 @@ def _shown(runs_dir: Path) -> str:
 
 def _known(runs_dir: Path) -> list[Path]:
     return [path.parent for path in runs_dir.glob(f"*/*/{_RECORD}")]
+
+
+def list_runs(runs_dir: str | Path = "runs", recipe: str | None = None) -> list[Run]:
+    """Return the runs below `runs_dir`, oldest first.
+
+    Args:
+        runs_dir: Folder of runs; empty if it does not exist.
+        recipe: Name of a recipe; all recipes by default.
+    """
+    manifests = Path(runs_dir).glob(f"{recipe or '*'}/*/manifest.json")
+    runs = [Run(path.parent) for path in manifests]
+    return sorted(runs, key=lambda run: (_created(run), run.name))
+
+
+def _created(run: Run) -> str:
+    """Return the time of creation; empty for damaged runs, which come first."""
+    try:
+        return str(run.manifest.get("created", ""))
+    except DamagedFileError:
+        return ""

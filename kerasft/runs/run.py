@@ -279,23 +279,3 @@ class Run:
         import kerasft
 
         return kerasft.run_html(self)
-
-
-def list_runs(runs_dir: str | Path = "runs", recipe: str | None = None) -> list[Run]:
-    """Return the runs below `runs_dir`, oldest first.
-
-    Args:
-        runs_dir: Folder of runs; empty if it does not exist.
-        recipe: Name of a recipe; all recipes by default.
-    """
-    manifests = Path(runs_dir).glob(f"{recipe or '*'}/*/manifest.json")
-    runs = [Run(path.parent) for path in manifests]
-    return sorted(runs, key=lambda run: (_created(run), run.name))
-
-
-def _created(run: Run) -> str:
-    """Return the time of creation; empty for damaged runs, which come first."""
-    try:
-        return str(run.manifest.get("created", ""))
-    except DamagedFileError:
-        return ""
