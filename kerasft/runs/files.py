@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import hashlib
 import json
@@ -90,14 +89,15 @@ def open_to_append(path: Path) -> TextIO:
     """Open a UTF-8 file to append to; it is made if it does not exist.
 
     Raises:
-        DamagedFileError: It is a symbolic link, which would change another file.
+        DamagedFileError: It is not a file, or a symbolic link, which would change another file.
     """
     try:
         return open(path, "a+", encoding="utf-8", opener=_open_no_link)
     except OSError as error:
-        if error.errno == errno.ELOOP:
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            kind = "a symbolic link" if path.is_symlink() else "not a regular file"
             raise DamagedFileError(
-                f"{path} is a symbolic link, but a file is expected. Delete the link."
+                f"{path} is {kind}, but a file is expected. Delete it."
             ) from error
         raise
 
@@ -180,39 +180,58 @@ def file_lock(path: Path, doing: str) -> Iterator[None]:
         doing: Rest of the error message: what the other process does, and what to do about it.
 
     Raises:
-        SettingError: Another process holds the lock.
+        SettingError: Another process holds the lock, or the file system has no locks.
+        DamagedFileError: It is not a file.
     """
-    with open_to_append(path) as file:
-        try:
-            _lock(file)
-        except BlockingIOError:
-            file.seek(0)
-            owner = file.read().strip()
-            raise SettingError(f"Another process{f' ({owner})' if owner else ''} {doing}") from None
+    with _open_locked(path, doing) as file:
         file.truncate(0)
         file.write(f"process {os.getpid()}")
         file.flush()
         yield
 
 
-def _lock(file: TextIO) -> None:
+def _open_locked(path: Path, doing: str) -> TextIO:
+    """Open and lock a file; one that its owner deleted before it was locked is opened anew."""
+    while True:
+        with contextlib.ExitStack() as closing:
+            file = closing.enter_context(open_to_append(path))
+            _lock(file, path, doing)
+            with contextlib.suppress(FileNotFoundError):  # deleted
+                if os.path.samestat(os.fstat(file.fileno()), path.lstat()):
+                    closing.pop_all()
+                    return file
+
+
+def _lock(file: TextIO, path: Path, doing: str) -> None:
     """Lock a file, in a second try if a process merely asks whether it is locked."""
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.1)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        time.sleep(0.1)
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        file.seek(0)
+        owner = file.read().strip()
+        raise SettingError(f"Another process{f' ({owner})' if owner else ''} {doing}") from None
+    except OSError as error:
+        raise SettingError(
+            f"{path} cannot be locked: {error.strerror}. Give a folder on a file system with locks."
+        ) from error
 
 
 def is_locked(path: Path) -> bool:
-    """Return whether a process holds the lock of a file."""
+    """Return whether a process holds the lock of a file; what is no file has no lock."""
     try:
-        with open(path, encoding="utf-8") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    except OSError:
         return False
-    except BlockingIOError:
-        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return isinstance(error, BlockingIOError)
+    finally:
+        os.close(handle)
     return False
 
 

@@ -1,5 +1,7 @@
 """Writes are whole or not at all."""
 
+import contextlib
+import errno
 import json
 import os
 import stat
@@ -21,6 +23,7 @@ from kerasft.runs import (
     write_json,
     write_manifest,
 )
+from kerasft.runs.files import is_locked
 from kerasft.runs.weights import write_tensors
 
 
@@ -113,6 +116,47 @@ def test_a_log_and_a_lock_are_not_written_through_a_link(tmp_path):
     with pytest.raises(DamagedFileError), file_lock(tmp_path / "run.log", "works."):
         pass
     assert (tmp_path / "precious").read_text() == "precious"
+
+
+def test_what_is_no_file_is_not_locked_and_cannot_be(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("link")
+    for path in tmp_path.iterdir():
+        assert not is_locked(path)
+        with pytest.raises(DamagedFileError, match=f"{path.name} is "), file_lock(path, "works."):
+            pass
+
+
+def test_a_lock_file_that_is_deleted_while_a_process_waits_is_made_anew(tmp_path, monkeypatch):
+    path = tmp_path / "fit.lock"
+    first, second = contextlib.ExitStack(), contextlib.ExitStack()
+    first.enter_context(file_lock(path, "works."))
+
+    def end_the_first(_):
+        path.unlink()
+        first.close()
+
+    with monkeypatch.context() as patch, first:
+        patch.setattr("time.sleep", end_the_first)
+        second.enter_context(file_lock(path, "works."))
+    with second:
+        assert is_locked(path)
+        with pytest.raises(SettingError, match="Another process"), file_lock(path, "works."):
+            pass
+
+
+def test_a_file_system_without_locks_is_named(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with (
+        pytest.raises(SettingError, match=r"fit\.lock cannot be locked: No locks available"),
+        file_lock(tmp_path / "fit.lock", "works."),
+    ):
+        pass
+    assert not is_locked(tmp_path / "fit.lock")
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "..", ".hidden", "a\0b", "a\nb"])
