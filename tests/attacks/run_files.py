@@ -17,7 +17,7 @@ RUN = "runs/minilm_tickets/a"
 FILES = (
     "manifest.json", "config.json", "labels.json", "history.json", "metrics.json", "worst.json",
     "confusions.json", "calibration.json", "calibration.npz", "predictions.npz",
-    "weights.safetensors", "recipe.py",
+    "weights.safetensors", "recipe.py", "run.log",
 )  # fmt: skip
 # Commands that take little time, and the files that each reads besides the manifest.
 QUICK = {name: {"config.json", "labels.json", "history.json", "metrics.json"} for name in (
@@ -169,6 +169,22 @@ def _hostile() -> Iterator[Attack]:
         )  # fmt: skip
 
 
+def _locks() -> Iterator[Attack]:
+    """Yield runs of a killed fit whose lock is damaged: whatever it is, no process holds it."""
+    for what, spoil in damage.ANY.items():
+
+        def arrange(place: Place, spoil: Damage = spoil) -> None:
+            run = place.copy("text run", RUN)
+            manifest = json.loads((run / "manifest.json").read_text())
+            (run / "manifest.json").write_text(json.dumps({**manifest, "state": "running"}))
+            spoil(place.write(f"{RUN}/fit.lock", "process 1"))
+
+        for command in (["runs"], ["show", RUN]):
+            yield Attack(
+                "run files", f"{command[0]}, fit.lock: {what}", command, 0, ["interrupted"], arrange
+            )
+
+
 FIELDS = (
     "recipe", "state", "created", "versions", "modality", "data", "given", "usual", "weights",
     "blocks", "files", "speed", "seconds",
@@ -196,5 +212,6 @@ def attacks() -> Iterator[Attack]:
     yield from _today()
     yield from _old()
     yield from _several()
+    yield from _locks()
     yield from _fields()
     yield from _hostile()
