@@ -17,18 +17,33 @@ from typing import Any
 from kerasft.display import current
 from kerasft.errors import DamagedFileError, ResourceError, SettingError, is_full_disk
 from kerasft.runs import file_lock, plain_json, write_text
+from kerasft.runs.json_shape import shape_problem
 
 JOURNAL = "journal.jsonl"
 LOCK = "search.lock"
 TRIALS = "trials"  # folder of the trials
-# Events, with the entries that each must have.
-_EVENTS = {
+_ANY = {"*": object}
+# Entries of each event, as `shape_problem` takes them.
+_EVENTS: dict[str, dict[str, Any]] = {
     "search": {
-        "recipe", "config", "given", "space", "objective", "tuner", "validation_examples",
+        "recipe": {"name": str, "source?": (str, None), **_ANY},
+        "config": _ANY,
+        "given": _ANY,
+        "space": [{"name": str, **_ANY}],
+        "objective": {"name": str, "direction": frozenset({"max", "min"}), **_ANY},
+        "tuner": str,
+        "validation_examples": (int, None),
+        **_ANY,
     },
-    "trial": {"trial", "key", "values", "epochs", "continues"},
-    "repeat": {"key", "values", "of"},
-    "end": {"trial", "state"},
+    "trial": {
+        "trial": int, "key": (str, None), "values": _ANY, "epochs": int, "continues": (int, None),
+        **_ANY,
+    },
+    "repeat": {"key": str, "values": _ANY, "of": int, **_ANY},
+    "end": {
+        "trial": int, "state": str, "score?": (float, None), "val_loss?": (float, None),
+        "best_epoch?": (int, None), "epochs?": (int, None), "seconds?": (float, None), **_ANY,
+    },
 }  # fmt: skip
 
 
@@ -92,9 +107,8 @@ def _check_event(event: Any, trials: Collection[Any], *, first: bool) -> None:
         raise ValueError("it is not an event")
     if (kind == "search") != first:
         raise ValueError(f"{kind!r} is not the event that belongs there")
-    missing = sorted(_EVENTS[kind] - event.keys())
-    if missing:
-        raise ValueError(f"the event {kind!r} has no {missing[0]!r}")
+    if problem := shape_problem(event, _EVENTS[kind]):
+        raise ValueError(problem)
     named = {"end": "trial", "repeat": "of", "trial": "continues"}.get(kind)
     number = event[named] if named else None
     if number is not None and number not in trials:

@@ -75,7 +75,11 @@ def test_a_journal_without_a_whole_line_is_damaged(folder, content):
         ({"event": ["end"]}, "it is not an event"),
         ({"event": "finish"}, "it is not an event"),
         ({"event": "search", **HEADER}, "'search' is not the event that belongs there"),
-        ({"event": "end", "state": "completed"}, "the event 'end' has no 'trial'"),
+        ({"event": "end", "state": "completed"}, "`trial` is missing"),
+        ({"event": "trial", **TRIAL, "trial": [0]}, r"`trial` is \[0\], but a whole number is"),
+        ({"event": "trial", **TRIAL, "values": 1}, "`values` is 1, but an object is expected"),
+        ({"event": "end", "trial": 0, "state": None}, "`state` is None, but a text is expected"),
+        ({"event": "end", "trial": 0, "state": "completed", "score": "x"}, "`score` is 'x', but a"),
         ({"event": "end", "trial": 99, "state": "completed"}, "it names trial 99"),
         ({"event": "trial", **TRIAL, "trial": 1, "continues": 99}, "it names trial 99"),
         ({"event": "repeat", "key": "a", "values": {}, "of": 99}, "it names trial 99"),
@@ -86,6 +90,13 @@ def test_an_event_that_cannot_be_is_named(folder, event, reason):
         file.write(json.dumps(event) + "\n")
     with pytest.raises(DamagedFileError, match=rf"Line 3 of .*journal\.jsonl is damaged: {reason}"):
         load_search(folder).trials  # noqa: B018
+
+
+@pytest.mark.parametrize("change", [{"objective": "x"}, {"space": [1]}, {"recipe": {"name": 1}}])
+def test_a_first_event_of_other_types_is_damaged(tmp_path, change):
+    begin_journal(tmp_path, {**HEADER, **change})
+    with pytest.raises(DamagedFileError, match=rf"Line 1 of .* `{next(iter(change))}"):
+        read_journal(tmp_path)
 
 
 def test_a_journal_without_its_first_event_is_damaged(folder):
