@@ -17,6 +17,7 @@ from kerasft.runs.files import (
     atomic_path,
     is_locked,
     read_json,
+    remove_temporary_files,
     sha256,
     write_json,
     write_text,
@@ -28,8 +29,10 @@ _SEALED = (
     "config.json", "labels.json", "history.json", "metrics.json", "worst.json", "confusions.json",
     "dropped.json",
 )  # fmt: skip
-# What a fit writes before its manifest.
-_FIRST = {FIT_LOCK, "config.json", "labels.json", RECIPE, "history.json", "history.csv"}
+# What `open_record` writes before the manifest.
+_FIRST = {
+    FIT_LOCK, "config.json", "labels.json", "dropped.json", RECIPE, "history.json", "history.csv",
+}  # fmt: skip
 
 
 def create_run(runs_dir: str | Path, recipe: str, name: str | None = None) -> Run:
@@ -82,8 +85,29 @@ def check_name(runs_dir: str | Path, recipe: str, name: str | None) -> None:
 
 def was_killed_at_start(path: Path) -> bool:
     """Return whether a folder is that of a fit that was killed before it wrote its manifest."""
-    names = {entry.name for entry in path.iterdir() if not entry.name.startswith(".")}
-    return names <= _FIRST and not is_locked(path / FIT_LOCK)
+    return _has_no_manifest(path) and not is_locked(path / FIT_LOCK)
+
+
+def _has_no_manifest(path: Path) -> bool:
+    """Return whether a folder has nothing but what a fit writes before its manifest."""
+    return {entry.name for entry in path.iterdir() if not entry.name.startswith(".")} <= _FIRST
+
+
+def empty_folder(run: Run) -> bool:
+    """Remove what a fit that was killed at its start left in a folder; return whether it had any.
+
+    The caller holds the lock of the run.
+
+    Raises:
+        SettingError: Another process has fitted in the folder meanwhile.
+    """
+    if not _has_no_manifest(run.path):
+        raise SettingError(f"Run {run.path} already exists. Give another --name, or delete it.")
+    before = len(list(run.path.iterdir()))
+    for name in _FIRST - {FIT_LOCK}:
+        (run.path / name).unlink(missing_ok=True)
+    remove_temporary_files(run.path)
+    return len(list(run.path.iterdir())) < before
 
 
 def check_writable(folder: Path) -> None:

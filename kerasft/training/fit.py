@@ -21,7 +21,14 @@ from kerasft.frozen.feature_cache import FeatureCache, PhaseInputs
 from kerasft.insight import LearningRateCurve, plot_rates
 from kerasft.models import choose_monitor
 from kerasft.models.dtype_policy import precision
-from kerasft.runs import Run, check_name, check_writable, create_run, write_manifest
+from kerasft.runs import (
+    Run,
+    check_name,
+    check_writable,
+    create_run,
+    empty_folder,
+    write_manifest,
+)
 from kerasft.runs.provenance import describe_recipe
 from kerasft.training.compiled_models import CompiledModels
 from kerasft.training.context import FitContext, make_context
@@ -134,7 +141,7 @@ def fit(  # noqa: PLR0913 (public)
         run = unfinished or create_run(runs_dir, described["name"], name)
         context = context.in_run(run, log_writer(run))
         with training_in(run):
-            chosen += _beginnings(run, unfinished is not None)
+            chosen += _begin_in(run, unfinished is not None)
             if unfinished is None:
                 open_record(run, module, context)
             else:
@@ -149,11 +156,11 @@ def fit(  # noqa: PLR0913 (public)
     return run
 
 
-def _beginnings(run: Run, resumed: bool) -> list[str]:
-    """Return the log line about a process that was killed in this folder before it trained."""
+def _begin_in(run: Run, resumed: bool) -> list[str]:
+    """Empty the folder of a new run; return the line about a fit that was killed at its start."""
     if resumed and not (run.path / STATE).exists():
         return ["resume from the beginning: no state of an epoch was saved"]
-    if not resumed and len(list(run.path.iterdir())) > 1:  # the lock of this process
+    if not resumed and empty_folder(run):
         return [f"note   {run.path} is replaced: its fit was killed before it began to train"]
     return []
 

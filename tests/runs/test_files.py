@@ -13,9 +13,11 @@ from safetensors.numpy import load_file
 import kerasft
 from kerasft.errors import DamagedFileError, ResourceError, SettingError
 from kerasft.runs import (
+    Run,
     atomic_path,
     check_writable,
     create_run,
+    empty_folder,
     file_lock,
     open_to_append,
     read_json,
@@ -185,9 +187,13 @@ def test_a_taken_name_is_refused(tmp_path):
 
 def test_the_folder_of_a_fit_that_was_killed_before_its_manifest_is_used_again(tmp_path):
     folder = create_run(tmp_path, "r", "first").path
-    for name in ("fit.lock", "config.json", ".labels.json.0123abcd.json"):
+    left = {"config.json", "dropped.json", ".labels.json.0123abcd.json"}
+    for name in {"fit.lock", *left}:
         (folder / name).touch()
     assert create_run(tmp_path, "r", "first").path == folder
+    assert empty_folder(Run(folder))
+    assert [path.name for path in folder.iterdir()] == ["fit.lock"]
+    assert not empty_folder(Run(folder))
     with (
         file_lock(folder / "fit.lock", "is training."),
         pytest.raises(SettingError, match="already exists"),
@@ -196,6 +202,8 @@ def test_the_folder_of_a_fit_that_was_killed_before_its_manifest_is_used_again(t
     (folder / "notes.txt").touch()  # of somebody
     with pytest.raises(SettingError, match="already exists"):
         create_run(tmp_path, "r", "first")
+    with pytest.raises(SettingError, match="already exists"):
+        empty_folder(Run(folder))
 
 
 @pytest.mark.parametrize(
