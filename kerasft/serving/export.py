@@ -15,12 +15,13 @@ from kerasft.evaluation.runtime import PREPARED
 from kerasft.models import merge_adapters
 from kerasft.paths import check_folder_name
 from kerasft.runs import Run, check_writable, how_to_resume, load_run
+from kerasft.runs.manifest import read_manifest
 from kerasft.serving.graph_version import write_graph_version
 from kerasft.serving.huggingface.version import write_version as write_folder_version
 from kerasft.serving.preset import write_preset
 from kerasft.serving.quantized_score import Quantization
 from kerasft.serving.saved_model import write_version
-from kerasft.serving.versions import temporary_folder
+from kerasft.serving.versions import check_free, publish_once, temporary_folder
 
 FORMATS = ("saved_model", *PREPARED, "huggingface", "preset")
 
@@ -113,12 +114,8 @@ def export(  # noqa: PLR0913 (public)
     run = load_run(run)
     name = name or _default_name(run)
     check_folder_name(name)
-    if run.state != "done" and not force:
-        raise SettingError(
-            f"{run.path} is {run.state}, but a finished run is expected. "
-            f"{how_to_resume(run.path, run.manifest['recipe'])}, or export its best weights so far "
-            "with `force`."
-        )
+    if not force:
+        _check_done(run)
     if format not in FORMATS:
         raise SettingError(f"`format` must be one of {', '.join(FORMATS)}. Received: {format!r}.")
     quantization = _quantization(format, quantize, margin)
@@ -138,13 +135,32 @@ def export(  # noqa: PLR0913 (public)
         parent = Path(models_dir) / f"{name}-{format}"
         return write_folder_version(run, loaded, parent, proof_data)
     target = Path(models_dir) / f"{name}-preset"
-    if target.exists():
-        raise SettingError(f"{target} exists already. Give another --name, or delete it.")
+    check_free(target)
     merge_adapters(loaded.model)
     status("writing the preset")
     with temporary_folder(target.parent, target.name) as folder:
         write_preset(loaded, folder)
-        return folder.rename(target)
+        return publish_once(folder, target)
+
+
+def _check_done(run: Run) -> None:
+    """Refuse a run whose fit has not ended or has failed.
+
+    Raises:
+        SettingError: It is not done.
+        DamagedFileError: Its manifest cannot be read.
+    """
+    recipe = read_manifest(run.path / "manifest.json", "recipe", "state")["recipe"]
+    state = run.state
+    if state == "done":
+        return
+    fix = "Wait for its fit" if state == "running" else "Fit it again"
+    if state == "interrupted":
+        fix = how_to_resume(run.path, recipe)
+    raise SettingError(
+        f"{run.path} is {state}, but a finished run is expected. {fix}, or export its best weights "
+        "so far with `force`."
+    )
 
 
 def _quantization(format: str, quantize: str | None, margin: float | None) -> Quantization | None:

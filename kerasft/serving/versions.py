@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from kerasft.errors import ResourceError, is_full_disk
+from kerasft.errors import ResourceError, SettingError, is_full_disk
 from kerasft.paths import numbered_folders
 from kerasft.runs.files import file_lock, is_locked
 
@@ -60,7 +60,8 @@ def _try_temporary(parent: Path, prefix: str, lock: contextlib.ExitStack) -> Pat
     with _one_at_a_time(parent):
         for path in parent.iterdir():
             if path.name.startswith(prefix) and not is_locked(path / _LOCK):
-                shutil.rmtree(path)
+                with contextlib.suppress(PermissionError):  # of another user
+                    shutil.rmtree(path)
         temporary = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
         lock.enter_context(file_lock(temporary / _LOCK, f"is exporting to {temporary}."))
         return temporary
@@ -71,7 +72,7 @@ def _one_at_a_time(parent: Path) -> Iterator[None]:
     """Wait for other exports that make or remove a temporary folder in a folder."""
     handle = os.open(parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        with contextlib.suppress(OSError):  # some network file systems do not lock folders
+        with contextlib.suppress(OSError):  # NFS locks files, but no folders
             fcntl.flock(handle, fcntl.LOCK_EX)
         if not os.path.samestat(os.fstat(handle), parent.stat()):
             raise FileNotFoundError(errno.ENOENT, "another export has replaced it", str(parent))
@@ -116,6 +117,31 @@ def publish(folder: Path, parent: Path, finish: Callable[[int], None]) -> Path:
         except OSError as error:
             if error.errno not in _TAKEN:
                 raise
+
+
+def publish_once(folder: Path, target: Path) -> Path:
+    """Rename a complete folder to a name that no other export has taken; return its path.
+
+    Raises:
+        SettingError: The name is taken.
+    """
+    _sync(folder)
+    try:
+        return folder.rename(target)
+    except OSError as error:
+        if error.errno in _TAKEN:
+            check_free(target)
+        raise
+
+
+def check_free(target: Path) -> None:
+    """Refuse a path that is taken.
+
+    Raises:
+        SettingError: It is taken.
+    """
+    if target.exists():
+        raise SettingError(f"{target} exists already. Give another --name, or delete it.")
 
 
 def _sync(folder: Path) -> None:

@@ -18,9 +18,11 @@ from kerasft.modalities.image_decoding import resize_image
 from kerasft.recipes import minilm_tickets as text_recipe
 from kerasft.recipes import resnet_digits as image_recipe
 from kerasft.recipes import roberta_paraphrases as pairs_recipe
-from kerasft.runs import write_manifest
+from kerasft.runs import file_lock, write_manifest
+from kerasft.runs.run import FIT_LOCK
 from kerasft.serving.export import FORMATS
 from kerasft.serving.quantized_score import QUANTIZED
+from kerasft.serving.versions import publish_once, temporary_folder
 from tests.conftest import write_table
 from tests.serving import served
 from tests.serving.served import answers
@@ -222,3 +224,28 @@ def test_a_failed_run_is_exported_only_by_force(image_run, copied_run, tmp_path)
     with pytest.raises(SettingError, match="is failed, but a finished run is expected"):
         run.export(models_dir=tmp_path, format="preset")
     assert run.export(models_dir=tmp_path, format="preset", force=True).is_dir()
+
+
+def test_a_running_fit_is_waited_for(image_run, copied_run, tmp_path):
+    run = copied_run(image_run)
+    write_manifest(run, state="running")
+    waits = pytest.raises(SettingError, match=r"is running, but .* Wait for its fit, or export")
+    with file_lock(run.path / FIT_LOCK, "is training."), waits:
+        run.export(models_dir=tmp_path)
+    with pytest.raises(SettingError, match=r"is interrupted, but .* Resume it"):
+        run.export(models_dir=tmp_path)
+
+
+def test_a_preset_never_replaces_another(tmp_path):
+    target = tmp_path / "m-preset"
+    for content in ("first", "second"):
+        with temporary_folder(tmp_path, target.name) as folder:
+            folder.mkdir()
+            (folder / "config.json").write_text(content)
+            if content == "first":
+                assert publish_once(folder, target) == target
+            else:
+                with pytest.raises(SettingError, match="m-preset exists already"):
+                    publish_once(folder, target)
+    assert [path.name for path in tmp_path.iterdir()] == [target.name]
+    assert (target / "config.json").read_text() == "first"
