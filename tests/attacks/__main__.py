@@ -1,6 +1,6 @@
 """Carry out the attacks, and print how many held in each group.
 
-    python -m tests.attacks                          # all, about a quarter of an hour on two cores
+    python -m tests.attacks                          # all groups
     python -m tests.attacks --group images --group tables
     python -m tests.attacks --group fuzz --seed 7 --cases 2000
 

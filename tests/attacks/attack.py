@@ -31,7 +31,7 @@ class Place:
 
     Args:
         path: Empty folder, which is the current one of the command.
-        shared: Function from a name of `tests.attacks.shared.MAKERS` to what was made.
+        shared: Function of `tests.attacks.shared.make_shared`, from a name to what was made.
     """
 
     def __init__(self, path: Path, shared: Callable[[str], Path]) -> None:
