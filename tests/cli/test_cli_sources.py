@@ -8,7 +8,7 @@ import pytest
 
 from kerasft import catalog
 from kerasft.config import changed_settings, to_dict
-from kerasft.runs import sha256, write_json, write_manifest, write_recipe
+from kerasft.runs import RECIPE, sha256, write_json, write_manifest, write_recipe
 
 TOML = """
 epochs = 3
@@ -41,8 +41,8 @@ def recorded(make_run, recipe_file):
     )
     write_json(run.path / "config.json", to_dict(config))
     recipe = {"name": "mail", "source": str(recipe_file), "sha256": sha256(recipe_file)}
-    write_manifest(run, format=2, recipe=recipe, given=changed_settings(config))
-    write_recipe(run, recipe_file.read_bytes())
+    files = {RECIPE: write_recipe(run, recipe_file.read_bytes())}
+    write_manifest(run, format=2, recipe=recipe, given=changed_settings(config), files=files)
     return run
 
 

@@ -54,7 +54,7 @@ def test_given_settings_are_held_and_options_reach_the_api(kerasft_line, api, re
         "tuner": "hyperband", "max_trials": 7, "max_epochs": None, "budget": 5400.0,
         "space": ["dropout=0,0.2", "epochs=2..4"], "executions": None, "workers": 2,
         "warm_start": "searches/old", "resume": True, "searches_dir": "searches", "name": None,
-        "progress": True,
+        "scheduler": None, "progress": True,
     }  # fmt: skip
 
 
