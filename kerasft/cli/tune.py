@@ -123,18 +123,7 @@ def _make_options() -> list[click.Option]:
             ["--executions"], type=whole,
             help="Fits per trial, with different seeds  [default: 1]",
         ),
-        click.Option(
-            ["--workers"], type=whole, default=1, show_default=True,
-            help="Number of trials in parallel, each in a process; with GPUs, one GPU each",
-        ),
-        click.Option(
-            ["--scheduler"], metavar="ADDRESS",
-            help="Dask scheduler whose workers run the trials: tcp://HOST:8786, or local:4 for 4"
-            " processes here",
-        ),
-        click.Option(["--tls-ca"], type=_FILE, help="Certificate authority of a tls:// scheduler"),
-        click.Option(["--tls-cert"], type=_FILE, help="Certificate for a tls:// scheduler"),
-        click.Option(["--tls-key"], type=_FILE, help="Key of that certificate"),
+        *_worker_options(),
         click.Option(
             ["--from", "from_"], metavar="FOLDER",
             help="Search or run whose best settings narrow the search space",
@@ -148,6 +137,23 @@ def _make_options() -> list[click.Option]:
             show_default=True, metavar="DIR", help="Folder of searches",
         ),
         click.Option(["--name"], help="Name of the search's folder  [default: timestamp]"),
+    ]  # fmt: skip
+
+
+def _worker_options() -> list[click.Option]:
+    return [
+        click.Option(
+            ["--workers"], type=click.IntRange(min=1), default=1, show_default=True,
+            help="Number of trials in parallel, each in a process; with GPUs, one GPU each",
+        ),
+        click.Option(
+            ["--scheduler"], metavar="ADDRESS",
+            help="Dask scheduler whose workers run the trials: tcp://HOST:8786, or local:4 for 4"
+            " processes here",
+        ),
+        click.Option(["--tls-ca"], type=_FILE, help="Certificate authority of a tls:// scheduler"),
+        click.Option(["--tls-cert"], type=_FILE, help="Certificate for a tls:// scheduler"),
+        click.Option(["--tls-key"], type=_FILE, help="Key of that certificate"),
     ]  # fmt: skip
 
 

@@ -141,12 +141,7 @@ def fit(  # noqa: PLR0913 (public)
         run = unfinished or create_run(runs_dir, described["name"], name)
         context = context.in_run(run, log_writer(run))
         with training_in(run):
-            chosen += _begin_in(run, unfinished is not None)
-            if unfinished is None:
-                open_record(run, module, context)
-            else:
-                reopen_record(run)
-            announce(context, chosen)
+            _begin_record(run, module, context, chosen, resumed=unfinished is not None)
             with record_failure(run, context.log), tracked(track, run, context.config) as more:
                 if curves:
                     plot_rates(curves, run.path / "rates.png")
@@ -154,6 +149,18 @@ def fit(  # noqa: PLR0913 (public)
                 close_record(run, context, inputs, began)
             (run.path / STATE).unlink(missing_ok=True)
     return run
+
+
+def _begin_record(
+    run: Run, module: ModuleType, context: FitContext, chosen: Sequence[str], *, resumed: bool
+) -> None:
+    """Open the record of a run, or that of a resumed one, and announce what was chosen."""
+    lines = _begin_in(run, resumed)
+    if resumed:
+        reopen_record(run)
+    else:
+        open_record(run, module, context)
+    announce(context, [*chosen, *lines])
 
 
 def _begin_in(run: Run, resumed: bool) -> list[str]:

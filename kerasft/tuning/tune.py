@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from inspect import signature
 from pathlib import Path
 from types import ModuleType
@@ -136,18 +136,22 @@ def tune(  # noqa: PLR0913 (public)
         if old is not None:
             compare(folder, old, plan.header)
         if not resume:  # after the plan: settings that are refused leave no folder
-            folder.mkdir(parents=True, exist_ok=True)
-            lock.enter_context(locked(folder))
-            find_folder(folder.parent, folder.name, resume)  # it may have been taken meanwhile
+            lock.enter_context(_new_folder(folder))
         searcher = _open_searcher(folder, plan, before, budget)
-        seed_of_splits = plan.config.seed
-        _run(
-            searcher,
-            Workers(described, plan.trial_models, seed_of_splits, workers)
-            if client is None
-            else DaskWorkers(described, seed_of_splits, folder, client),
-        )
+        if client is None:
+            _run(searcher, Workers(described, plan.trial_models, plan.config.seed, workers))
+        else:
+            _run(searcher, DaskWorkers(described, plan.config.seed, folder, client))
     return _finish(load_search(folder))
+
+
+@contextlib.contextmanager
+def _new_folder(folder: Path) -> Iterator[None]:
+    """Make the folder of a new search and lock it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder):
+        find_folder(folder.parent, folder.name, False)  # it may have been taken meanwhile
+        yield
 
 
 def _open_searcher(
