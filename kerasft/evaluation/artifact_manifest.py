@@ -70,7 +70,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             "Export the run again."
         )
     found = read_json(path)
-    problem = shape_problem(found, _SHAPE) or _labels_problem(Labels.from_dict(found["labels"]))
+    problem = shape_problem(found, _SHAPE)
+    if not problem:
+        labels = Labels.from_dict(found["labels"])
+        problem = labels.kind.labels_problem(labels)
     if problem:
         raise damaged(folder, problem)
     return found
@@ -81,12 +84,3 @@ def damaged(folder: Path, problem: str) -> DamagedFileError:
     return DamagedFileError(
         f"{folder / MANIFEST} is damaged: {problem}. Restore the folder or export again."
     )
-
-
-def _labels_problem(labels: Labels) -> str:
-    """Return what the labels lack that their task needs, or an empty string."""
-    if labels.kind.has_classes and not labels.names:
-        return "`labels.names` is empty, but the task has classes"
-    if labels.task == "ordinal" and (labels.scale is None or len(labels.scale) != 2):
-        return "`labels.scale` has no lowest and highest class"
-    return ""

@@ -162,6 +162,12 @@ class Task(Answers):
         """
         raise NotImplementedError
 
+    def labels_problem(self, labels: Labels) -> str:
+        """Return what recorded labels lack that the task needs, or an empty string."""
+        if self.has_classes and not labels.names:
+            return "`labels.names` is empty, but the task has classes"
+        return ""
+
     def encode(
         self, labels: Labels, values: Sequence[Any], origins: Sequence[str] | None
     ) -> np.ndarray:

@@ -47,6 +47,12 @@ class Ordinal(Regression):
             )
         return low, high
 
+    def labels_problem(self, labels: Labels) -> str:
+        """Return whether the lowest and highest class are missing."""
+        if labels.scale is None or len(labels.scale) != 2:
+            return "`labels.scale` has no lowest and highest class"
+        return ""
+
     def bounds(self, labels: Labels, predicted: Any, interval: Interval) -> tuple[Any, Any]:
         """Return the lowest and highest class in the interval, at least the rounded prediction."""
         if labels.task != self.name:
