@@ -15,7 +15,7 @@ from kerasft.errors import ProofError, SettingError
 from kerasft.evaluation.artifact import BATCH_SIZE
 from kerasft.evaluation.graph_file import Answer
 from kerasft.formatting import number
-from kerasft.serving.verdict import MARGIN, agreement, measure_loss
+from kerasft.serving.verdict import MARGIN, Loss, agreement, measure_loss
 
 FLOAT16, DYNAMIC, INT8 = "float16", "dynamic", "int8"
 QUANTIZED = (FLOAT16, DYNAMIC, INT8)
@@ -76,7 +76,7 @@ class Quantization:
                 f"The quantized model may be worse by more than {number(allowed)}: {loss.metric} "
                 f"{number(loss.score)} instead of {number(loss.reference)} on {len(y):,} "
                 f"validation examples, a loss of {number(loss.low)} to {number(loss.high)} (95% "
-                f"interval). {_allow(loss.high / loss.unit)}"
+                f"interval). {_allow(loss)}"
             )
         return {
             "split": "validation",
@@ -106,11 +106,12 @@ def check_model(model: Any, quantization: Quantization | None) -> None:
         )
 
 
-def _allow(margin: float) -> str:
-    """Return what to do where a margin would be needed."""
-    if not margin <= 1:
+def _allow(loss: Loss) -> str:
+    """Return what to do about a loss beyond the margin."""
+    # No margin allows a loss that is NaN, or a share of an error of 0.
+    if not 0 < loss.high <= loss.unit:
         return "Export with another --quantize or without."
-    needed = math.ceil(1000 * margin) / 1000
+    needed = math.ceil(1000 * loss.high / loss.unit) / 1000
     return (
         f"Allow it with --margin {needed:g}, fit with more validation examples, or export with "
         "another --quantize or without."

@@ -97,6 +97,12 @@ def test_answers_that_are_no_numbers_are_refused():
         )
 
 
+def test_a_loss_against_a_run_without_errors_is_refused():
+    y = np.linspace(-1, 1, 100).astype("float32")
+    with pytest.raises(ProofError, match="Export with another --quantize or without"):
+        Quantization("int8").accept(NUMBER, y, {"prediction": y + 0.1}, {"prediction": y})
+
+
 @pytest.mark.parametrize(
     ("kind", "margin", "reason"),
     [("int4", 0.01, "float16, dynamic, int8"), ("int8", 0, "margin=0"), ("int8", 2.0, "margin=2")],
