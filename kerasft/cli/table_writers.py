@@ -7,8 +7,9 @@ import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
+from kerasft.cli.parquet_table import ParquetTable
 from kerasft.cli.prediction_tables import Rows
 from kerasft.errors import DataError, SettingError
 
@@ -60,32 +61,15 @@ def json_list(file: TextIO) -> Iterator[Write]:
 
 @contextlib.contextmanager
 def parquet_rows(path: Path) -> Iterator[Write]:
-    """Give a function that writes rows as Parquet; its first call decides columns and types."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    writer: Any = None
-
-    def open_writer(rows: Rows) -> Any:
-        cells = {name: [row.get(name) for row in rows] for name in _columns(rows)}
-        found = pa.table(cells).schema
-        # A column that is empty so far can only be read from a file, where most cells are texts.
-        fields = [f.with_type(pa.string()) if pa.types.is_null(f.type) else f for f in found]
-        return stack.enter_context(pq.ParquetWriter(path, pa.schema(fields)))
+    """Give a function that writes rows as Parquet; it has the columns of its first call."""
+    table = ParquetTable(path)
 
     def write(rows: Rows) -> None:
-        nonlocal writer
-        try:
-            writer = writer or open_writer(rows)
-            _check_columns(rows, writer.schema.names)
-            writer.write_table(pa.Table.from_pylist(list(rows), schema=writer.schema))
-        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-            raise DataError(
-                f"A column has cells of several types, but Parquet has one type per column "
-                f"({error}). Write a .jsonl file."
-            ) from error
+        names = table.names or _columns(rows)
+        _check_columns(rows, names)
+        table.write({name: [row.get(name) for row in rows] for name in names})
 
-    with contextlib.ExitStack() as stack:
+    with contextlib.closing(table):
         yield write
 
 

@@ -5,9 +5,10 @@ import io
 import json
 
 import pandas
+import pyarrow.parquet as pq
 import pytest
 
-from kerasft.cli.table_writers import csv_rows, json_list, parquet_rows, table_file
+from kerasft.cli.table_writers import csv_rows, json_list, table_file
 from kerasft.errors import DataError
 
 PARTS = [
@@ -61,11 +62,44 @@ def test_a_column_that_comes_too_late_is_refused(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_parquet_refuses_cells_of_several_types(tmp_path):
-    expected = pytest.raises(DataError, match=r"cells of several types.*Write a \.jsonl file")
-    with expected, parquet_rows(tmp_path / "table.parquet") as write:
-        write([{"stars": 1}])
-        write([{"stars": "many"}])
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [[3, None], [4, 2.5]],
+        [[None], [None], [7]],
+        [[2.5], [7]],
+        [[2**60 + 1], [5]],
+        [[None], ["x"]],
+        [[["a"]], [[]], [None]],
+    ],
+)
+def test_a_column_of_parquet_gets_the_type_of_all_its_cells(tmp_path, parts):
+    path = tmp_path / "table.parquet"
+    with table_file(path) as write:
+        for part in parts:
+            write([{"name": "x", "cell": cell} for cell in part])
+    found = pq.read_table(path).to_pydict()
+    cells = [cell for part in parts for cell in part]
+    assert found == {"name": ["x"] * len(cells), "cell": cells}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ([[1], [2, "many"]], "Row 3 has 'many' in the column 'cell', .* so far int64"),
+        ([[1.5, "many"]], "Row 2 has 'many' in the column 'cell', .* so far double"),
+        ([[2**60 + 1], [0.5]], f"The rows up to 1 do not fit .* {2**60 + 1}"),
+        ([[1], [2**70]], f"Row 2 has {2**70} in the column 'cell'"),
+        ([[0.5], [2**60 + 1]], f"Row 2 has {2**60 + 1} in the column 'cell', .* so far double"),
+    ],
+)
+def test_parquet_refuses_cells_of_several_types(tmp_path, parts, message):
+    expected = pytest.raises(DataError, match=f"{message}.*Write a .jsonl file")
+    with expected, table_file(tmp_path / "table.parquet") as write:
+        for part in parts:
+            write([{"cell": cell} for cell in part])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_list_that_fails_is_not_closed():
