@@ -116,18 +116,10 @@ def predict_command(  # noqa: PLR0913 (one for each option)
     _report(failed, count)
 
 
-class _Lines:
-    """The lines of an open file that are not read yet."""
+class _StandardInput(itertools.chain[str]):
+    """The lines of standard input."""
 
-    def __init__(self, lines: Iterator[str], name: str) -> None:
-        self._lines, self.name = lines, name
-
-    def __iter__(self) -> Iterator[str]:
-        return self._lines
-
-    def readlines(self) -> list[str]:
-        """Return all lines."""
-        return list(self)
+    name = "standard input"
 
 
 def _with_standard_input(inputs: Sequence[str]) -> list[Any]:
@@ -145,7 +137,7 @@ def _with_standard_input(inputs: Sequence[str]) -> list[Any]:
         raise DataError("Standard input is not UTF-8 text. Convert it to UTF-8.") from error
     except StopIteration:
         raise DataError("Standard input is empty. Give one input per line.") from None
-    lines = _Lines(itertools.chain(begun, file), "standard input")
+    lines = _StandardInput(begun, file)
     return [lines if item == "-" else item for item in inputs]
 
 
@@ -204,7 +196,7 @@ def _predictions(file: TextIO) -> Iterator[Write]:
 def _print_path(output: Path, count: int) -> None:
     """Say where the table was written; it is not without rows."""
     if wants("json"):
-        print_json({"path": output, "rows": count})
+        print_json({"path": output if count else None, "rows": count})
     elif count:
         click.echo(output if wants("quiet") else f"{count} predictions in {output}")
 

@@ -41,7 +41,7 @@ def read_rows(
     return list(InputStream(config, pairs=pairs, on_error=on_error).read(inputs))
 
 
-@dataclass(frozen=True)
+@dataclass
 class InputStream:
     """Reads the inputs of a prediction one after the other; a table is never in memory as a whole.
 
@@ -94,7 +94,7 @@ class InputStream:
             yield Input(modality.check_value(item, name, pairs=self.pairs), name)
 
         for number, item in enumerate(items, start=1):
-            if hasattr(item, "readlines"):
+            if _has_lines(item):
                 self._expect(None)
                 found = self._open_file(item, getattr(item, "name", "the open file"), read_line)
             elif isinstance(item, (str, os.PathLike)):
@@ -150,9 +150,9 @@ class InputStream:
         first = next(parts)
         self._expect(first.num_rows if first.num_rows < size else count_rows(path))
         read = input_columns(self.config, first)
-        others = [name for name in first.columns if name not in read and _is_plain(first, name)]
+        others = [n for n in first.columns if n not in read and _is_plain(first.columns[n])]
         found = (
-            Input(value, origin, {name: part.columns[name][row] for name in others})
+            Input(value, origin, {name: _plain(part.columns[name][row]) for name in others})
             for part in itertools.chain([first], parts)
             for row, value, origin in self._rows(part, read)
         )
@@ -200,9 +200,19 @@ def _items(inputs: Any) -> Iterable[Any]:
     return found
 
 
-def _is_plain(table: Table, column: str) -> bool:
-    """Return whether a column can be written to a table of predictions: not the bytes of files."""
-    return not any(isinstance(cell, (bytes, dict)) for cell in table.columns[column])
+def _has_lines(item: Any) -> bool:
+    """Return whether an input is an open file, or an iterator over lines."""
+    return hasattr(item, "readlines") or isinstance(item, Iterator)
+
+
+def _is_plain(cells: Sequence[Any]) -> bool:
+    """Return whether cells can be written to a table of predictions: not the bytes of files."""
+    return not any(isinstance(cell, (bytes, dict)) for cell in cells)
+
+
+def _plain(cell: Any) -> Any:
+    """Return a cell, None for one that cannot be written: its column had others so far."""
+    return cell if _is_plain([cell]) else None
 
 
 def examples_of(inputs: Sequence[Input]) -> Examples:

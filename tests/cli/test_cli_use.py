@@ -249,6 +249,13 @@ def test_predict_writes_a_table_by_its_ending(run, kerasft_line, api, ending):
     assert table["probability"].tolist() == [0.75, 0.5]
 
 
+def test_the_path_of_a_table_without_rows_is_null(run, kerasft_line, api):
+    api("predict", [])
+    result = kerasft_line("predict", "latest", "x", "-o", "table.csv", "--json")
+    assert json.loads(result.stdout) == {"path": None, "rows": 0}
+    assert not Path("table.csv").exists()
+
+
 @pytest.mark.parametrize(
     ("path", "message"),
     [

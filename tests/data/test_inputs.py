@@ -8,6 +8,7 @@ import pytest
 from kerasft.config import ImageConfig, TextConfig
 from kerasft.data import prepare_inputs, read_inputs, read_rows
 from kerasft.errors import DataError
+from kerasft.modalities import TEXTS
 
 
 def test_images_folders_and_tables(tmp_path, make_images, write):
@@ -61,6 +62,13 @@ def test_a_line_of_a_file_fails_alone(write, text, pairs, read, error):
     assert re.search(error, str(one))
     with pytest.raises(DataError, match=error):
         read_rows(TextConfig(), [path], pairs=pairs)
+
+
+def test_a_cell_that_cannot_be_written_to_a_table_is_empty(write, monkeypatch):
+    monkeypatch.setattr(TEXTS, "part_size", 1)
+    rows = ['{"text": "a", "id": 1, "more": {}}', '{"text": "b", "id": {"x": 2}, "more": 3}']
+    found = read_rows(TextConfig(), [write("t.jsonl", "\n".join(rows))])
+    assert [item.columns for item in found] == [{"id": 1}, {"id": None}]
 
 
 @pytest.mark.parametrize("wrong", ["gone.csv", "gone.txt", "gone.PNG", "x" * 300 + ".txt"])
