@@ -17,7 +17,8 @@ class DataFinding:
 
     Attributes:
         name: Name of the kind of finding, for JSON.
-        level: `error` (training would be wrong), `warning` (scores or training suffer) or `note`.
+        level: `error` (training would be wrong or is refused), `warning` (scores or training
+            suffer) or `note`.
         text: Sentence with the numbers.
         count: Number of examples it is about, 0 where it is about the whole dataset.
         examples: Origins of the first twenty of them.

@@ -9,7 +9,7 @@ example on its way from a file to a served prediction:
     a dataset as a value    setting_conditions, in_memory, data_finding, dataset
     settings                setting_types, setting_declaration, calibration, tasks,
                             setting_group, common_settings, config
-    what is given           dataset_check, recipe_errors, catalog, presets
+    what is given           dataset_check, recipe_errors, catalog, presets, downloads
     the model               models
     what differs by input   arrays, modalities (the data ask them; they ask the models)
     examples to arrays      data, frozen
@@ -50,6 +50,7 @@ ORDER = (
     "recipe_errors",
     "catalog",
     "presets",
+    "downloads",
     "models",
     "arrays",
     "modalities",

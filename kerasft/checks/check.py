@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from inspect import signature
 from pathlib import Path
@@ -15,13 +15,16 @@ from typing import Any
 import keras
 
 from kerasft.catalog import recipe_module
-from kerasft.checks.plan import ModelPlan, Plan, find_downloads, plan_data, plan_model
+from kerasft.checks.plan import ModelPlan, Plan, plan_data, plan_model
 from kerasft.config import Config, with_keywords
 from kerasft.data import audit_source, load_recipe_data
 from kerasft.data.audit import UNREADABLE
 from kerasft.data_finding import LEVELS, DataFinding, by_level, counted
 from kerasft.display import shows_progress
+from kerasft.downloads import find_downloads
 from kerasft.modalities import modality_of
+from kerasft.offline import VARIABLE, is_offline
+from kerasft.reachable_hosts import Download
 
 
 @dataclass(frozen=True, repr=False)
@@ -86,11 +89,12 @@ def check(
     config = dataclasses.replace(config, drop_bad=True)  # the audit goes on without bad examples
     downloads = find_downloads(module, config)
     keras.utils.set_random_seed(config.seed)
+    refused = _refused(downloads.values())
     if "dataset" in downloads:
-        return Check((), Plan({}, 0, tuple(downloads.values())))
+        return Check(refused, Plan({}, 0, tuple(downloads.values())))
     if "preset" in downloads:
         found, plan = _without_preset(module, config)
-        found = _judged(found, drop_bad=drop_bad)
+        found = _judged([*refused, *found], drop_bad=drop_bad)
         return Check(found, dataclasses.replace(plan, downloads=tuple(downloads.values())))
     data = load_recipe_data(module, config)
     plan, found = plan_data(config, data), _judged(data.findings, drop_bad=drop_bad)
@@ -99,6 +103,22 @@ def check(
     model = plan_model(module, config, data, runs_dir)
     findings = by_level([*found, *_needs(model)])
     return Check(tuple(findings), dataclasses.replace(plan, model=model))
+
+
+def _refused(downloads: Iterable[Download]) -> tuple[DataFinding, ...]:
+    """Return an error for each download that a fit needs and offline does not get."""
+    if not is_offline():
+        return ()
+    advice = f"Fit once without --offline (or {VARIABLE}=1), or name what is on this machine."
+    return tuple(
+        DataFinding(
+            "download",
+            "error",
+            f"Offline: {each.what} is not on this machine and must be downloaded from {each.host}.",
+            advice=advice,
+        )
+        for each in downloads
+    )
 
 
 def _judged(findings: Sequence[DataFinding], *, drop_bad: bool) -> tuple[DataFinding, ...]:

@@ -9,15 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from kerasft.catalog import loads_preset, reads_dataset
 from kerasft.checks.needs import Need, disk_needed, memory_needed
 from kerasft.checks.phase_times import PhaseTime, time_phases
 from kerasft.config import Config
 from kerasft.data import Data
 from kerasft.data.examples import SPLITS
-from kerasft.dataset_check import find_dataset_download
 from kerasft.models.dtype_policy import precision
-from kerasft.presets.resolve import find_download
 from kerasft.reachable_hosts import Download
 from kerasft.training.compiled_models import CompiledModels
 from kerasft.training.context import make_context
@@ -64,21 +61,6 @@ class Plan:
     steps_per_epoch: int
     downloads: tuple[Download, ...] = ()
     model: ModelPlan | None = None
-
-
-def find_downloads(module: ModuleType, config: Config) -> dict[str, Download]:
-    """Return the downloads that a recipe needs: of its `dataset` and its `preset`.
-
-    Raises:
-        DataError: The dataset was not found.
-        SettingError: The preset was not found.
-    """
-    found: dict[str, Download | None] = {}
-    if reads_dataset(module):
-        found["dataset"] = find_dataset_download(config.dataset.source, config.data_dir)
-    if config.preset and loads_preset(module):
-        found["preset"] = find_download(config.preset, pretrained=config.pretrained)
-    return {name: download for name, download in found.items() if download is not None}
 
 
 def plan_data(config: Config, data: Data) -> Plan:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -17,11 +17,13 @@ from kerasft.cli.run_argument import runs_dir_option
 from kerasft.cli.startup import check_folder, working
 from kerasft.config import Config
 from kerasft.data_finding import DataFinding
+from kerasft.downloads import find_downloads
 from kerasft.errors import DataError
 
 
 def check(module: ModuleType, config: Config, runs_dir: str, timing: bool) -> None:
     """Check a recipe on its data; print the findings, the plan and the command that fits."""
+    find_downloads(module, config)  # a mistyped dataset or preset is reported at once
     check_folder(module, config)
     given = given_settings(click.get_current_context(), type(config))
     with working():
@@ -40,11 +42,18 @@ def check(module: ModuleType, config: Config, runs_dir: str, timing: bool) -> No
     elif wants("quiet"):
         click.echo(len(errors))
     else:
-        changes = {n: value for finding in errors for n, value in finding.changes.items()}
         _print_findings(found.findings)
-        print_facts({**plan_facts(found.plan), "next": _command(recipe, {**given, **changes})})
+        print_facts({**plan_facts(found.plan), "next": _next(recipe, given, errors)})
     if errors:
         click.get_current_context().exit(DataError.exit_code)
+
+
+def _next(recipe: str, given: Mapping[str, Any], errors: Sequence[DataFinding]) -> str:
+    """Return the command of the fit, or what to do first where settings do not mend an error."""
+    if not all(finding.changes for finding in errors):
+        return f"fix the {'error' if len(errors) == 1 else 'errors'} above, then check again"
+    changes = {name: value for finding in errors for name, value in finding.changes.items()}
+    return _command(recipe, {**given, **changes})
 
 
 def _described(finding: DataFinding, recipe: str, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,9 +96,9 @@ check_command = RecipeGroup(
     make_options=_make_options,
     help="""Check a RECIPE on its data, and plan its fit, without training.
 
-    Lists what makes training wrong (error), what makes scores unreliable or training worse
-    (warning), and notes, each with its fix: options to add, or what to do with the data. Exit code
-    3 if there is an error. The plan has the measured time of an epoch, memory, disk space and
-    downloads. Nothing is downloaded.
+    Lists what makes training wrong or impossible (error), what makes scores unreliable or training
+    worse (warning), and notes, with the fix of a problem: options to add, or what to do with the
+    data. Exit code 3 if there is an error, such as a missing download with --offline. The plan has
+    the measured time of an epoch, memory, disk space and downloads. Nothing is downloaded.
     """,
 )

@@ -91,6 +91,18 @@ def test_texts_are_audited_before_their_preset_is_downloaded(reviews, name):
 
 
 @pytest.mark.usefixtures("offline")
+def test_a_missing_download_is_an_error_where_the_network_must_not_be_used(reviews, monkeypatch):
+    monkeypatch.setenv("KERASFT_OFFLINE", "1")
+    name = "bert_small_en_uncased"
+    found = kerasft.check("minilm_tickets", dataset=reviews, preset=name, progress=False)
+    first, *_ = found.findings
+    assert not found.ok
+    assert (first.name, first.level) == ("download", "error")
+    assert name in first.text
+    assert "without --offline" in first.advice
+
+
+@pytest.mark.usefixtures("offline")
 def test_images_are_audited_before_their_preset_is_downloaded(pets):
     found = kerasft.check("resnet_digits", dataset=str(pets), preset="resnet_50_imagenet", **SMALL)
     assert [x.name for x in found.findings] == ["small_test"]

@@ -58,8 +58,14 @@ def test_findings_are_a_table_with_their_fixes(found, line):
         "in all    at most 4m32s, then evaluation",
         "memory    2.0 MiB of 1.0 GiB free, without activations",
         "disk      1.0 MiB of 1.0 GiB free",
-        "next      kerasft fit mail.py --stamps 3",
+        "next      fix the error above, then check again",
     ]
+
+
+def test_the_next_command_has_the_settings_that_fix_errors(found, line):
+    bad = DataFinding("unreadable", "error", "3 cannot be read.", 3, changes={"drop_bad": True})
+    found(bad, LONG)
+    assert line().stdout.splitlines()[-1] == "next      kerasft fit mail.py --drop-bad"
 
 
 def test_warnings_do_not_fail(found, line):
