@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from kerasft.config import Config
@@ -121,7 +121,7 @@ def read_folder(config: Config, root: Path) -> tuple[dict[str, Examples], list[s
     more = [path.name for path in folders if path not in parts.values() and path not in links]
     unused = ", ".join(more) if parts else ""
     notes = [f"Folders skipped (not a split): {unused}."] if unused else []
-    return splits, notes + links.note() + _note_others(others)
+    return splits, notes + links.note() + _note_others(others) + _note_nested(splits.values())
 
 
 def _class_folders(folder: Path, links: Links) -> list[Path]:
@@ -160,6 +160,28 @@ def _check_classes(splits: dict[str, Examples], parts: dict[str, Path], links: L
                 f"{links.hint(parts['train'] / more[0])}. Add training examples of the class, or "
                 "delete its folder."
             )
+
+
+def _note_nested(splits: Iterable[Examples]) -> list[str]:
+    """Return a note about class folders whose images are in subfolders only."""
+    own, below = set[str](), dict[str, str]()
+    for examples in splits:
+        for path, name, origin in zip(
+            examples.inputs, examples.labels or (), examples.origins, strict=True
+        ):
+            if path.parent.name == name:
+                own.add(name)
+            else:
+                below.setdefault(name, origin)
+    nested = [name for name in below if name not in own]
+    if not nested:
+        return []
+    more = ", ..." if len(nested) > 3 else ""
+    return [
+        f"Images only in subfolders of {len(nested)} of {len(own | below.keys())} class folders "
+        f"({', '.join(nested[:3])}{more}), such as {below[nested[0]]}; the first folder level "
+        "names the class."
+    ]
 
 
 def _note_others(others: Counter[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kerasft.config import Config
@@ -52,8 +52,16 @@ def load_data(config: Config) -> Data:
         return load_builtin_glyphs(config)
     if modality_of(config).class_folders:
         check_class_folders(config.dataset)
-    examples, notes = read_source(config)
-    return _prepare(config, examples, notes)
+    try:
+        examples, notes = read_source(config)
+        return _prepare(config, examples, notes)
+    except BadExamplesError as error:
+        if config.drop_bad:  # nothing is left
+            raise
+        raise DataError(
+            f"{error}\nTo fit without such examples, use `drop_bad`; kerasft check RECIPE lists "
+            "what else is wrong."
+        ) from error
 
 
 def read_splits(config: Config) -> dict[str, Examples]:
@@ -77,12 +85,13 @@ def audit_source(config: Config) -> tuple[list[DataFinding], dict[str, Examples]
     Raises:
         DataError: The data are missing or mislabeled.
     """
-    given, _ = _chosen(config, read_source(config)[0])
+    source, notes = read_source(config)
+    given, limited = _chosen(config, source)
     parts = make_splits(given, config)
     labels = make_labels(config, parts["train"])
     dropped = dropped_examples(given.values(), labels, parts["train"])
     found = audit_examples(config, given, parts, labels)
-    return by_level([*find_dropped(dropped), *found]), parts
+    return by_level([*_as_read([*notes, *limited]), *find_dropped(dropped), *found]), parts
 
 
 def load_recipe_data(recipe: Any, config: Config) -> Data:
@@ -142,19 +151,29 @@ def _prepare(config: Config, given: Mapping[str, Examples], notes: list[str]) ->
     parts = {name: split.examples for name, split in splits.items()}
     dropped = dropped_examples([*given.values(), *parts.values()], labels, parts["train"])
     more, share = audit_inputs(config, splits, labels)
-    findings = [*find_dropped(dropped), *audit_examples(config, given, parts, labels), *more]
+    findings = [
+        *_as_read([*notes, *limited]),
+        *find_dropped(dropped),
+        *audit_examples(config, given, parts, labels),
+        *more,
+    ]
     made = [name for name in parts if name not in given]
     audit = {**measure_examples(parts, labels), "truncated": share, "made": made}
     audit |= {"dropped": len(dropped)} if dropped else {}
     return Data(
         **splits,
         labels=labels,
-        notes=(*notes, *limited, *(finding.text for finding in findings)),
+        notes=tuple(finding.text for finding in findings),
         fingerprint=_fingerprint(parts),
         audit=audit,
         findings=tuple(by_level(findings)),
         dropped=dropped,
     )
+
+
+def _as_read(notes: Sequence[str]) -> list[DataFinding]:
+    """Return findings about how a source was read."""
+    return [DataFinding("as_read", "note", text) for text in notes]
 
 
 def _chosen(

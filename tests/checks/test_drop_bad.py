@@ -104,6 +104,12 @@ def test_a_class_of_bad_rows_alone_is_an_error(tmp_path, preset):
         read_rows(tmp_path, rows, preset, drop_bad=True)
 
 
+def test_the_error_of_a_fit_names_the_check_and_the_setting(broken):
+    config = kerasft.ImageConfig(dataset=str(broken), image_size=32)
+    with pytest.raises(DataError, match=r"(?s)3 examples .*use `drop_bad`; kerasft check RECIPE"):
+        kerasft.load_data(config)
+
+
 def test_a_check_goes_on_and_names_the_setting(broken):
     found = kerasft.check("resnet_digits", dataset=str(broken), timing=False, progress=False)
     error = found.findings[0]

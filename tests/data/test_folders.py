@@ -133,6 +133,18 @@ def test_class_folders_in_the_only_folder_are_found(tmp_path, make_images):
     check_class_folders(Dataset(outer))
 
 
+def test_class_folders_with_images_in_subfolders_only_have_a_note(tmp_path, make_images):
+    for name in ("cat/a", "cat/b", "cow", "cow/a", "dog/c"):
+        make_images(tmp_path / name, [f"{i}.png" for i in range(4)])
+    data = load_data(ImageConfig(dataset=str(tmp_path)))
+    (note,) = (x.text for x in data.findings if x.name == "as_read")
+    assert note == (
+        "Images only in subfolders of 2 of 3 class folders (cat, dog), such as cat/a/0.png; the "
+        "first folder level names the class."
+    )
+    assert data.labels.names == ("cat", "cow", "dog")
+
+
 def test_a_class_that_is_not_trained_is_named(tmp_path, make_images):
     for split, names in (("train", ("cat", "dog")), ("test", ("cat", "cow"))):
         for name in names:
