@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING
 
 import click
@@ -12,7 +11,6 @@ from kerasft.cli.completion import complete_runs
 from kerasft.cli.options import SharedOptions, wants
 from kerasft.cli.output import print_json, terminal_width
 from kerasft.cli.run_argument import find_run, with_runs_dir
-from kerasft.formatting import printable, settings_text
 
 if TYPE_CHECKING:
     from kerasft.insight.notebook import Diagnosis
@@ -57,19 +55,4 @@ def diagnose_command(runs: tuple[str, ...], runs_dir: str) -> None:
 def _print(diagnosis: Diagnosis, *, several: bool) -> None:
     if several:
         click.echo(f"{diagnosis['run']}")
-    if diagnosis["state"] != "done":
-        click.echo(f"State of this fit: {diagnosis['state']}.")
-    if diagnosis.verdict:
-        click.echo(diagnosis.verdict)
-    for number, finding in enumerate(diagnosis["findings"], start=1):
-        fault = finding["fault"]
-        title = f"{number}. {finding['title']}" if fault else f"-  {finding['title']} (note)"
-        click.echo(title)
-        width = min(92, terminal_width() - 5)
-        click.echo(textwrap.indent(textwrap.fill(printable(finding["evidence"]), width), "   "))
-        for advice in finding["advice"]:
-            what = settings_text(advice["changes"])
-            text = f"{what}: {advice['why']}" if what else advice["why"]
-            click.echo(textwrap.indent(textwrap.fill(text, width), "   > "))
-            if advice["command"]:
-                click.echo(f"     {advice['command']}")
+    click.echo(diagnosis.text(min(92, terminal_width() - 5)))

@@ -85,7 +85,8 @@ def diagnose(run: Run | str | Path) -> Diagnosis:
     Returns:
         `state`, `healthy`, and `findings` in order of importance, each with `name`, `title`,
         `evidence`, `fault` and `advice`: `changes` (settings), `why`, and `command` if there are
-        changes. It is a dict that a notebook shows with the curve of the loss.
+        changes. It is a dict whose text is what `kerasft diagnose` prints; a notebook shows it
+        with the curve of the loss.
 
     Raises:
         SettingError: The run was not found.

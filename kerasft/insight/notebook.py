@@ -6,12 +6,13 @@ The colors are those of the notebook, light or dark.
 from __future__ import annotations
 
 import functools
+import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from kerasft.errors import DamagedFileError
-from kerasft.formatting import group_name, run_name, setting_text
+from kerasft.formatting import group_name, printable, run_name, setting_text, settings_text
 from kerasft.insight import charts
 from kerasft.insight.page import chart, render, table
 from kerasft.insight.search_charts import draw_objective
@@ -19,6 +20,7 @@ from kerasft.runs import Run, load_run
 from kerasft.tasks import task_of
 
 _LIST = 10  # trials of a search
+_WIDTH = 92  # characters of a line of text
 
 
 def run_html(run: Run | str | Path) -> str:
@@ -86,7 +88,34 @@ def search_html(
 
 
 class Diagnosis(dict[str, Any]):
-    """Findings about a run, which a notebook shows with the curve of the loss."""
+    """Findings about a run as a dict; its text is what `kerasft diagnose` prints.
+
+    A notebook shows them with the curve of the loss.
+    """
+
+    def __repr__(self) -> str:
+        return self.text()
+
+    __str__ = __repr__
+
+    def text(self, width: int = _WIDTH) -> str:
+        """Return the findings with evidence, advice and commands as lines of text.
+
+        Args:
+            width: Longest line, without commands.
+        """
+        lines = [f"State of this fit: {self['state']}."] if self["state"] != "done" else []
+        lines += [self.verdict] if self.verdict else []
+        for number, finding in enumerate(self["findings"], start=1):
+            title = finding["title"]
+            lines.append(f"{number}. {title}" if finding["fault"] else f"-  {title} (note)")
+            lines.append(_indented(printable(finding["evidence"]), width, "   "))
+            for advice in finding["advice"]:
+                what = settings_text(advice["changes"])
+                why = f"{what}: {advice['why']}" if what else advice["why"]
+                lines.append(_indented(why, width, "   > "))
+                lines += [f"     {advice['command']}"] if advice["command"] else []
+        return "\n".join(lines)
 
     @property
     def verdict(self) -> str:
@@ -132,6 +161,10 @@ class Comparison(dict[str, Any]):
 def _changes(group: dict[str, Any]) -> str:
     changes = group["settings"].items()
     return ", ".join(f"{k} {setting_text(a)} -> {setting_text(b)}" for k, (a, b) in changes)
+
+
+def _indented(text: str, width: int, prefix: str) -> str:
+    return textwrap.indent(textwrap.fill(text, width), prefix)
 
 
 def _history(run: Run) -> list[dict[str, Any]]:
