@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -25,9 +26,12 @@ def fit(module: ModuleType, config: Config, **options: Any) -> None:
         config: Its settings.
         **options: Values of the options of `_make_options`, by name.
     """
+    from kerasft.runs import check_name
+
     _check_options(**options)
     if not options["resume"]:  # else the manifest has the settings that were used
         check_sources(module, config)
+        check_name(options["runs_dir"], Path(str(module.__file__)).stem, options["name"])
     seeds, baselines = options.pop("seeds"), options.pop("baselines")
     common = {name: options[name] for name in ("runs_dir", "track")}
     common["progress"] = not wants("quiet")

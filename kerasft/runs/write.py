@@ -6,6 +6,7 @@ import contextlib
 import csv
 import errno
 import io
+import shlex
 import shutil
 import tempfile
 from pathlib import Path
@@ -77,7 +78,7 @@ def check_name(runs_dir: str | Path, recipe: str, name: str | None) -> None:
         return
     if path.exists() or path.is_symlink():
         run = Run(path)
-        fix = "Give another --name, or delete it."
+        fix = f"Give another --name, or delete it: kerasft runs delete {shlex.quote(str(path))}."
         if run.state == "interrupted":
             fix = f"Give another --name. {how_to_resume(path, run.manifest['recipe'])}"
         raise SettingError(f"Run {path} already exists. {fix}")

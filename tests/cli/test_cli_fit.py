@@ -226,3 +226,13 @@ def test_baselines_mark_the_chosen_step(kerasft_line, recipe_file, api, make_run
     assert len(marked) == 1 and marked[0].startswith("linear probe")
     assert ["run", str(probe.path)] in [line.split() for line in result.stdout.splitlines()]
     assert f"kerasft diagnose {probe.path}" in result.stdout
+
+
+def test_a_taken_name_is_refused_before_the_fit(kerasft_line, recipe_file, api, tmp_path):
+    taken = tmp_path / "runs" / "mail" / "one"
+    taken.mkdir(parents=True)
+    (taken / "manifest.json").write_text('{"state": "done"}')
+    api("fit", AssertionError("the fit must not begin"))
+    result = kerasft_line("fit", recipe_file, "--runs-dir", tmp_path / "runs", "--name", "one")
+    assert result.exit_code == 2
+    assert f"delete it: kerasft runs delete {taken}." in result.stderr
