@@ -16,13 +16,16 @@ def calibration_lines(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     """
     fitted, scores = record["calibration"], record["scores"]
     return [
-        *_probabilities(fitted, scores),
+        *_probabilities(record),
         *_thresholds(fitted, scores),
         *_coverage(fitted, scores),
     ]
 
 
-def _probabilities(fitted: Mapping[str, Any], scores: Mapping[str, Any]) -> Iterator[Any]:
+def _probabilities(record: Mapping[str, Any]) -> Iterator[Any]:
+    from kerasft.calibration.cross_validation import LEAST
+
+    fitted, scores = record["calibration"], record["scores"]
     changed = sum(
         pair != (1.0, 0.0) for pair in zip(fitted["slopes"], fitted["offsets"], strict=True)
     )
@@ -30,8 +33,8 @@ def _probabilities(fitted: Mapping[str, Any], scores: Mapping[str, Any]) -> Iter
         yield "temperature", number(fitted["temperature"])
     elif changed:
         yield "log-odds", f"scaled for {changed:,} of {len(fitted['slopes']):,} labels"
-    elif scores:
-        yield "probabilities", "unchanged: no scaling improves held-out examples"
+    elif scores and record["examples"] >= LEAST:  # with fewer, a note says so
+        yield "probabilities", "unchanged, as no scaling improves held-out examples"
     for name in ("log_loss", "calibration_error"):
         if name in scores:
             before, after = (number(scores[name][key]) for key in ("before", "after"))

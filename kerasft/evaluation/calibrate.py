@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -194,10 +195,11 @@ def _with_known(fitted: Fitted, known_inputs: KnownInputs, coverage: float) -> F
         return dataclasses.replace(fitted, notes=(*fitted.notes, note))
     limit = conformal_limit(-scores, coverage)
     if limit is None:
+        lower = math.floor(100 * len(scores) / (len(scores) + 1)) / 100  # what they are enough for
         note = (
             f"{_NOT_FITTED}: a coverage of {coverage:g} needs at least "
             f"{needed_examples(coverage):,} validation examples, and there are {len(scores):,}. "
-            "Add validation examples, or lower `known_coverage`."
+            f"Add validation examples, or run: kerasft calibrate RUN --known-coverage {lower:g}."
         )
         return dataclasses.replace(fitted, notes=(*fitted.notes, note))
     known = Known(coverage, -limit, known_inputs.arrays)

@@ -8,6 +8,7 @@ import pytest
 
 import kerasft
 from kerasft.calibration import Calibration
+from kerasft.calibration.summary import calibration_lines
 from kerasft.errors import DamagedFileError, SettingError
 from kerasft.evaluation.own_data import own_split
 from kerasft.evaluation.run_answers import decide
@@ -31,6 +32,7 @@ def test_a_fit_says_what_it_could_not_fit(image_run):
     record = image_run.calibration
     few = record["examples"]
     assert few < 9
+    enough = int(100 * few / (few + 1)) / 100
     assert Calibration.from_dict(record["calibration"]) == read_calibration(image_run)
     assert record["notes"] == [
         f"Probabilities are not calibrated: at least 10 validation examples are needed, and there "
@@ -39,8 +41,9 @@ def test_a_fit_says_what_it_could_not_fit(image_run):
         f"are {few}.",
         "`known`, whether an input resembles the training examples, is not fitted: a coverage of "
         f"0.95 needs at least 19 validation examples, and there are {few}. Add validation "
-        "examples, or lower `known_coverage`.",
+        f"examples, or run: kerasft calibrate RUN --known-coverage {enough:g}.",
     ]
+    assert "probabilities" not in dict(calibration_lines(record))
     assert "calibrated" not in image_run.metrics["test"]
     log = (image_run.path / "run.log").read_text()
     assert all(note in log for note in record["notes"])
