@@ -194,7 +194,7 @@ def _predictions(file: TextIO) -> Iterator[Write]:
 
 
 def _print_path(output: Path, count: int) -> None:
-    """Say where the table was written; it is not without rows."""
+    """Say where the table was written; no file is written without rows."""
     if wants("json"):
         print_json({"path": output if count else None, "rows": count})
     elif count:

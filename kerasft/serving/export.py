@@ -67,7 +67,7 @@ def export(  # noqa: PLR0913 (public)
     `int8` (weights and activations, scaled by 100 validation examples; not for texts). It is
     accepted if the 95% interval of the loss of its main metric on the validation split lies below
     `margin`. The difference and its interval are in manifest and model card. Few examples have a
-    wide interval: even equal predictions for 100 examples leave a loss of 0.02.
+    wide interval: equal predictions for 100 examples only bound the loss by 0.02.
 
     `huggingface` is a folder that transformers loads (`AutoModelForSequenceClassification`,
     `AutoModelForImageClassification`), for BERT, DistilBERT, RoBERTa, ViT and ResNet. Where
