@@ -106,7 +106,7 @@ def test_a_class_of_bad_rows_alone_is_an_error(tmp_path, preset):
 
 def test_the_error_of_a_fit_names_the_check_and_the_setting(broken):
     config = kerasft.ImageConfig(dataset=str(broken), image_size=32)
-    with pytest.raises(DataError, match=r"(?s)3 examples .*use `drop_bad`; kerasft check RECIPE"):
+    with pytest.raises(DataError, match=r"(?s)2 examples .*use `drop_bad`; kerasft check RECIPE"):
         kerasft.load_data(config)
 
 
