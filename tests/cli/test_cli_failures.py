@@ -121,6 +121,13 @@ def test_sigterm_unwinds_and_leaves_with_143(tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (143, "unwound\n", "")
 
 
+# A shell lets its background processes, such as those of a CI, ignore SIGINT.
+FROM_A_TERMINAL = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from kerasft.cli import main
+main()
+"""
 BEGAN = "print('began', flush=True)"
 IN_A_LONG_CALL = f"{BEGAN}; hashlib.pbkdf2_hmac('sha256', b'', b'', 2**31 - 1)"  # handles no signal
 WHILE_SAVING = f"try: {BEGAN}; time.sleep(60)\nfinally: print('saving', flush=True); time.sleep(60)"
@@ -132,7 +139,7 @@ def test_a_second_ctrl_c_leaves_at_once(tmp_path, first, doing):
     recipe = tmp_path / "slow.py"
     recipe.write_text(f"import hashlib, time\n{doing}\n")
     process = subprocess.Popen(
-        [sys.executable, "-m", "kerasft", "fit", str(recipe)],
+        [sys.executable, "-c", FROM_A_TERMINAL, "fit", str(recipe)],
         env={**os.environ, "PYTHONPATH": str(Path(kerasft.__file__).parent.parent)},
         stdout=subprocess.PIPE,
         text=True,

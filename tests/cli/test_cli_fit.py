@@ -31,6 +31,7 @@ def test_help_groups_settings_under_headings(kerasft_line, recipe_file):
     assert headings == [
         "Dataset settings:",
         "Text settings:",
+        "Selection settings:",
         "Task settings:",
         "Backbone settings:",
         "Regularization settings:",
