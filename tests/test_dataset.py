@@ -160,6 +160,7 @@ def test_a_recipe_with_flat_attributes_and_a_decorator_keeps_working():
         Config(stamps=-1)
 
 
+@pytest.mark.slow
 def test_equal_configs_are_interchangeable_in_fit_export_and_resume(photos, preset, tmp_path):
     settings = {
         "preset": preset("vgg"), "image_size": 16, "epochs": 1, "head_epochs": 0,

@@ -144,6 +144,7 @@ def test_find_lr_suggests_a_rate_and_draws_the_ramp(kerasft_line, preset, review
     assert (tmp_path / "find_lr.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_baselines_begin_with_a_constant_and_seeds_give_a_spread(kerasft_line, preset, photos):
     words = ["fit", "resnet_digits", "--preset", preset("resnet"), "--dataset", photos,
              "--image-size", "16", "--epochs", "1", "--head-epochs", "0"]  # fmt: skip

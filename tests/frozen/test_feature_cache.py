@@ -76,6 +76,7 @@ def test_pictures_train_the_same_with_cached_features(pictures, family, trainabl
     same_training(resnet_digits, pictures(family, trainable_blocks=trainable_blocks))
 
 
+@pytest.mark.slow
 def test_values_for_pairs_of_tokens_are_not_cached(texts):
     lines = cache_lines(minilm_tickets, texts("t5", trainable_blocks=1, head_epochs=2))
     assert "head: frozen features cached" in lines[-1]  # below the pooled features

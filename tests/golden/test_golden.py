@@ -53,7 +53,10 @@ def test_an_old_run_predicts_what_it_predicted(golden, name):
         assert np.allclose(outputs, written["outputs_test"], atol=TOLERANCE)
 
 
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[] if name.endswith("image") else pytest.mark.slow) for name in RUNS],
+)
 def test_an_old_run_predicts_and_is_exported(golden, name, tmp_path):
     run = kerasft.load_run(golden / name)
     given = RUNS[name]

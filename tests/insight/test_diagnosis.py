@@ -62,7 +62,8 @@ def test_a_healthy_run_has_no_findings():
     assert diagnose(injected("healthy"))["healthy"]
 
 
-@pytest.mark.parametrize("epochs", [pytest.param(1, marks=pytest.mark.slow), 2])
+@pytest.mark.slow
+@pytest.mark.parametrize("epochs", [1, 2])
 def test_a_fit_that_barely_began_is_not_called_well(epochs, tmp_path):
     config = resnet_digits.Config(
         trainable_blocks=0, head_epochs=0, epochs=epochs, learning_rate=1e-6, seed=SEED

@@ -78,6 +78,7 @@ def test_a_gradient_that_is_no_number_is_not_hidden_by_clipping():
     assert all(np.isnan(v.numpy()).any() for v in model.trainable_variables)
 
 
+@pytest.mark.slow
 def test_options_that_it_has_no_kernel_for_are_those_of_keras():
     words = batches()
     for options in ({"amsgrad": True}, {"clipnorm": 0.1}, {"use_ema": True}):

@@ -105,6 +105,7 @@ def test_images_with_augmentation_and_batch_norm_resume_bit_for_bit(preset, phot
     assert same(run_training(resnet_digits, config, state=state)[0], expected)
 
 
+@pytest.mark.slow
 def test_early_stopping_resumes(config, tmp_path):
     config = config(
         patience=2, epochs=8, learning_rate=1e-9, head_epochs=0, monitor="val_f1",

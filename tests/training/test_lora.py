@@ -34,6 +34,7 @@ def learns(run, tmp_path):
     return again
 
 
+@pytest.mark.slow
 def test_a_resnet_learns_by_adapters_of_its_convolutions(photos, tmp_path):
     config = resnet_digits.Config(
         dataset=photos, image_size=16, augmentation="none", lora_rank=2, trainable_blocks=-1,
@@ -75,6 +76,7 @@ def test_a_vit_learns_by_adapters_of_its_attention(preset, photos, tmp_path):
     learns(run, tmp_path)
 
 
+@pytest.mark.slow
 def test_only_adapters_and_the_head_train_before_and_after_a_head_phase(preset, reviews, tmp_path):
     config = minilm_tickets.Config(
         preset=preset("bert"), dataset=reviews, sequence_length=16, lora_rank=2,

@@ -46,10 +46,9 @@ LORA = {"lora_rank": 4, "layer_decay": 0.9, "unfreeze_every": 3, "epochs": 6, "l
     "way",
     [
         PENALTY | DECAY | FOCAL | WORDS,
-        LORA,
         *(
             pytest.param(way, marks=pytest.mark.slow)
-            for way in (PENALTY, DECAY, DECAY | {"optimizer": "rmsprop"}, FOCAL, WORDS)
+            for way in (LORA, PENALTY, DECAY, DECAY | {"optimizer": "rmsprop"}, FOCAL, WORDS)
         ),
     ],
     ids=lambda way: "-".join(map(str, way)),
@@ -91,7 +90,8 @@ def test_paths_are_left_out_while_it_trains_and_not_when_it_is_measured(preset, 
     assert kerasft.evaluate(run)["loss"] == pytest.approx(run.metrics["test"]["loss"], abs=1e-5)
 
 
-@pytest.mark.parametrize("loss", [pytest.param("absolute", marks=pytest.mark.slow), "huber"])
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", ["absolute", "huber"])
 def test_numbers_are_learned_with_another_loss(loss, prices, tmp_path):
     config = resnet_digits.Config(
         dataset=prices, task="regression", label_column="price", image_size=16, loss=loss,

@@ -58,6 +58,7 @@ def test_trials_that_share_a_graph_are_the_fits_of_their_settings(config):
     assert all(map(np.array_equal, results[0][1], results[2][1]))
 
 
+@pytest.mark.slow
 def test_a_dropout_that_was_0_in_the_first_trial_is_turned_up_above_cached_features(config):
     base = config(dropout=0.0)
     trial_models = TrialModels(resnet_digits, base.seed)
