@@ -282,6 +282,8 @@ def test_exports_in_other_formats_are_left_out(small, tmp_path):
     for word in ("numbers-onnx", str(models / "numbers-onnx" / "1")):
         with pytest.raises(SettingError, match="has no SavedModel, but an export in another"):
             find_models([word], str(models), [])
+    with pytest.raises(SettingError, match=r"Did you mean 'numbers'\?"):  # not numbers-onnx
+        find_models(["numbers-onn"], str(models), [])
     export_in(models / "gone", "saved_model")
     with pytest.raises(SettingError, match="has no version of a model"):
         find_models(["gone"], str(models), [])

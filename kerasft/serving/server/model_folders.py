@@ -102,7 +102,8 @@ def _find(word: str, models_dir: Path) -> list[ModelFolder]:
             f"{path} has no version of a model: expected {path}/1/{_GRAPH}. Export one with "
             "`kerasft export RUN`."
         )
-    known = [p.name for p in models_dir.iterdir() if p.is_dir()] if models_dir.is_dir() else []
+    folders = models_dir.iterdir() if models_dir.is_dir() else ()
+    known = [each.name for each in folders if ModelFolder(each.name, each).versions()]
     hint = did_you_mean(word, known) or " Export one with `kerasft export RUN`."
     where = "" if "/" in word else f" in {models_dir}"
     raise SettingError(f"Model {word!r} not found{where}.{hint}")
