@@ -2,6 +2,7 @@
 
 import pytest
 
+from kerasft.data.examples import SPLITS
 from tests.checks.conftest import texts
 
 
@@ -60,3 +61,11 @@ def test_targets_far_from_the_others_have_a_finding(check_rows):
     finding = check_rows([*prices, ("palace", 9000, "train")], task="regression")["target_outliers"]
     assert (finding.level, finding.changes) == ("warning", {"target_transform": "log"})
     assert "(9000)" in finding.text
+
+
+def test_targets_far_from_the_others_are_a_note_where_the_loss_is_robust(check_rows):
+    prices = [(f"{split} house {n}", 100 + n % 7, split) for split in SPLITS for n in range(10)]
+    rows = [*prices, ("palace", 9000, "train")]
+    finding = check_rows(rows, task="regression", loss="huber")["target_outliers"]
+    assert (finding.level, finding.changes) == ("note", {})
+    assert finding.advice == "Correct them if they are wrong."

@@ -75,11 +75,37 @@ def test_classes_that_look_alike_have_a_note(prepared, names, shown):
     assert note.startswith(f"Classes {shown} differ only in case")
 
 
-def test_imbalance_has_a_note(prepared):
+@pytest.fixture
+def imbalanced():
     parts = {n: many(n, 200) for n in ("train", "validation", "test")}
     parts["train"] += [(f"more {i}", "a") for i in range(1000)]
-    (note,) = notes(prepared(parts), "imbalanced")
+    return parts
+
+
+def test_imbalance_has_a_note(prepared, imbalanced):
+    (note,) = notes(prepared(imbalanced), "imbalanced")
     assert "'a' has 1,100 training examples, 'b' 100" in note
+
+
+@pytest.mark.parametrize(
+    ("settings", "level", "changes"),
+    [
+        ({}, "warning", {"class_weight": "balanced"}),
+        ({"task": "multilabel"}, "warning", {"loss": "focal"}),
+        ({"class_weight": "balanced"}, "note", {}),
+        ({"loss": "focal"}, "note", {}),
+    ],
+)
+def test_imbalance_names_a_setting_that_is_possible_and_new(
+    prepared, imbalanced, settings, level, changes
+):
+    if settings.get("task") == "multilabel":
+        imbalanced = {n: [(text, (a,)) for text, a in rows] for n, rows in imbalanced.items()}
+    findings = prepared(imbalanced, **settings).findings
+    (finding,) = (found for found in findings if found.name == "imbalanced")
+    assert (finding.level, finding.changes) == (level, changes)
+    assert ("try " in finding.text) == bool(changes)
+    assert finding.changes or finding.advice == "Add examples of 'b'."
 
 
 def test_few_texts_per_class_have_a_note(prepared):

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping
+from typing import Any
 
 from kerasft.config import Config
 from kerasft.data.examples import Examples
 from kerasft.data_finding import DataFinding
+from kerasft.errors import SettingError
 from kerasft.formatting import is_blank
 from kerasft.modalities import modality_of
 from kerasft.tasks import Labels
 
 _IMBALANCE = 10  # ratio of the largest to the smallest class above which a note is given
+_WEIGHTING: tuple[dict[str, Any], ...] = ({"class_weight": "balanced"}, {"loss": "focal"})
 _FEW = 16  # training examples per class; more blocks start to help between 8 and 64
 
 
@@ -23,7 +27,7 @@ def find_class_problems(
     """Return findings about classes."""
     notes = [DataFinding("labels", "note", text) for text in labels.kind.label_notes(labels)]
     return [
-        *_imbalance(parts, labels),
+        *_imbalance(config, parts, labels),
         *_missing(parts, labels),
         *notes,
         *_alike(labels),
@@ -37,17 +41,34 @@ def count_classes(examples: Examples) -> Counter[str]:
     return Counter(name for row in rows for name in (row if isinstance(row, tuple) else (row,)))
 
 
-def _imbalance(parts: Mapping[str, Examples], labels: Labels) -> list[DataFinding]:
+def _imbalance(config: Config, parts: Mapping[str, Examples], labels: Labels) -> list[DataFinding]:
     counts = count_classes(parts["train"])
     most, least = (function(labels.names, key=lambda n: counts[n]) for function in (max, min))
     if counts[most] <= _IMBALANCE * counts[least]:
         return []
     text = (
         f"Classes are imbalanced: {most!r} has {counts[most]:,} training examples, {least!r} "
-        f"{counts[least]:,}; compare macro F1, and try class_weight=balanced."
+        f"{counts[least]:,}; compare macro F1"
     )
-    changes = {"class_weight": "balanced"} if labels.kind.class_weight else {}
-    return [DataFinding("imbalanced", "warning", text, changes=changes)]
+    changes = _weighting(config)
+    if not changes:
+        advice = f"Add examples of {least!r}."
+        return [DataFinding("imbalanced", "note", f"{text}.", advice=advice)]
+    tried = ", ".join(f"{name}={value}" for name, value in changes.items())
+    return [DataFinding("imbalanced", "warning", f"{text}, and try {tried}.", changes=changes)]
+
+
+def _weighting(config: Config) -> dict[str, Any]:
+    """Return a change that gives rare classes more weight, none if the config has or refuses it."""
+    if any(getattr(config, name) == value for x in _WEIGHTING for name, value in x.items()):
+        return {}
+    for changes in _WEIGHTING:
+        try:
+            dataclasses.replace(config, **changes)
+        except SettingError:  # of this task, or with mixed images
+            continue
+        return changes
+    return {}
 
 
 def _missing(parts: Mapping[str, Examples], labels: Labels) -> list[DataFinding]:

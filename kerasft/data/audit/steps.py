@@ -40,7 +40,7 @@ def audit_examples(
     if labels.names:
         findings += find_conflicts(parts) + find_class_problems(config, parts, labels)
     else:
-        findings += find_outliers(parts["train"], labels)
+        findings += find_outliers(config, parts["train"], labels)
     return findings + find_repeated(parts) + _find_small(parts, labels)
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
+from kerasft.config import Config
 from kerasft.data.examples import Examples
 from kerasft.data_finding import LISTED, DataFinding, counted
 from kerasft.tasks import Labels
 
 _FAR = 10  # interquartile ranges from the nearer quartile
+_ROBUST = ("absolute", "huber")  # losses with less weight on outliers
 
 
-def find_outliers(train: Examples, labels: Labels) -> list[DataFinding]:
+def find_outliers(config: Config, train: Examples, labels: Labels) -> list[DataFinding]:
     """Return a finding about targets far from all others, which dominate a squared loss."""
     values = np.asarray(train.labels, np.float64)
     logarithmic = labels.transform == "log"
@@ -24,15 +28,9 @@ def find_outliers(train: Examples, labels: Labels) -> list[DataFinding]:
     shown = tuple(f"{train.origins[i]} ({values[i]:g})" for i in indices[:LISTED])
     kind = counted(len(indices), "target is", "targets are")
     text = f"{kind} more than {_FAR} interquartile ranges from the others, for example {shown[0]}."
-    skewed = not logarithmic and labels.kind.target_transform and values.min() > 0
-    return [
-        DataFinding(
-            "target_outliers",
-            "warning",
-            text,
-            len(indices),
-            shown,
-            changes={"target_transform": "log"} if skewed else {},
-            advice="" if skewed else "Correct them, or use loss=huber.",
-        )
-    ]
+    found = DataFinding("target_outliers", "warning", text, len(indices), shown)
+    if config.loss in _ROBUST:
+        return [dataclasses.replace(found, level="note", advice="Correct them if they are wrong.")]
+    if not logarithmic and labels.kind.target_transform and values.min() > 0:
+        return [dataclasses.replace(found, changes={"target_transform": "log"})]
+    return [dataclasses.replace(found, advice="Correct them, or use loss=huber.")]
