@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,7 +35,7 @@ class DataFinding:
     advice: str = ""
 
 
-def by_level(findings: list[DataFinding]) -> list[DataFinding]:
+def by_level(findings: Iterable[DataFinding]) -> list[DataFinding]:
     """Return findings in order of importance."""
     return sorted(findings, key=lambda finding: LEVELS.index(finding.level))
 

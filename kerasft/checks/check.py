@@ -18,8 +18,8 @@ from kerasft.catalog import recipe_module
 from kerasft.checks.plan import ModelPlan, Plan, plan_data, plan_model
 from kerasft.config import Config, with_keywords
 from kerasft.data import audit_source, load_recipe_data
-from kerasft.data.audit import UNREADABLE
-from kerasft.data_finding import LEVELS, DataFinding, by_level, counted
+from kerasft.data.audit import refuse_dropped
+from kerasft.data_finding import LEVELS, DataFinding, by_level
 from kerasft.display import shows_progress
 from kerasft.downloads import find_downloads
 from kerasft.modalities import modality_of
@@ -123,15 +123,7 @@ def _refused(downloads: Iterable[Download]) -> tuple[DataFinding, ...]:
 
 def _judged(findings: Sequence[DataFinding], *, drop_bad: bool) -> tuple[DataFinding, ...]:
     """Return findings in which unreadable examples are an error if they would not be left out."""
-    return tuple(by_level([x if drop_bad else _as_error(x) for x in findings]))
-
-
-def _as_error(finding: DataFinding) -> DataFinding:
-    if finding.name != UNREADABLE:
-        return finding
-    kind = counted(finding.count, "example cannot be read", "examples cannot be read")
-    text = f"{kind}, for example: {finding.examples[0]}"
-    return dataclasses.replace(finding, level="error", text=text, changes={"drop_bad": True})
+    return tuple(by_level(findings if drop_bad else refuse_dropped(findings)))
 
 
 def _without_preset(module: ModuleType, config: Config) -> tuple[tuple[DataFinding, ...], Plan]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from kerasft.data_finding import LISTED, DataFinding, counted
 from kerasft.errors import DataError
 from kerasft.tasks import Labels
 
-UNREADABLE = "unreadable"  # name of the finding
+_NAME = "unreadable"  # of the finding
 
 
 def dropped_examples(
@@ -48,8 +49,28 @@ def find_dropped(dropped: Sequence[Dropped]) -> list[DataFinding]:
     """Return a finding about examples that were left out."""
     if not dropped:
         return []
-    first = dropped[0].origin
-    kind = counted(len(dropped), "example cannot be read", "examples cannot be read")
-    text = f"{kind} and {'is' if len(dropped) == 1 else 'are'} left out, for example {first}."
+    text = (
+        f"{_counted(len(dropped))} and {'is' if len(dropped) == 1 else 'are'} left out, for "
+        f"example {dropped[0].origin}."
+    )
     shown = tuple(one.reason for one in dropped[:LISTED])
-    return [DataFinding(UNREADABLE, "note", text, len(dropped), shown)]
+    return [DataFinding(_NAME, "note", text, len(dropped), shown)]
+
+
+def refuse_dropped(findings: Iterable[DataFinding]) -> list[DataFinding]:
+    """Return findings as they are without `drop_bad`, where unreadable examples are an error."""
+    return [
+        dataclasses.replace(
+            finding,
+            level="error",
+            text=f"{_counted(finding.count)}, for example: {finding.examples[0]}",
+            changes={"drop_bad": True},
+        )
+        if finding.name == _NAME
+        else finding
+        for finding in findings
+    ]
+
+
+def _counted(number: int) -> str:
+    return counted(number, "example cannot be read", "examples cannot be read")
