@@ -12,6 +12,7 @@ from kerasft.data.audit import (
     audit_inputs,
     dropped_examples,
     find_dropped,
+    find_truncated,
     measure_examples,
 )
 from kerasft.data.examples import SPLITS, Data, Examples, Split
@@ -90,8 +91,13 @@ def audit_source(config: Config) -> tuple[list[DataFinding], dict[str, Examples]
     parts = make_splits(given, config)
     labels = make_labels(config, parts["train"])
     dropped = dropped_examples(given.values(), labels, parts["train"])
-    found = audit_examples(config, given, parts, labels)
-    return by_level([*_as_read([*notes, *limited]), *find_dropped(dropped), *found]), parts
+    findings = [
+        *_as_read([*notes, *limited]),
+        *find_dropped(dropped),
+        *audit_examples(config, given, parts, labels),
+        *audit_inputs(config, parts, labels),
+    ]
+    return by_level(findings), parts
 
 
 def load_recipe_data(recipe: Any, config: Config) -> Data:
@@ -150,12 +156,13 @@ def _prepare(config: Config, given: Mapping[str, Examples], notes: list[str]) ->
         splits[name] = Split(x, encoded[name] if rest is part else _encode(labels, rest), rest)
     parts = {name: split.examples for name, split in splits.items()}
     dropped = dropped_examples([*given.values(), *parts.values()], labels, parts["train"])
-    more, share = audit_inputs(config, splits, labels)
+    cut, share = find_truncated(config, splits)
     findings = [
         *_as_read([*notes, *limited]),
         *find_dropped(dropped),
         *audit_examples(config, given, parts, labels),
-        *more,
+        *audit_inputs(config, parts, labels, [split.x for split in splits.values()]),
+        *cut,
     ]
     made = [name for name in parts if name not in given]
     audit = {**measure_examples(parts, labels), "truncated": share, "made": made}

@@ -178,12 +178,13 @@ class Modality:
         """Return the number of inputs that were truncated."""
         return 0
 
-    def audit(self, config: Any, splits: Sequence[Any]) -> InputAudit:
+    def audit(self, config: Any, parts: Sequence[Any], arrays: Sequence[Any] | None) -> InputAudit:
         """Return faults of inputs, and groups of inputs that look or read alike.
 
         Args:
             config: Config of the modality.
-            splits: Prepared splits (`kerasft.Split`).
+            parts: Raw examples of each split (`kerasft.Examples`).
+            arrays: Prepared inputs of each split (`Split.x`), None before they are prepared.
         """
         return InputAudit([], [])
 

@@ -40,23 +40,23 @@ class Header(NamedTuple):
     animated: bool
 
 
-def audit_images(config: Any, splits: Sequence[Any]) -> InputAudit:
+def audit_images(config: Any, parts: Sequence[Any], arrays: Sequence[Any] | None) -> InputAudit:
     """Return faults of images, and groups of images that look alike.
 
     Headers are read again, but nothing is decoded: images are compared as they were prepared.
 
     Args:
         config: Config with `image_size` and `resize`.
-        splits: Prepared splits.
+        parts: Raw examples of each split.
+        arrays: Prepared images of each split; None to read headers alone.
     """
-    found = _audit_headers(config, [h for split in splits for h in read_headers(split.examples)])
-    if not all(isinstance(split.x, np.ndarray) and split.x.ndim == 4 for split in splits):
+    found = _audit_headers(config, [header for part in parts for header in read_headers(part)])
+    if arrays is None or not all(isinstance(x, np.ndarray) and x.ndim == 4 for x in arrays):
         return InputAudit(found, [])
-    arrays = [split.x for split in splits]
     hashes, flat = difference_hash(arrays)
     pictures = zip(flat, images_at(arrays, flat), strict=True)
     blank = [index for index, picture in pictures if np.ptp(picture, axis=(0, 1)).max() <= _FLAT]
-    origins = [origin for split in splits for origin in split.examples.origins]
+    origins = [origin for part in parts for origin in part.origins]
     found += _finding(
         "blank_images",
         "warning",

@@ -99,10 +99,10 @@ class Images(Modality):
 
         return prepare_images(config, examples)
 
-    def audit(self, config: Any, splits: Sequence[Any]) -> InputAudit:
+    def audit(self, config: Any, parts: Sequence[Any], arrays: Sequence[Any] | None) -> InputAudit:
         from kerasft.modalities.image_audit import audit_images
 
-        return audit_images(config, splits)
+        return audit_images(config, parts, arrays)
 
     def example(self, config: Any, *, pairs: bool = False) -> Any:
         import numpy as np

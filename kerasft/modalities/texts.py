@@ -129,8 +129,8 @@ class Texts(Modality):
 
         return count_truncated(config, examples, x)
 
-    def audit(self, config: Any, splits: Sequence[Any]) -> InputAudit:
-        return InputAudit([], texts_alike([x for split in splits for x in split.examples.inputs]))
+    def audit(self, config: Any, parts: Sequence[Any], arrays: Sequence[Any] | None) -> InputAudit:
+        return InputAudit([], texts_alike([text for part in parts for text in part.inputs]))
 
     def few_examples_note(self, each: float) -> list[str]:
         """Return advice measured on Banking77 with MiniLM; other datasets may differ."""

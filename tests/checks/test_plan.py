@@ -85,7 +85,13 @@ def test_texts_are_audited_before_their_preset_is_downloaded(reviews, name):
     found = kerasft.check("minilm_tickets", dataset=reviews, preset=name, progress=False)
     (download,) = found.plan.downloads
     assert name in download.what
-    assert [x.name for x in found.findings] == ["split_off", "small_test"]
+    names = [x.name for x in found.findings]
+    assert names == [
+        *["near_duplicates_in_splits"] * 3,
+        "split_off",
+        "small_test",
+        "near_duplicates",
+    ]
     assert found.plan.examples == {"train": 56, "validation": 12, "test": 12}
     assert found.plan.steps_per_epoch > 0
 

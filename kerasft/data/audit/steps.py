@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kerasft.config import Config
@@ -45,22 +45,22 @@ def audit_examples(
 
 
 def audit_inputs(
-    config: Config, splits: Mapping[str, Split], labels: Labels
-) -> tuple[list[DataFinding], float]:
-    """Return findings about prepared inputs, and the fraction of truncated ones.
-
-    They are faults of single inputs, near duplicates, and texts longer than `sequence_length`.
+    config: Config,
+    parts: Mapping[str, Examples],
+    labels: Labels,
+    arrays: Sequence[Any] | None = None,
+) -> list[DataFinding]:
+    """Return findings about faults of single inputs, and about near duplicates.
 
     Args:
         config: Settings.
-        splits: All three splits.
+        parts: All three splits.
         labels: Task and class names.
+        arrays: Prepared inputs of each split, None before they are prepared.
     """
-    audit = modality_of(config).audit(config, list(splits.values()))
-    parts = {name: split.examples for name, split in splits.items()}
+    audit = modality_of(config).audit(config, list(parts.values()), arrays)
     near = find_near_duplicates(parts, audit.alike, labeled=bool(labels.names))
-    cut, share = _find_truncated(config, splits)
-    return [*audit.findings, *near, *cut], share
+    return [*audit.findings, *near]
 
 
 def measure_examples(parts: Mapping[str, Examples], labels: Labels) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def _find_small(parts: Mapping[str, Examples], labels: Labels) -> list[DataFindi
     return [DataFinding("small_test", "note", labels.kind.small_test_note(count))]
 
 
-def _find_truncated(config: Config, splits: Mapping[str, Split]) -> tuple[list[DataFinding], float]:
+def find_truncated(config: Config, splits: Mapping[str, Split]) -> tuple[list[DataFinding], float]:
     """Return a finding if texts were truncated to `sequence_length`, and the fraction of them."""
     modality = modality_of(config)
     total = sum(len(split) for split in splits.values())
