@@ -19,9 +19,11 @@ from kerasft.training.context import FitContext, cache_plans
 from kerasft.training.loop import steps_at_once
 from kerasft.training.phases import Phase, make_batches, steps_per_epoch
 
-_STEPS = 4  # that are timed, after two that trace the graph
-_MOST, _SHORT = 64, 0.5  # if two steps take fewer seconds, up to so many are timed
-_FEW, _MORE = 64, 192  # examples whose frozen features are computed, to time one
+_STEPS = 4  # timed steps, after two that trace the graph
+_SHORT_STEPS = 64  # timed steps if two of them take less than `_SHORT_SECONDS`
+_SHORT_SECONDS = 0.5
+# Frozen features are computed twice: the difference in time is that of the further examples.
+_FEWER_EXAMPLES, _MORE_EXAMPLES = 64, 192
 
 
 @dataclass(frozen=True)
@@ -125,8 +127,8 @@ def _per_batch(run: Callable[[int], object], total: int) -> float:
     """
     few = min(2, total)
     run(few)  # trace the graph
-    short = _seconds(run, few) < _SHORT
-    count = min(_MOST if short else _STEPS, total)
+    short = _seconds(run, few) < _SHORT_SECONDS
+    count = min(_SHORT_STEPS if short else _STEPS, total)
     return _seconds(run, count) / count
 
 
@@ -156,7 +158,7 @@ def _batches(context: FitContext, split: Any, x: Any, count: int, *, training: b
     config, labels = context.config, context.data.labels
     if not isinstance(split, Split):
         return _First(split, count)
-    known = _few_rows(split, _MORE)
+    known = _few_rows(split, _MORE_EXAMPLES)
     repeated = np.resize(np.arange(len(known)), min(count * config.batch_size, len(split)))
     part = _part(split, known[repeated])
     return make_batches(part, config, labels, training=training, x=select_rows(x, repeated))
@@ -186,7 +188,7 @@ def _few_inputs(
         phase (only of phases with cached features), and the size of these features in bytes.
     """
     splits: Any = (context.data.train, context.data.validation)
-    more = tuple(_few(split, _MORE) for split in splits)
+    more = tuple(_few(split, _MORE_EXAMPLES) for split in splits)
     whole = PhaseInputs(context.model, *(part and part.x for part in more))
     inputs = {phase.name: whole for phase in context.phases}
     if None in more:
@@ -197,7 +199,7 @@ def _few_inputs(
     if not plans:
         return inputs, {}, 0
     status("timing frozen features")
-    fewer = tuple(_few(split, _FEW) for split in splits)
+    fewer = tuple(_few(split, _FEWER_EXAMPLES) for split in splits)
     first, _ = _features(context, plans, fewer)
     second, found = _features(context, plans, more)
     examples = sum(map(len, more)) - sum(map(len, fewer))
