@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from kerasft.data.examples import Examples
 from kerasft.data_finding import LISTED, DataFinding, counted
@@ -107,11 +107,13 @@ def find_near_duplicates(
     return _near_leaks(parts, alike) + _near_conflicts(alike) + _near_within(agreeing)
 
 
-class _Row:
+class _Row(NamedTuple):
     """An example of any split."""
 
-    def __init__(self, split: str, content: str, origin: str, label: Any) -> None:
-        self.split, self.content, self.origin, self.label = split, content, origin, label
+    split: str
+    content: str
+    origin: str
+    label: Any
 
 
 def _distinct(rows: Sequence[_Row], group: Sequence[int]) -> list[_Row]:
