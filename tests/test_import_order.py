@@ -10,7 +10,7 @@ example on its way from a file to a served prediction:
     settings                setting_types, setting_declaration, calibration, tasks,
                             setting_group, common_settings, config
     what is given           dataset_check, recipe_errors, catalog, presets, downloads
-    the model               models
+    the model               signals, models
     what differs by input   arrays, modalities (the data ask them; they ask the models)
     examples to arrays      data, frozen
     what a fit leaves       runs, evaluation, insight
@@ -51,6 +51,7 @@ ORDER = (
     "catalog",
     "presets",
     "downloads",
+    "signals",
     "models",
     "arrays",
     "modalities",

@@ -46,12 +46,19 @@ def report_errors(context: click.Context) -> Iterator[None]:
         click.echo("\nInterrupted.", err=True)
         context.exit(INTERRUPTED)
     except Exception as error:  # the outermost frame: every error must reach the user
+        if _is_terminated():  # its exception was raised in TensorFlow, which raised another one
+            context.exit(TERMINATED)
         if isinstance(error, OSError) and error.errno == errno.EPIPE:
             raise
         _show_traceback(context)
         click.secho("Error: ", fg="red", nl=False, err=True)
         click.echo(as_typed(sentence(error), context), err=True)
         context.exit(exit_code(error))
+
+
+def _is_terminated() -> bool:
+    """Return whether SIGTERM has arrived: `stopping_on_sigterm` ignores it from then on."""
+    return signal.getsignal(signal.SIGTERM) == signal.SIG_IGN
 
 
 def exit_code(error: BaseException) -> int:

@@ -22,14 +22,13 @@ from kerasft.evaluation.run_answers import RunAnswers, by_example, part_size
 from kerasft.in_memory import is_frame
 from kerasft.modalities import Input
 from kerasft.runs import Run
+from kerasft.signals import holding_signals
 
 Predicted = tuple[Input, dict[str, Any]]  # an input and its row
 
 
 class _Count(keras.callbacks.Callback):
     """Moves a bar by the examples of every batch."""
-
-    async_safe = True  # Keras calls it in a thread, so that predictions do not wait for it
 
     def __init__(self, bar: Activity, batch_size: int) -> None:
         super().__init__()
@@ -61,9 +60,9 @@ def predict_arrays(
         title: Title of the progress bar.
     """
     batches = Batches(x, batch_size=batch_size, by_length=True, lengths=lengths)
-    with progress(title, batches.num_examples) as bar:
-        count = _Count(bar, batch_size)
-        predicted = model.predict(stream(batches), verbose=0, callbacks=[count])
+    with progress(title, batches.num_examples) as bar, holding_signals() as act_on_signals:
+        callbacks = [_Count(bar, batch_size), act_on_signals]
+        predicted = model.predict(stream(batches), verbose=0, callbacks=callbacks)
     return keras.tree.map_structure(lambda part: _in_order(np.asarray(part), batches), predicted)
 
 

@@ -14,6 +14,7 @@ from kerasft.data import Batches, Examples, prepare_inputs
 from kerasft.display import Activity, progress
 from kerasft.evaluation.load import Loaded
 from kerasft.modalities import modality_of
+from kerasft.signals import holding_signals
 
 
 @dataclasses.dataclass
@@ -51,8 +52,9 @@ class RunAnswers:
         self._widths = batches.widths
         found = []
         for index in range(len(batches)):
-            # Not `model.predict`, which traces a pipeline for every part.
-            found.append(model.predict_on_batch(batches.batch(index)[0]))
+            with holding_signals():
+                # Not `model.predict`, which traces a pipeline for every part.
+                found.append(model.predict_on_batch(batches.batch(index)[0]))
             self.bar.advance(min(size, batches.num_examples - index * size))
         inverse = np.argsort(batches.order)
         return keras.tree.map_structure(lambda *each: np.concatenate(each)[inverse], *found)

@@ -14,6 +14,7 @@ from kerasft.config import Config
 from kerasft.data import Batches, Ragged, Split, allocate, stream, text_lengths
 from kerasft.display import progress
 from kerasft.models.graph import nodes
+from kerasft.signals import holding_signals
 
 # Examples computed at once, whatever the batch size: the same bits for every trial. Fewer for
 # images of many positions, as attention takes memory quadratic in them.
@@ -110,10 +111,11 @@ def _outputs(model: keras.Model, batches: Batches) -> Iterator[list[np.ndarray]]
 
     fed = stream(batches)
     # One signature for all widths: Keras' predict function would be traced for each.
-    forward = tf.function(
-        lambda x: keras.tree.flatten(model(x, training=False)),
-        input_signature=[fed.element_spec[0]],
-        autograph=False,
-    ).get_concrete_function()
+    with holding_signals():
+        forward = tf.function(
+            lambda x: keras.tree.flatten(model(x, training=False)),
+            input_signature=[fed.element_spec[0]],
+            autograph=False,
+        ).get_concrete_function()
     for (x,) in fed:
         yield [output.numpy() for output in forward(x)]

@@ -23,6 +23,7 @@ from kerasft.formatting import number
 from kerasft.frozen.feature_cache import FeatureCache, PhaseInputs
 from kerasft.insight import LearningRateCurve, suggest
 from kerasft.models.freezing import frozen_below
+from kerasft.signals import holding_signals
 from kerasft.training.checkpoint import reseed
 from kerasft.training.compiled_models import CompiledModels
 from kerasft.training.context import FitContext, make_context, make_phase_inputs
@@ -168,9 +169,15 @@ def _train(context: FitContext, phase: Phase, inputs: PhaseInputs, rate: float) 
     phase = dataclasses.replace(phase, learning_rate=rate)
     batches = _training_batches(context, inputs)
     part = context.compiled_models.compiled(context.config, context.data, phase, inputs.model)
-    with progress(f"training {phase.name} at that rate", phase.epochs) as bar:
+    with (
+        progress(f"training {phase.name} at that rate", phase.epochs) as bar,
+        holding_signals() as act_on_signals,
+    ):
         count = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: bar.advance())
-        part.fit(stream(batches), epochs=phase.epochs, shuffle=False, verbose=0, callbacks=[count])
+        callbacks = [count, act_on_signals]
+        part.fit(
+            stream(batches), epochs=phase.epochs, shuffle=False, verbose=0, callbacks=callbacks
+        )
 
 
 def find_learning_rate(

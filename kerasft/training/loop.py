@@ -13,6 +13,7 @@ from kerasft.config import Config
 from kerasft.data import stream
 from kerasft.frozen.feature_cache import PhaseInputs
 from kerasft.models.freezing import frozen_below
+from kerasft.signals import holding_signals
 from kerasft.training.callbacks import EpochOrder, NanGuard, PlateauWarmUp, SeparatePenalty
 from kerasft.training.checkpoint import SaveState, TrainingState, load_state, reseed, seed_states
 from kerasft.training.context import FitContext, make_phase_inputs
@@ -153,23 +154,25 @@ def _fit_phase(
     _begin_phase(context, run, part, plateau)
     if context.best_weights.stopped_epoch is not None:  # before it was interrupted
         return
-    part.fit(
-        stream(batches),
-        validation_data=stream(validation),
-        initial_epoch=len(context.recorder.history),
-        epochs=run.last_epoch,
-        shuffle=False,  # the batches are shuffled already
-        verbose=0,
-        callbacks=[
-            EpochOrder(batches, context.recorder.history),
-            SeparatePenalty(phase_schedule(config, data, phase)),
-            NanGuard(),
-            *([plateau] if plateau is not None else []),
-            context.best_weights,
-            context.recorder,
-            *more,
-        ],
-    )
+    with holding_signals() as act_on_signals:
+        part.fit(
+            stream(batches),
+            validation_data=stream(validation),
+            initial_epoch=len(context.recorder.history),
+            epochs=run.last_epoch,
+            shuffle=False,  # the batches are shuffled already
+            verbose=0,
+            callbacks=[
+                EpochOrder(batches, context.recorder.history),
+                SeparatePenalty(phase_schedule(config, data, phase)),
+                NanGuard(),
+                *([plateau] if plateau is not None else []),
+                context.best_weights,
+                context.recorder,
+                *more,
+                act_on_signals,  # last, when the others have seen the batch
+            ],
+        )
 
 
 def steps_at_once(inputs: PhaseInputs, config: Config, steps: int) -> int:

@@ -121,6 +121,28 @@ def test_sigterm_unwinds_and_leaves_with_143(tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (143, "unwound\n", "")
 
 
+def test_an_error_that_sigterm_became_is_no_failure(tmp_path):
+    recipe = tmp_path / "slow.py"
+    recipe.write_text(
+        "import os, signal, time\n"
+        "try:\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    time.sleep(30)\n"
+        "except SystemExit:\n"
+        "    raise SystemError('bad argument to internal function') from None\n",
+        encoding="utf-8",
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "kerasft", "fit", str(recipe)],
+        env={**os.environ, "PYTHONPATH": str(Path(kerasft.__file__).parent.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+    )
+    assert (done.returncode, done.stderr) == (143, "")
+
+
 # A shell lets its background processes, such as those of a CI, ignore SIGINT.
 FROM_A_TERMINAL = """
 import signal, sys
