@@ -84,8 +84,9 @@ def check_dataset(dataset: str, data_dir: str | None = None) -> None:
     Example:
         >>> check_dataset("builtin:digits")
     """
-    if find_dataset_download(dataset, data_dir) is not None:
-        _require_network(parse_address(dataset))
+    download = find_dataset_download(dataset, data_dir)
+    if download is not None:
+        _require_network(parse_address(dataset), download)
 
 
 def find_dataset_download(dataset: str, data_dir: str | None = None) -> Download | None:
@@ -215,17 +216,17 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def _require_network(address: Address) -> None:
+def _require_network(address: Address, download: Download) -> None:
     """Raise NetworkError if the host of TFDS cannot be reached."""
     names = _names_on_disk()
     hint = "" if address.name in names else did_you_mean(address.name, names)
     require_host(
-        _HOST,
-        to_fetch=f"the dataset tfds:{address}",
+        download.host,
+        to_fetch=download.what,
         instead=f"{hint} Use --data-dir DIR with a prepared TFDS dataset, or a recipe "
         "that needs no network (resnet_digits, minilm_tickets).".strip(),
     )
-    status(f"downloading the dataset tfds:{address} from {_HOST}")
+    status(f"downloading {download.what} from {download.host}")
 
 
 def data_root(data_dir: str | None) -> Path:

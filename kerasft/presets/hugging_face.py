@@ -39,6 +39,14 @@ def fetch_snapshot(preset: str, *, pretrained: bool, instead: str) -> Path:
     )
 
 
+def hub_host() -> tuple[str, int]:
+    """Return host and port of the hub, which the variable HF_ENDPOINT may change."""
+    from huggingface_hub import constants
+
+    address = urlsplit(constants.ENDPOINT)
+    return str(address.hostname), address.port or (80 if address.scheme == "http" else 443)
+
+
 def find_snapshot(preset: str, *, pretrained: bool) -> Path | None:
     """Return the folder of a preset on the hub if it is in the cache, else None.
 
@@ -92,13 +100,11 @@ def _is_whole(folder: Path, pretrained: bool) -> bool:
 
 def _download(preset: str, name: str, revision: str, instead: str) -> Path:
     """Download a revision; its size is shown before."""
-    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub import snapshot_download
     from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
     from huggingface_hub.utils.tqdm import disable_progress_bars, enable_progress_bars
 
-    address = urlsplit(constants.ENDPOINT)
-    host = str(address.hostname)
-    port = address.port or (80 if address.scheme == "http" else 443)
+    host, port = hub_host()
     require_host(host, port=port, to_fetch=f"the preset {preset}", instead=instead)
     wanted: dict[str, Any] = {"revision": revision or None, "allow_patterns": _FILES}
     try:

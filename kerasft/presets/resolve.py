@@ -17,7 +17,7 @@ from kerasft.display import status
 from kerasft.errors import SettingError, did_you_mean
 from kerasft.paths import expanded
 from kerasft.pip_commands import pip_command
-from kerasft.presets.hugging_face import fetch_snapshot, find_snapshot
+from kerasft.presets.hugging_face import fetch_snapshot, find_snapshot, hub_host
 from kerasft.presets.keras_hub_presets import builtin_presets
 from kerasft.reachable_hosts import Download, require_host
 
@@ -108,7 +108,7 @@ def find_download(preset: str, *, pretrained: bool = True) -> Download | None:
     """
     if preset.startswith("hf://"):
         cached = find_snapshot(preset, pretrained=pretrained)
-        return None if cached else Download(f"the preset {preset}", "huggingface.co")
+        return None if cached else Download(f"the preset {preset}", hub_host()[0])
     return _locate(preset, pretrained)[1]
 
 

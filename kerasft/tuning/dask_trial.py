@@ -232,11 +232,14 @@ def _end_child() -> None:
 
 
 def _recipe_here(search: RemoteSearch, scratch: Path) -> dict[str, Any]:
-    """Return the description of the recipe, whose file is written if this machine lacks it."""
+    """Return the description of the recipe, whose file is written if this machine has another."""
     recipe = dict(search.recipe)
-    if search.recipe_file is None or Path(recipe["source"]).is_file():
+    source = Path(recipe["source"] or "")
+    if search.recipe_file is None or (
+        source.is_file() and source.read_bytes() == search.recipe_file
+    ):
         return recipe
-    path = scratch / Path(recipe["source"]).name
+    path = scratch / source.name
     path.write_bytes(search.recipe_file)
     return {**recipe, "source": str(path)}
 

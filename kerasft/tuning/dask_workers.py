@@ -32,6 +32,7 @@ from kerasft.tuning.dask_trial import (
 )
 from kerasft.tuning.journal import JOURNAL
 from kerasft.tuning.trial_job import TrialJob
+from kerasft.tuning.workers import threads_per_process
 
 _BEAT_SECONDS = 5.0
 _END_SECONDS = 60.0  # for running trials to reach their next batch and to send their states
@@ -100,8 +101,9 @@ class DaskWorkers:
 
         job = self._jobs.pop(ended)
         try:
-            with _scheduler_lost_reported():
-                outcome = ended.result()
+            outcome = ended.result()  # an OSError is one of the trial, such as of its data
+        except CancelledError as error:
+            raise _scheduler_lost(error) from error
         except KilledWorker as error:
             reason = f"its Dask worker was killed several times: {first_line(error)}"
             return {"state": "failed", "reason": reason, "seconds": 0.0}
@@ -153,11 +155,15 @@ def _scheduler_lost_reported() -> Iterator[None]:
     """Report a scheduler that ended or cannot be reached any more."""
     try:
         yield
-    except (OSError, TimeoutError, CancelledError) as error:
-        raise NetworkError(
-            f"The Dask scheduler was lost ({first_line(error)}). Restart it, and continue the "
-            "search with --resume."
-        ) from error
+    except (OSError, TimeoutError) as error:
+        raise _scheduler_lost(error) from error
+
+
+def _scheduler_lost(error: BaseException) -> NetworkError:
+    return NetworkError(
+        f"The Dask scheduler was lost ({first_line(error)}). Restart it, and continue the search "
+        "with --resume."
+    )
 
 
 @contextlib.contextmanager
@@ -219,6 +225,7 @@ def _local(text: str) -> Iterator[Any]:
             dashboard_address=None,
             host="127.0.0.1",
             silence_logs=logging.ERROR,
+            env={"TF_NUM_INTRAOP_THREADS": threads_per_process(int(text))},
         ) as cluster,
     ):
         yield cluster

@@ -1,6 +1,6 @@
 """Workers that run trials: a thread of this process, or several processes, one GPU each.
 
-Both are instances of `concurrent.futures.Executor`, so that others can replace them.
+`dask_workers.py` has those on a Dask scheduler, with the same methods.
 """
 
 from __future__ import annotations
@@ -93,9 +93,17 @@ def _start_worker(recipe: dict[str, Any], seed: int, indices: Any, count: int) -
         known = [device for device in devices.split(",") if device]
     if known:
         os.environ["CUDA_VISIBLE_DEVICES"] = known[index % len(known)]
-    threads = max((os.cpu_count() or 1) // count, 1)
-    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(threads))
+    os.environ["TF_NUM_INTRAOP_THREADS"] = threads_per_process(count)
     worker_process.start(recipe, seed)
+
+
+def threads_per_process(count: int) -> str:
+    """Return the number of TensorFlow's threads for each of several processes of this machine.
+
+    That of TF_NUM_INTRAOP_THREADS if the user has set it.
+    """
+    threads = max((os.cpu_count() or 1) // count, 1)
+    return os.environ.get("TF_NUM_INTRAOP_THREADS", str(threads))
 
 
 def _count_gpus() -> int:
