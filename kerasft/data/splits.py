@@ -40,7 +40,7 @@ def make_splits(splits: Mapping[str, Examples], config: Config) -> dict[str, Exa
         received = ", ".join(splits) or "none"
         raise DataError(
             f"{config.dataset.source or 'The data'} has no training split (splits: {received}). "
-            "Name it with --train-split."
+            "Name it with `train_split`."
         )
     empty = [name for name, part in splits.items() if not part]
     if empty:
@@ -49,25 +49,37 @@ def make_splits(splits: Mapping[str, Examples], config: Config) -> dict[str, Exa
             "Add some, or leave the split out."
         )
     made = dict(splits)
-    total = len(splits["train"])
     for name, fraction in (
         ("test", config.test_fraction),
         ("validation", config.validation_fraction),
     ):
         if name in made:
             continue
-        taken = _draw(made["train"], fraction * total, config, name)
+        taken = _draw(made["train"], fraction * len(splits["train"]), config, name)
         if not taken:
-            hint = task_of(config.task).hint_at_other_task(made["train"].labels or [])
-            raise DataError(
-                f"Too few training examples ({total}) to split off {fraction:.0%} for {name} and "
-                "keep one of each class for training. Add examples, raise "
-                f"{name}_fraction, or provide a {name} split{hint}."
-            )
+            raise DataError(_too_few(splits["train"], name, fraction, config))
         rest = sorted(set(range(len(made["train"]))) - taken)
         made[name] = made["train"].select(sorted(taken))
         made["train"] = made["train"].select(rest)
     return {name: made[name] for name in SPLITS}
+
+
+def _too_few(examples: Examples, name: str, fraction: float, config: Config) -> str:
+    """Return the message that no example can be split off for a split.
+
+    Without duplicates, one example for each class is missing, and no fraction helps.
+    """
+    total, distinct = len(examples), len(set(examples.content_hashes))
+    if distinct < total:
+        few = f"distinct training examples ({distinct} of {total})"
+        actions = f"Add examples, raise `{name}_fraction`, or provide"
+    else:
+        few, actions = f"training examples ({total})", "Add examples, or provide"
+    hint = task_of(config.task).hint_at_other_task(examples.labels or [])
+    return (
+        f"Too few {few} to split off {fraction:.0%} for {name} and keep one of each class for "
+        f"training. {actions} a {name} split{hint}."
+    )
 
 
 def limit_examples(

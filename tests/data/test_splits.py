@@ -126,12 +126,17 @@ def test_given_splits_do_not_change():
 
 
 def test_too_few_examples_are_refused():
-    with pytest.raises(DataError, match=r"Too few training examples \(2\) to split off 15% for t"):
+    with pytest.raises(DataError, match=r"Too few training examples \(2\) .* Add examples, or p"):
         split(["a", "b"])
 
 
+def test_too_few_distinct_examples_are_refused():
+    with pytest.raises(DataError, match=r"distinct .* \(2 of 100\) .*, raise `test_fraction`, or"):
+        split(["a", "b"] * 50, ["x", "y"] * 50)
+
+
 def test_training_examples_are_needed():
-    with pytest.raises(DataError, match=r"no training split \(splits: test\)\. .*--train-split"):
+    with pytest.raises(DataError, match=r"no training split \(splits: test\)\. .*`train_split`"):
         make_splits({"test": examples(["a", "b"])}, TextConfig())
     with pytest.raises(DataError, match="The test split of x has no examples"):
         make_splits({"train": examples(["a", "b"]), "test": examples([])}, TextConfig(dataset="x"))
