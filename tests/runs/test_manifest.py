@@ -2,9 +2,11 @@
 
 import pytest
 
+from kerasft.config import ImageConfig
 from kerasft.errors import DamagedFileError
 from kerasft.runs import Run, write_json
 from kerasft.runs.json_shape import shape_problem
+from kerasft.runs.provenance import describe_weights
 
 
 @pytest.mark.parametrize(
@@ -35,3 +37,9 @@ def test_a_manifest_with_a_field_of_another_kind_is_damaged(tmp_path, field):
     with pytest.raises(DamagedFileError, match=rf"manifest\.json is damaged: `{field}` is \['x'\]"):
         _ = Run(tmp_path).manifest
     assert Run(tmp_path).state == "damaged"
+
+
+def test_the_manifest_of_a_run_without_a_preset_is_read(tmp_path):
+    weights = describe_weights(ImageConfig(dataset="photos", preset=""))
+    write_json(tmp_path / "manifest.json", {"state": "done", "weights": weights})
+    assert Run(tmp_path).state == "done"
