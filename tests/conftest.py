@@ -83,13 +83,17 @@ def image_run(shared_run, preset, photos):
 
 
 @pytest.fixture(scope="session")
-def text_run(shared_run, preset, reviews):
+def text_run(shared_folder):
     """A finished run on reviews, a head phase and a main one, for tests that only read it."""
+    return make_text_run(shared_folder)
+
+
+def make_text_run(filled):
     from tests.training.small import fit, text_config, text_recipe
 
-    return shared_run(
-        "texts", lambda folder: fit(text_recipe, text_config(preset, reviews), folder)
-    )
+    config = text_config(preset_maker(filled), str(filled("reviews", make_reviews) / "reviews.csv"))
+    (path,) = filled("run-texts", lambda path: fit(text_recipe, config, path)).glob("runs/*/*")
+    return kerasft.load_run(path)
 
 
 @pytest.fixture
@@ -101,13 +105,16 @@ def copied_run(tmp_path):
 @pytest.fixture(scope="session")
 def preset(shared_folder):
     """Returns a function from the name of a family to the folder of its tiny preset."""
+    return preset_maker(shared_folder)
 
+
+def preset_maker(filled):
     def get(family: str) -> str:
         def make(folder):
             path = tiny_preset(family, folder / family)
             (folder / "path").write_text(path)
 
-        return (shared_folder(f"preset-{family}", make) / "path").read_text()
+        return (filled(f"preset-{family}", make) / "path").read_text()
 
     return get
 

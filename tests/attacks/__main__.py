@@ -24,7 +24,7 @@ import click
 
 from tests.attacks.attack import Attack, Place, faults_of
 from tests.attacks.groups import GROUPS
-from tests.attacks.shared import Get, make_shared
+from tests.attacks.shared import Get, filled_in, make_shared
 
 
 @click.command()
@@ -37,7 +37,7 @@ from tests.attacks.shared import Get, make_shared
 def run(groups: Sequence[str], match: str, **fuzzing: int) -> None:
     """Carry out the attacks of all groups, or of some."""
     with tempfile.TemporaryDirectory(prefix="attacks-") as root:
-        shared = make_shared(Path(root))
+        shared = make_shared(filled_in(Path(root)))
         counts = []
         for name in groups or GROUPS:
             options = fuzzing if name == "fuzz" else {}

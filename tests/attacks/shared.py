@@ -1,4 +1,4 @@
-"""What many attacks copy or read, made once: presets, data, runs and an exported model."""
+"""What many attacks copy or read, made once: a preset, a run and an exported model."""
 
 from __future__ import annotations
 
@@ -7,49 +7,39 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import kerasft
-from kerasft.testing import tiny_preset
-from tests.conftest import make_photos, make_reviews
-from tests.training.small import fit, image_config, image_recipe, text_config, text_recipe
+from tests.conftest import make_text_run, preset_maker
 
 Get = Callable[[str], Path]
 
 
-def make_shared(root: Path) -> Get:
-    """Return a function that makes each thing in a folder when it is first asked for.
+def make_shared(filled: Callable[[str, Callable[[Path], Any]], Path]) -> Get:
+    """Return a function that makes each thing when it is first asked for.
 
-    Its names are those of the fixture `shared` in `conftest.py`.
+    Args:
+        filled: Function that fills a folder once, such as the fixture `shared_folder`.
     """
 
-    @functools.cache
-    def preset(family: str) -> str:
-        return tiny_preset(family, root / f"preset-{family}" / family)
+    def text_run() -> Any:
+        return make_text_run(filled)
 
-    @functools.cache
+    def export(folder: Path) -> None:
+        text_run().export(models_dir=folder, name="texts")
+
+    makers: dict[str, Callable[[], str | Path]] = {
+        "bert": lambda: preset_maker(filled)("bert"),
+        "text run": lambda: text_run().path,
+        "export": lambda: filled("attacked-export", export) / "texts" / "1",
+    }
+    return functools.cache(lambda name: Path(makers[name]()))
+
+
+def filled_in(root: Path) -> Callable[[str, Callable[[Path], Any]], Path]:
+    """Return a function that fills folders of a root, each once."""
+
     def filled(name: str, make: Callable[[Path], Any]) -> Path:
-        (root / name).mkdir()
-        make(root / name)
+        if not (root / name).exists():
+            (root / name).mkdir()
+            make(root / name)
         return root / name
 
-    def fitted(name: str, recipe: Any, config: Any) -> Path:
-        return fit(recipe, config, root / name).path
-
-    makers: dict[str, Callable[[], Path]] = {
-        "bert": lambda: Path(preset("bert")),
-        "photos": lambda: filled("photos", make_photos),
-        "image run": lambda: fitted(
-            "images", image_recipe, image_config(preset, str(get("photos")))
-        ),
-        "text run": lambda: fitted(
-            "texts",
-            text_recipe,
-            text_config(preset, str(filled("reviews", make_reviews) / "reviews.csv")),
-        ),
-        "export": lambda: kerasft.export(get("text run"), models_dir=root / "models", name="texts"),
-    }
-
-    @functools.cache
-    def get(name: str) -> Path:
-        return makers[name]()
-
-    return get
+    return filled
