@@ -19,10 +19,12 @@ from kerasft.errors import SettingError
 def delete_command(runs: tuple[str, ...], yes: bool, runs_dir: str) -> None:
     """Delete runs with all their files, after confirmation. Of a linked run only the link.
 
-    Give the full name of a RUN (RECIPE/NAME, or its folder): `latest` and the name of a recipe are
-    refused.
+    Give the full name of a RUN (RECIPE/NAME, or its folder): `latest`, the name of a recipe, and a
+    run that is being trained are refused.
     """
     from kerasft.runs import delete_run, load_run
+    from kerasft.runs.files import is_locked
+    from kerasft.runs.run import FIT_LOCK
 
     paths = []
     for text in runs:
@@ -31,6 +33,8 @@ def delete_command(runs: tuple[str, ...], yes: bool, runs_dir: str) -> None:
             raise SettingError(
                 f"{text} currently refers to {path}. Give the full name of the run to delete it."
             )
+        if is_locked(path / FIT_LOCK):
+            raise SettingError(f"{path} is being trained. Wait for its fit, or stop it first.")
         paths.append(path)
     paths = list({path.absolute(): path for path in paths}.values())
     for path in paths:

@@ -7,7 +7,8 @@ import pytest
 
 import kerasft
 from kerasft.errors import SettingError
-from kerasft.runs import find_run
+from kerasft.runs import file_lock, find_run
+from kerasft.runs.run import FIT_LOCK
 
 
 @pytest.fixture
@@ -135,3 +136,14 @@ def test_a_run_that_is_named_twice_is_deleted_once(make_run, kerasft_line):
     result = kerasft_line("runs", "delete", "mail/twice", str(path.absolute()), "--yes")
     assert result.exit_code == 0 and not path.exists()
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_run_that_is_being_trained_is_not_deleted(make_run, kerasft_line):
+    idle, path = make_run("idle").path, make_run("busy").path
+    with file_lock(path / FIT_LOCK, "is training."):
+        result = kerasft_line("runs", "delete", "mail/idle", "mail/busy", "--yes")
+    assert result.exit_code == 2
+    assert "busy is being trained. Wait for its fit, or stop it first." in result.stderr
+    assert idle.exists()
+    assert path.exists()
+    assert kerasft_line("runs", "delete", "mail/busy", "--yes").exit_code == 0
