@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from kerasft.calibration import Calibration
-from kerasft.runs.files import atomic_path, sha256, write_json
+from kerasft.runs.files import atomic_path, json_text, sha256
 from kerasft.runs.predictions_file import read_arrays
 from kerasft.runs.run import CALIBRATION, CALIBRATION_ARRAYS, Run
 from kerasft.runs.write import write_manifest
@@ -21,8 +21,9 @@ def write_calibration(
 ) -> None:
     """Write the record of a calibration and its arrays, with their checksums.
 
-    Meanwhile, and after an interruption, the run has no calibration. Arrays that are already
-    stored remain: it can be calibrated again without its data.
+    A full disk leaves the calibration before it. Of an interruption while files are replaced, the
+    run has none. Arrays that are already stored remain: it can be calibrated again without its
+    data.
 
     Args:
         run: Run to write to.
@@ -31,17 +32,18 @@ def write_calibration(
             `scores_SPLIT`; without them there is no file of arrays.
     """
     files = {k: v for k, v in run.manifest.get("files", {}).items() if k != CALIBRATION}
-    path = run.path / CALIBRATION_ARRAYS
-    with atomic_path(path) as temporary:
-        with open(temporary, "wb") as file:
-            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-        checksum = sha256(temporary)
-        if files.get(CALIBRATION_ARRAYS) != checksum:
-            files.pop(CALIBRATION_ARRAYS, None)
-        # Before a file changes: the checksum of the present one would not fit.
-        write_manifest(run, files=files)
-    write_json(run.path / CALIBRATION, record)
-    changed = {CALIBRATION: sha256(run.path / CALIBRATION)}
+    record_path, path = run.path / CALIBRATION, run.path / CALIBRATION_ARRAYS
+    with atomic_path(record_path) as temporary_record:
+        temporary_record.write_text(json_text(record), encoding="utf-8")
+        changed = {CALIBRATION: sha256(temporary_record)}
+        with atomic_path(path) as temporary:
+            with open(temporary, "wb") as file:
+                np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+            checksum = sha256(temporary)
+            if files.get(CALIBRATION_ARRAYS) != checksum:
+                files.pop(CALIBRATION_ARRAYS, None)
+            # Before a file changes: the checksum of the present one would not fit.
+            write_manifest(run, files=files)
     if arrays:
         changed[CALIBRATION_ARRAYS] = checksum
     write_manifest(run, files={**files, **changed})

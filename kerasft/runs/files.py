@@ -108,8 +108,13 @@ def _open_no_link(path: str, flags: int) -> int:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON file atomically; NaN and infinity become null."""
+    write_text(path, json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """Return the text of a JSON file; NaN and infinity become null."""
     text = json.dumps(plain_json(value), indent=2, ensure_ascii=False, allow_nan=False)
-    write_text(path, text + "\n")
+    return text + "\n"
 
 
 def plain_json(value: Any) -> Any:
