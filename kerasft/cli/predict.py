@@ -85,6 +85,7 @@ def predict_command(  # noqa: PLR0913 (one for each option)
     if output is not None:
         check_table_path(output)
     path = find_model(run, runs_dir)
+    _check_paths(path, inputs, strict=strict)
     given = _with_standard_input(inputs)
     failed: list[str] = []
     stdout = sys.stdout
@@ -114,6 +115,30 @@ def predict_command(  # noqa: PLR0913 (one for each option)
     if output is not None:
         _print_path(output, count)
     _report(failed, count)
+
+
+def _check_paths(model: Path, inputs: Sequence[str], *, strict: bool) -> None:
+    """Raise DataError before a run is loaded, if nothing would be predicted.
+
+    Args:
+        model: Folder of a run, or of an exported model, which is not checked.
+        inputs: Inputs, of which `-` is standard input.
+        strict: Whether one wrong path is enough.
+    """
+    from kerasft import runs
+
+    if runs.find_export(model) is not None:
+        return
+    modality = runs.load_run(model).modality
+    errors = []
+    for item in inputs:
+        try:
+            if item != "-":
+                modality.check_path(item)
+        except DataError as error:
+            errors.append(error)
+    if errors and (strict or len(errors) == len(inputs)):
+        raise errors[0]
 
 
 class _StandardInput(itertools.chain[str]):

@@ -121,6 +121,16 @@ class Modality:
             DataError: The run reads inputs of another form.
         """
 
+    def check_path(self, item: str) -> None:
+        """Check an argument of `predict`, without reading it.
+
+        Args:
+            item: Path of a file, folder or table, or the input itself.
+
+        Raises:
+            DataError: It is a path that does not exist, or of a kind that is not read.
+        """
+
     def read_input(self, item: str, readers: InputReaders, *, pairs: bool) -> Iterator[Input]:
         """Yield the inputs of one argument of `predict`.
 

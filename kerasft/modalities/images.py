@@ -72,15 +72,19 @@ class Images(Modality):
     def read_features(self, values: Sequence[Any]) -> Any:
         return values[0]
 
-    def read_input(self, item: str, readers: InputReaders, *, pairs: bool) -> Iterator[Input]:
+    def check_path(self, item: str) -> None:
         path = expanded(item)
-        if path.is_dir():
-            yield from readers.folder(item)
-        elif not path.is_file():
+        if not path.is_dir() and not path.is_file():
             raise DataError(
                 f"File or folder {item!r} not found. Give images, folders of images, or a table "
                 "with an image column."
             )
+
+    def read_input(self, item: str, readers: InputReaders, *, pairs: bool) -> Iterator[Input]:
+        self.check_path(item)
+        path = expanded(item)
+        if path.is_dir():
+            yield from readers.folder(item)
         elif path.suffix.lower() in TABLE_EXTENSIONS:
             yield from readers.table(path)
         else:

@@ -97,6 +97,9 @@ class Texts(Modality):
                 else f"The run reads single texts, but {where} has pairs. Give one text per row."
             )
 
+    def check_path(self, item: str) -> None:
+        _existing_file(item)
+
     def read_input(self, item: str, readers: InputReaders, *, pairs: bool) -> Iterator[Input]:
         path = _existing_file(item)
         if path is None:

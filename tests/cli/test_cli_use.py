@@ -229,6 +229,19 @@ def test_inputs_that_cannot_be_read_are_listed_at_the_end(run, kerasft_line, api
     assert (result.exit_code, result.stdout) == (3, "")
 
 
+@pytest.mark.parametrize("words", [("gone.csv",), ("gone.csv", "a text", "--strict")])
+def test_a_path_that_does_not_exist_is_refused_before_the_run_is_loaded(
+    run, kerasft_line, api, words
+):
+    api("predict", ROWS)
+    result = kerasft_line("predict", "latest", *words)
+    assert result.exit_code == 3
+    assert result.stderr.startswith("Error: File 'gone.csv' not found.")
+    assert not api.calls
+    kerasft_line("predict", "latest", "gone.csv", "a text")
+    assert len(api.calls) == 1
+
+
 @pytest.mark.parametrize("ending", ["csv", "jsonl", "json", "parquet"])
 def test_predict_writes_a_table_by_its_ending(run, kerasft_line, api, ending):
     import pandas
