@@ -72,7 +72,8 @@ def export_command(run: str, runs_dir: str, **options: Any) -> None:
         click.echo(folder)
     else:
         facts = {"exported": str(folder), "load": _how_to_load(folder, format, exported)}
-        print_facts(facts | ({"next": _next(folder)} if format == "saved_model" else {}))
+        next_commands = _next(folder, format)
+        print_facts(facts | ({"next": next_commands} if next_commands else {}))
 
 
 def _how_to_load(folder: Path, format: str, run: Any) -> list[str]:
@@ -99,7 +100,10 @@ def _how_to_load(folder: Path, format: str, run: Any) -> list[str]:
     ]
 
 
-def _next(folder: Path) -> list[str]:
-    """Return the commands that use a version of a SavedModel."""
+def _next(folder: Path, format: str) -> list[str]:
+    """Return the commands that use a version of an exported model; none for a preset."""
+    if format == "preset":
+        return []
     version, model = (shlex.quote(str(path)) for path in (folder, folder.parent))
-    return [f"kerasft verify {version}", f"kerasft serve {model}"]
+    serve = [f"kerasft serve {model}"] if format == "saved_model" else []
+    return [f"kerasft verify {version}", *serve]

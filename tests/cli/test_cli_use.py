@@ -298,6 +298,15 @@ def test_export_prints_the_folder_and_how_to_load_it(run, kerasft_line, api):
     assert api.calls == [("export", (Path("runs/mail/first"),), wanted)]
 
 
+@pytest.mark.parametrize("format", ["onnx", "litert"])
+def test_export_of_a_graph_prints_how_to_predict_and_verify(run, kerasft_line, api, format):
+    folder = f"saved_models/mail-{format}/1"
+    api("export", Path(folder))
+    lines = kerasft_line("export", "latest", "--format", format).stdout.splitlines()
+    assert lines[1].startswith(f"load      kerasft predict {folder} ")
+    assert lines[2:] == [f"next      kerasft verify {folder}"]
+
+
 def test_export_a_preset_elsewhere(run, kerasft_line, api):
     api("export", Path("models/mine-preset"))
     line = "export latest --models-dir models --name mine --format preset"
