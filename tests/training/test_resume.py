@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import keras
 import pytest
@@ -68,6 +69,24 @@ def test_an_interrupted_fit_resumes_bit_for_bit(fit, config, epoch, tmp_path, te
     assert f"resume after epoch {epoch} of 4" in (run.path / "run.log").read_text()
     assert not list(run.path.glob("state*")) and not list(run.path.glob("*.lock"))
     assert run.manifest["seconds"] >= sum(row["seconds"] for row in run.history)
+
+
+@pytest.mark.slow
+def test_a_resumed_fit_leaves_out_the_same_examples(fit, config, tmp_path, reviews):
+    table = tmp_path / "table.csv"
+    rows = Path(reviews).read_text()
+    table.write_text(f"{rows.rstrip()}\n,good\n")
+    config = dataclasses.replace(config, dataset=str(table), epochs=1, drop_bad=True)
+    interrupted(fit, config, 1, name="cut")
+    whole = table.read_text()
+    table.write_text(whole.replace("\n,good\n", "\na repaired text,good\n"))
+    with pytest.raises(ResumeError, match="data"):
+        fit(resume=True)
+    table.write_text(whole)
+    run = fit(resume=True)
+    (dropped,) = json.loads((run.path / "dropped.json").read_text())
+    assert run.state == "done"
+    assert dropped["origin"] == "row 81 of table.csv"
 
 
 @pytest.mark.slow
