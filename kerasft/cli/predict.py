@@ -72,6 +72,8 @@ def predict_command(  # noqa: PLR0913 (one for each option)
     .txt file with one text per line. `-` reads lines from standard input: texts, or paths of
     images. Put a text that begins with a dash after `--`.
 
+    -q prints the predictions alone, one per line; with --output, the path of the table.
+
     A table has the columns input, prediction, probability, and the probability of every class.
     The other columns of an input table are kept, such as an id. In CSV, a text that a spreadsheet
     would execute as a formula gets an apostrophe before it.
