@@ -18,8 +18,8 @@ class RunCommand(SharedOptions):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.epilog = (
-            "RUN is the folder of a run, NAME or RECIPE/NAME below --runs-dir, RECIPE for its "
-            "latest run, or `latest`."
+            "RUN is the folder of a run, its --name (or RECIPE/NAME) below --runs-dir, its recipe "
+            "(the latest run), or `latest`."
         )
 
 
