@@ -88,19 +88,19 @@ def _unknown(text: str, runs_dir: Path) -> str:
         return f"{text} is not a run: it has no {_RECORD}."
     if path.parent != Path() and path.parent.is_dir():  # the folder of another run
         near = did_you_mean(path.name, [other.name for other in path.parent.iterdir()])
-        return f"Run {text} not found.{near} List runs: kerasft runs."
+        return f"Run {text!r} not found.{near} List runs: kerasft runs."
     known = _known(runs_dir)
     if not known:
         return (
-            f"Run {text} not found: {_shown(runs_dir)} has no runs. Start one: kerasft fit RECIPE. "
-            f"{_ELSEWHERE}"
+            f"Run {text!r} not found: {_shown(runs_dir)} has no runs. Start one: kerasft fit "
+            f"RECIPE. {_ELSEWHERE}"
         )
     same = sorted(path.relative_to(runs_dir).as_posix() for path in known if path.name == text)
     hint = did_you_mean(text, run_names(runs_dir))
     if same:
         return f"Several runs are named {text}: {', '.join(same)}. Give RECIPE/NAME."
     return (
-        f"Run {text} not found in {_shown(runs_dir)}.{hint} List runs: kerasft runs. {_ELSEWHERE}"
+        f"Run {text!r} not found in {_shown(runs_dir)}.{hint} List runs: kerasft runs. {_ELSEWHERE}"
     )
 
 

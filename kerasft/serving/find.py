@@ -30,9 +30,9 @@ def need_export(path: str | Path) -> Path:
         raise SettingError(
             f"{path} has no exported model, but a folder NAME/VERSION is expected. {_EXPORT}"
         )
-    near = _near_exports(folder)
+    near = [f"'{each}'" for each in _near_exports(folder)]
     hint = f"Did you mean {' or '.join(near)}?" if near else _EXPORT
-    raise SettingError(f"Exported model {path} not found. {hint}")
+    raise SettingError(f"Exported model {str(path)!r} not found. {hint}")
 
 
 def _near_exports(path: Path) -> list[str]:

@@ -146,7 +146,7 @@ def load_search(path: str | Path) -> Search:
         if (path / TRIALS).is_dir():
             raise DamagedFileError(f"{path / JOURNAL} is missing: the search is incomplete.")
         names = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise SettingError(f"Search {path} not found.{did_you_mean(path.name, names)}")
+        raise SettingError(f"Search {str(path)!r} not found.{did_you_mean(path.name, names)}")
     return Search(path)
 
 

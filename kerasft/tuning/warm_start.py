@@ -52,7 +52,7 @@ def _good_settings(path: Path) -> list[dict[str, Any]]:
         quarter = best[: max(math.ceil(len(best) / 4), 1)]
         return [{**search.header["config"], **trial.values} for trial in quarter]
     if not path.is_dir():
-        raise SettingError(f"Search or run {path} not found. Pass the folder of one.")
+        raise SettingError(f"Search or run {str(path)!r} not found. Pass the folder of one.")
     return [load_run(path).config]
 
 

@@ -51,11 +51,11 @@ def test_the_latest_is_an_unfinished_run_where_no_other_is(make_run):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("mail/frist", "Run mail/frist not found in runs (/"),
+        ("mail/frist", "Run 'mail/frist' not found in runs (/"),
         ("mail/frist", "Did you mean 'mail/first'? List runs: kerasft runs."),
         ("secnod", "Did you mean 'second'?"),
         ("mial", "Did you mean 'mail'?"),
-        ("runs/mail/frist", "Run runs/mail/frist not found. Did you mean 'first'?"),
+        ("runs/mail/frist", "Run 'runs/mail/frist' not found. Did you mean 'first'?"),
         ("runs", "runs is not a run: it has no manifest.json."),
     ],
 )

@@ -23,9 +23,12 @@ def test_an_exported_model_is_found():
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("saved_models/digit", r"not found\. Did you mean saved_models/digits\?"),
-        ("digits", r"not found\. Did you mean saved_models/digits\?"),
-        ("saved_models/digits/7", r"not found\. Did you mean saved_models/digits/1\?"),
+        (
+            "saved_models/digit",
+            r"digit' not found\. Did you mean 'saved_models/digits'\?",
+        ),
+        ("digits", r"not found\. Did you mean 'saved_models/digits'\?"),
+        ("saved_models/digits/7", r"not found\. Did you mean 'saved_models/digits/1'\?"),
         ("other/flowers", r"not found\. Export a run"),
         ("saved_models/digits-preset", "is a preset, which has no proof"),
         ("saved_models/empty", "has no exported model"),
