@@ -14,20 +14,23 @@ Result = TypeVar("Result")
 _AHEAD = 4  # items per thread that are begun before the first result is taken
 
 
-def in_threads(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """Yield what a function returns for every item, in order, computed in a thread per core.
+def in_threads(
+    function: Callable[[Item], Result], items: Iterable[Item], workers: int = 0
+) -> Iterator[Result]:
+    """Yield what a function returns for every item, in order, computed in threads.
 
     Unlike `ThreadPoolExecutor.map`, it begins few items ahead, so that millions take no memory.
 
     Args:
         function: Function that spends its time without the interpreter lock, such as decoding.
         items: Items.
+        workers: Number of threads; 0 for one per core.
 
     Example:
         >>> list(in_threads(len, ["a", "bc"]))
         [1, 2]
     """
-    workers = cores()
+    workers = workers or cores()
     begun: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         for item in items:

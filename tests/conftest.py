@@ -32,6 +32,14 @@ TEXTS = {
 }
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache_of_prepared_data(tmp_path_factory):
+    """Prepared data go into a folder of the session, not into the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KERASFT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def shared_folder(tmp_path_factory):
     """Returns a function that fills a folder once for all workers: (name, make) -> folder.

@@ -11,7 +11,7 @@ example on its way from a file to a served prediction:
                             setting_group, common_settings, config
     what is given           dataset_check, recipe_errors, catalog, presets, downloads
     the model               signals, models
-    what differs by input   arrays, modalities (the data ask them; they ask the models)
+    what differs by input   arrays, array_files, modalities (the data ask them; they ask the models)
     examples to arrays      data, frozen
     what a fit leaves       runs, evaluation, insight
     fitting                 training, checks, tuning
@@ -54,6 +54,7 @@ ORDER = (
     "signals",
     "models",
     "arrays",
+    "array_files",
     "modalities",
     "data",
     "frozen",

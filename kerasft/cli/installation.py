@@ -98,13 +98,16 @@ def devices() -> list[str]:
 
 
 def caches(*, most_files: int = 20_000) -> dict[str, str]:
-    """Return the folders of downloads with their sizes.
+    """Return the folders of downloads and prepared data with their sizes.
 
     Args:
         most_files: Number of files that are counted per folder, at most.
     """
     home = os.environ.get("HF_HOME", "~/.cache/huggingface")
+    from kerasft.arrays import cache_folder  # here, because it imports NumPy
+
     folders = {
+        "cache of kerasft": str(cache_folder()),
         "cache of Keras": str(_keras_home()),
         "cache of Kaggle": os.environ.get("KAGGLEHUB_CACHE", "~/.cache/kagglehub"),
         "cache of Hugging Face": os.environ.get("HF_HUB_CACHE", f"{home}/hub"),

@@ -4,7 +4,7 @@ sources       readers of `config.dataset`: builtin, folders, tables (tables, tab
               tfds
 splits        missing splits, split off the training set
 labels        classes and targets
-preparation   all steps in order: `load_data`
+preparation   all steps in order: `load_data` (prepared: inputs in memory or in files)
 audit         notes and a summary
 inputs        inputs of `predict`
 batches       batches and their order in an epoch (ragged: arrays of variable length)

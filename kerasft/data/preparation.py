@@ -18,6 +18,7 @@ from kerasft.data.audit import (
 from kerasft.data.examples import SPLITS, Data, Examples, Split
 from kerasft.data.glyph_batches import load_builtin_glyphs
 from kerasft.data.label_encoding import encode, known_labels, make_labels, normalize_labels
+from kerasft.data.prepared import Preparation
 from kerasft.data.sources import read_source
 from kerasft.data.splits import limit_examples, make_splits
 from kerasft.data_finding import DataFinding, by_level
@@ -150,15 +151,16 @@ def _prepare(config: Config, given: Mapping[str, Examples], notes: list[str]) ->
     labels = make_labels(config, parts["train"])
     # Check all labels before decoding images, which can take minutes.
     encoded = {name: _encode(labels, part) for name, part in parts.items()}
+    preparation = Preparation(config, parts.values())
     splits = {}
     for name, part in parts.items():
-        x, rest = _prepare_readable(config, part)
+        x, rest = _prepare_readable(preparation, part)
         splits[name] = Split(x, encoded[name] if rest is part else _encode(labels, rest), rest)
     parts = {name: split.examples for name, split in splits.items()}
     dropped = dropped_examples([*given.values(), *parts.values()], labels, parts["train"])
     cut, share = find_truncated(config, splits)
     findings = [
-        *_as_read([*notes, *limited]),
+        *_as_read([*notes, *limited, *preparation.note]),
         *find_dropped(dropped),
         *audit_examples(config, given, parts, labels),
         *audit_inputs(config, parts, labels, [split.x for split in splits.values()]),
@@ -204,13 +206,13 @@ def _readable(config: Config, part: Examples) -> Examples:
     return part
 
 
-def _prepare_readable(config: Config, part: Examples) -> tuple[Any, Examples]:
+def _prepare_readable(preparation: Preparation, part: Examples) -> tuple[Any, Examples]:
     """Return prepared inputs and their examples; `drop_bad` leaves out what cannot be prepared."""
     try:
-        return prepare_inputs(config, part), part
+        return preparation.inputs(part), part
     except BadExamplesError as error:
-        rest = _rest(config, part, error)
-    return prepare_inputs(config, rest), rest
+        rest = _rest(preparation.config, part, error)
+    return preparation.inputs(rest), rest
 
 
 def _rest(config: Config, part: Examples, error: BadExamplesError) -> Examples:
@@ -230,7 +232,7 @@ def encode_examples(config: Config, examples: Examples, labels: Labels) -> Any:
 
 
 def prepare_inputs(config: Config, examples: Examples) -> Any:
-    """Decode and resize images, or tokenize texts.
+    """Decode and resize images, or tokenize texts, in memory.
 
     Args:
         config: Config of images or texts (ImageConfig or TextConfig).

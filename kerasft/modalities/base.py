@@ -184,6 +184,22 @@ class Modality:
         """
         raise refuse(config)
 
+    def prepared_bytes(self, config: Any, count: int) -> int:
+        """Return the most bytes that prepared inputs need; 0 if they always stay in memory.
+
+        Inputs that need more than memory has are prepared in files (`kerasft.array_files`):
+        `prepare` must make its arrays by `kerasft.arrays.allocate`.
+
+        Args:
+            config: Config of the modality.
+            count: Number of inputs.
+        """
+        return 0
+
+    def preparation(self, config: Any) -> dict[str, Any]:
+        """Return what prepared inputs depend on besides the raw inputs, as JSON values."""
+        raise refuse(config)
+
     def count_truncated(self, config: Any, examples: Any, x: Any) -> int:
         """Return the number of inputs that were truncated."""
         return 0

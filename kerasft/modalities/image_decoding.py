@@ -249,8 +249,7 @@ def prepare_images(config: ImageConfig, examples: Any) -> np.ndarray:
         examples: Images (`kerasft.Examples`).
 
     Returns:
-        uint8 of shape (n, image_size, image_size, 3), mapped from a temporary file if it
-        needs more than a quarter of the free memory.
+        uint8 of shape (n, image_size, image_size, 3).
 
     Raises:
         BadExamplesError: Images cannot be decoded.
@@ -278,7 +277,8 @@ def prepare_images(config: ImageConfig, examples: Any) -> np.ndarray:
         warnings.filterwarnings("ignore", module=r"PIL\.")
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         with progress("decoding images", len(examples)) as bar:
-            for index, error in enumerate(in_threads(prepare, range(len(examples)))):
+            results = in_threads(prepare, range(len(examples)), config.data_workers)
+            for index, error in enumerate(results):
                 bar.advance()
                 if error is not None:
                     errors[index] = str(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -102,6 +103,16 @@ class Images(Modality):
         from kerasft.modalities.image_decoding import prepare_images
 
         return prepare_images(config, examples)
+
+    def prepared_bytes(self, config: Any, count: int) -> int:
+        return int(count * config.image_size**2 * 3)
+
+    def preparation(self, config: Any) -> dict[str, Any]:
+        import keras
+
+        names = ("keras", keras.backend.backend(), "pillow")
+        settings = {"image_size": config.image_size, "resize": config.resize}
+        return {**settings, **{name: importlib.metadata.version(name) for name in names}}
 
     def audit(self, config: Any, parts: Sequence[Any], arrays: Sequence[Any] | None) -> InputAudit:
         from kerasft.modalities.image_audit import audit_images

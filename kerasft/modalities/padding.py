@@ -11,6 +11,23 @@ if TYPE_CHECKING:
 MULTIPLE = 8  # all widths are multiples, for the matrix units of accelerators
 
 
+_ROWS = 1 << 16  # of a mask that are counted at once: it can be larger than memory
+
+
+def token_counts(mask: np.ndarray) -> np.ndarray:
+    """Return the number of tokens of each text without padding, shape (n,).
+
+    Args:
+        mask: Array of shape (n, length), 0 for padding.
+    """
+    import numpy as np
+
+    counts = np.empty(len(mask), np.intp)
+    for start in range(0, len(mask), _ROWS):
+        counts[start : start + _ROWS] = np.count_nonzero(mask[start : start + _ROWS], axis=1)
+    return counts
+
+
 def trim_texts(x: dict[str, np.ndarray], width: int | None = None) -> dict[str, np.ndarray]:
     """Trim the padding that all texts share.
 
@@ -25,7 +42,7 @@ def trim_texts(x: dict[str, np.ndarray], width: int | None = None) -> dict[str, 
         return x
     total = mask.shape[1]
     if width is None:
-        longest = max(int((mask != 0).sum(axis=1).max()), 1)
+        longest = max(int(token_counts(mask).max()), 1)
         width = math.ceil(longest / MULTIPLE) * MULTIPLE
     part = slice(max(total - width, 0), total) if _padded_left(mask) else slice(0, width)
     return {name: v[:, part] if v.shape[1] == total else v for name, v in x.items()}

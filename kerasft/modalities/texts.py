@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.metadata
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,17 @@ class Texts(Modality):
         from kerasft.modalities.tokenization import prepare_texts
 
         return prepare_texts(config, examples)
+
+    def prepared_bytes(self, config: Any, count: int) -> int:
+        # Tokens, mask and segments as int32.
+        return int(count * config.sequence_length * 3 * 4)
+
+    def preparation(self, config: Any) -> dict[str, Any]:
+        from kerasft.presets.tokenizers import tokenizer_fingerprint
+
+        names = ("keras-hub", "tensorflow-text")
+        versions = {name: importlib.metadata.version(name) for name in names}
+        return {**versions, "tokenizer": tokenizer_fingerprint(config)}
 
     def count_truncated(self, config: Any, examples: Any, x: Any) -> int:
         from kerasft.modalities.tokenization import count_truncated

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from kerasft.arrays import allocate
 from kerasft.config import TextConfig
 from kerasft.display import progress
 from kerasft.errors import DataError, read_all
-from kerasft.modalities.padding import trim_texts
+from kerasft.modalities.padding import token_counts, trim_texts
 from kerasft.presets.tokenizers import length_graph, load_preprocessor, token_graph
 from kerasft.threads import in_threads
 
 _ROWS = 256  # texts tokenized at once
+_ADVICE = "use a smaller `sequence_length` or fewer examples"
 
 
 def prepare_texts(config: TextConfig, examples: Any) -> dict[str, np.ndarray]:
@@ -31,28 +34,36 @@ def prepare_texts(config: TextConfig, examples: Any) -> dict[str, np.ndarray]:
     Raises:
         DataError: An input is not text, or there are no texts.
     """
-    segments = _segments(examples)
-    batches = _in_graph(segments, token_graph(load_preprocessor(config), len(segments)))
-    if not batches:
+    total = len(examples)
+    if not total:
         raise DataError("The examples contain no texts. Give at least one text.")
-    x = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
-    return trim_texts({name: values.astype(np.int32) for name, values in x.items()})
+    _check(examples)
+    count = 1 + isinstance(examples.inputs[0], tuple)
+    graph = token_graph(load_preprocessor(config), count)
+    x: dict[str, np.ndarray] = {}
+    for start, batch in _in_graph(examples, graph, config.data_workers):
+        for name, values in batch.items():
+            if name not in x:
+                shape, what = (total, *values.shape[1:]), f"tokens of {total:,} texts"
+                x[name] = allocate(shape, np.dtype(np.int32), what, _ADVICE)
+            x[name][start : start + len(values)] = values
+    return trim_texts(x)
 
 
-def _segments(examples: Any) -> tuple[np.ndarray, ...]:
-    """Return one array of UTF-8 strings, or two arrays for pairs."""
-    pairs = bool(examples.inputs) and isinstance(examples.inputs[0], tuple)
+def _check(examples: Any) -> None:
+    """Raise DataError for all inputs that are no texts, or are not valid Unicode."""
+    pairs = isinstance(examples.inputs[0], tuple)
 
-    def encode(index: int) -> list[bytes]:
+    def check(index: int) -> None:
         item, origin = examples.inputs[index], examples.origins[index]
         texts = item if isinstance(item, tuple) else (item,)
         if len(texts) != 1 + pairs or not all(isinstance(text, str) for text in texts):
             wanted = "a pair of texts" if pairs else "a text"
             raise DataError(f"{origin} must be {wanted}. Received: {item!r:.80}.")
-        return [_to_bytes(text, origin) for text in texts]
+        for text in texts:
+            _to_bytes(text, origin)
 
-    rows = read_all(encode, range(len(examples.inputs)))
-    return tuple(np.array([row[n] for row in rows], dtype=object) for n in range(1 + pairs))
+    read_all(check, range(len(examples)))
 
 
 def _to_bytes(text: str, origin: str) -> bytes:
@@ -65,22 +76,30 @@ def _to_bytes(text: str, origin: str) -> bytes:
         ) from error
 
 
-def _in_graph(segments: tuple[np.ndarray, ...], graph: Any) -> list[dict[str, np.ndarray]]:
-    """Return the outputs of a graph for batches of strings, run in parallel, in order."""
-    starts = range(0, len(segments[0]), _ROWS)
+def _in_graph(
+    examples: Any, graph: Any, workers: int
+) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+    """Yield the outputs of a graph for batches of texts, each after the index of its first text."""
+    starts, total = range(0, len(examples), _ROWS), len(examples)
 
     def run(start: int) -> dict[str, np.ndarray]:
-        import tensorflow as tf
+        return _outputs(graph, examples.inputs[start : start + _ROWS])
 
-        batch = [tf.constant(column[start : start + _ROWS]) for column in segments]
-        return {name: values.numpy() for name, values in graph(*batch).items()}
-
-    found, total = [], len(segments[0])
     with progress("tokenizing texts", total) as bar:
-        for start, outputs in zip(starts, in_threads(run, starts), strict=True):
-            found.append(outputs)
+        for start, outputs in zip(starts, in_threads(run, starts, workers), strict=True):
+            yield start, outputs
             bar.advance(min(_ROWS, total - start))
-    return found
+
+
+def _outputs(graph: Any, texts: Sequence[str | tuple[str, ...]]) -> dict[str, np.ndarray]:
+    """Return the outputs of a graph for texts, or for pairs of texts."""
+    import tensorflow as tf
+
+    rows = [text if isinstance(text, tuple) else (text,) for text in texts]
+    columns = [
+        tf.constant([text.encode("utf-8") for text in column]) for column in zip(*rows, strict=True)
+    ]
+    return {name: values.numpy() for name, values in graph(*columns).items()}
 
 
 def count_truncated(config: TextConfig, examples: Any, x: dict[str, np.ndarray]) -> int:
@@ -97,15 +116,15 @@ def count_truncated(config: TextConfig, examples: Any, x: dict[str, np.ndarray])
     mask = x.get("padding_mask", x["token_ids"])
     if mask.shape[1] < config.sequence_length:
         return 0
-    full = np.flatnonzero((mask != 0).all(axis=1))
+    full = np.flatnonzero(token_counts(mask) == mask.shape[1])
     if not len(full):
         return 0
-    preprocessor = load_preprocessor(config)
-    segments = _segments(examples.select(full))
-    count = len(segments)
-    empty = tuple(np.array([b""], dtype=object) for _ in range(count))
-    (row,) = _in_graph(empty, token_graph(preprocessor, count))
+    preprocessor, chosen = load_preprocessor(config), examples.select(full)
+    empty = ("", "") if isinstance(chosen.inputs[0], tuple) else ("",)
+    count = len(empty)
+    row = _outputs(token_graph(preprocessor, count), [empty])
     special = np.count_nonzero(row.get("padding_mask", row["token_ids"]))
-    batches = _in_graph(segments, length_graph(preprocessor.tokenizer, count))
-    lengths = np.concatenate([batch["length"] for batch in batches])
+    graph = length_graph(preprocessor.tokenizer, count)
+    batches = _in_graph(chosen, graph, config.data_workers)
+    lengths = np.concatenate([batch["length"] for _, batch in batches])
     return int(np.count_nonzero(lengths + special > config.sequence_length))

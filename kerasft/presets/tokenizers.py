@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import functools
+import hashlib
+import json
+import tempfile
+from pathlib import Path
 from typing import Any
 
 from kerasft.config import TextConfig
@@ -61,6 +65,21 @@ def _load(location: str, sequence_length: int) -> Any:
         raise SettingError(
             f"`preset` must have a tokenizer. Received a preset without one: {location}."
         ) from error
+
+
+def tokenizer_fingerprint(config: TextConfig) -> str:
+    """Return a hash of the vocabulary and settings of the preset's tokenizer and packer."""
+    preprocessor = load_preprocessor(config)
+    packer = getattr(preprocessor, "preprocessor", preprocessor)  # of a wrapper
+    settings = {**packer.get_config(), "tokenizer": None, "name": None}
+    own = {**preprocessor.tokenizer.get_config(), "name": None}
+    kind = type(preprocessor).__name__, type(preprocessor.tokenizer).__name__
+    total = hashlib.sha256(json.dumps([kind, settings, own], sort_keys=True, default=str).encode())
+    with tempfile.TemporaryDirectory() as folder:
+        preprocessor.tokenizer.save_assets(folder)
+        for path in sorted(Path(folder).rglob("*")):
+            total.update(f"{path.name} {path.stat().st_size}\n".encode() + path.read_bytes())
+    return total.hexdigest()
 
 
 @functools.lru_cache(maxsize=16)

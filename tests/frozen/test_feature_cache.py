@@ -195,20 +195,27 @@ def test_a_full_disk_is_reported(texts, monkeypatch):
     def full(*args):
         raise OSError(28, "No space left on device")
 
+    config = texts(head_epochs=0, trainable_blocks=0)
+    context = new_context(minilm_tickets, config, kerasft.load_data(config))
     monkeypatch.setattr(module, "free_memory", lambda: 0)
     monkeypatch.setattr(module.os, "posix_fallocate", full)
     with pytest.raises(ResourceError, match=r"No space left.*--no-cache"):
-        cache_lines(minilm_tickets, texts(head_epochs=0, trainable_blocks=0))
+        make_phase_inputs(context)
 
 
-def test_many_images_are_stored_in_a_file_and_train_the_same(pictures, monkeypatch):
-    config = pictures(head_epochs=0, trainable_blocks=0)
-    expected, _, _ = run(resnet_digits, config)
-    monkeypatch.setattr("kerasft.arrays.free_memory", lambda: 0)
-    data = kerasft.load_data(config)
-    assert isinstance(data.train.x, np.memmap)
-    weights, _, _ = run(resnet_digits, config)
+@pytest.mark.parametrize("kind", ["pictures", pytest.param("texts", marks=pytest.mark.slow)])
+def test_inputs_in_files_train_the_same(pictures, texts, kind):
+    recipe, make = {"pictures": (resnet_digits, pictures), "texts": (minilm_tickets, texts)}[kind]
+    config = make(head_epochs=0, trainable_blocks=0)
+    expected, history, _ = run(recipe, config)
+    config = dataclasses.replace(config, memory_gigabytes=0)
+    x = kerasft.load_data(config).train.x
+    assert isinstance(x["token_ids"] if kind == "texts" else x, np.memmap)
+    weights, same, _ = run(recipe, config)
     assert all(map(np.array_equal, weights, expected))
+    assert all(
+        row["val_loss"] == other["val_loss"] for row, other in zip(same, history, strict=True)
+    )
 
 
 @pytest.mark.parametrize("left", [False, True])

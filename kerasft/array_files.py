@@ -1,0 +1,204 @@
+"""Prepared arrays in files of the cache folder, named by fingerprint, for later fits."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import math
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from kerasft.arrays import cache_folder, in_files, make_folder
+from kerasft.display import current, progress, status
+from kerasft.threads import in_threads
+
+_MANIFEST, _LOCK = "arrays.json", "lock"
+_NAME = re.compile("[0-9a-f]{64}")  # of an entry; nothing else in the folder is removed
+_PIECE = 1 << 24  # bytes that are hashed at once
+
+
+def stored_arrays(
+    name: str, size: int, limit: float, prepare: Callable[[], Any], *, workers: int = 0
+) -> Any:
+    """Return arrays mapped from the files of an entry, which are prepared where it has none.
+
+    A process that prepares an entry locks it, so that others wait and then use its files. The
+    manifest is written last: an entry without one is what a killed process left. A damaged entry
+    is prepared anew.
+
+    Args:
+        name: Name of the entry: a SHA-256 of all that determines the arrays. They are stored as
+            they were allocated: a part of an array comes back as the whole.
+        size: Bytes that it needs, at most.
+        limit: Bytes that all entries may need; the least recently used ones are removed first. A
+            larger entry is not kept for later fits.
+        prepare: Function that returns an array, or a dict of arrays, made by `allocate`.
+        workers: Threads that check the files; 0 for one per core.
+
+    Raises:
+        ResourceError: The disk is full.
+        SettingError: The folder cannot be made.
+    """
+    folder = cache_folder() / name
+    with _locked(folder):
+        found = _load(folder, workers)
+        if found is not None:
+            return found
+        _empty(folder)
+        kept = size <= limit
+        _make_room(folder, size, limit if kept else math.inf)
+        try:
+            with in_files(folder):
+                made = prepare()
+            if kept:
+                _write_manifest(folder, made, workers)
+                return _map(folder, _read_manifest(folder))
+        except BaseException:
+            _empty(folder)
+            raise
+        _empty(folder)  # the arrays use the unlinked files
+        return made
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Lock an entry for this process; the system releases it when the process ends."""
+    while True:
+        make_folder(folder)
+        with open(folder / _LOCK, "a", encoding="ascii") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                status("waiting for another process, which prepares the same data")
+                fcntl.flock(file, fcntl.LOCK_EX)
+            if _is_same(file, folder / _LOCK):
+                yield
+                return
+
+
+def _is_same(file: TextIO, path: Path) -> bool:
+    """Return whether an open file still has its path: its entry can be removed."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _load(folder: Path, workers: int) -> Any:
+    """Return the arrays of an entry; None if it has none, or damaged ones."""
+    if not (folder / _MANIFEST).exists():
+        return None
+    try:
+        manifest = _read_manifest(folder)
+        arrays = manifest["arrays"].values()
+        if all(_digest(folder / each["file"], workers) == each["digest"] for each in arrays):
+            found = _map(folder, manifest)
+            os.utime(folder / _MANIFEST)  # its last use
+            return found
+        reason = "checksum mismatch"
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = f"{type(error).__name__}: {error}"
+    current().line(f"note   prepared data in {folder} are damaged ({reason}): prepared again")
+    return None
+
+
+def _read_manifest(folder: Path) -> Any:
+    return json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+
+
+def _map(folder: Path, manifest: Any) -> Any:
+    arrays = {
+        name: np.load(folder / each["file"], mmap_mode="r", allow_pickle=False)
+        for name, each in manifest["arrays"].items()
+    }
+    return arrays if manifest["named"] else arrays[""]
+
+
+def _write_manifest(folder: Path, made: Any, workers: int) -> None:
+    """Write the manifest of an entry, which completes it, by a rename."""
+    named, arrays = made if isinstance(made, dict) else {"": made}, {}
+    for name, array in named.items():
+        path = Path(array.filename)
+        arrays[name] = {"file": path.name, "digest": _digest(path, workers)}
+    manifest = {"named": named is made, "arrays": arrays}
+    temporary = folder / f"{_MANIFEST}.new"
+    temporary.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+    temporary.replace(folder / _MANIFEST)
+
+
+def _digest(path: Path, workers: int) -> str:
+    """Return a hash of a file: of the hashes of its pieces, which threads compute."""
+    total, size = hashlib.sha256(), path.stat().st_size
+    starts = range(0, size, _PIECE)
+    with open(path, "rb") as file, progress("checking prepared data", len(starts)) as bar:
+
+        def digest(start: int) -> bytes:
+            return hashlib.sha256(os.pread(file.fileno(), _PIECE, start)).digest()
+
+        for piece in in_threads(digest, starts, workers):
+            total.update(piece)
+            bar.advance()
+    return total.hexdigest()
+
+
+def _empty(folder: Path) -> None:
+    """Remove the files of an entry; the manifest first, so that it is never half an entry."""
+    (folder / _MANIFEST).unlink(missing_ok=True)
+    for path in folder.iterdir():
+        if path.name != _LOCK:
+            path.unlink()
+
+
+def _make_room(folder: Path, size: int, limit: float) -> None:
+    """Remove the least recently used other entries that leave no room for a new one.
+
+    Arrays of fits that run stay mapped.
+    """
+    others = {path: _size(path) for path in sorted(_entries(), key=_last_use) if path != folder}
+    used = sum(others.values())
+    room = min(limit, used + shutil.disk_usage(folder).free)
+    for path, freed in others.items():
+        if used + size <= room:
+            return
+        if _remove(path):
+            used -= freed
+
+
+def _entries() -> list[Path]:
+    return [path for path in cache_folder().iterdir() if _NAME.fullmatch(path.name)]
+
+
+def _last_use(folder: Path) -> float:
+    """Return the time of the last use of an entry, 0 for an incomplete one."""
+    try:
+        return (folder / _MANIFEST).stat().st_mtime
+    except OSError:
+        return 0
+
+
+def _size(folder: Path) -> int:
+    """Return the bytes of an entry, without files that are removed in the meantime."""
+    sizes = []
+    for path in folder.glob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            sizes.append(path.stat().st_size)
+    return sum(sizes)
+
+
+def _remove(folder: Path) -> bool:
+    """Remove an entry, unless a process prepares or checks it; return whether it is removed."""
+    with open(folder / _LOCK, "a", encoding="ascii") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        shutil.rmtree(folder)
+    return True

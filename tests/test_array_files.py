@@ -1,0 +1,214 @@
+"""Prepared arrays in files of the cache folder."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from kerasft.array_files import stored_arrays
+from kerasft.arrays import allocate, cache_folder
+from kerasft.display import showing
+from kerasft.errors import ResourceError, SettingError
+
+NAME, OTHER, THIRD = "a" * 64, "b" * 64, "c" * 64
+SIZE = 12_000  # bytes of an array and its manifest, at least
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERASFT_CACHE", str(tmp_path / "cache"))
+
+
+class Maker:
+    """Prepares an array of 3,000 numbers and counts how often."""
+
+    def __init__(self, value=7):
+        self.value, self.calls = value, 0
+
+    def __call__(self):
+        self.calls += 1
+        array = allocate((3000,), np.dtype(np.int32), "numbers", "use fewer")
+        array[:] = self.value
+        return array
+
+
+def store(make, name=NAME, limit=1e9):
+    return stored_arrays(name, SIZE, limit, make)
+
+
+def stored_files():
+    return sorted(path.name for path in (cache_folder() / NAME).iterdir())
+
+
+def test_arrays_are_prepared_once_and_mapped_afterwards():
+    make = Maker()
+    for _ in range(3):
+        found = store(make)
+        assert isinstance(found, np.memmap)
+        assert not found.flags.writeable
+        assert found.tolist() == [7] * 3000
+    assert make.calls == 1
+
+
+def test_arrays_keep_their_names():
+    def make():
+        return {name: Maker(value)() for name, value in (("token_ids", 1), ("padding_mask", 2))}
+
+    for _ in range(2):
+        found = store(make)
+        assert list(found) == ["token_ids", "padding_mask"]
+        assert [array[0] for array in found.values()] == [1, 2]
+
+
+def flip_a_byte(folder):
+    content = bytearray((folder / "0.npy").read_bytes())
+    content[5000] ^= 1
+    (folder / "0.npy").write_bytes(content)
+
+
+DAMAGE = {
+    "a flipped byte": flip_a_byte,
+    "a missing file": lambda folder: (folder / "0.npy").unlink(),
+    "a manifest that is no object": lambda folder: (folder / "arrays.json").write_text("[1]"),
+    "a manifest that is not JSON": lambda folder: (folder / "arrays.json").write_bytes(b"{\xff"),
+    "a manifest without arrays": lambda folder: (folder / "arrays.json").write_text("{}"),
+    "a shorter file": lambda folder: os.truncate(folder / "0.npy", 4000),
+    "an empty file": lambda folder: os.truncate(folder / "0.npy", 0),
+}
+
+
+@pytest.mark.parametrize("damage", sorted(DAMAGE))
+def test_damaged_files_are_prepared_again_with_a_line(damage, capsys):
+    make = Maker()
+    store(make)
+    DAMAGE[damage](cache_folder() / NAME)
+    with showing():
+        assert store(make).tolist() == [7] * 3000
+    assert make.calls == 2
+    assert "are damaged (" in capsys.readouterr().err
+    store(make)
+    assert make.calls == 2
+
+
+def test_an_error_leaves_no_arrays():
+    def fail():
+        Maker()()
+        raise ValueError("a bad image")
+
+    with pytest.raises(ValueError, match="a bad image"):
+        store(fail)
+    assert stored_files() == ["lock"]
+    assert store(Maker()).tolist() == [7] * 3000
+
+
+SCRIPT = """
+import os, sys, time
+import numpy as np
+from kerasft.arrays import allocate
+from kerasft.array_files import stored_arrays
+
+def make():
+    array = allocate((3000,), np.dtype(np.int32), "numbers", "use fewer")
+    array[:1000] = 7
+    with open(sys.argv[1], "a") as calls:
+        calls.write("x")
+    if "kill" in sys.argv:
+        os.kill(os.getpid(), 9)
+    time.sleep(0.5)
+    array[:] = 7
+    return array
+
+assert stored_arrays("a" * 64, 12_000, 1e9, make).tolist() == [7] * 3000
+"""
+
+
+def start(calls, *words):
+    return subprocess.Popen([sys.executable, "-c", SCRIPT, str(calls), *words])
+
+
+def test_what_a_killed_process_left_is_not_used(tmp_path):
+    assert start(tmp_path / "calls", "kill").wait() == -signal.SIGKILL
+    assert stored_files() == ["0.npy", "lock"]
+    make = Maker()
+    assert store(make).tolist() == [7] * 3000
+    assert make.calls == 1
+    assert stored_files() == ["0.npy", "arrays.json", "lock"]
+
+
+def test_processes_at_once_prepare_once(tmp_path):
+    processes = [start(tmp_path / "calls") for _ in range(3)]
+    assert [process.wait() for process in processes] == [0, 0, 0]
+    assert (tmp_path / "calls").read_text() == "x"
+
+
+def test_the_least_recently_used_arrays_are_removed_first():
+    first, second = Maker(), Maker()
+    store(first, NAME)
+    store(second, OTHER)
+    os.utime(cache_folder() / NAME / "arrays.json", (0, 0))
+    os.utime(cache_folder() / OTHER / "arrays.json", (0, 0))
+    mapped = store(first, NAME)  # used again
+    store(Maker(), THIRD, limit=3 * SIZE)
+    assert sorted(path.name for path in cache_folder().iterdir()) == [NAME, THIRD]
+    store(Maker(), OTHER, limit=SIZE)
+    assert [path.name for path in cache_folder().iterdir()] == [OTHER]
+    assert mapped.tolist() == [7] * 3000  # of removed files
+
+
+def test_arrays_above_the_limit_are_not_kept_and_remove_none():
+    make = Maker()
+    store(Maker(), OTHER)
+    for _ in range(2):
+        assert store(make, limit=SIZE - 1).tolist() == [7] * 3000
+        assert stored_files() == ["lock"]
+    assert make.calls == 2
+    assert (cache_folder() / OTHER / "arrays.json").exists()
+
+
+def test_other_files_in_the_folder_stay():
+    cache_folder().mkdir()
+    (cache_folder() / "thesis").mkdir()
+    (cache_folder() / "thesis" / "text").write_text("my thesis")
+    store(Maker(), limit=SIZE)
+    assert (cache_folder() / "thesis" / "text").read_text() == "my thesis"
+
+
+def test_a_full_disk_is_reported_after_other_arrays_were_removed(monkeypatch):
+    store(Maker(), OTHER)
+    os.utime(cache_folder() / OTHER / "arrays.json", (0, 0))
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("shutil.disk_usage", lambda _: Free)
+    monkeypatch.setattr("os.posix_fallocate", full)
+    with pytest.raises(ResourceError, match=r"No space left on device\): use fewer, or set"):
+        store(Maker())
+    assert not (cache_folder() / OTHER).exists()
+    assert stored_files() == ["lock"]
+
+
+class Free:
+    """A disk without free space."""
+
+    free = 0
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("KERASFT_CACHE", str(tmp_path / "file"))
+    with pytest.raises(SettingError, match=r"cannot be made: (Not a directory|File exists)\. Set"):
+        store(Maker())
+
+
+def test_the_folder_is_in_the_cache_of_the_user(monkeypatch):
+    monkeypatch.delenv("KERASFT_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/caches")
+    assert str(cache_folder()) == "/caches/kerasft"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", "/home/me")
+    assert str(cache_folder()) == "/home/me/.cache/kerasft"
