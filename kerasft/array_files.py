@@ -1,4 +1,4 @@
-"""Prepared arrays in files of the cache folder, named by fingerprint, for later fits."""
+"""Prepared inputs and frozen features in files of the cache folder, for later fits."""
 
 from __future__ import annotations
 
@@ -146,6 +146,24 @@ def _digest(path: Path, workers: int) -> str:
         for piece in in_threads(digest, starts, workers):
             total.update(piece)
             bar.advance()
+    return total.hexdigest()
+
+
+def array_digest(array: np.ndarray, workers: int = 0) -> str:
+    """Return a hash of an array, whether it is in memory or larger than that.
+
+    Args:
+        array: The array.
+        workers: Number of threads; 0 for one per core.
+    """
+    rows = max(1, _PIECE // max(1, math.prod(array.shape[1:]) * array.itemsize))
+    total = hashlib.sha256(repr((array.shape, str(array.dtype))).encode())
+
+    def digest(start: int) -> bytes:
+        return hashlib.sha256(np.ascontiguousarray(array[start : start + rows]).data).digest()
+
+    for piece in in_threads(digest, range(0, len(array), rows), workers):
+        total.update(piece)
     return total.hexdigest()
 
 

@@ -136,10 +136,10 @@ class ComputeSettings(SettingGroup):
 
     precision: str = setting("float32", "Floating-point precision (auto: the fastest, timed over a few steps)", choices=("float32", "mixed_bfloat16", "mixed_float16", "auto"), affects="graph", aliases=("fp16", "bf16", "amp", "mixed_precision"))
     cache: bool = setting(True, "Cache frozen features if that saves compute", affects="number")
-    cache_gigabytes: float = setting(8.0, "Size limit of the feature cache, in GB", minimum=0, affects="number", idle_if=when(cache=False))
+    cache_gigabytes: float = setting(8.0, "Size limit of the feature cache in memory, in GB; larger features are mapped from files", minimum=0, affects="number", idle_if=when(cache=False))
     cache_precision: str = setting("float32", "Floating-point precision of the feature cache (bfloat16: half the size)", choices=("float32", "bfloat16"), affects="number", idle_if=when(cache=False))
     memory_gigabytes: float | None = setting(None, "Size limit of prepared data in memory, in GB; larger data are mapped from files (default: a quarter of the free memory)", minimum=0, affects="number", searchable=False)
-    disk_gigabytes: float = setting(100.0, "Size limit of the folder of prepared data, in GB (KERASFT_CACHE); the least recently used are removed first", minimum=0, affects="number", searchable=False)
+    disk_gigabytes: float = setting(100.0, "Size limit of prepared data and frozen features in files, in GB (folder: KERASFT_CACHE); the least recently used are removed first", minimum=0, affects="number", searchable=False)
     data_workers: int = setting(0, "Number of threads that prepare data (0: one per core)", minimum=0, affects="number", searchable=False, aliases=("num_workers", "dataloader_num_workers"))
     seed: int = setting(0, "Random seed of splits, shuffling, initialization and dropout", minimum=0, affects="number", searchable=False)
 

@@ -13,7 +13,7 @@ import numpy as np
 from kerasft.checks.needs import bytes_of
 from kerasft.data import Split, select_rows, stream
 from kerasft.display import status
-from kerasft.frozen.feature_cache import FeatureCache, PhaseInputs, prefix_bytes
+from kerasft.frozen.feature_cache import FeatureCache, PhaseInputs, memory_for, prefix_bytes
 from kerasft.models.freezing import frozen_below
 from kerasft.training.context import FitContext, cache_plans
 from kerasft.training.loop import steps_at_once
@@ -185,7 +185,7 @@ def _few_inputs(
 
     Returns:
         Inputs of the phases, the time in which the frozen features of all examples are computed by
-        phase (only of phases with cached features), and the size of these features in bytes.
+        phase (only of phases with cached features), and the bytes of these features in memory.
     """
     splits: Any = (context.data.train, context.data.validation)
     more = tuple(_few(split, _MORE_EXAMPLES) for split in splits)
@@ -207,7 +207,8 @@ def _few_inputs(
     rest = sum(map(len, splits)) - sum(map(len, more))
     seconds = second + each * rest
     size = sum(prefix_bytes(plan.prefix, context.config, splits) for plan in plans)
-    return inputs | found, dict.fromkeys(found, seconds / max(len(found), 1)), size
+    in_memory = size if size <= memory_for(context.config) else 0
+    return inputs | found, dict.fromkeys(found, seconds / max(len(found), 1)), in_memory
 
 
 def _features(context: FitContext, plans: Any, splits: Any) -> tuple[float, dict[str, PhaseInputs]]:

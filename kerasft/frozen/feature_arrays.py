@@ -31,7 +31,7 @@ def bytes_needed(tensor: Any, split: Split, config: Config) -> int:
     """Return the size of the features of a split for one tensor."""
     lengths = _lengths(tensor, split)
     rows = len(split.y) if lengths is None else int(lengths.sum())
-    return rows * math.prod(_row_shape(tensor)) * _dtype(tensor, config).itemsize
+    return rows * math.prod(_row_shape(tensor)) * dtype_of(tensor, config).itemsize
 
 
 def _row_shape(tensor: Any) -> tuple[int, ...]:
@@ -39,14 +39,20 @@ def _row_shape(tensor: Any) -> tuple[int, ...]:
     return tuple(size for size in tensor.shape[1:] if size is not None)
 
 
-def _dtype(tensor: Any, config: Config) -> np.dtype:
+def dtype_of(tensor: Any, config: Config) -> np.dtype:
+    """Return the dtype in which the features of a tensor are cached."""
     halved = config.cache_precision == "bfloat16" and tensor.dtype == "float32"
     return np.dtype(ml_dtypes.bfloat16 if halved or tensor.dtype == "bfloat16" else tensor.dtype)
 
 
 def bytes_used(array: Any) -> int:
     """Return the size of an array or a `Ragged` one."""
-    return int(array.values.nbytes if isinstance(array, Ragged) else array.nbytes)
+    return int(values_of(array).nbytes)
+
+
+def values_of(array: Any) -> Any:
+    """Return the values of an array or a `Ragged` one."""
+    return array.values if isinstance(array, Ragged) else array
 
 
 def rows_at_once(model: keras.Model) -> int:
@@ -90,13 +96,27 @@ def compute_features(
 
 def _allocate(tensor: Any, examples: int, given: Any, config: Config) -> Any:
     """Return an empty array for a tensor of all examples of a split."""
-    shape, dtype = _row_shape(tensor), _dtype(tensor, config)
+    varies = None in tensor.shape[1:]
+    lengths = text_lengths(given) if varies else None
+    rows = examples if lengths is None else int(lengths.sum())
+    shape = (rows, *_row_shape(tensor))
+    return as_features(
+        allocate(shape, dtype_of(tensor, config), "features", _ADVICE), tensor, given
+    )
+
+
+def as_features(values: np.ndarray, tensor: Any, given: Any) -> Any:
+    """Return the values of a tensor for all examples as an array, `Ragged` where lengths vary.
+
+    Args:
+        values: Rows of all examples, or of all their tokens end to end.
+        tensor: The tensor.
+        given: `Split.x`, which has the lengths of texts.
+    """
     if None not in tensor.shape[1:]:
-        return allocate((examples, *shape), dtype, "features", _ADVICE)
-    lengths = text_lengths(given)
+        return values
+    mask, lengths = given["padding_mask"], text_lengths(given)
     assert lengths is not None  # the cache has refused other inputs
-    values = allocate((int(lengths.sum()), *shape), dtype, "features", _ADVICE)
-    mask = given["padding_mask"]
     left = mask[:, -1].sum() > mask[:, 0].sum()
     return Ragged(values, lengths, longest=mask.shape[1], left=left)
 

@@ -9,6 +9,7 @@ and higher features are computed from lower ones.
 from __future__ import annotations
 
 import math
+import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -16,12 +17,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 
+from kerasft.arrays import memory_limit
 from kerasft.config import Config
 from kerasft.data import Ragged, Split, make_mix, text_lengths
 from kerasft.formatting import duration
 from kerasft.frozen.cache_decision import worthwhile
-from kerasft.frozen.feature_arrays import bytes_needed, bytes_used, compute_features
+from kerasft.frozen.feature_arrays import (
+    bytes_needed,
+    bytes_used,
+    compute_features,
+    values_of,
+)
+from kerasft.frozen.feature_files import stored_features
 from kerasft.frozen.prefix import FrozenPrefix, Part
 
 Splits = tuple[Split, Split]  # for training and validation
@@ -97,7 +106,7 @@ class FeatureCache:
 
         Args:
             plans: Phases with frozen layers, in their order.
-            config: Its cache_gigabytes, cache_precision and augmentation settings are used.
+            config: Settings of the cache, of the data preparation and of augmentation are used.
             splits: Training and validation split.
             log: Receives a line for every plan.
         """
@@ -108,12 +117,15 @@ class FeatureCache:
         # Later phases train more layers: their lower features serve the earlier phases.
         for chosen in reversed(cached):
             began, tail = time.monotonic(), chosen.plan.prefix.tail
-            train, validation = (self._inputs(chosen, split, config) for split in splits)
+            in_files = prefix_bytes(chosen.plan.prefix, config, splits) > memory_for(config)
+            train, validation = (
+                self._inputs(chosen, split, config, in_files=in_files) for split in splits
+            )
             found[chosen.plan.name] = PhaseInputs(tail.model, train, validation, tail.work)
             log(
                 f"cache  {chosen.plan.name}: frozen features cached, {chosen.gain:.1f}x less "
-                f"compute, {_size(train, validation)}, computed in "
-                f"{duration(time.monotonic() - began)}"
+                f"compute, {_size(train, validation)}{' in files' * in_files}, "
+                f"ready in {duration(time.monotonic() - began)}"
             )
         return found
 
@@ -144,7 +156,9 @@ class FeatureCache:
                 reasons[plan.name] = f"too little gain ({gains[index]:.2f}x less compute)"
         return [_Chosen(*possible[index], gains[index]) for index in cached], reasons
 
-    def _inputs(self, chosen: _Chosen, split: Split, config: Config) -> dict[str, Any]:
+    def _inputs(
+        self, chosen: _Chosen, split: Split, config: Config, *, in_files: bool
+    ) -> dict[str, Any]:
         """Return the inputs of the tail for a split; compute features that are not cached."""
         prefix = chosen.plan.prefix
 
@@ -156,11 +170,22 @@ class FeatureCache:
             known = [t for t in prefix.below(prefix.boundary) if key(t) in self._arrays]
             part = prefix.part(missing, known)
             inputs = self._read(part, split.x, key)
-            computed = compute_features(part.model, inputs, split.x, missing, config)
+
+            def compute() -> list[Any]:
+                return compute_features(part.model, inputs, split.x, missing, config)
+
+            signatures = [chosen.signatures[id(tensor)] for tensor in missing]
+            if not prefix.is_portable:
+                signatures.append(secrets.token_hex())  # no other process finds the files
+            computed = (
+                stored_features(missing, signatures, split, config, compute)
+                if in_files
+                else compute()
+            )
             for tensor, array in zip(missing, computed, strict=True):
                 self._arrays[key(tensor)] = array, split.x
         found = self._read(prefix.tail, split.x, key)
-        self.shrink(config.cache_gigabytes * 1e9)
+        self.shrink(config.cache_gigabytes * 1e9, config.disk_gigabytes * 1e9)
         return found
 
     def _read(self, part: Part, x: Any, key: Callable[[Any], Any]) -> dict[str, Any]:
@@ -173,13 +198,32 @@ class FeatureCache:
             found[name] = self._arrays[key(tensor)][0]
         return found
 
-    def shrink(self, limit: float) -> None:
-        """Drop the least recently used features until at most `limit` bytes are cached.
+    def shrink(self, limit: float, disk_limit: float = math.inf) -> None:
+        """Drop the least recently used features until few enough bytes are cached.
 
         A training that uses dropped features keeps its reference to them.
+
+        Args:
+            limit: Bytes in memory, at most.
+            disk_limit: Bytes in files, at most.
         """
-        while sum(bytes_used(array) for array, _ in self._arrays.values()) > limit:
-            self._arrays.popitem(last=False)
+        for most, mapped in ((limit, False), (disk_limit, True)):
+            sizes = {
+                key: bytes_used(array)
+                for key, (array, _) in self._arrays.items()
+                if isinstance(values_of(array), np.memmap) == mapped
+            }
+            total = sum(sizes.values())
+            for key, size in sizes.items():
+                if total <= most:
+                    break
+                del self._arrays[key]
+                total -= size
+
+
+def memory_for(config: Config) -> float:
+    """Return the bytes of features above which they are mapped from files."""
+    return min(config.cache_gigabytes * 1e9, memory_limit())
 
 
 def prefix_bytes(prefix: FrozenPrefix, config: Config, splits: Splits) -> int:
@@ -202,8 +246,8 @@ def _reason_against(prefix: FrozenPrefix, config: Config, splits: Splits) -> str
         if text_lengths(splits[0].x) is None or (read and "padding_mask" not in read):
             return "the inputs differ in length and have no padding_mask"
     needed = prefix_bytes(prefix, config, splits)
-    if needed > config.cache_gigabytes * 1e9:
-        limit = f"cache_gigabytes={config.cache_gigabytes:g}"
+    if needed > max(memory_for(config), config.disk_gigabytes * 1e9):
+        limit = f"disk_gigabytes={config.disk_gigabytes:g}"
         return f"it would need {needed / 1e9:.2g} GB ({limit})"
     return ""
 

@@ -22,6 +22,7 @@ from kerasft.models.blocks import flatten_layers
 from kerasft.models.compute_cost import Product, products_of
 from kerasft.models.freezing import drop_rate_name
 from kerasft.models.graph import flat, is_functional, nodes
+from kerasft.models.keras_attributes import has_mark
 
 _UPDATED = (keras.layers.BatchNormalization, keras.layers.SpectralNormalization)
 
@@ -99,6 +100,11 @@ class FrozenPrefix:
             for index, output in enumerate(node.outputs):
                 found[id(output)] = f"{signature}.{index}"
         return found
+
+    @property
+    def is_portable(self) -> bool:
+        """Whether `sign` returns the same signatures in another process."""
+        return not any(has_mark(node.operation) for node in self._prefix_nodes)
 
     def part(self, outputs: Any, known: list[Any]) -> Part:
         """Return the part that computes tensors; for those of the boundary, the prefix.

@@ -1,6 +1,7 @@
 """The feature cache: the same training, with less compute."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -37,6 +38,21 @@ def pictures(preset, photos):
         return resnet_digits.Config(**{**SETTINGS, **given, **changes})
 
     return make
+
+
+@pytest.fixture
+def computed(monkeypatch):
+    """Counts how often features are computed."""
+    from kerasft.frozen import feature_cache as module
+
+    calls, original = [], module.compute_features
+
+    def compute(*given):
+        calls.append(given)
+        return original(*given)
+
+    monkeypatch.setattr(module, "compute_features", compute)
+    return calls
 
 
 def new_context(recipe, config, data, **options):
@@ -106,7 +122,7 @@ def megabytes(lines):
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [({"augmentation": "light"}, "changes its inputs at random"),
-     ({"cache_gigabytes": 1e-6}, "it would need 0.00"),
+     ({"cache_gigabytes": 1e-6, "disk_gigabytes": 1e-6}, "(disk_gigabytes=1e-06)"),
      ({"epochs": 1, "trainable_blocks": 0}, "too little gain (1.00x less compute)")],
 )  # fmt: skip
 def test_the_reason_against_a_cache_is_logged(pictures, changes, reason):
@@ -129,17 +145,7 @@ def test_nothing_is_logged_where_nothing_is_frozen(pictures):
     assert cache_lines(resnet_digits, pictures(trainable_blocks=-1, head_epochs=0)) == []
 
 
-def test_trainings_share_features_and_higher_ones_come_from_lower_ones(texts, monkeypatch):
-    from kerasft.frozen import feature_cache as module
-
-    computed = []
-    original = module.compute_features
-
-    def compute(model, x, *rest):
-        computed.append(set(x))
-        return original(model, x, *rest)
-
-    monkeypatch.setattr(module, "compute_features", compute)
+def test_trainings_share_features_and_higher_ones_come_from_lower_ones(texts, computed):
     config = texts(head_epochs=0)
     data = kerasft.load_data(config)
     cache = FeatureCache(trainings=2)
@@ -149,7 +155,7 @@ def test_trainings_share_features_and_higher_ones_come_from_lower_ones(texts, mo
         assert make_phase_inputs(context)["main"].model is not context.model
     # Training and validation split for the first, nothing for the second, and for the third
     # from the first one's features: no token is read again.
-    assert ["token_ids" in x for x in computed] == [True, True, False, False]
+    assert ["token_ids" in x for _, x, *_ in computed] == [True, True, False, False]
 
 
 def test_the_least_recently_used_features_are_dropped(texts):
@@ -161,6 +167,19 @@ def test_the_least_recently_used_features_are_dropped(texts):
         make_phase_inputs(new_context(minilm_tickets, one, data, feature_cache=cache))
     assert cache.num_arrays == 4
     cache.shrink(1e-9)
+    assert cache.num_arrays == 0
+
+
+def test_the_least_recently_used_features_in_files_are_dropped(pictures, monkeypatch, tmp_path):
+    monkeypatch.setenv("KERASFT_CACHE", str(tmp_path))
+    config = pictures(head_epochs=0, cache_gigabytes=0)
+    cache = FeatureCache()
+    data = kerasft.load_data(config)
+    make_phase_inputs(new_context(resnet_digits, config, data, feature_cache=cache))
+    assert cache.num_arrays == 4
+    cache.shrink(0)  # bytes in memory
+    assert cache.num_arrays == 4
+    cache.shrink(0, 1e3)
     assert cache.num_arrays == 0
 
 
@@ -216,6 +235,49 @@ def test_inputs_in_files_train_the_same(pictures, texts, kind):
     assert all(
         row["val_loss"] == other["val_loss"] for row, other in zip(same, history, strict=True)
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "precision"),
+    [("pictures", "float32"), pytest.param("texts", "bfloat16", marks=pytest.mark.slow)],
+)
+def test_features_above_the_limit_are_in_files_for_later_fits(
+    pictures, texts, kind, precision, computed, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("KERASFT_CACHE", str(tmp_path))
+    recipe, make = {"pictures": (resnet_digits, pictures), "texts": (minilm_tickets, texts)}[kind]
+    config = make(head_epochs=0, cache_precision=precision)
+    expected, history, _ = run(recipe, config)
+    assert len(computed) == 2  # the training and the validation split
+    config = dataclasses.replace(config, cache_gigabytes=0)
+    for _ in range(2):
+        weights, same, (line,) = run(recipe, config)
+        assert " kB in files, ready in " in line
+        assert all(map(np.array_equal, weights, expected))
+        assert [row["val_loss"] for row in same] == [row["val_loss"] for row in history]
+        assert len(computed) == 4
+
+
+def test_features_of_a_layer_without_a_configuration_are_not_found_again(
+    pictures, computed, monkeypatch, tmp_path
+):
+    class Double(keras.layers.Layer):
+        def call(self, x):
+            return x * 2
+
+        def get_config(self):
+            raise NotImplementedError
+
+    def build(config, data):
+        model = resnet_digits.build_model(config, data)
+        return keras.Model(model.inputs, model(Double()(model.inputs[0])))
+
+    monkeypatch.setenv("KERASFT_CACHE", str(tmp_path))
+    recipe = SimpleNamespace(build_model=build)
+    config = pictures(head_epochs=0, cache_gigabytes=0)
+    for count in (2, 4):
+        cache_lines(recipe, config)
+        assert len(computed) == count
 
 
 @pytest.mark.parametrize("left", [False, True])
