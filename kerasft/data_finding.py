@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,6 +48,34 @@ def counted(number: int, singular: str, plural: str) -> str:
         '1 image is'
     """
     return f"{number:,} {singular if number == 1 else plural}"
+
+
+def listed(
+    name: str,
+    level: str,
+    examples: Sequence[str],
+    nouns: tuple[str, str],
+    what: str,
+    **more: Any,
+) -> list[DataFinding]:
+    """Return a finding about examples, of which the first are listed; none without examples.
+
+    Args:
+        name: Name of the finding.
+        level: Level of the finding.
+        examples: Origins of all examples.
+        nouns: Beginning of the sentence for one example and for several, as in `counted`.
+        what: Rest of the sentence.
+        **more: Other attributes of the finding.
+
+    Example:
+        >>> listed("blank", "note", ["a.png"], ("image is", "images are"), "blank")[0].text
+        '1 image is blank, for example a.png.'
+    """
+    if not examples:
+        return []
+    text = f"{counted(len(examples), *nouns)} {what}, for example {examples[0]}."
+    return [DataFinding(name, level, text, len(examples), tuple(examples[:LISTED]), **more)]
 
 
 def longer_length(length: int) -> int:

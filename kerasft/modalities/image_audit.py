@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from kerasft.data_finding import LISTED, DataFinding, counted
+from kerasft.data_finding import DataFinding, listed
 from kerasft.modalities.images_alike import difference_hash, images_alike, images_at
 from kerasft.modalities.input_types import InputAudit
 
 _LEAST = 16  # pixels of the shorter side
 _PART = 4  # a shorter side below this part of `image_size` has too few pixels
 _LONG = 4  # ratio of the sides above which `resize=crop` drops most of an image
+_IMAGES = ("image is", "images are")
 _FLAT = 8  # range of the values of a blank image
 # Formats that share the extensions of another: photographs of phones are MPO files called .jpg.
 _SAME = {"MPO": "JPEG", "DIB": "BMP"}
@@ -57,11 +58,11 @@ def audit_images(config: Any, parts: Sequence[Any], arrays: Sequence[Any] | None
     pictures = zip(flat, images_at(arrays, flat), strict=True)
     blank = [index for index, picture in pictures if np.ptp(picture, axis=(0, 1)).max() <= _FLAT]
     origins = [origin for part in parts for origin in part.origins]
-    found += _finding(
+    found += listed(
         "blank_images",
         "warning",
         [origins[index] for index in blank],
-        ("image is", "images are"),
+        _IMAGES,
         "blank: all pixels have one color",
         advice="Remove blank images, or correct them.",
     )
@@ -92,18 +93,17 @@ def _read_header(item: Path | bytes, origin: str) -> Header | None:
 
 
 def _audit_headers(config: Any, headers: list[Header]) -> list[DataFinding]:
-    animated = [header.origin for header in headers if header.animated]
-    found = _finding(
+    found = listed(
         "animated_images",
         "warning",
-        animated,
-        ("image is", "images are"),
+        [header.origin for header in headers if header.animated],
+        _IMAGES,
         "animated: only the first frame is read",
         advice="Save the frame that shows the class as a file of its own.",
     )
     wrong = [h for h in headers if h.format and h.expected not in ("", h.format)]
     kinds = sorted({f"{h.format} named {Path(h.origin).suffix}" for h in wrong})
-    found += _finding(
+    found += listed(
         "wrong_extensions",
         "note",
         [header.origin for header in wrong],
@@ -119,11 +119,11 @@ def _small(config: Any, headers: list[Header]) -> list[DataFinding]:
     least = max(_LEAST, config.image_size // _PART)
     small = [header for header in headers if min(header.size) < least]
     if 2 * len(small) < len(headers):
-        return _finding(
+        return listed(
             "tiny_images",
             "warning",
             [header.origin for header in small],
-            ("image is", "images are"),
+            _IMAGES,
             f"less than {least} pixels wide or high (image_size={config.image_size})",
             advice="Remove thumbnails and icons, or replace them by the originals.",
         )
@@ -132,11 +132,11 @@ def _small(config: Any, headers: list[Header]) -> list[DataFinding]:
     fitting = max(32, -(-usual // 32) * 32)
     if fitting >= config.image_size:
         return []
-    return _finding(
+    return listed(
         "small_images",
         "note",
         [header.origin for header in small],
-        ("image is", "images are"),
+        _IMAGES,
         f"less than {least} pixels wide or high (median {usual}): a smaller image_size is faster",
         changes={"image_size": fitting},
     )
@@ -145,27 +145,11 @@ def _small(config: Any, headers: list[Header]) -> list[DataFinding]:
 def _long(config: Any, headers: list[Header]) -> list[DataFinding]:
     if config.resize != "crop":
         return []
-    long = [h.origin for h in headers if max(h.size) > _LONG * min(h.size)]
-    return _finding(
+    return listed(
         "long_images",
         "warning",
-        long,
-        ("image is", "images are"),
+        [h.origin for h in headers if max(h.size) > _LONG * min(h.size)],
+        _IMAGES,
         f"more than {_LONG} times as long as wide: resize=crop keeps less than a quarter of each",
         changes={"resize": "pad"},
     )
-
-
-def _finding(
-    name: str,
-    level: str,
-    origins: list[str],
-    nouns: tuple[str, str],
-    what: str,
-    **more: Any,
-) -> list[DataFinding]:
-    """Return a finding about images, none if there are none."""
-    if not origins:
-        return []
-    text = f"{counted(len(origins), *nouns)} {what}, for example {origins[0]}."
-    return [DataFinding(name, level, text, len(origins), tuple(origins[:LISTED]), **more)]

@@ -47,8 +47,8 @@ def test_duplicates_across_given_splits_have_a_note(prepared):
     parts["test"][4] = parts["train"][8]
     data = prepared(parts)
     assert data.notes == (
-        "2 examples of the test split are also in the train split (for example "
-        "test 3 = train 7); scores may be inflated.",
+        "2 examples of the test split are also in the train split and may inflate "
+        "scores, for example test 3 = train 7.",
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from kerasft.data.examples import Examples
-from kerasft.data_finding import LISTED, DataFinding, counted
+from kerasft.data_finding import DataFinding, listed
 
 _MOST = 0.5  # share of a split above which a leak or a conflict makes training wrong
 _PAIRS = (("test", "train"), ("validation", "train"), ("test", "validation"))
@@ -14,6 +14,7 @@ _ONE_SPLIT = (
     "Remove them from one of the splits, or give the data without splits: equal examples stay "
     "in one."
 )
+_NEAR = "Remove them from one of the splits."
 _REMOVE = "Remove them, or leave one of each."
 _CORRECT = "Correct the labels, or remove these examples."
 
@@ -37,16 +38,24 @@ def find_duplicates(parts: Mapping[str, Examples]) -> list[DataFinding]:
     """Return a finding for each pair of splits that share examples."""
     findings = []
     for name, other, double in exact_duplicates(parts):
-        first, second = double[0]
-        text = (
-            f"{counted(len(double), 'example', 'examples')} of the {name} split "
-            f"{'is' if len(double) == 1 else 'are'} also in the {other} split (for example "
-            f"{first} = {second}); scores may be inflated."
-        )
-        level = "error" if len(double) > _MOST * len(parts[name]) else "warning"
-        shown = [f"{one} = {same}" for one, same in double]
-        findings.append(_listed("duplicates", level, text, shown, _ONE_SPLIT))
+        shown = [f"{origin} = {same}" for origin, same in double]
+        what = f"also in the {other} split"
+        level = _level(len(shown), len(parts[name]))
+        findings += _leak("duplicates", level, shown, name, what, advice=_ONE_SPLIT)
     return findings
+
+
+def _leak(
+    name: str, level: str, shown: Sequence[str], split: str, what: str, *, advice: str
+) -> list[DataFinding]:
+    """Return a finding about examples of a split that occur in another one."""
+    nouns = (f"example of the {split} split is", f"examples of the {split} split are")
+    return listed(name, level, shown, nouns, f"{what} and may inflate scores", advice=advice)
+
+
+def _level(number: int, total: int) -> str:
+    """Return the level of a finding about some of all examples."""
+    return "error" if number > _MOST * total else "warning"
 
 
 def find_conflicts(parts: Mapping[str, Examples]) -> list[DataFinding]:
@@ -59,13 +68,11 @@ def find_conflicts(parts: Mapping[str, Examples]) -> list[DataFinding]:
             known, where = first.setdefault(content, (label, origin))
             if known != label:
                 conflicts.setdefault(content, f"{where} ({known}) and {origin} ({label})")
-    if not conflicts:
-        return []
-    shown = list(conflicts.values())
-    kind = counted(len(shown), "input has", "inputs have")
-    text = f"{kind} conflicting labels, for example {shown[0]}."
-    level = "error" if len(shown) > _MOST * len(first) else "warning"
-    return [_listed("conflicting_labels", level, text, shown, _CORRECT)]
+    level, shown = _level(len(conflicts), len(first)), list(conflicts.values())
+    return listed(
+        "conflicting_labels", level, shown, ("input has", "inputs have"), "conflicting labels",
+        advice=_CORRECT,
+    )  # fmt: skip
 
 
 def find_repeated(parts: Mapping[str, Examples]) -> list[DataFinding]:
@@ -78,11 +85,8 @@ def find_repeated(parts: Mapping[str, Examples]) -> list[DataFinding]:
         before = first.setdefault((content, label), origin)
         if before != origin:
             double.append(f"{origin} = {before}")
-    if not double:
-        return []
-    kind = counted(len(double), "training example repeats", "training examples repeat")
-    text = f"{kind} another one (for example {double[0]})."
-    return [_listed("repeated", "note", text, double, _REMOVE)]
+    nouns = ("training example repeats", "training examples repeat")
+    return listed("repeated", "note", double, nouns, "another one", advice=_REMOVE)
 
 
 def find_near_duplicates(
@@ -131,16 +135,9 @@ def _near_leaks(
             of_other = [row.origin for row in group if row.split == other]
             mine = [row.origin for row in group if row.split == name and of_other]
             shown += [f"{origin} ~ {of_other[0]}" for origin in mine]
-        if not shown:
-            continue
-        text = (
-            f"{counted(len(shown), 'example', 'examples')} of the {name} split "
-            f"{'is' if len(shown) == 1 else 'are'} nearly the same as one of the {other} split "
-            f"(for example {shown[0]}); scores may be inflated."
-        )
-        level = "error" if len(shown) > _MOST * len(parts[name]) else "warning"
-        advice = "Remove them from one of the splits."
-        findings.append(_listed("near_duplicates_in_splits", level, text, shown, advice))
+        what = f"nearly the same as one of the {other} split"
+        level = _level(len(shown), len(parts[name]))
+        findings += _leak("near_duplicates_in_splits", level, shown, name, what, advice=_NEAR)
     return findings
 
 
@@ -151,23 +148,12 @@ def _near_conflicts(alike: Sequence[Sequence[_Row]]) -> list[DataFinding]:
         other = next((row for row in others if row.label != first.label), None)
         if other is not None:
             shown.append(f"{first.origin} ({first.label}) and {other.origin} ({other.label})")
-    if not shown:
-        return []
-    kind = counted(len(shown), "group", "groups")
-    text = f"{kind} of nearly equal inputs with different labels, for example {shown[0]}."
-    return [_listed("near_conflicts", "warning", text, shown, _CORRECT)]
+    what = "of nearly equal inputs with different labels"
+    return listed("near_conflicts", "warning", shown, ("group", "groups"), what, advice=_CORRECT)
 
 
 def _near_within(alike: Sequence[Sequence[_Row]]) -> list[DataFinding]:
     groups = [group for group in alike if len({row.split for row in group}) == 1]
     shown = [f"{row.origin} ~ {first.origin}" for first, *others in groups for row in others]
-    if not shown:
-        return []
-    kind = counted(len(shown), "example is", "examples are")
-    text = f"{kind} nearly the same as another one of the same split (for example {shown[0]})."
-    return [_listed("near_duplicates", "note", text, shown, _REMOVE)]
-
-
-def _listed(name: str, level: str, text: str, shown: Sequence[str], advice: str) -> DataFinding:
-    """Return a finding about examples, of which the first are listed."""
-    return DataFinding(name, level, text, len(shown), tuple(shown[:LISTED]), advice=advice)
+    nouns, what = ("example is", "examples are"), "nearly the same as another one of the same split"
+    return listed("near_duplicates", "note", shown, nouns, what, advice=_REMOVE)
