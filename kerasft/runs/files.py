@@ -190,8 +190,8 @@ def file_lock(path: Path, doing: str) -> Iterator[None]:
     """
     with _open_locked(path, doing) as file:
         file.truncate(0)
-        file.write(f"process {os.getpid()}")
-        file.flush()
+        with contextlib.suppress(OSError):  # a full disk: the id is for messages only
+            os.write(file.fileno(), f"process {os.getpid()}".encode())
         yield
 
 

@@ -28,12 +28,14 @@ def temporary_folder(parent: Path, name: str) -> Iterator[Path]:
     behind are removed: nobody holds their lock.
 
     Args:
-        parent: Folder of the versions; made if it does not exist, and removed if it stays empty.
+        parent: Folder of the versions; made if it does not exist, and removed if it stays empty,
+            with the folders above that were made for it.
         name: What the folder is made for, as a part of its name.
 
     Raises:
         ResourceError: The disk is full.
     """
+    made = [folder for folder in parent.parents if not folder.exists()]
     with contextlib.ExitStack() as lock:
         temporary = _make_temporary(parent, f".{name}.", lock)
         try:
@@ -43,7 +45,8 @@ def temporary_folder(parent: Path, name: str) -> Iterator[Path]:
             with _one_at_a_time(parent):  # without its lock it would be taken for abandoned
                 shutil.rmtree(temporary)
                 with contextlib.suppress(OSError):  # it has other versions or exports at work
-                    parent.rmdir()
+                    for folder in (parent, *made):
+                        folder.rmdir()
 
 
 def _make_temporary(parent: Path, prefix: str, lock: contextlib.ExitStack) -> Path:

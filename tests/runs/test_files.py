@@ -59,6 +59,15 @@ def test_a_full_disk_is_a_resource_error(tmp_path):
         fill()
 
 
+def test_a_lock_needs_no_disk_space(tmp_path, file_size_limit):
+    path = tmp_path / "fit.lock"
+    file_size_limit(1)
+    with file_lock(path, "works."):
+        file_size_limit(None)
+        with pytest.raises(SettingError, match="Another process"), file_lock(path, "works."):
+            pass
+
+
 def test_a_disk_that_is_full_of_weights_is_a_resource_error(tmp_path, file_size_limit):
     path = tmp_path / "weights.safetensors"
     write_tensors(path, {"a": np.ones(10)})
