@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import os
 from pathlib import Path
@@ -40,6 +41,20 @@ def numbered_folders(parent: Path) -> dict[int, Path]:
 def timestamp_name() -> str:
     """Return the local time as a folder name: `2026-01-31_12-00-00`."""
     return datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+
+
+def new_folder(parent: Path, stem: str) -> Path:
+    """Make a folder under the first name that is not taken: `stem`, `stem-2`, `stem-3`, ...
+
+    Raises:
+        SettingError: A thousand names are taken.
+    """
+    for count in range(1, 1000):
+        path = parent / (stem if count == 1 else f"{stem}-{count}")
+        with contextlib.suppress(FileExistsError):
+            path.mkdir(parents=True)
+            return path
+    raise SettingError(f"Too many folders named {stem} in {parent}. Give another --name.")
 
 
 def expanded(path: str | Path) -> Path:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasft.errors import ResourceError, SettingError, is_full_disk
-from kerasft.paths import check_folder_name, timestamp_name
+from kerasft.paths import check_folder_name, new_folder, timestamp_name
 from kerasft.runs.files import (
     atomic_path,
     is_locked,
@@ -51,17 +51,13 @@ def create_run(runs_dir: str | Path, recipe: str, name: str | None = None) -> Ru
     """
     check_name(runs_dir, recipe, name)
     parent = Path(runs_dir) / recipe
-    stem = name or timestamp_name()
-    for count in range(1, 1000):
-        path = parent / (stem if count == 1 else f"{stem}-{count}")
-        try:
-            path.mkdir(parents=True)
-            return Run(path)
-        except FileExistsError:
-            check_name(runs_dir, recipe, name)
-            if name is not None:
-                return Run(path)
-    raise SettingError(f"Too many runs named {stem} in {parent}. Give another --name.")
+    if name is None:
+        return Run(new_folder(parent, timestamp_name()))
+    try:
+        (parent / name).mkdir(parents=True)
+    except FileExistsError:  # by a fit that was killed at its start, or meanwhile
+        check_name(runs_dir, recipe, name)
+    return Run(parent / name)
 
 
 def check_name(runs_dir: str | Path, recipe: str, name: str | None) -> None:

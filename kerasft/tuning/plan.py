@@ -190,7 +190,9 @@ def find_folder(parent: Path, name: str | None, resume: bool) -> Path:
     if name is not None:
         check_folder_name(name)
     if not resume:
-        folder = parent / (name or timestamp_name())
+        if name is None:
+            return parent / timestamp_name()
+        folder = parent / name
         if (folder / JOURNAL).exists():
             raise SettingError(
                 f"Search {folder} exists already. Resume it (--resume), or pass another --name."

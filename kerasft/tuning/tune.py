@@ -16,6 +16,7 @@ from kerasft.display import shows_progress, status
 from kerasft.errors import NoTrialError, SettingError
 from kerasft.in_memory import PREFIX
 from kerasft.insight import plot_search
+from kerasft.paths import new_folder
 from kerasft.runs import check_writable
 from kerasft.runs.provenance import describe_recipe
 from kerasft.training.fit_record import data_lines
@@ -136,7 +137,7 @@ def tune(  # noqa: PLR0913 (public)
         if old is not None:
             compare(folder, old, plan.header)
         if not resume:  # after the plan: settings that are refused leave no folder
-            lock.enter_context(_new_folder(folder))
+            folder = lock.enter_context(_new_folder(folder, named=name is not None))
         searcher = _open_searcher(folder, plan, before, budget)
         if client is None:
             _run(searcher, Workers(described, plan.trial_models, plan.config.seed, workers))
@@ -146,12 +147,15 @@ def tune(  # noqa: PLR0913 (public)
 
 
 @contextlib.contextmanager
-def _new_folder(folder: Path) -> Iterator[None]:
-    """Make the folder of a new search and lock it."""
-    folder.mkdir(parents=True, exist_ok=True)
+def _new_folder(folder: Path, *, named: bool) -> Iterator[Path]:
+    """Make the folder of a new search and lock it; one without a name gets one that is free."""
+    if named:
+        folder.mkdir(parents=True, exist_ok=True)
+    else:
+        folder = new_folder(folder.parent, folder.name)
     with locked(folder):
         find_folder(folder.parent, folder.name, False)  # it may have been taken meanwhile
-        yield
+        yield folder
 
 
 def _open_searcher(

@@ -1,5 +1,6 @@
 """Searches: whole, interrupted, refused."""
 
+import importlib
 import json
 import random
 import re
@@ -166,19 +167,19 @@ def test_a_failed_trial_is_shown_and_a_search_without_a_good_one_is_an_error(tun
 
 def test_a_search_is_locked_while_its_resumption_is_planned(tune, monkeypatch):
     search = tune({"epochs": 1}, max_trials=1)
-    make = sys.modules["kerasft.tuning.tune"].make_plan
+    make = importlib.import_module("kerasft.tuning.tune").make_plan
 
     def plan(*args):
         with pytest.raises(SettingError, match="is searching in"), locked(search.path):
             pass
         return make(*args)
 
-    monkeypatch.setattr(sys.modules["kerasft.tuning.tune"], "make_plan", plan)
+    monkeypatch.setattr(importlib.import_module("kerasft.tuning.tune"), "make_plan", plan)
     assert len(tune({"epochs": 1}, max_trials=1, resume=True).trials) == 1
 
 
 def test_a_name_that_another_search_takes_meanwhile_is_refused(tune, monkeypatch, tmp_path):
-    make = sys.modules["kerasft.tuning.tune"].make_plan
+    make = importlib.import_module("kerasft.tuning.tune").make_plan
     journal = tmp_path / "searches" / "resnet_digits" / "s" / JOURNAL
 
     def plan(*args):
@@ -186,10 +187,17 @@ def test_a_name_that_another_search_takes_meanwhile_is_refused(tune, monkeypatch
         journal.write_text('{"event": "search"}\n')
         return make(*args)
 
-    monkeypatch.setattr(sys.modules["kerasft.tuning.tune"], "make_plan", plan)
+    monkeypatch.setattr(importlib.import_module("kerasft.tuning.tune"), "make_plan", plan)
     with pytest.raises(SettingError, match="exists already"):
         tune({"epochs": 1})
     assert journal.read_text() == '{"event": "search"}\n'
+
+
+@pytest.mark.slow
+def test_searches_of_one_second_do_not_collide(tune, monkeypatch):
+    monkeypatch.setattr("kerasft.tuning.plan.timestamp_name", lambda: "now")
+    paths = [tune({"epochs": 1}, max_trials=1, name=None).path for _ in range(2)]
+    assert [path.name for path in paths] == ["now", "now-2"]
 
 
 def test_a_folder_that_cannot_be_written_to_is_refused_before_data_are_read(tune, tmp_path):
