@@ -112,6 +112,10 @@ class ResourceError(KerasftError):
     exit_code = 6
 
 
+class OutOfMemoryError(ResourceError):
+    """Out of memory with batches that cannot be smaller (exit code 6)."""
+
+
 class NoTrialError(KerasftError):
     """A search without a completed trial (exit code 7)."""
 

@@ -40,6 +40,13 @@ class CompiledModels:
             if isinstance(variable.regularizer, MutableL1L2)
         ]
 
+    def accumulate(self, batches_per_step: int) -> None:
+        """Accumulate the gradients of so many batches; graphs of another number are discarded."""
+        if batches_per_step != self.batches_per_step:
+            self.batches_per_step = batches_per_step
+            for compiled in (self._parts, self._scalars, self._decays):
+                compiled.clear()
+
     def copy_from(self, fresh: keras.Model) -> None:
         """Copy weights, dropout rates and penalties from a new model of the same structure."""
         for index, penalty in self._penalties:

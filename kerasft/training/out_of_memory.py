@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from kerasft.data import Split
-from kerasft.errors import ResourceError, first_line, is_out_of_memory
+from kerasft.errors import OutOfMemoryError, first_line, is_out_of_memory
 from kerasft.runs import Run, write_manifest
 from kerasft.training.context import FitContext
 
@@ -30,10 +30,10 @@ def train_in_memory(
         train: Function that trains, from the state if there is one.
 
     Raises:
-        ResourceError: Not even one example fits, or the recipe makes its own batches.
+        OutOfMemoryError: Not even one example fits, or the recipe makes its own batches.
     """
     models, variables = context.compiled_models, context.best_weights.variables
-    models.batches_per_step = run.manifest.get("batches_per_step", 1)
+    models.accumulate(run.manifest.get("batches_per_step", 1))
     first = [variable.numpy() for variable in variables]
     while True:
         try:
@@ -46,7 +46,7 @@ def train_in_memory(
         if not state.exists():
             for variable, value in zip(variables, first, strict=True):
                 variable.assign(value)
-        models.batches_per_step = context.config.batch_size // smaller
+        models.accumulate(context.config.batch_size // smaller)
         write_manifest(run, batches_per_step=models.batches_per_step)
         context.log(
             f"memory batches of {size} do not fit into memory: now batches of {smaller}, "
@@ -58,12 +58,12 @@ def _smaller_size(context: FitContext, error: Exception) -> int:
     """Return at most half of the batch size, of which a step has a whole number of batches."""
     size, step = context.batch_size, context.config.batch_size
     if not isinstance(context.data.train, Split):
-        raise ResourceError(
+        raise OutOfMemoryError(
             f"Out of memory: {first_line(error)}. The recipe makes its own batches: try a smaller "
             "batch_size."
         ) from error
     if size == 1:
-        raise ResourceError(
+        raise OutOfMemoryError(
             f"Out of memory with batches of one example: {first_line(error)}. Use smaller inputs "
             "or fewer trainable_blocks."
         ) from error

@@ -104,6 +104,11 @@ class SearchProgress:
         if best:
             self.bar.details = (f"best {number(best.score or 0.0)} (trial {best.number})",)
         style = "bad" if trial.state == "failed" else "good" if trial is best else ""
+        if (parts := trial.outcome.get("batches_per_step", 1)) > 1:
+            self.line(
+                f"trial {trial.number:>{self.width}}  batches do not fit into memory: {parts} "
+                "smaller ones for each step of the optimizer"
+            )
         cells = self._cells(trial, is_best=trial is best)
         self.display.row(cells, self._line(trial, best, left), style)
         if trial.number == 0 and self.expected.epochs is not None and left:

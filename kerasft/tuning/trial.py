@@ -21,6 +21,7 @@ from kerasft.errors import (
     DataError,
     DivergedError,
     NetworkError,
+    OutOfMemoryError,
     ResourceError,
     first_line,
     is_out_of_memory,
@@ -31,6 +32,7 @@ from kerasft.runs import Run, write_manifest
 from kerasft.training.context import FitContext, make_context
 from kerasft.training.fit_record import BestWeightsFile, open_record
 from kerasft.training.loop import train
+from kerasft.training.out_of_memory import train_in_memory
 from kerasft.training.phases import Phase
 from kerasft.training.resume_checks import training_in
 from kerasft.tuning.trial_job import TrialJob
@@ -81,11 +83,12 @@ def run_trial(
     Returns:
         `state` (`completed`, `failed` or `stopped`) and `seconds`. Of a completed trial also
         `score` and `val_loss` (means over executions), `best_epoch` (of the first execution),
-        `scores` and `epochs` (total number trained); of a failed one `reason`.
+        `scores`, `epochs` (total number trained) and `batches_per_step` (more than 1 where memory
+        ran out); of a failed one `reason`.
 
     Raises:
         DataError, NetworkError, ResourceError, DamagedFileError, ImportError, OSError: They do
-            not depend on the settings of the trial.
+            not depend on the settings of the trial, except for a lack of memory.
     """
     began = time.monotonic()
     outcome: dict[str, Any] = {"state": "completed"}
@@ -98,9 +101,9 @@ def run_trial(
         outcome |= _summary(results)
     except TrialStoppedError:
         outcome["state"] = "stopped"
-    except _STOPPING:
-        raise
     except Exception as error:  # a trial may fail for any reason; the search continues
+        if isinstance(error, _STOPPING) and not is_out_of_memory(error):
+            raise
         outcome |= {"state": "failed", "reason": _reason(error)}
     if (outcome["state"] == "completed" and not job.keep_state) or outcome["state"] == "failed":
         for path in job.folder.glob("state-*.safetensors"):
@@ -133,7 +136,10 @@ def _execute(
         def make_callbacks(phase: Phase, epochs: int) -> list[keras.callbacks.Callback]:
             return [Stop(job.deadline, cancelled)]
 
-        train(context, make_callbacks=make_callbacks, state=state, keep_state=job.keep_state)
+        def train_once() -> None:
+            train(context, make_callbacks=make_callbacks, state=state, keep_state=job.keep_state)
+
+        train_in_memory(Run(job.folder), context, state, train_once)
         if run is not None:
             _close(run, context, job)
     return _result(context)
@@ -150,6 +156,7 @@ def _result(context: FitContext) -> dict[str, Any]:
         "best_epoch": best_weights.best_epoch + 1,
         "epochs": len(history),
         "training_seconds": round(sum(row["seconds"] for row in history), 3),
+        "batches_per_step": context.compiled_models.batches_per_step,
     }
 
 
@@ -172,12 +179,13 @@ def _summary(results: list[dict[str, Any]]) -> dict[str, Any]:
         "best_epoch": results[0]["best_epoch"],
         "epochs": sum(result["epochs"] for result in results),
         "training_seconds": sum(result["training_seconds"] for result in results),
+        "batches_per_step": max(result["batches_per_step"] for result in results),
     }
 
 
 def _reason(error: Exception) -> str:
     """Return one line about an error, for the journal."""
-    if is_out_of_memory(error):
+    known = isinstance(error, (DivergedError, ValueError, OutOfMemoryError))
+    if is_out_of_memory(error) and not known:
         return "out of memory: lower batch_size"
-    known = isinstance(error, (DivergedError, ValueError))
     return first_line(error) if known else name_and_first_line(error)
