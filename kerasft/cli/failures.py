@@ -78,11 +78,17 @@ def sentence(error: BaseException) -> str:
         return f"The path or name {shortened(str(error.filename), 80)} is too long. Shorten it."
     reason = first_line(error)
     if is_full_disk(error):
-        return f"Out of disk space: {reason}."
+        return f"Out of disk space{' for standard output' * _is_of_output(error)}: {reason}."
     if is_out_of_memory(error):
         return f"Out of memory: {reason}. Try a smaller --batch-size."
     doctor = "kerasft doctor lists what is missing; " if isinstance(error, ImportError) else ""
     return f"{name_and_first_line(error)} ({doctor}use --debug for the traceback)"
+
+
+def _is_of_output(error: BaseException) -> bool:
+    """Return whether an error was raised by printing."""
+    frames = traceback.walk_tb(error.__traceback__)
+    return any(frame.f_code is click.echo.__code__ for frame, _ in frames)
 
 
 def _is_long_path(error: BaseException) -> TypeGuard[OSError]:
