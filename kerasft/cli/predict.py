@@ -22,7 +22,7 @@ from kerasft.cli.run_argument import find_model, recorded_labels, with_runs_dir
 from kerasft.cli.run_options import RunCommand, given_columns, with_columns
 from kerasft.cli.startup import working
 from kerasft.cli.table_writers import Write, check_table_path, csv_rows, json_list, table_file
-from kerasft.errors import DataError
+from kerasft.errors import DataError, ResourceError, is_full_disk
 from kerasft.formatting import printable
 
 _TOP = 3  # classes in a line
@@ -201,7 +201,6 @@ def _write(parts: Iterator[Rows], output: Path | None, stdout: TextIO) -> int:
     with _writer(output, stdout) as write:
         for part in itertools.chain(first, parts):
             write(part)
-            stdout.flush()
             count += len(part)
     return count
 
@@ -210,8 +209,27 @@ def _writer(output: Path | None, stdout: TextIO) -> contextlib.AbstractContextMa
     if output is not None:
         return table_file(output)
     if wants("json"):
-        return json_list(stdout)
-    return _predictions(stdout) if wants("quiet") else csv_rows(stdout)
+        return _printed(json_list(stdout), stdout)
+    return _printed(_predictions(stdout) if wants("quiet") else csv_rows(stdout), stdout)
+
+
+@contextlib.contextmanager
+def _printed(writing: contextlib.AbstractContextManager[Write], stdout: TextIO) -> Iterator[Write]:
+    """Give a function that prints rows at once; the error of a full disk names the output."""
+    with writing as write:
+
+        def write_now(rows: Rows) -> None:
+            try:
+                write(rows)
+                stdout.flush()
+            except OSError as error:
+                if is_full_disk(error):
+                    raise ResourceError(
+                        f"Out of disk space for standard output: {error.strerror}."
+                    ) from error
+                raise
+
+        yield write_now
 
 
 @contextlib.contextmanager

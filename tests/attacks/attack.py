@@ -102,6 +102,8 @@ class Attack:
         repair: Function that undoes the damage: a command that ended with 0 must then print the
             same, else the damage was believed.
         run: Function that runs the command line.
+        then: Words of a command that must end with 0 afterwards: nothing is lost.
+        made: Number of paths that must be there at the end, by pattern.
     """
 
     group: str
@@ -114,6 +116,8 @@ class Attack:
     changes: tuple[str, ...] = ()
     repair: Callable[[Place], Any] | None = None
     run: Callable[[Sequence[str], Path], Done] = field(default=in_process)
+    then: Sequence[str] = ()
+    made: Mapping[str, int] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{self.group}: {self.name}"
@@ -135,7 +139,11 @@ def faults_of(attack: Attack, place: Place) -> list[str]:
         attack.repair(place)
         expected = attack.run(words, place.path).stdout
         faults += ["the damage was believed"] * (done.stdout != expected)
-    return faults
+    if attack.then:
+        later = in_process(attack.then, place.path)
+        faults += [f"then {later.exit_code}: {later.stderr[-500:]!r}"] * (later.exit_code != 0)
+    numbers = {pattern: len(list(place.path.glob(pattern))) for pattern in attack.made}
+    return faults + [f"{numbers}, expected {attack.made}"] * (numbers != attack.made)
 
 
 def _wrong_answer(attack: Attack, done: Done) -> Iterable[str]:

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from tests.attacks import (
+    disks,
     export_files,
     fuzz,
     images,
     links,
     names,
+    races,
     recipes,
     run_files,
     settings,
@@ -44,4 +46,6 @@ GROUPS = {
     "run files": Group(run_files.attacks, every=40),
     "export files": Group(export_files.attacks, every=0),
     "terminals": Group(terminals.attacks, every=0),
+    "disks": Group(disks.attacks, every=0),
+    "races": Group(races.attacks, every=0),
 }

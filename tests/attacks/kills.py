@@ -30,32 +30,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-RECIPE = '''"""Three colors by a small dense network."""
-from dataclasses import dataclass
+from tests.attacks.at_once import IMPORTED
+from tests.attacks.colors import write_colors
 
-import keras
-import kerasft
-from kerasft import Dataset
-
-
-@dataclass(frozen=True, kw_only=True)
-class Config(kerasft.ImageConfig):
-    dataset: Dataset = Dataset("photos")
-    preset: str = ""
-    image_size: int = 8
-    epochs: int = 5
-    head_epochs: int = 0
-    batch_size: int = 4
-    patience: int = 0
-    learning_rate: float = 1e-2
-
-
-def build_model(config, data):
-    inputs = keras.Input((config.image_size, config.image_size, 3), name="image")
-    x = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(inputs))
-    x = keras.layers.Dense(8, activation="relu")(x)
-    return keras.Model(inputs, kerasft.head(x, config, data.labels))
-'''
 _AGAIN = 0.25  # share of the resumed commands that are killed once more
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -215,28 +192,13 @@ def _import_everything() -> None:
     """Import what every command imports; no operation of TensorFlow may run before the forks."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-    for name in (
-        "matplotlib.pyplot",
-        "kerasft.training",
-        "kerasft.tuning",
-        "kerasft.serving.export",
-    ):
+    for name in IMPORTED:
         importlib.import_module(name)
 
 
 def _make_groups() -> dict[str, Group]:
     """Write the recipe and its pictures into the present folder; return the groups."""
-    import numpy as np
-    from PIL import Image
-
-    rng = np.random.default_rng(0)
-    for index, name in enumerate(("blue", "green", "red")):
-        Path("photos", name).mkdir(parents=True)
-        for count in range(12):
-            pixels = rng.integers(0, 90, (8, 8, 3), dtype=np.uint8)
-            pixels[..., 2 - index] += 60
-            Image.fromarray(pixels).save(Path("photos", name, f"{count}.png"))
-    Path("colors.py").write_text(RECIPE, encoding="utf-8")
+    write_colors(Path())
     return {
         "fits": Group(_fit, _fit_state, _fit_result, _fit_problems),
         "searches": Group(_tune, _search_state, _search_result, _no_problems),

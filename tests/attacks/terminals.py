@@ -57,4 +57,11 @@ def attacks() -> Iterator[Attack]:
     """Yield the attacks of this group."""
     for what, (run, code) in LINES.items():
         for name, words in COMMANDS.items():
-            yield Attack("terminals", f"{name}, {what}", words, code, run=run)
+            yield Attack(
+                "terminals",
+                f"{name}, {what}",
+                words,
+                code,
+                names=["standard output"] if code else [],
+                run=run,
+            )
