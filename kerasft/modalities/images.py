@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -108,6 +107,8 @@ class Images(Modality):
         return int(count * config.image_size**2 * 3)
 
     def preparation(self, config: Any) -> dict[str, Any]:
+        import importlib.metadata
+
         import keras
 
         names = ("keras", keras.backend.backend(), "pillow")

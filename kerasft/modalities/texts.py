@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.metadata
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -133,6 +132,8 @@ class Texts(Modality):
         return int(count * config.sequence_length * 3 * 4)
 
     def preparation(self, config: Any) -> dict[str, Any]:
+        import importlib.metadata
+
         from kerasft.presets.tokenizers import tokenizer_fingerprint
 
         names = ("keras-hub", "tensorflow-text")
