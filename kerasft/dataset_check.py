@@ -103,7 +103,7 @@ def find_dataset_download(dataset: str, data_dir: str | None = None) -> Download
     if dataset.startswith("tfds:"):
         address = parse_address(dataset)
         if find_prepared(data_root(data_dir), address) is None:
-            return Download(f"the dataset tfds:{address}", _HOST)
+            return Download(f"the dataset tfds:{address} ({_download_size(address)})", _HOST)
     elif dataset.startswith(PREFIX):
         kept_columns(dataset)
     elif dataset.startswith("builtin:"):
@@ -263,10 +263,35 @@ def _newest(folder: Path, version: str | None) -> Path | None:
     return max(numbered, key=lambda p: tuple(map(int, p.name.split("."))), default=None)
 
 
+def _download_size(address: Address) -> str:
+    """Return the size of a download, from the checksums in the package of TFDS.
+
+    They have all files of a dataset, of which a configuration or version may need some.
+    """
+    name = address.name
+    paths = _package_files(f"datasets/{name}/checksums.tsv", f"url_checksums/{name}.txt")
+    lines = [line for path in paths for line in path.read_text("utf-8").splitlines()]
+    # Columns: address, size, SHA-256, and in newer files the name.
+    rows = [
+        line.split("\t") if "\t" in line else line.rsplit(maxsplit=2)
+        for line in lines
+        if line.strip() and not line.startswith("#")
+    ]
+    if not rows:
+        return "size unknown"
+    size = sum(int(row[1]) for row in rows) / 1e6
+    shown = f"{size:,.0f} MB" if size >= 1 else f"{size:.1g} MB"
+    return f"about {shown}" if len(rows) == 1 else f"at most {shown}"
+
+
 def _names_on_disk() -> list[str]:
     """Return most dataset names of TFDS from its files, because its import takes seconds."""
+    paths = _package_files("datasets/*", "url_checksums/*.txt")
+    return sorted({p.stem for p in paths if not p.name.startswith("_")})
+
+
+def _package_files(*patterns: str) -> list[Path]:
+    """Return files in the package of TFDS by glob patterns, without importing it."""
     package = importlib.util.find_spec("tensorflow_datasets")
     roots = package.submodule_search_locations if package else None
-    paths = [p for root in roots or () for p in Path(root).glob("datasets/*")]
-    paths += [p for root in roots or () for p in Path(root).glob("url_checksums/*.txt")]
-    return sorted({p.stem for p in paths if not p.name.startswith("_")})
+    return [p for root in roots or () for pattern in patterns for p in Path(root).glob(pattern)]

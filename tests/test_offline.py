@@ -70,4 +70,7 @@ def test_the_option_is_taken_before_and_after_the_command(line, monkeypatch, tmp
     data = ["--dataset", "tfds:no_such_set", "--data-dir", str(tmp_path)]
     result = CliRunner().invoke(main, [*line, *data])
     assert result.exit_code == 1
-    assert "Offline: the dataset tfds:no_such_set is not on this machine" in result.stderr
+    assert (
+        "Offline: the dataset tfds:no_such_set (size unknown) is not on this machine"
+        in result.stderr
+    )

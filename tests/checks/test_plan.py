@@ -1,5 +1,6 @@
 """The plan of a fit: its times, what it needs, and downloads."""
 
+import re
 import socket
 
 import numpy as np
@@ -71,10 +72,20 @@ def test_without_timing_no_model_is_built(photos, monkeypatch):
 
 
 @pytest.mark.usefixtures("offline")
-def test_a_dataset_that_must_be_downloaded_is_named_with_its_preset():
-    found = kerasft.check("resnet_digits", dataset="tfds:nosuch", preset="resnet_50_imagenet")
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("nosuch", "size unknown"),
+        ("food101", r"about \d,\d\d\d MB"),
+        ("clinc_oos", r"about 0\.\d MB"),
+        ("eurosat/rgb", r"at most \d,\d\d\d MB"),
+    ],
+)
+def test_a_dataset_that_must_be_downloaded_is_named_with_its_preset(name, size):
+    found = kerasft.check("resnet_digits", dataset=f"tfds:{name}", preset="resnet_50_imagenet")
     dataset, preset = found.plan.downloads
-    assert (dataset.what, dataset.host) == ("the dataset tfds:nosuch", "storage.googleapis.com")
+    assert dataset.host == "storage.googleapis.com"
+    assert re.fullmatch(rf"the dataset tfds:{name} \({size}\)", dataset.what)
     assert "94 MB" in preset.what
     assert (found.findings, found.plan.examples, found.plan.model) == ((), {}, None)
 
