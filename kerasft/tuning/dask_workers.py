@@ -37,6 +37,7 @@ from kerasft.tuning.workers import threads_per_process
 _BEAT_SECONDS = 5.0
 _END_SECONDS = 60.0  # for running trials to reach their next batch and to send their states
 _CONNECT_SECONDS = 5
+_RESTART = "60s"  # for a killed worker, after which Dask drops it; 15 s are too few under load
 
 
 class DaskWorkers:
@@ -215,7 +216,11 @@ def _local(text: str) -> Iterator[Any]:
 
     if not text.isdigit() or not 1 <= int(text) <= 1024:
         raise SettingError(f"`scheduler` must be local:N with N from 1 to 1024. Received: {text}.")
-    settings = {"distributed.worker.daemon": False, "distributed.scheduler.allowed-failures": 2}
+    settings = {
+        "distributed.worker.daemon": False,
+        "distributed.scheduler.allowed-failures": 2,
+        "distributed.deploy.lost-worker-timeout": _RESTART,
+    }
     with (
         dask.config.set(settings),
         LocalCluster(
@@ -227,8 +232,22 @@ def _local(text: str) -> Iterator[Any]:
             silence_logs=logging.ERROR,
             env={"TF_NUM_INTRAOP_THREADS": threads_per_process(int(text))},
         ) as cluster,
+        _replacing_dropped(cluster),
     ):
         yield cluster
+
+
+@contextlib.contextmanager
+def _replacing_dropped(cluster: Any) -> Iterator[None]:
+    """Start workers in the place of those that Dask has dropped, which it does not do itself."""
+    from tornado.ioloop import PeriodicCallback
+
+    replace = PeriodicCallback(lambda: cluster.scale(len(cluster.plan)), 1000 * _BEAT_SECONDS)
+    cluster.loop.add_callback(replace.start)
+    try:
+        yield
+    finally:
+        cluster.loop.add_callback(replace.stop)
 
 
 def _checked(address: str, security: Any) -> str:

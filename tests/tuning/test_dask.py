@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 
+import dask
 import pytest
 from click.testing import CliRunner
 
@@ -160,6 +161,18 @@ def test_a_killed_worker_loses_no_trial(tune, tmp_path):
         killer.join()
     assert len(met) == 2
     assert scores(killed) == scores(plain)
+
+
+@pytest.mark.slow
+def test_a_local_worker_that_dask_drops_is_replaced():
+    with connect("local:1") as client:
+        with dask.config.set({"distributed.deploy.lost-worker-timeout": "1ms"}):
+            (before,) = client.run(os.getpid).values()
+            os.kill(before, signal.SIGKILL)
+            wait_for(lambda: not client.nthreads())
+        wait_for(lambda: client.nthreads())
+        (after,) = client.run(os.getpid).values()
+    assert after != before
 
 
 @pytest.fixture
