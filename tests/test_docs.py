@@ -1,16 +1,18 @@
 """The pages in docs/ say what is in the source tree."""
 
 import re
+import subprocess
 
 import click
 import pytest
+import yaml
 
 import kerasft
 from kerasft import catalog
 from kerasft.cli import main
 from kerasft.errors import KerasftError
 from kerasft.modalities import known_settings
-from tests.docs_pages import DOCS, load_script, written_pages
+from tests.docs_pages import DOCS, PAGES, load_script, written_pages
 from tests.test_import_order import ORDER, rooms
 
 TABLE = (DOCS / "architecture.md").read_text(encoding="utf-8")
@@ -44,6 +46,29 @@ def test_the_slow_tier_is_listed_by_file():
         if "mark" + ".slow" in path.read_text(encoding="utf-8")
     }
     assert slow == set(re.findall(r"^\| `(tests/[\w/]+\.py)`", page, re.MULTILINE))
+
+
+def test_the_job_of_slurm_has_valid_syntax():
+    script = PAGES / "how-to" / "search-slurm.sh"
+    subprocess.run(["bash", "-n", script], check=True)
+
+
+def test_the_manifests_of_kubernetes_belong_together():
+    text = (PAGES / "how-to" / "search-kubernetes.yaml").read_text(encoding="utf-8")
+    found = {(part["kind"], part["metadata"]["name"]): part for part in yaml.safe_load_all(text)}
+    for kind, name in sorted(found):
+        if kind == "Deployment":
+            spec = found[kind, name]["spec"]
+            assert spec["selector"]["matchLabels"] == spec["template"]["metadata"]["labels"]
+    scheduler = found["Deployment", "kerasft-scheduler"]["spec"]["template"]
+    service = found["Service", "kerasft-scheduler"]["spec"]
+    assert service["selector"] == scheduler["metadata"]["labels"]
+    search = found["Job", "kerasft-search"]["spec"]["template"]["spec"]
+    (volume,) = search["volumes"]
+    assert ("PersistentVolumeClaim", volume["persistentVolumeClaim"]["claimName"]) in found
+    for part in (found["Deployment", "kerasft-worker"]["spec"]["template"]["spec"], search):
+        words = " ".join(part["containers"][0]["command"])
+        assert f"tcp://kerasft-scheduler:{service['ports'][0]['port']}" in words
 
 
 @pytest.fixture(scope="module")
