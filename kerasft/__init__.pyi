@@ -129,6 +129,18 @@ from kerasft.models import (
 from kerasft.models import (
     load_backbone as load_backbone,
 )
+from kerasft.planning import (
+    FitPlan as FitPlan,
+)
+from kerasft.planning import (
+    SearchPlan as SearchPlan,
+)
+from kerasft.planning import (
+    plan_fit as plan_fit,
+)
+from kerasft.planning import (
+    plan_search as plan_search,
+)
 from kerasft.runs import (
     Run as Run,
 )

@@ -14,7 +14,7 @@ example on its way from a file to a served prediction:
     what differs by input   arrays, array_files, modalities (the data ask them; they ask the models)
     examples to arrays      data, frozen
     what a fit leaves       runs, evaluation, insight
-    fitting                 training, checks, tuning
+    fitting                 training, checks, tuning, planning
     what uses all that      serving, testing, cli
 """
 
@@ -64,6 +64,7 @@ ORDER = (
     "training",
     "checks",
     "tuning",
+    "planning",
     "serving",
     "testing",
     "cli",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +21,7 @@ from kerasft.training.loop import steps_at_once
 from kerasft.training.phases import Phase, make_batches, steps_per_epoch
 
 _STEPS = 4  # timed steps, after two that trace the graph
-_SHORT_STEPS = 64  # timed steps if two of them take less than `_SHORT_SECONDS`
+_SHORT_STEPS = 32  # timed steps, twice, if two of them take less than `_SHORT_SECONDS`
 _SHORT_SECONDS = 0.5
 # Frozen features are computed twice: the difference in time is that of the further examples.
 _FEWER_EXAMPLES, _MORE_EXAMPLES = 64, 192
@@ -55,67 +56,127 @@ class PhaseTime:
 
 
 @dataclass(frozen=True)
+class BatchTime:
+    """Measured time of the first rows of every batch, which are the part of a device.
+
+    Attributes:
+        rows: Number of rows.
+        training: Time of a training step.
+        validation: Time of a batch of the validation split.
+    """
+
+    rows: int
+    training: float
+    validation: float
+
+
+@dataclass(frozen=True)
+class PhaseSizes:
+    """What a phase uses.
+
+    Attributes:
+        gradients: Size of the gradients, in bytes.
+        optimizer: Size of the optimizer state, in bytes.
+        batches: Times by the number of rows, the whole batch first.
+    """
+
+    gradients: int
+    optimizer: int
+    batches: tuple[BatchTime, ...]
+
+
+@dataclass(frozen=True)
 class Timed:
     """Times of the phases of a fit, and what they use.
 
     Attributes:
         phases: Times, in order.
-        optimizer_bytes: Size of the largest optimizer state.
+        sizes: What each of them uses.
         feature_bytes: Size of all cached features.
     """
 
     phases: tuple[PhaseTime, ...]
-    optimizer_bytes: int
+    sizes: tuple[PhaseSizes, ...]
     feature_bytes: int
 
+    @property
+    def optimizer_bytes(self) -> int:
+        """Size of the largest optimizer state."""
+        return max(size.optimizer for size in self.sizes)
 
-def time_phases(context: FitContext) -> Timed:
+
+def time_phases(context: FitContext, rows: Sequence[int] = ()) -> Timed:
     """Time a few steps of each phase as a fit runs them.
 
     The weights of the model are changed.
 
     Args:
         context: Context of the fit.
+        rows: Numbers of rows below the batch size, whose steps are timed too.
     """
     inputs, seconds, feature_bytes = _few_inputs(context)
-    times, largest = [], 0
+    times, sizes = [], []
     for phase in context.phases:
         status(f"timing steps of {phase.name}")
         with frozen_below(context.model, phase.blocks):
-            found, size = _time_phase(context, phase, inputs[phase.name], seconds.get(phase.name))
-        times.append(found)
-        largest = max(largest, size)
-    return Timed(tuple(times), largest, feature_bytes)
+            size = _measure(context, phase, inputs[phase.name], rows)
+        times.append(_phase_time(context, phase, size.batches[0], seconds.get(phase.name)))
+        sizes.append(size)
+    return Timed(tuple(times), tuple(sizes), feature_bytes)
 
 
-def _time_phase(
-    context: FitContext, phase: Phase, inputs: PhaseInputs, features: float | None
-) -> tuple[PhaseTime, int]:
-    """Return the time of a phase, and the size of its optimizer state in bytes."""
+def _phase_time(
+    context: FitContext, phase: Phase, batch: BatchTime, features: float | None
+) -> PhaseTime:
+    """Return the time of a phase from that of its batches."""
+    data, size = context.data, context.config.batch_size
+    steps = steps_per_epoch(data.train, size)
+    epoch = steps * batch.training + steps_per_epoch(data.validation, size) * batch.validation
+    cached = features is not None
+    return PhaseTime(
+        phase.name, phase.epochs, steps, batch.training, epoch, cached, features or 0.0
+    )
+
+
+def _measure(
+    context: FitContext, phase: Phase, inputs: PhaseInputs, rows: Sequence[int]
+) -> PhaseSizes:
+    """Time the batches of a phase, for which the model is frozen already."""
     config, data = context.config, context.data
     steps = steps_per_epoch(data.train, config.batch_size)
     validating = steps_per_epoch(data.validation, config.batch_size)
-
-    def batches(count: int, *, training: bool) -> Any:
-        split = data.train if training else data.validation
-        x = inputs.train if training else inputs.validation
-        return _batches(context, split, x, count, training=training)
-
     part = context.compiled_models.compiled(
         config, data, phase, inputs.model,
         steps_per_execution=steps_at_once(inputs, config, min(steps, _STEPS)),
     )  # fmt: skip
-    step = _per_batch(
-        lambda count: part.fit(stream(batches(count, training=True)), verbose=0, shuffle=False),
-        steps,
+
+    def train(rows: int, count: int) -> object:
+        batches = _batches(context, data.train, inputs.train, count, training=True)
+        return part.fit(_first_rows(context, batches, rows), verbose=0, shuffle=False)
+
+    def validate(rows: int, count: int) -> object:
+        batches = _batches(context, data.validation, inputs.validation, count, training=False)
+        return part.evaluate(_first_rows(context, batches, rows), verbose=0)
+
+    times = tuple(
+        BatchTime(
+            each,
+            _per_batch(functools.partial(train, each), steps),
+            _per_batch(functools.partial(validate, each), validating),
+        )
+        for each in (config.batch_size, *rows)
     )
-    validation = _per_batch(
-        lambda count: part.evaluate(stream(batches(count, training=False)), verbose=0), validating
-    )
-    epoch = steps * step + validating * validation
-    size = bytes_of(part.optimizer.variables)
-    cached = features is not None
-    return PhaseTime(phase.name, phase.epochs, steps, step, epoch, cached, features or 0.0), size
+    return PhaseSizes(bytes_of(part.trainable_variables), bytes_of(part.optimizer.variables), times)
+
+
+def _first_rows(context: FitContext, batches: Any, rows: int) -> Any:
+    """Return a stream of the first rows of batches."""
+    found = stream(batches)
+    if rows == context.config.batch_size:
+        return found
+    if isinstance(found, keras.utils.PyDataset):
+        return _Rows(found, rows)
+    return found.map(lambda *parts: keras.tree.map_structure(lambda array: array[:rows], parts))
 
 
 def _per_batch(run: Callable[[int], object], total: int) -> float:
@@ -128,14 +189,31 @@ def _per_batch(run: Callable[[int], object], total: int) -> float:
     few = min(2, total)
     run(few)  # trace the graph
     short = _seconds(run, few) < _SHORT_SECONDS
-    count = min(_SHORT_STEPS if short else _STEPS, total)
-    return _seconds(run, count) / count
+    if not short:
+        return _seconds(run, min(_STEPS, total)) / min(_STEPS, total)
+    count = min(_SHORT_STEPS, total)
+    return min(_seconds(run, count), _seconds(run, count)) / count  # that of less disturbed steps
 
 
 def _seconds(run: Callable[[int], object], count: int) -> float:
     began = time.monotonic()
     run(count)
     return time.monotonic() - began
+
+
+class _Rows(keras.utils.PyDataset):  # type: ignore[misc]
+    """The first rows of batches."""
+
+    def __init__(self, batches: Any, rows: int) -> None:
+        super().__init__()
+        self.batches, self.rows = batches, rows
+
+    @property
+    def num_batches(self) -> int:
+        return int(self.batches.num_batches)
+
+    def __getitem__(self, index: int) -> Any:
+        return keras.tree.map_structure(lambda array: array[: self.rows], self.batches[index])
 
 
 class _First(keras.utils.PyDataset):  # type: ignore[misc]

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
 from kerasft.checks.needs import Need, disk_needed, memory_needed
-from kerasft.checks.phase_times import PhaseTime, time_phases
+from kerasft.checks.phase_times import PhaseTime, Timed, time_phases
 from kerasft.config import Config
 from kerasft.data import Data
 from kerasft.data.examples import SPLITS
 from kerasft.models.dtype_policy import precision
 from kerasft.reachable_hosts import Download
 from kerasft.training.compiled_models import CompiledModels
-from kerasft.training.context import make_context
+from kerasft.training.context import FitContext, make_context
 from kerasft.training.phases import steps_per_epoch
 from kerasft.training.precision_choice import build_in_precision
 
@@ -79,13 +79,31 @@ def plan_model(module: ModuleType, config: Config, data: Data, runs_dir: str | P
         data: Prepared data.
         runs_dir: Folder of runs, whose disk must have space.
     """
+    context, timed = time_fit(module, config, data)
+    memory = memory_needed(context, timed.optimizer_bytes, timed.feature_bytes)
+    disk = disk_needed(context, timed.optimizer_bytes, runs_dir)
+    model = context.model
+    trained = sum(math.prod(variable.shape) for variable in model.trainable_variables)
+    return ModelPlan(model.count_params(), trained, timed.phases, memory, disk)
+
+
+def time_fit(
+    module: ModuleType, config: Config, data: Data, rows: Sequence[int] = ()
+) -> tuple[FitContext, Timed]:
+    """Build the model of a recipe and time a few steps of each phase.
+
+    Args:
+        module: Recipe.
+        config: Settings.
+        data: Prepared data.
+        rows: Numbers of rows below the batch size, whose steps are timed too.
+
+    Returns:
+        The context of the fit, and the times.
+    """
     if isinstance(config.learning_rate, str):  # auto: the time does not depend on it
         config = dataclasses.replace(config, learning_rate=config.head_learning_rate)
     config, model = build_in_precision(module, config, data, lambda line: None)
-    trained = sum(math.prod(variable.shape) for variable in model.trainable_variables)
     with precision(config.precision):
         context = make_context(config, data, CompiledModels(model))
-        timed = time_phases(context)
-    memory = memory_needed(context, timed.optimizer_bytes, timed.feature_bytes)
-    disk = disk_needed(context, timed.optimizer_bytes, runs_dir)
-    return ModelPlan(model.count_params(), trained, timed.phases, memory, disk)
+        return context, time_phases(context, rows)

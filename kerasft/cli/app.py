@@ -26,6 +26,7 @@ from kerasft.cli.find_lr import find_lr_command
 from kerasft.cli.fit import fit_command
 from kerasft.cli.list import list_command
 from kerasft.cli.options import SharedGroup
+from kerasft.cli.plan import plan_command
 from kerasft.cli.predict import predict_command
 from kerasft.cli.report import report_command
 from kerasft.cli.runs import runs_command
@@ -83,6 +84,7 @@ for command in (
     copy_command,
     blocks_command,
     check_command,
+    plan_command,
     fit_command,
     tune_command,
     calibrate_command,

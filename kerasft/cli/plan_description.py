@@ -39,15 +39,15 @@ def plan_facts(plan: Any) -> dict[str, Any]:
 def _phase_line(phase: Any) -> str:
     epochs = f"{phase.epochs} epoch{'s' * (phase.epochs != 1)}"
     line = (
-        f"{phase.phase}: {epochs} of {_seconds(phase.seconds_per_epoch)} "
-        f"({phase.steps:,} steps of {_seconds(phase.seconds_per_step)})"
+        f"{phase.phase}: {epochs} of {short_duration(phase.seconds_per_epoch)} "
+        f"({phase.steps:,} steps of {short_duration(phase.seconds_per_step)})"
     )
     if not phase.cached:
         return line
-    return f"{line}, frozen features once in {_seconds(phase.feature_seconds)}"
+    return f"{line}, frozen features once in {short_duration(phase.feature_seconds)}"
 
 
-def _seconds(value: float) -> str:
+def short_duration(value: float) -> str:
     """Return a short time with its unit."""
     if value < 1:
         return f"{number(float(f'{1000 * value:.2g}'))} ms"

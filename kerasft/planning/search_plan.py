@@ -1,0 +1,204 @@
+"""Prediction of a search on many workers, from timed steps or from the trials of another search."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from inspect import signature
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import keras
+
+from kerasft.catalog import recipe_module
+from kerasft.checks.plan import time_fit
+from kerasft.config import Config, with_keywords
+from kerasft.data import load_recipe_data
+from kerasft.display import shows_progress, status
+from kerasft.errors import SettingError
+from kerasft.planning.doubling import doubled, largest_paying
+from kerasft.planning.scheduling import Costs, Hyperband, Independent, Simulated, simulate
+from kerasft.tuning.oracles import hyperband_plan
+from kerasft.tuning.plan import MAX_TRIALS
+from kerasft.tuning.results import Search, load_search
+
+TUNERS = ("random", "hyperband")  # trials of `grid` and `bayesian` are handed out like random ones
+# Of a search of 1,000 trials: `python -m tests.benchmarks.search_plan` measures it.
+SCHEDULING_SECONDS = 0.02
+
+
+@dataclass(frozen=True)
+class WorkerCount:
+    """A search on a number of workers.
+
+    Attributes:
+        workers: Number of workers.
+        seconds: Time until the last trial has ended.
+        utilization: Share of that time in which workers train.
+        speedup: Times as fast as one worker.
+    """
+
+    workers: int
+    seconds: float
+    utilization: float
+    speedup: float
+
+
+@dataclass(frozen=True)
+class SearchPlan:
+    """Prediction of a search on more and more workers.
+
+    Attributes:
+        tuner: Search algorithm.
+        trials: Number of trials.
+        costs: What trials take.
+        source: Where the costs are from.
+        scales: Predictions, one worker first.
+    """
+
+    tuner: str
+    trials: int
+    costs: Costs
+    source: str
+    scales: tuple[WorkerCount, ...]
+
+    @property
+    def pays(self) -> int:
+        """Largest number of workers that pays; see `largest_paying`."""
+        return largest_paying({each.workers: each.seconds for each in self.scales})
+
+    def __repr__(self) -> str:
+        last = self.scales[-1]
+        return (
+            f"<SearchPlan: {self.trials} trials in {last.seconds:.0f} s on {last.workers} workers>"
+        )
+
+
+@shows_progress
+def plan_search(  # noqa: PLR0913 (public)
+    recipe: ModuleType | str,
+    config: Config | None = None,
+    *,
+    workers: int,
+    trials: int | None = None,
+    tuner: str = "random",
+    max_epochs: int | None = None,
+    measured: str | Path | None = None,
+    trial_seconds: float | None = None,
+    progress: bool = True,
+    **settings: Any,
+) -> SearchPlan:
+    """Predict the time of a search on many workers by simulating its scheduler.
+
+    Args:
+        recipe: A recipe module, its name, or the path of its file.
+        config: Settings of trial 0; the recipe's defaults where None.
+        workers: Number of workers, each with a device like the one here.
+        trials: Number of trials, as `max_trials` of `tune`: 20 by default, the whole plan for
+            hyperband.
+        tuner: `random` or `hyperband`. Trials of `grid` and `bayesian` are handed out like those of
+            `random`.
+        max_epochs: Epochs of a trial's main phase, config.epochs by default.
+        measured: Folder of a search whose trials took as long as those to come will.
+        trial_seconds: Time of a trial of all epochs. By default, and without `measured`, a few
+            steps are timed here.
+        progress: Whether to write progress to stderr.
+        **settings: Settings by name, which replace those of `config`.
+
+    Raises:
+        SettingError: A setting or option is unknown or out of range.
+        DataError: The data cannot be read.
+
+    Example:
+        >>> kerasft.plan_search("resnet_digits", workers=100, trials=1000, trial_seconds=60).pays
+    """
+    module = recipe_module(recipe)
+    config = with_keywords(module.Config, config, settings, signature(plan_search).parameters)
+    _check(tuner, workers=workers, trials=trials, max_epochs=max_epochs)
+    longest = max_epochs or config.epochs
+    epochs = longest + config.head_epochs
+    costs, source = _costs(module, config, epochs, measured, trial_seconds)
+    status("simulating the search")
+    found = {
+        count: _simulated(tuner, trials, longest, config.head_epochs, count, costs)
+        for count in doubled(workers)
+    }
+    scales = tuple(
+        WorkerCount(count, one.seconds, one.utilization, found[1].seconds / one.seconds)
+        for count, one in found.items()
+    )
+    return SearchPlan(tuner, found[1].trials, costs, source, scales)
+
+
+def _check(tuner: str, **numbers: int | None) -> None:
+    if tuner not in TUNERS:
+        raise SettingError(
+            f"`tuner` must be one of {', '.join(TUNERS)}. Received: tuner={tuner!r}. Trials of "
+            "`grid` and `bayesian` are handed out like those of `random`."
+        )
+    for name, value in numbers.items():
+        if value is not None and value < 1:
+            raise SettingError(f"`{name}` must be at least 1. Received: {name}={value}.")
+
+
+def _simulated(
+    tuner: str, trials: int | None, longest: int, heads: int, workers: int, costs: Costs
+) -> Simulated:
+    """Simulate a search with a number of workers; trial 0 comes before those of the tuner."""
+    if tuner == "hyperband":
+        planned = sum(n for rungs in hyperband_plan(longest) for n, _, _ in rungs)
+        most = planned if trials is None else min(planned, trials - 1)
+        return simulate(Hyperband(longest, heads, most), workers, costs, longest + heads)
+    count = (MAX_TRIALS if trials is None else trials) - 1
+    return simulate(Independent(count, longest + heads), workers, costs, longest + heads)
+
+
+def _costs(
+    module: ModuleType,
+    config: Config,
+    epochs: int,
+    measured: str | Path | None,
+    trial_seconds: float | None,
+) -> tuple[Costs, str]:
+    """Return what trials take, and where that is from.
+
+    Args:
+        module: Recipe.
+        config: Settings of trial 0.
+        epochs: Epochs of a trial, head-only ones included.
+        measured: Folder of a search with finished trials.
+        trial_seconds: Time of a trial.
+    """
+    if measured is not None and trial_seconds is not None:
+        raise SettingError("`measured` and `trial_seconds` cannot be combined: give one of them.")
+    if trial_seconds is not None:
+        return Costs((trial_seconds / epochs,), 0.0, SCHEDULING_SECONDS), "given"
+    if measured is not None:
+        search = load_search(measured)
+        found = tuple(_seconds_per_epoch(search))
+        if not found:
+            raise SettingError(
+                f"{search.path} has no completed trial. Name a search with completed trials, or "
+                "leave `measured` out."
+            )
+        return Costs(found, 0.0, SCHEDULING_SECONDS), f"{len(found)} trials of {search.path}"
+    keras.utils.set_random_seed(config.seed)
+    began = time.monotonic()
+    data = load_recipe_data(module, config)
+    _, timed = time_fit(module, config, data)
+    spent = time.monotonic() - began
+    each = sum(phase.seconds for phase in timed.phases) / sum(p.epochs for p in timed.phases)
+    return Costs((each,), spent, SCHEDULING_SECONDS), "steps timed here"
+
+
+def _seconds_per_epoch(search: Search) -> list[float]:
+    """Return the time of each completed trial by planned epoch, so early stopping shortens it."""
+    trials = {trial.number: trial for trial in search.trials}
+    heads = search.header["config"]["head_epochs"]
+    found = []
+    for trial in trials.values():
+        if trial.state == "completed":
+            before = trials[trial.continues].epochs if trial.continues is not None else -heads
+            found.append(trial.outcome["seconds"] / (trial.epochs - before))
+    return found

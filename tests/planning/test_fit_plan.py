@@ -1,0 +1,83 @@
+"""Predictions of fits, from steps of tiny models."""
+
+import pytest
+
+import kerasft
+from kerasft.errors import SettingError
+
+SMALL = {"batch_size": 8, "augmentation": "none", "progress": False}
+
+
+@pytest.fixture(scope="module")
+def plan(preset, photos):
+    return kerasft.plan_fit(
+        "resnet_digits", dataset=photos, preset=preset("resnet"), image_size=16, devices=2, hosts=2,
+        trainable_blocks=1, head_epochs=0, epochs=3, device_bandwidth=8, bandwidth=0.001, **SMALL,
+    )  # fmt: skip
+
+
+def test_a_batch_is_shared_by_all_devices(plan):
+    (main,) = plan.phases
+    assert (main.phase, main.epochs) == ("main", 3)
+    assert [(s.hosts, s.devices, s.rows) for s in main.scales] == [(1, 1, 8), (1, 2, 4), (2, 4, 2)]
+    assert main.steps > 0
+    assert all(scale.compute_seconds > 0 for scale in main.scales)
+
+
+def test_an_epoch_has_the_measured_steps_and_the_computed_communication(plan):
+    (main,) = plan.phases
+    for scale in main.scales:
+        step = scale.compute_seconds + scale.communication_seconds
+        assert scale.epoch_seconds > main.steps * step
+        assert scale.speedup == main.scales[0].epoch_seconds / scale.epoch_seconds
+
+
+def test_the_slowest_link_bounds_the_ring(plan):
+    (main,) = plan.phases
+    alone, host, hosts = main.scales
+    size = main.gradient_bytes
+    assert (alone.communication_seconds, alone.sent_bytes) == (0, 0)
+    assert host.communication_seconds == pytest.approx(size / 8e9 + 2 * 1e-5)
+    assert hosts.communication_seconds == pytest.approx(1.5 * size / 1e6 + 6 * 50e-6)
+    assert main.pays < 4  # 1 MB/s: the communication is slower than the steps
+
+
+def test_memory_is_that_of_a_whole_model_on_each_device(plan):
+    (main,) = plan.phases
+    assert plan.device_memory["gradients"] == main.gradient_bytes
+    assert plan.device_memory["optimizer"] >= 2 * main.gradient_bytes
+    assert plan.device_memory["parameters"] > main.gradient_bytes
+
+
+@pytest.mark.slow
+def test_phases_have_gradients_of_what_they_train(preset, photos):
+    plan = kerasft.plan_fit(
+        "resnet_digits", dataset=photos, preset=preset("resnet"), image_size=16, head_epochs=1,
+        trainable_blocks=1, epochs=2, **SMALL,
+    )  # fmt: skip
+    head, main = plan.phases
+    assert [(phase.phase, phase.epochs) for phase in plan.phases] == [("head", 1), ("main", 2)]
+    assert head.gradient_bytes < main.gradient_bytes
+    assert [scale.devices for scale in main.scales] == [1]
+    assert (plan.device_link, plan.host_link, main.pays) == (None, None, 1)
+    assert plan.seconds == plan.seconds_on_one > 0
+
+
+def test_more_devices_than_examples_of_a_batch_are_refused():
+    with pytest.raises(SettingError, match="16 devices cannot share a batch of 8 examples"):
+        kerasft.plan_fit("resnet_digits", devices=4, hosts=4, **SMALL)
+
+
+@pytest.mark.slow
+def test_texts_are_timed_with_the_first_rows_of_every_batch(preset, reviews):
+    plan = kerasft.plan_fit(
+        "minilm_tickets", dataset=reviews, preset=preset("bert"), batch_size=8, epochs=1, devices=4,
+        trainable_blocks=1, progress=False,
+    )  # fmt: skip
+    assert [scale.rows for scale in plan.phases[-1].scales] == [8, 4, 2]
+
+
+@pytest.mark.slow
+def test_rendered_data_are_planned_too():
+    plan = kerasft.plan_fit("resnet_glyphs", image_size=16, epochs=1, devices=2, **SMALL)
+    assert [scale.rows for scale in plan.phases[-1].scales] == [8, 4]
