@@ -25,7 +25,7 @@ from kerasft.tuning.results import Search, load_search
 
 TUNERS = ("random", "hyperband")  # trials of `grid` and `bayesian` are handed out like random ones
 # Of a search of 1,000 trials: `python -m tests.benchmarks.search_plan` measures it.
-SCHEDULING_SECONDS = 0.02
+SCHEDULING_SECONDS = 0.04
 
 
 @dataclass(frozen=True)
