@@ -10,6 +10,7 @@ from keras import ops
 
 from kerasft.config import Config
 from kerasft.errors import SettingError, did_you_mean
+from kerasft.models.replicas import mean_over_replicas
 from kerasft.tasks import Labels, task_of
 from kerasft.tasks.keras_metrics import MacroScore
 
@@ -59,14 +60,16 @@ def make_loss(config: Config, labels: Labels) -> Callable[[Any, Any], Any]:
 
 def make_metrics(labels: Labels) -> list[keras.metrics.Metric]:
     """Return the metrics that are computed every epoch, on training and validation data."""
-    return labels.kind.make_metrics(labels)
+    return [OverExamples(metric) for metric in labels.kind.make_metrics(labels)]
 
 
-class DataLoss(keras.metrics.Mean):
-    """The loss without L1 and L2 penalties, averaged like Keras averages the loss of an epoch.
+class DataLoss(keras.metrics.Metric):
+    """The loss without L1 and L2 penalties: `data_loss` and `row_loss`.
 
-    Keras' `loss` minus this metric is the penalty, up to rounding: both are computed with the
-    weights before the step.
+    Both average the losses of batches. `data_loss` weights them by their examples; rows of weight
+    0, which fill a batch for several devices, are not examples. `row_loss` weights them by all
+    rows, as Keras weights its `loss`, which minus `row_loss` is the penalty, up to rounding: both
+    are computed with the weights before the step.
 
     Args:
         loss: Loss function from `make_loss`.
@@ -75,11 +78,52 @@ class DataLoss(keras.metrics.Mean):
     def __init__(self, loss: Callable[[Any, Any], Any]) -> None:
         super().__init__(name="data_loss")
         self._loss = loss
+        self.of_examples = keras.metrics.Mean(name="data_loss")
+        self.of_rows = keras.metrics.Mean(name="row_loss")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add the loss of a batch."""
         each = self._loss(y_true, y_pred)
+        rows = examples = ops.cast(ops.shape(y_pred)[0], "float32")
         if sample_weight is not None:
-            each = each * ops.cast(ops.reshape(sample_weight, ops.shape(each)), each.dtype)
-        batch_size = ops.cast(ops.shape(y_pred)[0], "float32")
-        super().update_state(ops.mean(each), sample_weight=batch_size)
+            weights = ops.cast(ops.reshape(sample_weight, ops.shape(each)), each.dtype)
+            each = each * weights
+            examples = mean_over_replicas(ops.sum(ops.cast(weights != 0, "float32")))
+        batch = ops.mean(each)
+        self.of_examples.update_state(batch, sample_weight=examples)
+        self.of_rows.update_state(batch, sample_weight=rows)
+
+    def result(self) -> dict[str, Any]:
+        """Return both losses by their names."""
+        return {"data_loss": self.of_examples.result(), "row_loss": self.of_rows.result()}
+
+    def reset_state(self) -> None:
+        """Forget all batches."""
+        self.of_examples.reset_state()
+        self.of_rows.reset_state()
+
+
+class OverExamples(keras.metrics.Metric):
+    """A metric that leaves out rows of weight 0 and ignores other sample weights.
+
+    Args:
+        metric: Metric that accepts sample weights.
+    """
+
+    def __init__(self, metric: keras.metrics.Metric) -> None:
+        super().__init__(name=metric.name)
+        self.metric = metric
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Add a batch."""
+        if sample_weight is not None:
+            sample_weight = ops.cast(ops.reshape(sample_weight, (-1,)) != 0, "float32")
+        self.metric.update_state(y_true, y_pred, sample_weight=sample_weight)
+
+    def result(self) -> Any:
+        """Return the value over the examples so far."""
+        return self.metric.result()
+
+    def reset_state(self) -> None:
+        """Forget all batches."""
+        self.metric.reset_state()

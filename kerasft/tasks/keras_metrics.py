@@ -79,13 +79,16 @@ class MacroScore(keras.metrics.Metric):
         self.actual = self.add_weight(shape=(classes,), initializer="zeros", name="actual")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Add the counts of a batch, without sample weights: the score is unweighted."""
+        """Add the counts of a batch, of each example as often as its weight says."""
         if self.multilabel:
             actual = ops.cast(y_true >= DEFAULT_THRESHOLD, "float32")
             predicted = ops.cast(y_pred >= DEFAULT_THRESHOLD, "float32")
         else:
             actual = ops.one_hot(class_of(y_true, self.classes), self.classes, dtype="float32")
             predicted = ops.one_hot(ops.argmax(y_pred, axis=-1), self.classes, dtype="float32")
+        if sample_weight is not None:
+            weights = ops.reshape(ops.cast(sample_weight, "float32"), (-1, 1))
+            actual, predicted = actual * weights, predicted * weights
         self.hits.assign_add(ops.sum(actual * predicted, axis=0))
         self.predicted.assign_add(ops.sum(predicted, axis=0))
         self.actual.assign_add(ops.sum(actual, axis=0))

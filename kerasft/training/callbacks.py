@@ -49,7 +49,7 @@ class SeparatePenalty(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Store the first step of the epoch."""
-        self.first_step = int(self.model.optimizer.iterations)
+        self.first_step = int(self.model.optimizer.iterations.numpy())
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Rewrite the logs of the epoch."""
@@ -57,14 +57,14 @@ class SeparatePenalty(keras.callbacks.Callback):
             return
         for prefix in ("", "val_"):
             if f"{prefix}data_loss" in logs:
-                data_loss = logs.pop(f"{prefix}data_loss")
+                data_loss, row_loss = (logs.pop(f"{prefix}{n}_loss") for n in ("data", "row"))
                 if not prefix:  # validation has no penalty
                     # Smaller differences are rounding errors of the sums.
-                    penalty = logs["loss"] - data_loss
-                    logs["penalty"] = penalty if penalty > 1e-6 * abs(data_loss) else 0.0
+                    penalty = logs["loss"] - row_loss
+                    logs["penalty"] = penalty if penalty > 1e-6 * abs(row_loss) else 0.0
                 logs[f"{prefix}loss"] = data_loss
         if callable(self.schedule):
-            middle = (self.first_step + int(self.model.optimizer.iterations)) // 2
+            middle = (self.first_step + int(self.model.optimizer.iterations.numpy())) // 2
             logs["learning_rate"] = float(keras.ops.convert_to_numpy(self.schedule(middle)))
         else:
             logs["learning_rate"] = learning_rate(self.model)

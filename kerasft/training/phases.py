@@ -195,7 +195,6 @@ def compile_part(
             config, phase_schedule(config, data, phase, batches_per_step), batches_per_step
         ),
         loss=loss,
-        metrics=make_metrics(data.labels),
-        weighted_metrics=[DataLoss(loss)],
+        weighted_metrics=[*make_metrics(data.labels), DataLoss(loss)],
         steps_per_execution=steps_per_execution,
     )
