@@ -9,6 +9,7 @@ import numpy as np
 
 from kerasft.data.batches import Batches
 from kerasft.data.ragged import Ragged
+from kerasft.data.shared_batches import SharedBatches
 
 _COPIED = 1 << 30  # bytes; arrays up to this total size are copied into TensorFlow
 
@@ -25,7 +26,11 @@ def stream(batches: Any) -> Any:
     Args:
         batches: Batches to convert; setting `batches.epoch` also changes the order of the result.
     """
-    if keras.backend.backend() != "tensorflow" or not isinstance(batches, Batches):
+    if keras.backend.backend() != "tensorflow":
+        return batches
+    if isinstance(batches, SharedBatches) and isinstance(batches.batches, Batches):
+        return _generated(batches.batches, batches)
+    if not isinstance(batches, Batches):
         return batches
     arrays = keras.tree.flatten([batches.x, batches.y, batches.sample_weight])
     arrays = [array for array in arrays if array is not None]
@@ -34,7 +39,7 @@ def stream(batches: Any) -> Any:
     whole = whole and (not isinstance(batches.x, dict) or _all_features(batches.x))
     if whole and sum(array.nbytes for array in arrays) <= _COPIED:
         return _gathered(batches)
-    return _generated(batches)
+    return _generated(batches, batches)
 
 
 def _all_features(x: dict[str, Any]) -> bool:
@@ -64,7 +69,8 @@ def _gathered(batches: Batches) -> Any:
     return _ahead(found, batches)
 
 
-def _generated(batches: Batches) -> Any:
+def _generated(batches: Batches, fed: Batches | SharedBatches) -> Any:
+    """Return a dataset of batches, or of what is made of them with a weight for each row."""
     import tensorflow as tf
 
     def signature(array: Any) -> Any:
@@ -75,8 +81,11 @@ def _generated(batches: Batches) -> Any:
         return tf.TensorSpec([None, *rest], array.dtype)
 
     signatures = tf.nest.map_structure(signature, _parts(batches))
+    if isinstance(fed, SharedBatches):
+        signatures = (*signatures[:2], tf.TensorSpec([None], tf.float32))
+    batch = fed.batch if isinstance(fed, Batches) else fed.__getitem__
     found = tf.data.Dataset.from_generator(
-        lambda: map(batches.batch, range(len(batches))), output_signature=signatures
+        lambda: map(batch, range(len(fed))), output_signature=signatures
     )
     return _ahead(found, batches)
 
