@@ -13,6 +13,7 @@ example on its way from a file to a served prediction:
     the model               signals, models
     what differs by input   arrays, array_files, modalities (the data ask them; they ask the models)
     examples to arrays      data, frozen
+    arrays to devices       distribution
     what a fit leaves       runs, evaluation, insight
     fitting                 training, checks, tuning, planning
     what uses all that      serving, testing, cli
@@ -58,6 +59,7 @@ ORDER = (
     "modalities",
     "data",
     "frozen",
+    "distribution",
     "runs",
     "evaluation",
     "insight",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,6 +17,7 @@ from kerasft.cli.run_argument import runs_dir_option
 from kerasft.cli.run_summary import describe, report
 from kerasft.cli.startup import check_sources, working
 from kerasft.config import Config
+from kerasft.distribution.ranks import find_ranks
 
 
 def fit(module: ModuleType, config: Config, **options: Any) -> None:
@@ -29,12 +31,14 @@ def fit(module: ModuleType, config: Config, **options: Any) -> None:
     from kerasft.runs import check_name
 
     _check_options(**options)
+    first = not find_ranks(os.environ).rank  # of several processes, the one that writes
     if not options["resume"]:  # else the manifest has the settings that were used
         check_sources(module, config)
-        check_name(options["runs_dir"], Path(str(module.__file__)).stem, options["name"])
+        if first:
+            check_name(options["runs_dir"], Path(str(module.__file__)).stem, options["name"])
     seeds, baselines = options.pop("seeds"), options.pop("baselines")
     common = {name: options[name] for name in ("runs_dir", "track")}
-    common["progress"] = not wants("quiet")
+    common["progress"] = first and not wants("quiet")
     if seeds > 1 or baselines:
         from kerasft.cli.several_fits import fit_several
 
@@ -45,8 +49,11 @@ def fit(module: ModuleType, config: Config, **options: Any) -> None:
         import kerasft
 
         run = kerasft.fit(
-            module, config, name=options["name"], resume=options["resume"], fixed=fixed, **common
-        )
+            module, config, name=options["name"], resume=options["resume"],
+            devices=options["devices"], fixed=fixed, **common,
+        )  # fmt: skip
+    if not first:
+        return
     if wants("json"):
         print_json(describe(run))
     elif wants("quiet"):
@@ -56,15 +63,36 @@ def fit(module: ModuleType, config: Config, **options: Any) -> None:
 
 
 def _check_options(
-    *, seeds: int, baselines: bool, name: str | None, resume: bool, like: str | None, **_others: Any
+    *,
+    seeds: int,
+    baselines: bool,
+    name: str | None,
+    resume: bool,
+    like: str | None,
+    devices: int | str | None,
+    **_others: Any,
 ) -> None:
     """Raise UsageError if options exclude each other."""
     if (seeds > 1) + baselines + (name is not None) > 1:
         raise click.UsageError("--seeds, --baselines and --name exclude each other: give one.")
     if resume and (seeds > 1 or baselines):
         raise click.UsageError("--resume continues one fit: leave out --seeds and --baselines.")
+    if devices not in (None, 1) and (seeds > 1 or baselines):
+        raise click.UsageError("--devices shares one fit: leave out --seeds and --baselines.")
     if resume and like:
         raise click.UsageError("--resume keeps the settings of the run: leave out --like.")
+
+
+class DevicesType(click.ParamType):
+    """A number of devices of at least 1, or `all`."""
+
+    name = "number|all"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | str:
+        """Return the number, or `all`."""
+        return "all" if value == "all" else int(click.IntRange(1).convert(value, param, ctx))
 
 
 class _BaselinesOption(click.Option):
@@ -105,6 +133,12 @@ def _make_options() -> list[click.Option]:
             type=click.Choice(["mlflow", "wandb"]),
             help="Also log to this tool (its own variables say where: MLFLOW_TRACKING_URI, "
             "WANDB_MODE=offline)",
+        ),
+        click.Option(
+            ["--devices"],
+            type=DevicesType(),
+            help="Devices that share every batch of --batch-size examples: a number or `all`  "
+            "[default: 1; all where several processes are started]",
         ),
         click.Option(["--name"], help="Name of the run's folder  [default: timestamp]"),
         _like_option(),

@@ -13,8 +13,9 @@
 No other module reads or sets them, and Keras does not save them. Other modules set only public
 attributes that Keras or KerasHub defines: `trainable` (freezing), the drop rates of layers
 (freezing, adaptation), `regularizer` of variables (adaptation), `learning_rate` of optimizers and
-`stop_training` of models (`training`). The exception is `models.einsum_dense`, which replaces the
-method `call` of some layers.
+`stop_training` of models (`training`). The exceptions are `models.einsum_dense`, which replaces
+the method `call` of some layers, and `distribution`, which moves variables (`_layout`) and models
+(`_distribute_strategy`) to several devices and back.
 """
 
 from __future__ import annotations

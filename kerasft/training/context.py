@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 
 from kerasft.config import Config
 from kerasft.data import Data, Split
+from kerasft.distribution.devices import Devices
 from kerasft.frozen.feature_cache import CachePlan, FeatureCache, PhaseInputs
 from kerasft.models import choose_monitor
 from kerasft.models.freezing import changing_weights
@@ -40,6 +41,7 @@ class FitContext:
         best_weights: Early stopping; it has the best epoch so far.
         recorder: History so far.
         log: Function that receives each line of the log.
+        devices: Devices that share the steps of the training.
     """
 
     config: Config
@@ -50,6 +52,7 @@ class FitContext:
     best_weights: BestWeights
     recorder: Recorder
     log: Log
+    devices: Devices = field(default_factory=Devices)
 
     @property
     def model(self) -> keras.Model:
@@ -61,9 +64,9 @@ class FitContext:
         """Examples per batch: fewer than those of the config where gradients are accumulated."""
         return self.config.batch_size // self.compiled_models.batches_per_step
 
-    def in_run(self, run: Run, log: Log) -> FitContext:
-        """Return the same context for a training that is recorded in a run."""
-        return dataclasses.replace(self, recorder=Recorder(run), log=log)
+    def in_run(self, run: Run, log: Log, devices: Devices) -> FitContext:
+        """Return the same context for a training on devices that is recorded in a run."""
+        return dataclasses.replace(self, recorder=Recorder(run), log=log, devices=devices)
 
 
 def make_context(

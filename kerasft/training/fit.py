@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from inspect import signature
 from pathlib import Path
 from types import ModuleType
@@ -12,10 +14,11 @@ from typing import Any
 import keras
 
 from kerasft.catalog import recipe_module
-from kerasft.config import Config, with_keywords
-from kerasft.data import Data, load_recipe_data
+from kerasft.config import Config, ConfigType, with_keywords
+from kerasft.data import Data, Split, load_recipe_data
 from kerasft.display import progress as show_bar
 from kerasft.display import shows_progress, status
+from kerasft.distribution.devices import Devices, open_devices
 from kerasft.errors import DataError
 from kerasft.frozen.feature_cache import FeatureCache, PhaseInputs
 from kerasft.insight import LearningRateCurve, plot_rates
@@ -31,7 +34,7 @@ from kerasft.runs import (
 )
 from kerasft.runs.provenance import describe_recipe
 from kerasft.training.compiled_models import CompiledModels
-from kerasft.training.context import FitContext, make_context
+from kerasft.training.context import FitContext, Log, make_context
 from kerasft.training.fit_record import (
     BestWeightsFile,
     announce,
@@ -45,7 +48,7 @@ from kerasft.training.live_diagnosis import LiveDiagnosis
 from kerasft.training.loop import train
 from kerasft.training.out_of_memory import train_in_memory
 from kerasft.training.phases import Phase
-from kerasft.training.precision_choice import build_in_precision
+from kerasft.training.precision_choice import build_in_precision, choose_precision
 from kerasft.training.progress import Progress
 from kerasft.training.recorder import log_writer
 from kerasft.training.resume_checks import (
@@ -71,6 +74,7 @@ def fit(  # noqa: PLR0913 (public)
     callbacks: Sequence[keras.callbacks.Callback] = (),
     track: str | None = None,
     resume: bool = False,
+    devices: int | str | None = None,
     fixed: Sequence[str] | None = None,
     **settings: Any,
 ) -> Run:
@@ -95,6 +99,10 @@ def fit(  # noqa: PLR0913 (public)
             fiftieth of its time, and when it is interrupted. Resumed from there, it is bit-for-bit
             identical to an uninterrupted run (CPU): weights, optimizer, schedule, order of
             examples, dropout, early stopping.
+        devices: Number of devices that share every batch, or `all`; one by default. Where
+            environment variables say that this is one of several processes (SLURM_*,
+            KERAS_DISTRIBUTION_*, JAX_*, TF_CONFIG), they share it with all devices of each, and
+            only the first process writes.
         fixed: Names of settings in which a resumed run must equal `config`; by default those
             that differ from the recipe's defaults.
         **settings: Settings by name, which replace those of `config`. `dataset` can be a table in
@@ -109,7 +117,8 @@ def fit(  # noqa: PLR0913 (public)
         DataError: The data cannot be used.
         NetworkError: A download failed, or the tracker's server does not respond.
         DivergedError: The loss became infinite or NaN.
-        ResourceError: The disk is full, or not even a batch of one example fits into memory.
+        ResourceError: The disk is full, not even a batch of one example fits into memory, or
+            another process of this training ended.
         ResumeError: The recipe, the settings, the preset or the data changed since the run began.
 
     Example:
@@ -117,37 +126,42 @@ def fit(  # noqa: PLR0913 (public)
         >>> run.metrics["test"]["accuracy"]
     """
     began = time.monotonic()
+    shared = open_devices(devices)
     module = recipe_module(recipe)
     described = describe_recipe(module)
     unfinished = find_unfinished(runs_dir, described["name"], name) if resume else None
+    folder = shared.own_folder(runs_dir)
     config = with_keywords(module.Config, config, settings, signature(fit).parameters)
     if unfinished is not None:
         config = original_settings(unfinished, module.Config, config, [*(fixed or ()), *settings])
     else:
-        check_name(runs_dir, described["name"], name)
-    check_writable(unfinished.path if unfinished else Path(runs_dir) / described["name"])
+        check_name(folder, described["name"], name)
+    check_writable(unfinished.path if unfinished else folder / described["name"])
+    track = None if shared.ranks.rank else track
     open_tracker(track, described["name"])
     choose_monitor(config)  # an unknown one is refused before the data are loaded
     keras.utils.set_random_seed(config.seed)
-    data = _check_splits(load_recipe_data(module, config) if data is None else data)
-    if unfinished is not None:
-        check_unchanged(unfinished, described, config, data)
-        began -= sum(row["seconds"] for row in unfinished.history)
-    chosen: list[str] = []
-    config, model = build_in_precision(module, config, data, chosen.append)
-    with precision(config.precision):
-        # Made before the run: settings that are refused here leave no folder.
-        context, curves = _prepare(config, data, model, chosen.append)
-        run = unfinished or create_run(runs_dir, described["name"], name)
-        context = context.in_run(run, log_writer(run))
-        with training_in(run):
-            _begin_record(run, module, context, chosen, resumed=unfinished is not None)
-            with record_failure(run, context.log), tracked(track, run, context.config) as more:
-                if curves:
-                    plot_rates(curves, run.path / "rates.png")
-                inputs = _train(run, context, [*callbacks, *more])
-                close_record(run, context, inputs, began)
-            (run.path / STATE).unlink(missing_ok=True)
+    with shared.running():
+        data = _check_splits(load_recipe_data(module, config) if data is None else data)
+        if unfinished is not None:
+            unfinished = Run(shared.own_copy(unfinished.path, runs_dir))
+            check_unchanged(unfinished, described, config, data)
+            began -= sum(row["seconds"] for row in unfinished.history)
+        chosen: list[str] = []
+        config, model = _build(module, config, data, shared, chosen.append)
+        with precision(config.precision):
+            # Made before the run: settings that are refused here leave no folder.
+            context, curves = _prepare(config, data, model, chosen.append, shared)
+            run = unfinished or create_run(folder, described["name"], name)
+            context = context.in_run(run, log_writer(run), shared)
+            with training_in(run):
+                _begin_record(run, module, context, chosen, resumed=unfinished is not None)
+                with record_failure(run, context.log), tracked(track, run, context.config) as more:
+                    if curves:
+                        plot_rates(curves, run.path / "rates.png")
+                    inputs = _train(run, context, [*callbacks, *more])
+                    close_record(run, context, inputs, began)
+                (run.path / STATE).unlink(missing_ok=True)
     return run
 
 
@@ -179,16 +193,44 @@ def _check_splits(data: Data) -> Data:
     return data
 
 
+def _build(
+    module: ModuleType, config: ConfigType, data: Data, devices: Devices, log: Log
+) -> tuple[ConfigType, keras.Model]:
+    """Return the settings with the chosen number format, and the model."""
+    if devices.number > 1:  # several processes would choose by different times
+
+        def choose() -> str:
+            return choose_precision(module, config, data, log).precision
+
+        config = dataclasses.replace(config, precision=devices.agree("precision", choose))
+    with devices.building():
+        config, model = build_in_precision(module, config, data, log)
+    model = devices.built(model)
+    batch = config.batch_size
+    devices.check(model, len(data.train) % batch if isinstance(data.train, Split) else 0)
+    return config, model
+
+
 def _prepare(
-    config: Config, data: Data, model: keras.Model, log: Callable[[str], None]
+    config: Config, data: Data, model: keras.Model, log: Log, devices: Devices
 ) -> tuple[FitContext, list[LearningRateCurve]]:
     """Return the context of a fit, and the curves of its learning rates where they are found."""
     compiled_models, feature_cache = CompiledModels(model), FeatureCache()
     curves: list[LearningRateCurve] = []
     if isinstance(config.learning_rate, str):
-        curves = find_rates(compiled_models, config, data, feature_cache=feature_cache, log=log)
-        config = use_found(config, curves)
+        with devices.building():
+            curves = find_rates(compiled_models, config, data, feature_cache=feature_cache, log=log)
+        config = _agreed_rates(use_found(config, curves), devices)
     return make_context(config, data, compiled_models, feature_cache=feature_cache), curves
+
+
+def _agreed_rates(config: ConfigType, devices: Devices) -> ConfigType:
+    """Return the settings with the learning rates that the first process found."""
+    names = ("learning_rate", "head_learning_rate")
+    found = {name: getattr(config, name) for name in names}
+    return dataclasses.replace(
+        config, **json.loads(devices.agree("learning rates", lambda: json.dumps(found)))
+    )
 
 
 def _train(

@@ -85,6 +85,7 @@ def open_record(run: Run, module: ModuleType, context: FitContext) -> None:
         weights=describe_weights(config),
         blocks=block_rows(context.model),
         files=files,
+        **({"devices": found} if (found := context.devices.describe()) else {}),
     )
 
 
@@ -129,7 +130,7 @@ def announce(context: FitContext, chosen: Sequence[str]) -> None:
             f"{number(phase.learning_rate)} ({config.learning_rate_schedule}), "
             f"batches of {config.batch_size}"
         )
-    for line in chosen:
+    for line in (*context.devices.lines(config.batch_size), *chosen):
         context.log(line)
 
 

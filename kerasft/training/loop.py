@@ -10,7 +10,6 @@ from typing import Any
 import keras
 
 from kerasft.config import Config
-from kerasft.data import stream
 from kerasft.frozen.feature_cache import PhaseInputs
 from kerasft.models.freezing import frozen_below
 from kerasft.signals import holding_signals
@@ -147,17 +146,19 @@ def _fit_phase(
     validation = make_batches(
         data.validation, config, data.labels, training=False, x=inputs.validation, parts=parts
     )
-    part = context.compiled_models.compiled(
-        config, data, phase, inputs.model,
-        steps_per_execution=steps_at_once(inputs, config, len(batches)),
-    )  # fmt: skip
+    with context.devices.building():
+        part = context.compiled_models.compiled(
+            config, data, phase, inputs.model,
+            steps_per_execution=steps_at_once(inputs, config, len(batches)),
+        )  # fmt: skip
     _begin_phase(context, run, part, plateau)
     if context.best_weights.stopped_epoch is not None:  # before it was interrupted
         return
-    with holding_signals() as act_on_signals:
+    devices = context.devices
+    with devices.training(part), holding_signals() as act_on_signals:
         part.fit(
-            stream(batches),
-            validation_data=stream(validation),
+            devices.share(batches),
+            validation_data=devices.share(validation),
             initial_epoch=len(context.recorder.history),
             epochs=run.last_epoch,
             shuffle=False,  # the batches are shuffled already
@@ -166,6 +167,7 @@ def _fit_phase(
                 EpochOrder(batches, context.recorder.history),
                 SeparatePenalty(phase_schedule(config, data, phase)),
                 NanGuard(),
+                *devices.callbacks(),
                 *([plateau] if plateau is not None else []),
                 context.best_weights,
                 context.recorder,

@@ -39,7 +39,7 @@ def train_in_memory(
         try:
             return train()
         except Exception as error:  # classes of several libraries mean a lack of memory
-            if not is_out_of_memory(error):
+            if not is_out_of_memory(error) or not context.devices.accumulates:
                 raise
             size, smaller = context.batch_size, _smaller_size(context, error)
         gc.collect()  # not in the handler: the error holds the tensors of the failed step

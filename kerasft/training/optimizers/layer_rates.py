@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from kerasft.models.keras_attributes import get_rate_scale
+from kerasft.models.replicas import count_replicas, sum_over_replicas
 
 
 class ByDepth:
@@ -21,6 +22,13 @@ class ByDepth:
         own = self._trainable_variables[self._get_variable_index(variable)]  # type: ignore[attr-defined]
         rate = keras.ops.cast(learning_rate, "float32") * get_rate_scale(own)
         super().update_step(gradient, variable, rate)  # type: ignore[misc]
+
+    def _clip_gradients(self, grads: list[Any]) -> list[Any]:
+        """Clip the sum of the gradients of all replicas, of which each applies its share."""
+        if keras.backend.backend() != "tensorflow" or count_replicas() == 1:
+            return list(super()._clip_gradients(grads))  # type: ignore[misc]
+        clipped = super()._clip_gradients(sum_over_replicas(grads))  # type: ignore[misc]
+        return [keras.ops.convert_to_tensor(g) / count_replicas() for g in clipped]
 
     def _use_weight_decay(self, variable: Any) -> bool:
         """Exclude every vector: decaying scales and shifts is of no use.

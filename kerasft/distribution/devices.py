@@ -1,0 +1,194 @@
+"""The devices of a training: one, as usual, or several."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from kerasft.data.shared_batches import SharedBatches
+from kerasft.data.tf_dataset import stream
+from kerasft.distribution.ranks import Ranks, find_ranks
+from kerasft.errors import SettingError
+from kerasft.models.blocks import flatten_layers
+
+_FEW = 8  # examples on a device, below which its time hardly falls any more
+
+
+class Devices:
+    """One device: nothing is shared. The base of those of JAX and TensorFlow.
+
+    Attributes:
+        number: Number of devices of all processes together.
+        ranks: The processes.
+        kind: What shares the batches, for the record; empty for one device.
+        accumulates: Whether gradients of several batches can be accumulated.
+    """
+
+    number = 1
+    kind = ""
+    accumulates = True
+
+    def __init__(self, ranks: Ranks | None = None) -> None:
+        self.ranks = ranks or Ranks()
+        self._folder: Path | None = None
+
+    def building(self) -> contextlib.AbstractContextManager[Any]:
+        """Return the context in which models, optimizers and metrics are made."""
+        return contextlib.nullcontext()
+
+    def training(self, model: keras.Model) -> contextlib.AbstractContextManager[Any]:
+        """Return the context in which a compiled model is trained."""
+        return contextlib.nullcontext()
+
+    def running(self) -> contextlib.AbstractContextManager[Any]:
+        """Return the context of a fit, which says in one sentence that another process ended."""
+        return contextlib.nullcontext()
+
+    def share(self, batches: Any) -> Any:
+        """Return the batches that this process feeds to `fit`."""
+        if self.number > 1:
+            batches = SharedBatches(
+                batches, devices=self.number, rank=self.ranks.rank, ranks=self.ranks.number
+            )
+        return stream(batches)
+
+    def built(self, model: keras.Model) -> keras.Model:
+        """Return a model that was made in the context of `building`, as it is used elsewhere."""
+        return model
+
+    def check(self, model: keras.Model, remainder: int) -> None:
+        """Refuse what would train another model than one device does.
+
+        Args:
+            model: The model, with its layers frozen as they will be.
+            remainder: Examples of the last batch.
+        """
+
+    def wait(self, name: str) -> None:
+        """Wait until all processes have come to the point of this name."""
+
+    def agree(self, name: str, choose: Callable[[], str]) -> str:
+        """Return what the first process chooses: measured times differ between processes."""
+        return choose()
+
+    def describe(self) -> dict[str, Any]:
+        """Return the record of the devices, empty for one."""
+        if self.number == 1:
+            return {}
+        return {"number": self.number, "processes": self.ranks.number, "kind": self.kind}
+
+    def lines(self, batch_size: int) -> list[str]:
+        """Return the log lines about the devices, none for one."""
+        if self.number == 1:
+            return []
+        each = batch_size / self.number
+        processes = f" of {self.ranks.number} processes" if self.ranks.number > 1 else ""
+        lines = [
+            f"device {self.number} devices{processes}, {self.kind}: batches of {batch_size} "
+            f"examples, {each:.3g} on each"
+        ]
+        if each < _FEW:
+            lines.append(
+                f"note   a step of {each:.3g} examples leaves most of a device idle: raise "
+                "--batch-size, and the learning rate with it, or use fewer --devices"
+            )
+        return lines
+
+    def callbacks(self) -> list[keras.callbacks.Callback]:
+        """Return callbacks of every training."""
+        return [_Together(self)] if self.ranks.number > 1 else []
+
+    def own_folder(self, runs_dir: str | Path) -> Path:
+        """Return the folder of runs that this process writes: a temporary one unless it is first.
+
+        It exists until the process ends.
+        """
+        if not self.ranks.rank:
+            return Path(runs_dir)
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="kerasft-rank-"))
+            atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
+        return self._folder
+
+    def own_copy(self, folder: Path, runs_dir: str | Path) -> Path:
+        """Return the folder of a run to resume: a copy of it unless this process is the first."""
+        copy = self.own_folder(runs_dir) / folder.parent.name / folder.name
+        if self.ranks.rank:
+            shutil.copytree(folder, copy, dirs_exist_ok=True)
+        self.wait("copied")  # the first process changes it from now on
+        return copy if self.ranks.rank else folder
+
+
+class _Together(keras.callbacks.Callback):
+    """Waits for all processes where a phase and its epochs begin.
+
+    The first one may write for longer than the others wait for it in a step (30 s between CPUs).
+    """
+
+    def __init__(self, devices: Devices) -> None:
+        super().__init__()
+        self.devices = devices
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Wait before the training."""
+        self.devices.wait("training")
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Wait before an epoch."""
+        self.devices.wait(f"epoch {epoch}")
+
+
+def trains_statistics(model: keras.Model) -> bool:
+    """Return whether a layer of a model updates statistics of its batches."""
+    return any(
+        isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
+        for layer in flatten_layers(model)
+    )
+
+
+def open_devices(devices: int | str | None = None) -> Devices:
+    """Return the devices of a training in this process, together with those of other processes.
+
+    Call it before anything is computed: the number of devices of a process is then fixed.
+
+    Args:
+        devices: Number of devices of this process, `all`, or None: one, or all of them where
+            environment variables say that this is one of several processes (`find_ranks`). On a
+            machine without a GPU, several are virtual ones of its processor, to try things.
+
+    Raises:
+        SettingError: There are fewer devices, or the backend cannot share batches.
+    """
+    ranks = find_ranks(os.environ)
+    if devices is None:
+        devices = "all" if ranks.number > 1 else 1
+    if devices != "all" and (not isinstance(devices, int) or devices < 1):
+        raise SettingError(
+            f"`devices` must be `all` or a number of at least 1. Received: {devices!r}."
+        )
+    if devices == 1 and ranks.number == 1:
+        return Devices(ranks)
+    backend = keras.backend.backend()
+    if backend == "jax":
+        from kerasft.distribution.jax_devices import JaxDevices
+
+        return _several(JaxDevices(devices, ranks))
+    if backend == "tensorflow":
+        from kerasft.distribution.tensorflow_devices import TensorFlowDevices
+
+        return _several(TensorFlowDevices(devices, ranks))
+    raise SettingError(
+        f"The backend {backend} trains on one device. Use KERAS_BACKEND=jax or tensorflow."
+    )
+
+
+def _several(found: Devices) -> Devices:
+    return found if found.number > 1 else Devices(found.ranks)

@@ -1,0 +1,149 @@
+"""The processes of a training, as what started them says in environment variables."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kerasft.errors import SettingError
+
+_FIRST_PORT, _PORTS = 61440, 4096  # of Slurm jobs: a port by the number of the job, as JAX does
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """The processes of a training.
+
+    Attributes:
+        rank: Index of this process, from 0.
+        number: Number of processes.
+        addresses: `HOST:PORT` of the first process, or of all of them.
+        source: Environment variable that says so, empty for one process.
+    """
+
+    rank: int = 0
+    number: int = 1
+    addresses: tuple[str, ...] = ()
+    source: str = ""
+
+    @property
+    def coordinator(self) -> str:
+        """Address of the first process."""
+        return self.addresses[0] if self.addresses else ""
+
+
+def find_ranks(environment: Mapping[str, str]) -> Ranks:
+    """Return the processes of a training, one where no variable says otherwise.
+
+    Variables are looked up in this order: `KERAS_DISTRIBUTION_NUM_PROCESSES`,
+    `KERAS_DISTRIBUTION_JOB_ADDRESSES` and `KERAS_DISTRIBUTION_PROCESS_ID` (or
+    `JOB_COMPLETION_INDEX`, of an indexed Job of Kubernetes); `JAX_NUM_PROCESSES`,
+    `JAX_COORDINATOR_ADDRESS` and `JAX_PROCESS_ID` (Kubeflow Trainer's JAX runtime); `TF_CONFIG`;
+    those of a Slurm step of several tasks (`srun`).
+
+    Args:
+        environment: Environment variables, such as `os.environ`.
+
+    Raises:
+        SettingError: They contradict each other, or one is missing.
+
+    Example:
+        >>> find_ranks({}).number
+        1
+    """
+    for read in (_of_keras, _of_jax, _of_tensorflow, _of_slurm):
+        found = read(environment)
+        if found is not None and found.number > 1:
+            return _checked(found)
+    return Ranks()
+
+
+def _of_keras(environment: Mapping[str, str]) -> Ranks | None:
+    prefix = "KERAS_DISTRIBUTION_"
+    if f"{prefix}NUM_PROCESSES" not in environment:
+        return None
+    own = f"{prefix}PROCESS_ID"
+    index = own if own in environment else "JOB_COMPLETION_INDEX"
+    return _named(environment, f"{prefix}NUM_PROCESSES", index, f"{prefix}JOB_ADDRESSES")
+
+
+def _of_jax(environment: Mapping[str, str]) -> Ranks | None:
+    if "JAX_NUM_PROCESSES" not in environment:
+        return None
+    names = ("JAX_NUM_PROCESSES", "JAX_PROCESS_ID", "JAX_COORDINATOR_ADDRESS")
+    return _named(environment, *names)
+
+
+def _named(environment: Mapping[str, str], number: str, index: str, addresses: str) -> Ranks:
+    """Return the ranks that three variables describe."""
+    return Ranks(
+        _whole(environment, index),
+        _whole(environment, number),
+        tuple(part.strip() for part in environment.get(addresses, "").split(",") if part.strip()),
+        number,
+    )
+
+
+def _of_tensorflow(environment: Mapping[str, str]) -> Ranks | None:
+    if not environment.get("TF_CONFIG"):
+        return None
+    try:
+        given = json.loads(environment["TF_CONFIG"])
+        workers = tuple(given["cluster"]["worker"])
+        return Ranks(int(given["task"]["index"]), len(workers), workers, "TF_CONFIG")
+    except (ValueError, KeyError, TypeError) as error:
+        raise SettingError(
+            "TF_CONFIG must be JSON with `cluster.worker` (a list of HOST:PORT) and `task.index`. "
+            f"Received: {environment['TF_CONFIG']!r}."
+        ) from error
+
+
+def _of_slurm(environment: Mapping[str, str]) -> Ranks | None:
+    if "SLURM_STEP_NUM_TASKS" not in environment or "SLURM_PROCID" not in environment:
+        return None
+    port = _FIRST_PORT + _whole(environment, "SLURM_JOB_ID") % _PORTS
+    return Ranks(
+        _whole(environment, "SLURM_PROCID"),
+        _whole(environment, "SLURM_STEP_NUM_TASKS"),
+        (f"{first_host(environment.get('SLURM_STEP_NODELIST', ''))}:{port}",),
+        "SLURM_STEP_NUM_TASKS",
+    )
+
+
+def first_host(nodes: str) -> str:
+    """Return the first host of a list as Slurm writes it.
+
+    Example:
+        >>> first_host("gpu[003-007,9],cpu1")
+        'gpu003'
+    """
+    match = re.match(r"([^\[,]+)(?:\[([^\-,\]]+))?", nodes)
+    return "" if match is None else match[1] + (match[2] or "")
+
+
+def _whole(environment: Mapping[str, str], name: str) -> int:
+    value = environment.get(name, "")
+    if not value.isascii() or not value.isdecimal():
+        raise SettingError(f"{name} must be a whole number. Received: {value!r}.")
+    return int(value)
+
+
+def _checked(ranks: Ranks) -> Ranks:
+    if ranks.rank >= ranks.number:
+        raise SettingError(
+            f"This process has index {ranks.rank}, but {ranks.source} says {ranks.number} "
+            "processes: indices begin at 0."
+        )
+    if not ranks.coordinator or ":" not in ranks.coordinator:
+        raise SettingError(
+            f"{ranks.source} says {ranks.number} processes, but the address of the first one is "
+            f"missing. Expected HOST:PORT. Received: {ranks.coordinator!r}."
+        )
+    if 1 < len(ranks.addresses) != ranks.number:
+        raise SettingError(
+            f"{ranks.source} says {ranks.number} processes, but {len(ranks.addresses)} addresses "
+            "are given. Give one for each, or that of the first one alone."
+        )
+    return ranks

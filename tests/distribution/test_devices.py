@@ -1,0 +1,158 @@
+"""Fits on several devices and in several processes equal those on one device."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import pytest
+
+import kerasft
+from kerasft.distribution.devices import Devices, open_devices, trains_statistics
+from kerasft.distribution.jax_meeting import Meeting
+from kerasft.distribution.ranks import Ranks
+from tests.distribution.fits import COMMON, Way, difference, fit, start, the_run
+
+
+@pytest.fixture
+def settings(preset, photos):
+    """Settings of a fit on photos whose last batch is incomplete."""
+    return {
+        **COMMON, "preset": preset("resnet"), "dataset": photos, "image_size": 16,
+        "augmentation": "none", "trainable_blocks": -1, "batch_size": 7, "gradient_clip": 0.5,
+        "class_weight": "balanced",
+    }  # fmt: skip
+
+
+def test_one_device_is_the_default():
+    found = open_devices()
+    assert (found.number, found.describe(), found.lines(32), found.callbacks()) == (1, {}, [], [])
+    assert open_devices(1).number == 1
+
+
+@pytest.mark.parametrize("devices", [0, -1, 1.5, "two"])
+def test_other_numbers_of_devices_are_refused(devices):
+    with pytest.raises(kerasft.SettingError, match="`devices` must be `all` or a number"):
+        open_devices(devices)
+
+
+def test_a_started_backend_refuses_more_devices():
+    keras.ops.zeros(1)
+    with pytest.raises(kerasft.SettingError, match="already started with one device"):
+        open_devices(3)
+
+
+def test_statistics_of_batches_are_found():
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, keras.layers.BatchNormalization()(inputs))
+    assert trains_statistics(model)
+    model.layers[-1].trainable = False
+    assert not trains_statistics(model)
+
+
+def test_a_small_share_is_noted():
+    devices = Devices()
+    devices.number = 8
+    assert "raise --batch-size" in devices.lines(32)[1]
+    assert len(devices.lines(64)) == 1
+
+
+def test_only_the_first_process_writes_to_the_folder_of_runs(tmp_path):
+    assert Devices().own_folder(tmp_path) == tmp_path
+    other = Devices(Ranks(1, 2, ("127.0.0.1:1",)))
+    assert other.own_folder(tmp_path) not in (tmp_path, other.own_folder)
+    assert other.own_folder(tmp_path) == other.own_folder(tmp_path)
+    run = tmp_path / "recipe" / "one"
+    run.mkdir(parents=True)
+    (run / "manifest.json").write_text("{}")
+    copy = other.own_copy(run, tmp_path)
+    assert copy != run and (copy / "manifest.json").exists()
+
+
+class Store:
+    """A key-value store as that of JAX, in this process."""
+
+    def __init__(self):
+        self.values = {}
+
+    def key_value_set(self, key, value, allow_overwrite=False):
+        self.values[key] = value
+
+    def key_value_dir_get(self, place):
+        return [(key, value) for key, value in list(self.values.items()) if key.startswith(place)]
+
+
+def test_the_first_process_decides():
+    store = Store()
+    first, second = (Meeting(store, Ranks(rank, 2, ("127.0.0.1:1",))) for rank in (0, 1))
+    assert first.agree("format", lambda: "float32") == "float32"
+    assert second.agree("format", lambda: "bfloat16") == "float32"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "way",
+    [Way("jax", 3), Way("jax", processes=2), Way("tensorflow", 2), Way("tensorflow", processes=3)],
+    ids=str,
+)
+def test_fits_equal_those_of_one_device(way, settings, tmp_path):
+    alone = fit(Way(way.backend), tmp_path / "alone", "resnet_digits", settings)
+    shared = fit(way, tmp_path / "shared", "resnet_digits", settings)
+    in_history, in_weights = difference(alone, shared)
+    assert in_history < 1e-5
+    assert in_weights < 1e-5
+    assert shared.manifest["devices"]["number"] == way.devices * way.processes
+    assert "devices" not in alone.manifest
+    # Python serves what several devices trained.
+    assert kerasft.predict(shared, [settings["dataset"] + "/red/1.png"])
+
+
+@pytest.mark.slow
+def test_a_fit_of_cached_features_is_shared(settings, tmp_path):
+    settings = {**settings, "trainable_blocks": 1, "cache": True}
+    alone, shared = (
+        fit(way, tmp_path / str(way), "resnet_digits", settings)
+        for way in (Way("jax"), Way("jax", processes=2))
+    )
+    assert "frozen features cached" in (shared.path / "run.log").read_text()
+    assert max(difference(alone, shared)) < 1e-5
+
+
+@pytest.mark.slow
+def test_a_killed_process_ends_all_in_a_sentence_and_they_resume(settings, tmp_path):
+    way, settings = Way("jax", processes=2), {**settings, "epochs": 60, "learning_rate": 1e-5}
+    whole = fit(way, tmp_path / "whole", "resnet_digits", settings)
+    started = start(way, tmp_path / "killed", "resnet_digits", settings)
+    end = time.monotonic() + 300
+    while not list((tmp_path / "killed").glob("runs/*/one/state.safetensors")):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    time.sleep(1)
+    started[1].send_signal(signal.SIGKILL)
+    killed = time.monotonic()
+    assert [process.wait(300) for process in started] == [1, -signal.SIGKILL]
+    assert time.monotonic() - killed < 60
+    assert "Start all of them again with --resume." in (tmp_path / "killed/log0").read_text()
+    interrupted = the_run(tmp_path / "killed")
+    assert 0 < len(interrupted.history) < 61
+    resumed = fit(way, tmp_path / "killed", "resnet_digits", settings, resume=True)
+    assert difference(whole, resumed) == (0.0, 0.0)
+
+
+@pytest.mark.slow
+def test_the_command_line_reports_once(settings, photos, tmp_path):
+    names = ("preset", "image_size", "augmentation", "batch_size", "epochs", "head_epochs")
+    words = [f"--{name.replace('_', '-')}={settings[name]}" for name in names]
+    line = [sys.executable, "-m", "kerasft", "fit", "resnet_digits", *words, "--dataset", photos,
+            "--name", "one", "--devices", "2", "--json"]  # fmt: skip
+    done = subprocess.run(
+        line, cwd=tmp_path, capture_output=True, text=True, check=True,
+        env={**os.environ, "KERAS_BACKEND": "jax", "CUDA_VISIBLE_DEVICES": "-1"},
+    )  # fmt: skip
+    assert json.loads(done.stdout)["name"] == "one"
+    assert "2 devices, keras.distribution.DataParallel (JAX)" in done.stderr
+    refused = subprocess.run([*line, "--seeds", "2"], capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
