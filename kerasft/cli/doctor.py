@@ -15,16 +15,16 @@ from kerasft.pip_commands import pip_command
 
 @click.command("doctor", cls=SharedOptions)
 def doctor_command() -> None:
-    """Show versions, devices, caches and known conflicts.
+    """Show versions, devices, processes of a training, caches and known conflicts.
 
     Each conflict is printed with the command that fixes it. The exit code is 1 if there is one.
     """
-    from kerasft.cli import installation
+    from kerasft.cli import device_facts, installation
 
     facts, conflicts = installation.facts(), installation.conflicts()
     try:
         with working():
-            facts["devices"] = installation.devices()
+            facts |= device_facts.device_facts()
     except Exception as error:  # any error of TensorFlow's start is a finding
         text = f"TensorFlow cannot start: {name_and_first_line(error)}."
         fix = pip_command("install --force-reinstall 'tensorflow>=2.21,<2.22' 'keras>=3.15'")

@@ -7,7 +7,6 @@ import os
 import platform
 import re
 import shlex
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -81,20 +80,6 @@ def memory() -> int | None:
     except (OSError, ValueError):  # no container, or one without a limit ("max")
         return installed
     return min(installed, allowed)
-
-
-def devices() -> list[str]:
-    """Return the devices that TensorFlow sees; imports TensorFlow."""
-    import tensorflow as tf
-
-    found = []
-    for device in tf.config.list_physical_devices():
-        name = device.name.removeprefix("/physical_device:")
-        details = tf.config.experimental.get_device_details(device)
-        found.append(f"{name} {details['device_name']}" if "device_name" in details else name)
-    if not any(name.startswith("GPU") for name in found) and shutil.which("nvidia-smi"):
-        found.append(f"(NVIDIA driver found but unused: {install_extra('gpu')})")
-    return found
 
 
 def caches(*, most_files: int = 20_000) -> dict[str, str]:
@@ -211,15 +196,17 @@ def _legacy_keras() -> Conflict | None:
 
 def _other_backend() -> Conflict | None:
     name = backend()
-    if name == "tensorflow":
+    if name == "jax" and not version("jax"):
+        return Conflict("The backend is jax, which is not installed.", install_extra("jax"))
+    if name in ("tensorflow", "jax"):
         return None
     if "KERAS_BACKEND" in os.environ:
         return Conflict(
-            f"KERAS_BACKEND is {name!r}; kerasft needs tensorflow.", "unset KERAS_BACKEND"
+            f"KERAS_BACKEND is {name!r}; kerasft needs tensorflow or jax.", "unset KERAS_BACKEND"
         )
     return Conflict(
         f"{short_path(_keras_home() / 'keras.json')} sets the backend {name!r}; kerasft "
-        "needs tensorflow.",
+        "needs tensorflow or jax.",
         "export KERAS_BACKEND=tensorflow",
     )
 

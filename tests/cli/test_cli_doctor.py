@@ -1,17 +1,21 @@
 """doctor: facts, and each known conflict with the command that mends it."""
 
 import json
+import os
+import socket
+import subprocess
+import sys
 
 import pytest
 
-from kerasft.cli import installation, startup
+from kerasft.cli import device_facts, installation, startup
 
 
 @pytest.fixture
 def machine(monkeypatch, tmp_path):
     """A machine without conflicts whose packages and variables a test may change."""
     monkeypatch.setattr(startup, "start_keras", lambda: None)
-    monkeypatch.setattr(installation, "devices", lambda: ["CPU:0"])
+    monkeypatch.setattr(device_facts, "device_facts", lambda: {"devices": ["CPU:0"]})
     versions = dict.fromkeys(
         ("keras", "keras-hub", "tensorflow", "tensorflow-text", "tensorboard", "safetensors"),
         "3.15.1",
@@ -53,7 +57,7 @@ def test_conflicts_of_packages(machine, kerasft_line, package, version, mend):
 
 
 @pytest.mark.parametrize(
-    ("variable", "value"), [("KERAS_BACKEND", "jax"), ("TF_USE_LEGACY_KERAS", "1")]
+    ("variable", "value"), [("KERAS_BACKEND", "torch"), ("TF_USE_LEGACY_KERAS", "1")]
 )
 def test_conflicts_of_the_environment(machine, kerasft_line, monkeypatch, variable, value):
     monkeypatch.setenv(variable, value)
@@ -79,7 +83,7 @@ def test_a_tensorflow_that_does_not_start_is_a_conflict(machine, kerasft_line, m
     def fail():
         raise ImportError("libcudart.so.12 is missing\nmore")
 
-    monkeypatch.setattr(installation, "devices", fail)
+    monkeypatch.setattr(device_facts, "device_facts", fail)
     result = kerasft_line("doctor")
     assert result.exit_code == 1
     assert "cannot start: ImportError: libcudart.so.12 is missing.\n" in result.stdout
@@ -92,3 +96,43 @@ def test_sizes_of_caches_stop_at_a_limit(machine, tmp_path):
     assert installation.caches()["cache of Keras"].endswith("keras (4.9 KiB)")
     limited = installation.caches(most_files=2)
     assert "(more than 2.9 KiB)" in limited["cache of Keras"]
+
+
+def test_a_backend_without_its_package(machine, kerasft_line, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    assert "jax, which is not installed" in kerasft_line("doctor").stdout
+    machine["jax"] = "0.10.2"
+    assert kerasft_line("doctor").exit_code == 0
+
+
+PROCESSES = {
+    "KERAS_DISTRIBUTION_NUM_PROCESSES": "2",
+    "KERAS_DISTRIBUTION_PROCESS_ID": "1",
+}
+
+
+def test_processes_of_a_training_are_shown(monkeypatch):
+    assert device_facts.device_facts()["processes"] == "1"
+    for name, value in PROCESSES.items():
+        monkeypatch.setenv(name, value)
+    assert "address of the first one is missing" in device_facts.device_facts()["processes"]
+    with socket.create_server(("127.0.0.1", 0)) as first:
+        address = f"127.0.0.1:{first.getsockname()[1]}"
+        monkeypatch.setenv("KERAS_DISTRIBUTION_JOB_ADDRESSES", address)
+        found = device_facts.device_facts()["processes"]
+        assert found.startswith("index 1 of 2 (KERAS_DISTRIBUTION_NUM_PROCESSES), the first at")
+        assert found.endswith(f"{address} (answers)")
+    assert "no answer now" in device_facts.device_facts()["processes"]
+    monkeypatch.setenv("KERAS_DISTRIBUTION_PROCESS_ID", "0")
+    assert device_facts.device_facts()["processes"].endswith("(this one)")
+
+
+@pytest.mark.slow
+def test_devices_of_jax_are_shown():
+    line = [sys.executable, "-m", "kerasft", "doctor", "--json"]
+    environment = {**os.environ, "KERAS_BACKEND": "jax", "CUDA_VISIBLE_DEVICES": "-1"}
+    done = subprocess.run(line, capture_output=True, text=True, check=False, env=environment)
+    found = json.loads(done.stdout)
+    assert found["devices"] == ["CPU:0 cpu"]
+    assert found["--devices all"] == "1 of this process, keras.distribution.DataParallel"
+    assert found["interconnect"] == "TCP between processes"

@@ -38,9 +38,18 @@ class Way:
 
 
 def start(
-    way: Way, folder: Path, recipe: str, settings: dict[str, Any], *, resume: bool = False
+    way: Way,
+    folder: Path,
+    recipe: str,
+    settings: dict[str, Any],
+    *,
+    resume: bool = False,
+    bound: bool = False,
 ) -> list[subprocess.Popen[str]]:
-    """Start the processes of a fit; each writes to `logN` in the folder."""
+    """Start the processes of a fit; each writes to `logN` in the folder.
+
+    With `bound` each has one core.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     given = {
         "recipe": recipe,
@@ -60,10 +69,12 @@ def start(
                 "KERAS_DISTRIBUTION_NUM_PROCESSES": str(way.processes),
                 "KERAS_DISTRIBUTION_PROCESS_ID": str(rank),
             }
+        cores = ["taskset", "--cpu-list", str(rank)] if bound else []
         with open(folder / f"log{rank}", "w") as log:
             started.append(
                 subprocess.Popen(
-                    [sys.executable, "-m", "tests.distribution.one_fit", folder / "given.json"],
+                    [*cores, sys.executable, "-m", "tests.distribution.one_fit",
+                     folder / "given.json"],
                     stdout=log, stderr=subprocess.STDOUT, text=True, env=environment,
                 )
             )  # fmt: skip
@@ -80,10 +91,10 @@ def free_ports(number: int) -> list[int]:
 
 
 def fit(
-    way: Way, folder: Path, recipe: str, settings: dict[str, Any], *, resume: bool = False
+    way: Way, folder: Path, recipe: str, settings: dict[str, Any], **options: bool
 ) -> kerasft.Run:
     """Fit in new processes, and return the run that the first of them wrote."""
-    started = start(way, folder, recipe, settings, resume=resume)
+    started = start(way, folder, recipe, settings, **options)
     try:
         codes = [process.wait(600) for process in started]
     finally:

@@ -1,0 +1,101 @@
+"""What `kerasft doctor` says about devices, and about the processes that share a training."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+from typing import Any
+
+from kerasft.cli.installation import backend
+from kerasft.distribution.ranks import Ranks, find_ranks
+from kerasft.errors import SettingError
+from kerasft.pip_commands import install_extra
+
+_SECONDS = 1.0  # to reach the first process
+
+
+def device_facts() -> dict[str, Any]:
+    """Return the devices that the backend sees, and how a fit would share its batches.
+
+    It imports the backend.
+    """
+    found = _of_jax() if backend() == "jax" else _of_tensorflow()
+    gpus = [name for name in found if name.startswith("GPU")]
+    return {
+        "devices": found,
+        "--devices all": _strategy(max(len(gpus), 1)),
+        "processes": _processes(),
+        "interconnect": _interconnect(len(gpus)),
+    }
+
+
+def _of_tensorflow() -> list[str]:
+    import tensorflow as tf
+
+    found = []
+    for device in tf.config.list_physical_devices():
+        name = device.name.removeprefix("/physical_device:")
+        details = tf.config.experimental.get_device_details(device)
+        found.append(f"{name} {details['device_name']}" if "device_name" in details else name)
+    if not any(name.startswith("GPU") for name in found) and shutil.which("nvidia-smi"):
+        found.append(f"(NVIDIA driver found but unused: {install_extra('gpu')})")
+    return found
+
+
+def _of_jax() -> list[str]:
+    import jax
+
+    names = {"gpu": "GPU", "cuda": "GPU", "rocm": "GPU"}
+    return [
+        f"{names.get(device.platform, device.platform.upper())}:{device.id} {device.device_kind}"
+        for device in jax.local_devices()
+    ]
+
+
+def _strategy(number: int) -> str:
+    ways = {
+        "jax": "keras.distribution.DataParallel",
+        "tensorflow": "MirroredStrategy (MultiWorkerMirroredStrategy for several processes)",
+    }
+    way = ways.get(backend())
+    if way is None:
+        return f"not possible with the backend {backend()}: use jax or tensorflow"
+    return f"{number} of this process, {way}"
+
+
+def _processes() -> str:
+    """Return what environment variables say about the processes of a training."""
+    try:
+        ranks = find_ranks(os.environ)
+    except SettingError as error:
+        return str(error)
+    if ranks.number == 1:
+        return "1"
+    text = f"index {ranks.rank} of {ranks.number} ({ranks.source}), the first at "
+    return f"{text}{ranks.coordinator}{_reached(ranks)}"
+
+
+def _reached(ranks: Ranks) -> str:
+    """Return whether the first process answers, which it does once it has started."""
+    if not ranks.rank:
+        return " (this one)"
+    host, _, port = ranks.coordinator.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _SECONDS).close()
+    except (OSError, ValueError) as error:
+        return f" (no answer now: {error})"
+    return " (answers)"
+
+
+def _interconnect(gpus: int) -> str:
+    if gpus < 2:
+        return "TCP between processes" if not gpus else "one GPU"
+    if not shutil.which("nvidia-smi"):
+        return "unknown: nvidia-smi was not found"
+    done = subprocess.run(
+        ["nvidia-smi", "topo", "--matrix"], capture_output=True, text=True, check=False, timeout=20
+    )
+    links = any(word.startswith("NV") and word[2:].isdigit() for word in done.stdout.split())
+    return "NVLink between GPUs" if links else "PCIe between GPUs"
