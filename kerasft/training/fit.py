@@ -226,11 +226,9 @@ def _prepare(
 
 def _agreed_rates(config: ConfigType, devices: Devices) -> ConfigType:
     """Return the settings with the learning rates that the first process found."""
-    names = ("learning_rate", "head_learning_rate")
-    found = {name: getattr(config, name) for name in names}
-    return dataclasses.replace(
-        config, **json.loads(devices.agree("learning rates", lambda: json.dumps(found)))
-    )
+    found = json.dumps([config.learning_rate, config.head_learning_rate])
+    main, head = json.loads(devices.agree("learning rates", lambda: found))
+    return dataclasses.replace(config, learning_rate=main, head_learning_rate=head)
 
 
 def _train(
