@@ -79,8 +79,8 @@ def _fit_facts(found: Any) -> dict[str, Any]:
     """Return the lines below the table: results, and where each number is from."""
     last = found.phases[-1].scales[-1]
     memory = ", ".join(f"{size(count)} {name}" for name, count in found.device_memory.items())
-    assumed = [_link(name, link) for name, link in _links(found) if link.source != "measured here"]
-    measured = [_link(name, link) for name, link in _links(found) if link.source == "measured here"]
+    assumed = [_link(name, link) for name, link in _links(found) if not link.measured]
+    measured = [_link(name, link) for name, link in _links(found) if link.measured]
     facts: dict[str, Any] = {
         "pays": [_pays(each.phase, each.pays, last.devices) for each in found.phases],
         "time": f"{duration(found.seconds)} with {last.devices} devices,"

@@ -163,8 +163,8 @@ def plan_fit(  # noqa: PLR0913 (public)
     }
     features = sum(phase.feature_seconds for phase in timed.phases)
     times = [
-        features / n + sum(plan.epochs * plan.scales[i].epoch_seconds for plan in phases)
-        for i, n in ((0, 1), (-1, devices * hosts))
+        features + sum(plan.epochs * plan.scales[index].epoch_seconds for plan in phases)
+        for index in (0, -1)
     ]
     return FitPlan(phases, times[1], times[0], memory, *links)
 

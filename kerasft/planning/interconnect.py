@@ -29,6 +29,11 @@ class Link:
     latency: float
     source: str
 
+    @property
+    def measured(self) -> bool:
+        """Whether the bandwidth was measured on this machine."""
+        return self.source == MEASURED
+
     def reduce_seconds(self, size: int, devices: int) -> float:
         """Return the time in which all devices sum a gradient, as a ring all-reduce does it.
 
@@ -74,13 +79,7 @@ def link_between_devices(bandwidth: float | None) -> Link:
 
 def on_accelerator() -> bool:
     """Return whether Keras computes on a GPU or TPU."""
-    if keras.backend.backend() == "jax":
-        import jax
-
-        return bool(jax.default_backend() != "cpu")
-    import tensorflow as tf
-
-    return bool(tf.config.list_physical_devices("GPU"))
+    return any(not name.startswith("cpu") for name in keras.distribution.list_devices())
 
 
 def measure_loopback() -> Link:
