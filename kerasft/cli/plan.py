@@ -57,7 +57,7 @@ def _plan_fit(module: ModuleType, config: Config, options: dict[str, Any]) -> No
         click.echo(found.phases[-1].pays)
     else:
         _print_scales(found)
-        print_facts({**_fit_facts(found), "next": _next(module, config)})
+        print_facts({**_fit_facts(found), "next": _next(module, config, found)})
 
 
 def _print_scales(found: Any) -> None:
@@ -111,13 +111,19 @@ def _pays(phase: str, pays: int, most: int, noun: str = "devices") -> str:
     return f"{name}up to {pays} of {most} {noun}"
 
 
-def _next(module: ModuleType, config: Config) -> str:
+def _next(module: ModuleType, config: Config, found: Any) -> str:
+    """Return the command of the fit, with the devices of this host that pay."""
     from kerasft.insight import fit_command
     from kerasft.runs.provenance import describe_recipe
 
     described = describe_recipe(module)
     given = given_settings(click.get_current_context(), type(config))
-    return fit_command(described["source"] or described["name"], given)
+    command = fit_command(described["source"] or described["name"], given)
+    link, pays = found.device_link, found.phases[-1].pays
+    # On a processor the devices of a plan are processes; those of --devices are not faster.
+    if found.host_link is None and link is not None and not link.measured and pays > 1:
+        return f"{command} --devices {pays}"
+    return command
 
 
 def _plan_search(module: ModuleType, config: Config, options: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """plan: tables, JSON, and which options belong together."""
 
+import dataclasses
 import json
 
 import pytest
@@ -57,6 +58,14 @@ def test_a_fit_is_a_table_with_the_source_of_every_number(plan):
     assert facts["assumed"].startswith("1.25 GB/s and 50 µs between hosts (typical of")
     assert "3 GB/s and 20 µs between devices of a host (measured here)" in result.stdout
     assert facts["next"].endswith("--epochs 3")
+
+
+def test_the_next_command_has_the_devices_of_a_host_with_gpus(api, plan):
+    gpus = Link(25e9, 1e-5, "typical of PCI Express 4.0 x16")
+    api("plan_fit", dataclasses.replace(FIT, device_link=gpus, host_link=None))
+    assert plan("--devices", 2).stdout.splitlines()[-1].endswith("--devices 2")
+    api("plan_fit", dataclasses.replace(FIT, host_link=None))
+    assert plan("--devices", 2).stdout.splitlines()[-1].endswith("mail.py")
 
 
 def test_options_that_are_left_out_have_the_defaults_of_python(plan):
