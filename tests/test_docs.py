@@ -10,6 +10,7 @@ import yaml
 import kerasft
 from kerasft import catalog
 from kerasft.cli import main
+from kerasft.distribution.ranks import find_ranks
 from kerasft.errors import KerasftError
 from kerasft.modalities import known_settings
 from tests.docs_pages import DOCS, PAGES, load_script, written_pages
@@ -48,9 +49,25 @@ def test_the_slow_tier_is_listed_by_file():
     assert slow == set(re.findall(r"^\| `(tests/[\w/]+\.py)`", page, re.MULTILINE))
 
 
-def test_the_job_of_slurm_has_valid_syntax():
-    script = PAGES / "how-to" / "search-slurm.sh"
-    subprocess.run(["bash", "-n", script], check=True)
+@pytest.mark.parametrize("name", ["fit-slurm.sh", "search-slurm.sh"])
+def test_the_jobs_of_slurm_have_valid_syntax(name):
+    subprocess.run(["bash", "-n", PAGES / "how-to" / name], check=True)
+
+
+def test_the_pods_of_a_fit_find_each_other():
+    text = (PAGES / "how-to" / "fit-kubernetes.yaml").read_text(encoding="utf-8")
+    service, claim, job = yaml.safe_load_all(text)
+    spec, pod = job["spec"], job["spec"]["template"]["spec"]
+    assert service["spec"]["selector"] == spec["template"]["metadata"]["labels"]
+    (container,) = pod["containers"]
+    variables = {variable["name"]: variable["value"] for variable in container["env"]}
+    ranks = find_ranks({**variables, "JOB_COMPLETION_INDEX": "3"})
+    assert (ranks.rank, ranks.number) == (3, spec["completions"]) == (3, spec["parallelism"])
+    host = f"{job['metadata']['name']}-0.{service['metadata']['name']}"
+    assert ranks.coordinator.startswith(f"{host}:")
+    assert pod["subdomain"] == service["metadata"]["name"]
+    (volume,) = pod["volumes"]
+    assert volume["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
 
 
 def test_the_manifests_of_kubernetes_belong_together():

@@ -75,6 +75,9 @@ class Devices:
     def wait(self, name: str) -> None:
         """Wait until all processes have come to the point of this name."""
 
+    def end_together(self) -> None:
+        """Let this process end only together with the others, which have no errors either."""
+
     def agree(self, name: str, choose: Callable[[], str]) -> str:
         """Return what the first process chooses: measured times differ between processes."""
         return choose()

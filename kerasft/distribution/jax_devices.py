@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import ipaddress
 import os
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,9 +18,8 @@ from kerasft.distribution.ranks import Ranks
 from kerasft.errors import ResourceError, SettingError, first_line
 
 _START = 300  # seconds in which all processes must have started
-_BIND = "JAX_COORDINATOR_BIND_ADDRESS"  # JAX's default are all addresses of the host
 _SILENCE = 30  # seconds after which a process that does not answer is lost
-_END = 10  # seconds that a process waits at its end for others
+_END = 30  # seconds that a process waits at its end for others
 _LOST = ("Gloo", "gloo", "NCCL", "coordination", "Coordination", "heartbeat", "barrier", "Barrier")
 
 
@@ -72,6 +72,11 @@ class JaxDevices(Devices):
         if self._meeting is not None:
             self._meeting.wait(name)
 
+    def end_together(self) -> None:
+        """Let this process end only together with the others, which have no errors either."""
+        if self._meeting is not None:
+            self._meeting.end_together()
+
     def agree(self, name: str, choose: Callable[[], str]) -> str:
         """Return what the first process chooses."""
         return choose() if self._meeting is None else self._meeting.agree(name, choose)
@@ -105,6 +110,7 @@ def _begin(devices: int | str, ranks: Ranks) -> Meeting | None:
 def _connect(ranks: Ranks) -> None:
     # Without it every process aborts as soon as one is lost, before anything can be said or saved.
     jax.config.update("jax_enable_recoverability", True)  # type: ignore[no-untyped-call]
+    listens_anywhere = _is_name(ranks.coordinator) or "JAX_COORDINATOR_BIND_ADDRESS" in os.environ
     try:
         jax.distributed.initialize(
             ranks.coordinator,
@@ -113,13 +119,23 @@ def _connect(ranks: Ranks) -> None:
             initialization_timeout=_START,
             heartbeat_timeout_seconds=_SILENCE,
             shutdown_timeout_seconds=_END,
-            coordinator_bind_address=os.environ.get(_BIND, ranks.coordinator),
+            coordinator_bind_address=None if listens_anywhere else ranks.coordinator,
         )
     except RuntimeError as error:
         raise ResourceError(
             f"Process {ranks.rank} of {ranks.number} cannot reach the first one at "
             f"{ranks.coordinator} ({first_line(error)}). Start all of them within {_START} s."
         ) from error
+
+
+def _is_name(address: str) -> bool:
+    """Return whether an address has a name: its machine may know it as one of loopback."""
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return host != "localhost"
+    return False
 
 
 @functools.cache

@@ -6,6 +6,7 @@ key of its own, and those that wait say which one has stopped.
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import threading
 import time
@@ -19,6 +20,7 @@ from kerasft.errors import ResourceError
 
 _BEAT = 5  # seconds between two counts
 _SILENCE = 30  # seconds without a new count after which a process is lost
+_LEAVE = 1.0  # seconds in which the others take leave of the first process
 _LONGEST_PAUSE = 0.25  # seconds between two looks
 
 
@@ -32,7 +34,7 @@ class Meeting:
 
     def __init__(self, client: Any, ranks: Ranks) -> None:
         self._client, self._ranks = client, ranks
-        self._counter = itertools.count()
+        self._counter, self._ending = itertools.count(), False
         threading.Thread(target=self._beat, daemon=True).start()
 
     def _beat(self) -> None:
@@ -48,6 +50,20 @@ class Meeting:
         place = self._place(name)
         self._set(f"{place}/{self._ranks.rank}", "here")
         self._until(lambda: len(self._client.key_value_dir_get(place)) == self._ranks.number)
+
+    def end_together(self) -> None:
+        """Wait for the other processes when this one ends; the first one ends last.
+
+        JAX aborts a process that finds the first one gone when it takes leave.
+        """
+        if not self._ending:
+            self._ending = True
+            atexit.register(self._end)
+
+    def _end(self) -> None:
+        self.wait("end")
+        if not self._ranks.rank:
+            time.sleep(_LEAVE)
 
     def agree(self, name: str, choose: Callable[[], str]) -> str:
         """Return what the first process chooses, which alone calls `choose`."""

@@ -162,6 +162,7 @@ def fit(  # noqa: PLR0913 (public)
                     inputs = _train(run, context, [*callbacks, *more])
                     close_record(run, context, inputs, began)
                 (run.path / STATE).unlink(missing_ok=True)
+        shared.end_together()
     return run
 
 
