@@ -38,6 +38,8 @@ class Batches(keras.utils.PyDataset):
         sample_weight: Weight of each example, shape (n,).
         lengths: Number of tokens of each text, shape (n,); by default counted in the
             `padding_mask` of x.
+        rows: Positions of the examples to use, in ascending order; all by default. They are not
+            copied: x can be larger than memory.
         widths: Widths to which texts are padded, ascending. By default they are planned where every
             new shape is compiled, and the width is that of the batch elsewhere. The widths of one
             part of the data serve the next ones; a longer text adds its own.
@@ -59,6 +61,7 @@ class Batches(keras.utils.PyDataset):
     by_length: bool = False
     sample_weight: np.ndarray | None = None
     lengths: np.ndarray | None = None
+    rows: np.ndarray | None = None
     widths: np.ndarray | None = None
     mix: Mix | None = None
     parts: int = 1
@@ -96,6 +99,8 @@ class Batches(keras.utils.PyDataset):
     @property
     def num_examples(self) -> int:
         """Number of examples per epoch."""
+        if self.rows is not None:
+            return len(self.rows)
         return len(next(iter(self.x.values()))) if isinstance(self.x, dict) else len(self.x)
 
     @property
@@ -106,16 +111,17 @@ class Batches(keras.utils.PyDataset):
     @epoch.setter
     def epoch(self, epoch: int) -> None:
         self._epoch = epoch
+        used = np.arange(self.num_examples) if self.rows is None else self.rows
         if self.shuffle:
-            self.order = self._random_order(np.random.default_rng([self.seed, epoch]))
+            self.order = self._random_order(used, np.random.default_rng([self.seed, epoch]))
         elif self.by_length and self.lengths is not None:
-            self.order = np.argsort(self.lengths, kind="stable")
+            self.order = used[np.argsort(self.lengths[used], kind="stable")]
         else:
-            self.order = np.arange(self.num_examples)
+            self.order = used
 
-    def _random_order(self, rng: np.random.Generator) -> np.ndarray:
+    def _random_order(self, used: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Return the order of an epoch: a permutation whose chunks are grouped by length."""
-        order = rng.permutation(self.num_examples)
+        order = used[rng.permutation(len(used))]
         if self.lengths is None:
             return order
         size = self.batch_size * self.parts

@@ -20,7 +20,8 @@ def stream(batches: Any) -> Any:
     On TensorFlow this is a `tf.data.Dataset` with an explicit signature. From a PyDataset, Keras
     would infer the signature from the first batches and call Python for every batch. Arrays of
     fixed shape are gathered in TensorFlow, in the order that `batches` has when an epoch begins.
-    Texts, arrays of variable length and mixed examples are assembled in Python and prefetched.
+    Texts, arrays of variable length or in files, mixed and chosen examples are assembled in Python
+    and prefetched.
     Any other PyDataset, and any PyDataset on another backend, is returned unchanged.
 
     Args:
@@ -34,7 +35,7 @@ def stream(batches: Any) -> Any:
         return batches
     arrays = keras.tree.flatten([batches.x, batches.y, batches.sample_weight])
     arrays = [array for array in arrays if array is not None]
-    whole = batches.mix is None
+    whole = batches.mix is None and batches.rows is None
     whole = whole and not any(isinstance(array, (Ragged, np.memmap)) for array in arrays)
     whole = whole and (not isinstance(batches.x, dict) or _all_features(batches.x))
     if whole and sum(array.nbytes for array in arrays) <= _COPIED:

@@ -11,7 +11,7 @@ import numpy as np
 
 from kerasft.calibration.feature_bank import bank_rows, fit_feature_bank
 from kerasft.calibration.known import known_scores
-from kerasft.data import Labels, Split, select_rows
+from kerasft.data import Labels, Split
 from kerasft.evaluation.load import Loaded
 from kerasft.evaluation.own_data import load_own_data
 from kerasft.evaluation.predict import predict_arrays
@@ -104,14 +104,16 @@ def find_known_inputs(run: Run, loaded: Loaded) -> KnownInputs:
         return KnownInputs(reason=RENDERED)
     splits = {"validation": data.validation, "test": data.test}
 
-    def outputs_and_features(x: Any) -> tuple[np.ndarray, np.ndarray]:
-        outputs, features = predict_arrays(model, x, loaded.config.batch_size)
+    def outputs_and_features(
+        x: Any, rows: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        outputs, features = predict_arrays(model, x, loaded.config.batch_size, rows=rows)
         return outputs, features
 
     rows = rows_to_remember(loaded.labels, data.train.y)
     return known_inputs_of(
         loaded.labels,
         data.train.y[rows],
-        outputs_and_features(select_rows(data.train.x, rows))[1],
+        outputs_and_features(data.train.x, rows)[1],
         {name: outputs_and_features(part.x) for name, part in splits.items() if part is not None},
     )

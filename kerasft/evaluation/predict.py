@@ -45,6 +45,7 @@ def predict_arrays(
     batch_size: int = 32,
     *,
     lengths: np.ndarray | None = None,
+    rows: np.ndarray | None = None,
     title: str = "predicting",
 ) -> Any:
     """Return the outputs of a model for prepared inputs, shape (n, outputs).
@@ -57,20 +58,16 @@ def predict_arrays(
         batch_size: Examples per batch.
         lengths: Number of tokens of each text, shape (n,); by default counted in the
             `padding_mask` of x.
+        rows: Positions of the inputs to predict, in ascending order; all by default.
         title: Title of the progress bar.
     """
-    batches = Batches(x, batch_size=batch_size, by_length=True, lengths=lengths)
+    batches = Batches(x, batch_size=batch_size, by_length=True, lengths=lengths, rows=rows)
     with progress(title, batches.num_examples) as bar, holding_signals() as act_on_signals:
         callbacks = [_Count(bar, batch_size), act_on_signals]
         predicted = model.predict(stream(batches), verbose=0, callbacks=callbacks)
-    return keras.tree.map_structure(lambda part: _in_order(np.asarray(part), batches), predicted)
-
-
-def _in_order(predicted: np.ndarray, batches: Batches) -> np.ndarray:
-    """Return outputs in the order of the inputs; batches are ordered by length."""
-    outputs = np.empty_like(predicted)
-    outputs[batches.order] = predicted
-    return outputs
+    # Batches are ordered by length.
+    order = np.argsort(batches.order)
+    return keras.tree.map_structure(lambda part: np.asarray(part)[order], predicted)
 
 
 def predict(

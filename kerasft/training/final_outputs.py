@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasft.data import Split, select_rows, text_lengths
+from kerasft.data import Split, text_lengths
 from kerasft.evaluation.known_inputs import (
     NO_HEAD,
     RENDERED,
@@ -41,9 +41,10 @@ def final_outputs(
     rows, lengths = rows_to_remember(context.data.labels, train.y), text_lengths(train.x)
     _, features = predict_arrays(
         extended[0],
-        select_rows(inputs.train, rows),
+        inputs.train,
         context.batch_size,
-        lengths=None if lengths is None else lengths[rows],
+        lengths=lengths,
+        rows=rows,
         title="computing the features of training examples",
     )
     known_inputs = known_inputs_of(

@@ -136,6 +136,23 @@ def test_by_length_returns_the_original_positions():
     assert np.concatenate([y for _, y in batches]).tolist() == batches.order.tolist()
 
 
+def test_chosen_rows_come_alone():
+    rows = np.array([1, 2, 4])
+    x = texts([8, 3, 9, 1, 2])
+    x["token_ids"][:, 0] = np.arange(5)
+    found = Batches(x, np.arange(5), batch_size=2, by_length=True, rows=rows)
+    assert len(found) == 2
+    assert found.order.tolist() == [4, 1, 2]
+    assert [y.tolist() for _, y in found] == [[4, 1], [2]]
+    assert [x["token_ids"][:, 0].tolist() for x, _ in found] == [[4, 1], [2]]
+    shuffled = Batches(x, np.arange(5), batch_size=1, shuffle=True, rows=rows)
+    orders = set()
+    for shuffled.epoch in range(20):
+        orders.add(tuple(shuffled.order.tolist()))
+    assert all(sorted(order) == [1, 2, 4] for order in orders)
+    assert len(orders) > 1
+
+
 def test_keras_trains_on_texts_whose_first_batches_have_one_length():
     # Keras fixes the shape of a batch by the first two.
     tokens = keras.Input((None,), name="token_ids", dtype="int32")

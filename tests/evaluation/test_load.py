@@ -25,6 +25,9 @@ def test_a_run_loaded_again_has_its_freezing_and_predictions(preset, photos, ima
     ]
     again = kerasft.load_model(image_run)
     first, second = (predict_arrays(m.model, data.test.x) for m in (loaded, again))
+    rows = np.array([0, 2, 3])
+    some = predict_arrays(loaded.model, data.test.x, rows=rows)
+    np.testing.assert_allclose(some, first[rows], rtol=1e-5)
     assert np.array_equal(first, second)
     found, recorded = kerasft.evaluate(image_run), image_run.metrics["test"]
     assert found["accuracy"] == recorded["accuracy"]
