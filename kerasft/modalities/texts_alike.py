@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
@@ -9,9 +10,12 @@ from collections.abc import Sequence
 
 def texts_alike(inputs: Sequence[str | tuple[str, ...]]) -> list[list[int]]:
     """Return groups of the indices of texts, or pairs of texts, that read alike."""
-    groups: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    groups: dict[bytes, list[int]] = defaultdict(list)
     for index, item in enumerate(inputs):
-        groups[tuple(map(_plain, item if isinstance(item, tuple) else (item,)))].append(index)
+        plain = map(_plain, item if isinstance(item, tuple) else (item,))
+        # Hashes, as a second copy of all texts could exceed the memory.
+        text = "\0".join(plain).encode("utf-8", "surrogatepass")
+        groups[hashlib.blake2b(text, digest_size=16).digest()].append(index)
     return [group for group in groups.values() if len(group) > 1]
 
 
