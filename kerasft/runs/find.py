@@ -35,6 +35,8 @@ def load_run(run: Run | str | Path, runs_dir: str | Path = "runs") -> Run:
 def find_run(name: str | Path, runs_dir: str | Path = "runs") -> Path:
     """Return the folder of the run that `load_run` opens."""
     text, folder = str(name), Path(runs_dir)
+    if not text:  # as a path it would be the current folder, as a recipe any
+        raise SettingError("The name of a run is empty. Give its folder, its name or latest.")
     for path in (Path(name), folder / name):
         if (path / _RECORD).is_file() and not _is_export(path):
             return path
@@ -57,6 +59,8 @@ def find_export(path: str | Path) -> Path | None:
             `.onnx` or `.tflite` file in the folder of a version.
     """
     folder = Path(path)
+    if not str(path):
+        return None
     if folder.suffix in _GRAPHS and folder.is_file():
         return folder.parent
     numbered = numbered_folders(folder) if folder.is_dir() else {}

@@ -21,12 +21,16 @@ def need_export(path: str | Path) -> Path:
     if found is not None:
         return found
     folder = Path(path)
+    if (folder / "manifest.json").is_file():
+        raise SettingError(
+            f"{path} is a run, but an exported model is expected. Export it: kerasft export {path}."
+        )
     if (folder / "config.json").is_file():
         raise SettingError(
             f"{path} is a preset, which has no proof, but an exported model is expected. A preset "
             f"is checked when a fit loads it: kerasft fit RECIPE --preset {path}."
         )
-    if folder.exists():
+    if folder.exists() and str(path):
         raise SettingError(
             f"{path} has no exported model, but a folder NAME/VERSION is expected. {_EXPORT}"
         )

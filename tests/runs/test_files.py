@@ -243,6 +243,8 @@ def test_a_missing_run_is_refused_with_the_nearest_name(tmp_path):
         kerasft.load_run(tmp_path / "r" / "frist")
     with pytest.raises(SettingError, match="is not a run"):
         kerasft.load_run(tmp_path / "r")
+    with pytest.raises(SettingError, match="name of a run is empty"):
+        kerasft.load_run("", tmp_path)
 
 
 def test_runs_are_listed_the_oldest_first(tmp_path):
