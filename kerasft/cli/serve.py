@@ -45,10 +45,20 @@ def _limit_options(command: Decorated) -> Decorated:
     return command
 
 
+class _Seconds(click.FloatRange):
+    """A time in seconds, at most a day; NaN is neither below a bound nor above one."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        seconds: float = super().convert(value, param, ctx)
+        if seconds != seconds:
+            self.fail(f"{value} is not a number of seconds.", param, ctx)
+        return seconds
+
+
 def _seconds(
     flag: str, default: float, least: float, text: str
 ) -> Callable[[Decorated], Decorated]:
-    kind = click.FloatRange(min=least)
+    kind = _Seconds(least, 86400)
     return click.option(flag, type=kind, default=default, show_default=True, help=text)
 
 

@@ -16,8 +16,10 @@ def listen(host: str, port: int) -> socket.socket:
         port: Port, 0 for a free one.
 
     Raises:
-        SettingError: The port is in use, or the host is not this machine.
+        SettingError: The port is in use, or the host is empty or not this machine.
     """
+    if not host:  # the system would listen on all addresses
+        raise SettingError("The host is empty. Give one, such as 127.0.0.1, or 0.0.0.0 for all.")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # Without the number of the protocol asyncio does not turn off Nagle's algorithm: 40 ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
