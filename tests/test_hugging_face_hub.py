@@ -88,6 +88,8 @@ def test_a_revision_is_another_preset(resolved):
         ("hf://someone/else", ["SettingError", "has no preset hf://someone/else"]),
         (f"hf://{REPOSITORY}@v3", ["SettingError", "the revision"]),
         ("hf://someone/di gits", ["SettingError", "wrong name"]),
+        (f"hf://{REPOSITORY}@", ["SettingError", "hf://ORG/NAME@REVISION"]),
+        (f"hf://{REPOSITORY}@../v2", ["SettingError", "hf://ORG/NAME@REVISION"]),
         ("hf:///digits", ["SettingError", "hf://ORG/NAME@REVISION"]),
     ],
 )

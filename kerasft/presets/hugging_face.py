@@ -63,8 +63,9 @@ def find_snapshot(preset: str, *, pretrained: bool) -> Path | None:
 
 def _parse(preset: str) -> tuple[str, str]:
     """Return the name and the revision of a preset, which can be empty."""
-    name, _, revision = preset.removeprefix("hf://").partition("@")
-    if name.count("/") != 1 or not all(name.split("/")):
+    name, at, revision = preset.removeprefix("hf://").partition("@")
+    parts = revision.split("/") if at else []  # in the cache of the client it is a path
+    if name.count("/") != 1 or not all(name.split("/")) or {"", ".", ".."} & set(parts):
         raise SettingError(
             f"`preset` must be hf://ORG/NAME or hf://ORG/NAME@REVISION. Received: "
             f"preset={preset!r}."
