@@ -11,6 +11,8 @@ _OPTIONS = "kerasft.options"
 _QUOTED = re.compile(r"`(\w+)`")
 _ASSIGNED = re.compile(r"\b([a-z][a-z0-9_]*)=('[^']*'|[^\s,;:()'`]*[^\s,;:()'`.])")
 
+_OPTION = re.compile(r"--[a-z-]+ \Z")
+
 
 def note_options(context: click.Context) -> None:
     """Note the options of a command for messages; those of a subcommand replace its parent's."""
@@ -35,7 +37,8 @@ def as_typed(message: str, context: click.Context) -> str:
 
     def assigned(match: re.Match[str]) -> str:
         option, value = options.get(match[1]), match[2]
-        if option is None:
+        of_option = _OPTION.search(match.string, 0, match.start())  # such as --space dropout=0..1
+        if option is None or of_option:
             return match[0]
         if option.is_flag:
             return _flag(option, value) or match[0]

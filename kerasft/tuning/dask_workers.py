@@ -31,6 +31,7 @@ from kerasft.tuning.dask_trial import (
     run_remotely,
 )
 from kerasft.tuning.journal import JOURNAL
+from kerasft.tuning.search_options import MOST_WORKERS
 from kerasft.tuning.trial_job import TrialJob
 from kerasft.tuning.workers import threads_per_process
 
@@ -214,8 +215,10 @@ def _local(text: str) -> Iterator[Any]:
     import dask
     from distributed import LocalCluster
 
-    if not text.isdigit() or not 1 <= int(text) <= 1024:
-        raise SettingError(f"`scheduler` must be local:N with N from 1 to 1024. Received: {text}.")
+    if not text.isdigit() or not 1 <= int(text) <= MOST_WORKERS:
+        raise SettingError(
+            f"`scheduler` must be local:N with N from 1 to {MOST_WORKERS}. Received: {text}."
+        )
     settings = {
         "distributed.worker.daemon": False,
         "distributed.scheduler.allowed-failures": 2,

@@ -10,6 +10,7 @@ from typing import Any
 from kerasft.errors import SettingError
 from kerasft.tuning.oracles import TUNERS
 
+MOST_WORKERS = 1024
 _LEAST = {"max_trials": 1, "max_epochs": 1, "executions": 1, "workers": 1, "seed": 0, "budget": 0}
 
 
@@ -44,7 +45,7 @@ class SearchOptions:
 
 
 def check_numbers(numbers: Mapping[str, Any]) -> None:
-    """Refuse an unknown search algorithm, and counts and times that are too small.
+    """Refuse an unknown search algorithm, counts and times that are too small, too many workers.
 
     Raises:
         SettingError: A value is not valid.
@@ -58,3 +59,7 @@ def check_numbers(numbers: Mapping[str, Any]) -> None:
             raise SettingError(
                 f"`{name}` must be at least {least}. Received: {name}={numbers[name]}."
             )
+    if numbers["workers"] > MOST_WORKERS:
+        raise SettingError(
+            f"`workers` must be at most {MOST_WORKERS}. Received: workers={numbers['workers']}."
+        )

@@ -115,3 +115,10 @@ def test_trials_that_were_interrupted_are_called_so(kerasft_line, api, recipe_fi
     journal.close()
     api("tune", search)
     assert "2 completed, 1 failed, 1 interrupted" in kerasft_line("tune", recipe_file).stdout
+
+
+def test_a_bad_dimension_is_quoted_as_it_was_typed(kerasft_line):
+    result = kerasft_line("tune", "resnet_digits", "--space", "dropout=0..1")
+    assert result.exit_code == 2
+    message = "--space dropout=0..1: --dropout must be below 1. Received: --dropout 1.0."
+    assert result.stderr.endswith(f"Error: {message}\n")

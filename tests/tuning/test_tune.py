@@ -322,6 +322,7 @@ def test_two_workers_make_the_trials_of_one(tune):
     [
         ({"learning_rate": "auto"}, {"space": []}, "a search needs a number"),
         ({}, {"tuner": "hyperband", "space": ["epochs=4..12:4"]}, "cannot be searched"),
+        ({}, {"workers": 1025}, "`workers` must be at most 1024"),
         ({"unfreeze_every": 1}, {"tuner": "hyperband"}, "`unfreeze_every` cannot be combined with"),
         ({}, {"tuner": "hyperband", "space": ["unfreeze_every=0,1"]}, "`unfreeze_every` cannot"),
     ],
