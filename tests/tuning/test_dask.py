@@ -245,16 +245,19 @@ def test_a_worker_that_comes_later_gets_trials(tune, start, free_port, tmp_path)
     address = f"tcp://127.0.0.1:{free_port}"
     worker = [address, "--nthreads", "1", "--memory-limit", "0", "--no-dashboard", "--name"]
     start("scheduler", "--host", "127.0.0.1", "--port", str(free_port), "--no-dashboard")
-    start("worker", *worker, "early")
+    early = start("worker", *worker, "early")
     wait_for(lambda: answers(address))
 
-    def come_later():
-        wait_for(lambda: ended_trials(tmp_path / "searches") >= 1)
+    def come_later(client):
+        wait_for(lambda: ended_trials(tmp_path / "searches") >= 1, 180)
+        os.killpg(early.pid, signal.SIGSTOP)  # else it may run all trials before the late one
         start("worker", *worker, "late")
+        wait_for(lambda: len(client.nthreads()) == 2, 180)
+        os.killpg(early.pid, signal.SIGCONT)
 
-    comes = threading.Thread(target=come_later)
-    comes.start()
     with connect(address) as client:
+        comes = threading.Thread(target=come_later, args=(client,))
+        comes.start()
         tune(name="s", max_trials=8, scheduler=client)
         kept = client.run(lambda: "kerasft.tuning.dask_trial" in sys.modules)
     comes.join()
