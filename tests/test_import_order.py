@@ -12,8 +12,8 @@ example on its way from a file to a served prediction:
     what is given           dataset_check, recipe_errors, catalog, presets, downloads
     the model               signals, models
     what differs by input   arrays, array_files, modalities (the data ask them; they ask the models)
-    examples to arrays      data, frozen
-    arrays to devices       distribution
+    examples to arrays      data
+    arrays to devices       distribution, frozen
     what a fit leaves       runs, evaluation, insight
     fitting                 training, checks, tuning, planning
     what uses all that      serving, testing, cli
@@ -58,8 +58,8 @@ ORDER = (
     "array_files",
     "modalities",
     "data",
-    "frozen",
     "distribution",
+    "frozen",
     "runs",
     "evaluation",
     "insight",

@@ -7,11 +7,12 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from kerasft.data.shared_batches import SharedBatches
 from kerasft.data.tf_dataset import stream
@@ -30,11 +31,13 @@ class Devices:
         ranks: The processes.
         kind: What shares the batches, for the record; empty for one device.
         accumulates: Whether gradients of several batches can be accumulated.
+        exchanges: Whether processes can exchange arrays that each has computed in part.
     """
 
     number = 1
     kind = ""
     accumulates = True
+    exchanges = False
 
     def __init__(self, ranks: Ranks | None = None) -> None:
         self.ranks = ranks or Ranks()
@@ -104,6 +107,13 @@ class Devices:
                 "--batch-size, and the learning rate with it, or use fewer --devices"
             )
         return lines
+
+    def own_share(self, number: int) -> range:
+        """Return the indices of the parts that this process computes, of a number of them."""
+        return range(self.ranks.rank, number, self.ranks.number)
+
+    def exchange(self, arrays: Sequence[np.ndarray]) -> None:
+        """Fill arrays with what the other processes computed; each has zeros elsewhere."""
 
     def callbacks(self) -> list[keras.callbacks.Callback]:
         """Return callbacks of every training."""

@@ -6,11 +6,12 @@ import contextlib
 import functools
 import ipaddress
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
 import keras
+import numpy as np
 
 from kerasft.distribution.devices import Devices, trains_statistics
 from kerasft.distribution.jax_meeting import Meeting
@@ -20,6 +21,7 @@ from kerasft.errors import ResourceError, SettingError, first_line
 _START = 300  # seconds in which all processes must have started
 _SILENCE = 30  # seconds after which a process that does not answer is lost
 _END = 30  # seconds that a process waits at its end for others
+_EXCHANGED = 1 << 24  # bytes that each process sends at once
 _LOST = ("Gloo", "gloo", "NCCL", "coordination", "Coordination", "heartbeat", "barrier", "Barrier")
 
 
@@ -41,6 +43,7 @@ class JaxDevices(Devices):
         local = _local_devices(devices)
         self.number = len(local) * ranks.number
         self.accumulates = ranks.number == 1
+        self.exchanges = ranks.number > 1
         chosen = jax.devices() if ranks.number > 1 else local
         self._distribution = keras.distribution.DataParallel(
             devices=[f"{device.platform}:{device.id}" for device in chosen],
@@ -80,6 +83,17 @@ class JaxDevices(Devices):
     def agree(self, name: str, choose: Callable[[], str]) -> str:
         """Return what the first process chooses."""
         return choose() if self._meeting is None else self._meeting.agree(name, choose)
+
+    def exchange(self, arrays: Sequence[np.ndarray]) -> None:
+        """Fill arrays with what the other processes computed; each has zeros elsewhere."""
+        from jax.experimental.multihost_utils import process_allgather
+
+        self.wait("exchange")
+        for array in arrays:
+            rows = max(1, _EXCHANGED // max(array[:1].nbytes, 1))
+            for begin in range(0, len(array), rows):
+                part = array[begin : begin + rows]
+                part[...] = np.asarray(process_allgather(part)).sum(axis=0, dtype=part.dtype)
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:

@@ -13,6 +13,7 @@ import numpy as np
 from kerasft.config import Config
 from kerasft.data import Batches, Ragged, Split, allocate, stream, text_lengths
 from kerasft.display import progress
+from kerasft.distribution.devices import Devices
 from kerasft.models.graph import nodes
 from kerasft.signals import holding_signals
 
@@ -63,7 +64,12 @@ def rows_at_once(model: keras.Model) -> int:
 
 
 def compute_features(
-    model: keras.Model, x: dict[str, Any], given: Any, tensors: list[Any], config: Config
+    model: keras.Model,
+    x: dict[str, Any],
+    given: Any,
+    tensors: list[Any],
+    config: Config,
+    devices: Devices | None = None,
 ) -> list[Any]:
     """Compute tensors for all examples of a split.
 
@@ -73,6 +79,8 @@ def compute_features(
         given: `Split.x`, which has the lengths of texts.
         tensors: Outputs of the model; rows of tokens are stored without padding.
         config: Its cache_precision is used.
+        devices: Where several processes share the work, each computes every nth batch, and they
+            exchange the results. All of them must call this.
 
     Returns:
         An array per tensor, `Ragged` where the length varies.
@@ -80,18 +88,28 @@ def compute_features(
     lengths, rows = text_lengths(given), rows_at_once(model)
     batches = Batches(x, batch_size=rows, by_length=True, lengths=lengths)
     computed = [_allocate(tensor, batches.num_examples, given, config) for tensor in tensors]
-    begin = 0
+    shared = devices is not None and devices.exchanges
+    indices = devices.own_share(len(batches)) if devices and shared else range(len(batches))
+    if shared:
+        for array in computed:
+            _values(array)[...] = 0
     with progress("computing frozen features", batches.num_examples) as bar:
-        for outputs in _outputs(model, batches):
-            chosen = batches.order[begin : begin + rows]
-            begin += rows
+        for index, outputs in zip(indices, _outputs(model, batches, indices), strict=True):
+            chosen = batches.order[index * rows : (index + 1) * rows]
             for array, output in zip(computed, outputs, strict=True):
                 if isinstance(array, Ragged):
                     array.put(chosen, output)
                 else:
                     array[chosen] = output
             bar.advance(len(chosen))
+        if devices and shared:
+            devices.exchange([_values(array) for array in computed])
     return computed
+
+
+def _values(array: Any) -> np.ndarray:
+    values: np.ndarray = array.values if isinstance(array, Ragged) else array
+    return values
 
 
 def _allocate(tensor: Any, examples: int, given: Any, config: Config) -> Any:
@@ -121,10 +139,16 @@ def as_features(values: np.ndarray, tensor: Any, given: Any) -> Any:
     return Ragged(values, lengths, longest=mask.shape[1], left=left)
 
 
-def _outputs(model: keras.Model, batches: Batches) -> Iterator[list[np.ndarray]]:
-    """Yield the outputs of a model batch by batch; `predict` would concatenate them."""
+def _outputs(model: keras.Model, batches: Batches, indices: range) -> Iterator[list[np.ndarray]]:
+    """Yield the outputs of a model batch by batch; `predict` would concatenate them.
+
+    Args:
+        model: The model.
+        batches: Its inputs.
+        indices: Batches to compute, on TensorFlow all.
+    """
     if keras.backend.backend() != "tensorflow":
-        for index in range(len(batches)):
+        for index in indices:
             yield keras.tree.flatten(model.predict_on_batch(batches.batch(index)[0]))
         return
     import tensorflow as tf

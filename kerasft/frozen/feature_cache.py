@@ -22,6 +22,7 @@ import numpy as np
 from kerasft.arrays import memory_limit
 from kerasft.config import Config
 from kerasft.data import Ragged, Split, make_mix, text_lengths
+from kerasft.distribution.devices import Devices
 from kerasft.formatting import duration
 from kerasft.frozen.cache_decision import worthwhile
 from kerasft.frozen.feature_arrays import (
@@ -82,10 +83,11 @@ class FeatureCache:
 
     Args:
         trainings: Expected number of trainings that share features; the first one computes them.
+        devices: Devices of the training, whose processes share the computation.
     """
 
-    def __init__(self, *, trainings: int = 1) -> None:
-        self.trainings = trainings
+    def __init__(self, *, trainings: int = 1, devices: Devices | None = None) -> None:
+        self.trainings, self.devices = trainings, devices
         # By signature, number format and id of the inputs, which are kept so that the id stays
         # unique.
         self._arrays: OrderedDict[tuple[str, str, int], tuple[Any, Any]] = OrderedDict()
@@ -172,7 +174,9 @@ class FeatureCache:
             inputs = self._read(part, split.x, key)
 
             def compute() -> list[Any]:
-                return compute_features(part.model, inputs, split.x, missing, config)
+                # Files of an earlier fit may be found by one process and not by another.
+                devices = None if in_files else self.devices
+                return compute_features(part.model, inputs, split.x, missing, config, devices)
 
             signatures = [chosen.signatures[id(tensor)] for tensor in missing]
             if not prefix.is_portable:

@@ -216,7 +216,7 @@ def _prepare(
     config: Config, data: Data, model: keras.Model, log: Log, devices: Devices
 ) -> tuple[FitContext, list[LearningRateCurve]]:
     """Return the context of a fit, and the curves of its learning rates where they are found."""
-    compiled_models, feature_cache = CompiledModels(model), FeatureCache()
+    compiled_models, feature_cache = CompiledModels(model), FeatureCache(devices=devices)
     curves: list[LearningRateCurve] = []
     if isinstance(config.learning_rate, str):
         with devices.building():

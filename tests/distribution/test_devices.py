@@ -110,6 +110,27 @@ def test_fits_equal_those_of_one_device(way, settings, tmp_path):
     assert kerasft.predict(shared, [settings["dataset"] + "/red/1.png"])
 
 
+TWICE = """
+import json, sys
+import kerasft
+given = json.loads(sys.argv[1])
+given |= {"progress": False}
+runs = [kerasft.fit("resnet_digits", devices=n, name=str(n), **given) for n in (2, 1)]
+print(json.dumps([[row["loss"] for row in run.history] for run in runs]))
+"""
+
+
+def test_two_devices_of_one_process_train_as_one(settings, tmp_path):
+    given = json.dumps({**settings, "epochs": 1, "head_epochs": 0, "runs_dir": str(tmp_path)})
+    done = subprocess.run(
+        [sys.executable, "-c", TWICE, given], capture_output=True, text=True, check=False,
+        env={**os.environ, "KERAS_BACKEND": "jax", "CUDA_VISIBLE_DEVICES": "-1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    two, one = json.loads(done.stdout.splitlines()[-1])
+    assert two == pytest.approx(one, abs=1e-6)
+
+
 @pytest.mark.slow
 def test_a_fit_of_cached_features_is_shared(settings, tmp_path):
     settings = {**settings, "trainable_blocks": 1, "cache": True}
