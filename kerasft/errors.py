@@ -116,6 +116,21 @@ class OutOfMemoryError(ResourceError):
     """Out of memory with batches that cannot be smaller (exit code 6)."""
 
 
+class LostProcessError(ResourceError):
+    """A process of a training that several share has ended (exit code 6).
+
+    Args:
+        processes: Number of processes.
+        reason: What was noticed.
+    """
+
+    def __init__(self, processes: int, reason: str) -> None:
+        super().__init__(
+            f"Another of the {processes} processes of this fit ended or cannot be reached "
+            f"({reason}). Start all of them again with --resume."
+        )
+
+
 class NoTrialError(KerasftError):
     """A search without a completed trial (exit code 7)."""
 

@@ -77,8 +77,11 @@ def _check_options(
         raise click.UsageError("--seeds, --baselines and --name exclude each other: give one.")
     if resume and (seeds > 1 or baselines):
         raise click.UsageError("--resume continues one fit: leave out --seeds and --baselines.")
-    if devices not in (None, 1) and (seeds > 1 or baselines):
-        raise click.UsageError("--devices shares one fit: leave out --seeds and --baselines.")
+    shared = devices not in (None, 1) or find_ranks(os.environ).number > 1
+    if shared and (seeds > 1 or baselines):
+        raise click.UsageError(
+            "Several devices or processes share one fit: leave out --seeds and --baselines."
+        )
     if resume and like:
         raise click.UsageError("--resume keeps the settings of the run: leave out --like.")
 

@@ -31,7 +31,7 @@ class SharedBatches(keras.utils.PyDataset):
     """
 
     def __init__(self, batches: Any, *, devices: int, rank: int = 0, ranks: int = 1) -> None:
-        super().__init__()
+        super().__init__(workers=batches.workers, max_queue_size=batches.max_queue_size)
         self.batches, self.devices, self.rank, self.ranks = batches, devices, rank, ranks
 
     @property

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import hashlib
+import json
+import math
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +23,7 @@ from kerasft.distribution.ranks import Ranks, find_ranks
 from kerasft.errors import SettingError
 from kerasft.models.blocks import flatten_layers
 
-_FEW = 8  # examples on a device, below which its time hardly falls any more
+_FEW = 8  # rows on a device, below which the log has a note
 
 
 class Devices:
@@ -52,7 +55,7 @@ class Devices:
         return contextlib.nullcontext()
 
     def running(self) -> contextlib.AbstractContextManager[Any]:
-        """Return the context of a fit, which says in one sentence that another process ended."""
+        """Return the context of a fit, which raises LostProcessError if another process ended."""
         return contextlib.nullcontext()
 
     def share(self, batches: Any) -> Any:
@@ -64,22 +67,44 @@ class Devices:
         return stream(batches)
 
     def built(self, model: keras.Model) -> keras.Model:
-        """Return a model that was made in the context of `building`, as it is used elsewhere."""
+        """Return a model made in the context of `building`, set to run on one device."""
         return model
 
-    def check(self, model: keras.Model, remainder: int) -> None:
+    def check(self, model: keras.Model, sizes: tuple[int, ...]) -> None:
         """Refuse what would train another model than one device does.
 
         Args:
             model: The model, with its layers frozen as they will be.
-            remainder: Examples of the last batch.
+            sizes: Numbers of examples of the batches that occur, empty where the recipe makes
+                its own.
         """
+
+    def check_same(self, facts: Mapping[str, Any]) -> None:
+        """Refuse facts that differ from those of the first process.
+
+        Args:
+            facts: Values by name, such as settings and versions.
+
+        Raises:
+            SettingError: One of them differs.
+        """
+        own = {
+            name: hashlib.sha256(repr(value).encode()).hexdigest()[:8]
+            for name, value in facts.items()
+        }
+        first = json.loads(self.agree("facts", lambda: json.dumps(own)))
+        differing = sorted(name for name in {*own, *first} if own.get(name) != first.get(name))
+        if differing:
+            raise SettingError(
+                f"Process {self.ranks.rank} and the first one differ in: {', '.join(differing)}. "
+                "Start all processes with the same settings, data and versions."
+            )
 
     def wait(self, name: str) -> None:
         """Wait until all processes have come to the point of this name."""
 
     def end_together(self) -> None:
-        """Let this process end only together with the others, which have no errors either."""
+        """Wait for the other processes when this one ends."""
 
     def agree(self, name: str, choose: Callable[[], str]) -> str:
         """Return what the first process chooses: measured times differ between processes."""
@@ -95,21 +120,23 @@ class Devices:
         """Return the log lines about the devices, none for one."""
         if self.number == 1:
             return []
-        each = batch_size / self.number
+        each = math.ceil(batch_size / self.number)
         processes = f" of {self.ranks.number} processes" if self.ranks.number > 1 else ""
         lines = [
             f"device {self.number} devices{processes}, {self.kind}: batches of {batch_size} "
-            f"examples, {each:.3g} on each"
+            f"examples, {each} rows on each"
         ]
         if each < _FEW:
             lines.append(
-                f"note   a step of {each:.3g} examples leaves most of a device idle: raise "
-                "--batch-size, and the learning rate with it, or use fewer --devices"
+                f"note   {each} rows on each device are few: see with `kerasft plan` whether so "
+                "many devices are worthwhile, or raise --batch-size and the learning rate"
             )
         return lines
 
     def own_share(self, number: int) -> range:
         """Return the indices of the parts that this process computes, of a number of them."""
+        if not self.exchanges:
+            return range(number)
         return range(self.ranks.rank, number, self.ranks.number)
 
     def exchange(self, arrays: Sequence[np.ndarray]) -> None:
@@ -117,7 +144,7 @@ class Devices:
 
     def callbacks(self) -> list[keras.callbacks.Callback]:
         """Return callbacks of every training."""
-        return [_Together(self)] if self.ranks.number > 1 else []
+        return [_WaitForProcesses(self)] if self.ranks.number > 1 else []
 
     def own_folder(self, runs_dir: str | Path) -> Path:
         """Return the folder of runs that this process writes: a temporary one unless it is first.
@@ -140,7 +167,7 @@ class Devices:
         return copy if self.ranks.rank else folder
 
 
-class _Together(keras.callbacks.Callback):
+class _WaitForProcesses(keras.callbacks.Callback):
     """Waits for all processes where a phase and its epochs begin.
 
     The first one may write for longer than the others wait for it in a step (30 s between CPUs).

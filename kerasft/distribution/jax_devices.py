@@ -14,15 +14,15 @@ import keras
 import numpy as np
 
 from kerasft.distribution.devices import Devices, trains_statistics
-from kerasft.distribution.jax_meeting import Meeting
+from kerasft.distribution.jax_processes import ProcessGroup
 from kerasft.distribution.ranks import Ranks
-from kerasft.errors import ResourceError, SettingError, first_line
+from kerasft.errors import KerasftError, LostProcessError, ResourceError, SettingError, first_line
 
 _START = 300  # seconds in which all processes must have started
 _SILENCE = 30  # seconds after which a process that does not answer is lost
 _END = 30  # seconds that a process waits at its end for others
 _EXCHANGED = 1 << 24  # bytes that each process sends at once
-_LOST = ("Gloo", "gloo", "NCCL", "coordination", "Coordination", "heartbeat", "barrier", "Barrier")
+_LOST = ("Gloo", "NCCL", "coordination service")
 
 
 class JaxDevices(Devices):
@@ -39,8 +39,8 @@ class JaxDevices(Devices):
 
     def __init__(self, devices: int | str, ranks: Ranks) -> None:
         super().__init__(ranks)
-        self._meeting = _begin(devices, ranks)
-        local = _local_devices(devices)
+        self._processes = _begin(devices, ranks)
+        local = _local_devices(devices, ranks)
         self.number = len(local) * ranks.number
         self.accumulates = ranks.number == 1
         self.exchanges = ranks.number > 1
@@ -61,28 +61,31 @@ class JaxDevices(Devices):
             finally:
                 _move(_variables(model), lambda variable: None)
 
-    def check(self, model: keras.Model, remainder: int) -> None:
+    def check(self, model: keras.Model, sizes: tuple[int, ...]) -> None:
         """Refuse rows of weight 0 in the statistics of BatchNormalization."""
-        if remainder % self.number and trains_statistics(model):
+        if not trains_statistics(model):
+            return
+        uneven = [size for size in sizes if size % self.number]
+        if uneven or not sizes:
+            what = f"a batch of {uneven[0]} examples" if uneven else "the recipe's own batches"
             raise SettingError(
-                f"BatchNormalization is trained, and a batch of {remainder} examples does not "
-                f"divide by {self.number} devices. Use --freeze-batch-norm, another --batch-size "
-                "or fewer --devices."
+                f"BatchNormalization is trained, and {what} may not divide by {self.number} "
+                "devices. Use --freeze-batch-norm, another --batch-size or fewer --devices."
             )
 
     def wait(self, name: str) -> None:
         """Wait until all processes have come to the point of this name."""
-        if self._meeting is not None:
-            self._meeting.wait(name)
+        if self._processes is not None:
+            self._processes.wait(name)
 
     def end_together(self) -> None:
         """Let this process end only together with the others, which have no errors either."""
-        if self._meeting is not None:
-            self._meeting.end_together()
+        if self._processes is not None:
+            self._processes.end_together()
 
     def agree(self, name: str, choose: Callable[[], str]) -> str:
         """Return what the first process chooses."""
-        return choose() if self._meeting is None else self._meeting.agree(name, choose)
+        return choose() if self._processes is None else self._processes.agree(name, choose)
 
     def exchange(self, arrays: Sequence[np.ndarray]) -> None:
         """Fill arrays with what the other processes computed; each has zeros elsewhere."""
@@ -97,20 +100,17 @@ class JaxDevices(Devices):
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        """Say in one sentence that another process ended."""
+        """Raise LostProcessError if another process ended."""
         try:
             yield
-        except Exception as error:
+        except (jax.errors.JaxRuntimeError, ValueError) as error:  # ValueError: of gloo
             lost = any(word in str(error) for word in _LOST)
-            if self._meeting is None or isinstance(error, ResourceError) or not lost:
+            if self._processes is None or isinstance(error, KerasftError) or not lost:
                 raise
-            raise ResourceError(
-                f"Another of the {self.ranks.number} processes of this fit ended or cannot be "
-                f"reached ({first_line(error)}). Start all of them again with --resume."
-            ) from error
+            raise LostProcessError(self.ranks.number, first_line(error)) from error
 
 
-def _begin(devices: int | str, ranks: Ranks) -> Meeting | None:
+def _begin(devices: int | str, ranks: Ranks) -> ProcessGroup | None:
     """Fix the number of devices of the processor, and connect the processes."""
     if devices != "all" and _has_no_gpu():
         _set_processors(int(devices))
@@ -118,7 +118,7 @@ def _begin(devices: int | str, ranks: Ranks) -> Meeting | None:
         return None
     if not jax.distributed.is_initialized():
         _connect(ranks)
-    return _meeting_of(ranks)
+    return _group_of(ranks)
 
 
 def _connect(ranks: Ranks) -> None:
@@ -153,11 +153,11 @@ def _is_name(address: str) -> bool:
 
 
 @functools.cache
-def _meeting_of(ranks: Ranks) -> Meeting:
-    """Return the meeting of the connected processes, one for all fits."""
+def _group_of(ranks: Ranks) -> ProcessGroup:
+    """Return the group of the connected processes, one for all fits."""
     from jax._src import distributed
 
-    return Meeting(distributed.global_state.client, ranks)
+    return ProcessGroup(distributed.global_state.client, ranks)
 
 
 def _has_no_gpu() -> bool:
@@ -181,10 +181,20 @@ def _set_processors(number: int) -> None:
             ) from error
 
 
-def _local_devices(devices: int | str) -> list[Any]:
+def _local_devices(devices: int | str, ranks: Ranks) -> list[Any]:
     found = jax.local_devices()
+    if ranks.number > 1 and jax.device_count() != len(found) * ranks.number:
+        raise SettingError(
+            f"All {ranks.number} processes must have equally many devices. This one has "
+            f"{len(found)} of {jax.device_count()}."
+        )
     if devices == "all":
         return list(found)
+    if ranks.number > 1 and int(devices) != len(found):
+        raise SettingError(
+            f"`devices` is {devices}, but each of several processes uses all {len(found)} that it "
+            "sees. Leave it out, or limit them by CUDA_VISIBLE_DEVICES."
+        )
     if len(found) < int(devices):
         raise SettingError(
             f"`devices` is {devices}, but JAX sees {len(found)} here: "

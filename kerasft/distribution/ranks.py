@@ -1,4 +1,4 @@
-"""The processes of a training, as what started them says in environment variables."""
+"""The processes of a training, from the environment variables of their launcher."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ def find_ranks(environment: Mapping[str, str]) -> Ranks:
     `KERAS_DISTRIBUTION_JOB_ADDRESSES` and `KERAS_DISTRIBUTION_PROCESS_ID` (or
     `JOB_COMPLETION_INDEX`, of an indexed Job of Kubernetes); `JAX_NUM_PROCESSES`,
     `JAX_COORDINATOR_ADDRESS` and `JAX_PROCESS_ID` (Kubeflow Trainer's JAX runtime); `TF_CONFIG`;
-    those of a Slurm step of several tasks (`srun`).
+    those of a Slurm step of several tasks (`srun`). The first of these that is set counts, so that
+    `KERAS_DISTRIBUTION_NUM_PROCESSES=1` makes a task of Slurm a fit on its own.
 
     Args:
         environment: Environment variables, such as `os.environ`.
@@ -55,8 +56,8 @@ def find_ranks(environment: Mapping[str, str]) -> Ranks:
     """
     for read in (_of_keras, _of_jax, _of_tensorflow, _of_slurm):
         found = read(environment)
-        if found is not None and found.number > 1:
-            return _checked(found)
+        if found is not None:
+            return _checked(found) if found.number > 1 else Ranks()
     return Ranks()
 
 
@@ -92,12 +93,19 @@ def _of_tensorflow(environment: Mapping[str, str]) -> Ranks | None:
     try:
         given = json.loads(environment["TF_CONFIG"])
         workers = tuple(given["cluster"]["worker"])
-        return Ranks(int(given["task"]["index"]), len(workers), workers, "TF_CONFIG")
+        others = {given["task"]["type"], *given["cluster"]} - {"worker"}
+        found = Ranks(int(given["task"]["index"]), len(workers), workers, "TF_CONFIG")
     except (ValueError, KeyError, TypeError) as error:
         raise SettingError(
             "TF_CONFIG must be JSON with `cluster.worker` (a list of HOST:PORT) and `task.index`. "
             f"Received: {environment['TF_CONFIG']!r}."
         ) from error
+    if others:
+        raise SettingError(
+            f"TF_CONFIG has tasks of the type {', '.join(sorted(others))}. Give workers alone: "
+            "the first of them writes."
+        )
+    return found
 
 
 def _of_slurm(environment: Mapping[str, str]) -> Ranks | None:
@@ -131,7 +139,7 @@ def _whole(environment: Mapping[str, str], name: str) -> int:
 
 
 def _checked(ranks: Ranks) -> Ranks:
-    if ranks.rank >= ranks.number:
+    if not 0 <= ranks.rank < ranks.number:
         raise SettingError(
             f"This process has index {ranks.rank}, but {ranks.source} says {ranks.number} "
             "processes: indices begin at 0."

@@ -14,10 +14,10 @@ import tensorflow as tf
 from kerasft.distribution.devices import Devices, trains_statistics
 from kerasft.distribution.keras_corrections import corrected_for_workers
 from kerasft.distribution.ranks import Ranks
-from kerasft.errors import ResourceError, SettingError, first_line
+from kerasft.errors import LostProcessError, SettingError, first_line
 
-_LONGEST = 4096  # bytes of what processes agree on
-_OTHER_WAY = "Use KERAS_BACKEND=jax, where a step sees the whole batch, or one device."
+_LONGEST = 1 << 14  # bytes of what processes agree on
+_OTHER_WAY = "On JAX (KERAS_BACKEND=jax) a step sees the whole batch."
 
 
 class TensorFlowDevices(Devices):
@@ -64,12 +64,16 @@ class TensorFlowDevices(Devices):
             return fed
         return self._strategy.distribute_datasets_from_function(lambda context: fed)
 
-    def check(self, model: keras.Model, remainder: int) -> None:
-        """Refuse statistics of batches, of which each device sees a part."""
+    def check(self, model: keras.Model, sizes: tuple[int, ...]) -> None:
+        """Refuse statistics of batches, of which each device sees a part, and rendered batches."""
+        if not sizes and self.ranks.number > 1:
+            raise SettingError(
+                f"Several TensorFlow processes cannot share the recipe's own batches. {_OTHER_WAY}"
+            )
         if trains_statistics(model):
             raise SettingError(
                 "BatchNormalization is trained, and each of several TensorFlow devices would see "
-                f"other statistics. Use --freeze-batch-norm, or: {_OTHER_WAY}"
+                f"other statistics. Use --freeze-batch-norm. {_OTHER_WAY}"
             )
 
     def wait(self, name: str) -> None:
@@ -92,24 +96,22 @@ class TensorFlowDevices(Devices):
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        """Say in one sentence that another process ended."""
+        """Raise LostProcessError if another process ended."""
         try:
             yield
         except (tf.errors.UnavailableError, tf.errors.AbortedError) as error:
             if self.ranks.number == 1:
                 raise
-            raise ResourceError(
-                f"Another of the {self.ranks.number} processes of this fit ended or cannot be "
-                f"reached ({first_line(error)}). Start all of them again with --resume."
-            ) from error
+            raise LostProcessError(self.ranks.number, first_line(error)) from error
 
 
 def _make_strategy(local: list[str], ranks: Ranks) -> Any:
     if ranks.number == 1:
         return tf.distribute.MirroredStrategy(local)
-    if len(local) > 1:
+    visible = max(len(tf.config.list_physical_devices("GPU")), len(local))
+    if visible > 1:
         raise SettingError(
-            f"Several TensorFlow processes train on one device each, and this one sees {len(local)}"
+            f"Several TensorFlow processes train on one device each, and this one sees {visible}"
             ". Start a process for each, with its own CUDA_VISIBLE_DEVICES, or use "
             "KERAS_BACKEND=jax."
         )

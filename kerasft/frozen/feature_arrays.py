@@ -88,12 +88,12 @@ def compute_features(
     lengths, rows = text_lengths(given), rows_at_once(model)
     batches = Batches(x, batch_size=rows, by_length=True, lengths=lengths)
     computed = [_allocate(tensor, batches.num_examples, given, config) for tensor in tensors]
-    shared = devices is not None and devices.exchanges
-    indices = devices.own_share(len(batches)) if devices and shared else range(len(batches))
-    if shared:
+    devices = devices or Devices()
+    indices = devices.own_share(len(batches))
+    if devices.exchanges:
         for array in computed:
-            _values(array)[...] = 0
-    with progress("computing frozen features", batches.num_examples) as bar:
+            values_of(array)[...] = 0
+    with progress("computing frozen features", len(indices) * rows) as bar:
         for index, outputs in zip(indices, _outputs(model, batches, indices), strict=True):
             chosen = batches.order[index * rows : (index + 1) * rows]
             for array, output in zip(computed, outputs, strict=True):
@@ -102,14 +102,8 @@ def compute_features(
                 else:
                     array[chosen] = output
             bar.advance(len(chosen))
-        if devices and shared:
-            devices.exchange([_values(array) for array in computed])
+    devices.exchange([values_of(array) for array in computed])
     return computed
-
-
-def _values(array: Any) -> np.ndarray:
-    values: np.ndarray = array.values if isinstance(array, Ragged) else array
-    return values
 
 
 def _allocate(tensor: Any, examples: int, given: Any, config: Config) -> Any:

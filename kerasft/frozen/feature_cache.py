@@ -87,7 +87,7 @@ class FeatureCache:
     """
 
     def __init__(self, *, trainings: int = 1, devices: Devices | None = None) -> None:
-        self.trainings, self.devices = trainings, devices
+        self.trainings, self.devices = trainings, devices or Devices()
         # By signature, number format and id of the inputs, which are kept so that the id stays
         # unique.
         self._arrays: OrderedDict[tuple[str, str, int], tuple[Any, Any]] = OrderedDict()
@@ -113,13 +113,15 @@ class FeatureCache:
             log: Receives a line for every plan.
         """
         found = {}
-        cached, reasons = self._choose(plans, config, splits)
+        # Free memory differs between processes, which must all do the same.
+        memory = float(self.devices.agree("memory", lambda: repr(float(memory_for(config)))))
+        cached, reasons = self._choose(plans, config, splits, memory)
         for name, reason in reasons.items():
             log(f"cache  {name}: not used: {reason}")
         # Later phases train more layers: their lower features serve the earlier phases.
         for chosen in reversed(cached):
             began, tail = time.monotonic(), chosen.plan.prefix.tail
-            in_files = prefix_bytes(chosen.plan.prefix, config, splits) > memory_for(config)
+            in_files = prefix_bytes(chosen.plan.prefix, config, splits) > memory
             train, validation = (
                 self._inputs(chosen, split, config, in_files=in_files) for split in splits
             )
@@ -136,16 +138,19 @@ class FeatureCache:
 
         Nothing is computed; the arguments are those of `phase_inputs`.
         """
-        return {chosen.plan.name: chosen.gain for chosen in self._choose(plans, config, splits)[0]}
+        return {
+            chosen.plan.name: chosen.gain
+            for chosen in self._choose(plans, config, splits, memory_for(config))[0]
+        }
 
     def _choose(
-        self, plans: Sequence[CachePlan], config: Config, splits: Splits
+        self, plans: Sequence[CachePlan], config: Config, splits: Splits, memory: float
     ) -> tuple[list[_Chosen], dict[str, str]]:
         """Return the plans whose features are cached, and why others are not, by their name."""
         possible, reasons = [], {}
         for plan in plans:
             signatures = {} if plan.prefix.reason else plan.prefix.sign()
-            reason = plan.prefix.reason or _reason_against(plan.prefix, config, splits)
+            reason = plan.prefix.reason or _reason_against(plan.prefix, config, splits, memory)
             if reason:
                 reasons[plan.name] = reason
             else:
@@ -237,7 +242,7 @@ def prefix_bytes(prefix: FrozenPrefix, config: Config, splits: Splits) -> int:
     )
 
 
-def _reason_against(prefix: FrozenPrefix, config: Config, splits: Splits) -> str:
+def _reason_against(prefix: FrozenPrefix, config: Config, splits: Splits, memory: float) -> str:
     """Return why the features of a prefix cannot be cached, empty where they can."""
     if make_mix(config) is not None:
         return "training images are mixed anew in every epoch (mixup, cutmix)"
@@ -250,7 +255,7 @@ def _reason_against(prefix: FrozenPrefix, config: Config, splits: Splits) -> str
         if text_lengths(splits[0].x) is None or (read and "padding_mask" not in read):
             return "the inputs differ in length and have no padding_mask"
     needed = prefix_bytes(prefix, config, splits)
-    if needed > max(memory_for(config), config.disk_gigabytes * 1e9):
+    if needed > max(memory, config.disk_gigabytes * 1e9):
         limit = f"disk_gigabytes={config.disk_gigabytes:g}"
         return f"it would need {needed / 1e9:.2g} GB ({limit})"
     return ""

@@ -14,7 +14,7 @@ from typing import Any
 import keras
 
 from kerasft.catalog import recipe_module
-from kerasft.config import Config, ConfigType, with_keywords
+from kerasft.config import Config, ConfigType, to_dict, with_keywords
 from kerasft.data import Data, Split, load_recipe_data
 from kerasft.display import progress as show_bar
 from kerasft.display import shows_progress, status
@@ -32,7 +32,7 @@ from kerasft.runs import (
     empty_folder,
     write_manifest,
 )
-from kerasft.runs.provenance import describe_recipe
+from kerasft.runs.provenance import describe_recipe, versions
 from kerasft.training.compiled_models import CompiledModels
 from kerasft.training.context import FitContext, Log, make_context
 from kerasft.training.fit_record import (
@@ -136,7 +136,8 @@ def fit(  # noqa: PLR0913 (public)
         config = original_settings(unfinished, module.Config, config, [*(fixed or ()), *settings])
     else:
         check_name(folder, described["name"], name)
-    check_writable(unfinished.path if unfinished else folder / described["name"])
+    here = unfinished if not shared.ranks.rank else None
+    check_writable(here.path if here else folder / described["name"])
     track = None if shared.ranks.rank else track
     open_tracker(track, described["name"])
     choose_monitor(config)  # an unknown one is refused before the data are loaded
@@ -156,13 +157,18 @@ def fit(  # noqa: PLR0913 (public)
             context = context.in_run(run, log_writer(run), shared)
             with training_in(run):
                 _begin_record(run, module, context, chosen, resumed=unfinished is not None)
-                with record_failure(run, context.log), tracked(track, run, context.config) as more:
+                with (
+                    record_failure(run, context.log),
+                    tracked(track, run, context.config) as more,
+                    shared.running(),  # inside: a lost process is recorded as an interruption
+                ):
                     if curves:
                         plot_rates(curves, run.path / "rates.png")
                     inputs = _train(run, context, [*callbacks, *more])
                     close_record(run, context, inputs, began)
                 (run.path / STATE).unlink(missing_ok=True)
-        shared.end_together()
+        shared.wait("end of the fit")
+    shared.end_together()
     return run
 
 
@@ -172,7 +178,7 @@ def _begin_record(
     """Open the record of a run, or that of a resumed one, and announce what was chosen."""
     lines = _begin_in(run, resumed)
     if resumed:
-        reopen_record(run)
+        reopen_record(run, context.devices)
     else:
         open_record(run, module, context)
     announce(context, [*chosen, *lines])
@@ -198,6 +204,8 @@ def _build(
     module: ModuleType, config: ConfigType, data: Data, devices: Devices, log: Log
 ) -> tuple[ConfigType, keras.Model]:
     """Return the settings with the chosen number format, and the model."""
+    if devices.ranks.number > 1:
+        devices.check_same({**to_dict(config), "data": data.fingerprint, **versions()})
     if devices.number > 1:  # several processes would choose by different times
 
         def choose() -> str:
@@ -207,8 +215,11 @@ def _build(
     with devices.building():
         config, model = build_in_precision(module, config, data, log)
     model = devices.built(model)
-    batch = config.batch_size
-    devices.check(model, len(data.train) % batch if isinstance(data.train, Split) else 0)
+    sizes: tuple[int, ...] = ()
+    if isinstance(data.train, Split):
+        full = min(config.batch_size, len(data.train))
+        sizes = (full, len(data.train) % full or full)
+    devices.check(model, sizes)
     return config, model
 
 

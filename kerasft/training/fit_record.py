@@ -7,6 +7,7 @@ import time
 import traceback
 from collections.abc import Iterator, Sequence
 from types import ModuleType
+from typing import Any
 
 from kerasft.calibration.options import CalibrationOptions
 from kerasft.calibration.summary import calibration_lines
@@ -15,7 +16,8 @@ from kerasft.config import FORMAT, Config, changed_settings, to_dict
 from kerasft.data import Data
 from kerasft.data.examples import SPLITS
 from kerasft.display import status
-from kerasft.errors import DivergedError
+from kerasft.distribution.devices import Devices
+from kerasft.errors import DivergedError, LostProcessError
 from kerasft.evaluation.calibrate import SplitOutputs, measure_test, record_calibration
 from kerasft.evaluation.metrics import measure
 from kerasft.evaluation.seen_examples import save_fingerprints
@@ -85,11 +87,11 @@ def open_record(run: Run, module: ModuleType, context: FitContext) -> None:
         weights=describe_weights(config),
         blocks=block_rows(context.model),
         files=files,
-        **({"devices": found} if (found := context.devices.describe()) else {}),
+        **_devices_record(context.devices),
     )
 
 
-def reopen_record(run: Run) -> None:
+def reopen_record(run: Run, devices: Devices) -> None:
     """Mark a resumed run as running, and remove the temporary files of a killed process.
 
     Raises:
@@ -97,7 +99,16 @@ def reopen_record(run: Run) -> None:
     """
     check_unfinished(run)
     remove_temporary_files(run.path)
-    write_manifest(run, state="running", reason=None, failure=None)
+    record = _devices_record(devices)
+    if "devices" in run.manifest:  # now perhaps one
+        record.setdefault("devices", None)
+    write_manifest(run, state="running", reason=None, failure=None, **record)
+
+
+def _devices_record(devices: Devices) -> dict[str, Any]:
+    """Return the entry of several devices in the manifest."""
+    found = devices.describe()
+    return {"devices": found} if found else {}
 
 
 def _examples(data: Data) -> dict[str, int]:
@@ -170,7 +181,7 @@ def record_failure(run: Run, log: Log) -> Iterator[None]:
     try:
         yield
     except BaseException as error:  # KeyboardInterrupt and SystemExit are reasons too
-        stopped = isinstance(error, (KeyboardInterrupt, SystemExit))
+        stopped = isinstance(error, (KeyboardInterrupt, SystemExit, LostProcessError))
         with open_to_append(run.path / "run.log") as file:
             file.write(traceback.format_exc())
         if run.state != "done":  # else only the tracker failed

@@ -87,7 +87,7 @@ def kill(folder: Path, kills: int, seed: int) -> None:
     whole = fit(way, folder / "whole", recipe, settings)
     seconds = sum(row["seconds"] for row in whole.history)
     for count in range(kills):
-        place, resume = folder / f"killed {count}", False
+        place = folder / f"killed {count}"
         started = start(way, place, recipe, settings)
         while not list(place.glob("runs/*/one/state.safetensors")):
             time.sleep(0.05)

@@ -122,7 +122,8 @@ def difference(run: kerasft.Run, other: kerasft.Run) -> tuple[float, float]:
     """Return the largest difference of two runs in their histories, and in their weights."""
     rows = zip(run.history, other.history, strict=True)
     names = [n for n, v in run.history[0].items() if n != "seconds" and isinstance(v, float)]
-    in_history = max(abs(row[name] - same[name]) for row, same in rows for name in names)
+    in_history = np.max([abs(row[name] - same[name]) for row, same in rows for name in names])
     mine, theirs = weights(run), weights(other)
     assert set(mine) == set(theirs)
-    return in_history, max(float(np.abs(mine[name] - theirs[name]).max()) for name in mine)
+    in_weights = np.max([np.abs(mine[name] - theirs[name]).max() for name in mine])
+    return float(in_history), float(in_weights)

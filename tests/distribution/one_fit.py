@@ -1,7 +1,6 @@
 """A fit in a process of its own: `python -m tests.distribution.one_fit FILE`.
 
-FILE is JSON: `recipe`, `settings`, `devices`, `runs_dir` and perhaps `resume`. The recipe `rows`
-is a small dense network on images without a preset.
+FILE is JSON: `recipe`, `settings`, `devices`, `runs_dir` and perhaps `resume`.
 """
 
 import json

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import keras
@@ -12,7 +13,7 @@ import pytest
 
 import kerasft
 from kerasft.distribution.devices import Devices, open_devices, trains_statistics
-from kerasft.distribution.jax_meeting import Meeting
+from kerasft.distribution.jax_processes import ProcessGroup
 from kerasft.distribution.ranks import Ranks
 from tests.distribution.fits import COMMON, Way, difference, fit, start, the_run
 
@@ -63,7 +64,7 @@ def test_a_small_share_is_noted():
 def test_only_the_first_process_writes_to_the_folder_of_runs(tmp_path):
     assert Devices().own_folder(tmp_path) == tmp_path
     other = Devices(Ranks(1, 2, ("127.0.0.1:1",)))
-    assert other.own_folder(tmp_path) not in (tmp_path, other.own_folder)
+    assert other.own_folder(tmp_path) != tmp_path
     assert other.own_folder(tmp_path) == other.own_folder(tmp_path)
     run = tmp_path / "recipe" / "one"
     run.mkdir(parents=True)
@@ -82,32 +83,55 @@ class Store:
         self.values[key] = value
 
     def key_value_dir_get(self, place):
-        return [(key, value) for key, value in list(self.values.items()) if key.startswith(place)]
+        return [(k, v) for k, v in list(self.values.items()) if k.startswith(f"{place}/")]
+
+
+def groups(store, number, **options):
+    ranks = [Ranks(rank, number, ("127.0.0.1:1",)) for rank in range(number)]
+    return [ProcessGroup(store, one, heartbeat=0.05, timeout=0.5, **options) for one in ranks]
 
 
 def test_the_first_process_decides():
-    store = Store()
-    first, second = (Meeting(store, Ranks(rank, 2, ("127.0.0.1:1",))) for rank in (0, 1))
+    first, second = groups(Store(), 2)
     assert first.agree("format", lambda: "float32") == "float32"
     assert second.agree("format", lambda: "bfloat16") == "float32"
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "way",
-    [Way("jax", 3), Way("jax", processes=2), Way("tensorflow", 2), Way("tensorflow", processes=3)],
-    ids=str,
-)
-def test_fits_equal_those_of_one_device(way, settings, tmp_path):
-    alone = fit(Way(way.backend), tmp_path / "alone", "resnet_digits", settings)
-    shared = fit(way, tmp_path / "shared", "resnet_digits", settings)
-    in_history, in_weights = difference(alone, shared)
-    assert in_history < 1e-5
-    assert in_weights < 1e-5
-    assert shared.manifest["devices"]["number"] == way.devices * way.processes
-    assert "devices" not in alone.manifest
-    # Python serves what several devices trained.
-    assert kerasft.predict(shared, [settings["dataset"] + "/red/1.png"])
+def test_a_process_that_counts_is_waited_for():
+    first, second = groups(Store(), 2)
+    late = threading.Timer(1.5, second.wait, ["epoch"])
+    late.start()
+    first.wait("epoch")
+    late.join()
+
+
+def test_a_process_that_stops_counting_is_named():
+    store = Store()
+    group = ProcessGroup(store, Ranks(0, 3, ("a:1",)), heartbeat=0.05, timeout=0.5)
+    store.key_value_set("kerasft alive/2", "7")
+    with pytest.raises(kerasft.errors.LostProcessError, match=r"process [12] does not respond"):
+        group.wait("epoch")
+
+
+class TwoOfTwo(Devices):
+    """The second of two processes, whose first one has sent something."""
+
+    def __init__(self, sent):
+        super().__init__(Ranks(1, 2, ("a:1",)))
+        self.sent = sent
+
+    def agree(self, name, choose):
+        return self.sent
+
+
+def test_processes_with_other_settings_are_refused():
+    sent = []
+    first = TwoOfTwo("")
+    first.agree = lambda name, choose: sent.append(choose()) or sent[0]
+    first.check_same({"seed": 0, "data": "abc"})
+    TwoOfTwo(sent[0]).check_same({"seed": 0, "data": "abc"})
+    with pytest.raises(kerasft.SettingError, match="Process 1 and the first one differ in: seed"):
+        TwoOfTwo(sent[0]).check_same({"seed": 1, "data": "abc"})
 
 
 TWICE = """
@@ -159,6 +183,7 @@ def test_a_killed_process_ends_all_in_a_sentence_and_they_resume(settings, tmp_p
     assert "Start all of them again with --resume." in (tmp_path / "killed/log0").read_text()
     interrupted = the_run(tmp_path / "killed")
     assert 0 < len(interrupted.history) < 61
+    assert interrupted.state == "interrupted"
     resumed = fit(way, tmp_path / "killed", "resnet_digits", settings, resume=True)
     assert difference(whole, resumed) == (0.0, 0.0)
 

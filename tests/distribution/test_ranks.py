@@ -71,6 +71,22 @@ def test_a_damaged_tf_config_is_named(config):
         find_ranks({"TF_CONFIG": config})
 
 
+def test_only_workers_are_given_by_tf_config():
+    with_chief = {"cluster": {"chief": ["c:1"], "worker": ["a:1"]}, "task": CLUSTER["task"]}
+    evaluator = {**CLUSTER, "task": {"type": "evaluator", "index": 0}}
+    for config in (with_chief, evaluator):
+        with pytest.raises(kerasft.SettingError, match="Give workers alone"):
+            find_ranks({"TF_CONFIG": json.dumps(config)})
+    negative = {**CLUSTER, "task": {"type": "worker", "index": -1}}
+    with pytest.raises(kerasft.SettingError, match="index -1"):
+        find_ranks({"TF_CONFIG": json.dumps(negative)})
+
+
+def test_one_process_of_keras_is_no_task_of_slurm():
+    assert find_ranks({**SLURM, "KERAS_DISTRIBUTION_NUM_PROCESSES": "1",
+                       "KERAS_DISTRIBUTION_PROCESS_ID": "0"}).number == 1  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "nodes, first",
     [("cpu1", "cpu1"), ("cpu1,cpu2", "cpu1"), ("n[01-12]", "n01"), ("n[7,9],m1", "n7"), ("", "")],

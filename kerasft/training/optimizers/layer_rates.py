@@ -25,7 +25,8 @@ class ByDepth:
 
     def _clip_gradients(self, grads: list[Any]) -> list[Any]:
         """Clip the sum of the gradients of all replicas, of which each applies its share."""
-        if keras.backend.backend() != "tensorflow" or count_replicas() == 1:
+        clips = self.clipnorm or self.clipvalue or self.global_clipnorm  # type: ignore[attr-defined]
+        if not clips or keras.backend.backend() != "tensorflow" or count_replicas() == 1:
             return list(super()._clip_gradients(grads))  # type: ignore[misc]
         clipped = super()._clip_gradients(sum_over_replicas(grads))  # type: ignore[misc]
         return [keras.ops.convert_to_tensor(g) / count_replicas() for g in clipped]
