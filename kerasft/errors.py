@@ -107,7 +107,7 @@ class DamagedFileError(KerasftError):
 
 
 class ResourceError(KerasftError):
-    """Out of disk space or memory (exit code 6)."""
+    """Out of disk space or memory, or a lost process (exit code 6)."""
 
     exit_code = 6
 

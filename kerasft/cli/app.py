@@ -74,7 +74,7 @@ def main() -> None:
 
     Results go to standard output, progress to standard error. Exit codes: 0 done, 1 failed,
     2 usage, 3 bad data, 4 a record that does not match, 5 damaged file, 6 out of disk
-    or memory, 7 no trial completed, 130 and 143 for signals.
+    or memory, or a lost process, 7 no trial completed, 130 and 143 for signals.
     """  # noqa: D301 (click reads the character as "do not wrap")
 
 

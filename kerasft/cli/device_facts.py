@@ -62,7 +62,7 @@ def _strategy(number: int) -> str:
     way = ways.get(backend())
     if way is None:
         return f"not possible with the backend {backend()}: use jax or tensorflow"
-    return f"{number} of this process, {way}"
+    return f"{number} by {way}"
 
 
 def _processes() -> str:
@@ -85,7 +85,7 @@ def _reached(ranks: Ranks) -> str:
     try:
         socket.create_connection((host.strip("[]"), int(port)), _SECONDS).close()
     except (OSError, ValueError) as error:
-        return f" (no answer now: {error})"
+        return f" (no answer: {error}; it answers once a fit has started there)"
     return " (answers)"
 
 

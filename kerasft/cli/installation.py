@@ -231,7 +231,8 @@ def facts() -> dict[str, Any]:
     """Return versions, platform and hardware, without importing TensorFlow."""
     from kerasft import __version__
 
-    versions = {package: version(package) or "(not installed)" for package in PACKAGES}
+    packages = (*PACKAGES, *["jax"] * (backend() == "jax"))
+    versions = {package: version(package) or "(not installed)" for package in packages}
     available = memory()
     return {
         "python": f"{platform.python_version()} ({short_path(Path(sys.executable))})",

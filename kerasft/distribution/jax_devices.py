@@ -13,6 +13,7 @@ import jax
 import keras
 import numpy as np
 
+from kerasft.display import status
 from kerasft.distribution.devices import Devices, trains_statistics
 from kerasft.distribution.jax_processes import ProcessGroup
 from kerasft.distribution.ranks import Ranks
@@ -107,7 +108,7 @@ class JaxDevices(Devices):
             lost = any(word in str(error) for word in _LOST)
             if self._processes is None or isinstance(error, KerasftError) or not lost:
                 raise
-            raise LostProcessError(self.ranks.number, first_line(error)) from error
+            raise LostProcessError(self.ranks.number, "the connection broke") from error
 
 
 def _begin(devices: int | str, ranks: Ranks) -> ProcessGroup | None:
@@ -126,6 +127,7 @@ def _connect(ranks: Ranks) -> None:
     jax.config.update("jax_enable_recoverability", True)  # type: ignore[no-untyped-call]
     listens_anywhere = _is_name(ranks.coordinator) or "JAX_COORDINATOR_BIND_ADDRESS" in os.environ
     try:
+        status(f"connecting process {ranks.rank} of {ranks.number} to {ranks.coordinator}")
         jax.distributed.initialize(
             ranks.coordinator,
             ranks.number,

@@ -20,13 +20,17 @@ class Ranks:
         rank: Index of this process, from 0.
         number: Number of processes.
         addresses: `HOST:PORT` of the first process, or of all of them.
-        source: Environment variable that says so, empty for one process.
+        source: Environment variable of the number, empty for one process.
+        index_source: Environment variable of the index.
+        address_source: Environment variable of the addresses.
     """
 
     rank: int = 0
     number: int = 1
     addresses: tuple[str, ...] = ()
     source: str = ""
+    index_source: str = ""
+    address_source: str = ""
 
     @property
     def coordinator(self) -> str:
@@ -65,8 +69,9 @@ def _of_keras(environment: Mapping[str, str]) -> Ranks | None:
     prefix = "KERAS_DISTRIBUTION_"
     if f"{prefix}NUM_PROCESSES" not in environment:
         return None
-    own = f"{prefix}PROCESS_ID"
-    index = own if own in environment else "JOB_COMPLETION_INDEX"
+    index = "JOB_COMPLETION_INDEX"  # of Kubernetes
+    if f"{prefix}PROCESS_ID" in environment or index not in environment:
+        index = f"{prefix}PROCESS_ID"
     return _named(environment, f"{prefix}NUM_PROCESSES", index, f"{prefix}JOB_ADDRESSES")
 
 
@@ -84,6 +89,8 @@ def _named(environment: Mapping[str, str], number: str, index: str, addresses: s
         _whole(environment, number),
         tuple(part.strip() for part in environment.get(addresses, "").split(",") if part.strip()),
         number,
+        index,
+        addresses,
     )
 
 
@@ -94,7 +101,8 @@ def _of_tensorflow(environment: Mapping[str, str]) -> Ranks | None:
         given = json.loads(environment["TF_CONFIG"])
         workers = tuple(given["cluster"]["worker"])
         others = {given["task"]["type"], *given["cluster"]} - {"worker"}
-        found = Ranks(int(given["task"]["index"]), len(workers), workers, "TF_CONFIG")
+        index = int(given["task"]["index"])
+        found = Ranks(index, len(workers), workers, *["TF_CONFIG"] * 3)
     except (ValueError, KeyError, TypeError) as error:
         raise SettingError(
             "TF_CONFIG must be JSON with `cluster.worker` (a list of HOST:PORT) and `task.index`. "
@@ -117,6 +125,8 @@ def _of_slurm(environment: Mapping[str, str]) -> Ranks | None:
         _whole(environment, "SLURM_STEP_NUM_TASKS"),
         (f"{first_host(environment.get('SLURM_STEP_NODELIST', ''))}:{port}",),
         "SLURM_STEP_NUM_TASKS",
+        "SLURM_PROCID",
+        "SLURM_STEP_NODELIST",
     )
 
 
@@ -141,17 +151,17 @@ def _whole(environment: Mapping[str, str], name: str) -> int:
 def _checked(ranks: Ranks) -> Ranks:
     if not 0 <= ranks.rank < ranks.number:
         raise SettingError(
-            f"This process has index {ranks.rank}, but {ranks.source} says {ranks.number} "
-            "processes: indices begin at 0."
+            f"{ranks.index_source} must be from 0 to {ranks.number - 1}, as {ranks.source} says "
+            f"{ranks.number} processes. Received: {ranks.rank}."
         )
     if not ranks.coordinator or ":" not in ranks.coordinator:
         raise SettingError(
-            f"{ranks.source} says {ranks.number} processes, but the address of the first one is "
-            f"missing. Expected HOST:PORT. Received: {ranks.coordinator!r}."
+            f"{ranks.address_source} must be HOST:PORT of the first of the {ranks.number} "
+            f"processes. Received: {ranks.coordinator!r}."
         )
     if 1 < len(ranks.addresses) != ranks.number:
         raise SettingError(
-            f"{ranks.source} says {ranks.number} processes, but {len(ranks.addresses)} addresses "
-            "are given. Give one for each, or that of the first one alone."
+            f"{ranks.address_source} has {len(ranks.addresses)} addresses for {ranks.number} "
+            "processes. Give one for each, or that of the first one alone."
         )
     return ranks

@@ -53,10 +53,10 @@ def test_an_indexed_job_of_kubernetes_gives_the_index():
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"KERAS_DISTRIBUTION_PROCESS_ID": "3"}, "indices begin at 0"),
+        ({"KERAS_DISTRIBUTION_PROCESS_ID": "3"}, "PROCESS_ID must be from 0 to 2"),
         ({"KERAS_DISTRIBUTION_PROCESS_ID": "one"}, "KERAS_DISTRIBUTION_PROCESS_ID must be a whole"),
-        ({"KERAS_DISTRIBUTION_JOB_ADDRESSES": ""}, "address of the first one is missing"),
-        ({"KERAS_DISTRIBUTION_JOB_ADDRESSES": "one"}, "Expected HOST:PORT"),
+        ({"KERAS_DISTRIBUTION_JOB_ADDRESSES": ""}, "JOB_ADDRESSES must be HOST:PORT of the first"),
+        ({"KERAS_DISTRIBUTION_JOB_ADDRESSES": "one"}, "JOB_ADDRESSES must be HOST:PORT"),
         ({"KERAS_DISTRIBUTION_JOB_ADDRESSES": "one:1,two:1"}, "2 addresses"),
     ],
 )
@@ -71,6 +71,12 @@ def test_a_damaged_tf_config_is_named(config):
         find_ranks({"TF_CONFIG": config})
 
 
+def test_a_missing_index_is_named():
+    job = {name: value for name, value in KERAS.items() if not name.endswith("PROCESS_ID")}
+    with pytest.raises(kerasft.SettingError, match="KERAS_DISTRIBUTION_PROCESS_ID must be a whole"):
+        find_ranks(job)
+
+
 def test_only_workers_are_given_by_tf_config():
     with_chief = {"cluster": {"chief": ["c:1"], "worker": ["a:1"]}, "task": CLUSTER["task"]}
     evaluator = {**CLUSTER, "task": {"type": "evaluator", "index": 0}}
@@ -78,7 +84,7 @@ def test_only_workers_are_given_by_tf_config():
         with pytest.raises(kerasft.SettingError, match="Give workers alone"):
             find_ranks({"TF_CONFIG": json.dumps(config)})
     negative = {**CLUSTER, "task": {"type": "worker", "index": -1}}
-    with pytest.raises(kerasft.SettingError, match="index -1"):
+    with pytest.raises(kerasft.SettingError, match="must be from 0 to 1"):
         find_ranks({"TF_CONFIG": json.dumps(negative)})
 
 
