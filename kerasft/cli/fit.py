@@ -89,7 +89,7 @@ def _check_options(
 class DevicesType(click.ParamType):
     """A number of devices of at least 1, or `all`."""
 
-    name = "number|all"
+    name = "N|all"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -123,8 +123,7 @@ def _make_options() -> list[click.Option]:
             ["--seeds"],
             type=click.IntRange(1),
             default=1,
-            help="Number of fits, with seeds from --seed on (also for missing splits); prints mean "
-            "and standard deviation",
+            help="Number of fits, with seeds from --seed on (also for splits)",
         ),
         _BaselinesOption(
             ["--baselines", "--ladder"],
@@ -140,8 +139,8 @@ def _make_options() -> list[click.Option]:
         click.Option(
             ["--devices"],
             type=DevicesType(),
-            help="Devices that share every batch of --batch-size examples: a number or `all`  "
-            "[default: 1; all where several processes are started]",
+            metavar="N|all",
+            help="Devices that share every batch",
         ),
         click.Option(["--name"], help="Name of the run's folder  [default: timestamp]"),
         _like_option(),

@@ -82,10 +82,15 @@ def test_run_folder_name_and_progress_reach_the_api(kerasft_line, recipe_file, a
         "progress": True,
         "track": None,
         "resume": False,
+        "devices": None,
         "fixed": [],
     }
-    usual = {"runs_dir": "runs", "name": None, "track": None, "resume": False, "fixed": []}
-    assert api.calls[1][2] == {**usual, "progress": False}
+    assert api.calls[1][2] == {
+        **api.calls[0][2],
+        "runs_dir": "runs",
+        "name": None,
+        "progress": False,
+    }
 
 
 def test_a_person_reads_scores_folder_and_next_commands(kerasft_line, recipe_file, api, make_run):

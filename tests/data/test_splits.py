@@ -220,7 +220,8 @@ def test_files_that_are_left_out_are_not_read(photos, monkeypatch):
     opened, open_file = set(), Path.open
 
     def count(path, *args, **kwargs):
-        opened.add(path)
+        if path.is_relative_to(photos):  # not the free memory of the machine
+            opened.add(path)
         return open_file(path, *args, **kwargs)
 
     monkeypatch.setattr(Path, "open", count)

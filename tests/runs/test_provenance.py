@@ -90,7 +90,7 @@ def assert_refused(run, marker, message):
     """Nothing that reads the run's recipe executes it, and all end with exit code 4."""
     with pytest.raises(ResumeError, match=message):
         kerasft.load_model(run)
-    for words in (["evaluate"], ["predict", "x.png"], ["export"]):
+    for words in (["evaluate"], ["predict", str(marker.parent)], ["export"]):
         line = [words[0], str(run.path), *words[1:]]
         result = CliRunner().invoke(main, line, prog_name="kerasft")
         assert result.exit_code == 4, (line, result.stderr)
