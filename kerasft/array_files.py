@@ -18,6 +18,7 @@ import numpy as np
 
 from kerasft.arrays import cache_folder, in_files, make_folder
 from kerasft.display import current, progress, status
+from kerasft.errors import SettingError
 from kerasft.threads import in_threads
 
 _MANIFEST, _LOCK = "arrays.json", "lock"
@@ -45,7 +46,7 @@ def stored_arrays(
 
     Raises:
         ResourceError: The disk is full.
-        SettingError: The folder cannot be made.
+        SettingError: The folder cannot be made, or its file system has no locks.
     """
     folder = cache_folder() / name
     with _locked(folder):
@@ -72,16 +73,33 @@ def stored_arrays(
 def _locked(folder: Path) -> Iterator[None]:
     """Lock an entry for this process; the system releases it when the process ends."""
     while True:
-        make_folder(folder)
-        with open(folder / _LOCK, "a", encoding="ascii") as file:
+        with _open_lock(folder) as file:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                status("waiting for another process, which prepares the same data")
-                fcntl.flock(file, fcntl.LOCK_EX)
+                _lock(file)
+            except OSError as error:
+                raise SettingError(
+                    f"{folder / _LOCK} cannot be locked: {error.strerror}. Set KERASFT_CACHE to a "
+                    "folder on a file system with locks."
+                ) from error
             if _is_same(file, folder / _LOCK):
                 yield
                 return
+
+
+def _open_lock(folder: Path) -> TextIO:
+    """Open the lock file of an entry, whose folder another process may remove in between."""
+    while True:
+        make_folder(folder)
+        with contextlib.suppress(FileNotFoundError):
+            return open(folder / _LOCK, "a+", encoding="ascii")
+
+
+def _lock(file: TextIO) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        status("waiting for another process, which prepares the same data")
+        fcntl.flock(file, fcntl.LOCK_EX)
 
 
 def _is_same(file: TextIO, path: Path) -> bool:
@@ -170,9 +188,9 @@ def array_digest(array: np.ndarray, workers: int = 0) -> str:
 def _empty(folder: Path) -> None:
     """Remove the files of an entry; the manifest first, so that it is never half an entry."""
     (folder / _MANIFEST).unlink(missing_ok=True)
-    for path in folder.iterdir():
+    for path in _files(folder):
         if path.name != _LOCK:
-            path.unlink()
+            path.unlink(missing_ok=True)
 
 
 def _make_room(folder: Path, size: int, limit: float) -> None:
@@ -202,10 +220,18 @@ def _last_use(folder: Path) -> float:
         return 0
 
 
+def _files(folder: Path) -> list[Path]:
+    """Return the files of an entry, none if it is removed in the meantime."""
+    try:
+        return list(folder.iterdir())
+    except FileNotFoundError:
+        return []
+
+
 def _size(folder: Path) -> int:
     """Return the bytes of an entry, without files that are removed in the meantime."""
     sizes = []
-    for path in folder.glob("*"):
+    for path in _files(folder):
         with contextlib.suppress(FileNotFoundError):
             sizes.append(path.stat().st_size)
     return sum(sizes)
@@ -213,10 +239,21 @@ def _size(folder: Path) -> int:
 
 def _remove(folder: Path) -> bool:
     """Remove an entry, unless a process prepares or checks it; return whether it is removed."""
-    with open(folder / _LOCK, "a", encoding="ascii") as file:
+    gone = contextlib.suppress(FileNotFoundError)  # another process has removed it
+    with gone, open(folder / _LOCK, "a+", encoding="ascii") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
-        shutil.rmtree(folder)
+        if not _is_same(file, folder / _LOCK):  # and a third one may fill it
+            return False
+        _remove_locked(folder)
     return True
+
+
+def _remove_locked(folder: Path) -> None:
+    """Remove an entry that this process has locked; the lock last, so that no other fills it."""
+    _empty(folder)
+    (folder / _LOCK).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # another process has made a lock in it
+        folder.rmdir()

@@ -1,16 +1,20 @@
 """Prepared arrays in files of the cache folder."""
 
 import errno
+import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from kerasft import array_files
 from kerasft.array_files import stored_arrays
-from kerasft.arrays import allocate, cache_folder
+from kerasft.arrays import allocate, cache_folder, make_folder
 from kerasft.display import showing
 from kerasft.errors import ResourceError, SettingError
 
@@ -175,6 +179,66 @@ def test_other_files_in_the_folder_stay():
     (cache_folder() / "thesis" / "text").write_text("my thesis")
     store(Maker(), limit=SIZE)
     assert (cache_folder() / "thesis" / "text").read_text() == "my thesis"
+
+
+def test_an_entry_that_another_process_removes_is_no_error(monkeypatch):
+    store(Maker(), OTHER)
+
+    def removed(_):
+        shutil.rmtree(cache_folder() / OTHER)
+        return Free
+
+    monkeypatch.setattr("shutil.disk_usage", removed)
+    assert store(Maker()).tolist() == [7] * 3000
+
+
+def test_an_entry_that_a_third_process_fills_is_not_removed(monkeypatch):
+    store(Maker(), OTHER)
+    flock, folder = fcntl.flock, cache_folder() / OTHER
+
+    def late(file, how):
+        if Path(file.name).parent == folder:
+            shutil.rmtree(folder)
+            folder.mkdir()
+            (folder / "lock").touch()
+            (folder / "0.npy").touch()
+        flock(file, how)
+
+    monkeypatch.setattr("fcntl.flock", late)
+    store(Maker(), limit=SIZE)
+    assert sorted(path.name for path in folder.iterdir()) == ["0.npy", "lock"]
+
+
+def test_a_folder_that_is_removed_before_it_is_locked_is_made_again(monkeypatch):
+    made = []
+
+    def removed_once(folder):
+        make_folder(folder)
+        if not made:
+            folder.rmdir()
+        made.append(folder)
+
+    monkeypatch.setattr(array_files, "make_folder", removed_once)
+    assert store(Maker()).tolist() == [7] * 3000
+    assert len(made) == 2
+
+
+def test_an_error_is_reported_if_the_folder_was_deleted_too():
+    def fail():
+        shutil.rmtree(cache_folder())
+        raise ValueError("a bad image")
+
+    with pytest.raises(ValueError, match="a bad image"):
+        store(fail)
+
+
+def test_a_file_system_without_locks_is_reported(monkeypatch):
+    def fail(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", fail)
+    with pytest.raises(SettingError, match=r"cannot be locked: No locks available\. Set KERASFT_"):
+        store(Maker())
 
 
 def test_a_full_disk_is_reported_after_other_arrays_were_removed(monkeypatch):
