@@ -49,33 +49,48 @@ def stored_arrays(
         SettingError: The folder cannot be made, or its file system has no locks.
     """
     folder = cache_folder() / name
-    with _locked(folder):
-        found = _load(folder, workers)
+    with _locked(folder, fcntl.LOCK_SH):  # several processes check the files at the same time
+        found, _ = _load(folder, workers)
+    if found is not None:
+        return found
+    with _locked(folder, fcntl.LOCK_EX):
+        found, damage = _load(folder, workers)
         if found is not None:
             return found
+        if damage:
+            current().line(
+                f"note   prepared data in {folder} are damaged ({damage}): prepared again"
+            )
+        return _prepared(folder, size, limit, prepare, workers)
+
+
+def _prepared(
+    folder: Path, size: int, limit: float, prepare: Callable[[], Any], workers: int
+) -> Any:
+    """Prepare a locked entry; the arguments are those of `stored_arrays`."""
+    _empty(folder)
+    kept = size <= limit
+    _make_room(folder, size, limit if kept else math.inf)
+    try:
+        with in_files(folder):
+            made = prepare()
+        if kept:
+            _write_manifest(folder, made, workers)
+            return _map(folder, _read_manifest(folder))
+    except BaseException:
         _empty(folder)
-        kept = size <= limit
-        _make_room(folder, size, limit if kept else math.inf)
-        try:
-            with in_files(folder):
-                made = prepare()
-            if kept:
-                _write_manifest(folder, made, workers)
-                return _map(folder, _read_manifest(folder))
-        except BaseException:
-            _empty(folder)
-            raise
-        _empty(folder)  # the arrays use the unlinked files
-        return made
+        raise
+    _remove_locked(folder)  # the arrays use the unlinked files
+    return made
 
 
 @contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Lock an entry for this process; the system releases it when the process ends."""
+def _locked(folder: Path, how: int) -> Iterator[None]:
+    """Lock an entry, shared or exclusive; the system releases it when the process ends."""
     while True:
         with _open_lock(folder) as file:
             try:
-                _lock(file)
+                _lock(file, how)
             except OSError as error:
                 raise SettingError(
                     f"{folder / _LOCK} cannot be locked: {error.strerror}. Set KERASFT_CACHE to a "
@@ -94,12 +109,12 @@ def _open_lock(folder: Path) -> TextIO:
             return open(folder / _LOCK, "a+", encoding="ascii")
 
 
-def _lock(file: TextIO) -> None:
+def _lock(file: TextIO, how: int) -> None:
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, how | fcntl.LOCK_NB)
     except BlockingIOError:
-        status("waiting for another process, which prepares the same data")
-        fcntl.flock(file, fcntl.LOCK_EX)
+        status("waiting for another process, which prepares or checks the same data")
+        fcntl.flock(file, how)
 
 
 def _is_same(file: TextIO, path: Path) -> bool:
@@ -110,22 +125,20 @@ def _is_same(file: TextIO, path: Path) -> bool:
         return False
 
 
-def _load(folder: Path, workers: int) -> Any:
-    """Return the arrays of an entry; None if it has none, or damaged ones."""
+def _load(folder: Path, workers: int) -> tuple[Any, str]:
+    """Return the arrays of an entry, None if it has no usable ones, and how they are damaged."""
     if not (folder / _MANIFEST).exists():
-        return None
+        return None, ""
     try:
         manifest = _read_manifest(folder)
         arrays = manifest["arrays"].values()
         if all(_digest(folder / each["file"], workers) == each["digest"] for each in arrays):
             found = _map(folder, manifest)
             os.utime(folder / _MANIFEST)  # its last use
-            return found
-        reason = "checksum mismatch"
+            return found, ""
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = f"{type(error).__name__}: {error}"
-    current().line(f"note   prepared data in {folder} are damaged ({reason}): prepared again")
-    return None
+        return None, f"{type(error).__name__}: {error}"
+    return None, "checksum mismatch"
 
 
 def _read_manifest(folder: Path) -> Any:

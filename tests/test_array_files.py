@@ -168,7 +168,7 @@ def test_arrays_above_the_limit_are_not_kept_and_remove_none():
     store(Maker(), OTHER)
     for _ in range(2):
         assert store(make, limit=SIZE - 1).tolist() == [7] * 3000
-        assert stored_files() == ["lock"]
+        assert not (cache_folder() / NAME).exists()
     assert make.calls == 2
     assert (cache_folder() / OTHER / "arrays.json").exists()
 
@@ -220,7 +220,16 @@ def test_a_folder_that_is_removed_before_it_is_locked_is_made_again(monkeypatch)
 
     monkeypatch.setattr(array_files, "make_folder", removed_once)
     assert store(Maker()).tolist() == [7] * 3000
-    assert len(made) == 2
+    assert len(made) == 3  # twice for the shared lock, once for the exclusive one
+
+
+def test_several_processes_check_the_files_at_once():
+    make = Maker()
+    store(make)
+    with (cache_folder() / NAME / "lock").open() as other:
+        fcntl.flock(other, fcntl.LOCK_SH)
+        assert store(make).tolist() == [7] * 3000  # a second exclusive lock would wait for ever
+    assert make.calls == 1
 
 
 def test_an_error_is_reported_if_the_folder_was_deleted_too():
