@@ -185,9 +185,11 @@ class FeatureCache:
 
             signatures = [chosen.signatures[id(tensor)] for tensor in missing]
             if not prefix.is_portable:
-                signatures.append(secrets.token_hex())  # no other process finds the files
+                signatures.append(secrets.token_hex())  # no other process waits for the files
             computed = (
-                stored_features(missing, signatures, split, config, compute)
+                stored_features(
+                    missing, signatures, split, config, compute, keep=prefix.is_portable
+                )
                 if in_files
                 else compute()
             )

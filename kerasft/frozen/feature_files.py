@@ -24,6 +24,8 @@ def stored_features(
     split: Any,
     config: Config,
     compute: Callable[[], list[Any]],
+    *,
+    keep: bool,
 ) -> list[Any]:
     """Return the features of a split, mapped from files; they are computed if there are none.
 
@@ -33,6 +35,7 @@ def stored_features(
         split: Training or validation split.
         config: Its cache_precision, disk_gigabytes and data_workers are used.
         compute: Function that computes them, as `compute_features` does.
+        keep: Whether the files stay for later fits.
     """
 
     def prepare() -> dict[str, np.ndarray]:
@@ -41,7 +44,7 @@ def stored_features(
     stored = stored_arrays(
         _fingerprint(signatures, split.x, config),
         sum(bytes_needed(tensor, split, config) for tensor in tensors),
-        config.disk_gigabytes * 1e9,
+        config.disk_gigabytes * 1e9 if keep else 0,
         prepare,
         workers=config.data_workers,
     )

@@ -278,6 +278,7 @@ def test_features_of_a_layer_without_a_configuration_are_not_found_again(
     for count in (2, 4):
         cache_lines(recipe, config)
         assert len(computed) == count
+        assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("left", [False, True])
