@@ -72,7 +72,7 @@ class BatchTime:
 
 @dataclass(frozen=True)
 class PhaseSizes:
-    """What a phase uses.
+    """Memory and batch times of a phase.
 
     Attributes:
         gradients: Size of the gradients, in bytes.
@@ -87,11 +87,11 @@ class PhaseSizes:
 
 @dataclass(frozen=True)
 class Timed:
-    """Times of the phases of a fit, and what they use.
+    """Times and memory of the phases of a fit.
 
     Attributes:
         phases: Times, in order.
-        sizes: What each of them uses.
+        sizes: Memory and batch times of each.
         feature_bytes: Size of all cached features.
     """
 

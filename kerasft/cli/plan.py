@@ -51,10 +51,12 @@ def _plan_fit(module: ModuleType, config: Config, options: dict[str, Any]) -> No
 
         found = kerasft.plan_fit(module, config, progress=not wants("quiet"), **options)
     if wants("json"):
-        phases = [{**dataclasses.asdict(each), "pays": each.pays} for each in found.phases]
+        phases = [
+            {**dataclasses.asdict(each), "worthwhile": each.worthwhile} for each in found.phases
+        ]
         print_json({**dataclasses.asdict(found), "phases": phases})
     elif wants("quiet"):
-        click.echo(found.phases[-1].pays)
+        click.echo(found.phases[-1].worthwhile)
     else:
         _print_scales(found)
         print_facts({**_fit_facts(found), "next": _next(module, config, found)})
@@ -82,7 +84,9 @@ def _fit_facts(found: Any) -> dict[str, Any]:
     assumed = [_link(name, link) for name, link in _links(found) if not link.measured]
     measured = [_link(name, link) for name, link in _links(found) if link.measured]
     facts: dict[str, Any] = {
-        "pays": [_pays(each.phase, each.pays, last.devices) for each in found.phases],
+        "worthwhile": [
+            _worthwhile(each.phase, each.worthwhile, last.devices) for each in found.phases
+        ],
         "time": f"{duration(found.seconds)} with {last.devices} devices,"
         f" {duration(found.seconds_on_one)} with one, without early stopping",
         "memory": f"{memory} on each device, without activations",
@@ -104,25 +108,26 @@ def _link(name: str, link: Any) -> str:
     return f"{link.bandwidth / 1e9:.3g} GB/s and {latency} between {name} ({link.source})"
 
 
-def _pays(phase: str, pays: int, most: int, noun: str = "devices") -> str:
+def _worthwhile(phase: str, largest: int, most: int, noun: str = "devices") -> str:
     name = f"{phase}: " if phase else ""
-    if pays == most:
+    if largest == most:
         return f"{name}all {most} {noun}"
-    return f"{name}up to {pays} of {most} {noun}"
+    return f"{name}up to {largest} of {most} {noun}"
 
 
 def _next(module: ModuleType, config: Config, found: Any) -> str:
-    """Return the command of the fit, with the devices of this host that pay."""
+    """Return the command of the fit, with the worthwhile devices of this host."""
     from kerasft.insight import fit_command
+    from kerasft.planning.interconnect import on_accelerator
     from kerasft.runs.provenance import describe_recipe
 
     described = describe_recipe(module)
     given = given_settings(click.get_current_context(), type(config))
     command = fit_command(described["source"] or described["name"], given)
-    link, pays = found.device_link, found.phases[-1].pays
+    worthwhile = found.phases[-1].worthwhile
     # On a processor the devices of a plan are processes; those of --devices are not faster.
-    if found.host_link is None and link is not None and not link.measured and pays > 1:
-        return f"{command} --devices {pays}"
+    if found.host_link is None and worthwhile > 1 and on_accelerator():
+        return f"{command} --devices {worthwhile}"
     return command
 
 
@@ -134,9 +139,9 @@ def _plan_search(module: ModuleType, config: Config, options: dict[str, Any]) ->
 
         found = kerasft.plan_search(module, config, progress=not wants("quiet"), **options)
     if wants("json"):
-        print_json({**dataclasses.asdict(found), "pays": found.pays})
+        print_json({**dataclasses.asdict(found), "worthwhile": found.worthwhile})
     elif wants("quiet"):
-        click.echo(found.pays)
+        click.echo(found.worthwhile)
     else:
         rows = [
             (
@@ -157,7 +162,7 @@ def _search_facts(found: Any) -> dict[str, Any]:
     mean = sum(costs.seconds_per_epoch) / len(costs.seconds_per_epoch)
     return {
         "search": f"{found.trials:,} trials, {found.tuner}",
-        "pays": _pays("", found.pays, found.scales[-1].workers, "workers"),
+        "worthwhile": _worthwhile("", found.worthwhile, found.scales[-1].workers, "workers"),
         "epoch": f"{short_duration(mean)} ({found.source})",
         "start": f"{short_duration(costs.start)} of each worker",
         "scheduler": f"{short_duration(costs.scheduling)} for each trial",
@@ -176,7 +181,7 @@ def _make_options() -> list[click.Option]:
         ),
         click.Option(
             ["--device-bandwidth"], type=positive, metavar="GB/S",
-            help="Bandwidth between the devices of a host  [default: measured between processes"
+            help="Bandwidth between the devices of a host  [default: measured between threads"
             " here; for GPUs 25, typical of PCI Express 4.0]",
         ),
         click.Option(["--workers"], type=whole, help="Plan a search: number of workers"),
@@ -194,7 +199,7 @@ def _make_options() -> list[click.Option]:
         ),
         click.Option(
             ["--from", "measured"], metavar="FOLDER",
-            help="Search whose trials took as long as those to come will",
+            help="Search folder to take trial times from",
         ),
         click.Option(
             ["--trial-seconds"], type=positive, metavar="SECONDS",
@@ -211,7 +216,7 @@ plan_command = RecipeGroup(
 
     With --devices and --hosts: time of an epoch, communication and memory of each device, from a
     few steps timed here. --batch-size is that of all devices together. With --workers and --trials:
-    time and utilization of a search, by a simulation of its scheduler. Both say up to how many
-    devices or workers it pays, and what is measured, assumed and computed. Nothing is trained.
+    time and utilization of a search, by a simulation of its scheduler. Both say how many devices or
+    workers are worthwhile, and what is measured, assumed and computed. Nothing is trained.
     """,
 )

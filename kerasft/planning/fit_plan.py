@@ -18,13 +18,13 @@ from kerasft.config import Config, with_keywords
 from kerasft.data import Data, load_recipe_data
 from kerasft.display import shows_progress
 from kerasft.errors import SettingError
-from kerasft.planning.doubling import doubled, largest_paying
 from kerasft.planning.interconnect import (
     Link,
     link_between_devices,
     link_between_hosts,
     sent_bytes,
 )
+from kerasft.planning.worthwhile import doubled, largest_worthwhile
 from kerasft.training.phases import steps_per_epoch
 
 
@@ -72,9 +72,9 @@ class PhasePlan:
     scales: tuple[Scale, ...]
 
     @property
-    def pays(self) -> int:
-        """Largest number of devices that pays; see `largest_paying`."""
-        return largest_paying({each.devices: each.epoch_seconds for each in self.scales})
+    def worthwhile(self) -> int:
+        """Largest worthwhile number of devices; see `largest_worthwhile`."""
+        return largest_worthwhile({each.devices: each.epoch_seconds for each in self.scales})
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def plan_fit(  # noqa: PLR0913 (public)
         hosts: Number of hosts.
         bandwidth: Bandwidth between hosts in GB/s; by default 1.25, typical of Ethernet.
         device_bandwidth: Bandwidth between the devices of a host in GB/s; by default measured
-            between processes here, or 25 for GPUs, typical of PCI Express.
+            between two threads here, or 25 for GPUs, typical of PCI Express.
         progress: Whether to write progress to stderr.
         **settings: Settings by name, which replace those of `config`.
 
@@ -138,7 +138,7 @@ def plan_fit(  # noqa: PLR0913 (public)
         DataError: The data cannot be read.
 
     Example:
-        >>> kerasft.plan_fit("resnet_digits", devices=4).phases[-1].pays
+        >>> kerasft.plan_fit("resnet_digits", devices=4).phases[-1].worthwhile
     """
     module = recipe_module(recipe)
     config = with_keywords(module.Config, config, settings, signature(plan_fit).parameters)

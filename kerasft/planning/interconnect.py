@@ -69,8 +69,8 @@ def link_between_devices(bandwidth: float | None) -> Link:
     """Return the link between the devices of a host.
 
     Args:
-        bandwidth: Bandwidth in GB/s. By default that of processes of this machine is measured, or
-            that of GPUs is typical of PCI Express.
+        bandwidth: Bandwidth in GB/s. By default measured between two threads here, or typical of
+            PCI Express for GPUs.
     """
     if bandwidth is not None:
         return Link(1e9 * bandwidth, PCI_EXPRESS.latency, "given")
@@ -83,7 +83,7 @@ def on_accelerator() -> bool:
 
 
 def measure_loopback() -> Link:
-    """Return the measured link between processes of this machine.
+    """Return the link measured between two threads on this machine.
 
     As in a ring, both sides send, receive and add at the same time over a TCP connection: a plain
     transfer is three times as fast.

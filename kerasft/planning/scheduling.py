@@ -96,7 +96,7 @@ def _ready(below: _Rung, rung: _Rung) -> int:
 
 @dataclass(frozen=True)
 class Costs:
-    """What trials take.
+    """Costs of a trial.
 
     Attributes:
         seconds_per_epoch: Time of an epoch in each of several trials, of which one is drawn for
@@ -146,7 +146,7 @@ def simulate(proposals: Proposals, workers: int, costs: Costs, first_epochs: int
     Args:
         proposals: Trials after the first, which has the settings of the recipe.
         workers: Number of workers.
-        costs: What trials take.
+        costs: Costs of a trial.
         first_epochs: Epochs of the first trial.
     """
     state = _State(workers)

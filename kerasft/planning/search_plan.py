@@ -17,8 +17,8 @@ from kerasft.config import Config, with_keywords
 from kerasft.data import load_recipe_data
 from kerasft.display import shows_progress, status
 from kerasft.errors import SettingError
-from kerasft.planning.doubling import doubled, largest_paying
 from kerasft.planning.scheduling import Costs, Hyperband, Independent, Simulated, simulate
+from kerasft.planning.worthwhile import doubled, largest_worthwhile
 from kerasft.tuning.oracles import hyperband_plan
 from kerasft.tuning.plan import MAX_TRIALS
 from kerasft.tuning.results import Search, load_search
@@ -52,7 +52,7 @@ class SearchPlan:
     Attributes:
         tuner: Search algorithm.
         trials: Number of trials.
-        costs: What trials take.
+        costs: Costs of a trial.
         source: Where the costs are from.
         scales: Predictions, one worker first.
     """
@@ -64,9 +64,9 @@ class SearchPlan:
     scales: tuple[WorkerCount, ...]
 
     @property
-    def pays(self) -> int:
-        """Largest number of workers that pays; see `largest_paying`."""
-        return largest_paying({each.workers: each.seconds for each in self.scales})
+    def worthwhile(self) -> int:
+        """Largest worthwhile number of workers; see `largest_worthwhile`."""
+        return largest_worthwhile({each.workers: each.seconds for each in self.scales})
 
     def __repr__(self) -> str:
         last = self.scales[-1]
@@ -111,7 +111,8 @@ def plan_search(  # noqa: PLR0913 (public)
         DataError: The data cannot be read.
 
     Example:
-        >>> kerasft.plan_search("resnet_digits", workers=100, trials=1000, trial_seconds=60).pays
+        >>> plan = kerasft.plan_search("resnet_digits", workers=100, trial_seconds=60)
+        >>> plan.worthwhile
     """
     module = recipe_module(recipe)
     config = with_keywords(module.Config, config, settings, signature(plan_search).parameters)
@@ -161,7 +162,7 @@ def _costs(
     measured: str | Path | None,
     trial_seconds: float | None,
 ) -> tuple[Costs, str]:
-    """Return what trials take, and where that is from.
+    """Return the costs of a trial, and where they are from.
 
     Args:
         module: Recipe.

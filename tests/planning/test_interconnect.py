@@ -2,13 +2,13 @@
 
 import pytest
 
-from kerasft.planning.doubling import doubled, largest_paying
 from kerasft.planning.interconnect import (
     Link,
     link_between_devices,
     link_between_hosts,
     measure_loopback,
 )
+from kerasft.planning.worthwhile import doubled, largest_worthwhile
 
 
 @pytest.mark.parametrize(
@@ -45,5 +45,5 @@ def test_numbers_double_up_to_the_last():
         ({1: 10, 2: 9, 4: 3}, 4),  # a disturbed measurement of two hides no gain
     ],
 )
-def test_more_pay_if_twice_as_many_are_clearly_faster(seconds, largest):
-    assert largest_paying(seconds) == largest
+def test_more_are_worthwhile_if_twice_as_many_are_clearly_faster(seconds, largest):
+    assert largest_worthwhile(seconds) == largest

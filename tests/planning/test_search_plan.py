@@ -18,7 +18,7 @@ def test_given_costs_need_no_data():
     plan = kerasft.plan_search(
         "resnet_digits", dataset="nowhere/", workers=100, trials=1000, trial_seconds=60
     )
-    assert (plan.trials, plan.source, plan.pays) == (1000, "given", 100)
+    assert (plan.trials, plan.source, plan.worthwhile) == (1000, "given", 100)
     assert [scale.workers for scale in plan.scales] == [1, 2, 4, 8, 16, 32, 64, 100]
     assert plan.scales[0].seconds == pytest.approx(1000 * (60 + SCHEDULING_SECONDS))
     assert plan.scales[-1].seconds == pytest.approx(600, rel=0.02)
@@ -29,7 +29,7 @@ def test_the_last_rungs_of_hyperband_leave_workers_idle():
         "resnet_digits", workers=100, tuner="hyperband", max_epochs=27, trial_seconds=600
     )
     assert plan.trials < 100
-    assert plan.pays < 100
+    assert plan.worthwhile < 100
     assert plan.scales[-1].utilization < 0.5 < plan.scales[1].utilization
 
 

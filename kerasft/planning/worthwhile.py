@@ -1,11 +1,11 @@
-"""Up to how many devices or workers it pays to have more."""
+"""The number of devices or workers up to which more are worthwhile."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 
-WORTH = 1.2  # least speedup by twice as many that pays
+WORTH = 1.2  # least speedup by twice as many that is worthwhile
 
 
 def doubled(last: int) -> list[int]:
@@ -18,10 +18,10 @@ def doubled(last: int) -> list[int]:
     return [*(2**k for k in range((last - 1).bit_length())), last]
 
 
-def largest_paying(seconds: Mapping[int, float]) -> int:
-    """Return the largest number of devices or workers that pays.
+def largest_worthwhile(seconds: Mapping[int, float]) -> int:
+    """Return the largest worthwhile number of devices or workers.
 
-    More of them pay if twice as many are at least 1.2 times as fast.
+    More of them are worthwhile if twice as many are at least 1.2 times as fast.
 
     Args:
         seconds: Times by number, fewest first.
