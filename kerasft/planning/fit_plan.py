@@ -15,15 +15,17 @@ from kerasft.checks.needs import bytes_of
 from kerasft.checks.phase_times import BatchTime, PhaseSizes, PhaseTime
 from kerasft.checks.plan import time_fit
 from kerasft.config import Config, with_keywords
-from kerasft.data import Data, load_recipe_data
+from kerasft.data import load_recipe_data
 from kerasft.display import shows_progress
 from kerasft.errors import SettingError
 from kerasft.planning.interconnect import (
     Link,
     link_between_devices,
     link_between_hosts,
+    on_accelerator,
     sent_bytes,
 )
+from kerasft.planning.ranges import check_counts, check_positive
 from kerasft.planning.worthwhile import doubled, largest_worthwhile
 from kerasft.training.phases import steps_per_epoch
 
@@ -142,8 +144,10 @@ def plan_fit(  # noqa: PLR0913 (public)
     """
     module = recipe_module(recipe)
     config = with_keywords(module.Config, config, settings, signature(plan_fit).parameters)
+    check_counts(devices=devices, hosts=hosts)
+    check_positive(bandwidth=bandwidth, device_bandwidth=device_bandwidth)
     sizes = cluster_sizes(devices, hosts)
-    _check(config, devices * hosts)
+    _check_shares(config, devices * hosts)
     links = (
         link_between_devices(device_bandwidth) if devices > 1 else None,
         link_between_hosts(bandwidth) if hosts > 1 else None,
@@ -152,8 +156,9 @@ def plan_fit(  # noqa: PLR0913 (public)
     data = load_recipe_data(module, config)
     rows = {-(-config.batch_size // (h * d)) for h, d in sizes} - {config.batch_size}
     context, timed = time_fit(module, config, data, sorted(rows, reverse=True))
+    validating = steps_per_epoch(data.validation, config.batch_size)
     phases = tuple(
-        _phase_plan(phase, size, _validation_steps(config, data), sizes, links)
+        _phase_plan(phase, size, validating, sizes, links)
         for phase, size in zip(timed.phases, timed.sizes, strict=True)
     )
     memory = {
@@ -162,11 +167,11 @@ def plan_fit(  # noqa: PLR0913 (public)
         "optimizer": timed.optimizer_bytes,
     }
     features = sum(phase.feature_seconds for phase in timed.phases)
-    times = [
-        features + sum(plan.epochs * plan.scales[index].epoch_seconds for plan in phases)
-        for index in (0, -1)
-    ]
-    return FitPlan(phases, times[1], times[0], memory, *links)
+    one, all_devices = (
+        sum(plan.epochs * plan.scales[index].epoch_seconds for plan in phases) for index in (0, -1)
+    )
+    sharing = feature_processes(devices, hosts) if timed.feature_bytes else 1  # not into files
+    return FitPlan(phases, all_devices + features / sharing, one + features, memory, *links)
 
 
 def cluster_sizes(devices: int, hosts: int) -> list[tuple[int, int]]:
@@ -179,22 +184,28 @@ def cluster_sizes(devices: int, hosts: int) -> list[tuple[int, int]]:
     return [(1, n) for n in doubled(devices)] + [(n, devices) for n in doubled(hosts)[1:]]
 
 
+def feature_processes(devices: int, hosts: int) -> int:
+    """Return the number of processes that share the computation of frozen features.
+
+    On JAX all processes share it: one for each host with GPUs, one for each device of a CPU.
+    """
+    if keras.backend.backend() != "jax":
+        return 1
+    return hosts if on_accelerator() else hosts * devices
+
+
 def _slowest(links: tuple[Link | None, Link | None], hosts: int) -> Link | None:
     """Return the link that bounds a ring through all devices of some hosts."""
     found = [link for link in links[: 1 + (hosts > 1)] if link is not None]
     return min(found, key=lambda link: link.bandwidth, default=None)
 
 
-def _check(config: Config, devices: int) -> None:
+def _check_shares(config: Config, devices: int) -> None:
     if devices > config.batch_size:
         raise SettingError(
             f"{devices} devices cannot share a batch of {config.batch_size} examples. Use a larger "
             "`batch_size`, or fewer devices."
         )
-
-
-def _validation_steps(config: Config, data: Data) -> int:
-    return steps_per_epoch(data.validation, config.batch_size)
 
 
 def _phase_plan(

@@ -17,6 +17,7 @@ from kerasft.config import Config, with_keywords
 from kerasft.data import load_recipe_data
 from kerasft.display import shows_progress, status
 from kerasft.errors import SettingError
+from kerasft.planning.ranges import check_counts, check_positive
 from kerasft.planning.scheduling import Costs, Hyperband, Independent, Simulated, simulate
 from kerasft.planning.worthwhile import doubled, largest_worthwhile
 from kerasft.tuning.oracles import hyperband_plan
@@ -116,7 +117,9 @@ def plan_search(  # noqa: PLR0913 (public)
     """
     module = recipe_module(recipe)
     config = with_keywords(module.Config, config, settings, signature(plan_search).parameters)
-    _check(tuner, workers=workers, trials=trials, max_epochs=max_epochs)
+    _check_tuner(tuner)
+    check_counts(workers=workers, trials=trials, max_epochs=max_epochs)
+    check_positive(trial_seconds=trial_seconds)
     longest = max_epochs or config.epochs
     epochs = longest + config.head_epochs
     costs, source = _costs(module, config, epochs, measured, trial_seconds)
@@ -132,15 +135,12 @@ def plan_search(  # noqa: PLR0913 (public)
     return SearchPlan(tuner, found[1].trials, costs, source, scales)
 
 
-def _check(tuner: str, **numbers: int | None) -> None:
+def _check_tuner(tuner: str) -> None:
     if tuner not in TUNERS:
         raise SettingError(
             f"`tuner` must be one of {', '.join(TUNERS)}. Received: tuner={tuner!r}. Trials of "
             "`grid` and `bayesian` are handed out like those of `random`."
         )
-    for name, value in numbers.items():
-        if value is not None and value < 1:
-            raise SettingError(f"`{name}` must be at least 1. Received: {name}={value}.")
 
 
 def _simulated(

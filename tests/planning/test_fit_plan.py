@@ -4,6 +4,7 @@ import pytest
 
 import kerasft
 from kerasft.errors import SettingError
+from kerasft.planning import fit_plan
 
 SMALL = {"batch_size": 8, "augmentation": "none", "progress": False}
 
@@ -66,6 +67,30 @@ def test_phases_have_gradients_of_what_they_train(preset, photos):
 def test_more_devices_than_examples_of_a_batch_are_refused():
     with pytest.raises(SettingError, match="16 devices cannot share a batch of 8 examples"):
         kerasft.plan_fit("resnet_digits", devices=4, hosts=4, **SMALL)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"devices": 0}, "`devices` must be at least 1. Received: devices=0"),
+        ({"hosts": -1}, "`hosts` must be at least 1. Received: hosts=-1"),
+        ({"bandwidth": 0}, "`bandwidth` must be above 0. Received: bandwidth=0"),
+        ({"device_bandwidth": float("nan")}, "Received: device_bandwidth=nan"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(options, words):
+    with pytest.raises(SettingError, match=words):
+        kerasft.plan_fit("resnet_digits", **options, **SMALL)
+
+
+@pytest.mark.parametrize(
+    ("backend", "gpus", "processes"),
+    [("tensorflow", True, 1), ("jax", True, 3), ("jax", False, 12)],
+)
+def test_processes_of_jax_share_frozen_features(monkeypatch, backend, gpus, processes):
+    monkeypatch.setattr("keras.backend.backend", lambda: backend)
+    monkeypatch.setattr(fit_plan, "on_accelerator", lambda: gpus)
+    assert fit_plan.feature_processes(devices=4, hosts=3) == processes
 
 
 @pytest.mark.slow

@@ -80,6 +80,7 @@ def test_costs_are_timed_without_others(preset, photos):
     [
         ({"tuner": "grid"}, "handed out like those of `random`"),
         ({"workers": 0}, "`workers` must be at least 1"),
+        ({"trial_seconds": 0}, "`trial_seconds` must be above 0"),
         ({"trial_seconds": 1.0, "measured": "x"}, "cannot be combined"),
         ({"measured": "nowhere"}, "nowhere"),
     ],
