@@ -74,6 +74,7 @@ class _Child:
 
 
 _child: _Child | None = None
+_one_trial = threading.Lock()  # a worker with several threads runs trials one by one too
 
 
 def installed_versions() -> dict[str, str]:
@@ -172,6 +173,11 @@ def _copied(search: RemoteSearch, job: TrialJob, files: Files) -> Iterator[Trial
 
 def _run_in_child(search: RemoteSearch, job: TrialJob) -> dict[str, Any]:
     """Run a trial in the child process; a killed one is replaced."""
+    with _one_trial:
+        return _run_alone(search, job)
+
+
+def _run_alone(search: RemoteSearch, job: TrialJob) -> dict[str, Any]:
     lease = _Lease(search.key)
     for _ in range(ATTEMPTS):
         child = _child_of(search)
