@@ -14,6 +14,7 @@ from kerasft.errors import SettingError
 from kerasft.pip_commands import install_extra
 
 _SECONDS = 1.0  # to reach the first process
+_TOPOLOGY_SECONDS = 20.0  # nvidia-smi can hang with a broken driver
 
 
 def device_facts() -> dict[str, Any]:
@@ -21,13 +22,13 @@ def device_facts() -> dict[str, Any]:
 
     It imports the backend.
     """
-    found = _of_jax() if backend() == "jax" else _of_tensorflow()
+    found = {"jax": _of_jax, "tensorflow": _of_tensorflow}.get(backend(), list)()
     gpus = [name for name in found if name.startswith("GPU")]
     return {
         "devices": found,
         "--devices all": _strategy(max(len(gpus), 1)),
         "processes": _processes(),
-        "interconnect": _interconnect(len(gpus)),
+        "interconnect": interconnect(len(gpus)),
     }
 
 
@@ -89,13 +90,18 @@ def _reached(ranks: Ranks) -> str:
     return " (answers)"
 
 
-def _interconnect(gpus: int) -> str:
+def interconnect(gpus: int) -> str:
+    """Return what connects the GPUs of this machine, or its processes if it has none."""
     if gpus < 2:
         return "TCP between processes" if not gpus else "one GPU"
     if not shutil.which("nvidia-smi"):
         return "unknown: nvidia-smi was not found"
-    done = subprocess.run(
-        ["nvidia-smi", "topo", "--matrix"], capture_output=True, text=True, check=False, timeout=20
-    )
+    line = ["nvidia-smi", "topo", "--matrix"]
+    try:
+        done = subprocess.run(
+            line, capture_output=True, text=True, check=False, timeout=_TOPOLOGY_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        return f"unknown: nvidia-smi did not answer within {_TOPOLOGY_SECONDS:.0f} s"
     links = any(word.startswith("NV") and word[2:].isdigit() for word in done.stdout.split())
     return "NVLink between GPUs" if links else "PCIe between GPUs"

@@ -127,6 +127,22 @@ def test_processes_of_a_training_are_shown(monkeypatch):
     assert device_facts.device_facts()["processes"].endswith("(this one)")
 
 
+def test_an_nvidia_smi_that_hangs_leaves_the_interconnect_unknown(monkeypatch):
+    def hang(line, timeout, **_):
+        raise subprocess.TimeoutExpired(line, timeout)
+
+    monkeypatch.setattr("shutil.which", lambda name: name)
+    monkeypatch.setattr("subprocess.run", hang)
+    assert device_facts.interconnect(2) == "unknown: nvidia-smi did not answer within 20 s"
+
+
+def test_another_backend_has_no_devices_to_share_batches(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    found = device_facts.device_facts()
+    assert found["devices"] == []
+    assert found["--devices all"].startswith("not possible with the backend torch")
+
+
 @pytest.mark.slow
 def test_devices_of_jax_are_shown():
     line = [sys.executable, "-m", "kerasft", "doctor", "--json"]
