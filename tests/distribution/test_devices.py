@@ -156,6 +156,24 @@ def test_two_devices_of_one_process_train_as_one(settings, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "way",
+    [Way("jax", 3), Way("jax", processes=2), Way("tensorflow", 2), Way("tensorflow", processes=3)],
+    ids=str,
+)
+def test_fits_equal_those_of_one_device(way, settings, tmp_path):
+    alone = fit(Way(way.backend), tmp_path / "alone", "resnet_digits", settings)
+    shared = fit(way, tmp_path / "shared", "resnet_digits", settings)
+    in_history, in_weights = difference(alone, shared)
+    assert in_history < 1e-5
+    assert in_weights < 1e-5
+    assert shared.manifest["devices"]["number"] == way.devices * way.processes
+    assert "devices" not in alone.manifest
+    # Python serves what several devices trained.
+    assert kerasft.predict(shared, [settings["dataset"] + "/red/1.png"])
+
+
+@pytest.mark.slow
 def test_a_fit_of_cached_features_is_shared(settings, tmp_path):
     settings = {**settings, "trainable_blocks": 1, "cache": True}
     alone, shared = (
@@ -198,7 +216,7 @@ def test_the_command_line_reports_once(settings, photos, tmp_path):
         line, cwd=tmp_path, capture_output=True, text=True, check=True,
         env={**os.environ, "KERAS_BACKEND": "jax", "CUDA_VISIBLE_DEVICES": "-1"},
     )  # fmt: skip
-    assert json.loads(done.stdout)["name"] == "one"
+    assert json.loads(done.stdout)["run"] == "one"
     assert "2 devices, keras.distribution.DataParallel (JAX)" in done.stderr
     refused = subprocess.run([*line, "--seeds", "2"], capture_output=True, text=True, check=False)
     assert refused.returncode == 2
