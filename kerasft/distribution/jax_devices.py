@@ -15,12 +15,11 @@ import numpy as np
 
 from kerasft.display import status
 from kerasft.distribution.devices import Devices, trains_statistics
-from kerasft.distribution.jax_processes import ProcessGroup
+from kerasft.distribution.jax_processes import TIMEOUT, ProcessGroup
 from kerasft.distribution.ranks import Ranks
 from kerasft.errors import KerasftError, LostProcessError, ResourceError, SettingError, first_line
 
 _START = 300  # seconds in which all processes must have started
-_SILENCE = 30  # seconds after which a process that does not answer is lost
 _END = 30  # seconds that a process waits at its end for others
 _EXCHANGED = 1 << 24  # bytes that each process sends at once
 _LOST = ("Gloo", "NCCL", "coordination service")
@@ -80,7 +79,7 @@ class JaxDevices(Devices):
             self._processes.wait(name)
 
     def end_together(self) -> None:
-        """Let this process end only together with the others, which have no errors either."""
+        """Wait for the other processes when this one ends."""
         if self._processes is not None:
             self._processes.end_together()
 
@@ -133,7 +132,7 @@ def _connect(ranks: Ranks) -> None:
             ranks.number,
             ranks.rank,
             initialization_timeout=_START,
-            heartbeat_timeout_seconds=_SILENCE,
+            heartbeat_timeout_seconds=TIMEOUT,
             shutdown_timeout_seconds=_END,
             coordinator_bind_address=None if listens_anywhere else ranks.coordinator,
         )

@@ -19,7 +19,7 @@ from kerasft.distribution.ranks import Ranks
 from kerasft.errors import LostProcessError
 
 _HEARTBEAT = 5.0  # seconds between two counts
-_TIMEOUT = 30.0  # seconds without a new count after which a process is lost
+TIMEOUT = 30  # seconds without a new count after which a process is lost
 _FIRST_STAYS = 1.0  # seconds by which the first process ends after the others
 _LONGEST_PAUSE = 0.25  # seconds between two queries
 _ALIVE = "kerasft alive"
@@ -36,7 +36,7 @@ class ProcessGroup:
     """
 
     def __init__(
-        self, client: Any, ranks: Ranks, *, heartbeat: float = _HEARTBEAT, timeout: float = _TIMEOUT
+        self, client: Any, ranks: Ranks, *, heartbeat: float = _HEARTBEAT, timeout: float = TIMEOUT
     ) -> None:
         self._client, self._ranks = client, ranks
         self._heartbeat, self._timeout = heartbeat, timeout

@@ -14,7 +14,7 @@ import tensorflow as tf
 from kerasft.distribution.devices import Devices, trains_statistics
 from kerasft.distribution.keras_corrections import corrected_for_workers
 from kerasft.distribution.ranks import Ranks
-from kerasft.errors import LostProcessError, SettingError, first_line
+from kerasft.errors import LostProcessError, SettingError
 
 _LONGEST = 1 << 14  # bytes of what processes agree on
 _OTHER_WAY = "On JAX (KERAS_BACKEND=jax) a step sees the whole batch."
@@ -102,7 +102,7 @@ class TensorFlowDevices(Devices):
         except (tf.errors.UnavailableError, tf.errors.AbortedError) as error:
             if self.ranks.number == 1:
                 raise
-            raise LostProcessError(self.ranks.number, first_line(error)) from error
+            raise LostProcessError(self.ranks.number, "the connection broke") from error
 
 
 def _make_strategy(local: list[str], ranks: Ranks) -> Any:

@@ -157,15 +157,8 @@ def fit(  # noqa: PLR0913 (public)
             context = context.in_run(run, log_writer(run), shared)
             with training_in(run):
                 _begin_record(run, module, context, chosen, resumed=unfinished is not None)
-                with (
-                    record_failure(run, context.log),
-                    tracked(track, run, context.config) as more,
-                    shared.running(),  # inside: a lost process is recorded as an interruption
-                ):
-                    if curves:
-                        plot_rates(curves, run.path / "rates.png")
-                    inputs = _train(run, context, [*callbacks, *more])
-                    close_record(run, context, inputs, began)
+                with record_failure(run, context.log), tracked(track, run, context.config) as more:
+                    _fit_in(run, context, curves, [*callbacks, *more], began)
                 (run.path / STATE).unlink(missing_ok=True)
         shared.agree("end", lambda: "done")  # the others wait for the first one, which writes
     shared.end_together()
@@ -205,7 +198,8 @@ def _build(
 ) -> tuple[ConfigType, keras.Model]:
     """Return the settings with the chosen number format, and the model."""
     if devices.ranks.number > 1:
-        devices.check_same({**to_dict(config), "data": data.fingerprint, **versions()})
+        recipe, same = describe_recipe(module)["sha256"], {**to_dict(config), **versions()}
+        devices.check_same({**same, "data": data.fingerprint, "recipe": recipe})
     if devices.number > 1:  # several processes would choose by different times
 
         def choose() -> str:
@@ -241,6 +235,20 @@ def _agreed_rates(config: ConfigType, devices: Devices) -> ConfigType:
     found = json.dumps([config.learning_rate, config.head_learning_rate])
     main, head = json.loads(devices.agree("learning rates", lambda: found))
     return dataclasses.replace(config, learning_rate=main, head_learning_rate=head)
+
+
+def _fit_in(
+    run: Run,
+    context: FitContext,
+    curves: list[LearningRateCurve],
+    callbacks: Sequence[keras.callbacks.Callback],
+    began: float,
+) -> None:
+    """Train, and close the record of a run; a lost process is recorded as an interruption."""
+    with context.devices.running():
+        if curves:
+            plot_rates(curves, run.path / "rates.png")
+        close_record(run, context, _train(run, context, callbacks), began)
 
 
 def _train(
