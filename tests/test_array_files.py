@@ -278,10 +278,10 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
         store(Maker())
 
 
-def test_the_folder_is_in_the_cache_of_the_user(monkeypatch):
+def test_the_folder_is_in_the_cache_of_the_user(monkeypatch, tmp_path):
     monkeypatch.delenv("KERASFT_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", "/caches")
     assert str(cache_folder()) == "/caches/kerasft"
     monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", "/home/me")
-    assert str(cache_folder()) == "/home/me/.cache/kerasft"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cache_folder() == tmp_path / ".cache" / "kerasft"

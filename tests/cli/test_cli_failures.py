@@ -99,18 +99,13 @@ def test_ctrl_c_leaves_with_130(kerasft_line, recipe_file, api):
     assert (result.exit_code, result.stderr) == (130, "\nInterrupted.\n")
 
 
-def test_sigterm_unwinds_and_leaves_with_143(tmp_path):
-    recipe = tmp_path / "slow.py"
-    recipe.write_text(
-        "import os, signal, time\n"
-        "try:\n"
-        "    os.kill(os.getpid(), signal.SIGTERM)\n"
-        "    time.sleep(30)\n"
-        "finally:\n"
-        "    print('unwound')\n",
-        encoding="utf-8",
-    )
-    done = subprocess.run(
+def run_terminated(folder, after):
+    """Fit a recipe that gets SIGTERM while it is imported; `after` is the end of its `try`."""
+    recipe = folder / "slow.py"
+    lines = ["import os, signal, time", "try:", "    os.kill(os.getpid(), signal.SIGTERM)",
+             "    time.sleep(30)", *after]  # fmt: skip
+    recipe.write_text("\n".join(lines), encoding="utf-8")
+    return subprocess.run(
         [sys.executable, "-m", "kerasft", "fit", str(recipe)],
         env={**os.environ, "PYTHONPATH": str(Path(kerasft.__file__).parent.parent)},
         capture_output=True,
@@ -118,28 +113,16 @@ def test_sigterm_unwinds_and_leaves_with_143(tmp_path):
         check=False,
         timeout=20,
     )
+
+
+def test_sigterm_unwinds_and_leaves_with_143(tmp_path):
+    done = run_terminated(tmp_path, ["finally:", "    print('unwound')"])
     assert (done.returncode, done.stdout, done.stderr) == (143, "unwound\n", "")
 
 
 def test_an_error_that_sigterm_became_is_no_failure(tmp_path):
-    recipe = tmp_path / "slow.py"
-    recipe.write_text(
-        "import os, signal, time\n"
-        "try:\n"
-        "    os.kill(os.getpid(), signal.SIGTERM)\n"
-        "    time.sleep(30)\n"
-        "except SystemExit:\n"
-        "    raise SystemError('bad argument to internal function') from None\n",
-        encoding="utf-8",
-    )
-    done = subprocess.run(
-        [sys.executable, "-m", "kerasft", "fit", str(recipe)],
-        env={**os.environ, "PYTHONPATH": str(Path(kerasft.__file__).parent.parent)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=20,
-    )
+    error = "    raise SystemError('bad argument to internal function') from None"
+    done = run_terminated(tmp_path, ["except SystemExit:", error])
     assert (done.returncode, done.stderr) == (143, "")
 
 
