@@ -233,6 +233,61 @@ def test_the_loss_of_a_constant_answer_is_the_entropy_of_the_classes():
     assert facts(task="regression").baseline_loss == 1.0
 
 
+def imbalance(*classes, **settings):
+    """Returns the finding on classes given as (training examples, recall, validation examples)."""
+    rows = [
+        {"name": str(n), "recall": recall, "support": support}
+        for n, (_, recall, support) in enumerate(classes)
+    ]
+    counts = {str(n): count for n, (count, _, _) in enumerate(classes)}
+    return rules.data.imbalance(facts(
+        audit={"class_counts": counts}, metrics={"validation": {"per_class": rows}},
+        settings={**facts().settings, **settings},
+    ))  # fmt: skip
+
+
+COMMON_CLASSES = [(440, 0.98, 60), (400, 0.8, 55), (390, 0.9, 55), (420, 0.95, 58)]
+
+
+def test_rare_classes_with_a_low_recall_are_named_at_any_ratio():
+    found = imbalance(*COMMON_CLASSES, (100, 0.375, 16), (92, 0.5, 16))
+    assert "2 of 6 classes have 92 to 100 training examples" in found.evidence
+    assert "recall is 44% (lowest: '4', 38%), that of the other classes 91%" in found.evidence
+    assert found.advice[0].changes == {"class_weight": "balanced", "monitor": "val_f1"}
+
+
+def test_one_rare_class_is_named_among_others_that_are_well():
+    found = imbalance(*COMMON_CLASSES, (100, 0.375, 16), (92, 15 / 16, 16), (95, 1.0, 16))
+    assert found.evidence.startswith("Class '4' has 100 training examples")
+
+
+@pytest.mark.parametrize(
+    "rare",
+    [
+        [(100, 0.875, 16), (92, 0.875, 16)],  # as good as the others
+        [(100, 0.5, 2)],  # too few examples to say
+        [(300, 0.3, 40)],  # not rare
+        [(100, 0.0, 0)],  # without validation examples
+    ],
+)
+def test_rare_classes_that_are_not_surely_worse_are_not_named(rare):
+    assert imbalance(*COMMON_CLASSES, *rare) is None
+
+
+def test_rare_classes_are_not_named_if_they_have_weights_already():
+    assert imbalance(*COMMON_CLASSES, (100, 0.2, 20), class_weight="balanced") is None
+
+
+def test_rare_classes_as_good_as_the_others_are_seldom_named():
+    draw = np.random.default_rng(0)
+    named = 0
+    for _ in range(100):
+        sizes = [(200, 40)] * 10 + [(50, 10)] * 10
+        found = imbalance(*((n, draw.binomial(k, 0.9) / k, k) for n, k in sizes))
+        named += found is not None
+    assert named <= 5
+
+
 def test_the_interval_of_an_accuracy_is_that_of_wilson():
     from scipy.stats import binomtest
 

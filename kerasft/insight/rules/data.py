@@ -6,6 +6,7 @@ Each rule reads `Facts` and returns a Finding or None; see `rules.learning_rate`
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from kerasft.insight.findings import Advice, Finding
 from kerasft.tasks.intervals import WIDE, binomial_variance, share_interval
 
 _MOST_VALIDATION = 0.3  # of the training examples
+_RARE, _VERY_RARE = 2, 8  # times the class in the largest one
+_RECALL_MARGIN = 0.05  # below the recall of the others that is not worth a finding
+_FALSE_FINDINGS = 0.05  # of runs whose rare classes are as good as the others
 
 
 def leakage(facts: Facts) -> Finding | None:
@@ -45,31 +49,27 @@ def leakage(facts: Facts) -> Finding | None:
 
 
 def imbalance(facts: Facts) -> Finding | None:
-    """Detect rare classes with a low recall."""
+    """Detect rare classes whose recall is below that of the others."""
     counts, metrics = facts.class_counts, facts.metrics.get("validation", {})
-    rows = metrics.get("per_class", [])
-    if not facts.kind.class_weight or len(counts) < 2 or not rows:
+    rows = [row for row in metrics.get("per_class", []) if row["support"]]
+    settings = facts.settings
+    if not facts.kind.class_weight or settings.get("class_weight") == "balanced":
         return None
-    median = float(np.median(list(counts.values())))
-    largest = max(counts.values())
-    rare = [r for r in rows if counts.get(r["name"], 0) < largest / 8 and r["support"]]
-    if not rare or facts.settings.get("class_weight") == "balanced":
+    rare = _weak_rare_classes(rows, counts)
+    if not rare:
         return None
-    support = sum(row["support"] for row in rare)
-    recall = sum(row["recall"] * row["support"] for row in rare) / support
-    others = [r["recall"] for r in rows if r not in rare and r["support"]]
-    # Standard error of the pooled recall of the rare classes.
-    error = math.sqrt(max(recall * (1 - recall), 0.25 / support) / support)
-    if not others or recall > np.mean(others) - max(0.05, 1.5 * error):
-        return None
+    sizes = sorted(counts[row["name"]] for row in rare)
     worst = min(rare, key=lambda row: row["recall"])
+    lowest = f" (lowest: {worst['name']!r}, {worst['recall']:.0%})" if len(rare) > 1 else ""
+    have = f"{len(rare)} of {len(counts)} classes have {sizes[0]:,} to {sizes[-1]:,}"
+    if len(rare) == 1:
+        have = f"Class {worst['name']!r} has {sizes[0]:,}"
     return Finding(
         "imbalance",
         "Rare classes have a low recall",
-        f"{len(rare)} of {len(rows)} classes have less than an eighth of the examples of the "
-        f"largest ({largest:,}; median {median:,.0f}). Their validation recall is {recall:.0%}, "
-        f"that of the others {np.mean(others):.0%} (lowest: {worst['name']!r}, "
-        f"{worst['recall']:.0%}).",
+        f"{have} training examples; the largest class has {max(counts.values()):,}. The "
+        f"validation recall is {_recall(rare):.0%}{lowest}, that of the other classes "
+        f"{_recall(_without(rows, rare)):.0%}.",
         (
             Advice({"class_weight": "balanced", "monitor": "val_f1"},
                    "Gives rare classes equal weight in the loss and in the choice of the epoch."),
@@ -77,6 +77,56 @@ def imbalance(facts: Facts) -> Finding | None:
         ),
         causes=frozenset({"collapsed", "validation_too_small", "underfitting"}),
     )  # fmt: skip
+
+
+def _weak_rare_classes(rows: list[dict[str, Any]], counts: dict[str, int]) -> list[dict[str, Any]]:
+    """Return the rare class, or the rare classes, whose recall is most surely below the others'.
+
+    All of them together are tested, the very rare ones together, and each alone. The share of
+    false findings is that of all tests (Bonferroni's correction).
+
+    Args:
+        rows: Precision, recall and support by class, of classes with validation examples.
+        counts: Number of training examples by class.
+    """
+    largest = max(counts.values(), default=0)
+
+    def below(ratio: int) -> list[dict[str, Any]]:
+        return [row for row in rows if ratio * counts.get(row["name"], largest) <= largest]
+
+    groups = [below(_RARE), below(_VERY_RARE), *([row] for row in below(_RARE))]
+    tested = [(_p_value(group, rows), group) for group in groups if 0 < len(group) < len(rows)]
+    least, group = min(tested, key=lambda pair: pair[0], default=(1.0, []))
+    return group if least * len(tested) <= _FALSE_FINDINGS else []
+
+
+def _p_value(group: list[dict[str, Any]], rows: list[dict[str, Any]]) -> float:
+    """Return the p-value of Fisher's exact test that the group's recall is below the others'.
+
+    It is 1 where the difference is too small to matter.
+    """
+    from scipy.stats import fisher_exact
+
+    (hits, support), (others_hits, others) = _hits(group), _hits(_without(rows, group))
+    if hits / support > others_hits / others - _RECALL_MARGIN:
+        return 1.0
+    table = [[hits, support - hits], [others_hits, others - others_hits]]
+    return float(fisher_exact(table, alternative="less").pvalue)
+
+
+def _recall(rows: list[dict[str, Any]]) -> float:
+    hits, support = _hits(rows)
+    return hits / support
+
+
+def _hits(rows: list[dict[str, Any]]) -> tuple[int, int]:
+    """Return how many examples of classes were found, and of how many."""
+    hits = sum(row["recall"] * row["support"] for row in rows)
+    return round(hits), sum(row["support"] for row in rows)
+
+
+def _without(rows: list[dict[str, Any]], group: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [row for row in rows if row not in group]
 
 
 def validation_too_small(facts: Facts) -> Finding | None:
