@@ -251,8 +251,10 @@ COMMON_CLASSES = [(440, 0.98, 60), (400, 0.8, 55), (390, 0.9, 55), (420, 0.95, 5
 
 def test_rare_classes_with_a_low_recall_are_named_at_any_ratio():
     found = imbalance(*COMMON_CLASSES, (100, 0.375, 16), (92, 0.5, 16))
-    assert "2 of 6 classes have 92 to 100 training examples" in found.evidence
-    assert "recall is 44% (lowest: '4', 38%), that of the other classes 91%" in found.evidence
+    assert found.evidence == (
+        "2 of 6 classes have 92 to 100 training examples (lowest recall: '4', 38%); the largest "
+        "class has 440. The validation recall is 44%, that of the other classes 91%."
+    )
     assert found.advice[0].changes == {"class_weight": "balanced", "monitor": "val_f1"}
 
 

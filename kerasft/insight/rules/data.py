@@ -58,17 +58,11 @@ def imbalance(facts: Facts) -> Finding | None:
     rare = _weak_rare_classes(rows, counts)
     if not rare:
         return None
-    sizes = sorted(counts[row["name"]] for row in rare)
-    worst = min(rare, key=lambda row: row["recall"])
-    lowest = f" (lowest: {worst['name']!r}, {worst['recall']:.0%})" if len(rare) > 1 else ""
-    have = f"{len(rare)} of {len(counts)} classes have {sizes[0]:,} to {sizes[-1]:,}"
-    if len(rare) == 1:
-        have = f"Class {worst['name']!r} has {sizes[0]:,}"
     return Finding(
         "imbalance",
         "Rare classes have a low recall",
-        f"{have} training examples; the largest class has {max(counts.values()):,}. The "
-        f"validation recall is {_recall(rare):.0%}{lowest}, that of the other classes "
+        f"{_describe(rare, counts)}; the largest class has {max(counts.values()):,}. The "
+        f"validation recall is {_recall(rare):.0%}, that of the other classes "
         f"{_recall(_without(rows, rare)):.0%}.",
         (
             Advice({"class_weight": "balanced", "monitor": "val_f1"},
@@ -77,6 +71,19 @@ def imbalance(facts: Facts) -> Finding | None:
         ),
         causes=frozenset({"collapsed", "validation_too_small", "underfitting"}),
     )  # fmt: skip
+
+
+def _describe(rare: list[dict[str, Any]], counts: dict[str, int]) -> str:
+    """Return how many examples rare classes have, and which has the lowest recall."""
+    worst = min(rare, key=lambda row: row["recall"])
+    least, most = (function(counts[row["name"]] for row in rare) for function in (min, max))
+    if len(rare) == 1:
+        return f"Class {worst['name']!r} has {least:,} training examples"
+    sizes = f"{least:,}" if least == most else f"{least:,} to {most:,}"
+    return (
+        f"{len(rare)} of {len(counts)} classes have {sizes} training examples (lowest recall: "
+        f"{worst['name']!r}, {worst['recall']:.0%})"
+    )
 
 
 def _weak_rare_classes(rows: list[dict[str, Any]], counts: dict[str, int]) -> list[dict[str, Any]]:
