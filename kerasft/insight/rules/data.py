@@ -17,8 +17,8 @@ from kerasft.insight.findings import Advice, Finding
 from kerasft.tasks.intervals import WIDE, binomial_variance, share_interval
 
 _MOST_VALIDATION = 0.3  # of the training examples
-_RARE, _VERY_RARE = 2, 8  # times the class in the largest one
-_RECALL_MARGIN = 0.05  # below the recall of the others that is not worth a finding
+_RARE, _VERY_RARE = 2, 8  # times as large as such a class is the largest one, at least
+_RECALL_MARGIN = 0.05  # a difference below it is not worth a finding
 _FALSE_FINDINGS = 0.05  # of runs whose rare classes are as good as the others
 
 
@@ -52,8 +52,7 @@ def imbalance(facts: Facts) -> Finding | None:
     """Detect rare classes whose recall is below that of the others."""
     counts, metrics = facts.class_counts, facts.metrics.get("validation", {})
     rows = [row for row in metrics.get("per_class", []) if row["support"]]
-    settings = facts.settings
-    if not facts.kind.class_weight or settings.get("class_weight") == "balanced":
+    if not facts.kind.class_weight or facts.settings.get("class_weight") == "balanced":
         return None
     rare = _weak_rare_classes(rows, counts)
     if not rare:
@@ -89,8 +88,8 @@ def _describe(rare: list[dict[str, Any]], counts: dict[str, int]) -> str:
 def _weak_rare_classes(rows: list[dict[str, Any]], counts: dict[str, int]) -> list[dict[str, Any]]:
     """Return the rare class, or the rare classes, whose recall is most surely below the others'.
 
-    All of them together are tested, the very rare ones together, and each alone. The share of
-    false findings is that of all tests (Bonferroni's correction).
+    All rare classes are tested together, the very rare ones together, and each alone.
+    Bonferroni's correction limits the false findings of all tests.
 
     Args:
         rows: Precision, recall and support by class, of classes with validation examples.
