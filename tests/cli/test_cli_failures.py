@@ -134,7 +134,11 @@ from kerasft.cli import main
 main()
 """
 BEGAN = "print('began', flush=True)"
-IN_A_LONG_CALL = f"{BEGAN}; hashlib.pbkdf2_hmac('sha256', b'', b'', 2**31 - 1)"  # handles no signal
+# The call handles no signal. Another thread says later that it began: a signal before it is handled.
+IN_A_LONG_CALL = f"""
+threading.Timer(0.5, lambda: {BEGAN}).start()
+hashlib.pbkdf2_hmac('sha256', b'', b'', 2**31 - 1)
+"""
 WHILE_SAVING = f"try: {BEGAN}; time.sleep(60)\nfinally: print('saving', flush=True); time.sleep(60)"
 
 
@@ -142,7 +146,7 @@ WHILE_SAVING = f"try: {BEGAN}; time.sleep(60)\nfinally: print('saving', flush=Tr
 @pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
 def test_a_second_ctrl_c_leaves_at_once(tmp_path, first, doing):
     recipe = tmp_path / "slow.py"
-    recipe.write_text(f"import hashlib, time\n{doing}\n")
+    recipe.write_text(f"import hashlib, threading, time\n{doing}\n")
     process = subprocess.Popen(
         [sys.executable, "-c", FROM_A_TERMINAL, "fit", str(recipe)],
         env={**os.environ, "PYTHONPATH": str(Path(kerasft.__file__).parent.parent)},
