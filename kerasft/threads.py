@@ -1,4 +1,4 @@
-"""Work on many items in threads, in order."""
+"""Threads: work on many items in order, cores, and the order in which threads get them."""
 
 from __future__ import annotations
 
@@ -46,3 +46,13 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):  # not on macOS
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def compute_without_interruption() -> None:
+    """Let this thread, and those that it starts, not interrupt others that compute when they wake.
+
+    On Linux that is the policy SCHED_BATCH (`man 7 sched`). A policy that somebody has chosen
+    stays, and other systems have none to set.
+    """
+    if hasattr(os, "SCHED_BATCH") and os.sched_getscheduler(0) == os.SCHED_OTHER:
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))

@@ -1,11 +1,13 @@
 """Work in threads."""
 
 import itertools
+import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from kerasft.threads import cores, in_threads
+from kerasft.threads import compute_without_interruption, cores, in_threads
 
 
 def test_results_come_in_order():
@@ -39,3 +41,21 @@ def test_an_error_is_raised_where_its_result_is_due():
     assert [next(found), next(found)] == [0, 1]
     with pytest.raises(ValueError, match="two"):
         next(found)
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="a policy of Linux")
+@pytest.mark.parametrize("name", ["SCHED_OTHER", "SCHED_IDLE"])
+def test_threads_that_compute_do_not_interrupt_each_other(name):
+    policy = getattr(os, name)
+
+    def policies():
+        os.sched_setscheduler(0, policy, os.sched_param(0))
+        compute_without_interruption()
+        with ThreadPoolExecutor(1) as started:
+            return os.sched_getscheduler(0), started.submit(os.sched_getscheduler, 0).result()
+
+    before = os.sched_getscheduler(0)
+    with ThreadPoolExecutor(1) as apart:
+        expected = os.SCHED_BATCH if name == "SCHED_OTHER" else policy
+        assert apart.submit(policies).result() == (expected, expected)
+    assert os.sched_getscheduler(0) == before

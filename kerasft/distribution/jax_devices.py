@@ -18,6 +18,7 @@ from kerasft.distribution.devices import Devices, trains_statistics
 from kerasft.distribution.jax_processes import TIMEOUT, ProcessGroup
 from kerasft.distribution.ranks import Ranks
 from kerasft.errors import KerasftError, LostProcessError, ResourceError, SettingError, first_line
+from kerasft.threads import compute_without_interruption
 
 _START = 300  # seconds in which all processes must have started
 _END = 30  # seconds that a process waits at its end for others
@@ -117,6 +118,10 @@ def _begin(devices: int | str, ranks: Ranks) -> ProcessGroup | None:
     if ranks.number == 1:
         return None
     if not jax.distributed.is_initialized():
+        if _has_no_gpu():
+            # A thread of gloo woke up while another one sent, and spun for its lock until the next
+            # tick (4 ms): for each sum of gradients, wherever both share a core.
+            compute_without_interruption()
         _connect(ranks)
     return _group_of(ranks)
 
