@@ -134,7 +134,8 @@ from kerasft.cli import main
 main()
 """
 BEGAN = "print('began', flush=True)"
-# The call handles no signal. Another thread says later that it began: a signal before it is handled.
+# The call handles no signal. A thread says half a second later that it began: one that comes before
+# the call is handled.
 IN_A_LONG_CALL = f"""
 threading.Timer(0.5, lambda: {BEGAN}).start()
 hashlib.pbkdf2_hmac('sha256', b'', b'', 2**31 - 1)
