@@ -1,7 +1,8 @@
-"""Searches on Dask: random kills of workers, and trials per minute with one and two workers.
+"""Searches on Dask: random kills of workers, trials per minute, and what one worker costs.
 
     python -m tests.benchmarks.dask_search --kills 20 --trials 16   # the same scores as without
     python -m tests.benchmarks.dask_search --speed --trials 16      # workers of one core each
+    python -m tests.benchmarks.dask_search --overhead --trials 6    # one worker beside none
 
 Everything runs on loopback. A kill is SIGKILL for a worker drawn at random, at a random moment.
 """
@@ -9,11 +10,16 @@ Everything runs on loopback. A kill is SIGKILL for a worker drawn at random, at 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import signal
+import statistics
+import subprocess
+import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +96,38 @@ def measure_speed(folder: Path, trials: int) -> None:
     print(f"ratio {rates[2] / rates[1]:.2f}")
 
 
+def measure_overhead(folder: Path, trials: int, repeats: int) -> None:
+    """Prints what an epoch and everything but the trials take on one worker, and without Dask."""
+    found: dict[str, list[tuple[float, float]]] = {"none": [], "local:1": []}
+    for repeat in range(repeats):
+        for engine, times in found.items():
+            command = [sys.executable, "-m", "tests.benchmarks.dask_search", "--one", engine]
+            command += ["--trials", str(trials), "--folder", str(folder / f"{repeat}")]
+            began = time.monotonic()
+            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+            whole = time.monotonic() - began
+            epoch, in_trials = json.loads(done.stdout.splitlines()[-1])
+            times.append((epoch, whole - in_trials))
+            print(f"{engine}: epoch {epoch:.2f} s, all but trials {times[-1][1]:.1f} s", flush=True)
+    (epoch, rest), (shared, later) = (
+        [statistics.median(column) for column in zip(*times, strict=True)]
+        for times in found.values()
+    )
+    print(f"one worker: epochs {shared / epoch:.3f} times as long, the rest {later - rest:+.1f} s")
+
+
+def search_once(folder: Path, engine: str, trials: int) -> None:
+    """Prints the median time of an epoch of a search, and the time in its trials."""
+    scheduler = {} if engine == "none" else {"scheduler": engine}
+    # Trials of one structure, of which the first alone compiles.
+    found = search(
+        folder, engine.replace(":", ""), trials, fixed=[*SETTINGS, "trainable_blocks"], **scheduler
+    )
+    paths = sorted(found.path.glob("trials/*"))
+    last = [kerasft.Run(path).history[-1]["seconds"] for path in paths[1:]]
+    print(json.dumps([statistics.median(last), sum(t.outcome["seconds"] for t in found.trials)]))
+
+
 def _bind(core: int) -> None:
     """Bind the worker, and the processes that it will start, to one core."""
     os.environ["TF_NUM_INTRAOP_THREADS"] = "1"
@@ -103,10 +141,19 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=6.0, help="mean time between kills")
     parser.add_argument("--speed", action="store_true")
+    parser.add_argument("--overhead", action="store_true")
+    parser.add_argument("--repeats", type=int, default=3, help="of --overhead")
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.one:
+        search_once(options.folder, options.one, options.trials)
+        return
     with tempfile.TemporaryDirectory() as folder:
         if options.speed:
             measure_speed(Path(folder), options.trials)
+        elif options.overhead:
+            measure_overhead(Path(folder), options.trials, options.repeats)
         else:
             compare_with_kills(Path(folder), options.trials, options.kills, options.seconds)
 
