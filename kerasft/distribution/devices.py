@@ -35,12 +35,14 @@ class Devices:
         kind: What shares the batches, for the record; empty for one device.
         accumulates: Whether gradients of several batches can be accumulated.
         exchanges: Whether processes can exchange arrays that each has computed in part.
+        repeats_steps: Whether several steps can run without returning to Python.
     """
 
     number = 1
     kind = ""
     accumulates = True
     exchanges = False
+    repeats_steps = True
 
     def __init__(self, ranks: Ranks | None = None) -> None:
         self.ranks = ranks or Ranks()

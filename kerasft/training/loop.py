@@ -146,11 +146,11 @@ def _fit_phase(
     validation = make_batches(
         data.validation, config, data.labels, training=False, x=inputs.validation, parts=parts
     )
+    at_once = steps_at_once(inputs, config, len(batches)) if context.devices.repeats_steps else 1
     with context.devices.building():
         part = context.compiled_models.compiled(
-            config, data, phase, inputs.model,
-            steps_per_execution=steps_at_once(inputs, config, len(batches)),
-        )  # fmt: skip
+            config, data, phase, inputs.model, steps_per_execution=at_once
+        )
     _begin_phase(context, run, part, plateau)
     if context.best_weights.stopped_epoch is not None:  # before it was interrupted
         return

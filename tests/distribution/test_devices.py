@@ -174,11 +174,12 @@ def test_fits_equal_those_of_one_device(way, settings, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_fit_of_cached_features_is_shared(settings, tmp_path):
+@pytest.mark.parametrize("way", [Way("jax", processes=2), Way("tensorflow", 2)], ids=str)
+def test_a_fit_of_cached_features_is_shared(way, settings, tmp_path):
     settings = {**settings, "trainable_blocks": 1, "cache": True}
     alone, shared = (
-        fit(way, tmp_path / str(way), "resnet_digits", settings)
-        for way in (Way("jax"), Way("jax", processes=2))
+        fit(each, tmp_path / str(each), "resnet_digits", settings)
+        for each in (Way(way.backend), way)
     )
     assert "frozen features cached" in (shared.path / "run.log").read_text()
     assert max(difference(alone, shared)) < 1e-5
