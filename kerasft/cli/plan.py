@@ -67,7 +67,7 @@ def _print_scales(found: Any) -> None:
         (
             phase.phase, each.hosts, each.devices, each.rows,
             short_duration(each.compute_seconds), short_duration(each.communication_seconds),
-            size(each.sent_bytes), short_duration(each.epoch_seconds), round(each.speedup, 2),
+            size(each.sent_bytes), short_duration(each.epoch_seconds), round(each.speedup, 1),
         )
         for phase in found.phases
         for each in phase.scales
@@ -87,8 +87,7 @@ def _fit_facts(found: Any) -> dict[str, Any]:
         "worthwhile": [
             _worthwhile(each.phase, each.worthwhile, last.devices) for each in found.phases
         ],
-        "time": f"{duration(found.seconds)} with {last.devices} devices,"
-        f" {duration(found.seconds_on_one)} with one, without early stopping",
+        "time": f"{_times(found, last.devices)}, without early stopping",
         "memory": f"{memory} on each device, without activations",
         "measured": ["steps with these rows on one device of this machine", *measured],
     }
@@ -96,6 +95,12 @@ def _fit_facts(found: Any) -> dict[str, Any]:
         facts["assumed"] = assumed
     computed = "all-reduce in a ring that does not overlap with gradients, epoch, speedup"
     return {**facts, "computed": computed}
+
+
+def _times(found: Any, most: int) -> str:
+    """Return the time on all devices and on one, as a phrase."""
+    one = f"{duration(found.seconds_on_one)} with one device"
+    return one if most == 1 else f"{duration(found.seconds)} with all {most} devices, {one}"
 
 
 def _links(found: Any) -> list[tuple[str, Any]]:
@@ -148,7 +153,7 @@ def _plan_search(module: ModuleType, config: Config, options: dict[str, Any]) ->
                 each.workers,
                 duration(each.seconds),
                 f"{each.utilization:.0%}",
-                round(each.speedup, 2),
+                round(each.speedup, 1),
             )
             for each in found.scales
         ]
@@ -164,7 +169,7 @@ def _search_facts(found: Any) -> dict[str, Any]:
         "search": f"{found.trials:,} trials, {found.tuner}",
         "worthwhile": _worthwhile("", found.worthwhile, found.scales[-1].workers, "workers"),
         "epoch": f"{short_duration(mean)} ({found.source})",
-        "start": f"{short_duration(costs.start)} of each worker",
+        **({"start": f"{short_duration(costs.start)} of each worker"} if costs.start else {}),
         "scheduler": f"{short_duration(costs.scheduling)} for each trial",
         "computed": "time, utilization and speedup, by a simulation of the scheduler",
     }

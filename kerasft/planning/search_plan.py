@@ -174,7 +174,8 @@ def _costs(
     if measured is not None and trial_seconds is not None:
         raise SettingError("`measured` and `trial_seconds` cannot be combined: give one of them.")
     if trial_seconds is not None:
-        return Costs((trial_seconds / epochs,), 0.0, SCHEDULING_SECONDS), "given"
+        costs = Costs((trial_seconds / epochs,), 0.0, SCHEDULING_SECONDS)
+        return costs, "of the given time of a trial"
     if measured is not None:
         search = load_search(measured)
         found = tuple(_seconds_per_epoch(search))

@@ -25,7 +25,7 @@ FIT = FitPlan(
     host_link=Link(1.25e9, 5e-5, "typical of 10 Gbit/s Ethernet"),
 )  # fmt: skip
 SEARCH = SearchPlan(
-    "random", 1000, Costs((2.0, 4.0), 10.0, 0.02), "given",
+    "random", 1000, Costs((2.0, 4.0), 10.0, 0.02), "of the given time of a trial",
     (WorkerCount(1, 600.0, 1.0, 1.0), WorkerCount(2, 590.0, 0.51, 1.01)),
 )  # fmt: skip
 
@@ -55,7 +55,7 @@ def test_a_fit_is_a_table_with_the_source_of_every_number(plan):
     assert "100 ms  10 ms" in lines[2]
     facts = dict(line.split(maxsplit=1) for line in lines[4:] if not line.startswith(" "))
     assert facts["worthwhile"] == "main: all 2 devices"
-    assert facts["time"].startswith("3s with 2 devices, 6s with one")
+    assert facts["time"].startswith("3s with all 2 devices, 6s with one device")
     assert facts["assumed"].startswith("1.25 GB/s and 50 µs between hosts (typical of")
     assert "3 GB/s and 20 µs between devices of a host (measured here)" in result.stdout
     assert facts["next"].endswith("--epochs 3")
@@ -82,7 +82,7 @@ def test_a_search_is_planned_by_its_options(plan):
     assert name == "plan_search"
     assert options == {"progress": True, "workers": 2, "trials": 1000, "trial_seconds": 60.0}
     assert "up to 1 of 2 workers" in result.stdout
-    assert "3.0 s (given)" in result.stdout
+    assert "3.0 s (of the given time of a trial)" in result.stdout
 
 
 def test_json_has_all_numbers(plan):
