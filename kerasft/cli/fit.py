@@ -31,7 +31,11 @@ def fit(module: ModuleType, config: Config, **options: Any) -> None:
     from kerasft.runs import check_name
 
     _check_options(**options)
-    first = not find_ranks(os.environ).rank  # of several processes, the one that writes
+    ranks = find_ranks(os.environ)
+    first = not ranks.rank  # of several processes, the one that writes
+    if not first and not wants("quiet"):
+        last = ranks.number - 1
+        click.echo(f"process {ranks.rank} of 0 to {last} trains, and process 0 reports", err=True)
     if not options["resume"]:  # else the manifest has the settings that were used
         check_sources(module, config)
         if first:

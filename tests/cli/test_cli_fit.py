@@ -242,3 +242,15 @@ def test_a_taken_name_is_refused_before_the_fit(kerasft_line, recipe_file, api, 
     result = kerasft_line("fit", recipe_file, "--runs-dir", tmp_path / "runs", "--name", "one")
     assert result.exit_code == 2
     assert f"delete it: kerasft runs delete {taken}." in result.stderr
+
+
+def test_a_later_process_says_which_one_reports(kerasft_line, recipe_file, api, monkeypatch):
+    monkeypatch.setenv("KERAS_DISTRIBUTION_NUM_PROCESSES", "3")
+    monkeypatch.setenv("KERAS_DISTRIBUTION_PROCESS_ID", "1")
+    monkeypatch.setenv("KERAS_DISTRIBUTION_JOB_ADDRESSES", "127.0.0.1:1,127.0.0.1:2,127.0.0.1:3")
+    (recipe_file.parent / "mail.csv").write_text("text,label\nhello,letter\n")
+    api("fit", None)
+    result = kerasft_line("fit", recipe_file)
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == "process 1 of 0 to 2 trains, and process 0 reports\n"
+    assert kerasft_line("fit", recipe_file, "-q").stderr == ""
