@@ -137,7 +137,7 @@ class SearchProgress:
         if trial is best:
             cells.append("best")
         elif best:
-            cells.append(f"best {number(best.score or 0.0)} ({best.number})")
+            cells.append(f"best {number(best.score or 0.0)} (trial {best.number})")
         if left:
             cells.append(f"left {duration(left)}")
         return "  ".join(cells)

@@ -241,6 +241,8 @@ def _hyperband_epochs(plan: Plan, heads: int) -> int | None:
 
 def _run(searcher: Searcher, workers: Workers | DaskWorkers) -> None:
     reason, shown = None, searcher.progress
+    if workers.count > 1:
+        shown.line(f"worker {workers.count} workers now, each with one trial at a time")
     try:
         with shown.running(searcher.trials):
             reason = searcher.run(workers)

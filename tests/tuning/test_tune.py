@@ -310,11 +310,12 @@ def test_a_search_killed_at_random_moments_ends_as_one_that_was_not(tune, config
 
 
 @pytest.mark.slow
-def test_two_workers_make_the_trials_of_one(tune):
+def test_two_workers_make_the_trials_of_one(tune, capsys):
     for tuner in ("random", "grid"):
         one = tune(tuner=tuner, name=f"{tuner}1", max_epochs=1)
-        two = tune(tuner=tuner, name=f"{tuner}2", max_epochs=1, workers=2)
+        two = tune(tuner=tuner, name=f"{tuner}2", max_epochs=1, workers=2, progress=True)
         assert described(two) == described(one)
+    assert "worker 2 workers now, each with one trial at a time" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
