@@ -73,6 +73,9 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
+        if isinstance(error, FileExistsError) and not os.path.lexists(folder):
+            make_folder(folder)  # another process had made it, and removed it before Python looked
+            return
         raise SettingError(
             f"The folder for data larger than memory, {cache_folder()}, cannot be made: "
             f"{error.strerror}. Set KERASFT_CACHE to another folder."

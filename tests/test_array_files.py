@@ -223,6 +223,25 @@ def test_a_folder_that_is_removed_before_it_is_locked_is_made_again(monkeypatch)
     assert len(made) == 3  # twice for the shared lock, once for the exclusive one
 
 
+def test_a_folder_that_another_process_makes_and_removes_at_once_is_made(monkeypatch):
+    make, removed, folder = os.mkdir, [], cache_folder() / NAME
+
+    def made_and_removed_by_another(path, mode=0o777):
+        if removed or Path(path) != folder:
+            return make(path, mode)
+        make(path)
+        try:
+            return make(path, mode)  # File exists
+        finally:
+            removed.append(path)
+            Path(path).rmdir()
+
+    cache_folder().mkdir()
+    monkeypatch.setattr(os, "mkdir", made_and_removed_by_another)
+    make_folder(folder)
+    assert removed and folder.is_dir()
+
+
 def test_several_processes_check_the_files_at_once():
     make = Maker()
     store(make)
