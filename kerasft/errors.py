@@ -122,12 +122,15 @@ class LostProcessError(ResourceError):
     Args:
         processes: Number of processes.
         reason: What was noticed.
+        command: Command that resumes the fit, empty where it is not known.
     """
 
-    def __init__(self, processes: int, reason: str) -> None:
+    def __init__(self, processes: int, reason: str, command: str = "") -> None:
+        self.processes, self.reason = processes, reason
+        how = f"Resume it in every process: {command}" if command else "Resume it with --resume."
         super().__init__(
             f"Another of the {processes} processes of this fit ended or cannot be reached "
-            f"({reason}). Start all of them again with --resume."
+            f"({reason}). {how}"
         )
 
 

@@ -16,7 +16,11 @@ from kerasft.runs.files import (
     write_text,
 )
 from kerasft.runs.find import find_export, find_run, list_runs, load_run, run_names
-from kerasft.runs.resume_command import how_to_resume, resume_command
+from kerasft.runs.resume_command import (
+    how_to_resume,
+    naming_resume_command,
+    resume_command,
+)
 from kerasft.runs.run import RECIPE, Run
 from kerasft.runs.write import (
     check_name,
@@ -47,6 +51,7 @@ __all__ = [
     "how_to_resume",
     "list_runs",
     "load_run",
+    "naming_resume_command",
     "open_to_append",
     "plain_json",
     "read_json",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from kerasft.errors import LostProcessError
 
 
 def resume_command(path: Path, recipe: Mapping[str, Any]) -> str:
@@ -15,11 +18,33 @@ def resume_command(path: Path, recipe: Mapping[str, Any]) -> str:
         path: Folder of the run.
         recipe: Its recipe, as in the manifest.
     """
-    runs_dir = path.parent.parent
+    return _command(recipe, path.parent.parent, path.name)
+
+
+def _command(recipe: Mapping[str, Any], runs_dir: str | Path, name: str | None) -> str:
+    """Return the command that resumes a run, the latest interrupted one without a name."""
     arguments = ["kerasft", "fit", str(recipe.get("source") or recipe["name"]), "--resume"]
-    arguments += ["--name", path.name]
+    arguments += ["--name", name] if name is not None else []
     arguments += ["--runs-dir", str(runs_dir)] if str(runs_dir) != "runs" else []
     return shlex.join(arguments)
+
+
+@contextlib.contextmanager
+def naming_resume_command(
+    recipe: Mapping[str, Any], runs_dir: str | Path, name: str | None
+) -> Iterator[None]:
+    """Name the command that resumes a fit in the error about a lost process of it.
+
+    Args:
+        recipe: Recipe of the fit, as in the manifest.
+        runs_dir: Folder of all runs, of the first process.
+        name: Name of the run that was asked for.
+    """
+    try:
+        yield
+    except LostProcessError as error:
+        command = _command(recipe, runs_dir, name)
+        raise LostProcessError(error.processes, error.reason, command) from error
 
 
 def how_to_resume(path: Path, recipe: Mapping[str, Any]) -> str:

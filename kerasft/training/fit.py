@@ -30,6 +30,7 @@ from kerasft.runs import (
     check_writable,
     create_run,
     empty_folder,
+    naming_resume_command,
     write_manifest,
 )
 from kerasft.runs.provenance import describe_recipe, versions
@@ -142,7 +143,7 @@ def fit(  # noqa: PLR0913 (public)
     open_tracker(track, described["name"])
     choose_monitor(config)  # an unknown one is refused before the data are loaded
     keras.utils.set_random_seed(config.seed)
-    with shared.running():
+    with naming_resume_command(described, runs_dir, name), shared.running():
         data = _check_splits(load_recipe_data(module, config) if data is None else data)
         if unfinished is not None:
             unfinished = Run(shared.own_copy(unfinished.path, runs_dir))
