@@ -50,7 +50,7 @@ def report_errors(context: click.Context) -> Iterator[None]:
             context.exit(TERMINATED)
         if isinstance(error, OSError) and error.errno == errno.EPIPE:
             raise
-        _show_traceback(context)
+        _show_traceback(context, error)
         click.secho("Error: ", fg="red", nl=False, err=True)
         click.echo(as_typed(sentence(error), context), err=True)
         context.exit(exit_code(error))
@@ -95,8 +95,15 @@ def _is_long_path(error: BaseException) -> TypeGuard[OSError]:
     return isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG
 
 
-def _show_traceback(context: click.Context) -> None:
-    if context.meta.get("kerasft.debug"):
+def show_unexpected_tracebacks(context: click.Context) -> None:
+    """Print the tracebacks of errors that are not kerasft's own, which no file records."""
+    context.meta["kerasft.unexpected"] = True
+
+
+def _show_traceback(context: click.Context, error: Exception | None = None) -> None:
+    expected = error is None or isinstance(error, KerasftError)
+    unexpected = context.meta.get("kerasft.unexpected") and not expected
+    if context.meta.get("kerasft.debug") or unexpected:
         click.echo(traceback.format_exc(), err=True)
 
 

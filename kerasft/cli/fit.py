@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from kerasft.cli.completion import complete_runs
+from kerasft.cli.failures import show_unexpected_tracebacks
 from kerasft.cli.options import given_settings, wants
 from kerasft.cli.output import print_facts, print_json
 from kerasft.cli.recipe_group import RecipeGroup
@@ -33,6 +34,8 @@ def fit(module: ModuleType, config: Config, **options: Any) -> None:
     _check_options(**options)
     ranks = find_ranks(os.environ)
     first = not ranks.rank  # of several processes, the one that writes
+    if not first:  # its run.log is in a temporary folder
+        show_unexpected_tracebacks(click.get_current_context())
     if not first and not wants("quiet"):
         last = ranks.number - 1
         click.echo(f"process {ranks.rank} of 0 to {last} trains, and process 0 reports", err=True)

@@ -254,3 +254,19 @@ def test_a_later_process_says_which_one_reports(kerasft_line, recipe_file, api, 
     assert (result.exit_code, result.stdout) == (0, "")
     assert result.stderr == "process 1 of 0 to 2 trains, and process 0 reports\n"
     assert kerasft_line("fit", recipe_file, "-q").stderr == ""
+
+
+@pytest.mark.parametrize(("rank", "shown"), [(0, False), (1, True)])
+@pytest.mark.parametrize("error", [RuntimeError("Broken thing"), DataError("Row 17.")])
+def test_a_later_process_shows_the_traceback_that_only_its_log_had(
+    kerasft_line, recipe_file, api, monkeypatch, rank, shown, error
+):
+    monkeypatch.setenv("KERAS_DISTRIBUTION_NUM_PROCESSES", "2")
+    monkeypatch.setenv("KERAS_DISTRIBUTION_PROCESS_ID", str(rank))
+    monkeypatch.setenv("KERAS_DISTRIBUTION_JOB_ADDRESSES", "127.0.0.1:1,127.0.0.1:2")
+    (recipe_file.parent / "mail.csv").write_text("text,label\nhello,letter\n")
+    api("fit", error)
+    result = kerasft_line("fit", recipe_file, "-q")
+    unexpected = isinstance(error, RuntimeError)
+    assert result.stderr.startswith("Traceback (most recent") == (shown and unexpected)
+    assert str(error) in result.stderr.splitlines()[-1]
