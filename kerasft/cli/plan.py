@@ -98,9 +98,15 @@ def _fit_facts(found: Any) -> dict[str, Any]:
 
 
 def _times(found: Any, most: int) -> str:
-    """Return the time on all devices and on one, as a phrase."""
+    """Return the time on the worthwhile devices, on all of them and on one, as a phrase."""
     one = f"{duration(found.seconds_on_one)} with one device"
-    return one if most == 1 else f"{duration(found.seconds)} with all {most} devices, {one}"
+    if most == 1:
+        return one
+    most_and_one = f"{duration(found.seconds)} with all {most} devices, {one}"
+    worthwhile = found.phases[-1].worthwhile
+    if worthwhile in (1, most):
+        return most_and_one
+    return f"{duration(found.seconds_on_worthwhile)} with {worthwhile} (worthwhile), {most_and_one}"
 
 
 def _links(found: Any) -> list[tuple[str, Any]]:

@@ -87,6 +87,7 @@ class FitPlan:
         phases: Predictions by phase.
         seconds: Time of the fit on all devices, without early stopping.
         seconds_on_one: The same on one device.
+        seconds_on_worthwhile: The same on the worthwhile devices of the last phase.
         device_memory: Memory of each device, in bytes by what needs it, without activations.
         device_link: Link between the devices of a host; None with one.
         host_link: Link between hosts; None with one.
@@ -95,6 +96,7 @@ class FitPlan:
     phases: tuple[PhasePlan, ...]
     seconds: float
     seconds_on_one: float
+    seconds_on_worthwhile: float
     device_memory: dict[str, int]
     device_link: Link | None
     host_link: Link | None
@@ -168,11 +170,14 @@ def plan_fit(  # noqa: PLR0913 (public)
         "optimizer": timed.optimizer_bytes,
     }
     features = sum(phase.feature_seconds for phase in timed.phases)
-    one, all_devices = (
-        sum(plan.epochs * plan.scales[index].epoch_seconds for plan in phases) for index in (0, -1)
-    )
-    sharing = feature_processes(devices, hosts) if timed.feature_bytes else 1  # not into files
-    return FitPlan(phases, all_devices + features / sharing, one + features, memory, *links)
+    times = {}
+    for index, (count, each) in enumerate(sizes):
+        # Features in files are not shared.
+        sharing = feature_processes(each, count) if timed.feature_bytes else 1
+        training = sum(plan.epochs * plan.scales[index].epoch_seconds for plan in phases)
+        times[count * each] = training + features / sharing
+    worthwhile = times[phases[-1].worthwhile]
+    return FitPlan(phases, times[devices * hosts], times[1], worthwhile, memory, *links)
 
 
 def cluster_sizes(devices: int, hosts: int) -> list[tuple[int, int]]:

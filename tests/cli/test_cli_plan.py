@@ -20,6 +20,7 @@ FIT = FitPlan(
     ),
     seconds=3.3,
     seconds_on_one=6.0,
+    seconds_on_worthwhile=3.3,
     device_memory={"parameters": 2**20},
     device_link=Link(3e9, 2e-5, "measured here"),
     host_link=Link(1.25e9, 5e-5, "typical of 10 Gbit/s Ethernet"),
@@ -59,6 +60,16 @@ def test_a_fit_is_a_table_with_the_source_of_every_number(plan):
     assert facts["assumed"].startswith("1.25 GB/s and 50 µs between hosts (typical of")
     assert "3 GB/s and 20 µs between devices of a host (measured here)" in result.stdout
     assert facts["next"].endswith("--epochs 3")
+
+
+def test_the_time_of_the_worthwhile_devices_is_printed_beside_that_of_all(api, plan):
+    (phase,) = FIT.phases
+    four = dataclasses.replace(phase.scales[1], devices=4, rows=8, epoch_seconds=1.0, speedup=2.0)
+    more = dataclasses.replace(phase, scales=(*phase.scales, four))
+    api("plan_fit", dataclasses.replace(FIT, phases=(more,), seconds=2.0))
+    printed = plan("--devices", 4).stdout
+    assert "main: up to 2 of 4 devices" in printed
+    assert "3s with 2 (worthwhile), 2s with all 4 devices, 6s with one device" in printed
 
 
 @pytest.mark.parametrize(("gpus", "end"), [(True, "--devices 2"), (False, "mail.py")])

@@ -43,6 +43,14 @@ def test_the_slowest_link_bounds_the_ring(plan):
     assert main.worthwhile < 4  # 1 MB/s: the communication is slower than the steps
 
 
+def test_the_time_of_the_fit_is_that_of_its_epochs_on_the_worthwhile_devices(plan):
+    (main,) = plan.phases
+    features = plan.seconds_on_one - main.epochs * main.scales[0].epoch_seconds
+    (chosen,) = (scale for scale in main.scales if scale.devices == main.worthwhile)
+    expected = features + main.epochs * chosen.epoch_seconds
+    assert plan.seconds_on_worthwhile == pytest.approx(expected)
+
+
 def test_memory_is_that_of_a_whole_model_on_each_device(plan):
     (main,) = plan.phases
     assert plan.device_memory["gradients"] == main.gradient_bytes
@@ -61,7 +69,7 @@ def test_phases_have_gradients_of_what_they_train(preset, photos):
     assert head.gradient_bytes < main.gradient_bytes
     assert [scale.devices for scale in main.scales] == [1]
     assert (plan.device_link, plan.host_link, main.worthwhile) == (None, None, 1)
-    assert plan.seconds == plan.seconds_on_one > 0
+    assert plan.seconds == plan.seconds_on_one == plan.seconds_on_worthwhile > 0
 
 
 def test_more_devices_than_examples_of_a_batch_are_refused():
