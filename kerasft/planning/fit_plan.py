@@ -122,8 +122,8 @@ def plan_fit(  # noqa: PLR0913 (public)
 
     A few steps are timed here for every number of rows that a device gets of a batch. Every device
     is taken to be as fast as the one here. Communication is computed for a ring that does not
-    overlap with the backward pass. Two processes of a CPU were 1.6 times slower than predicted
-    (`python -m tests.benchmarks.fit_plan`).
+    overlap with the backward pass. Two processes of a CPU were 1.1 to 1.4 times slower than
+    predicted (`python -m tests.benchmarks.fit_plan`).
 
     Args:
         recipe: A recipe module, its name, or the path of its file.
