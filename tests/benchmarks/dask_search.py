@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Any
 
 import kerasft
-from kerasft.tuning.dask_workers import connect
 
 SETTINGS = {"epochs": 3, "head_epochs": 1, "dataset": "builtin:digits", "seed": 0}
 
@@ -71,6 +70,13 @@ def compare_with_kills(folder: Path, trials: int, kills: int, seconds: float) ->
     print(f"{done.killed} kills, {len(numbers)} trials, each once: {len(set(numbers)) == trials}")
     print(f"the same scores as without kills: {same}")
     raise SystemExit(0 if same else 1)
+
+
+def connect(scheduler: str) -> Any:
+    """Return the context of a client; imported here, as workers import this module without it."""
+    from kerasft.tuning import dask_workers
+
+    return dask_workers.connect(scheduler)
 
 
 def _allow_failures(count: int, dask_scheduler: Any = None) -> None:
