@@ -179,7 +179,8 @@ class TextSettings(SettingGroup):
 
     text_column = Part("text", "Column of the text", role="column", common=True, aliases=("text",))
     text_pair_column = Part("text_pair", "Column of the second text of a pair", role="column")
-    sequence_length: int = setting(128, "Maximum length in tokens; longer texts are truncated", minimum=4, aliases=("max_length", "max_len", "max_seq_length"))
+    pair_mode: str = setting("auto", "How a pair of texts is read: cross (both in one input) or towers (each by itself in a shared backbone, then compared) (auto: towers for sentence encoders, else cross)", choices=("auto", "cross", "towers"), idle_if=when(text_pair_column=None))
+    sequence_length: int = setting(128, "Maximum length in tokens, in towers that of each text; longer texts are truncated", minimum=4, aliases=("max_length", "max_len", "max_seq_length"))
     word_dropout: float = setting(0.0, "Fraction of tokens masked at random in training texts", minimum=0, below=1, affects="graph")
     freeze_embeddings: bool = setting(False, "Frozen embeddings: keep token and position embeddings frozen in trained blocks too", affects="graph", idle_if=(_NO_BACKBONE, when(lora_rank=bool)))
     pooling: str = setting("auto", "Pooling of the token states to one vector (auto: by model family)", choices=("auto", "mean", "first", "last"), affects="graph")

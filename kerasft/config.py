@@ -32,6 +32,8 @@ from kerasft.setting_declaration import check_names, settings
 
 # Format of records (manifest of a run, header of a search); format 1 has no marker.
 FORMAT = 2
+# Values of records of before there was the setting.
+BEFORE = {"min_warmup_steps": 0, "pair_mode": "cross"}
 ConfigType = typing.TypeVar("ConfigType", bound="Config")
 
 
@@ -198,7 +200,7 @@ def from_record(
     Records of format 1 are of images and texts only. They may name a column of the recipe's dataset
     although the run used another dataset. Such a name was ignored if the dataset had no such
     column, so it is dropped here. The separator of the recipe's labels was ignored as well. Records
-    of before there was a least number of warm-up steps keep their schedule.
+    without a setting of `BEFORE` keep what there was before it.
 
     Args:
         kind: Config class of the recipe.
@@ -211,7 +213,8 @@ def from_record(
         SettingError: A name is unknown or a value is out of range.
     """
     known = settings(kind)
-    config = from_dict(kind, {"min_warmup_steps": 0, **values})
+    before = {name: value for name, value in BEFORE.items() if name in known}
+    config = from_dict(kind, {**before, **values})
     if record.get("format", 1) >= FORMAT:
         return config
     data = record.get("data")

@@ -13,7 +13,7 @@ tf_dataset    batches as a `tf.data.Dataset`
 
 from kerasft.arrays import allocate
 from kerasft.data.audit import summarize
-from kerasft.data.batches import Batches, class_weights, select_rows, text_lengths
+from kerasft.data.batches import Batches, class_weights, select_rows
 from kerasft.data.examples import Data, Examples, Split
 from kerasft.data.glyph_batches import load_glyphs
 from kerasft.data.label_encoding import encode
@@ -32,6 +32,7 @@ from kerasft.data.ragged import Ragged
 from kerasft.data.sources import column_names, read_dataset, stream_table
 from kerasft.data.splits import make_splits
 from kerasft.data.tf_dataset import stream
+from kerasft.modalities.padding import text_lengths
 from kerasft.tasks import Labels
 
 __all__ = [

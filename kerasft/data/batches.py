@@ -12,7 +12,7 @@ import numpy as np
 from kerasft.data.bucket_widths import COUNT, plan_widths
 from kerasft.data.mixing import Mix
 from kerasft.data.ragged import Ragged
-from kerasft.modalities.padding import MULTIPLE, pad_texts, token_counts, trim_texts
+from kerasft.modalities.padding import MULTIPLE, pad_texts, text_lengths, trim_texts
 
 CHUNK = 50  # batches whose texts are sorted together, like Hugging Face's group_by_length
 
@@ -213,12 +213,6 @@ def compiles_shapes() -> bool:
     import tensorflow
 
     return bool(tensorflow.config.list_physical_devices("GPU"))
-
-
-def text_lengths(x: Any) -> np.ndarray | None:
-    """Return the number of tokens of each text without padding, or None if x holds no texts."""
-    mask = x.get("padding_mask") if isinstance(x, dict) else None
-    return None if mask is None else token_counts(mask)
 
 
 def select_rows(x: Any, chosen: np.ndarray) -> Any:

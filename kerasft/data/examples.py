@@ -156,7 +156,8 @@ class Split:
 
     Attributes:
         x: Inputs: uint8 images of shape (n, image_size, image_size, 3), or a dict of int32 arrays
-            of shape (n, length), named as by the preset's preprocessor.
+            of shape (n, length), named as by the preset's preprocessor (second texts in a tower of
+            their own: with `_pair` at the end).
         y: Targets: int32 of shape (n,) for classification, float32 of 0 and 1 of shape (n,
             classes) for multi-label, float32 of shape (n,) in the target's unit for regression.
         examples: Raw examples in the same order.

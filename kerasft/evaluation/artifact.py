@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from kerasft.calibration import Calibration
-from kerasft.config import Config, from_dict
+from kerasft.config import BEFORE, Config, from_dict
 from kerasft.data import Examples, Labels
 from kerasft.data.predict_inputs import OnError
 from kerasft.display import Activity, progress
@@ -85,7 +85,8 @@ class Artifact:
         """
         kind = self.modality.config_class
         known = settings(kind)
-        values = {n: v for n, v in self.manifest["settings"].items() if n in known}
+        recorded = {**BEFORE, **self.manifest["settings"]}
+        values = {n: v for n, v in recorded.items() if n in known}
         try:
             config = from_dict(kind, values)
         except SettingError as error:

@@ -175,6 +175,10 @@ class Modality:
             raise DataError(f"{origin} is empty. Give the path of a file.")
         yield from self.read_input(line.strip(), readers, pairs=pairs)
 
+    def settle(self, config: Any) -> Any:
+        """Return the settings of a fit, with `auto` replaced where it decides what is prepared."""
+        return config
+
     def prepare(self, config: Any, examples: Any) -> Any:
         """Return the prepared arrays that a model reads.
 

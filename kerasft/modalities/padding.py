@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from kerasft.presets.pair_mode import PAIR
+
 if TYPE_CHECKING:
     import numpy as np
 
+MASKS = ("padding_mask", f"padding_mask{PAIR}")  # of one text, and of a second tower
 MULTIPLE = 8  # all widths are multiples, for the matrix units of accelerators
 
 
@@ -28,6 +31,17 @@ def token_counts(mask: np.ndarray) -> np.ndarray:
     return counts
 
 
+def text_lengths(x: Any) -> np.ndarray | None:
+    """Return the number of tokens of each text without padding, or None if x holds no texts.
+
+    The number of a pair in two towers is that of the longer text: both have one width.
+    """
+    import numpy as np
+
+    masks = [x[name] for name in MASKS if name in x] if isinstance(x, dict) else []
+    return np.maximum.reduce([token_counts(mask) for mask in masks]) if masks else None
+
+
 def trim_texts(x: dict[str, np.ndarray], width: int | None = None) -> dict[str, np.ndarray]:
     """Trim the padding that all texts share.
 
@@ -42,7 +56,8 @@ def trim_texts(x: dict[str, np.ndarray], width: int | None = None) -> dict[str, 
         return x
     total = mask.shape[1]
     if width is None:
-        longest = max(int(token_counts(mask).max()), 1)
+        lengths = text_lengths(x)
+        longest = max(0 if lengths is None else int(lengths.max()), 1)
         width = math.ceil(longest / MULTIPLE) * MULTIPLE
     part = slice(max(total - width, 0), total) if _padded_left(mask) else slice(0, width)
     return {name: v[:, part] if v.shape[1] == total else v for name, v in x.items()}
@@ -77,7 +92,8 @@ def trim_in_graph(x: Any) -> Any:
     if mask is None:
         return x
     used, total = tf.cast(mask, tf.int32), tf.shape(mask)[1]
-    longest = tf.maximum(tf.reduce_max(tf.reduce_sum(used, axis=1)), 1)
+    masks = [tf.cast(x[name], tf.int32) for name in MASKS if name in x]
+    longest = tf.maximum(tf.reduce_max(tf.reduce_sum(tf.concat(masks, 0), axis=1)), 1)
     width = tf.minimum((longest + MULTIPLE - 1) // MULTIPLE * MULTIPLE, total)
     left = tf.reduce_all(used[:, 0] == 0) & tf.reduce_any(used[:, -1] == 1)
     start = tf.where(left, total - width, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -10,7 +11,9 @@ from kerasft.config import TextConfig
 from kerasft.errors import SettingError
 from kerasft.models.adaptation import adapted_trunk
 from kerasft.models.backbone_families import functional_graph, is_decoder
-from kerasft.models.word_dropout import mask_words
+from kerasft.models.towers import compare
+from kerasft.models.word_dropout import word_dropout
+from kerasft.presets.pair_mode import PAIR, has_towers
 from kerasft.presets.tokenizers import load_preprocessor
 
 _SMALLEST_SHARE = 0.95  # of the embeddings that have tokens
@@ -18,6 +21,9 @@ _SMALLEST_SHARE = 0.95  # of the embeddings that have tokens
 
 def text_features(backbone: keras.Model, config: TextConfig) -> tuple[Any, Any]:
     """Connect a text backbone to its inputs and pool its tokens.
+
+    For `pair_mode=towers`, it is connected to two texts, whose vectors are compared
+    (`kerasft.models.towers`).
 
     Args:
         backbone: Backbone from `load_backbone`.
@@ -28,7 +34,8 @@ def text_features(backbone: keras.Model, config: TextConfig) -> tuple[Any, Any]:
 
     Returns:
         (inputs, features): a dict of integer inputs of shape (batch, length), named as by the
-        preset's preprocessor, and one float32 vector per text.
+        preset's preprocessor (those of a second tower end in `_pair`), and one float32 vector per
+        text or pair.
 
     Raises:
         SettingError: `sequence_length` exceeds the maximum of the backbone, or its tokenizer has
@@ -41,26 +48,40 @@ def text_features(backbone: keras.Model, config: TextConfig) -> tuple[Any, Any]:
             f"`sequence_length` must be at most {longest} for {type(backbone).__name__} of "
             f"{config.preset}. Received: sequence_length={config.sequence_length}."
         )
-    graph = functional_graph(backbone)
-    inputs = {
-        name: keras.Input((None,), dtype=tensor.dtype, name=name)
-        for name, tensor in graph.input.items()
+    encode, inputs = _encoder(backbone, config), _inputs(backbone)
+    if not has_towers(config):
+        return inputs, encode(inputs)
+    second = _inputs(backbone, PAIR)
+    named = {name + PAIR: tensor for name, tensor in second.items()}
+    return {**inputs, **named}, compare(encode(inputs), encode(second), config)
+
+
+def _inputs(backbone: keras.Model, end: str = "") -> dict[str, Any]:
+    """Return the inputs of one text by their names in the backbone, with an end in the model."""
+    return {
+        name: keras.Input((None,), dtype=tensor.dtype, name=name + end)
+        for name, tensor in functional_graph(backbone).input.items()
     }
-    pooling = text_pooling(backbone, config)
-    output = graph.output
+
+
+def _encoder(backbone: keras.Model, config: TextConfig) -> Callable[[dict[str, Any]], Any]:
+    """Return the function from the inputs of one text to its vector; all calls share layers."""
+    pooling, output = text_pooling(backbone, config), functional_graph(backbone).output
     if isinstance(output, dict):
         output = output["pooled_output" if pooling == "first" else "sequence_output"]
-    read = inputs
-    if config.word_dropout:
-        read = {**inputs, "token_ids": mask_words(inputs["token_ids"], config)}
-    states = adapted_trunk(backbone, output, config)(read)
-    if len(states.shape) == 2:  # already pooled by the pooler of the family
-        return inputs, keras.ops.cast(states, "float32")
-    mask = inputs.get("padding_mask")
-    if mask is None:  # FNet's preprocessor leaves it out
-        padding = load_preprocessor(config).tokenizer.pad_token_id
-        mask = keras.ops.not_equal(inputs["token_ids"], padding)
-    return inputs, pool_tokens(states, mask, pooling)
+    mask_words, trunk = word_dropout(config), adapted_trunk(backbone, output, config)
+
+    def encode(inputs: dict[str, Any]) -> Any:
+        states = trunk({**inputs, "token_ids": mask_words(inputs["token_ids"])})
+        if len(states.shape) == 2:  # already pooled by the pooler of the family
+            return keras.ops.cast(states, "float32")
+        mask = inputs.get("padding_mask")
+        if mask is None:  # FNet's preprocessor leaves it out
+            padding = load_preprocessor(config).tokenizer.pad_token_id
+            mask = keras.ops.not_equal(inputs["token_ids"], padding)
+        return pool_tokens(states, mask, pooling)
+
+    return encode
 
 
 def _check_vocabulary(backbone: keras.Model, config: TextConfig) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 from kerasft.config import TextConfig
 from kerasft.dataset_check import TABLE_EXTENSIONS
-from kerasft.errors import DataError, read_all
+from kerasft.errors import DataError, SettingError, read_all
 from kerasft.formatting import is_blank
 from kerasft.modalities.base import Modality
 from kerasft.modalities.dataset_features import DatasetFeatures
@@ -21,9 +22,9 @@ from kerasft.modalities.input_types import (
     InputReaders,
     Serving,
 )
-from kerasft.modalities.padding import trim_in_graph
 from kerasft.modalities.texts_alike import texts_alike
 from kerasft.paths import expanded
+from kerasft.presets.pair_mode import choose_pair_mode, has_towers
 from kerasft.tasks.label_cells import Table
 
 # Features that come first in a pair of texts, regardless of alphabetical order.
@@ -122,14 +123,18 @@ class Texts(Modality):
     ) -> Iterator[Input]:
         yield Input(_text(line, origin, pairs), line)
 
+    def settle(self, config: Any) -> Any:
+        paired = config.text_pair_column is not None
+        return dataclasses.replace(config, pair_mode=choose_pair_mode(config)) if paired else config
+
     def prepare(self, config: Any, examples: Any) -> Any:
         from kerasft.modalities.tokenization import prepare_texts
 
         return prepare_texts(config, examples)
 
     def prepared_bytes(self, config: Any, count: int) -> int:
-        # Tokens, mask and segments as int32.
-        return int(count * config.sequence_length * 3 * 4)
+        # Tokens, mask and segments as int32, of each tower.
+        return int(count * config.sequence_length * 3 * 4 * (1 + has_towers(config)))
 
     def preparation(self, config: Any) -> dict[str, Any]:
         import importlib.metadata
@@ -138,7 +143,8 @@ class Texts(Modality):
 
         names = ("keras-hub", "tensorflow-text")
         versions = {name: importlib.metadata.version(name) for name in names}
-        return {**versions, "tokenizer": tokenizer_fingerprint(config)}
+        towers = {"pair_mode": "towers"} if has_towers(config) else {}
+        return {**versions, **towers, "tokenizer": tokenizer_fingerprint(config)}
 
     def count_truncated(self, config: Any, examples: Any, x: Any) -> int:
         from kerasft.modalities.tokenization import count_truncated
@@ -179,28 +185,9 @@ class Texts(Modality):
         return ["'a text'", "'the second text'"][: 1 + pairs]
 
     def serving(self, config: Any, *, pairs: bool) -> Serving:
-        import tensorflow as tf
+        from kerasft.modalities.text_serving import text_serving
 
-        from kerasft.presets.tokenizers import load_preprocessor
-
-        preprocessor = load_preprocessor(config)
-        # The export archive does not track tables that are created while tracing.
-        if not preprocessor.built:
-            preprocessor.build(None)
-
-        def prepare_texts(text: Any) -> tuple[Any, Any]:
-            errors = _text_errors(text)
-            return trim_in_graph(preprocessor(x=tf.where(errors == "", text, ""))), errors
-
-        def prepare_pairs(text: Any, text_pair: Any) -> tuple[Any, Any]:
-            first, second = _text_errors(text), _text_errors(text_pair)
-            errors = tf.where(first == "", second, first)
-            texts = [tf.where(errors == "", part, "") for part in (text, text_pair)]
-            return trim_in_graph(preprocessor(x=tuple(texts))), errors
-
-        names = ["text", "text_pair"][: 1 + pairs]
-        signature = [tf.TensorSpec([None], tf.string, name) for name in names]
-        return Serving(signature, prepare_pairs if pairs else prepare_texts, [preprocessor])
+        return text_serving(config, pairs=pairs)
 
     def raw_inputs(self, item: Any, origin: str) -> tuple[Any, ...]:
         return item if isinstance(item, tuple) else (item,)
@@ -213,18 +200,12 @@ class Texts(Modality):
     def save_for_transformers(self, config: Any, model: Any, folder: Path) -> None:
         from kerasft.modalities.for_transformers import write_tokenizer
 
+        if has_towers(config):
+            raise SettingError(
+                "transformers has no classifier of pairs in two towers. Use --format saved_model, "
+                "or fit with --pair-mode cross."
+            )
         write_tokenizer(config, model, folder)
-
-
-def _text_errors(texts: Any) -> Any:
-    """Return a message for each text that cannot be read, in a TensorFlow graph, else ""."""
-    import tensorflow as tf
-
-    # Tokenizers stop the whole batch at bytes that are not UTF-8.
-    valid = tf.equal(texts, tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8"))
-    empty = tf.equal(tf.strings.strip(texts), "")
-    errors = tf.where(empty, "The text is empty. Give a text.", "")
-    return tf.where(valid, errors, "The text is not valid UTF-8. Encode it as UTF-8.")
 
 
 def _one_or_pair(texts: list[str]) -> str | tuple[str, ...]:

@@ -11,7 +11,8 @@ from kerasft.arrays import allocate
 from kerasft.config import TextConfig
 from kerasft.display import progress
 from kerasft.errors import DataError, read_all
-from kerasft.modalities.padding import token_counts, trim_texts
+from kerasft.modalities.padding import text_lengths, token_counts, trim_texts
+from kerasft.presets.pair_mode import has_towers
 from kerasft.presets.tokenizers import length_graph, load_preprocessor, token_graph
 from kerasft.threads import in_threads
 
@@ -29,17 +30,18 @@ def prepare_texts(config: TextConfig, examples: Any) -> dict[str, np.ndarray]:
     Returns:
         int32 arrays of shape (n, length), named as by the preprocessor: `token_ids`,
         `padding_mask` and, for some families, `segment_ids`. The length is that of the longest
-        text, rounded up to a multiple of 8, and at most `sequence_length`.
+        text, rounded up to a multiple of 8, and at most `sequence_length`. For
+        `pair_mode=towers`, those of the second texts end in `_pair`.
 
     Raises:
-        DataError: An input is not text, or there are no texts.
+        DataError: An input is not text, there are no texts, or two towers have single texts.
     """
     total = len(examples)
     if not total:
         raise DataError("The examples contain no texts. Give at least one text.")
     _check(examples)
     count = 1 + isinstance(examples.inputs[0], tuple)
-    graph = token_graph(load_preprocessor(config), count)
+    graph = token_graph(load_preprocessor(config), count, towers=_towers(config, count))
     x: dict[str, np.ndarray] = {}
     for start, batch in _in_graph(examples, graph, config.data_workers):
         for name, values in batch.items():
@@ -48,6 +50,17 @@ def prepare_texts(config: TextConfig, examples: Any) -> dict[str, np.ndarray]:
                 x[name] = allocate(shape, np.dtype(np.int32), what, _ADVICE)
             x[name][start : start + len(values)] = values
     return trim_texts(x)
+
+
+def _towers(config: TextConfig, count: int) -> bool:
+    """Return whether each of `count` texts of an example has inputs of its own."""
+    towers = has_towers(config)
+    if towers and count == 1:
+        raise DataError(
+            "The examples are single texts, but pair_mode=towers reads pairs. Name both columns "
+            "with --text-column and --text-pair-column."
+        )
+    return towers
 
 
 def _check(examples: Any) -> None:
@@ -113,18 +126,19 @@ def count_truncated(config: TextConfig, examples: Any, x: dict[str, np.ndarray])
         examples: Texts or pairs of texts.
         x: Arrays from `prepare_texts` for the same examples, shape (n, length).
     """
-    mask = x.get("padding_mask", x["token_ids"])
-    if mask.shape[1] < config.sequence_length:
+    width, lengths = x["token_ids"].shape[1], text_lengths(x)
+    if width < config.sequence_length:
         return 0
-    full = np.flatnonzero(token_counts(mask) == mask.shape[1])
+    full = np.flatnonzero((token_counts(x["token_ids"]) if lengths is None else lengths) == width)
     if not len(full):
         return 0
     preprocessor, chosen = load_preprocessor(config), examples.select(full)
     empty = ("", "") if isinstance(chosen.inputs[0], tuple) else ("",)
     count = len(empty)
-    row = _outputs(token_graph(preprocessor, count), [empty])
+    towers = _towers(config, count)
+    row = _outputs(token_graph(preprocessor, count, towers=towers), [empty])
     special = np.count_nonzero(row.get("padding_mask", row["token_ids"]))
-    graph = length_graph(preprocessor.tokenizer, count)
+    graph = length_graph(preprocessor.tokenizer, count, towers=towers)
     batches = _in_graph(chosen, graph, config.data_workers)
     lengths = np.concatenate([batch["length"] for _, batch in batches])
     return int(np.count_nonzero(lengths + special > config.sequence_length))

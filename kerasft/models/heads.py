@@ -9,6 +9,7 @@ import keras
 from kerasft.config import Config
 from kerasft.models.graph import is_functional, nodes
 from kerasft.models.mutable_scalars import MutableDropout, MutableL1L2
+from kerasft.models.towers import initial_weights
 from kerasft.tasks import Labels
 
 
@@ -31,8 +32,9 @@ def head(features: Any, config: Config, labels: Labels) -> Any:
     if config.kernel_l1 or config.kernel_l2:
         penalty = MutableL1L2(config.kernel_l1, config.kernel_l2)
     x = keras.layers.Dense(
-        labels.num_outputs, kernel_regularizer=penalty, name="head", dtype="float32"
-    )(x)
+        labels.num_outputs, kernel_regularizer=penalty, name="head", dtype="float32",
+        **initial_weights(config),
+    )(x)  # fmt: skip
     return labels.kind.activate(x, labels)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -12,20 +13,22 @@ from kerasft.errors import SettingError
 from kerasft.presets.tokenizers import load_preprocessor
 
 
-def mask_words(token_ids: Any, config: TextConfig) -> Any:
-    """Apply word dropout to token ids: replace random tokens by the mask token in training.
+def word_dropout(config: TextConfig) -> Callable[[Any], Any]:
+    """Return word dropout: a layer that replaces random token ids by the mask token in training.
 
     Iyyer et al. 2015 (ACL, "Deep unordered composition rivals syntactic methods") remove words.
     Replacing them by the mask token, or the unknown-word token, keeps the length of the text.
 
     Args:
-        token_ids: Symbolic integer token ids, shape (batch, length).
         config: Settings; `word_dropout` (fraction of the tokens, in [0, 1)) is used, and the
-            tokenizer of `preset`, whose special tokens are never replaced.
+            tokenizer of `preset`, whose special tokens are never replaced. At a rate of 0, the
+            function returns its argument.
 
     Raises:
         SettingError: The tokenizer has neither a mask nor an unknown-word token.
     """
+    if not config.word_dropout:
+        return lambda token_ids: token_ids
     tokenizer = load_preprocessor(config).tokenizer
     names = ("mask_token_id", "unk_token_id")
     mask = next((i for n in names if (i := getattr(tokenizer, n, None)) is not None), None)
@@ -35,7 +38,8 @@ def mask_words(token_ids: Any, config: TextConfig) -> Any:
             f"{type(tokenizer).__name__} lacks. Set word_dropout=0, or use another preset."
         )
     kept = sorted({int(index) for index in tokenizer.special_token_ids} | {int(mask)})
-    return WordDropout(config.word_dropout, int(mask), kept, name="word_dropout")(token_ids)
+    layer: WordDropout = WordDropout(config.word_dropout, int(mask), kept, name="word_dropout")
+    return layer
 
 
 @keras.saving.register_keras_serializable(package="kerasft")

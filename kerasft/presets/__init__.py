@@ -2,6 +2,7 @@
 
 resolve         name of a preset -> folder, file or handle, without importing KerasHub
 tokenizers      text -> token ids (preprocessors: for families without a KerasHub classifier)
+pair_mode       pairs of texts in one input, or in two towers
 pixel_scaling   pixels 0 to 255 -> the range that a backbone expects
 """
 

@@ -6,11 +6,13 @@ import functools
 import hashlib
 import json
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from kerasft.config import TextConfig
 from kerasft.errors import SettingError
+from kerasft.presets.pair_mode import PAIR
 from kerasft.presets.resolve import resolve
 
 
@@ -82,28 +84,43 @@ def tokenizer_fingerprint(config: TextConfig) -> str:
     return total.hexdigest()
 
 
+def encode(preprocessor: Any, texts: Sequence[Any], *, towers: bool = False) -> dict[str, Any]:
+    """Return the inputs of the model for columns of strings, in a TensorFlow graph.
+
+    Args:
+        preprocessor: Preprocessor of `load_preprocessor`.
+        texts: String tensor of each column: one, or two of pairs.
+        towers: Whether each column has inputs of its own; the names of the second end in `_pair`.
+    """
+    if towers:
+        first, second = (encode(preprocessor, [column]) for column in texts)
+        return {**first, **{name + PAIR: values for name, values in second.items()}}
+    # By keyword: two positional texts would be read as inputs and labels.
+    found: dict[str, Any] = preprocessor(x=tuple(texts) if len(texts) > 1 else texts[0])
+    return found
+
+
 @functools.lru_cache(maxsize=16)
-def token_graph(preprocessor: Any, count: int) -> Any:
-    """Return the graph from `count` columns of strings to the inputs of the model.
+def token_graph(preprocessor: Any, count: int, *, towers: bool = False) -> Any:
+    """Return the graph of `encode` for `count` columns of strings.
 
     Outside a graph KerasHub runs Python code, which is slower and differs from what is served.
     """
-
-    def tokens(*texts: Any) -> Any:
-        # By keyword: two positional texts would be read as inputs and labels.
-        return preprocessor(x=texts if len(texts) > 1 else texts[0])
-
-    return _function(tokens, count)
+    return _function(lambda *texts: encode(preprocessor, texts, towers=towers), count)
 
 
 @functools.lru_cache(maxsize=16)
-def length_graph(tokenizer: Any, count: int) -> Any:
-    """Return the graph from `count` columns of strings to their number of tokens."""
+def length_graph(tokenizer: Any, count: int, *, towers: bool = False) -> Any:
+    """Return the graph from `count` columns of strings to their number of tokens.
+
+    It is the sum of the columns, or in towers the number of the longer text.
+    """
 
     def lengths(*texts: Any) -> Any:
         import tensorflow as tf
 
-        return {"length": tf.add_n([tokenizer(text).row_lengths() for text in texts])}
+        counts = tf.stack([tokenizer(text).row_lengths() for text in texts])
+        return {"length": (tf.reduce_max if towers else tf.reduce_sum)(counts, axis=0)}
 
     return _function(lengths, count)
 

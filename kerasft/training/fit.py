@@ -22,6 +22,7 @@ from kerasft.distribution.devices import Devices, open_devices
 from kerasft.errors import DataError
 from kerasft.frozen.feature_cache import FeatureCache, PhaseInputs
 from kerasft.insight import LearningRateCurve, plot_rates
+from kerasft.modalities import modality_of
 from kerasft.models import choose_monitor
 from kerasft.models.dtype_policy import precision
 from kerasft.runs import (
@@ -137,6 +138,7 @@ def fit(  # noqa: PLR0913 (public)
         config = original_settings(unfinished, module.Config, config, [*(fixed or ()), *settings])
     else:
         check_name(folder, described["name"], name)
+        config = modality_of(config).settle(config)
     here = unfinished if not shared.ranks.rank else None
     check_writable(here.path if here else folder / described["name"])
     track = None if shared.ranks.rank else track

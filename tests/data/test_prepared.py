@@ -81,22 +81,25 @@ def test_other_settings_and_images_are_prepared_anew(photos, decoded, tmp_path):
     assert "red/0.png" in decoded
 
 
-@pytest.mark.parametrize("pairs", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("pairs", ["cross", "towers", pytest.param("", marks=pytest.mark.slow)])
 def test_texts_above_the_limit_are_mapped_and_tokenized_once(preset, pairs):
     def examples(space=""):
         texts = [f"good{space} film " + "movie " * (n % 9) for n in range(40)]
         inputs = [(text, "bad film") for text in texts] if pairs else texts
         return {"train": Examples(inputs, ["a", "b"] * 20, [f"row {n}" for n in range(40)])}
 
-    config = TextConfig(preset=preset("bert"), sequence_length=32)
+    paired = {"text_pair_column": "second", "pair_mode": pairs} if pairs else {}
+    config = TextConfig(preset=preset("bert"), sequence_length=32, **paired)
     expected = prepare_data(config, examples())
+    assert ("token_ids_pair" in expected.train.x) == (pairs == "towers")
     mapped = dataclasses.replace(config, memory_gigabytes=0)
     for _ in range(2):
         data = prepare_data(mapped, examples())
         assert in_files(data)
         same_splits(data, expected)
         assert len(list(cache_folder().iterdir())) == 3
-    assert any(note.startswith("Prepared texts of 1.5e-05 GB") for note in data.notes)
+    size = "3.1e-05" if pairs == "towers" else "1.5e-05"
+    assert any(note.startswith(f"Prepared texts of {size} GB") for note in data.notes)
     prepare_data(mapped, examples(" "))  # the same hashes of contents
     assert len(list(cache_folder().iterdir())) > 3
 

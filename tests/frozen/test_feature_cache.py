@@ -17,6 +17,7 @@ from kerasft.recipes import minilm_tickets, resnet_digits
 from kerasft.training.compiled_models import CompiledModels
 from kerasft.training.context import make_context, make_phase_inputs
 from kerasft.training.loop import train
+from tests.conftest import write_table
 
 SETTINGS = {"head_epochs": 2, "epochs": 4, "batch_size": 8, "patience": 0}
 
@@ -84,6 +85,20 @@ def cache_lines(recipe, config):
 def test_texts_train_the_same_with_cached_features(texts, family, trainable_blocks):
     config = texts(family, trainable_blocks=trainable_blocks)
     same_training(minilm_tickets, config)
+
+
+@pytest.mark.parametrize("mode", ["towers", pytest.param("cross", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("trainable_blocks", [pytest.param(0, marks=pytest.mark.slow), 1])
+def test_pairs_train_the_same_with_cached_features(texts, mode, trainable_blocks, tmp_path):
+    rows = [
+        {"first": f"a {a} cat{end}", "second": f"the {b} dog {end}", "label": str(a == b)}
+        for a in ("red", "green", "blue")
+        for b in ("red", "green", "blue")
+        for end in ("", " .", " and cat", " of it")
+    ]
+    table = {"dataset": write_table(tmp_path / "pairs.csv", rows), "text_column": "first"}
+    table |= {"text_pair_column": "second", "pair_mode": mode}
+    same_training(minilm_tickets, texts(trainable_blocks=trainable_blocks, **table))
 
 
 @pytest.mark.parametrize("family", ["resnet", pytest.param("efficientnet", marks=pytest.mark.slow)])

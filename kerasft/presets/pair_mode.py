@@ -1,0 +1,43 @@
+"""How the texts of a pair are read: together by one backbone, or each by itself in two towers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from kerasft.presets.resolve import resolve
+
+PAIR = "_pair"  # end of the names of the arrays of a second text
+
+# sentence-transformers writes it into the folder of every model.
+_SENTENCE_ENCODER = "config_sentence_transformers.json"
+
+
+def choose_pair_mode(config: Any) -> str:
+    """Return `cross` or `towers`: the setting `pair_mode`, with `auto` chosen by the preset.
+
+    Args:
+        config: Config, of which `pair_mode`, `text_pair_column` and `preset` are used. Without
+            such settings, or without a second column, there are no towers.
+
+    Example:
+        >>> choose_pair_mode(TextConfig(text_pair_column="b", pair_mode="towers"))
+        'towers'
+    """
+    if getattr(config, "text_pair_column", None) is None:
+        return "cross"
+    if config.pair_mode != "auto":
+        return str(config.pair_mode)
+    return "towers" if is_sentence_encoder(config) else "cross"
+
+
+def has_towers(config: Any) -> bool:
+    """Return whether a model of these settings reads each text of a pair by itself."""
+    return choose_pair_mode(config) == "towers"
+
+
+def is_sentence_encoder(config: Any) -> bool:
+    """Return whether the preset was trained so that the cosine compares two texts."""
+    if not config.preset or not config.pretrained:
+        return False
+    return (Path(resolve(config.preset).location) / _SENTENCE_ENCODER).is_file()
