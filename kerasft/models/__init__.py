@@ -15,6 +15,7 @@ from kerasft.models.objective import (
     make_loss,
     make_metrics,
 )
+from kerasft.models.towers import tower_of
 
 __all__ = [
     "BackboneCache",
@@ -39,5 +40,6 @@ __all__ = [
     "make_loss",
     "make_metrics",
     "merge_adapters",
+    "tower_of",
     "with_features",
 ]

@@ -14,8 +14,10 @@ from typing import Any
 import keras
 
 from kerasft.config import Config
-from kerasft.presets.pair_mode import has_towers
+from kerasft.presets.pair_mode import PAIR, has_towers
 from kerasft.tasks import task_of
+
+_FIRST = "first_vector"  # layer whose output is the vector of the first text
 
 
 def compare(first: Any, second: Any, config: Config) -> Any:
@@ -30,11 +32,25 @@ def compare(first: Any, second: Any, config: Config) -> Any:
         For classes, both vectors, their absolute difference and their product, shape (batch, 4 *
         width). For a number, the terms of the cosine, shape (batch, width).
     """
+    first = keras.layers.Identity(name=_FIRST, dtype="float32")(first)
     if task_of(config.task).has_classes:
         apart = keras.ops.absolute(first - second)
         return keras.ops.concatenate([first, second, apart, first * second], axis=-1)
     unit = keras.layers.UnitNormalization(name="unit_length", dtype="float32")
     return unit(first) * unit(second)
+
+
+def tower_of(model: keras.Model) -> keras.Model | None:
+    """Return the model from the inputs of one text to its vector, or None without towers.
+
+    Args:
+        model: Model of a recipe, which shares its weights.
+    """
+    layer = next((layer for layer in model.layers if layer.name == _FIRST), None)
+    if layer is None or not isinstance(model.input, dict):
+        return None
+    inputs = {name: x for name, x in model.input.items() if not name.endswith(PAIR)}
+    return keras.Model(inputs, layer.output)
 
 
 def initial_weights(config: Config) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from kerasft.evaluation.load import Loaded
 from kerasft.evaluation.predict import predict_arrays
 from kerasft.evaluation.run_answers import decide
 from kerasft.modalities import modality_of
-from kerasft.models import with_features
+from kerasft.models import tower_of, with_features
 from kerasft.serving.proof import request_of
 
 _COUNT = 32
@@ -51,8 +51,8 @@ def proof_request(
 
     Returns:
         The request: `inputs` of the signature, `answers` of Python, and for the first examples
-        `first`: the inputs of `preprocessed`, `outputs`, and `features` where the model has them.
-        Then the origins of the examples, which stay on this machine.
+        `first`: the inputs of `preprocessed`, `outputs`, and `features` and `embedding` where the
+        model has them. Then the origins of the examples, which stay on this machine.
 
     Raises:
         DataError: The data cannot be read.
@@ -140,11 +140,14 @@ def _first_answers(loaded: Loaded, examples: Examples) -> dict[str, Any]:
     model = with_features(loaded.model)
     found = predict_arrays(model or loaded.model, x)
     parts = found if isinstance(found, list) else [found]
+    named = dict(zip(("outputs", "features"), parts, strict=False))
+    if (tower := tower_of(loaded.model)) is not None:
+        named["embedding"] = predict_arrays(tower, {name: x[name] for name in tower.input})
     return {
         "preprocessed": {
             name: _stored(np.asarray(array)) for name, array in by_name(loaded.model, x).items()
         },
-        **dict(zip(("outputs", "features"), (part.tolist() for part in parts), strict=False)),
+        **{name: part.tolist() for name, part in named.items()},
     }
 
 

@@ -42,8 +42,9 @@ def main(folder: str, request: str, modules: list[str]) -> None:
         "preprocessed": _answers(found["preprocessed"], prepared),
         "outputs": _answers(found["outputs"], raw_first)["outputs"],
     }
-    if "features" in first:
-        answers["features"] = _answers(found["features"], raw_first)["features"]
+    for name in {"features", "embedding"} & {*first}:
+        read = {each: raw_first[each] for each in found[name].structured_input_signature[1]}
+        answers[name] = _answers(found[name], read)[name]
     about = {
         "python": platform.python_version(),
         "tensorflow": tf.__version__,

@@ -86,7 +86,7 @@ def prove(
     for name in ("strict", "preprocessed"):
         found = {**answered[name], "error": [""] * few}
         compare(labels, expected, found, exact=exact, origins=origins, signature=name)
-    for name in {"outputs", "features"} & {*first}:
+    for name in {"outputs", "features", "embedding"} & {*first}:
         _compare_arrays(name, first[name], answered[name], EXACT if exact else _ROUGH)
     return {"data": request["data"], **record, **answered["about"]}
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from kerasft.evaluation.load import Loaded
 from kerasft.modalities import Serving, modality_of
-from kerasft.models import with_features
+from kerasft.models import tower_of, with_features
 
 Outputs = dict[str, Any]
 
@@ -32,7 +32,8 @@ def signatures(loaded: Loaded) -> tuple[dict[str, Signature], list[Any]]:
     that are empty, NaN or false; the others have their answers. `strict` fails instead, and names
     the first such input. `preprocessed` answers prepared inputs. `outputs` returns the outputs of
     the model before calibration, and `features` what its output layer reads (not of a model
-    without feature vectors). The layers are those of a tokenizer. An archive finds the variables of
+    without feature vectors). `embedding` returns the vector of one text of a pair, if the
+    model has two towers. The layers are those of a tokenizer. An archive finds the variables of
     the model in the signatures, and would store them twice if it tracked the model too.
 
     Args:
@@ -75,7 +76,16 @@ def signatures(loaded: Loaded) -> tuple[dict[str, Signature], list[Any]]:
     }
     if model is not None:
         found["features"] = _lenient(serving, lambda x: {"features": run(x)[1]})
+    if (tower := tower_of(loaded.model)) is not None:
+        found["embedding"] = _embedding(loaded, tower)
     return found, list(serving.layers)
+
+
+def _embedding(loaded: Loaded, tower: Any) -> Signature:
+    """Return the signature from one text to its vector."""
+    serving = modality_of(loaded.config).serving(loaded.config, pairs=False)
+    prepared = prepared_inputs(tower)
+    return _lenient(serving, lambda x: {"embedding": tower(_cast(x, prepared), training=False)})
 
 
 def _traced(function: Callable[..., Any], inputs: list[Any]) -> Any:

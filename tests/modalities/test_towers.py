@@ -225,6 +225,24 @@ def test_an_export_answers_as_the_run_in_a_fresh_process(tower_run, tmp_path):
     expected = [row["prediction"] for row in kerasft.predict(tower_run, pairs)]
     found = [row["prediction"] for row in kerasft.predict(path, pairs)]
     np.testing.assert_allclose(found, expected, rtol=1e-4)
+    assert "embedding" in json.loads((path / "proof.json").read_text())["first"]
+
+
+@pytest.mark.slow
+def test_the_embeddings_of_both_texts_give_the_prediction(tower_run, tmp_path):
+    import tensorflow as tf
+
+    served = tf.saved_model.load(str(kerasft.export(tower_run, models_dir=tmp_path)))
+    texts = [["red", "red cat " * 9, " "], ["red red red", "my dog", "blue"]]
+    first, second = (served.embedding(tf.constant(column)) for column in texts)
+    assert first["error"][2].numpy() and np.isnan(first["embedding"][2].numpy()).all()
+    terms = [x["embedding"][:2].numpy() for x in (first, second)]
+    product = np.prod([x / np.linalg.norm(x, axis=1, keepdims=True) for x in terms], axis=0)
+    head = kerasft.load_model(tower_run).model.get_layer("head")
+    labels = tower_run.labels
+    number = product @ head.kernel.numpy() + head.bias.numpy()
+    expected = served.serve(tf.constant(texts[0]), tf.constant(texts[1]))["prediction"][:2]
+    np.testing.assert_allclose(labels["mean"] + labels["std"] * number[:, 0], expected, rtol=1e-4)
 
 
 @pytest.mark.slow
@@ -241,12 +259,3 @@ def test_a_graph_answers_as_the_run(tower_run, format, tmp_path):
 def test_hugging_face_has_no_towers(tower_run, tmp_path):
     with pytest.raises(SettingError, match="no classifier of pairs in two towers"):
         kerasft.export(tower_run, models_dir=tmp_path, format="huggingface")
-
-
-@pytest.mark.slow
-def test_a_search_tries_both_modes(config, tmp_path):
-    found = kerasft.tune(
-        recipe, config(epochs=1, head_epochs=0), space=["pair_mode=cross,towers"], tuner="grid",
-        max_trials=2, searches_dir=tmp_path, progress=False,
-    )  # fmt: skip
-    assert {trial.settings["pair_mode"] for trial in found.trials} == {"cross", "towers"}
