@@ -32,7 +32,7 @@ from kerasft.setting_declaration import check_names, settings
 
 # Format of records (manifest of a run, header of a search); format 1 has no marker.
 FORMAT = 2
-# Values of records of before there was the setting.
+# Values of settings that older records lack.
 BEFORE = {"min_warmup_steps": 0, "pair_mode": "cross"}
 ConfigType = typing.TypeVar("ConfigType", bound="Config")
 
@@ -199,8 +199,8 @@ def from_record(
 
     Records of format 1 are of images and texts only. They may name a column of the recipe's dataset
     although the run used another dataset. Such a name was ignored if the dataset had no such
-    column, so it is dropped here. The separator of the recipe's labels was ignored as well. Records
-    without a setting of `BEFORE` keep what there was before it.
+    column, so it is dropped here. The separator of the recipe's labels was ignored as well.
+    `BEFORE` has the values of settings that older records lack.
 
     Args:
         kind: Config class of the recipe.
