@@ -32,9 +32,10 @@ def measure(
         `accuracy`, macro `precision`, `recall` and `f1`, and `per_class`; for classification also
         `confusion_matrix` (rows: true class, columns: predicted class). Regression: `mse`, `rmse`,
         `mae` in the unit of the target, and `r2`; the loss is in standard deviations of the
-        training targets. Regression on a logarithm also reports `r2_log`. Ordinal labels
-        (`Labels.scale`) also report rounded accuracy (`accuracy_rounded`), accuracy within ±1
-        (`within_one`) and quadratic kappa (`kappa`, Cohen's).
+        training targets. It also reports the correlations `pearson` and `spearman`, unless the
+        targets or the predictions are constant. Regression on a logarithm also reports `r2_log`.
+        Ordinal labels (`Labels.scale`) also report rounded accuracy (`accuracy_rounded`), accuracy
+        within ±1 (`within_one`) and quadratic kappa (`kappa`, Cohen's).
     """
     loss = float(np.mean(example_losses(config, labels, y, predictions)))
     return {"loss": loss, "examples": len(y), **labels.kind.measure(labels, y, predictions)}

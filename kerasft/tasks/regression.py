@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from kerasft.calibration.options import CalibrationOptions, Fitted
 
+_CORRELATIONS = ("pearson", "spearman")
 _ORDERED = ("accuracy_rounded", "within_one", "kappa")  # of a target with a scale
 _WIDEST = 20  # range of integer targets that also get ordinal metrics
 
@@ -46,11 +47,11 @@ class Regression(Task):
 
     @property
     def shown_metrics(self) -> tuple[str, ...]:
-        return (*self.main_metrics, "r2_log", "mae", *_ORDERED, "loss")
+        return (*self.main_metrics, "r2_log", "mae", *_CORRELATIONS, *_ORDERED, "loss")
 
     @property
     def report_metrics(self) -> tuple[str, ...]:
-        return (*self.directions, "r2_log", *_ORDERED)
+        return (*self.directions, "r2_log", *_CORRELATIONS, *_ORDERED)
 
     def default_monitor(self, config: Any) -> str:
         # With a log target, the loss measures the relative error; RMSE would favor large targets.
@@ -229,9 +230,14 @@ class Regression(Task):
         return decided["prediction"]
 
     def score(self, labels: Labels, y: np.ndarray, predicted: np.ndarray) -> dict[str, Any]:
-        """Return mse, rmse, mae and r2 in the unit of the target, and r2_log for a log target."""
+        """Return mse, rmse, mae and r2 in the unit of the target, and r2_log for a log target.
+
+        Also pearson and spearman, unless the targets or the predictions are constant.
+        """
         import numpy as np
         from sklearn import metrics
+
+        from kerasft.tasks.correlations import correlations
 
         mse = float(metrics.mean_squared_error(y, predicted))
         found = {}
@@ -244,6 +250,7 @@ class Regression(Task):
             "mae": float(metrics.mean_absolute_error(y, predicted)),
             # R2 is undefined for fewer than two examples; NaN becomes null in JSON.
             "r2": float(metrics.r2_score(y, predicted)) if len(y) > 1 else float("nan"),
+            **correlations(y, predicted),
         }
 
     def served_outputs(

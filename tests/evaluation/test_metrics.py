@@ -4,7 +4,9 @@ import json
 
 import numpy as np
 import pytest
+from scipy import stats
 
+from kerasft.cli.score_tables import score_line
 from kerasft.config import Config
 from kerasft.data import Labels
 from kerasft.data.examples import Examples
@@ -75,3 +77,27 @@ def test_labels_that_do_not_occur_have_no_part_in_the_mean():
     assert found["recall"] == pytest.approx(float(metric.result()))
     nothing = measure(Config(task="multilabel"), labels, 0 * y, 0 * predicted)
     assert nothing["f1"] == 0
+
+
+@pytest.mark.parametrize(
+    ("y", "predicted"),
+    [
+        ([1, 2, 3, 4, 5], [1.5, 1.0, 2.5, 4.5, 3.0]),
+        ([1, 2, 2, 4, 4, 4], [0.5, 0.5, 3.0, 2.0, 2.0, 5.0]),  # ties on both sides
+        ([1e6, 1e6 + 1, 1e6 + 2], [3.0, 2.0, 2.0]),  # small differences of large numbers
+    ],
+)
+def test_correlations_are_those_of_scipy(y, predicted):
+    found = scores(y, predicted, Labels("regression", (), 0.0, 1.0))
+    assert found["pearson"] == pytest.approx(stats.pearsonr(y, predicted).statistic)
+    ranks = stats.rankdata(y), stats.rankdata(predicted)  # mean ranks of ties
+    assert found["spearman"] == pytest.approx(np.corrcoef(*ranks)[0, 1])
+    assert "pearson" in score_line("regression", found)
+
+
+@pytest.mark.parametrize(("y", "predicted"), [([1, 2, 4], [3.1] * 3), ([2.7] * 3, [1, 2, 3]),
+                                              ([1], [1])])  # fmt: skip
+def test_a_constant_side_has_no_correlation(y, predicted):
+    found = scores(y, predicted, Labels("regression", (), 0.0, 1.0))
+    assert not {"pearson", "spearman"} & set(found)
+    assert found["rmse"] >= 0
