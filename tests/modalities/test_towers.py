@@ -264,7 +264,7 @@ def test_hugging_face_has_no_towers(tower_run, tmp_path):
 @pytest.mark.slow
 def test_a_search_tries_both_modes(config, tmp_path):
     given = config(epochs=1, head_epochs=0, learning_rate=1e-3, pair_mode="auto")
-    options = {"tuner": "grid", "max_trials": 2, "searches_dir": tmp_path, "progress": False}
+    options = {"tuner": "grid", "max_trials": 3, "searches_dir": tmp_path, "progress": False}
     found = kerasft.tune(recipe, given, space=["pair_mode=cross,towers"], **options)
-    assert {trial.values["pair_mode"] for trial in found.trials} == {"cross", "towers"}
+    assert {trial.values["pair_mode"] for trial in found.trials} == {"auto", "cross", "towers"}
     assert {trial.state for trial in found.trials} == {"completed"}
