@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -55,4 +56,5 @@ def compute_without_interruption() -> None:
     stays, and other systems have none to set.
     """
     if hasattr(os, "SCHED_BATCH") and os.sched_getscheduler(0) == os.SCHED_OTHER:
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        with contextlib.suppress(PermissionError):  # a sandbox may forbid it: then it is slower
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
