@@ -83,10 +83,13 @@ def _of_jax(environment: Mapping[str, str]) -> Ranks | None:
 
 
 def _named(environment: Mapping[str, str], number: str, index: str, addresses: str) -> Ranks:
-    """Return the ranks that three variables describe."""
+    """Return the ranks that three variables describe; a process alone needs the number only."""
+    count = _whole(environment, number)
+    if count == 1:
+        return Ranks()
     return Ranks(
         _whole(environment, index),
-        _whole(environment, number),
+        count,
         tuple(part.strip() for part in environment.get(addresses, "").split(",") if part.strip()),
         number,
         index,
@@ -137,8 +140,8 @@ def first_host(nodes: str) -> str:
         >>> first_host("gpu[003-007,9],cpu1")
         'gpu003'
     """
-    match = re.match(r"([^\[,]+)(?:\[([^\-,\]]+))?", nodes)
-    return "" if match is None else match[1] + (match[2] or "")
+    host = re.match(r"(?:\[[^\]]*\]|[^,\[])*", nodes)  # a comma in brackets does not end it
+    return re.sub(r"\[([^\-,\]]+)[^\]]*\]", r"\1", host[0]) if host else ""
 
 
 def _whole(environment: Mapping[str, str], name: str) -> int:

@@ -89,13 +89,22 @@ def test_only_workers_are_given_by_tf_config():
 
 
 def test_one_process_of_keras_is_no_task_of_slurm():
-    assert find_ranks({**SLURM, "KERAS_DISTRIBUTION_NUM_PROCESSES": "1",
-                       "KERAS_DISTRIBUTION_PROCESS_ID": "0"}).number == 1  # fmt: skip
+    alone = {**SLURM, "KERAS_DISTRIBUTION_NUM_PROCESSES": "1"}
+    assert find_ranks(alone) == Ranks()
+    assert find_ranks({**alone, "KERAS_DISTRIBUTION_PROCESS_ID": "0"}) == Ranks()
 
 
 @pytest.mark.parametrize(
     "nodes, first",
-    [("cpu1", "cpu1"), ("cpu1,cpu2", "cpu1"), ("n[01-12]", "n01"), ("n[7,9],m1", "n7"), ("", "")],
+    [
+        ("cpu1", "cpu1"),
+        ("cpu1,cpu2", "cpu1"),
+        ("n[01-12]", "n01"),
+        ("n[7,9],m1", "n7"),
+        ("", ""),
+        ("rack[1-2]n[01-04]", "rack1n01"),
+        ("node[1-2]-ib,m1", "node1-ib"),
+    ],
 )
 def test_the_first_host_of_a_slurm_list(nodes, first):
     assert first_host(nodes) == first
