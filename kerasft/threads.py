@@ -1,4 +1,4 @@
-"""Threads: work on many items in order, cores, and the order in which threads get them."""
+"""Threads: work on many items in order, cores, and the scheduling policy."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def compute_without_interruption() -> None:
-    """Let this thread, and those that it starts, not interrupt others that compute when they wake.
+def use_batch_scheduling() -> None:
+    """Give this thread, and those that it starts, the scheduling policy SCHED_BATCH of Linux.
 
-    On Linux that is the policy SCHED_BATCH (`man 7 sched`). A policy that somebody has chosen
-    stays, and other systems have none to set.
+    With it a thread that wakes up waits for its turn, and does not interrupt one that computes
+    (`man 7 sched`). A policy that somebody has chosen stays; other systems have no such policy.
     """
     if hasattr(os, "SCHED_BATCH") and os.sched_getscheduler(0) == os.SCHED_OTHER:
         with contextlib.suppress(PermissionError):  # a sandbox may forbid it: then it is slower

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from kerasft.threads import compute_without_interruption, cores, in_threads
+from kerasft.threads import cores, in_threads, use_batch_scheduling
 
 
 def test_results_come_in_order():
@@ -45,12 +45,12 @@ def test_an_error_is_raised_where_its_result_is_due():
 
 @pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="a policy of Linux")
 @pytest.mark.parametrize("name", ["SCHED_OTHER", "SCHED_IDLE"])
-def test_threads_that_compute_do_not_interrupt_each_other(name):
+def test_batch_scheduling_is_inherited_and_replaces_no_chosen_policy(name):
     policy = getattr(os, name)
 
     def policies():
         os.sched_setscheduler(0, policy, os.sched_param(0))
-        compute_without_interruption()
+        use_batch_scheduling()
         with ThreadPoolExecutor(1) as started:
             return os.sched_getscheduler(0), started.submit(os.sched_getscheduler, 0).result()
 

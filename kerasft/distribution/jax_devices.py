@@ -18,7 +18,7 @@ from kerasft.distribution.devices import Devices, trains_statistics
 from kerasft.distribution.jax_processes import TIMEOUT, ProcessGroup
 from kerasft.distribution.ranks import Ranks
 from kerasft.errors import KerasftError, LostProcessError, ResourceError, SettingError, first_line
-from kerasft.threads import compute_without_interruption
+from kerasft.threads import use_batch_scheduling
 
 _START = 300  # seconds in which all processes must have started
 _END = 30  # seconds that a process waits at its end for others
@@ -112,16 +112,15 @@ class JaxDevices(Devices):
 
 
 def _begin(devices: int | str, ranks: Ranks) -> ProcessGroup | None:
-    """Fix the number of devices of the processor, and connect the processes."""
-    if devices != "all" and _has_no_gpu():
+    """Fix the number of devices of the processor, where GPUs are not used; connect processes."""
+    if devices != "all":
         _set_processors(int(devices))
     if ranks.number == 1:
         return None
     if not jax.distributed.is_initialized():
-        if _has_no_gpu():
-            # A thread of gloo woke up while another one sent, and spun for its lock until the next
-            # tick (4 ms): for each sum of gradients, wherever both share a core.
-            compute_without_interruption()
+        # Between CPUs, a thread of gloo woke up while another one sent, and spun for its lock until
+        # the next tick (4 ms): for each larger sum of gradients, wherever both share a core.
+        use_batch_scheduling()
         _connect(ranks)
     return _group_of(ranks)
 
@@ -164,16 +163,6 @@ def _group_of(ranks: Ranks) -> ProcessGroup:
     from jax._src import distributed
 
     return ProcessGroup(distributed.global_state.client, ranks)
-
-
-def _has_no_gpu() -> bool:
-    """Return whether JAX has no plugin of another device; asking JAX would fix its devices."""
-    import importlib.metadata
-
-    return not any(
-        entry.name.startswith(("cuda", "rocm", "tpu"))
-        for entry in importlib.metadata.entry_points(group="jax_plugins")
-    )
 
 
 def _set_processors(number: int) -> None:
