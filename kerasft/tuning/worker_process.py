@@ -9,7 +9,6 @@ import signal
 from collections.abc import Mapping
 from typing import Any
 
-from kerasft.errors import KerasftError
 from kerasft.tensorflow_log import quiet_tensorflow
 
 _trial_models: Any = None
@@ -27,21 +26,21 @@ def start(recipe: Mapping[str, Any], seed: int, cancelled: Any = None) -> None:
     global _trial_models, _cancelled
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the search handles interrupts
     _cancelled = cancelled
-    with quiet_tensorflow():
-        from kerasft.catalog import load_recipe
-        from kerasft.tuning.trial_models import TrialModels
-
     source = recipe["source"] or recipe["name"]
     try:
+        with quiet_tensorflow():
+            from kerasft.catalog import load_recipe
+            from kerasft.tuning.trial_models import TrialModels
+
         _trial_models = TrialModels(load_recipe(source, sha256=recipe["sha256"]), seed)
-    except KerasftError as error:  # raised here, it would break the pool and hide its reason
+    except Exception as error:  # raised here, it would break the pool and look like a kill
         _trial_models = error
 
 
 def run(job: Any) -> dict[str, Any]:
     """Run a trial with the shared models of this process."""
+    if isinstance(_trial_models, Exception):
+        raise _trial_models
     from kerasft.tuning.trial import run_trial
 
-    if isinstance(_trial_models, KerasftError):
-        raise _trial_models
     return run_trial(_trial_models, job, _cancelled)

@@ -1,11 +1,14 @@
 """Worker processes of a search: ended without harm to others, reported when killed."""
 
 import multiprocessing
+import signal
+import sys
 import time
 
 import pytest
 
 from kerasft.errors import ResourceError
+from kerasft.tuning import worker_process
 from kerasft.tuning.workers import Workers
 
 
@@ -29,6 +32,18 @@ def test_only_the_processes_of_the_search_are_killed(other):
         process.join()
     other.join(1)  # a killed process takes a moment to end
     assert other.is_alive()
+
+
+def test_a_worker_that_cannot_start_says_why(monkeypatch):
+    monkeypatch.setitem(sys.modules, "kerasft.tuning.trial_models", None)  # cannot be imported
+    monkeypatch.setattr(worker_process, "_trial_models", None)
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        worker_process.start({"source": None, "name": "resnet_digits", "sha256": ""}, 0)
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    with pytest.raises(ImportError, match="trial_models"):
+        worker_process.run(None)
 
 
 def test_a_killed_worker_is_a_lack_of_memory_with_a_fix():
