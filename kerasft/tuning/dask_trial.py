@@ -206,7 +206,7 @@ class _Lease:
 
     def is_over(self) -> bool:
         """Return whether the search has ended, or was not heard of for a minute."""
-        with contextlib.suppress(TimeoutError):  # nothing was set yet
+        with contextlib.suppress(OSError):  # nothing was set in time, or the connection was lost
             value = self._variable.get(timeout=POLL_SECONDS)
             if value != self._last:
                 self._last, self._changed = value, time.monotonic()

@@ -120,7 +120,8 @@ class DaskWorkers:
         self._beats.join()
         if now:
             for future in wait(list(self._jobs), timeout=_END_SECONDS).done:
-                with contextlib.suppress(KerasftError):  # the error that ends the search is known
+                # The error that ends the search is known; these must not replace it.
+                with contextlib.suppress(KerasftError, OSError, ImportError):
                     self.outcome(future)
 
     def _beat(self) -> None:
@@ -193,6 +194,10 @@ def connect(scheduler: str | Any, certificates: Sequence[str] | None = None) -> 
         ) from None
     security = None
     if certificates is not None:
+        if not scheduler.startswith("tls://"):
+            raise SettingError(
+                f"Certificates are for a scheduler at tls://HOST:PORT. Received: {scheduler}."
+            )
         ca, certificate, key = certificates
         security = Security(
             tls_ca_file=ca, tls_client_cert=certificate, tls_client_key=key, require_encryption=True

@@ -61,6 +61,12 @@ def test_a_wrong_address_is_one_sentence(address, words):
         pass
 
 
+@pytest.mark.parametrize("address", ["local:1", "tcp://127.0.0.1:8786"])
+def test_certificates_without_tls_are_one_sentence(address):
+    with pytest.raises(SettingError, match="tls://HOST:PORT"), connect(address, ["a", "b", "c"]):
+        pass
+
+
 def test_a_scheduler_that_does_not_run_is_one_sentence():
     with (
         pytest.raises(NetworkError, match=r"127\.0\.0\.1:9 cannot be reached"),
