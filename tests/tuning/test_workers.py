@@ -1,9 +1,9 @@
 """Worker processes of a search: ended without harm to others, reported when killed."""
 
 import multiprocessing
-import signal
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
@@ -34,16 +34,17 @@ def test_only_the_processes_of_the_search_are_killed(other):
     assert other.is_alive()
 
 
-def test_a_worker_that_cannot_start_says_why(monkeypatch):
-    monkeypatch.setitem(sys.modules, "kerasft.tuning.trial_models", None)  # cannot be imported
-    monkeypatch.setattr(worker_process, "_trial_models", None)
-    handler = signal.getsignal(signal.SIGINT)
-    try:
-        worker_process.start({"source": None, "name": "resnet_digits", "sha256": ""}, 0)
-    finally:
-        signal.signal(signal.SIGINT, handler)
-    with pytest.raises(ImportError, match="trial_models"):
-        worker_process.run(None)
+def start_without_a_module():
+    sys.modules["kerasft.tuning.trial_models"] = None  # it cannot be imported
+    worker_process.start({"source": None, "name": "resnet_digits", "sha256": ""}, 0)
+
+
+def test_a_worker_that_cannot_start_says_why():
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, spawn, start_without_a_module) as pool:
+        ended = pool.submit(worker_process.run, None)
+        with pytest.raises(ImportError, match="trial_models"):
+            ended.result(60)
 
 
 def test_a_killed_worker_is_a_lack_of_memory_with_a_fix():
