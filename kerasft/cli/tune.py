@@ -88,7 +88,7 @@ def _connected(address: str | None, certificates: list[str | None]) -> Iterator[
     if address is None:
         yield None
         return
-    from kerasft.tuning.dask_workers import connect
+    from kerasft.tuning.dask_client import connect
 
     files = [file for file in certificates if file is not None]
     with connect(address, files or None) as client:

@@ -4,41 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import ipaddress
 import itertools
-import logging
-import socket
 import threading
 import uuid
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import CancelledError, Future, wait
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from kerasft.errors import KerasftError, NetworkError, SettingError, first_line
-from kerasft.pip_commands import install_extra
-from kerasft.reachable_hosts import connection_error
+from kerasft.errors import KerasftError, NetworkError, first_line
 from kerasft.runs import atomic_path
-from kerasft.tuning.dask_trial import (
-    STOP,
+from kerasft.tuning.dask_child import STOP, end_child, prepare_child
+from kerasft.tuning.dask_trial import read_files, run_remotely
+from kerasft.tuning.journal import JOURNAL
+from kerasft.tuning.remote_search import (
     RemoteSearch,
     check_worker,
     has_search_folder,
     installed_versions,
-    read_files,
-    run_remotely,
 )
-from kerasft.tuning.journal import JOURNAL
-from kerasft.tuning.search_options import MOST_WORKERS
 from kerasft.tuning.trial_job import TrialJob
-from kerasft.tuning.workers import threads_per_process
 
 _BEAT_SECONDS = 5.0
 _END_SECONDS = 60.0  # for running trials to reach their next batch and to send their states
-_CONNECT_SECONDS = 5
-_RESTART = "60s"  # for a killed worker, after which Dask drops it; 15 s are too few under load
 
 
 class DaskWorkers:
@@ -123,6 +112,7 @@ class DaskWorkers:
                 # The error that ends the search is known; these must not replace it.
                 with contextlib.suppress(KerasftError, OSError, ImportError):
                     self.outcome(future)
+        _end_children(self._client, self._search.key)
 
     def _beat(self) -> None:
         """Renew the lease of the search on the scheduler, and stop its trials at the end."""
@@ -170,125 +160,22 @@ def _scheduler_lost(error: BaseException) -> NetworkError:
 
 
 @contextlib.contextmanager
-def connect(scheduler: str | Any, certificates: Sequence[str] | None = None) -> Iterator[Any]:
-    """Give a client of a Dask scheduler.
+def prepared_workers(client: Any) -> Iterator[None]:
+    """Let workers import Keras while a search is planned; a refused plan ends their processes.
 
     Args:
-        scheduler: `local:4` for a scheduler with 4 processes on this machine; the address of a
-            running one, such as `tcp://host:8786`; or a `distributed.Client`, which stays open.
-        certificates: For addresses `tls://`, the files of the certificate authority, of a
-            certificate and of its key.
-
-    Raises:
-        SettingError: The address is wrong, public without TLS, or Dask is not installed.
-        NetworkError: The scheduler cannot be reached.
+        client: Client of the scheduler (`connect`).
     """
-    if not isinstance(scheduler, str):
-        yield scheduler
-        return
-    try:
-        from distributed import Client, Security
-    except ImportError:
-        raise SettingError(
-            f"`scheduler` needs Dask, which is not installed: {install_extra('dask')}"
-        ) from None
-    security = None
-    if certificates is not None:
-        if not scheduler.startswith("tls://"):
-            raise SettingError(
-                f"Certificates are for a scheduler at tls://HOST:PORT. Received: {scheduler}."
-            )
-        ca, certificate, key = certificates
-        security = Security(
-            tls_ca_file=ca, tls_client_cert=certificate, tls_client_key=key, require_encryption=True
-        )
-    with contextlib.ExitStack() as stack:
-        if scheduler.startswith("local:"):
-            address: Any = stack.enter_context(_local(scheduler.removeprefix("local:")))
-        else:
-            address = _checked(scheduler, security)
-        try:
-            client = Client(address, security=security, timeout=_CONNECT_SECONDS)
-        except OSError as error:
-            raise _unreachable(scheduler, first_line(error)) from error
-        yield stack.enter_context(client)
-
-
-@contextlib.contextmanager
-def _local(text: str) -> Iterator[Any]:
-    """Start a scheduler and workers on this machine."""
-    import dask
-    from distributed import LocalCluster
-
-    if not text.isdigit() or not 1 <= int(text) <= MOST_WORKERS:
-        raise SettingError(
-            f"`scheduler` must be local:N with N from 1 to {MOST_WORKERS}. Received: {text}."
-        )
-    settings = {
-        "distributed.worker.daemon": False,
-        "distributed.scheduler.allowed-failures": 2,
-        "distributed.deploy.lost-worker-timeout": _RESTART,
-    }
-    with (
-        dask.config.set(settings),
-        LocalCluster(
-            n_workers=int(text),
-            threads_per_worker=1,
-            memory_limit=0,
-            dashboard_address=None,
-            host="127.0.0.1",
-            silence_logs=logging.ERROR,
-            env={"TF_NUM_INTRAOP_THREADS": threads_per_process(int(text))},
-        ) as cluster,
-        _replacing_dropped(cluster),
-    ):
-        yield cluster
-
-
-@contextlib.contextmanager
-def _replacing_dropped(cluster: Any) -> Iterator[None]:
-    """Start workers in the place of those that Dask has dropped, which it does not do itself."""
-    from tornado.ioloop import PeriodicCallback
-
-    replace = PeriodicCallback(lambda: cluster.scale(len(cluster.plan)), 1000 * _BEAT_SECONDS)
-    cluster.loop.add_callback(replace.start)
+    with _scheduler_lost_reported():
+        client.run(prepare_child, on_error="ignore")  # a worker that cannot is refused later
     try:
         yield
     finally:
-        cluster.loop.add_callback(replace.stop)
+        _end_children(client, "")
 
 
-def _checked(address: str, security: Any) -> str:
-    """Return an address that may be used: with TLS, or on this machine or a private network."""
-    parts = urlsplit(address)
-    if parts.scheme not in ("tcp", "tls") or not parts.hostname or not parts.port:
-        raise SettingError(
-            f"`scheduler` must be local:N, tcp://HOST:PORT or tls://HOST:PORT. Received: {address}."
-        )
-    if parts.scheme == "tls" and security is None:
-        raise SettingError(f"{address} needs --tls-ca, --tls-cert and --tls-key.")
-    if parts.scheme == "tcp" and not _is_private(parts.hostname):
-        raise SettingError(
-            f"{address} is a public address without TLS, where everyone could run code. Use a "
-            "tls:// address with --tls-ca, --tls-cert and --tls-key."
-        )
-    error = connection_error(parts.hostname, parts.port)
-    if error:
-        raise _unreachable(address, error)
-    return address
-
-
-def _unreachable(address: str, error: str) -> NetworkError:
-    return NetworkError(
-        f"The Dask scheduler {address} cannot be reached ({error}). Start it (dask scheduler), or "
-        "correct the address."
-    )
-
-
-def _is_private(host: str) -> bool:
-    """Return whether all addresses of a host are on this machine or a private network."""
-    try:
-        found = {str(item[4][0]) for item in socket.getaddrinfo(host, None)}
-    except OSError as error:
-        raise NetworkError(f"The host {host} cannot be found ({first_line(error)}).") from error
-    return all(ipaddress.ip_address(address.partition("%")[0]).is_private for address in found)
+def _end_children(client: Any, key: str) -> None:
+    """End the processes of a search, unless the connection is lost."""
+    if client.status == "running":
+        with contextlib.suppress(OSError, TimeoutError, RuntimeError):
+            client.run(end_child, key, on_error="ignore")

@@ -20,7 +20,8 @@ from kerasft.paths import new_folder
 from kerasft.runs import check_writable
 from kerasft.runs.provenance import describe_recipe
 from kerasft.training.fit_record import data_lines
-from kerasft.tuning.dask_workers import DaskWorkers, connect
+from kerasft.tuning.dask_client import connect
+from kerasft.tuning.dask_workers import DaskWorkers, prepared_workers
 from kerasft.tuning.journal import begin_journal, locked, read_journal
 from kerasft.tuning.oracles import FACTOR, hyperband_plan
 from kerasft.tuning.plan import (
@@ -129,6 +130,8 @@ def tune(  # noqa: PLR0913 (public)
     check_writable(folder if resume else folder.parent)
     with contextlib.ExitStack() as lock:
         client = None if scheduler is None else lock.enter_context(connect(scheduler))
+        if client is not None:
+            lock.enter_context(prepared_workers(client))
         if resume:  # before the journal is read: planning takes time
             lock.enter_context(locked(folder))
         before = read_journal(folder) if resume else []

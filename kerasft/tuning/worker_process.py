@@ -15,22 +15,36 @@ _trial_models: Any = None
 _cancelled: Any = None
 
 
-def start(recipe: Mapping[str, Any], seed: int, cancelled: Any = None) -> None:
-    """Import Keras and load the recipe.
+def prepare(cancelled: Any = None) -> None:
+    """Prepare this process for trials.
+
+    Args:
+        cancelled: Event that stops a trial at its next batch.
+    """
+    global _cancelled
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the search handles interrupts
+    _cancelled = cancelled
+
+
+def import_packages() -> None:
+    """Import Keras, which takes seconds."""
+    with quiet_tensorflow():
+        import kerasft.tuning.trial_models  # noqa: F401
+
+
+def start(recipe: Mapping[str, Any], seed: int) -> None:
+    """Load the recipe.
 
     Args:
         recipe: Description of the recipe (`describe_recipe`).
         seed: Seed of the splits.
-        cancelled: Event that stops a trial at its next batch.
     """
-    global _trial_models, _cancelled
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the search handles interrupts
-    _cancelled = cancelled
+    global _trial_models
     source = recipe["source"] or recipe["name"]
     try:
-        with quiet_tensorflow():
-            from kerasft.catalog import load_recipe
-            from kerasft.tuning.trial_models import TrialModels
+        import_packages()
+        from kerasft.catalog import load_recipe
+        from kerasft.tuning.trial_models import TrialModels
 
         _trial_models = TrialModels(load_recipe(source, sha256=recipe["sha256"]), seed)
     except Exception as error:  # raised here, it would break the pool and look like a kill

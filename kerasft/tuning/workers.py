@@ -94,6 +94,7 @@ def _start_worker(recipe: dict[str, Any], seed: int, indices: Any, count: int) -
     if known:
         os.environ["CUDA_VISIBLE_DEVICES"] = known[index % len(known)]
     os.environ["TF_NUM_INTRAOP_THREADS"] = threads_per_process(count)
+    worker_process.prepare()
     worker_process.start(recipe, seed)
 
 

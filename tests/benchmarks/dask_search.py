@@ -74,9 +74,9 @@ def compare_with_kills(folder: Path, trials: int, kills: int, seconds: float) ->
 
 def connect(scheduler: str) -> Any:
     """Return the context of a client; imported here, as workers import this module without it."""
-    from kerasft.tuning import dask_workers
+    from kerasft.tuning import dask_client
 
-    return dask_workers.connect(scheduler)
+    return dask_client.connect(scheduler)
 
 
 def _allow_failures(count: int, dask_scheduler: Any = None) -> None:

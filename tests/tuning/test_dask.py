@@ -1,6 +1,7 @@
 """Trials on Dask workers: real schedulers and workers in processes of this machine."""
 
 import dataclasses
+import multiprocessing
 import os
 import signal
 import socket
@@ -20,14 +21,15 @@ from kerasft.errors import NetworkError, SettingError
 from kerasft.runs.files import is_locked
 from kerasft.runs.provenance import describe_recipe
 from kerasft.runs.run import FIT_LOCK
-from kerasft.tuning.dask_trial import (
+from kerasft.tuning.dask_client import connect
+from kerasft.tuning.dask_workers import DaskWorkers, prepared_workers
+from kerasft.tuning.journal import JOURNAL
+from kerasft.tuning.remote_search import (
     RemoteSearch,
     check_worker,
     has_search_folder,
     installed_versions,
 )
-from kerasft.tuning.dask_workers import DaskWorkers, connect
-from kerasft.tuning.journal import JOURNAL
 from kerasft.tuning.trial_job import TrialJob
 
 
@@ -167,6 +169,29 @@ def test_a_killed_worker_loses_no_trial(tune, tmp_path):
         killer.join()
     assert len(met) == 2
     assert scores(killed) == scores(plain)
+
+
+@pytest.mark.slow
+def test_a_process_is_prepared_while_a_search_is_planned_and_ends_with_it(tune):
+    with connect("local:1") as client:
+        with prepared_workers(client):
+            assert children(client) == 1
+        wait_for(lambda: not children(client))
+        tune(name="s", max_trials=1, scheduler=client)
+        wait_for(lambda: not children(client))
+
+
+@pytest.mark.slow
+def test_two_searches_of_one_machine_do_not_warn_of_each_other():
+    with connect("local:1") as one, connect("local:1") as other:
+        assert one.scheduler.address != other.scheduler.address
+        assert set(other.run(os.getpid)) == set(other.nthreads())
+
+
+def children(client):
+    """Return the number of child processes of the only worker."""
+    (number,) = client.run(lambda: len(multiprocessing.active_children())).values()
+    return number
 
 
 @pytest.mark.slow

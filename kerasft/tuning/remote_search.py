@@ -1,0 +1,72 @@
+"""A search as the workers of a Dask scheduler get it, and what they must have for it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kerasft.errors import SettingError
+from kerasft.runs.versions import package_versions
+from kerasft.tuning.journal import JOURNAL
+
+
+@dataclass(frozen=True)
+class RemoteSearch:
+    """What a worker must have to run the trials of a search.
+
+    Attributes:
+        key: Name of this search on the scheduler.
+        folder: Search folder; the worker may see it or not.
+        header: First line of its journal, by which a worker finds out whether it sees it.
+        recipe: Description of the recipe (`describe_recipe`).
+        recipe_file: Content of a recipe outside of the package.
+        seed: Seed of the splits.
+        versions: Versions of the process that searches.
+    """
+
+    key: str
+    folder: Path
+    header: bytes
+    recipe: Mapping[str, Any]
+    recipe_file: bytes | None
+    seed: int
+    versions: Mapping[str, str]
+
+
+def installed_versions() -> dict[str, str]:
+    """Return what scores depend on, without importing the packages."""
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    return {"python": platform.python_version(), "backend": backend, **package_versions()}
+
+
+def check_worker(search: RemoteSearch) -> None:
+    """Raise SettingError if this worker cannot run the trials of a search."""
+    here = f"The Dask worker on {platform.node()}"
+    if multiprocessing.current_process().daemon:
+        raise SettingError(
+            f"{here} may not start processes. Start it with --no-nanny, or with "
+            "DASK_DISTRIBUTED__WORKER__DAEMON=False in its environment."
+        )
+    other = {
+        name: version
+        for name, version in installed_versions().items()
+        if search.versions.get(name) != version
+    }
+    if other:
+        named = (f"{name} {v} (expected {search.versions.get(name)})" for name, v in other.items())
+        differ = ", ".join(named)
+        raise SettingError(f"{here} has {differ}. Install the same versions on all machines.")
+
+
+def has_search_folder(search: RemoteSearch) -> bool:
+    """Return whether this worker sees the search folder."""
+    try:
+        with open(search.folder / JOURNAL, "rb") as file:
+            return file.readline() == search.header
+    except OSError:
+        return False
