@@ -77,6 +77,13 @@ def test_more_devices_than_examples_of_a_batch_are_refused():
         kerasft.plan_fit("resnet_digits", devices=4, hosts=4, **SMALL)
 
 
+@pytest.mark.parametrize("options", [{"devices": 2}, {"hosts": 2, "device_bandwidth": 1}])
+def test_several_devices_of_a_backend_that_trains_on_one_are_refused(monkeypatch, options):
+    monkeypatch.setattr("keras.backend.backend", lambda: "torch")
+    with pytest.raises(SettingError, match=r"The backend torch trains on one device\. Use KERAS_"):
+        kerasft.plan_fit("resnet_digits", **options, **SMALL)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
