@@ -209,13 +209,13 @@ def _empty(folder: Path) -> None:
 def _make_room(folder: Path, size: int, limit: float) -> None:
     """Remove the least recently used other entries that leave no room for a new one.
 
-    Arrays of fits that run stay mapped.
+    Arrays of fits that run stay mapped, and their space is free only when those end: so the free
+    space is measured again after each removal.
     """
     others = {path: _size(path) for path in sorted(_entries(), key=_last_use) if path != folder}
     used = sum(others.values())
-    room = min(limit, used + shutil.disk_usage(folder).free)
     for path, freed in others.items():
-        if used + size <= room:
+        if used + size <= limit and size <= shutil.disk_usage(folder).free:
             return
         if _remove(path):
             used -= freed

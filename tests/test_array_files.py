@@ -284,6 +284,23 @@ def test_a_full_disk_is_reported_after_other_arrays_were_removed(monkeypatch):
     assert stored_files() == ["lock"]
 
 
+def test_removed_arrays_that_a_fit_maps_are_not_free_space(monkeypatch):
+    mapped = store(Maker(), OTHER)
+    store(Maker(), THIRD)
+    os.utime(cache_folder() / OTHER / "arrays.json", (0, 0))
+
+    def usage(_):
+        """The free space of a disk for two: that of unmapped entries that are removed."""
+        disk = Free()
+        disk.free = 0 if (cache_folder() / THIRD).exists() else SIZE
+        return disk
+
+    monkeypatch.setattr("shutil.disk_usage", usage)
+    store(Maker())
+    assert [path.name for path in cache_folder().iterdir()] == [NAME]
+    assert mapped.tolist() == [7] * 3000
+
+
 class Free:
     """A disk without free space."""
 
