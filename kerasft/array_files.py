@@ -17,6 +17,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from kerasft.arrays import cache_folder, in_files, make_folder
+from kerasft.atomic_files import write_text
 from kerasft.display import current, progress, status
 from kerasft.errors import SettingError
 from kerasft.threads import in_threads
@@ -154,15 +155,13 @@ def _map(folder: Path, manifest: Any) -> Any:
 
 
 def _write_manifest(folder: Path, made: Any, workers: int) -> None:
-    """Write the manifest of an entry, which completes it, by a rename."""
+    """Write the manifest of an entry, which completes it."""
     named, arrays = made if isinstance(made, dict) else {"": made}, {}
     for name, array in named.items():
         path = Path(array.filename)
         arrays[name] = {"file": path.name, "digest": _digest(path, workers)}
     manifest = {"named": named is made, "arrays": arrays}
-    temporary = folder / f"{_MANIFEST}.new"
-    temporary.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-    temporary.replace(folder / _MANIFEST)
+    write_text(folder / _MANIFEST, json.dumps(manifest, indent=1) + "\n")
 
 
 def _digest(path: Path, workers: int) -> str:

@@ -68,6 +68,23 @@ def test_arrays_keep_their_names():
         assert [array[0] for array in found.values()] == [1, 2]
 
 
+def test_the_manifest_is_on_the_disk_before_it_gets_its_name(monkeypatch):
+    synced = []
+
+    def spied(file):
+        there = (cache_folder() / NAME / "arrays.json").exists()
+        synced.append((Path(f"/proc/self/fd/{file}").readlink(), there))
+        fsync(file)
+
+    fsync = os.fsync
+    monkeypatch.setattr("os.fsync", spied)
+    store(Maker())
+    (manifest, before), (folder, after) = synced
+    assert (manifest.parent, before) == (folder, False)
+    assert manifest.name.startswith(".arrays.json.")
+    assert (folder, after) == (cache_folder() / NAME, True)
+
+
 def flip_a_byte(folder):
     content = bytearray((folder / "0.npy").read_bytes())
     content[5000] ^= 1
