@@ -32,9 +32,9 @@ def stored_arrays(
 ) -> Any:
     """Return arrays mapped from the files of an entry, which are prepared where it has none.
 
-    A process that prepares an entry locks it, so that others wait and then use its files. The
-    manifest is written last: an entry without one is what a killed process left. A damaged entry
-    is prepared anew.
+    A process that prepares or checks an entry locks it: others wait and then use its files without
+    a check of their own. The manifest is written last: an entry without one is what a killed
+    process left. A damaged entry is prepared anew.
 
     Args:
         name: Name of the entry: a SHA-256 of all that determines the arrays. They are stored as
@@ -50,12 +50,9 @@ def stored_arrays(
         SettingError: The folder cannot be made, or its file system has no locks.
     """
     folder = cache_folder() / name
-    with _locked(folder, fcntl.LOCK_SH):  # several processes check the files at the same time
-        found, _ = _load(folder, workers)
-    if found is not None:
-        return found
-    with _locked(folder, fcntl.LOCK_EX):
-        found, damage = _load(folder, workers)
+    used = _last_use(folder)
+    with _locked(folder):
+        found, damage = _load(folder, workers, checked=_last_use(folder) > used)
         if found is not None:
             return found
         if damage:
@@ -86,12 +83,12 @@ def _prepared(
 
 
 @contextlib.contextmanager
-def _locked(folder: Path, how: int) -> Iterator[None]:
-    """Lock an entry, shared or exclusive; the system releases it when the process ends."""
+def _locked(folder: Path) -> Iterator[None]:
+    """Lock an entry; the system releases it when the process ends."""
     while True:
         with _open_lock(folder) as file:
             try:
-                _lock(file, how)
+                _lock(file)
             except OSError as error:
                 raise SettingError(
                     f"{folder / _LOCK} cannot be locked: {error.strerror}. Set KERASFT_CACHE to a "
@@ -110,12 +107,12 @@ def _open_lock(folder: Path) -> TextIO:
             return open(folder / _LOCK, "a+", encoding="ascii")
 
 
-def _lock(file: TextIO, how: int) -> None:
+def _lock(file: TextIO) -> None:
     try:
-        fcntl.flock(file, how | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         status("waiting for another process, which prepares or checks the same data")
-        fcntl.flock(file, how)
+        fcntl.flock(file, fcntl.LOCK_EX)
 
 
 def _is_same(file: TextIO, path: Path) -> bool:
@@ -126,16 +123,24 @@ def _is_same(file: TextIO, path: Path) -> bool:
         return False
 
 
-def _load(folder: Path, workers: int) -> tuple[Any, str]:
-    """Return the arrays of an entry, None if it has no usable ones, and how they are damaged."""
+def _load(folder: Path, workers: int, *, checked: bool) -> tuple[Any, str]:
+    """Return the arrays of an entry, None if it has no usable ones, and how they are damaged.
+
+    Args:
+        folder: Folder of the entry, locked.
+        workers: Threads that check the files.
+        checked: Whether another process has just prepared or checked them.
+    """
     if not (folder / _MANIFEST).exists():
         return None, ""
     try:
         manifest = _read_manifest(folder)
         arrays = manifest["arrays"].values()
+        if checked:
+            return _map(folder, manifest), ""
         if all(_digest(folder / each["file"], workers) == each["digest"] for each in arrays):
             found = _map(folder, manifest)
-            os.utime(folder / _MANIFEST)  # its last use
+            os.utime(folder / _MANIFEST)  # its last use, after a check
             return found, ""
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         return None, f"{type(error).__name__}: {error}"
