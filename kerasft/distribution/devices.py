@@ -52,7 +52,7 @@ class Devices:
         self.ranks = ranks or Ranks()
         self._folder: Path | None = None
 
-    def building(self) -> contextlib.AbstractContextManager[Any]:
+    def scope(self) -> contextlib.AbstractContextManager[Any]:
         """Return the context in which models, optimizers and metrics are made."""
         return contextlib.nullcontext()
 
@@ -60,7 +60,7 @@ class Devices:
         """Return the context in which a compiled model is trained."""
         return contextlib.nullcontext()
 
-    def running(self) -> contextlib.AbstractContextManager[Any]:
+    def detecting_lost_processes(self) -> contextlib.AbstractContextManager[Any]:
         """Return the context of a fit, which raises LostProcessError if another process ended."""
         return contextlib.nullcontext()
 
@@ -72,8 +72,8 @@ class Devices:
             )
         return stream(batches)
 
-    def built(self, model: keras.Model) -> keras.Model:
-        """Return a model made in the context of `building`, set to run on one device."""
+    def on_one_device(self, model: keras.Model) -> keras.Model:
+        """Return a model made in `scope`, set to run on one device."""
         return model
 
     def check(self, model: keras.Model, sizes: tuple[int, ...]) -> None:

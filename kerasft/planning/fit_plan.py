@@ -240,12 +240,12 @@ def _phase_plan(
         count = hosts * devices
         batch: BatchTime = by_rows[-(-whole.rows // count)]
         link = _slowest(links, hosts)
-        talk = 0.0 if count == 1 or link is None else link.reduce_seconds(size.gradients, count)
-        epoch = phase.steps * (batch.training + talk) + validating * batch.validation
+        communication = link.reduce_seconds(size.gradients, count) if link is not None else 0.0
+        epoch = phase.steps * (batch.training + communication) + validating * batch.validation
         first = scales[0].epoch_seconds if scales else epoch
         scales.append(
             Scale(
-                hosts, count, batch.rows, batch.training, talk,
+                hosts, count, batch.rows, batch.training, communication,
                 sent_bytes(size.gradients, count), epoch, first / epoch,
             )
         )  # fmt: skip
