@@ -17,6 +17,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from kerasft.arrays import cache_folder, in_files, make_folder
+from kerasft.atomic_files import write_text
 from kerasft.display import current, progress, status
 from kerasft.errors import SettingError
 from kerasft.threads import in_threads
@@ -31,9 +32,9 @@ def stored_arrays(
 ) -> Any:
     """Return arrays mapped from the files of an entry, which are prepared where it has none.
 
-    A process that prepares an entry locks it, so that others wait and then use its files. The
-    manifest is written last: an entry without one is what a killed process left. A damaged entry
-    is prepared anew.
+    A process that prepares or checks an entry locks it: others wait and then use its files without
+    a check of their own. The manifest is written last: an entry without one is what a killed
+    process left. A damaged entry is prepared anew.
 
     Args:
         name: Name of the entry: a SHA-256 of all that determines the arrays. They are stored as
@@ -49,12 +50,9 @@ def stored_arrays(
         SettingError: The folder cannot be made, or its file system has no locks.
     """
     folder = cache_folder() / name
-    with _locked(folder, fcntl.LOCK_SH):  # several processes check the files at the same time
-        found, _ = _load(folder, workers)
-    if found is not None:
-        return found
-    with _locked(folder, fcntl.LOCK_EX):
-        found, damage = _load(folder, workers)
+    used = _last_use(folder)
+    with _locked(folder):
+        found, damage = _load(folder, workers, checked=_last_use(folder) > used)
         if found is not None:
             return found
         if damage:
@@ -85,12 +83,12 @@ def _prepared(
 
 
 @contextlib.contextmanager
-def _locked(folder: Path, how: int) -> Iterator[None]:
-    """Lock an entry, shared or exclusive; the system releases it when the process ends."""
+def _locked(folder: Path) -> Iterator[None]:
+    """Lock an entry; the system releases it when the process ends."""
     while True:
         with _open_lock(folder) as file:
             try:
-                _lock(file, how)
+                _lock(file)
             except OSError as error:
                 raise SettingError(
                     f"{folder / _LOCK} cannot be locked: {error.strerror}. Set KERASFT_CACHE to a "
@@ -109,12 +107,12 @@ def _open_lock(folder: Path) -> TextIO:
             return open(folder / _LOCK, "a+", encoding="ascii")
 
 
-def _lock(file: TextIO, how: int) -> None:
+def _lock(file: TextIO) -> None:
     try:
-        fcntl.flock(file, how | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         status("waiting for another process, which prepares or checks the same data")
-        fcntl.flock(file, how)
+        fcntl.flock(file, fcntl.LOCK_EX)
 
 
 def _is_same(file: TextIO, path: Path) -> bool:
@@ -125,16 +123,24 @@ def _is_same(file: TextIO, path: Path) -> bool:
         return False
 
 
-def _load(folder: Path, workers: int) -> tuple[Any, str]:
-    """Return the arrays of an entry, None if it has no usable ones, and how they are damaged."""
+def _load(folder: Path, workers: int, *, checked: bool) -> tuple[Any, str]:
+    """Return the arrays of an entry, None if it has no usable ones, and how they are damaged.
+
+    Args:
+        folder: Folder of the entry, locked.
+        workers: Threads that check the files.
+        checked: Whether another process has just prepared or checked them.
+    """
     if not (folder / _MANIFEST).exists():
         return None, ""
     try:
         manifest = _read_manifest(folder)
         arrays = manifest["arrays"].values()
+        if checked:
+            return _map(folder, manifest), ""
         if all(_digest(folder / each["file"], workers) == each["digest"] for each in arrays):
             found = _map(folder, manifest)
-            os.utime(folder / _MANIFEST)  # its last use
+            os.utime(folder / _MANIFEST)  # its last use, after a check
             return found, ""
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         return None, f"{type(error).__name__}: {error}"
@@ -154,15 +160,13 @@ def _map(folder: Path, manifest: Any) -> Any:
 
 
 def _write_manifest(folder: Path, made: Any, workers: int) -> None:
-    """Write the manifest of an entry, which completes it, by a rename."""
+    """Write the manifest of an entry, which completes it."""
     named, arrays = made if isinstance(made, dict) else {"": made}, {}
     for name, array in named.items():
         path = Path(array.filename)
         arrays[name] = {"file": path.name, "digest": _digest(path, workers)}
     manifest = {"named": named is made, "arrays": arrays}
-    temporary = folder / f"{_MANIFEST}.new"
-    temporary.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-    temporary.replace(folder / _MANIFEST)
+    write_text(folder / _MANIFEST, json.dumps(manifest, indent=1) + "\n")
 
 
 def _digest(path: Path, workers: int) -> str:
@@ -209,13 +213,13 @@ def _empty(folder: Path) -> None:
 def _make_room(folder: Path, size: int, limit: float) -> None:
     """Remove the least recently used other entries that leave no room for a new one.
 
-    Arrays of fits that run stay mapped.
+    Arrays of fits that run stay mapped, and their space is free only when those end: so the free
+    space is measured again after each removal.
     """
     others = {path: _size(path) for path in sorted(_entries(), key=_last_use) if path != folder}
     used = sum(others.values())
-    room = min(limit, used + shutil.disk_usage(folder).free)
     for path, freed in others.items():
-        if used + size <= room:
+        if used + size <= limit and size <= shutil.disk_usage(folder).free:
             return
         if _remove(path):
             used -= freed

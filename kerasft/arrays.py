@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+from kerasft.control_groups import free_group_memory, named_numbers
 from kerasft.errors import ResourceError, SettingError
 
 _SHARE = 0.25  # of free memory; data that need more are mapped from files
-_CONTROL_GROUP = Path("/sys/fs/cgroup")
 _folder = contextvars.ContextVar[Path | None]("folder of new arrays", default=None)
 
 
@@ -110,30 +110,11 @@ def memory_limit() -> float:
 
 
 def free_memory() -> int:
-    """Return the memory in bytes that this process can get, of the machine or its container."""
-    machine = _fields(Path("/proc/meminfo")).get("MemAvailable:")
+    """Return the bytes of memory that this process can get, within its container or its job."""
+    machine = named_numbers(Path("/proc/meminfo")).get("MemAvailable:")
     if machine is not None:
         found = machine * 1024
     else:  # not Linux
         names = [n for n in ("SC_AVPHYS_PAGES", "SC_PHYS_PAGES") if n in os.sysconf_names]
         found = os.sysconf(names[0]) * os.sysconf("SC_PAGE_SIZE") if names else 1 << 32
-    return min(found, _free_in_container(found))
-
-
-def _free_in_container(default: int) -> int:
-    """Return the free memory of a container with a limit; files that are cached count as free."""
-    try:
-        limit = int((_CONTROL_GROUP / "memory.max").read_text(encoding="ascii"))
-        used = int((_CONTROL_GROUP / "memory.current").read_text(encoding="ascii"))
-    except (OSError, ValueError):  # no container, or one without a limit ("max")
-        return default
-    return max(limit - used + _fields(_CONTROL_GROUP / "memory.stat").get("inactive_file", 0), 0)
-
-
-def _fields(path: Path) -> dict[str, int]:
-    """Return the numbers in a file of the system with a name and a number per line."""
-    try:
-        lines = path.read_text(encoding="ascii").splitlines()
-    except OSError:
-        return {}
-    return {words[0]: int(words[1]) for line in lines if len(words := line.split()) > 1}
+    return int(min(found, free_group_memory()))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
+
+from kerasft.control_groups import group_cores
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -43,10 +46,15 @@ def in_threads(
 
 
 def cores() -> int:
-    """Return the number of processor cores that this process may use."""
+    """Return the number of processor cores that this process may use.
+
+    Those that it may run on; fewer if its container or its job has a limit of processor time.
+    """
     if hasattr(os, "sched_getaffinity"):  # not on macOS
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        found = len(os.sched_getaffinity(0))
+    else:
+        found = os.cpu_count() or 1
+    return math.ceil(min(found, group_cores()))
 
 
 def use_batch_scheduling() -> None:

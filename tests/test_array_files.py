@@ -7,6 +7,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +69,23 @@ def test_arrays_keep_their_names():
         found = store(make)
         assert list(found) == ["token_ids", "padding_mask"]
         assert [array[0] for array in found.values()] == [1, 2]
+
+
+def test_the_manifest_is_on_the_disk_before_it_gets_its_name(monkeypatch):
+    synced = []
+
+    def spied(file):
+        there = (cache_folder() / NAME / "arrays.json").exists()
+        synced.append((Path(f"/proc/self/fd/{file}").readlink(), there))
+        fsync(file)
+
+    fsync = os.fsync
+    monkeypatch.setattr("os.fsync", spied)
+    store(Maker())
+    (manifest, before), (folder, after) = synced
+    assert (manifest.parent, before) == (folder, False)
+    assert manifest.name.startswith(".arrays.json.")
+    assert (folder, after) == (cache_folder() / NAME, True)
 
 
 def flip_a_byte(folder):
@@ -220,7 +240,7 @@ def test_a_folder_that_is_removed_before_it_is_locked_is_made_again(monkeypatch)
 
     monkeypatch.setattr(array_files, "make_folder", removed_once)
     assert store(Maker()).tolist() == [7] * 3000
-    assert len(made) == 3  # twice for the shared lock, once for the exclusive one
+    assert len(made) == 2
 
 
 def test_a_folder_that_another_process_makes_and_removes_at_once_is_made(monkeypatch):
@@ -242,13 +262,45 @@ def test_a_folder_that_another_process_makes_and_removes_at_once_is_made(monkeyp
     assert removed and folder.is_dir()
 
 
-def test_several_processes_check_the_files_at_once():
+@pytest.mark.parametrize(("before", "read"), [(False, 1), (True, 2)])
+def test_the_first_of_several_checks_the_files_for_those_that_wait(before, read, monkeypatch):
+    """Every process reads the files for itself if it comes later."""
+    make, waiting, pieces = Maker(), threading.Semaphore(0), []
+    flock, pread = fcntl.flock, os.pread
+
+    def counted(file, how):
+        if not how & fcntl.LOCK_NB:
+            waiting.release()
+        flock(file, how)
+
+    monkeypatch.setattr("fcntl.flock", counted)
+    monkeypatch.setattr("os.pread", lambda *rest: pieces.append(0) or pread(*rest))
+    if before:
+        store(make)
+    make_folder(cache_folder() / NAME)
+    with ThreadPoolExecutor(3) as pool:
+        with (cache_folder() / NAME / "lock").open("a") as lock:
+            flock(lock, fcntl.LOCK_EX)
+            found = [pool.submit(store, make) for _ in range(3)]
+            for _ in found:
+                assert waiting.acquire(timeout=60)
+        assert [each.result().tolist() for each in found] == [[7] * 3000] * 3
+    assert (make.calls, len(pieces)) == (1, read)
+    store(make)
+    assert (make.calls, len(pieces)) == (1, read + 1)
+
+
+def test_files_are_checked_by_another_if_the_first_is_killed():
     make = Maker()
     store(make)
-    with (cache_folder() / NAME / "lock").open() as other:
-        fcntl.flock(other, fcntl.LOCK_SH)
-        assert store(make).tolist() == [7] * 3000  # a second exclusive lock would wait for ever
-    assert make.calls == 1
+    flip_a_byte(cache_folder() / NAME)
+    with (cache_folder() / NAME / "lock").open("a") as lock, ThreadPoolExecutor(1) as pool:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        found = pool.submit(store, make)
+        time.sleep(0.1)
+        lock.close()
+        assert found.result().tolist() == [7] * 3000
+    assert make.calls == 2
 
 
 def test_an_error_is_reported_if_the_folder_was_deleted_too():
@@ -282,6 +334,23 @@ def test_a_full_disk_is_reported_after_other_arrays_were_removed(monkeypatch):
         store(Maker())
     assert not (cache_folder() / OTHER).exists()
     assert stored_files() == ["lock"]
+
+
+def test_removed_arrays_that_a_fit_maps_are_not_free_space(monkeypatch):
+    mapped = store(Maker(), OTHER)
+    store(Maker(), THIRD)
+    os.utime(cache_folder() / OTHER / "arrays.json", (0, 0))
+
+    def usage(_):
+        """The free space of a disk for two: that of unmapped entries that are removed."""
+        disk = Free()
+        disk.free = 0 if (cache_folder() / THIRD).exists() else SIZE
+        return disk
+
+    monkeypatch.setattr("shutil.disk_usage", usage)
+    store(Maker())
+    assert [path.name for path in cache_folder().iterdir()] == [NAME]
+    assert mapped.tolist() == [7] * 3000
 
 
 class Free:

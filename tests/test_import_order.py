@@ -3,8 +3,8 @@
 A room imports from the rooms before it, never from those after it. The order is that of an
 example on its way from a file to a served prediction:
 
-    names                   formatting, errors, paths, pip_commands, offline,
-                            reachable_hosts, tensorflow_log, threads
+    names                   formatting, errors, atomic_files, paths, pip_commands, offline,
+                            reachable_hosts, tensorflow_log, control_groups, threads
     progress                display (all below report to it)
     a dataset as a value    setting_conditions, in_memory, data_finding, dataset
     settings                setting_types, setting_declaration, calibration, tasks,
@@ -29,11 +29,13 @@ import kerasft
 ORDER = (
     "formatting",
     "errors",
+    "atomic_files",
     "paths",
     "pip_commands",
     "offline",
     "reachable_hosts",
     "tensorflow_log",
+    "control_groups",
     "threads",
     "display",
     "setting_conditions",

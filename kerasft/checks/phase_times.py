@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import numpy as np
 from kerasft.checks.needs import bytes_of
 from kerasft.data import Split, select_rows, stream
 from kerasft.display import status
+from kerasft.distribution.devices import several_devices
 from kerasft.frozen.feature_cache import FeatureCache, PhaseInputs, memory_for, prefix_bytes
 from kerasft.models.freezing import frozen_below
 from kerasft.training.context import FitContext, cache_plans
@@ -112,7 +112,8 @@ def time_phases(context: FitContext, rows: Sequence[int] = ()) -> Timed:
 
     Args:
         context: Context of the fit.
-        rows: Numbers of rows below the batch size, whose steps are timed too.
+        rows: Numbers of rows below the batch size, whose steps are timed too, as several devices
+            run them.
     """
     inputs, seconds, feature_bytes = _few_inputs(context)
     times, sizes = [], []
@@ -142,31 +143,41 @@ def _measure(
     context: FitContext, phase: Phase, inputs: PhaseInputs, rows: Sequence[int]
 ) -> PhaseSizes:
     """Time the batches of a phase, for which the model is frozen already."""
-    config, data = context.config, context.data
-    steps = steps_per_epoch(data.train, config.batch_size)
-    validating = steps_per_epoch(data.validation, config.batch_size)
-    part = context.compiled_models.compiled(
-        config, data, phase, inputs.model,
-        steps_per_execution=steps_at_once(inputs, config, min(steps, _STEPS)),
-    )  # fmt: skip
+    steps = steps_per_epoch(context.data.train, context.config.batch_size)
+    alone = steps_at_once(inputs, context.config, min(steps, _STEPS))
+    shared = alone if not rows or several_devices().repeats_steps else 1
+    rows_by_steps = {alone: [context.config.batch_size]}  # that run without returning to Python
+    rows_by_steps.setdefault(shared, []).extend(rows)
+    times: list[BatchTime] = []
+    for at_once, timed in rows_by_steps.items():
+        part = context.compiled_models.compiled(
+            context.config, context.data, phase, inputs.model, steps_per_execution=at_once
+        )
+        times += [_batch_time(context, part, inputs, each) for each in timed]
+    return PhaseSizes(
+        bytes_of(part.trainable_variables), bytes_of(part.optimizer.variables), tuple(times)
+    )
 
-    def train(rows: int, count: int) -> object:
+
+def _batch_time(
+    context: FitContext, part: keras.Model, inputs: PhaseInputs, rows: int
+) -> BatchTime:
+    """Time the first rows of the batches of a compiled phase."""
+    size, data = context.config.batch_size, context.data
+
+    def train(count: int) -> object:
         batches = _batches(context, data.train, inputs.train, count, training=True)
         return part.fit(_first_rows(context, batches, rows), verbose=0, shuffle=False)
 
-    def validate(rows: int, count: int) -> object:
+    def validate(count: int) -> object:
         batches = _batches(context, data.validation, inputs.validation, count, training=False)
         return part.evaluate(_first_rows(context, batches, rows), verbose=0)
 
-    times = tuple(
-        BatchTime(
-            each,
-            _per_batch(functools.partial(train, each), steps),
-            _per_batch(functools.partial(validate, each), validating),
-        )
-        for each in (config.batch_size, *rows)
+    return BatchTime(
+        rows,
+        _per_batch(train, steps_per_epoch(data.train, size)),
+        _per_batch(validate, steps_per_epoch(data.validation, size)),
     )
-    return PhaseSizes(bytes_of(part.trainable_variables), bytes_of(part.optimizer.variables), times)
 
 
 def _first_rows(context: FitContext, batches: Any, rows: int) -> Any:

@@ -96,7 +96,8 @@ def time_fit(
         module: Recipe.
         config: Settings.
         data: Prepared data.
-        rows: Numbers of rows below the batch size, whose steps are timed too.
+        rows: Numbers of rows below the batch size, whose steps are timed too, as several devices
+            run them.
 
     Returns:
         The context of the fit, and the times.

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasft.cli.output import short_path, size
+from kerasft.control_groups import group_memory
 from kerasft.pip_commands import checkout, install_extra, pip_command
 from kerasft.threads import cores
 
@@ -75,11 +76,7 @@ def memory() -> int | None:
         installed = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return None
-    try:
-        allowed = int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii"))
-    except (OSError, ValueError):  # no container, or one without a limit ("max")
-        return installed
-    return min(installed, allowed)
+    return int(min(installed, group_memory()))
 
 
 def caches(*, most_files: int = 20_000) -> dict[str, str]:

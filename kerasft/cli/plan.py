@@ -17,7 +17,9 @@ from kerasft.config import Config
 from kerasft.formatting import duration
 
 _FIT = ("devices", "hosts", "bandwidth", "device_bandwidth")
-_SEARCH = ("workers", "trials", "tuner", "max_epochs", "measured", "trial_seconds")
+_SEARCH = (
+    "workers", "trials", "tuner", "max_epochs", "executions", "measured", "trial_seconds",
+)  # fmt: skip
 
 
 def plan(module: ModuleType, config: Config, **options: Any) -> None:
@@ -209,8 +211,12 @@ def _make_options() -> list[click.Option]:
             help="Epochs of a trial's main phase  [default: --epochs]",
         ),
         click.Option(
+            ["--executions"], type=whole,
+            help="Trainings of each trial  [default: as in --from, else 1]",
+        ),
+        click.Option(
             ["--from", "measured"], metavar="FOLDER",
-            help="Search folder to take trial times from",
+            help="Folder of a search of this recipe to take trial times from",
         ),
         click.Option(
             ["--trial-seconds"], type=positive, metavar="SECONDS",

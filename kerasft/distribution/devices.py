@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -22,6 +22,10 @@ from kerasft.data.tf_dataset import stream
 from kerasft.distribution.ranks import Ranks, find_ranks
 from kerasft.errors import SettingError
 from kerasft.models.blocks import flatten_layers
+
+if TYPE_CHECKING:
+    from kerasft.distribution.jax_devices import JaxDevices
+    from kerasft.distribution.tensorflow_devices import TensorFlowDevices
 
 _FEW = 8  # rows on a device, below which the log has a note
 
@@ -48,7 +52,7 @@ class Devices:
         self.ranks = ranks or Ranks()
         self._folder: Path | None = None
 
-    def building(self) -> contextlib.AbstractContextManager[Any]:
+    def scope(self) -> contextlib.AbstractContextManager[Any]:
         """Return the context in which models, optimizers and metrics are made."""
         return contextlib.nullcontext()
 
@@ -56,7 +60,7 @@ class Devices:
         """Return the context in which a compiled model is trained."""
         return contextlib.nullcontext()
 
-    def running(self) -> contextlib.AbstractContextManager[Any]:
+    def detecting_lost_processes(self) -> contextlib.AbstractContextManager[Any]:
         """Return the context of a fit, which raises LostProcessError if another process ended."""
         return contextlib.nullcontext()
 
@@ -68,8 +72,8 @@ class Devices:
             )
         return stream(batches)
 
-    def built(self, model: keras.Model) -> keras.Model:
-        """Return a model made in the context of `building`, set to run on one device."""
+    def on_one_device(self, model: keras.Model) -> keras.Model:
+        """Return a model made in `scope`, set to run on one device."""
         return model
 
     def check(self, model: keras.Model, sizes: tuple[int, ...]) -> None:
@@ -218,19 +222,25 @@ def open_devices(devices: int | str | None = None) -> Devices:
         )
     if devices == 1 and ranks.number == 1:
         return Devices(ranks)
+    found = several_devices()(devices, ranks)
+    return found if found.number > 1 else Devices(found.ranks)
+
+
+def several_devices() -> type[JaxDevices | TensorFlowDevices]:
+    """Return the class of several devices under the backend.
+
+    Raises:
+        SettingError: The backend trains on one device.
+    """
     backend = keras.backend.backend()
     if backend == "jax":
         from kerasft.distribution.jax_devices import JaxDevices
 
-        return _several(JaxDevices(devices, ranks))
+        return JaxDevices
     if backend == "tensorflow":
         from kerasft.distribution.tensorflow_devices import TensorFlowDevices
 
-        return _several(TensorFlowDevices(devices, ranks))
+        return TensorFlowDevices
     raise SettingError(
         f"The backend {backend} trains on one device. Use KERAS_BACKEND=jax or tensorflow."
     )
-
-
-def _several(found: Devices) -> Devices:
-    return found if found.number > 1 else Devices(found.ranks)

@@ -100,7 +100,7 @@ class JaxDevices(Devices):
                 part[...] = np.asarray(process_allgather(part)).sum(axis=0, dtype=part.dtype)
 
     @contextlib.contextmanager
-    def running(self) -> Iterator[None]:
+    def detecting_lost_processes(self) -> Iterator[None]:
         """Raise LostProcessError if another process ended."""
         try:
             yield

@@ -40,7 +40,7 @@ class TensorFlowDevices(Devices):
         self.number = self._strategy.num_replicas_in_sync
         self.kind = f"{type(self._strategy).__name__} (TensorFlow)"
 
-    def building(self) -> contextlib.AbstractContextManager[Any]:
+    def scope(self) -> contextlib.AbstractContextManager[Any]:
         """Return the scope of the strategy, in which variables get a copy on every device."""
         scope: contextlib.AbstractContextManager[Any] = self._strategy.scope()
         return scope
@@ -55,7 +55,7 @@ class TensorFlowDevices(Devices):
             finally:
                 model._distribute_strategy = None
 
-    def built(self, model: keras.Model) -> keras.Model:
+    def on_one_device(self, model: keras.Model) -> keras.Model:
         """Return a model that was built in the scope, to run on one device until it is trained."""
         model._distribute_strategy = None
         return model
@@ -98,7 +98,7 @@ class TensorFlowDevices(Devices):
         return bytes(found.astype("uint8")).rstrip(b"\0").decode()
 
     @contextlib.contextmanager
-    def running(self) -> Iterator[None]:
+    def detecting_lost_processes(self) -> Iterator[None]:
         """Raise LostProcessError if another process ended."""
         try:
             yield

@@ -17,6 +17,7 @@ from kerasft.checks.plan import time_fit
 from kerasft.config import Config, with_keywords
 from kerasft.data import load_recipe_data
 from kerasft.display import shows_progress
+from kerasft.distribution.devices import several_devices
 from kerasft.errors import SettingError
 from kerasft.planning.interconnect import (
     Link,
@@ -138,8 +139,8 @@ def plan_fit(  # noqa: PLR0913 (public)
         **settings: Settings by name, which replace those of `config`.
 
     Raises:
-        SettingError: A setting is unknown or out of range, or there are more devices than examples
-            in a batch.
+        SettingError: A setting is unknown or out of range, there are more devices than examples
+            in a batch, or the backend trains on one device.
         DataError: The data cannot be read.
 
     Example:
@@ -207,6 +208,8 @@ def _slowest(links: tuple[Link | None, Link | None], hosts: int) -> Link | None:
 
 
 def _check_shares(config: Config, devices: int) -> None:
+    if devices > 1:
+        several_devices()
     if devices > config.batch_size:
         raise SettingError(
             f"{devices} devices cannot share a batch of {config.batch_size} examples. Use a larger "
@@ -237,12 +240,12 @@ def _phase_plan(
         count = hosts * devices
         batch: BatchTime = by_rows[-(-whole.rows // count)]
         link = _slowest(links, hosts)
-        talk = 0.0 if count == 1 or link is None else link.reduce_seconds(size.gradients, count)
-        epoch = phase.steps * (batch.training + talk) + validating * batch.validation
+        communication = link.reduce_seconds(size.gradients, count) if link is not None else 0.0
+        epoch = phase.steps * (batch.training + communication) + validating * batch.validation
         first = scales[0].epoch_seconds if scales else epoch
         scales.append(
             Scale(
-                hosts, count, batch.rows, batch.training, talk,
+                hosts, count, batch.rows, batch.training, communication,
                 sent_bytes(size.gradients, count), epoch, first / epoch,
             )
         )  # fmt: skip

@@ -13,13 +13,15 @@ import keras
 
 from kerasft.catalog import recipe_module
 from kerasft.checks.plan import time_fit
-from kerasft.config import Config, with_keywords
+from kerasft.config import Config, changed_settings, with_keywords
 from kerasft.data import load_recipe_data
-from kerasft.display import shows_progress, status
+from kerasft.display import current, shows_progress, status
 from kerasft.errors import SettingError
 from kerasft.planning.ranges import check_counts, check_positive
 from kerasft.planning.scheduling import Costs, Hyperband, Independent, Simulated, simulate
 from kerasft.planning.worthwhile import doubled, largest_worthwhile
+from kerasft.runs.provenance import describe_recipe
+from kerasft.setting_declaration import settings as declared
 from kerasft.tuning.oracles import hyperband_plan
 from kerasft.tuning.plan import MAX_TRIALS
 from kerasft.tuning.results import Search, load_search
@@ -27,6 +29,8 @@ from kerasft.tuning.results import Search, load_search
 TUNERS = ("random", "hyperband")  # trials of `grid` and `bayesian` are handed out like random ones
 # Of a search of 1,000 trials: `python -m tests.benchmarks.search_plan` measures it.
 SCHEDULING_SECONDS = 0.04
+_GIVEN = "of the given time of a trial"
+_TIMED = ("batch_size", "cache")  # settings that only affect numbers, and the time of an epoch
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,7 @@ def plan_search(  # noqa: PLR0913 (public)
     trials: int | None = None,
     tuner: str = "random",
     max_epochs: int | None = None,
+    executions: int | None = None,
     measured: str | Path | None = None,
     trial_seconds: float | None = None,
     progress: bool = True,
@@ -101,14 +106,18 @@ def plan_search(  # noqa: PLR0913 (public)
         tuner: `random` or `hyperband`. Trials of `grid` and `bayesian` are handed out like those of
             `random`.
         max_epochs: Epochs of a trial's main phase, config.epochs by default.
-        measured: Folder of a search whose trials took as long as those to come will.
-        trial_seconds: Time of a trial of all epochs. By default, and without `measured`, a few
-            steps are timed here.
+        executions: Trainings of each trial, as in `tune`: by default as many as in `measured`, else
+            1.
+        measured: Folder of a search of this recipe, whose trials took as long as those to come
+            will. Settings of `config` that it had otherwise are noted.
+        trial_seconds: Time of a trial of all epochs, with all its trainings. By default, and
+            without `measured`, a few steps are timed here.
         progress: Whether to write progress to stderr.
         **settings: Settings by name, which replace those of `config`.
 
     Raises:
-        SettingError: A setting or option is unknown or out of range.
+        SettingError: A setting or option is unknown or out of range, or `measured` is a search of
+            another recipe.
         DataError: The data cannot be read.
 
     Example:
@@ -118,11 +127,17 @@ def plan_search(  # noqa: PLR0913 (public)
     module = recipe_module(recipe)
     config = with_keywords(module.Config, config, settings, signature(plan_search).parameters)
     _check_tuner(tuner)
-    check_counts(workers=workers, trials=trials, max_epochs=max_epochs)
+    check_counts(workers=workers, trials=trials, max_epochs=max_epochs, executions=executions)
     check_positive(trial_seconds=trial_seconds)
+    _check_combined(trial_seconds, measured=measured, executions=executions)
     longest = max_epochs or config.epochs
     epochs = longest + config.head_epochs
-    costs, source = _costs(module, config, epochs, measured, trial_seconds)
+    if trial_seconds is not None:
+        costs, source = Costs((trial_seconds / epochs,), 0.0, SCHEDULING_SECONDS), _GIVEN
+    elif measured is not None:
+        costs, source = _measured_costs(module, config, load_search(measured), executions)
+    else:
+        costs, source = _timed_costs(module, config, executions or 1), "steps timed here"
     status("simulating the search")
     found = {
         count: _simulated(tuner, trials, longest, config.head_epochs, count, costs)
@@ -155,43 +170,67 @@ def _simulated(
     return simulate(Independent(count, longest + heads), workers, costs, longest + heads)
 
 
-def _costs(
-    module: ModuleType,
-    config: Config,
-    epochs: int,
-    measured: str | Path | None,
-    trial_seconds: float | None,
-) -> tuple[Costs, str]:
-    """Return the costs of a trial, and where they are from.
+def _check_combined(trial_seconds: float | None, **others: object) -> None:
+    """Refuse options beside the time of a trial, which has all that they change."""
+    other = next((name for name, value in others.items() if value is not None), None)
+    if trial_seconds is not None and other is not None:
+        raise SettingError(
+            f"`{other}` and `trial_seconds` cannot be combined: give one of them. The time of a "
+            "trial is that of all its trainings."
+        )
 
-    Args:
-        module: Recipe.
-        config: Settings of trial 0.
-        epochs: Epochs of a trial, head-only ones included.
-        measured: Folder of a search with finished trials.
-        trial_seconds: Time of a trial.
-    """
-    if measured is not None and trial_seconds is not None:
-        raise SettingError("`measured` and `trial_seconds` cannot be combined: give one of them.")
-    if trial_seconds is not None:
-        costs = Costs((trial_seconds / epochs,), 0.0, SCHEDULING_SECONDS)
-        return costs, "of the given time of a trial"
-    if measured is not None:
-        search = load_search(measured)
-        found = tuple(_seconds_per_epoch(search))
-        if not found:
-            raise SettingError(
-                f"{search.path} has no completed trial. Name a search with completed trials, or "
-                "leave `measured` out."
-            )
-        return Costs(found, 0.0, SCHEDULING_SECONDS), f"{len(found)} trials of {search.path}"
+
+def _timed_costs(module: ModuleType, config: Config, executions: int) -> Costs:
+    """Return the costs of a trial from steps timed here."""
     keras.utils.set_random_seed(config.seed)
     began = time.monotonic()
     data = load_recipe_data(module, config)
     _, timed = time_fit(module, config, data)
     spent = time.monotonic() - began
     each = sum(phase.seconds for phase in timed.phases) / sum(p.epochs for p in timed.phases)
-    return Costs((each,), spent, SCHEDULING_SECONDS), "steps timed here"
+    return Costs((executions * each,), spent, SCHEDULING_SECONDS)
+
+
+def _measured_costs(
+    module: ModuleType, config: Config, search: Search, executions: int | None
+) -> tuple[Costs, str]:
+    """Return the costs of a trial from a finished search, and how many trials they are from."""
+    _compare(module, config, search)
+    measured = search.header.get("executions", 1)
+    factor = (executions or measured) / measured
+    found = tuple(factor * seconds for seconds in _seconds_per_epoch(search))
+    if not found:
+        raise SettingError(
+            f"{search.path} has no completed trial. Name a search with completed trials, or "
+            "leave `measured` out."
+        )
+    return Costs(found, 0.0, SCHEDULING_SECONDS), f"{len(found)} trials of {search.path}"
+
+
+def _compare(module: ModuleType, config: Config, search: Search) -> None:
+    """Refuse a search of another recipe; note what it had otherwise."""
+    header, recipe = search.header, describe_recipe(module)
+    if header["recipe"]["name"] != recipe["name"]:
+        raise SettingError(
+            f"{search.path} is a search of {header['recipe']['name']}, not of {recipe['name']}. "
+            "Name a search of the same recipe, or give `trial_seconds`."
+        )
+    searched = {dimension["name"] for dimension in header["space"]}
+    known, before = declared(config), header["config"]
+    differing = [
+        name
+        for name, value in changed_settings(config).items()
+        if (known[name].affects != "number" or name in _TIMED)
+        and name not in searched
+        and before.get(name, value) != value
+    ]
+    if header["recipe"].get("sha256") not in (None, recipe["sha256"]):
+        differing.append("the recipe's file")
+    if differing:
+        current().line(
+            f"note   trials of {search.path} differ in {', '.join(differing)}: those to come "
+            "may take another time"
+        )
 
 
 def _seconds_per_epoch(search: Search) -> list[float]:

@@ -3,17 +3,15 @@
 Weights are in `kerasft.runs.weights`, which needs NumPy; the command line finds runs without it.
 """
 
+from kerasft.atomic_files import atomic_path, remove_temporary_files, write_text
 from kerasft.runs.files import (
-    atomic_path,
     file_lock,
     open_to_append,
     plain_json,
     read_json,
     read_json_rows,
-    remove_temporary_files,
     sha256,
     write_json,
-    write_text,
 )
 from kerasft.runs.find import find_export, find_run, list_runs, load_run, run_names
 from kerasft.runs.resume_command import (

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from kerasft.atomic_files import atomic_path
 from kerasft.calibration import Calibration
-from kerasft.runs.files import atomic_path, json_text, sha256
+from kerasft.runs.files import json_text, sha256
 from kerasft.runs.predictions_file import read_arrays
 from kerasft.runs.run import CALIBRATION, CALIBRATION_ARRAYS, Run
 from kerasft.runs.write import write_manifest

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from kerasft.atomic_files import atomic_path
 from kerasft.errors import DamagedFileError
-from kerasft.runs.files import atomic_path, sha256
+from kerasft.runs.files import sha256
 from kerasft.runs.run import Run
 from kerasft.runs.write import write_manifest
 

@@ -12,8 +12,9 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from kerasft.atomic_files import atomic_path
 from kerasft.errors import DamagedFileError
-from kerasft.runs.files import atomic_path, sha256
+from kerasft.runs.files import sha256
 from kerasft.runs.run import WEIGHTS, Run
 from kerasft.runs.write import write_manifest
 

@@ -12,17 +12,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from kerasft.atomic_files import atomic_path, remove_temporary_files, write_text
 from kerasft.errors import ResourceError, SettingError, is_full_disk
 from kerasft.paths import check_folder_name, new_folder, timestamp_name
-from kerasft.runs.files import (
-    atomic_path,
-    is_locked,
-    read_json,
-    remove_temporary_files,
-    sha256,
-    write_json,
-    write_text,
-)
+from kerasft.runs.files import is_locked, read_json, sha256, write_json
 from kerasft.runs.resume_command import how_to_resume
 from kerasft.runs.run import FIT_LOCK, RECIPE, Run
 

@@ -145,7 +145,7 @@ def fit(  # noqa: PLR0913 (public)
     open_tracker(track, described["name"])
     choose_monitor(config)  # an unknown one is refused before the data are loaded
     keras.utils.set_random_seed(config.seed)
-    with naming_resume_command(described, runs_dir, name), shared.running():
+    with naming_resume_command(described, runs_dir, name), shared.detecting_lost_processes():
         data = _check_splits(load_recipe_data(module, config) if data is None else data)
         if unfinished is not None:
             unfinished = Run(shared.own_copy(unfinished.path, runs_dir))
@@ -209,9 +209,9 @@ def _build(
             return choose_precision(module, config, data, log).precision
 
         config = dataclasses.replace(config, precision=devices.agree("precision", choose))
-    with devices.building():
+    with devices.scope():
         config, model = build_in_precision(module, config, data, log)
-    model = devices.built(model)
+    model = devices.on_one_device(model)
     sizes: tuple[int, ...] = ()
     if isinstance(data.train, Split):
         full = min(config.batch_size, len(data.train))
@@ -227,7 +227,7 @@ def _prepare(
     compiled_models, feature_cache = CompiledModels(model), FeatureCache(devices=devices)
     curves: list[LearningRateCurve] = []
     if isinstance(config.learning_rate, str):
-        with devices.building():
+        with devices.scope():
             curves = find_rates(compiled_models, config, data, feature_cache=feature_cache, log=log)
         config = _agreed_rates(use_found(config, curves), devices)
     return make_context(config, data, compiled_models, feature_cache=feature_cache), curves
@@ -248,7 +248,7 @@ def _fit_in(
     began: float,
 ) -> None:
     """Train, and close the record of a run; a lost process is recorded as an interruption."""
-    with context.devices.running():
+    with context.devices.detecting_lost_processes():
         if curves:
             plot_rates(curves, run.path / "rates.png")
         close_record(run, context, _train(run, context, callbacks), began)

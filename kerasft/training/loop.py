@@ -147,7 +147,7 @@ def _fit_phase(
         data.validation, config, data.labels, training=False, x=inputs.validation, parts=parts
     )
     at_once = steps_at_once(inputs, config, len(batches)) if context.devices.repeats_steps else 1
-    with context.devices.building():
+    with context.devices.scope():
         part = context.compiled_models.compiled(
             config, data, phase, inputs.model, steps_per_execution=at_once
         )

@@ -180,6 +180,7 @@ class Searcher:
         best = ranked(list(self.trials.values()), self.direction)
         worst_saved = best[BEST_WITH_WEIGHTS - 1].score if len(best) >= BEST_WITH_WEIGHTS else None
         hyperband = self.header["tuner"] == "hyperband"
+        continued = None if trial.continues is None else self.trials[trial.continues]
         folder = trial_folder(self.folder, trial.number)
         folder.mkdir(parents=True, exist_ok=True)
         return TrialJob(
@@ -187,9 +188,8 @@ class Searcher:
             folder,
             {**self.header["config"], **trial.values, "epochs": trial.epochs},
             executions=self.header["executions"],
-            continues=None
-            if trial.continues is None
-            else trial_folder(self.folder, trial.continues),
+            continues=trial_folder(self.folder, continued.number) if continued else None,
+            continued_seconds=continued.outcome.get("training_seconds", 0.0) if continued else 0.0,
             deadline=self.deadline,
             keep_above=-math.inf if worst_saved is None else self.sign * worst_saved,
             keep_state=hyperband and trial.epochs < self.header["max_epochs"],

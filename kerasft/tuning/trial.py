@@ -81,7 +81,8 @@ def run_trial(
         cancelled: Event that stops the trial at the next batch.
 
     Returns:
-        `state` (`completed`, `failed` or `stopped`) and `seconds`. Of a completed trial also
+        `state` (`completed`, `failed` or `stopped`) and `seconds`, those of the epochs of earlier
+        attempts included if it is completed. Of a completed trial also
         `score` and `val_loss` (means over executions), `best_epoch` (of the first execution),
         `scores`, `epochs` (total number trained) and `batches_per_step` (more than 1 where memory
         ran out); of a failed one `reason`.
@@ -99,6 +100,8 @@ def run_trial(
             for index in range(job.executions)
         ]
         outcome |= _summary(results)
+        restored = sum(result["restored_seconds"] for result in results)
+        began -= max(restored - job.continued_seconds, 0.0)
     except TrialStoppedError:
         outcome["state"] = "stopped"
     except Exception as error:  # a trial may fail for any reason; the search continues
@@ -133,7 +136,10 @@ def _execute(
         if job.continues is not None and not state.exists():
             state.symlink_to(state_path(job.continues, index).resolve())
 
+        restored: list[float] = []
+
         def make_callbacks(phase: Phase, epochs: int) -> list[keras.callbacks.Callback]:
+            restored.append(_seconds(context))
             return [Stop(job.deadline, cancelled)]
 
         def train_once() -> None:
@@ -142,7 +148,12 @@ def _execute(
         train_in_memory(Run(job.folder), context, state, train_once)
         if run is not None:
             _close(run, context, job)
-    return _result(context)
+    return {**_result(context), "restored_seconds": restored[0]}
+
+
+def _seconds(context: FitContext) -> float:
+    """Return the time of all epochs so far, those that were restored included."""
+    return float(sum(row["seconds"] for row in context.recorder.history))
 
 
 def _result(context: FitContext) -> dict[str, Any]:
@@ -155,7 +166,7 @@ def _result(context: FitContext) -> dict[str, Any]:
         "val_loss": -best_weights.best[1],
         "best_epoch": best_weights.best_epoch + 1,
         "epochs": len(history),
-        "training_seconds": round(sum(row["seconds"] for row in history), 3),
+        "training_seconds": round(_seconds(context), 3),
         "batches_per_step": context.compiled_models.batches_per_step,
     }
 

@@ -17,6 +17,7 @@ class TrialJob:
         settings: All settings.
         executions: Number of trainings, each with another seed of model and order.
         continues: Folder of the trial that this one continues (Hyperband).
+        continued_seconds: Time of the epochs of that trial.
         deadline: Time (`time.time`) after which no epoch is started.
         keep_above: Weights are stored where the score times the sign of the objective is higher.
         keep_state: Whether to keep the state at the end, for a trial that continues this one.
@@ -27,6 +28,7 @@ class TrialJob:
     settings: dict[str, Any]
     executions: int = 1
     continues: Path | None = None
+    continued_seconds: float = 0.0
     deadline: float | None = None
     keep_above: float = float("-inf")
     keep_state: bool = False

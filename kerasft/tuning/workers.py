@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasft.errors import ResourceError
+from kerasft.threads import cores
 from kerasft.tuning import worker_process
 
 
@@ -103,8 +104,7 @@ def threads_per_process(count: int) -> str:
 
     That of TF_NUM_INTRAOP_THREADS if the user has set it.
     """
-    threads = max((os.cpu_count() or 1) // count, 1)
-    return os.environ.get("TF_NUM_INTRAOP_THREADS", str(threads))
+    return os.environ.get("TF_NUM_INTRAOP_THREADS", str(max(cores() // count, 1)))
 
 
 def _count_gpus() -> int:

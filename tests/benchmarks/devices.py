@@ -33,7 +33,7 @@ def settings_of(folder: Path, kind: str) -> tuple[str, dict[str, Any]]:
     part, _, cached = kind.partition(", ")
     common |= {"trainable_blocks": 1 if cached else -1, "cache": bool(cached)}
     data = folder / part
-    if part == "pictures":
+    if part == "images":
         if not data.exists():
             data.mkdir()
             make_photos(data)
@@ -63,7 +63,7 @@ def compare(folder: Path, backends: list[str]) -> None:
     print("| backend | processes x devices | data | history | weights |\n|---|---|---|---|---|")
     for backend in backends:
         ways = [Way(backend, 2), Way(backend, 3), Way(backend, 1, 2), Way(backend, 1, 3)]
-        for kind in ("pictures", "pictures, cached", "texts", "texts, cached"):
+        for kind in ("images", "images, cached", "texts", "texts, cached"):
             recipe, settings = settings_of(folder, kind)
             alone = fit(Way(backend), folder / f"{backend} {kind}", recipe, settings)
             for way in ways:
@@ -81,7 +81,7 @@ def compare(folder: Path, backends: list[str]) -> None:
 def kill(folder: Path, kills: int, seed: int) -> None:
     """Kill one of two processes at random moments, and resume until the fit is done."""
     draw = random.Random(seed)
-    recipe, settings = settings_of(folder, "pictures")
+    recipe, settings = settings_of(folder, "images")
     settings |= {"epochs": 40, "learning_rate": 1e-4}
     way = Way("jax", processes=2)
     whole = fit(way, folder / "whole", recipe, settings)
@@ -111,7 +111,7 @@ def kill(folder: Path, kills: int, seed: int) -> None:
 
 def measure(folder: Path, repeats: int) -> None:
     """Print epoch times of one process of one core, two of them, and one device of `--devices`."""
-    recipe, settings = settings_of(folder, "pictures")
+    recipe, settings = settings_of(folder, "images")
     settings |= {
         "image_size": 64, "batch_size": 64, "epochs": 4, "head_epochs": 0, "dataset":
         str(many_photos(folder)), "cache": False, "class_weight": "none", "gradient_clip": 0.0,

@@ -1,5 +1,6 @@
 """Predictions of fits, from steps of tiny models."""
 
+import keras
 import pytest
 
 import kerasft
@@ -10,11 +11,27 @@ SMALL = {"batch_size": 8, "augmentation": "none", "progress": False}
 
 
 @pytest.fixture(scope="module")
-def plan(preset, photos):
-    return kerasft.plan_fit(
-        "resnet_digits", dataset=photos, preset=preset("resnet"), image_size=16, devices=2, hosts=2,
-        trainable_blocks=1, head_epochs=0, epochs=3, device_bandwidth=8, bandwidth=0.001, **SMALL,
-    )  # fmt: skip
+def planned(preset, photos):
+    """A plan, and the rows of the batches that it timed with the steps of each call."""
+    evaluate, timed = keras.Model.evaluate, set()
+
+    def spied(model, batches, **options):
+        timed.add((len(next(iter(batches))[1]), model.steps_per_execution))
+        return evaluate(model, batches, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keras.Model, "evaluate", spied)
+        found = kerasft.plan_fit(
+            "resnet_digits", dataset=photos, preset=preset("resnet"), image_size=16, devices=2,
+            hosts=2, trainable_blocks=1, head_epochs=0, epochs=3, device_bandwidth=8,
+            bandwidth=0.001, **SMALL,
+        )  # fmt: skip
+    return found, timed
+
+
+@pytest.fixture
+def plan(planned):
+    return planned[0]
 
 
 def test_a_batch_is_shared_by_all_devices(plan):
@@ -58,6 +75,14 @@ def test_memory_is_that_of_a_whole_model_on_each_device(plan):
     assert plan.device_memory["parameters"] > main.gradient_bytes
 
 
+def test_steps_of_several_tensorflow_devices_are_timed_one_by_one(planned):
+    _, timed = planned
+    (whole, at_once), *shares = sorted(timed, reverse=True)
+    assert whole == 5  # of the validation split
+    assert at_once > 1
+    assert shares == [(4, 1), (2, 1)]
+
+
 @pytest.mark.slow
 def test_phases_have_gradients_of_what_they_train(preset, photos):
     plan = kerasft.plan_fit(
@@ -75,6 +100,13 @@ def test_phases_have_gradients_of_what_they_train(preset, photos):
 def test_more_devices_than_examples_of_a_batch_are_refused():
     with pytest.raises(SettingError, match="16 devices cannot share a batch of 8 examples"):
         kerasft.plan_fit("resnet_digits", devices=4, hosts=4, **SMALL)
+
+
+@pytest.mark.parametrize("options", [{"devices": 2}, {"hosts": 2, "device_bandwidth": 1}])
+def test_several_devices_of_a_backend_that_trains_on_one_are_refused(monkeypatch, options):
+    monkeypatch.setattr("keras.backend.backend", lambda: "torch")
+    with pytest.raises(SettingError, match=r"The backend torch trains on one device\. Use KERAS_"):
+        kerasft.plan_fit("resnet_digits", **options, **SMALL)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from kerasft.tuning.journal import Journal, begin_journal
 
 HEADER = {
     "format": 2, "recipe": {"name": "resnet_digits"}, "config": {"head_epochs": 1}, "given": {},
-    "space": [], "objective": {"name": "val_accuracy", "direction": "max"}, "tuner": "hyperband",
-    "validation_examples": 270,
+    "executions": 2, "space": [], "objective": {"name": "val_accuracy", "direction": "max"},
+    "tuner": "hyperband", "validation_examples": 270,
 }  # fmt: skip
 
 
@@ -58,6 +58,31 @@ def test_trials_of_a_search_are_divided_by_the_epochs_that_they_trained(finished
     assert plan.costs.seconds_per_epoch == (6 / (2 + 1), 20 / (6 - 2))
 
 
+def test_trials_of_other_numbers_of_trainings_take_as_many_times_as_long(finished):
+    def costs(**options):
+        plan = kerasft.plan_search("resnet_digits", workers=2, measured=finished, **options)
+        return plan.costs.seconds_per_epoch
+
+    assert costs() == costs(executions=2) == (2, 5)
+    assert costs(executions=1) == (1, 2.5)
+
+
+def test_trials_of_another_recipe_are_refused(finished):
+    with pytest.raises(SettingError, match="is a search of resnet_digits, not of minilm_tickets"):
+        kerasft.plan_search("minilm_tickets", workers=2, measured=finished)
+
+
+def test_what_the_trials_had_otherwise_is_noted(tmp_path, capsys):
+    recipe, before = HEADER["recipe"] | {"sha256": "0"}, {"image_size": 16, "batch_size": 8}
+    config, space = HEADER["config"] | before | {"dropout": 0.1}, [{"name": "batch_size"}]
+    begin_journal(tmp_path, {**HEADER, "recipe": recipe, "config": config, "space": space})
+    with pytest.raises(SettingError, match="has no completed trial"):
+        kerasft.plan_search(
+            "resnet_digits", workers=2, measured=tmp_path, image_size=24, batch_size=64, dropout=0.5
+        )
+    assert "differ in image_size, the recipe's file: those to come" in capsys.readouterr().err
+
+
 def test_a_search_without_a_completed_trial_is_refused(tmp_path):
     begin_journal(tmp_path, HEADER)
     with pytest.raises(SettingError, match="has no completed trial"):
@@ -83,6 +108,8 @@ def test_costs_are_timed_without_others(preset, photos):
         ({"workers": 0}, "`workers` must be at least 1"),
         ({"trial_seconds": 0}, "`trial_seconds` must be above 0"),
         ({"trial_seconds": 1.0, "measured": "x"}, "cannot be combined"),
+        ({"trial_seconds": 1.0, "executions": 2}, "`executions` and `trial_seconds` cannot be"),
+        ({"executions": 0}, "`executions` must be at least 1"),
         ({"measured": "nowhere"}, "nowhere"),
     ],
 )

@@ -23,10 +23,14 @@ from kerasft.errors import (
     SettingError,
 )
 from kerasft.recipes import resnet_digits
+from kerasft.training.checkpoint import SaveState
 from kerasft.training.recorder import Recorder
 from kerasft.tuning.journal import JOURNAL, locked
 from kerasft.tuning.results import load_search
 from kerasft.tuning.search import Searcher, trial_folder
+from kerasft.tuning.trial import run_trial
+from kerasft.tuning.trial_job import TrialJob
+from kerasft.tuning.trial_models import TrialModels
 
 
 class KilledError(BaseException):
@@ -219,6 +223,36 @@ def test_the_budget_stops_at_the_end_of_an_epoch_and_resume_finishes(tune):
     assert [trial.state for trial in search.trials] == ["completed", "completed"]
     history = json.loads((trial_folder(search.path, 0) / "history.json").read_text())
     assert len(history) == 4
+
+
+@pytest.mark.slow
+def test_the_time_of_a_trial_is_that_of_its_attempts_without_the_trial_it_continues(
+    config, tmp_path, monkeypatch
+):
+    def run(number, epochs, **options):
+        folder = tmp_path / str(number)
+        folder.mkdir(exist_ok=True)
+        settings = to_dict(config(epochs=epochs, patience=0))
+        job = TrialJob(number, folder, settings, keep_state=True, **options)
+        began = time.monotonic()
+        return run_trial(models, job), time.monotonic() - began
+
+    def stop_after_three_epochs(self, epoch, logs=None):
+        save(self, epoch, logs)
+        if epoch == 2:
+            raise KilledError
+
+    models, save = TrialModels(resnet_digits, 0), SaveState.on_epoch_end
+    first, wall = run(0, 1)
+    assert first["seconds"] == pytest.approx(wall, abs=0.01)
+    continued = {"continues": tmp_path / "0", "continued_seconds": first["training_seconds"]}
+    with monkeypatch.context() as patch, pytest.raises(KilledError):
+        patch.setattr(SaveState, "on_epoch_end", stop_after_three_epochs)
+        run(1, 4, **continued)
+    second, wall = run(1, 4, **continued)
+    history = json.loads((tmp_path / "1" / "history.json").read_text())
+    before = sum(row["seconds"] for row in history[1:3])  # of the first attempt
+    assert second["seconds"] == pytest.approx(wall + before, abs=0.01)
 
 
 def test_executions_have_seeds_of_their_own_and_are_averaged(tune):

@@ -9,7 +9,7 @@ import pytest
 
 from kerasft.errors import ResourceError
 from kerasft.tuning import worker_process
-from kerasft.tuning.workers import Workers
+from kerasft.tuning.workers import Workers, threads_per_process
 
 
 @pytest.fixture
@@ -57,3 +57,12 @@ def test_a_killed_worker_is_a_lack_of_memory_with_a_fix():
     with pytest.raises(ResourceError, match="A worker was killed"):
         workers.submit(None)
     workers.end(now=True)
+
+
+@pytest.mark.parametrize(("count", "threads"), [(1, "6"), (4, "1"), (9, "1")])
+def test_processes_share_the_cores_that_this_process_may_use(monkeypatch, count, threads):
+    monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(6)))
+    assert threads_per_process(count) == threads
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "3")
+    assert threads_per_process(count) == "3"
