@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from kerasft.distribution.tensorflow_devices import TensorFlowDevices
 
 _FEW = 8  # rows on a device, below which the log has a note
+_MOST_VIRTUAL = 8  # of a processor: more take minutes to start, and fail
 
 
 class Devices:
@@ -85,6 +86,18 @@ class Devices:
                 its own.
         """
 
+    def check_batch(self, batch_size: int) -> None:
+        """Refuse a batch of fewer examples than there are devices.
+
+        Raises:
+            SettingError: A device would get no example.
+        """
+        if batch_size < self.number:
+            raise SettingError(
+                f"A batch of {batch_size} examples is too small for {self.number} devices. Use a "
+                "larger --batch-size or fewer devices."
+            )
+
     def check_same(self, facts: Mapping[str, Any]) -> None:
         """Refuse facts that differ from those of the first process.
 
@@ -130,12 +143,12 @@ class Devices:
         processes = f" of {self.ranks.number} processes" if self.ranks.number > 1 else ""
         lines = [
             f"device {self.number} devices{processes}, {self.kind}: batches of {batch_size} "
-            f"examples, {each} rows on each"
+            f"examples, {each} row{'s' * (each > 1)} on each"
         ]
         if each < _FEW:
             lines.append(
-                f"note   {each} rows on each device are few: see with `kerasft plan` whether so "
-                "many devices are worthwhile, or raise --batch-size and the learning rate"
+                f"note   few rows on each device ({each}): see with `kerasft plan` whether so many "
+                "devices are worthwhile, or raise --batch-size and the learning rate"
             )
         return lines
 
@@ -198,6 +211,19 @@ def trains_statistics(model: keras.Model) -> bool:
         isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
         for layer in flatten_layers(model)
     )
+
+
+def check_virtual(number: int) -> None:
+    """Refuse more virtual devices of a processor than are of use for trying things.
+
+    Raises:
+        SettingError: There are too many.
+    """
+    if number > _MOST_VIRTUAL:
+        raise SettingError(
+            f"`devices` is {number}, but this machine has no GPU, and its processor is divided "
+            f"into at most {_MOST_VIRTUAL} virtual devices. Use fewer, or leave --devices out."
+        )
 
 
 def open_devices(devices: int | str | None = None) -> Devices:

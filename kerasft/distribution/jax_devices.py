@@ -14,11 +14,11 @@ import keras
 import numpy as np
 
 from kerasft.display import status
-from kerasft.distribution.devices import Devices, trains_statistics
+from kerasft.distribution.devices import Devices, check_virtual, trains_statistics
 from kerasft.distribution.jax_processes import TIMEOUT, ProcessGroup
 from kerasft.distribution.ranks import Ranks
 from kerasft.errors import KerasftError, LostProcessError, ResourceError, SettingError, first_line
-from kerasft.threads import use_batch_scheduling
+from kerasft.threads import cores, use_batch_scheduling
 
 _START = 300  # seconds in which all processes must have started
 _END = 30  # seconds that a process waits at its end for others
@@ -166,6 +166,10 @@ def _group_of(ranks: Ranks) -> ProcessGroup:
 
 
 def _set_processors(number: int) -> None:
+    if number > 1:
+        # Each device holds a thread of XLA while it waits for the others. With a thread per core,
+        # none was left for the products of the last one, and JAX aborted after 40 seconds.
+        os.environ.setdefault("PJRT_NPROC", str(cores() + number))
     try:
         jax.config.update("jax_num_cpu_devices", number)  # type: ignore[no-untyped-call]
     except RuntimeError as error:
@@ -190,6 +194,8 @@ def _local_devices(devices: int | str, ranks: Ranks) -> list[Any]:
             f"`devices` is {devices}, but each of several processes uses all {len(found)} that it "
             "sees. Leave it out, or limit them by CUDA_VISIBLE_DEVICES."
         )
+    if found[0].platform == "cpu":
+        check_virtual(int(devices))
     if len(found) < int(devices):
         raise SettingError(
             f"`devices` is {devices}, but JAX sees {len(found)} here: "

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from kerasft.distribution.devices import Devices, trains_statistics
+from kerasft.distribution.devices import Devices, check_virtual, trains_statistics
 from kerasft.distribution.keras_corrections import corrected_for_workers
 from kerasft.distribution.ranks import Ranks
 from kerasft.errors import LostProcessError, SettingError
@@ -29,9 +29,7 @@ class TensorFlowDevices(Devices):
     """
 
     accumulates = False
-    repeats_steps = (
-        False  # the loop in the graph fails in Keras 3.15: a placeholder without a value
-    )
+    repeats_steps = False  # a loop in the graph fails in Keras 3.15: a placeholder has no value
 
     def __init__(self, devices: int | str, ranks: Ranks) -> None:
         super().__init__(ranks)
@@ -156,6 +154,7 @@ def _local_devices(devices: int | str) -> list[str]:
 
 
 def _set_processors(processor: Any, number: int) -> None:
+    check_virtual(number)
     parts = [tf.config.LogicalDeviceConfiguration()] * number
     try:
         tf.config.set_logical_device_configuration(processor, parts)

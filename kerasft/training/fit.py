@@ -200,6 +200,7 @@ def _build(
     module: ModuleType, config: ConfigType, data: Data, devices: Devices, log: Log
 ) -> tuple[ConfigType, keras.Model]:
     """Return the settings with the chosen number format, and the model."""
+    devices.check_batch(config.batch_size)
     if devices.ranks.number > 1:
         recipe, same = describe_recipe(module)["sha256"], {**to_dict(config), **versions()}
         devices.check_same({**same, "data": data.fingerprint, "recipe": recipe})

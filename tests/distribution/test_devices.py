@@ -12,7 +12,12 @@ import keras
 import pytest
 
 import kerasft
-from kerasft.distribution.devices import Devices, open_devices, trains_statistics
+from kerasft.distribution.devices import (
+    Devices,
+    check_virtual,
+    open_devices,
+    trains_statistics,
+)
 from kerasft.distribution.jax_processes import ProcessGroup
 from kerasft.distribution.ranks import Ranks
 from tests.distribution.fits import COMMON, Way, difference, fit, start, the_run
@@ -46,6 +51,17 @@ def test_a_started_backend_refuses_more_devices():
         open_devices(3)
 
 
+def test_more_devices_than_a_processor_or_a_batch_can_feed_are_refused():
+    check_virtual(8)
+    with pytest.raises(kerasft.SettingError, match="99, but this machine has no GPU"):
+        check_virtual(99)
+    devices = Devices()
+    devices.number = 8
+    devices.check_batch(8)
+    with pytest.raises(kerasft.SettingError, match="7 examples is too small for 8 devices"):
+        devices.check_batch(7)
+
+
 def test_statistics_of_batches_are_found():
     inputs = keras.Input((4,))
     model = keras.Model(inputs, keras.layers.BatchNormalization()(inputs))
@@ -59,6 +75,7 @@ def test_a_small_share_is_noted():
     devices.number = 8
     assert "raise --batch-size" in devices.lines(32)[1]
     assert len(devices.lines(64)) == 1
+    assert "few rows on each device (1)" in devices.lines(8)[1]
 
 
 def test_only_the_first_process_writes_to_the_folder_of_runs(tmp_path):
@@ -171,6 +188,14 @@ def test_fits_equal_those_of_one_device(way, settings, tmp_path):
     assert "devices" not in alone.manifest
     # Python serves what several devices trained.
     assert kerasft.predict(shared, [settings["dataset"] + "/red/1.png"])
+
+
+@pytest.mark.slow
+def test_devices_of_a_processor_do_not_take_its_last_thread(tmp_path):
+    """Augmented images of the usual size, which JAX computes in several threads."""
+    settings = {"max_examples": 300, "epochs": 1, "head_epochs": 0}
+    run = fit(Way("jax", 2), tmp_path, "resnet_digits", settings)
+    assert run.manifest["devices"]["number"] == 2
 
 
 @pytest.mark.slow
