@@ -16,6 +16,7 @@ from typing import Any
 
 from kerasft.cli.output import short_path, size
 from kerasft.control_groups import group_memory
+from kerasft.errors import SettingError
 from kerasft.pip_commands import checkout, install_extra, pip_command
 from kerasft.threads import cores
 
@@ -28,6 +29,10 @@ PACKAGES = (
     "tensorflow-datasets",
     "click",
 )
+_OF_EXTRAS = ("distributed",)  # shown where they are installed
+_LAUNCHERS = (
+    "KERAS_DISTRIBUTION_NUM_PROCESSES", "JAX_NUM_PROCESSES", "TF_CONFIG", "SLURM_STEP_NUM_TASKS",
+)  # fmt: skip
 _COUNTED_SECONDS = 0.5
 _TENSORFLOW = "install 'tensorflow>=2.21,<2.22'"
 
@@ -191,6 +196,18 @@ def _legacy_keras() -> Conflict | None:
     )
 
 
+def _processes() -> Conflict | None:
+    """Return what is wrong with the environment variables of several processes."""
+    from kerasft.distribution.ranks import find_ranks
+
+    try:
+        find_ranks(os.environ)
+    except SettingError as error:
+        found = " ".join(name for name in _LAUNCHERS if os.environ.get(name))
+        return Conflict(str(error), f"unset {found} # for a fit in one process")
+    return None
+
+
 def _other_backend() -> Conflict | None:
     name = backend()
     if name == "jax" and not version("jax"):
@@ -221,6 +238,7 @@ _CHECKS: tuple[Callable[[], Conflict | None], ...] = (
     _missing("safetensors", "the weights of runs and Hugging Face presets are read with it"),
     _legacy_keras,
     _other_backend,
+    _processes,
 )
 
 
@@ -228,7 +246,7 @@ def facts() -> dict[str, Any]:
     """Return versions, platform and hardware, without importing TensorFlow."""
     from kerasft import __version__
 
-    packages = (*PACKAGES, *["jax"] * (backend() == "jax"))
+    packages = (*PACKAGES, *["jax"] * (backend() == "jax"), *filter(version, _OF_EXTRAS))
     versions = {package: version(package) or "(not installed)" for package in packages}
     available = memory()
     return {

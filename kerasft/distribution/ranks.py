@@ -87,6 +87,11 @@ def _named(environment: Mapping[str, str], number: str, index: str, addresses: s
     count = _whole(environment, number)
     if count == 1:
         return Ranks()
+    if not environment.get(index):
+        raise SettingError(
+            f"{index} is not set, though {number} says {count} processes. Set it in each of them: "
+            f"0 to {count - 1}."
+        )
     return Ranks(
         _whole(environment, index),
         count,

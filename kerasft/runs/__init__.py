@@ -18,6 +18,7 @@ from kerasft.runs.resume_command import (
     how_to_resume,
     naming_resume_command,
     resume_command,
+    resume_search_command,
 )
 from kerasft.runs.run import RECIPE, Run
 from kerasft.runs.write import (
@@ -56,6 +57,7 @@ __all__ = [
     "read_json_rows",
     "remove_temporary_files",
     "resume_command",
+    "resume_search_command",
     "run_names",
     "seal",
     "sha256",

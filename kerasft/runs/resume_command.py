@@ -29,6 +29,21 @@ def _command(recipe: Mapping[str, Any], runs_dir: str | Path, name: str | None) 
     return shlex.join(arguments)
 
 
+def resume_search_command(folder: Path, recipe: Mapping[str, Any], *, on_dask: bool) -> str:
+    """Return the command that continues a search.
+
+    Args:
+        folder: Search folder.
+        recipe: Its recipe, as in the header of its journal.
+        on_dask: Whether its trials run on a Dask scheduler.
+    """
+    arguments = ["kerasft", "tune", str(recipe.get("source") or recipe["name"]), "--resume"]
+    arguments += ["--name", folder.name]
+    searches = folder.parent.parent
+    arguments += ["--searches-dir", str(searches)] if str(searches) != "searches" else []
+    return shlex.join(arguments) + " --scheduler ADDRESS" * on_dask
+
+
 @contextlib.contextmanager
 def naming_resume_command(
     recipe: Mapping[str, Any], runs_dir: str | Path, name: str | None

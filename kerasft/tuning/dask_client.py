@@ -19,6 +19,8 @@ from kerasft.tuning.workers import threads_per_process
 _CONNECT_SECONDS = 5
 _RESTART = "60s"  # for a killed worker, after which Dask drops it; 15 s are too few under load
 _REPLACE_SECONDS = 5.0
+# Ctrl-C reaches all processes of a terminal; the search ends its workers itself.
+_IGNORE_INTERRUPTS = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
 
 
 @contextlib.contextmanager
@@ -93,6 +95,7 @@ def _local(text: str) -> Iterator[Any]:
             scheduler_kwargs={"dashboard": False},
             host="127.0.0.1",
             silence_logs=logging.ERROR,
+            preload=_IGNORE_INTERRUPTS,
             env={"TF_NUM_INTRAOP_THREADS": threads_per_process(int(text))},
         ) as cluster,
         _replacing_dropped(cluster),

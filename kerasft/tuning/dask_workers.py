@@ -67,10 +67,10 @@ class DaskWorkers:
         self._beats.start()
 
     @property
-    def count(self) -> int:
-        """Number of workers now; 1 while there is none, so that a trial waits for it."""
+    def number(self) -> int:
+        """Number of workers now, which may be 0."""
         with _scheduler_lost_reported():
-            return max(1, len(self._client.nthreads()))
+            return len(self._client.nthreads())
 
     def submit(self, job: TrialJob) -> Future[dict[str, Any]]:
         """Start a trial."""
@@ -107,8 +107,9 @@ class DaskWorkers:
         """End the search; running trials (`now`) stop at their next batch and send their states."""
         self._ended.set()
         self._beats.join()
-        if now:
-            for future in wait(list(self._jobs), timeout=_END_SECONDS).done:
+        if now and self._client.status == "running":
+            running = list(self._jobs) if self._client.nthreads() else []
+            for future in wait(running, timeout=_END_SECONDS).done:
                 # The error that ends the search is known; these must not replace it.
                 with contextlib.suppress(KerasftError, OSError, ImportError):
                     self.outcome(future)

@@ -52,10 +52,21 @@ class SearchProgress:
         self.width = len(str(expected.trials or 99))
         self.bar = Activity("search", expected.trials)
         self.bars: dict[int, Activity] = {}  # of running trials
+        self._workers = 1
 
     def line(self, text: str) -> None:
         """Show a line that stays."""
         self.display.line(text)
+
+    def workers(self, number: int) -> None:
+        """Show the number of workers where it has changed; one at first is not shown."""
+        if number == self._workers:
+            return
+        self._workers = number
+        if number > 1:
+            self.line(f"worker {number} workers now, each with one trial at a time")
+        else:
+            self.line("worker 1 worker now" if number else "worker none now: trials wait for one")
 
     @contextlib.contextmanager
     def running(self, trials: Mapping[int, Trial]) -> Iterator[None]:

@@ -96,7 +96,9 @@ class Searcher:
         running: dict[Future[dict[str, Any]], Trial] = {}
         reason = "done"
         while True:
-            while len(running) < workers.count:
+            number = workers.number
+            self.progress.workers(number)
+            while len(running) < max(1, number):  # without a worker, a trial waits for one
                 trial = self.next_trial()
                 if trial is None:
                     break

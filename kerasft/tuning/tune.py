@@ -17,7 +17,7 @@ from kerasft.errors import NoTrialError, SettingError
 from kerasft.in_memory import PREFIX
 from kerasft.insight import plot_search
 from kerasft.paths import new_folder
-from kerasft.runs import check_writable
+from kerasft.runs import check_writable, resume_search_command
 from kerasft.runs.provenance import describe_recipe
 from kerasft.training.fit_record import data_lines
 from kerasft.tuning.dask_client import connect
@@ -244,18 +244,21 @@ def _hyperband_epochs(plan: Plan, heads: int) -> int | None:
 
 def _run(searcher: Searcher, workers: Workers | DaskWorkers) -> None:
     reason, shown = None, searcher.progress
-    if workers.count > 1:
-        shown.line(f"worker {workers.count} workers now, each with one trial at a time")
     try:
         with shown.running(searcher.trials):
             reason = searcher.run(workers)
-        if reason == "budget":
-            shown.line("budget used up; continue with --resume")
     finally:
         try:
             workers.end(now=reason is None)
         finally:
             searcher.close(reason)
+            if reason != "done":
+                why = "stop  " if reason is None else "budget used up;"
+                on_dask = isinstance(workers, DaskWorkers)
+                command = resume_search_command(
+                    searcher.folder, searcher.header["recipe"], on_dask=on_dask
+                )
+                shown.line(f"{why} continue with {command}")
 
 
 def _announce(shown: SearchProgress, plan: Plan, folder: Path, planned: int | None) -> None:

@@ -31,7 +31,7 @@ class Workers:
     """
 
     def __init__(self, recipe: Mapping[str, Any], trial_models: Any, seed: int, count: int) -> None:
-        self.count, self._trial_models = count, trial_models
+        self.number, self._trial_models = count, trial_models
         self._cancelled = threading.Event()
         self._others = set(multiprocessing.active_children())  # of the caller
         self._executor: Executor
@@ -48,7 +48,7 @@ class Workers:
 
     def submit(self, task: Any) -> Future[dict[str, Any]]:
         """Start a trial."""
-        if self.count == 1:
+        if self.number == 1:
             from kerasft.tuning.trial import run_trial
 
             return self._executor.submit(run_trial, self._trial_models, task, self._cancelled)
@@ -67,7 +67,7 @@ class Workers:
     def end(self, *, now: bool) -> None:
         """Wait for running trials, or kill them (`now`); their states stay on disk."""
         self._cancelled.set()
-        if now and self.count > 1:
+        if now and self.number > 1:
             for process in set(multiprocessing.active_children()) - self._others:
                 process.kill()
         self._executor.shutdown(wait=True, cancel_futures=True)

@@ -116,6 +116,9 @@ def test_processes_of_a_training_are_shown(monkeypatch):
     for name, value in PROCESSES.items():
         monkeypatch.setenv(name, value)
     assert "JOB_ADDRESSES must be HOST:PORT" in device_facts.device_facts()["processes"]
+    (conflict,) = installation.conflicts()
+    assert "JOB_ADDRESSES must be HOST:PORT" in conflict.text
+    assert conflict.fix.startswith("unset KERAS_DISTRIBUTION_NUM_PROCESSES")
     with socket.create_server(("127.0.0.1", 0)) as first:
         address = f"127.0.0.1:{first.getsockname()[1]}"
         monkeypatch.setenv("KERAS_DISTRIBUTION_JOB_ADDRESSES", address)

@@ -73,7 +73,7 @@ def test_a_damaged_tf_config_is_named(config):
 
 def test_a_missing_index_is_named():
     job = {name: value for name, value in KERAS.items() if not name.endswith("PROCESS_ID")}
-    with pytest.raises(kerasft.SettingError, match="KERAS_DISTRIBUTION_PROCESS_ID must be a whole"):
+    with pytest.raises(kerasft.SettingError, match="KERAS_DISTRIBUTION_PROCESS_ID is not set"):
         find_ranks(job)
 
 

@@ -1,9 +1,11 @@
 """The command that resumes a fit."""
 
+from pathlib import Path
+
 import pytest
 
 from kerasft.errors import LostProcessError, ResourceError
-from kerasft.runs import naming_resume_command
+from kerasft.runs import naming_resume_command, resume_search_command
 
 
 @pytest.mark.parametrize(
@@ -35,3 +37,15 @@ def test_other_errors_are_raised_as_they_are():
     with pytest.raises(ResourceError) as caught, naming_resume_command({"name": "a"}, "runs", None):
         raise error
     assert caught.value is error
+
+
+def test_the_command_of_a_search_names_its_folder_and_scheduler():
+    recipe = {"name": "resnet_digits", "source": None}
+    there = resume_search_command(Path("searches/resnet_digits/a b"), recipe, on_dask=False)
+    assert there == "kerasft tune resnet_digits --resume --name 'a b'"
+    other = resume_search_command(
+        Path("/s/own/one"), {"name": "own", "source": "own.py"}, on_dask=True
+    )
+    assert other == (
+        "kerasft tune own.py --resume --name one --searches-dir /s --scheduler ADDRESS"
+    )

@@ -182,6 +182,22 @@ def test_a_process_is_prepared_while_a_search_is_planned_and_ends_with_it(tune):
 
 
 @pytest.mark.slow
+def test_an_interrupt_of_a_terminal_ends_a_search_in_a_sentence(tmp_path):
+    """It reaches the workers too, which leave their end to the search."""
+    command = [sys.executable, "-m", "kerasft", "tune", "resnet_digits", "--scheduler", "local:2",
+               "--name", "s", "--epochs", "30"]  # fmt: skip
+    search = subprocess.Popen(
+        command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    wait_for(lambda: any(tmp_path.glob(f"searches/*/s/trials/*/{FIT_LOCK}")), 180)
+    os.killpg(search.pid, signal.SIGINT)
+    _, errors = search.communicate(timeout=50)
+    assert search.returncode == 130
+    assert "Traceback" not in errors
+    assert "stop   continue with kerasft tune resnet_digits --resume --name s" in errors
+
+
+@pytest.mark.slow
 def test_two_searches_of_one_machine_do_not_warn_of_each_other():
     with connect("local:1") as one, connect("local:1") as other:
         assert one.scheduler.address != other.scheduler.address

@@ -84,3 +84,17 @@ def test_a_resumed_search_estimates_its_time_from_the_trials_before(tmp_path, mo
         progress = SearchProgress(lambda number: tmp_path, {}, objective, expected)
         with progress.running(before):
             assert (progress.bar.done, progress.bar.left) == (2, left)
+
+
+def test_the_number_of_workers_is_shown_where_it_changes(tmp_path, monkeypatch):
+    objective = {"name": "val_loss", "direction": "min"}
+    progress = SearchProgress(lambda number: tmp_path, {}, objective, Expected(3, None, 0))
+    lines = []
+    monkeypatch.setattr(progress, "line", lines.append)
+    for number in (1, 2, 2, 0, 1):
+        progress.workers(number)
+    assert lines == [
+        "worker 2 workers now, each with one trial at a time",
+        "worker none now: trials wait for one",
+        "worker 1 worker now",
+    ]
