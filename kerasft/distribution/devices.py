@@ -180,10 +180,20 @@ class Devices:
     def own_copy(self, folder: Path, runs_dir: str | Path) -> Path:
         """Return the folder of a run to resume: a copy of it unless this process is the first."""
         copy = self.own_folder(runs_dir) / folder.parent.name / folder.name
+        if self.ranks.number > 1:
+            self.check_same({"the run to resume": _weights(folder)})
         if self.ranks.rank:
             shutil.copytree(folder, copy, dirs_exist_ok=True)
         self.wait("copied")  # the first process changes it from now on
         return copy if self.ranks.rank else folder
+
+
+def _weights(folder: Path) -> dict[str, str]:
+    """Return the hashes of the weights and states of a run."""
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.glob("*.safetensors"))
+    }
 
 
 class _WaitForProcesses(keras.callbacks.Callback):

@@ -1,5 +1,8 @@
 """The processes of JAX: they wait for each other and agree by JAX's key-value store.
 
+All make the same calls in the same order. Each writes the name of its call, by its number, so that
+processes which run different fits find out, and do not wait for ever.
+
 JAX's own barrier aborts every process when one is lost. Here each process counts up a key of its
 own, and those that wait find the one that has stopped counting.
 """
@@ -7,6 +10,7 @@ own, and those that wait find the one that has stopped counting.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import itertools
 import threading
 import time
@@ -16,13 +20,15 @@ from typing import Any
 import jax
 
 from kerasft.distribution.ranks import Ranks
-from kerasft.errors import LostProcessError
+from kerasft.errors import LostProcessError, SettingError
 
 _HEARTBEAT = 5.0  # seconds between two counts
 TIMEOUT = 30  # seconds without a new count after which a process is lost
 _FIRST_STAYS = 1.0  # seconds by which the first process ends after the others
 _LONGEST_PAUSE = 0.25  # seconds between two queries
 _ALIVE = "kerasft alive"
+_END = "end"  # name of the last call of a process
+_FAILURES = 3  # of the heartbeat one after another, after which the first process has ended
 
 
 class ProcessGroup:
@@ -44,11 +50,15 @@ class ProcessGroup:
         threading.Thread(target=self._count, daemon=True).start()
 
     def _count(self) -> None:
+        failures = 0
         for count in itertools.count():
             try:
                 self._set(f"{_ALIVE}/{self._ranks.rank}", str(count))
-            except jax.errors.JaxRuntimeError:  # the first process has ended
-                return
+                failures = 0
+            except jax.errors.JaxRuntimeError:
+                failures += 1
+                if failures == _FAILURES:
+                    return
             time.sleep(self._heartbeat)
 
     def wait(self, name: str) -> None:
@@ -56,21 +66,24 @@ class ProcessGroup:
 
         Raises:
             LostProcessError: One of them has ended.
+            SettingError: One of them runs another fit.
         """
         place = self._arrive(name)
-        self._until(lambda: self._all_arrived(place))
+        self._until(name, place, lambda: self._all_arrived(place))
 
     def agree(self, name: str, choose: Callable[[], str]) -> str:
         """Return what the first process chooses, which alone calls `choose`.
 
         Raises:
             LostProcessError: A process has ended.
+            SettingError: One of them runs another fit.
         """
-        place = self._place(name)
+        place = self._arrive(name)
+        choice = f"{place} choice"
         if not self._ranks.rank:
-            self._set(f"{place}/choice", choose())
-        self._until(lambda: bool(self._client.key_value_dir_get(place)))
-        return str(self._client.key_value_dir_get(place)[0][1])
+            self._set(f"{choice}/0", choose())
+        self._until(name, place, lambda: bool(self._client.key_value_dir_get(choice)))
+        return str(self._client.key_value_dir_get(choice)[0][1])
 
     def end_together(self) -> None:
         """Wait at the end of this process for the others; the first one ends last.
@@ -83,19 +96,18 @@ class ProcessGroup:
 
     def _end(self) -> None:
         """Wait for the others, but not for those that are still training."""
-        place = self._arrive("end")
         end = time.monotonic() + self._timeout
-        while not self._all_arrived(place) and time.monotonic() < end:
-            time.sleep(_LONGEST_PAUSE)
+        with contextlib.suppress(jax.errors.JaxRuntimeError):  # the first process has ended
+            place = self._arrive(_END)
+            while not self._all_arrived(place) and time.monotonic() < end:
+                time.sleep(_LONGEST_PAUSE)
         if not self._ranks.rank:
             time.sleep(_FIRST_STAYS)
 
-    def _place(self, name: str) -> str:
-        return f"kerasft {next(self._counter)} {name}"
-
     def _arrive(self, name: str) -> str:
-        place = self._place(name)
-        self._set(f"{place}/{self._ranks.rank}", "arrived")
+        """Return the place of a call, at which the processes write its name."""
+        place = f"kerasft call {next(self._counter)}"
+        self._set(f"{place}/{self._ranks.rank}", name)
         return place
 
     def _all_arrived(self, place: str) -> bool:
@@ -104,14 +116,29 @@ class ProcessGroup:
     def _set(self, key: str, value: str) -> None:
         self._client.key_value_set(key, value, allow_overwrite=True)
 
-    def _until(self, is_done: Callable[[], bool]) -> None:
-        """Wait for a condition while all processes are alive."""
+    def _until(self, name: str, place: str, is_done: Callable[[], bool]) -> None:
+        """Wait for a condition while all processes are alive and make the same calls."""
         counts: dict[int, tuple[str | None, float]] = {}
         pause = 0.001
-        while not is_done():
+        while True:
+            done = is_done()
+            self._check_names(name, place)  # then all names that count are there
+            if done:
+                return
             self._check_alive(counts)
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _check_names(self, name: str, place: str) -> None:
+        for key, other in self._client.key_value_dir_get(place):
+            process = f"process {key.rpartition('/')[2]}"
+            if other == _END != name:
+                raise LostProcessError(self._ranks.number, f"{process} has ended")
+            if other != name:
+                raise SettingError(
+                    f"Process {self._ranks.rank} is at `{name}`, {process} at `{other}`: they do "
+                    "not run the same fit. Start all of them with the same command."
+                )
 
     def _check_alive(self, counts: dict[int, tuple[str | None, float]]) -> None:
         now = time.monotonic()

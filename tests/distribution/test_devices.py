@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 
+import jax
 import keras
 import pytest
 
@@ -128,6 +129,42 @@ def test_a_process_that_stops_counting_is_named():
     store.key_value_set("kerasft alive/2", "7")
     with pytest.raises(kerasft.errors.LostProcessError, match=r"process [12] does not respond"):
         group.wait("epoch")
+
+
+@pytest.mark.parametrize(
+    "theirs, error, words",
+    [
+        ("training", kerasft.SettingError, "Process 0 is at `epoch 0`, process 1 at `training`"),
+        ("end", kerasft.errors.LostProcessError, "process 1 has ended"),
+    ],
+)
+def test_processes_that_make_other_calls_do_not_wait_for_each_other(theirs, error, words):
+    store = Store()
+    first, _ = groups(store, 2)
+    store.key_value_set("kerasft call 0/1", theirs)
+    with pytest.raises(error, match=words):
+        first.wait("epoch 0")
+
+
+class Interrupted(Store):
+    """A store that fails twice."""
+
+    failures = 2
+
+    def key_value_set(self, key, value, allow_overwrite=False):
+        if self.failures:
+            self.failures -= 1
+            raise jax.errors.JaxRuntimeError("UNAVAILABLE")
+        super().key_value_set(key, value, allow_overwrite)
+
+
+def test_a_process_counts_on_after_a_failed_call():
+    store = Interrupted()
+    ProcessGroup(store, Ranks(0, 1, ("a:1",)), heartbeat=0.01, timeout=0.5)
+    end = time.monotonic() + 5
+    while not store.values and time.monotonic() < end:
+        time.sleep(0.01)
+    assert int(store.values["kerasft alive/0"]) >= 2
 
 
 class TwoOfTwo(Devices):
