@@ -66,7 +66,12 @@ def test_a_healthy_run_has_no_findings():
 @pytest.mark.parametrize("epochs", [1, 2])
 def test_a_fit_that_barely_began_is_not_called_well(epochs, tmp_path):
     config = resnet_digits.Config(
-        trainable_blocks=0, head_epochs=0, epochs=epochs, learning_rate=1e-6, seed=SEED
+        trainable_blocks=0,
+        head_epochs=0,
+        epochs=epochs,
+        learning_rate=1e-6,
+        seed=SEED,
+        head_start="random",
     )
     run = kerasft.fit(resnet_digits, config, runs_dir=tmp_path, progress=False)
     found = diagnose(run)
