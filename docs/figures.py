@@ -21,7 +21,8 @@ FOLDER = Path(__file__).parent / "pages" / "assets" / "figures"
 # A linear probe on frozen features, which are cached: its curves have the same shapes.
 SHORT: dict[str, Any] = {
     "epochs": 10, "head_epochs": 0, "trainable_blocks": 0, "learning_rate": 1e-2, "patience": 0,
-    "augmentation": "none", "validation_fraction": 0.2, "test_fraction": 0.4,
+    "head_start": "random", "augmentation": "none",
+    "validation_fraction": 0.2, "test_fraction": 0.4,
 }  # fmt: skip
 # Few training examples, and the backbone trained.
 FEW = {

@@ -27,6 +27,7 @@ def _foreign_loss(config: Any) -> str:
 
 _WEIGHTED = tasks_with(lambda task: task.class_weight)
 _TRANSFORMED = tasks_with(lambda task: task.target_transform)
+_STARTED = tasks_with(lambda task: task.head_start == "linear")
 _SMOOTHED = tasks_with(lambda task: task.label_smoothing)
 
 
@@ -76,11 +77,12 @@ class TaskSettings(SettingGroup):
 
 
 class BackboneSettings(SettingGroup):
-    """Pretrained backbone and its trained blocks."""
+    """Pretrained backbone, its trained blocks, and the start of the output layer."""
 
     preset: str = setting("", "Backbone: KerasHub preset name, preset folder (KerasHub, Hugging Face, timm), .keras file, hf://ORG/NAME[@REVISION], applications:NAME (keras.applications), or package:NAME/FOLDER", common=True, aliases=("model", "backbone", "pretrained_model"))
     pretrained: bool = setting(True, "Load the pretrained weights of the preset (no: random initialization)", affects="number")
     trainable_blocks: int = setting(-1, "Number of backbone blocks to unfreeze, from the top: 0 none (linear probe), n the last n, -1 all", minimum=-1, affects="graph", common=True, aliases=("freeze", "unfreeze", "layers", "depth"))
+    head_start: str = setting("random", f"Start of the output layer where the first phase trains it alone (linear: a linear probe on frozen features; auto: linear for {_STARTED}, else random)", choices=("auto", "linear", "random"), affects="number", idle_if=when(head_epochs=0, trainable_blocks=lambda blocks: blocks != 0))
     lora_rank: int = setting(0, "Rank of the LoRA adapters in the trained blocks, whose own weights stay frozen; typically 4 to 16 (0: no adapters)", minimum=0, affects="graph", refused_if=refuse(lambda c: c.lora_rank > 0 and c.trainable_blocks == 0, "`lora_rank` is {c.lora_rank}, but trainable_blocks=0 leaves no blocks for its adapters. Train blocks, or set lora_rank to 0."))
 
 

@@ -88,6 +88,14 @@ class JaxDevices(Devices):
         """Return what the first process chooses."""
         return choose() if self._processes is None else self._processes.agree(name, choose)
 
+    def agree_on_arrays(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return the arrays of the first process."""
+        if self._processes is None:
+            return list(arrays)
+        found = [np.zeros_like(array) if self.ranks.rank else array.copy() for array in arrays]
+        self.exchange(found)
+        return found
+
     def exchange(self, arrays: Sequence[np.ndarray]) -> None:
         """Fill arrays with what the other processes computed; each has zeros elsewhere."""
         from jax.experimental.multihost_utils import process_allgather

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from kerasft.distribution.devices import Devices, check_virtual, trains_statistics
@@ -86,14 +87,24 @@ class TensorFlowDevices(Devices):
         if self.ranks.number == 1:
             return choose()
         sent = b"" if self.ranks.rank else choose().encode()
-        padded = tf.constant(list(sent.ljust(_LONGEST, b"\0")), tf.int32)
+        found = self._sum(np.frombuffer(sent.ljust(_LONGEST, b"\0"), "uint8").astype("int32"))
+        return bytes(found.astype("uint8")).rstrip(b"\0").decode()
+
+    def agree_on_arrays(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return the arrays of the first process."""
+        if self.ranks.number == 1:
+            return list(arrays)
+        return [self._sum(np.zeros_like(each) if self.ranks.rank else each) for each in arrays]
+
+    def _sum(self, array: np.ndarray) -> np.ndarray:
+        """Return the sum of the arrays of all processes."""
 
         def total() -> Any:
-            return tf.distribute.get_replica_context().all_reduce("SUM", padded)
+            return tf.distribute.get_replica_context().all_reduce("SUM", tf.constant(array))
 
         summed = tf.function(lambda: self._strategy.run(total))()
-        found = self._strategy.experimental_local_results(summed)[0].numpy()
-        return bytes(found.astype("uint8")).rstrip(b"\0").decode()
+        found: np.ndarray = self._strategy.experimental_local_results(summed)[0].numpy()
+        return found
 
     @contextlib.contextmanager
     def detecting_lost_processes(self) -> Iterator[None]:

@@ -84,6 +84,9 @@ class FeatureCache:
     Args:
         trainings: Expected number of trainings that share features; the first one computes them.
         devices: Devices of the training, whose processes share the computation.
+
+    Attributes:
+        derived: What trainings computed from cached features, for later ones.
     """
 
     def __init__(self, *, trainings: int = 1, devices: Devices | None = None) -> None:
@@ -91,6 +94,7 @@ class FeatureCache:
         # By signature, number format and id of the inputs, which are kept so that the id stays
         # unique.
         self._arrays: OrderedDict[tuple[str, str, int], tuple[Any, Any]] = OrderedDict()
+        self.derived: dict[Any, Any] = {}
 
     @property
     def num_arrays(self) -> int:

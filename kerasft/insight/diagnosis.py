@@ -35,6 +35,7 @@ RULES: tuple[Callable[[Facts], Finding | None], ...] = (
     rules.generalization.overfitting,
     rules.epochs.stopped_too_early,
     rules.generalization.underfitting,
+    rules.generalization.no_better_than_probe,
     rules.data.validation_too_small,
     rules.epochs.trained_too_long,
 )

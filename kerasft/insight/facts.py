@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,8 @@ class Facts:
         length_setting: Setting that limits the length of an input, empty where none does.
         config_class: Config class of the modality, whose conditions every advice must meet.
         failure: `diverged` if the loss became NaN or infinite, else empty.
+        probe: Validation metrics of the linear probe as which the output layer began; empty
+            without one.
     """
 
     state: str
@@ -53,6 +55,7 @@ class Facts:
     length_setting: str = ""
     config_class: type[Config] = Config
     failure: str = ""
+    probe: dict[str, float] = field(default_factory=dict)
 
     @property
     def kind(self) -> Task:
@@ -156,6 +159,7 @@ def read_facts(run: Run) -> Facts:
         blocks=sum(row["name"] != "head" for row in manifest.get("blocks", [])),
         length_setting=run.modality.length_setting,
         config_class=run.modality.config_class,
+        probe=dict(manifest.get("linear_probe") or {}),
     )
 
 

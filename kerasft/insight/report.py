@@ -96,6 +96,8 @@ def _tiles(run: Run, facts: Facts) -> Iterator[dict[str, Any]]:
     validation = facts.metrics.get("validation", {}).get(name)
     if validation is not None and "test" in facts.metrics:
         yield tile(f"validation {name}", validation, "selects the best epoch")
+    if name in facts.probe:
+        yield tile("linear probe", facts.probe[name], f"validation {name}, on frozen features")
     if facts.rows:
         best = f"best: {facts.best_epoch}, by {manifest.get('monitor')}" if facts.best_epoch else ""
         yield tile("epochs", len(facts.rows), best)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 from kerasft.errors import DataError, SettingError
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from kerasft.calibration import Calibration
     from kerasft.calibration.options import CalibrationOptions
+    from kerasft.tasks.linear_models import LinearModel
 
 Chosen = TypeVar("Chosen")
 
@@ -57,6 +58,7 @@ class Task(Answers):
         mixup: Whether labels of two examples can be mixed.
         label_smoothing: Whether labels can be smoothed.
         target_transform: Whether the target can be transformed.
+        head_start: Value of the setting `head_start` that `auto` stands for.
         problem_type: Name of the kind of task in transformers.
     """
 
@@ -77,6 +79,7 @@ class Task(Answers):
     mixup = True
     label_smoothing = True
     target_transform = False
+    head_start = "random"
     problem_type = ""
 
     # Settings
@@ -237,6 +240,19 @@ class Task(Answers):
 
     def activate(self, x: Any, labels: Labels) -> Any:
         """Return the model output from the output of the last Dense layer."""
+        raise NotImplementedError
+
+    def linear_models(
+        self, labels: Labels, features: np.ndarray, y: np.ndarray, weights: np.ndarray | None
+    ) -> Iterator[LinearModel]:
+        """Yield linear models for the last Dense layer, with a falling penalty.
+
+        Args:
+            labels: Labels.
+            features: Standardized features, shape (n, width).
+            y: Targets, as in `Split.y`.
+            weights: Weight of each example, shape (n,); None for equal ones.
+        """
         raise NotImplementedError
 
     def calibrated_logits(

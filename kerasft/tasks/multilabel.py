@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kerasft.calibration import DEFAULT_THRESHOLD, Calibration
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from kerasft.calibration.options import CalibrationOptions, Fitted
+    from kerasft.tasks.linear_models import LinearModel
 
 
 class MultiLabel(ClassTask):
@@ -107,6 +108,13 @@ class MultiLabel(ClassTask):
         import keras
 
         return keras.layers.Activation("sigmoid", name="probability", dtype="float32")(x)
+
+    def linear_models(
+        self, labels: Labels, features: np.ndarray, y: np.ndarray, weights: np.ndarray | None
+    ) -> Iterator[LinearModel]:
+        from kerasft.tasks.linear_models import sigmoid_models
+
+        return sigmoid_models(features, y, weights)
 
     def calibrated_logits(
         self, labels: Labels, calibration: Calibration

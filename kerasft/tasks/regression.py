@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from kerasft.calibration import Calibration, Interval
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from kerasft.calibration.options import CalibrationOptions, Fitted
+    from kerasft.tasks.linear_models import LinearModel
 
 _CORRELATIONS = ("pearson", "spearman")
 _ORDERED = ("accuracy_rounded", "within_one", "kappa")  # of a target with a scale
@@ -137,6 +138,16 @@ class Regression(Task):
         # Standardized, so that learning rates and penalties do not depend on the unit.
         x = keras.layers.Rescaling(labels.std, labels.mean, name="unit", dtype="float32")(x)
         return keras.ops.exp(x) if labels.transform == "log" else x
+
+    def linear_models(
+        self, labels: Labels, features: np.ndarray, y: np.ndarray, weights: np.ndarray | None
+    ) -> Iterator[LinearModel]:
+        import numpy as np
+
+        from kerasft.tasks.linear_models import ridge_models
+
+        numbers = np.log(y) if labels.transform == "log" else y
+        return ridge_models(features, (numbers - labels.mean) / labels.std, weights)
 
     def calibrated_logits(
         self, labels: Labels, calibration: Calibration

@@ -16,6 +16,7 @@ from kerasft.signals import holding_signals
 from kerasft.training.callbacks import EpochOrder, NanGuard, PlateauWarmUp, SeparatePenalty
 from kerasft.training.checkpoint import SaveState, TrainingState, load_state, reseed, seed_states
 from kerasft.training.context import FitContext, make_phase_inputs
+from kerasft.training.linear_probe import start_head
 from kerasft.training.live_diagnosis import UnrecoverableError
 from kerasft.training.optimizers.schedules import warmup_steps
 from kerasft.training.phases import Phase, make_batches, phase_schedule, steps_per_epoch
@@ -75,6 +76,8 @@ def train(
         epochs = sum(phase.epochs for phase in context.phases)
         context.log(f"resume after epoch {saved.epoch} of {epochs}")
     inputs = make_phase_inputs(context)
+    if saved is None:
+        start_head(context, inputs)
     context.log("       metrics are train/val")
     saver: SaveState | None = None
     try:

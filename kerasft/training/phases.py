@@ -98,9 +98,7 @@ def make_batches(
                     f"`{name}` cannot be used: this recipe makes its own batches. Leave it out."
                 )
         return split
-    weights = None
-    if training and config.class_weight == "balanced":
-        weights = class_weights(split.y, labels.num_outputs)[split.y].astype("float32")
+    weights = training_weights(split, config, labels) if training else None
     mix, y = (make_mix(config) if training else None), split.y
     if mix is not None and y.ndim == 1:
         y = np.eye(labels.num_outputs, dtype="float32")[y]
@@ -116,6 +114,14 @@ def make_batches(
         lengths=text_lengths(split.x),
         mix=mix,
     )
+
+
+def training_weights(split: Split, config: Config, labels: Labels) -> np.ndarray | None:
+    """Return the weight of each training example, shape (n,); None where all are equal."""
+    if config.class_weight != "balanced":
+        return None
+    weights: np.ndarray = class_weights(split.y, labels.num_outputs)[split.y].astype("float32")
+    return weights
 
 
 def steps_per_epoch(split: Split | Any, batch_size: int) -> int:

@@ -142,7 +142,7 @@ def examine(base: str, settings: dict[str, Any], seed: int, fault: str, folder: 
     recipe = load_recipe(base)
     planted = dict(FAULTS[fault])
     how = planted.pop("data", "")
-    settings = dict(settings)
+    settings = {"head_start": "random", **settings}  # a linear probe is good before any step
     module = spoiled(recipe, how, seed, settings.pop("per_class", None))
     config = changed(changed(recipe.Config(seed=seed), settings), planted)
     run = fit(module, config, folder)

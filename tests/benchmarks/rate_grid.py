@@ -56,7 +56,7 @@ def examine(name: str, seeds: int, reach: int, folder: str) -> dict[str, Any]:
     from kerasft.catalog import load_recipe
 
     recipe, settings = SETS[name]
-    config = load_recipe(recipe).Config(patience=0, **settings)
+    config = load_recipe(recipe).Config(patience=0, head_start="random", **settings)
     began = time.monotonic()
     curves = {curve.phase: curve.valley for curve in kerasft.find_learning_rate(recipe, config)}
     seconds = time.monotonic() - began

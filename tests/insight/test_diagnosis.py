@@ -66,7 +66,12 @@ def test_a_healthy_run_has_no_findings():
 @pytest.mark.parametrize("epochs", [1, 2])
 def test_a_fit_that_barely_began_is_not_called_well(epochs, tmp_path):
     config = resnet_digits.Config(
-        trainable_blocks=0, head_epochs=0, epochs=epochs, learning_rate=1e-6, seed=SEED
+        trainable_blocks=0,
+        head_epochs=0,
+        epochs=epochs,
+        learning_rate=1e-6,
+        seed=SEED,
+        head_start="random",
     )
     run = kerasft.fit(resnet_digits, config, runs_dir=tmp_path, progress=False)
     found = diagnose(run)
@@ -496,3 +501,25 @@ def test_rules_read_a_validation_loss_that_is_not_finite(state, lost):
         row["val_loss"] = float("nan")
     found = find(facts(rows=rows, state=state, best_epoch=2))
     assert all("nan" not in finding.evidence for finding in found)
+
+
+@pytest.mark.parametrize(("ended", "named"), [(0.8, True), (0.79, True), (0.81, False)])
+def test_a_fit_is_compared_with_its_linear_probe(ended, named):
+    settings = to_dict(resnet_digits.Config(trainable_blocks=1))
+    found = facts(
+        probe={"accuracy": 0.8}, metrics={"validation": {"accuracy": ended}}, settings=settings
+    )
+    finding = rules.generalization.no_better_than_probe(found)
+    assert (finding is not None) == named
+    if finding is not None:
+        assert "0.8" in finding.evidence and not finding.fault
+        assert finding.advice[1].changes["trainable_blocks"] == 0
+    frozen = dataclasses.replace(found, settings={**settings, "trainable_blocks": 0})
+    assert rules.generalization.no_better_than_probe(frozen) is None
+
+
+def test_a_number_is_better_than_that_of_the_probe_if_its_error_is_smaller():
+    found = facts(probe={"rmse": 2.0}, task="regression", metrics={"validation": {"rmse": 1.5}})
+    assert rules.generalization.no_better_than_probe(found) is None
+    worse = dataclasses.replace(found, metrics={"validation": {"rmse": 2.5}})
+    assert rules.generalization.no_better_than_probe(worse) is not None

@@ -214,6 +214,29 @@ def _against_underfitting(facts: Facts) -> list[Advice]:
     return found
 
 
+def no_better_than_probe(facts: Facts) -> Finding | None:
+    """Detect trained blocks that did not improve on a linear probe of frozen features."""
+    name = facts.kind.main_metric
+    ended, probe = facts.metrics.get("validation", {}).get(name), facts.probe.get(name)
+    if ended is None or probe is None or not facts.settings.get("trainable_blocks"):
+        return None
+    if ended > probe if facts.kind.directions[name] == "max" else ended < probe:
+        return None
+    linear = {"trainable_blocks": 0, "head_epochs": 0,
+              "learning_rate": facts.settings["head_learning_rate"]}  # fmt: skip
+    return Finding(
+        "no_better_than_probe",
+        "The model is no better than a linear probe",
+        f"The validation {name} is {number(ended)}; the linear probe on frozen features as which "
+        f"the output layer began has {number(probe)}.",
+        (
+            Advice({}, "Find the learning rate of the main phase with `kerasft find-lr`."),
+            Advice(linear, "Or train the output layer alone, in less time."),
+        ),
+        fault=False,
+    )
+
+
 def batch_norm(facts: Facts) -> Finding | None:
     """Detect batches that are too small for batch statistics: validation is erratic."""
     settings = facts.settings

@@ -1,0 +1,201 @@
+"""The start of the output layer: a linear probe on frozen features.
+
+A head phase trains the output layer alone, so its best result is a linear model of fixed features.
+scikit-learn finds one in seconds, where epochs at a usual learning rate end far from it. The phase
+begins from there (Kumar et al. 2022, arXiv 2202.10054: linear probing, then fine-tuning).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerasft.data import Split, text_lengths
+from kerasft.evaluation.known_inputs import NO_HEAD, RENDERED, rows_to_remember
+from kerasft.evaluation.metrics import example_losses, measure
+from kerasft.evaluation.predict import predict_arrays
+from kerasft.formatting import duration, number
+from kerasft.frozen.feature_cache import PhaseInputs
+from kerasft.models import with_features
+from kerasft.models.freezing import frozen_below
+from kerasft.models.towers import initial_weights
+from kerasft.runs import write_manifest
+from kerasft.tasks import task_of
+from kerasft.tasks.linear_models import LinearModel
+from kerasft.training.context import FitContext
+from kerasft.training.phases import training_weights
+
+_LEAST = 1e-6  # of a standard deviation, for features that never vary
+
+
+@dataclass(frozen=True)
+class LinearProbe:
+    """A linear probe: the kernel and bias of the output layer, and its scores.
+
+    Attributes:
+        kernel: Kernel for features that are not standardized, float32, shape (width, outputs).
+        bias: Bias, float32, shape (outputs,).
+        record: `C`, `examples` (of training), and the metrics of the validation split.
+    """
+
+    kernel: np.ndarray
+    bias: np.ndarray
+    record: dict[str, Any]
+
+
+def start_head(context: FitContext, inputs: Mapping[str, PhaseInputs]) -> None:
+    """Set the output layer to a linear probe, where the first phase trains it alone.
+
+    The run records the scores of the probe. All processes set the values of the first one.
+
+    Args:
+        context: Context of a training that has not begun.
+        inputs: Model and inputs of each phase, by its name.
+    """
+    start = context.config.head_start
+    if start == "auto":
+        start = task_of(context.config.task).head_start
+    if start != "linear" or not _trains_head_alone(context):
+        return
+    began, phase_inputs = time.monotonic(), inputs[context.phases[0].name]
+    if reason := _reason_against(context, phase_inputs):
+        context.log(f"head   random start: {reason}")
+        return
+    probe = _shared_probe(context, phase_inputs)
+    if probe is None:
+        context.log("head   random start: a class has no training example, or features overflow")
+        return
+    head = context.model.get_layer("head")
+    kernel, bias = context.devices.agree_on_arrays([probe.kernel, probe.bias])
+    head.kernel.assign(kernel)
+    head.bias.assign(bias)
+    if context.recorder.run is not None:
+        write_manifest(context.recorder.run, linear_probe=probe.record)
+    name = context.data.labels.kind.main_metric
+    context.log(
+        f"head   starts as a linear probe: val_{name} {number(probe.record[name])}, val_loss "
+        f"{number(probe.record['loss'])}, C={probe.record['C']:g}, in "
+        f"{duration(time.monotonic() - began)}"
+    )
+
+
+def _trains_head_alone(context: FitContext) -> bool:
+    """Return whether the first phase trains a Dense layer `head` and nothing else."""
+    model = context.model
+    head = next((layer for layer in model.layers if layer.name == "head"), None)
+    if not isinstance(head, keras.layers.Dense) or not head.use_bias:
+        return False
+    with frozen_below(model, context.phases[0].blocks):
+        trained = {id(variable) for variable in model.trainable_variables}
+    return trained == {id(head.kernel), id(head.bias)}
+
+
+def _reason_against(context: FitContext, inputs: PhaseInputs) -> str:
+    """Return why there is no linear probe, empty where there is one."""
+    data = context.data
+    if not (isinstance(data.train, Split) and isinstance(data.validation, Split)):
+        return RENDERED
+    if initial_weights(context.config):
+        return "it begins as the cosine of two towers"
+    return NO_HEAD if with_features(inputs.model) is None else ""
+
+
+def _shared_probe(context: FitContext, inputs: PhaseInputs) -> LinearProbe | None:
+    """Return the probe, that of an earlier trial where cached features and settings are equal."""
+    config, found = context.config, context.feature_cache.derived
+    if inputs.model is context.model:  # not cached: the weights below may differ
+        return _fit_probe(context, inputs)
+    settings = (
+        config.loss, config.label_smoothing, config.class_weight, config.kernel_l1, config.kernel_l2
+    )  # fmt: skip
+    # Whoever holds the arrays, so that their ids stay unique.
+    arrays = [*keras.tree.flatten(inputs.train), *keras.tree.flatten(inputs.validation)]
+    key = (*settings, *map(id, arrays))
+    if key not in found:
+        found[key] = arrays, _fit_probe(context, inputs)
+    probe: LinearProbe | None = found[key][1]
+    return probe
+
+
+def _fit_probe(context: FitContext, inputs: PhaseInputs) -> LinearProbe | None:
+    """Fit linear models and return the best one, None where none can be fitted."""
+    train, validation = context.data.train, context.data.validation
+    assert train is not None and validation is not None  # else there is a reason against
+    rows, features = _features(context, inputs.model, train, inputs.train)
+    checked, others = _features(context, inputs.model, validation, inputs.validation)
+    if not (np.isfinite(features).all() and np.isfinite(others).all()):
+        return None  # an overflow of float16, which training reports
+    mean, scale = features.mean(axis=0), np.maximum(features.std(axis=0), _LEAST)
+    labels = context.data.labels
+    weights = training_weights(train, context.config, labels)
+    models = labels.kind.linear_models(
+        labels,
+        (features - mean) / scale,
+        train.y[rows],
+        None if weights is None else weights[rows],
+    )
+    y = validation.y[checked]
+    best = _best(context, (_unscaled(model, mean, scale) for model in models), others, y)
+    if best is None:
+        return None
+    scores = measure(context.config, labels, y, _outputs(labels, others, best))
+    record = {"C": best.strength, "examples": len(rows), "loss": scores["loss"]}
+    record |= {name: scores[name] for name in labels.kind.main_metrics}
+    return LinearProbe(best.kernel.astype("float32"), best.bias.astype("float32"), record)
+
+
+def _best(
+    context: FitContext, models: Iterable[LinearModel], features: np.ndarray, y: np.ndarray
+) -> LinearModel | None:
+    """Return the model of the lowest validation loss and penalty, which falls and then rises."""
+    config, labels = context.config, context.data.labels
+    least, best = math.inf, None
+    for model in models:
+        losses = example_losses(config, labels, y, _outputs(labels, features, model))
+        penalty = config.kernel_l1 * np.abs(model.kernel).sum()
+        penalty += config.kernel_l2 * np.square(model.kernel).sum()
+        if not np.mean(losses) + penalty < least:
+            break
+        least, best = float(np.mean(losses) + penalty), model
+    return best
+
+
+def _features(
+    context: FitContext, model: keras.Model, split: Split, x: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the positions of some thousands of examples at most, and their features.
+
+    Args:
+        context: Context of the training.
+        model: Model of the phase.
+        split: Split of the examples.
+        x: Its inputs for that model.
+    """
+    rows = rows_to_remember(context.data.labels, split.y)
+    _, features = predict_arrays(
+        with_features(model),
+        x,
+        context.batch_size,
+        lengths=text_lengths(split.x),
+        rows=rows,
+        title="computing features for a linear probe",
+    )
+    return rows, np.asarray(features, np.float64)
+
+
+def _unscaled(model: LinearModel, mean: np.ndarray, scale: np.ndarray) -> LinearModel:
+    """Return a model of standardized features as one of the features themselves."""
+    kernel = model.kernel / scale[:, None]
+    return LinearModel(model.strength, kernel, model.bias - mean @ kernel)
+
+
+def _outputs(labels: Any, features: np.ndarray, model: LinearModel) -> np.ndarray:
+    x = keras.ops.convert_to_tensor((features @ model.kernel + model.bias).astype("float32"))
+    outputs: np.ndarray = keras.ops.convert_to_numpy(labels.kind.activate(x, labels))
+    return outputs

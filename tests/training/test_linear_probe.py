@@ -1,0 +1,230 @@
+"""The head phase begins as a linear probe on frozen features."""
+
+import dataclasses
+import types
+
+import keras
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+import kerasft
+from kerasft.evaluation.metrics import measure
+from kerasft.frozen.feature_cache import FeatureCache
+from kerasft.recipes import mobilenet_elevation
+from kerasft.runs import sha256
+from kerasft.tasks.linear_models import ridge_models, sigmoid_models, softmax_models
+from kerasft.training.compiled_models import CompiledModels
+from kerasft.training.context import make_context, make_phase_inputs
+from kerasft.training.linear_probe import start_head
+from tests.conftest import write_table
+from tests.training.small import fit, image_config, image_recipe, text_recipe
+from tests.training.small import text_config as random_text_config
+
+ENDS = ("", ".", "!", "to me", "of it", "in red", "in blue", "and cat")
+FILMS = {"good film": "film|good", "great movie": "movie|good", "awful movie": "movie",
+         "bad old film": "film"}  # fmt: skip
+
+
+def text_config(*given, **settings):
+    return random_text_config(*given, **{"head_start": "linear", **settings})
+
+
+def recipe_and_config(kind, preset, photos, reviews, prices, folder):
+    if kind == "classes of images":
+        return image_recipe, image_config(preset, photos, augmentation="light")
+    if kind == "classes of texts":
+        return text_recipe, text_config(preset, reviews)
+    if kind == "several labels":
+        rows = [{"text": f"{film} {end}", "label": labels}
+                for film, labels in FILMS.items() for end in ENDS]  # fmt: skip
+        table = write_table(folder / "labels.csv", rows)
+        return text_recipe, text_config(preset, table, task="multilabel", label_separator="|")
+    return mobilenet_elevation, mobilenet_elevation.Config(
+        preset=preset("resnet"), dataset=prices, label_column="price", target_transform="log",
+        image_size=16, head_epochs=1, trainable_blocks=1, head_start="linear",
+    )  # fmt: skip
+
+
+def context_of(recipe, config, **options):
+    keras.utils.set_random_seed(config.seed)
+    data = kerasft.load_data(config)
+    models = CompiledModels(recipe.build_model(config, data))
+    return make_context(config, data, models, **options)
+
+
+def start(context):
+    """Start the head; return its kernel before and after."""
+    head = context.model.get_layer("head")
+    before = head.kernel.numpy()
+    start_head(context, make_phase_inputs(context))
+    return before, head.kernel.numpy()
+
+
+def validation_scores(context):
+    part, labels = context.data.validation, context.data.labels
+    outputs = context.model.predict(part.x, verbose=0)
+    return measure(context.config, labels, part.y, outputs)
+
+
+KINDS = ("classes of images", "classes of texts", "several labels", "numbers")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_model_begins_with_the_scores_of_the_probe(
+    kind, preset, photos, reviews, prices, tmp_path
+):
+    recipe, config = recipe_and_config(kind, preset, photos, reviews, prices, tmp_path)
+    lines = []
+    context = context_of(recipe, config, log=lines.append)
+    random_loss = validation_scores(context)["loss"]
+    start(context)
+    found = validation_scores(context)
+    assert found["loss"] < 0.8 * random_loss
+    metric = context.data.labels.kind.main_metric
+    line = next(line for line in lines if line.startswith("head   starts as a linear probe"))
+    assert f"val_{metric} {kerasft.formatting.number(found[metric])}, " in line
+
+
+@pytest.mark.slow
+def test_the_run_records_the_probe_and_a_resumed_one_does_not_fit_another(
+    preset, reviews, tmp_path
+):
+    def stop(epoch, logs):
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+    callback = keras.callbacks.LambdaCallback(on_epoch_begin=stop)
+    config = text_config(preset, reviews)
+    whole = fit(text_recipe, config, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        fit(text_recipe, config, tmp_path, callbacks=[callback], name="cut")
+    run = fit(text_recipe, config, tmp_path, resume=True)
+    assert run.manifest["linear_probe"] == whole.manifest["linear_probe"]
+    assert set(run.manifest["linear_probe"]) == {"C", "examples", "loss", "accuracy", "f1"}
+    assert (run.path / "run.log").read_text().count("starts as a linear probe") == 1
+    assert [row["val_loss"] for row in run.history] == [r["val_loss"] for r in whole.history]
+    assert sha256(run.path / "weights.safetensors") == sha256(whole.path / "weights.safetensors")
+    assert "linear probe" in kerasft.write_report(run).read_text()
+
+
+@pytest.mark.parametrize(
+    ("kind", "linear"),
+    [("classes of images", True), ("classes of texts", False), ("numbers", False)],
+)
+def test_only_classes_of_images_begin_as_a_probe_by_default(
+    kind, linear, preset, photos, reviews, prices
+):
+    recipe, config = recipe_and_config(kind, preset, photos, reviews, prices, None)
+    default = recipe.Config().head_start
+    before, after = start(context_of(recipe, dataclasses.replace(config, head_start=default)))
+    assert np.array_equal(before, after) != linear
+
+
+def with_hidden_layer(recipe):
+    def build_model(config, data):
+        backbone = kerasft.load_backbone(config)
+        kerasft.freeze(backbone, config)
+        inputs, features = kerasft.features(backbone, config)
+        hidden = keras.layers.Dense(8, activation="relu")(features)
+        return keras.Model(inputs, kerasft.head(hidden, config, data.labels))
+
+    return types.SimpleNamespace(build_model=build_model)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"head_start": "random"}, {"head_epochs": 0}], ids=["random", "no head phase"]
+)
+def test_the_head_stays_random(changes, preset, reviews):
+    context = context_of(text_recipe, text_config(preset, reviews, **changes))
+    assert np.array_equal(*start(context))
+
+
+def test_a_head_with_a_hidden_layer_stays_random(preset, reviews):
+    context = context_of(with_hidden_layer(text_recipe), text_config(preset, reviews))
+    assert np.array_equal(*start(context))
+
+
+def test_trained_blocks_of_0_begin_as_the_probe(preset, reviews):
+    config = text_config(preset, reviews, head_epochs=0, trainable_blocks=0)
+    before, after = start(context_of(text_recipe, config))
+    assert not np.array_equal(before, after)
+
+
+def test_a_penalty_on_the_kernel_is_weighed(preset, photos):
+    plain, penalized = (
+        start(context_of(image_recipe, image_config(preset, photos, kernel_l2=factor)))[1]
+        for factor in (0.0, 1.0)
+    )
+    assert np.square(penalized).sum() < 0.5 * np.square(plain).sum()
+
+
+def test_towers_begin_as_their_cosine(preset, tmp_path):
+    rows = [{"first": f"good film {a}", "second": f"bad film {b}", "score": len(a) - len(b)}
+            for a in ENDS for b in ENDS]  # fmt: skip
+    config = text_config(
+        preset, write_table(tmp_path / "pairs.csv", rows), task="regression", label_column="score",
+        text_column="first", text_pair_column="second", pair_mode="towers",
+    )  # fmt: skip
+    lines = []
+    before, after = start(context_of(text_recipe, config, log=lines.append))
+    assert np.array_equal(before, after)
+    assert "head   random start: it begins as the cosine of two towers" in lines
+
+
+def test_trials_share_the_probe_of_cached_features(preset, reviews):
+    cache, lines = FeatureCache(trainings=5), []
+    config = text_config(preset, reviews)
+    data = kerasft.load_data(config)
+    kernels = []
+    for rate in (1e-2, 1e-3):
+        changed = dataclasses.replace(config, head_learning_rate=rate)
+        models = CompiledModels(text_recipe.build_model(changed, data))
+        context = make_context(changed, data, models, feature_cache=cache, log=lines.append)
+        kernels.append(start(context)[1])
+    assert np.array_equal(*kernels)
+    assert len(cache.derived) == 1
+    weighed = dataclasses.replace(config, class_weight="balanced")
+    models = CompiledModels(text_recipe.build_model(weighed, data))
+    start(make_context(weighed, data, models, feature_cache=cache))
+    assert len(cache.derived) == 2
+
+
+def blobs(classes, seed=0):
+    rng = np.random.default_rng(seed)
+    y = np.arange(60) % classes
+    return rng.normal(size=(60, 4)) + 2 * rng.normal(size=(classes, 4))[y], y
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_softmax_models_are_those_of_scikit_learn(classes):
+    x, y = blobs(classes)
+    weights = np.where(y == 0, 5.0, 1.0)
+    model = list(softmax_models(x, y, classes, weights))[4]
+    expected = LogisticRegression(C=model.strength, max_iter=1000)
+    expected.fit(x, y, sample_weight=weights)
+    logits = x @ model.kernel + model.bias
+    found = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    assert found == pytest.approx(expected.predict_proba(x), abs=2e-3)
+
+
+def test_there_is_no_softmax_model_without_examples_of_a_class():
+    x, y = blobs(3)
+    assert not list(softmax_models(x, y, 4, None))
+
+
+def test_a_label_that_no_example_has_is_predicted_never():
+    x, y = blobs(2)
+    labels = np.stack([y, np.zeros(60)], axis=1)
+    *_, model = sigmoid_models(x, labels, None)
+    logits = x @ model.kernel + model.bias
+    assert ((logits[:, 0] > 0) == y).mean() > 0.9
+    assert (logits[:, 1] < -5).all()
+
+
+def test_ridge_models_approach_the_least_squares():
+    x, _ = blobs(2)
+    y = x @ np.array([1.0, -2.0, 0.0, 0.5]) + 3
+    *_, model = ridge_models(x, y, None)
+    assert model.kernel[:, 0] == pytest.approx([1, -2, 0, 0.5], abs=0.01)
+    assert model.bias == pytest.approx([3], abs=0.02)
