@@ -21,7 +21,6 @@ from kerasft.planning.ranges import check_counts, check_positive
 from kerasft.planning.scheduling import Costs, Hyperband, Independent, Simulated, simulate
 from kerasft.planning.worthwhile import doubled, largest_worthwhile
 from kerasft.runs.provenance import describe_recipe
-from kerasft.setting_declaration import settings as declared
 from kerasft.tuning.oracles import hyperband_plan
 from kerasft.tuning.plan import MAX_TRIALS
 from kerasft.tuning.results import Search, load_search
@@ -30,7 +29,6 @@ TUNERS = ("random", "hyperband")  # trials of `grid` and `bayesian` are handed o
 # Of a search of 1,000 trials: `python -m tests.benchmarks.search_plan` measures it.
 SCHEDULING_SECONDS = 0.04
 _GIVEN = "of the given time of a trial"
-_TIMED = ("batch_size", "cache")  # settings that only affect numbers, and the time of an epoch
 
 
 @dataclass(frozen=True)
@@ -216,13 +214,11 @@ def _compare(module: ModuleType, config: Config, search: Search) -> None:
             "Name a search of the same recipe, or give `trial_seconds`."
         )
     searched = {dimension["name"] for dimension in header["space"]}
-    known, before = declared(config), header["config"]
+    before = header["config"]
     differing = [
         name
         for name, value in changed_settings(config).items()
-        if (known[name].affects != "number" or name in _TIMED)
-        and name not in searched
-        and before.get(name, value) != value
+        if name not in searched and before.get(name, value) != value
     ]
     if header["recipe"].get("sha256") not in (None, recipe["sha256"]):
         differing.append("the recipe's file")

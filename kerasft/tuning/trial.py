@@ -174,7 +174,7 @@ def _result(context: FitContext) -> dict[str, Any]:
 def _close(run: Run, context: FitContext, job: TrialJob) -> None:
     """Save the weights of a good trial and close its record."""
     best_weights = context.best_weights
-    if best_weights.best is not None and best_weights.best[0] > job.keep_above:
+    if best_weights.best is not None and best_weights.best[0] >= job.keep_above:
         BestWeightsFile(run, context).save()
     best_epoch = None if best_weights.best_epoch is None else best_weights.best_epoch + 1
     write_manifest(run, state="done", monitor=best_weights.monitor, best_epoch=best_epoch)

@@ -19,7 +19,8 @@ class TrialJob:
         continues: Folder of the trial that this one continues (Hyperband).
         continued_seconds: Time of the epochs of that trial.
         deadline: Time (`time.time`) after which no epoch is started.
-        keep_above: Weights are stored where the score times the sign of the objective is higher.
+        keep_above: Weights are stored where the score times the sign of the objective is at least
+            this: of equal scores, the validation loss decides.
         keep_state: Whether to keep the state at the end, for a trial that continues this one.
     """
 

@@ -96,6 +96,13 @@ def test_each_tuner_finds_at_least_the_defaults_and_goes_on_after_a_kill(
     assert described(tune(**options, name="killed", resume=True)) == described(whole)
 
 
+@pytest.mark.slow
+def test_the_best_of_equal_scores_has_weights(tune):
+    search = tune({"head_start": "linear"}, max_trials=6, max_epochs=1)
+    assert {trial.score for trial in search.trials} == {1.0}
+    assert (trial_folder(search.path, search.best.number) / "weights.safetensors").exists()
+
+
 def test_the_winner_is_fitted_evaluated_and_exported(searched, tmp_path):
     search = searched("random")
     trial = trial_folder(search.path, search.best.number)
