@@ -38,7 +38,9 @@ def fit(module: ModuleType, config: Config, **options: Any) -> None:
         show_unexpected_tracebacks(click.get_current_context())
     if not first and not wants("quiet"):
         last = ranks.number - 1
-        click.echo(f"process {ranks.rank} of 0 to {last} trains, and process 0 reports", err=True)
+        click.echo(
+            f"process {ranks.rank} (of 0 to {last}): it trains, and process 0 reports", err=True
+        )
     if not options["resume"]:  # else the manifest has the settings that were used
         check_sources(module, config)
         if first:

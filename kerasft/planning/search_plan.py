@@ -13,7 +13,7 @@ import keras
 
 from kerasft.catalog import recipe_module
 from kerasft.checks.plan import time_fit
-from kerasft.config import Config, changed_settings, with_keywords
+from kerasft.config import Config, to_dict, with_keywords
 from kerasft.data import load_recipe_data
 from kerasft.display import current, shows_progress, status
 from kerasft.errors import SettingError
@@ -217,7 +217,7 @@ def _compare(module: ModuleType, config: Config, search: Search) -> None:
     before = header["config"]
     differing = [
         name
-        for name, value in changed_settings(config).items()
+        for name, value in to_dict(config).items()
         if name not in searched and before.get(name, value) != value
     ]
     if header["recipe"].get("sha256") not in (None, recipe["sha256"]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -26,22 +27,29 @@ def _command(recipe: Mapping[str, Any], runs_dir: str | Path, name: str | None) 
     arguments = ["kerasft", "fit", str(recipe.get("source") or recipe["name"]), "--resume"]
     arguments += ["--name", name] if name is not None else []
     arguments += ["--runs-dir", str(runs_dir)] if str(runs_dir) != "runs" else []
-    return shlex.join(arguments)
+    return _in_backend(shlex.join(arguments))
 
 
-def resume_search_command(folder: Path, recipe: Mapping[str, Any], *, on_dask: bool) -> str:
+def _in_backend(command: str) -> str:
+    """Return a command with the backend of this shell, which another one may not have."""
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    return command if backend == "tensorflow" else f"KERAS_BACKEND={backend} {command}"
+
+
+def resume_search_command(folder: Path, recipe: Mapping[str, Any], scheduler: str = "") -> str:
     """Return the command that continues a search.
 
     Args:
         folder: Search folder.
         recipe: Its recipe, as in the header of its journal.
-        on_dask: Whether its trials run on a Dask scheduler.
+        scheduler: `local:N` or the address of its Dask scheduler, empty without one.
     """
     arguments = ["kerasft", "tune", str(recipe.get("source") or recipe["name"]), "--resume"]
     arguments += ["--name", folder.name]
     searches = folder.parent.parent
     arguments += ["--searches-dir", str(searches)] if str(searches) != "searches" else []
-    return shlex.join(arguments) + " --scheduler ADDRESS" * on_dask
+    arguments += ["--scheduler", scheduler] if scheduler else []
+    return _in_backend(shlex.join(arguments))
 
 
 @contextlib.contextmanager

@@ -55,6 +55,7 @@ from kerasft.training.progress import Progress
 from kerasft.training.recorder import log_writer
 from kerasft.training.resume_checks import (
     STATE,
+    check_backend,
     check_unchanged,
     find_unfinished,
     original_settings,
@@ -121,7 +122,8 @@ def fit(  # noqa: PLR0913 (public)
         DivergedError: The loss became infinite or NaN.
         ResourceError: The disk is full, not even a batch of one example fits into memory, or
             another process of this training ended.
-        ResumeError: The recipe, the settings, the preset or the data changed since the run began.
+        ResumeError: The recipe, the settings, the preset, the data or the backend changed since
+            the run began.
 
     Example:
         >>> run = kerasft.fit("resnet_digits", dataset="photos/", learning_rate=3e-4)
@@ -135,6 +137,7 @@ def fit(  # noqa: PLR0913 (public)
     folder = shared.own_folder(runs_dir)
     config = with_keywords(module.Config, config, settings, signature(fit).parameters)
     if unfinished is not None:
+        check_backend(unfinished)
         config = original_settings(unfinished, module.Config, config, [*(fixed or ()), *settings])
     else:
         check_name(folder, described["name"], name)

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import keras
+
 from kerasft.config import Config, ConfigType, changed_settings, from_record, to_dict
 from kerasft.data import Data, column_names
 from kerasft.errors import ResumeError, SettingError
@@ -108,6 +110,23 @@ def original_settings(
                 "to resume, or fit without --resume."
             )
     return original
+
+
+def check_backend(run: Run) -> None:
+    """Refuse to resume on another backend, whose numbers differ.
+
+    Args:
+        run: The run to resume.
+
+    Raises:
+        ResumeError: The run was started on another backend.
+    """
+    before, now = run.manifest["versions"].get("backend"), keras.backend.backend()
+    if before not in (None, now):  # None: in records of 0.1.0
+        raise ResumeError(
+            f"{run.path} was started with the backend {before}, not {now}. Resume it with "
+            f"KERAS_BACKEND={before}, or fit without --resume."
+        )
 
 
 def check_unchanged(run: Run, recipe: dict[str, Any], config: Config, data: Data) -> None:

@@ -68,6 +68,15 @@ def connect(scheduler: str | Any, certificates: Sequence[str] | None = None) -> 
         yield stack.enter_context(client)
 
 
+def scheduler_of(client: Any) -> str:
+    """Return `local:N` for a scheduler on this machine that a client started, else its address."""
+    from distributed import LocalCluster
+
+    if isinstance(client.cluster, LocalCluster):
+        return f"local:{len(client.cluster.plan)}"
+    return str(client.scheduler.address)
+
+
 @contextlib.contextmanager
 def _local(text: str) -> Iterator[Any]:
     """Start a scheduler and workers on this machine."""

@@ -16,6 +16,7 @@ from typing import Any
 from kerasft.errors import KerasftError, NetworkError, first_line
 from kerasft.runs import atomic_path
 from kerasft.tuning.dask_child import STOP, end_child, prepare_child
+from kerasft.tuning.dask_client import scheduler_of
 from kerasft.tuning.dask_trial import read_files, run_remotely
 from kerasft.tuning.journal import JOURNAL
 from kerasft.tuning.remote_search import (
@@ -44,7 +45,7 @@ class DaskWorkers:
     """
 
     def __init__(self, recipe: Mapping[str, Any], seed: int, folder: Path, client: Any) -> None:
-        self._client = client
+        self._client, self.scheduler = client, scheduler_of(client)
         self._executor = client.get_executor(pure=False)
         folder = folder.absolute()
         source = recipe["source"] and Path(recipe["source"])

@@ -254,9 +254,8 @@ def _run(searcher: Searcher, workers: Workers | DaskWorkers) -> None:
             searcher.close(reason)
             if reason != "done":
                 why = "stop  " if reason is None else "budget used up;"
-                on_dask = isinstance(workers, DaskWorkers)
                 command = resume_search_command(
-                    searcher.folder, searcher.header["recipe"], on_dask=on_dask
+                    searcher.folder, searcher.header["recipe"], workers.scheduler
                 )
                 shown.line(f"{why} continue with {command}")
 

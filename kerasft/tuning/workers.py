@@ -30,6 +30,8 @@ class Workers:
         count: Number of trials at the same time, at least 1.
     """
 
+    scheduler = ""
+
     def __init__(self, recipe: Mapping[str, Any], trial_models: Any, seed: int, count: int) -> None:
         self.number, self._trial_models = count, trial_models
         self._cancelled = threading.Event()

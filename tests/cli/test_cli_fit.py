@@ -252,7 +252,7 @@ def test_a_later_process_says_which_one_reports(kerasft_line, recipe_file, api, 
     api("fit", None)
     result = kerasft_line("fit", recipe_file)
     assert (result.exit_code, result.stdout) == (0, "")
-    assert result.stderr == "process 1 of 0 to 2 trains, and process 0 reports\n"
+    assert result.stderr == "process 1 (of 0 to 2): it trains, and process 0 reports\n"
     assert kerasft_line("fit", recipe_file, "-q").stderr == ""
 
 

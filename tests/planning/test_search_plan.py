@@ -80,9 +80,8 @@ def test_what_the_trials_had_otherwise_is_noted(tmp_path, capsys):
         kerasft.plan_search(
             "resnet_digits", workers=2, measured=tmp_path, image_size=24, batch_size=64, dropout=0.5
         )
-    assert (
-        "differ in dropout, image_size, the recipe's file: those to come" in capsys.readouterr().err
-    )
+    note = "differ in dropout, head_epochs, image_size, the recipe's file: those to come"
+    assert note in capsys.readouterr().err
 
 
 def test_a_search_without_a_completed_trial_is_refused(tmp_path):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kerasft.errors import LostProcessError, ResourceError
-from kerasft.runs import naming_resume_command, resume_search_command
+from kerasft.runs import naming_resume_command, resume_command, resume_search_command
 
 
 @pytest.mark.parametrize(
@@ -39,13 +39,19 @@ def test_other_errors_are_raised_as_they_are():
     assert caught.value is error
 
 
+def test_the_command_names_a_backend_that_another_shell_may_not_have(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    command = resume_command(Path("runs/resnet_digits/one"), {"name": "resnet_digits"})
+    assert command == "KERAS_BACKEND=jax kerasft fit resnet_digits --resume --name one"
+
+
 def test_the_command_of_a_search_names_its_folder_and_scheduler():
     recipe = {"name": "resnet_digits", "source": None}
-    there = resume_search_command(Path("searches/resnet_digits/a b"), recipe, on_dask=False)
+    there = resume_search_command(Path("searches/resnet_digits/a b"), recipe)
     assert there == "kerasft tune resnet_digits --resume --name 'a b'"
     other = resume_search_command(
-        Path("/s/own/one"), {"name": "own", "source": "own.py"}, on_dask=True
+        Path("/s/own/one"), {"name": "own", "source": "own.py"}, "local:2"
     )
     assert other == (
-        "kerasft tune own.py --resume --name one --searches-dir /s --scheduler ADDRESS"
+        "kerasft tune own.py --resume --name one --searches-dir /s --scheduler local:2"
     )

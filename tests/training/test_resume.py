@@ -134,6 +134,11 @@ def test_what_cannot_be_resumed_is_refused(fit, config, tmp_path, reviews, text_
     with pytest.raises(ResumeError, match=f"was started with epochs=3, not {default}"):
         fit(minilm_tickets.Config(epochs=default), name="cut", resume=True, fixed=["epochs"])
     run = kerasft.load_run(tmp_path / "minilm_tickets" / "cut")
+    versions = run.manifest["versions"]
+    write_manifest(run, versions={**versions, "backend": "other"})
+    with pytest.raises(ResumeError, match="Resume it with KERAS_BACKEND=other, or fit without"):
+        fit(own, name="cut", resume=True)
+    write_manifest(run, versions=versions)
     training = rf"\(process {os.getpid()}\) is training in"
     with training_in(run), pytest.raises(SettingError, match=training):
         fit(resume=True)

@@ -194,7 +194,8 @@ def test_an_interrupt_of_a_terminal_ends_a_search_in_a_sentence(tmp_path):
     _, errors = search.communicate(timeout=50)
     assert search.returncode == 130
     assert "Traceback" not in errors
-    assert "stop   continue with kerasft tune resnet_digits --resume --name s" in errors
+    command = "kerasft tune resnet_digits --resume --name s --scheduler local:2"
+    assert f"stop   continue with {command}\n" in errors
 
 
 @pytest.mark.slow
