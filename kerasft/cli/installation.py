@@ -203,7 +203,7 @@ def _processes() -> Conflict | None:
     try:
         find_ranks(os.environ)
     except SettingError as error:
-        found = " ".join(name for name in _LAUNCHERS if os.environ.get(name))
+        found = " ".join(name for name in _LAUNCHERS if name in os.environ)
         return Conflict(str(error), f"unset {found} # for a fit in one process")
     return None
 

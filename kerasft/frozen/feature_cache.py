@@ -233,6 +233,7 @@ class FeatureCache:
                 if total <= most:
                     break
                 del self._arrays[key]
+                self.derived.clear()  # it may hold the array
                 total -= size
 
 

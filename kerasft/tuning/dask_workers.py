@@ -13,7 +13,7 @@ from concurrent.futures import CancelledError, Future, wait
 from pathlib import Path
 from typing import Any
 
-from kerasft.errors import KerasftError, NetworkError, first_line
+from kerasft.errors import NetworkError, first_line
 from kerasft.runs import atomic_path
 from kerasft.tuning.dask_child import STOP, end_child, prepare_child
 from kerasft.tuning.dask_client import scheduler_of
@@ -109,11 +109,12 @@ class DaskWorkers:
         self._ended.set()
         self._beats.join()
         if now and self._client.status == "running":
-            running = list(self._jobs) if self._client.nthreads() else []
-            for future in wait(running, timeout=_END_SECONDS).done:
-                # The error that ends the search is known; these must not replace it.
-                with contextlib.suppress(KerasftError, OSError, ImportError):
-                    self.outcome(future)
+            # The error that ends the search is known; no other one must replace it.
+            with contextlib.suppress(Exception):
+                running = list(self._jobs) if self._client.nthreads() else []
+                for future in wait(running, timeout=_END_SECONDS).done:
+                    with contextlib.suppress(Exception):
+                        self.outcome(future)
         _end_children(self._client, self._search.key)
 
     def _beat(self) -> None:

@@ -119,6 +119,9 @@ def test_processes_of_a_training_are_shown(monkeypatch):
     (conflict,) = installation.conflicts()
     assert "JOB_ADDRESSES must be HOST:PORT" in conflict.text
     assert conflict.fix.startswith("unset KERAS_DISTRIBUTION_NUM_PROCESSES")
+    monkeypatch.setenv("KERAS_DISTRIBUTION_NUM_PROCESSES", "")
+    assert installation.conflicts()[0].fix == conflict.fix
+    monkeypatch.setenv("KERAS_DISTRIBUTION_NUM_PROCESSES", "2")
     with socket.create_server(("127.0.0.1", 0)) as first:
         address = f"127.0.0.1:{first.getsockname()[1]}"
         monkeypatch.setenv("KERAS_DISTRIBUTION_JOB_ADDRESSES", address)
