@@ -8,9 +8,9 @@ import socket
 import subprocess
 from typing import Any
 
-from kerasft.cli.installation import backend
 from kerasft.distribution.ranks import Ranks, find_ranks
 from kerasft.errors import SettingError
+from kerasft.keras_home import backend
 from kerasft.pip_commands import install_extra
 
 _SECONDS = 1.0  # to reach the first process

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import re
@@ -17,6 +16,7 @@ from typing import Any
 from kerasft.cli.output import short_path, size
 from kerasft.control_groups import group_memory
 from kerasft.errors import SettingError
+from kerasft.keras_home import backend, keras_home
 from kerasft.pip_commands import checkout, install_extra, pip_command
 from kerasft.threads import cores
 
@@ -60,21 +60,6 @@ def version(package: str) -> str | None:
         return None
 
 
-def backend() -> str:
-    """Return the backend that Keras will use, without importing Keras."""
-    if "KERAS_BACKEND" in os.environ:
-        return os.environ["KERAS_BACKEND"]
-    try:
-        settings = json.loads((_keras_home() / "keras.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return "tensorflow"
-    return str(settings.get("backend", "tensorflow"))
-
-
-def _keras_home() -> Path:
-    return Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()
-
-
 def memory() -> int | None:
     """Return the bytes of memory that this process may use, None if unknown."""
     try:
@@ -95,7 +80,7 @@ def caches(*, most_files: int = 20_000) -> dict[str, str]:
 
     folders = {
         "cache of kerasft": str(cache_folder()),
-        "cache of Keras": str(_keras_home()),
+        "cache of Keras": str(keras_home()),
         "cache of Kaggle": os.environ.get("KAGGLEHUB_CACHE", "~/.cache/kagglehub"),
         "cache of Hugging Face": os.environ.get("HF_HUB_CACHE", f"{home}/hub"),
         "cache of TFDS": os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets"),
@@ -219,7 +204,7 @@ def _other_backend() -> Conflict | None:
             f"KERAS_BACKEND is {name!r}; kerasft needs tensorflow or jax.", "unset KERAS_BACKEND"
         )
     return Conflict(
-        f"{short_path(_keras_home() / 'keras.json')} sets the backend {name!r}; kerasft "
+        f"{short_path(keras_home() / 'keras.json')} sets the backend {name!r}; kerasft "
         "needs tensorflow or jax.",
         "export KERAS_BACKEND=tensorflow",
     )

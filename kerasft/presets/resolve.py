@@ -15,6 +15,7 @@ from pathlib import Path
 
 from kerasft.display import status
 from kerasft.errors import SettingError, did_you_mean
+from kerasft.keras_home import keras_home
 from kerasft.paths import expanded
 from kerasft.pip_commands import pip_command
 from kerasft.presets.hugging_face import fetch_snapshot, find_snapshot, hub_host
@@ -233,8 +234,7 @@ def _from_applications(preset: str, pretrained: bool) -> Located:
             f"Received: preset={preset!r}.{did_you_mean(name, APPLICATIONS)}"
         )
     file, millions = APPLICATIONS[name]
-    home = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()
-    path = home / "models" / file
+    path = keras_home() / "models" / file
     what = f"the preset {preset} (ImageNet weights, {weights_size(millions)})"
     missing = pretrained and not path.is_file()
     download = Download(what, "storage.googleapis.com") if missing else None

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from kerasft.errors import LostProcessError
+from kerasft.keras_home import in_backend
 
 
 def resume_command(path: Path, recipe: Mapping[str, Any]) -> str:
@@ -27,29 +27,24 @@ def _command(recipe: Mapping[str, Any], runs_dir: str | Path, name: str | None) 
     arguments = ["kerasft", "fit", str(recipe.get("source") or recipe["name"]), "--resume"]
     arguments += ["--name", name] if name is not None else []
     arguments += ["--runs-dir", str(runs_dir)] if str(runs_dir) != "runs" else []
-    return _in_backend(shlex.join(arguments))
+    return in_backend(shlex.join(arguments))
 
 
-def _in_backend(command: str) -> str:
-    """Return a command with the backend of this shell, which another one may not have."""
-    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-    return command if backend == "tensorflow" else f"KERAS_BACKEND={backend} {command}"
-
-
-def resume_search_command(folder: Path, recipe: Mapping[str, Any], scheduler: str = "") -> str:
+def resume_search_command(
+    folder: Path, recipe: Mapping[str, Any], workers: Sequence[str] = ()
+) -> str:
     """Return the command that continues a search.
 
     Args:
         folder: Search folder.
         recipe: Its recipe, as in the header of its journal.
-        scheduler: `local:N` or the address of its Dask scheduler, empty without one.
+        workers: Options of its workers, such as `--workers 2`.
     """
     arguments = ["kerasft", "tune", str(recipe.get("source") or recipe["name"]), "--resume"]
     arguments += ["--name", folder.name]
     searches = folder.parent.parent
     arguments += ["--searches-dir", str(searches)] if str(searches) != "searches" else []
-    arguments += ["--scheduler", scheduler] if scheduler else []
-    return _in_backend(shlex.join(arguments))
+    return in_backend(shlex.join([*arguments, *workers]))
 
 
 @contextlib.contextmanager

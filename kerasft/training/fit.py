@@ -55,7 +55,6 @@ from kerasft.training.progress import Progress
 from kerasft.training.recorder import log_writer
 from kerasft.training.resume_checks import (
     STATE,
-    check_backend,
     check_unchanged,
     find_unfinished,
     original_settings,
@@ -137,7 +136,6 @@ def fit(  # noqa: PLR0913 (public)
     folder = shared.own_folder(runs_dir)
     config = with_keywords(module.Config, config, settings, signature(fit).parameters)
     if unfinished is not None:
-        check_backend(unfinished)
         config = original_settings(unfinished, module.Config, config, [*(fixed or ()), *settings])
     else:
         check_name(folder, described["name"], name)

@@ -46,6 +46,7 @@ def find_unfinished(runs_dir: str | Path, recipe: str, name: str | None) -> Run:
 
     Raises:
         SettingError: There is no such run, or it is done.
+        ResumeError: It was started on another backend.
     """
     runs = list_runs(runs_dir, recipe)
     if name is None:
@@ -65,6 +66,7 @@ def find_unfinished(runs_dir: str | Path, recipe: str, name: str | None) -> Run:
             "`kerasft runs`."
         )
     check_unfinished(runs[-1])
+    _check_backend(runs[-1])
     return runs[-1]
 
 
@@ -77,6 +79,16 @@ def check_unfinished(run: Run) -> None:
     if run.state == "done":
         raise SettingError(
             f"{run.path} is done. Only interrupted runs can be resumed: fit without --resume."
+        )
+
+
+def _check_backend(run: Run) -> None:
+    """Refuse to resume on another backend, whose numbers differ."""
+    before, now = run.manifest["versions"].get("backend"), keras.backend.backend()
+    if before not in (None, now):  # None: in records of 0.1.0
+        raise ResumeError(
+            f"{run.path} was started with the backend {before}, not {now}. Resume it with "
+            f"KERAS_BACKEND={before}, or fit without --resume."
         )
 
 
@@ -110,23 +122,6 @@ def original_settings(
                 "to resume, or fit without --resume."
             )
     return original
-
-
-def check_backend(run: Run) -> None:
-    """Refuse to resume on another backend, whose numbers differ.
-
-    Args:
-        run: The run to resume.
-
-    Raises:
-        ResumeError: The run was started on another backend.
-    """
-    before, now = run.manifest["versions"].get("backend"), keras.backend.backend()
-    if before not in (None, now):  # None: in records of 0.1.0
-        raise ResumeError(
-            f"{run.path} was started with the backend {before}, not {now}. Resume it with "
-            f"KERAS_BACKEND={before}, or fit without --resume."
-        )
 
 
 def check_unchanged(run: Run, recipe: dict[str, Any], config: Config, data: Data) -> None:

@@ -58,7 +58,7 @@ def prepare_child() -> None:
     """Start a process that imports Keras, if this worker has none, while a search is planned."""
     global _child
     with _if_idle() as idle:
-        if idle and not multiprocessing.current_process().daemon:  # else `check_worker` refuses it
+        if idle:
             _child = _child or _new_child()
 
 

@@ -68,13 +68,18 @@ def connect(scheduler: str | Any, certificates: Sequence[str] | None = None) -> 
         yield stack.enter_context(client)
 
 
-def scheduler_of(client: Any) -> str:
-    """Return `local:N` for a scheduler on this machine that a client started, else its address."""
+def scheduler_options(client: Any) -> list[str]:
+    """Return the options of the command line that connect to the scheduler of a client."""
     from distributed import LocalCluster
 
     if isinstance(client.cluster, LocalCluster):
-        return f"local:{len(client.cluster.plan)}"
-    return str(client.scheduler.address)
+        return ["--scheduler", f"local:{len(client.cluster.plan)}"]
+    options = ["--scheduler", str(client.scheduler.address)]
+    security = client.security
+    files = (security.tls_ca_file, security.tls_client_cert, security.tls_client_key)
+    for name, file in zip(("ca", "cert", "key"), files, strict=True):
+        options += [f"--tls-{name}", file] if file else []
+    return options
 
 
 @contextlib.contextmanager

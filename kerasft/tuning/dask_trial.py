@@ -38,7 +38,7 @@ def run_remotely(search: RemoteSearch, job: TrialJob, files: Files | None) -> di
         SettingError: This worker has other versions, may not start processes, or does not see the
             search folder though those at the start did.
     """
-    check_worker(search)
+    check_worker(search.versions)
     if has_search_folder(search):
         _wait_until_free(job.folder)
         return run_in_child(search, job)

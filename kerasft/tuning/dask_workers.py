@@ -16,7 +16,7 @@ from typing import Any
 from kerasft.errors import NetworkError, first_line
 from kerasft.runs import atomic_path
 from kerasft.tuning.dask_child import STOP, end_child, prepare_child
-from kerasft.tuning.dask_client import scheduler_of
+from kerasft.tuning.dask_client import connect, scheduler_options
 from kerasft.tuning.dask_trial import read_files, run_remotely
 from kerasft.tuning.journal import JOURNAL
 from kerasft.tuning.remote_search import (
@@ -38,14 +38,11 @@ class DaskWorkers:
         recipe: Description of the recipe (`describe_recipe`).
         seed: Seed of the splits.
         folder: Search folder with its journal.
-        client: Client of the scheduler (`connect`).
-
-    Raises:
-        SettingError: A worker has other versions.
+        client: Client of the scheduler (`prepared_workers`).
     """
 
     def __init__(self, recipe: Mapping[str, Any], seed: int, folder: Path, client: Any) -> None:
-        self._client, self.scheduler = client, scheduler_of(client)
+        self._client, self.options = client, scheduler_options(client)
         self._executor = client.get_executor(pure=False)
         folder = folder.absolute()
         source = recipe["source"] and Path(recipe["source"])
@@ -60,7 +57,6 @@ class DaskWorkers:
         )
         self._jobs: dict[Future[dict[str, Any]], TrialJob] = {}
         with _scheduler_lost_reported():
-            client.run(check_worker, self._search)
             seen = client.run(has_search_folder, self._search).values()
             self._send_files = not seen or not all(seen)
         self._ended = threading.Event()
@@ -111,10 +107,8 @@ class DaskWorkers:
         if now and self._client.status == "running":
             # The error that ends the search is known; no other one must replace it.
             with contextlib.suppress(Exception):
-                running = list(self._jobs) if self._client.nthreads() else []
-                for future in wait(running, timeout=_END_SECONDS).done:
-                    with contextlib.suppress(Exception):
-                        self.outcome(future)
+                if self._client.nthreads():
+                    wait(list(self._jobs), timeout=_END_SECONDS)
         _end_children(self._client, self._search.key)
 
     def _beat(self) -> None:
@@ -163,18 +157,29 @@ def _scheduler_lost(error: BaseException) -> NetworkError:
 
 
 @contextlib.contextmanager
-def prepared_workers(client: Any) -> Iterator[None]:
-    """Let workers import Keras while a search is planned; a refused plan ends their processes.
+def prepared_workers(scheduler: str | Any | None) -> Iterator[Any]:
+    """Give the client of a scheduler whose workers import Keras while a search is planned.
+
+    Their processes end where the plan is refused.
 
     Args:
-        client: Client of the scheduler (`connect`).
+        scheduler: As of `connect`; None gives None.
+
+    Raises:
+        SettingError: A worker has other versions, or may not start processes.
+        NetworkError: The scheduler cannot be reached.
     """
-    with _scheduler_lost_reported():
-        client.run(prepare_child, on_error="ignore")  # a worker that cannot is refused later
-    try:
-        yield
-    finally:
-        _end_children(client, "")
+    if scheduler is None:
+        yield None
+        return
+    with connect(scheduler) as client:
+        with _scheduler_lost_reported():
+            client.run(check_worker, installed_versions())
+            client.run(prepare_child)
+        try:
+            yield client
+        finally:
+            _end_children(client, "")
 
 
 def _end_children(client: Any, key: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasft.errors import SettingError
+from kerasft.keras_home import backend
 from kerasft.runs.versions import package_versions
 from kerasft.tuning.journal import JOURNAL
 
@@ -40,12 +40,15 @@ class RemoteSearch:
 
 def installed_versions() -> dict[str, str]:
     """Return what scores depend on, without importing the packages."""
-    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-    return {"python": platform.python_version(), "backend": backend, **package_versions()}
+    return {"python": platform.python_version(), "backend": backend(), **package_versions()}
 
 
-def check_worker(search: RemoteSearch) -> None:
-    """Raise SettingError if this worker cannot run the trials of a search."""
+def check_worker(versions: Mapping[str, str]) -> None:
+    """Raise SettingError if this worker cannot run trials.
+
+    Args:
+        versions: Versions of the process that searches.
+    """
     here = f"The Dask worker on {platform.node()}"
     if multiprocessing.current_process().daemon:
         raise SettingError(
@@ -55,10 +58,10 @@ def check_worker(search: RemoteSearch) -> None:
     other = {
         name: version
         for name, version in installed_versions().items()
-        if search.versions.get(name) != version
+        if versions.get(name) != version
     }
     if other:
-        named = (f"{name} {v} (expected {search.versions.get(name)})" for name, v in other.items())
+        named = (f"{name} {v} (expected {versions.get(name)})" for name, v in other.items())
         differ = ", ".join(named)
         raise SettingError(f"{here} has {differ}. Install the same versions on all machines.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import tempfile
@@ -59,6 +60,7 @@ class Searcher:
         self.numbers: dict[str, int] = {}  # of trials, by the oracle's keys
         self.repeats: dict[int, list[str]] = {}  # keys of repeats of a running trial
         self.waiting: list[Trial] = []  # interrupted trials
+        self.running: dict[Future[dict[str, Any]], Trial] = {}
         self.exhausted = False
         self._scratch = tempfile.TemporaryDirectory(prefix="kerasft-oracle-")
         self.oracle = Oracle(
@@ -93,8 +95,7 @@ class Searcher:
 
     def run(self, workers: Workers | DaskWorkers) -> str:
         """Run trials until the search ends; return the reason, `done` or `budget`."""
-        running: dict[Future[dict[str, Any]], Trial] = {}
-        reason = "done"
+        running, reason = self.running, "done"
         while True:
             number = workers.number
             self.progress.workers(number)
@@ -120,6 +121,15 @@ class Searcher:
                         reason = "budget"
                     self.waiting.insert(0, trial)
                 else:
+                    self.end_trial(trial, outcome)
+
+    def record_ended(self, workers: Workers | DaskWorkers) -> None:
+        """Record the trials that ended while the search did, which would be repeated otherwise."""
+        for future, trial in self.running.items():
+            # The error that ends the search is known; no other one must replace it.
+            with contextlib.suppress(Exception):
+                outcome = workers.outcome(future) if future.done() else {"state": "stopped"}
+                if outcome["state"] != "stopped":
                     self.end_trial(trial, outcome)
 
     def next_trial(self) -> Trial | None:

@@ -20,7 +20,6 @@ from kerasft.paths import new_folder
 from kerasft.runs import check_writable, resume_search_command
 from kerasft.runs.provenance import describe_recipe
 from kerasft.training.fit_record import data_lines
-from kerasft.tuning.dask_client import connect
 from kerasft.tuning.dask_workers import DaskWorkers, prepared_workers
 from kerasft.tuning.journal import begin_journal, locked, read_journal
 from kerasft.tuning.oracles import FACTOR, hyperband_plan
@@ -129,9 +128,7 @@ def tune(  # noqa: PLR0913 (public)
     folder = find_folder(Path(searches_dir) / described["name"], name, resume)
     check_writable(folder if resume else folder.parent)
     with contextlib.ExitStack() as lock:
-        client = None if scheduler is None else lock.enter_context(connect(scheduler))
-        if client is not None:
-            lock.enter_context(prepared_workers(client))
+        client = lock.enter_context(prepared_workers(scheduler))
         if resume:  # before the journal is read: planning takes time
             lock.enter_context(locked(folder))
         before = read_journal(folder) if resume else []
@@ -250,13 +247,13 @@ def _run(searcher: Searcher, workers: Workers | DaskWorkers) -> None:
     finally:
         try:
             workers.end(now=reason is None)
+            searcher.record_ended(workers)
         finally:
             searcher.close(reason)
             if reason != "done":
                 why = "stop  " if reason is None else "budget used up;"
-                command = resume_search_command(
-                    searcher.folder, searcher.header["recipe"], workers.scheduler
-                )
+                recipe = searcher.header["recipe"]
+                command = resume_search_command(searcher.folder, recipe, workers.options)
                 shown.line(f"{why} continue with {command}")
 
 

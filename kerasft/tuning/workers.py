@@ -30,10 +30,9 @@ class Workers:
         count: Number of trials at the same time, at least 1.
     """
 
-    scheduler = ""
-
     def __init__(self, recipe: Mapping[str, Any], trial_models: Any, seed: int, count: int) -> None:
         self.number, self._trial_models = count, trial_models
+        self.options = ["--workers", str(count)] if count > 1 else []
         self._cancelled = threading.Event()
         self._others = set(multiprocessing.active_children())  # of the caller
         self._executor: Executor

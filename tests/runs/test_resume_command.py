@@ -50,7 +50,7 @@ def test_the_command_of_a_search_names_its_folder_and_scheduler():
     there = resume_search_command(Path("searches/resnet_digits/a b"), recipe)
     assert there == "kerasft tune resnet_digits --resume --name 'a b'"
     other = resume_search_command(
-        Path("/s/own/one"), {"name": "own", "source": "own.py"}, "local:2"
+        Path("/s/own/one"), {"name": "own", "source": "own.py"}, ["--scheduler", "local:2"]
     )
     assert other == (
         "kerasft tune own.py --resume --name one --searches-dir /s --scheduler local:2"

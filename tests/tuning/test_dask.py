@@ -102,8 +102,8 @@ def remote(tmp_path):
 
 
 def test_a_worker_with_another_version_is_refused(remote):
-    check_worker(remote)
-    other = dataclasses.replace(remote, versions={**remote.versions, "keras": "3.0"})
+    check_worker(remote.versions)
+    other = {**remote.versions, "keras": "3.0"}
     with pytest.raises(SettingError, match=r"keras .* \(expected 3\.0\)"):
         check_worker(other)
 
@@ -179,6 +179,15 @@ def test_a_process_is_prepared_while_a_search_is_planned_and_ends_with_it(tune):
         wait_for(lambda: not children(client))
         tune(name="s", max_trials=1, scheduler=client)
         wait_for(lambda: not children(client))
+
+
+@pytest.mark.slow
+def test_a_refused_worker_leaves_no_folder(tune, tmp_path):
+    with connect("local:1") as client:
+        client.run(lambda: os.environ.update(KERAS_BACKEND="other"))
+        with pytest.raises(SettingError, match=r"backend other \(expected tensorflow\)"):
+            tune(name="s", scheduler=client)
+    assert not (tmp_path / "searches" / "resnet_digits" / "s").exists()
 
 
 @pytest.mark.slow

@@ -26,6 +26,7 @@ from kerasft.recipes import resnet_digits
 from kerasft.training.checkpoint import SaveState
 from kerasft.training.recorder import Recorder
 from kerasft.tuning.journal import JOURNAL, locked
+from kerasft.tuning.progress import SearchProgress
 from kerasft.tuning.results import load_search
 from kerasft.tuning.search import Searcher, trial_folder
 from kerasft.tuning.trial import run_trial
@@ -94,6 +95,19 @@ def test_each_tuner_finds_at_least_the_defaults_and_goes_on_after_a_kill(
     with open(tmp_path / "searches" / "resnet_digits" / "killed" / JOURNAL, "a") as file:
         file.write('{"event": "tri')  # the line that was being written
     assert described(tune(**options, name="killed", resume=True)) == described(whole)
+
+
+def test_a_trial_that_ends_with_its_search_is_recorded(tune, tmp_path, monkeypatch):
+    def interrupt(progress, running):
+        manifest = progress.folder(running[0]) / "manifest.json"
+        if manifest.exists() and kerasft.load_run(manifest.parent).state == "done":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(SearchProgress, "tick", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        tune(max_trials=1, max_epochs=1)
+    (trial,) = kerasft.load_search(tmp_path / "searches" / "resnet_digits" / "s").trials
+    assert trial.state == "completed"
 
 
 @pytest.mark.slow

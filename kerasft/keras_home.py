@@ -1,0 +1,31 @@
+"""The folder of Keras, and the backend that it will use, found without importing Keras."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+
+def keras_home() -> Path:
+    """Return the folder of Keras's configuration and downloads."""
+    return Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()
+
+
+def backend() -> str:
+    """Return the backend of this process: KERAS_BACKEND, else that of `keras.json`."""
+    return os.environ.get("KERAS_BACKEND") or configured_backend()
+
+
+def configured_backend() -> str:
+    """Return the backend where KERAS_BACKEND is not set."""
+    try:
+        settings = json.loads((keras_home() / "keras.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return "tensorflow"
+    return str(settings.get("backend", "tensorflow"))
+
+
+def in_backend(command: str) -> str:
+    """Return a command for a shell that may not have the KERAS_BACKEND of this one."""
+    return command if backend() == configured_backend() else f"KERAS_BACKEND={backend()} {command}"
