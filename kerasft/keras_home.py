@@ -26,6 +26,12 @@ def configured_backend() -> str:
     return str(settings.get("backend", "tensorflow"))
 
 
-def in_backend(command: str) -> str:
-    """Return a command for a shell that may not have the KERAS_BACKEND of this one."""
-    return command if backend() == configured_backend() else f"KERAS_BACKEND={backend()} {command}"
+def in_backend(command: str, name: str = "") -> str:
+    """Return a command for a shell without KERAS_BACKEND.
+
+    Args:
+        command: A command.
+        name: Backend to run it on, by default that of this process.
+    """
+    name = name or backend()
+    return command if name == configured_backend() else f"KERAS_BACKEND={name} {command}"

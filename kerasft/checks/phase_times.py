@@ -10,10 +10,11 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerasft.checks.few_batches import FirstBatches, first_rows
 from kerasft.checks.needs import bytes_of
-from kerasft.data import Split, select_rows, stream
+from kerasft.data import Split, select_rows
 from kerasft.display import status
-from kerasft.distribution.devices import several_devices
+from kerasft.distribution.devices import devices_class
 from kerasft.frozen.feature_cache import FeatureCache, PhaseInputs, memory_for, prefix_bytes
 from kerasft.models.freezing import frozen_below
 from kerasft.training.context import FitContext, cache_plans
@@ -145,7 +146,7 @@ def _measure(
     """Time the batches of a phase, for which the model is frozen already."""
     steps = steps_per_epoch(context.data.train, context.config.batch_size)
     alone = steps_at_once(inputs, context.config, min(steps, _STEPS))
-    shared = alone if not rows or several_devices().repeats_steps else 1
+    shared = alone if not rows or devices_class().repeats_steps else 1
     rows_by_steps = {alone: [context.config.batch_size]}  # that run without returning to Python
     rows_by_steps.setdefault(shared, []).extend(rows)
     times: list[BatchTime] = []
@@ -167,27 +168,17 @@ def _batch_time(
 
     def train(count: int) -> object:
         batches = _batches(context, data.train, inputs.train, count, training=True)
-        return part.fit(_first_rows(context, batches, rows), verbose=0, shuffle=False)
+        return part.fit(first_rows(batches, rows, size), verbose=0, shuffle=False)
 
     def validate(count: int) -> object:
         batches = _batches(context, data.validation, inputs.validation, count, training=False)
-        return part.evaluate(_first_rows(context, batches, rows), verbose=0)
+        return part.evaluate(first_rows(batches, rows, size), verbose=0)
 
     return BatchTime(
         rows,
         _per_batch(train, steps_per_epoch(data.train, size)),
         _per_batch(validate, steps_per_epoch(data.validation, size)),
     )
-
-
-def _first_rows(context: FitContext, batches: Any, rows: int) -> Any:
-    """Return a stream of the first rows of batches."""
-    found = stream(batches)
-    if rows == context.config.batch_size:
-        return found
-    if isinstance(found, keras.utils.PyDataset):
-        return _Rows(found, rows)
-    return found.map(lambda *parts: keras.tree.map_structure(lambda array: array[:rows], parts))
 
 
 def _per_batch(run: Callable[[int], object], total: int) -> float:
@@ -212,41 +203,11 @@ def _seconds(run: Callable[[int], object], count: int) -> float:
     return time.monotonic() - began
 
 
-class _Rows(keras.utils.PyDataset):  # type: ignore[misc]
-    """The first rows of batches."""
-
-    def __init__(self, batches: Any, rows: int) -> None:
-        super().__init__()
-        self.batches, self.rows = batches, rows
-
-    @property
-    def num_batches(self) -> int:
-        return int(self.batches.num_batches)
-
-    def __getitem__(self, index: int) -> Any:
-        return keras.tree.map_structure(lambda array: array[: self.rows], self.batches[index])
-
-
-class _First(keras.utils.PyDataset):  # type: ignore[misc]
-    """The first batches of a dataset that a recipe renders."""
-
-    def __init__(self, batches: Any, count: int) -> None:
-        super().__init__()
-        self.batches, self.count = batches, count
-
-    @property
-    def num_batches(self) -> int:
-        return self.count
-
-    def __getitem__(self, index: int) -> Any:
-        return self.batches[index]
-
-
 def _batches(context: FitContext, split: Any, x: Any, count: int, *, training: bool) -> Any:
     """Return batches of a split, of which `x` has the inputs of the first examples alone."""
     config, labels = context.config, context.data.labels
     if not isinstance(split, Split):
-        return _First(split, count)
+        return FirstBatches(split, count)
     known = _few_rows(split, _MORE_EXAMPLES)
     repeated = np.resize(np.arange(len(known)), min(count * config.batch_size, len(split)))
     part = _part(split, known[repeated])

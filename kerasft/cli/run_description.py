@@ -13,6 +13,7 @@ from kerasft.cli.score_tables import score_line
 from kerasft.config import to_dict
 from kerasft.errors import SettingError
 from kerasft.formatting import duration, settings_text
+from kerasft.keras_home import in_backend
 from kerasft.tensorflow_log import quiet_tensorflow
 
 
@@ -55,11 +56,12 @@ def run_facts(run: Any) -> dict[str, Any]:
         "epochs": f"{epochs} (best: {best})" if best else str(epochs),
         **{split: score_line(found["task"], row) for split, row in found["metrics"].items()},
         "versions": ", ".join(
-            f"{name} {versions[name]}" for name in ("kerasft", "keras", "tensorflow")
+            f"{name} {versions[name]}" for name in ("kerasft", "keras", "jax", "tensorflow")
             if name in versions
         ),
         "reproduce": found["reproduce"],
         "next": [
+            *_resuming_commands(run),
             f"kerasft fit --like {path} --learning-rate 1e-4",
             f"kerasft diagnose {path}",
             f"kerasft report {path}",
@@ -91,7 +93,24 @@ def reproducing_command(run: Any) -> str:
     source = str(recorded.get("source") or recorded["name"])
     given, config = _given(run), run.config
     moved = {name: config[name] for name in _moved_defaults(run, source) if name not in given}
-    return fit_command(source, {**given, **moved})
+    command = fit_command(source, {**given, **moved})
+    devices = run.manifest.get("devices", {})
+    if devices.get("processes") == 1:
+        command += f" --devices {devices['number']}"
+    return in_backend(command, _backend(run))
+
+
+def _backend(run: Any) -> str:
+    return str(run.manifest.get("versions", {}).get("backend", "tensorflow"))
+
+
+def _resuming_commands(run: Any) -> list[str]:
+    """Return the command that resumes an interrupted run; none for others."""
+    from kerasft.runs import resume_command
+
+    if run.state != "interrupted":
+        return []
+    return [resume_command(run.path, run.manifest["recipe"], _backend(run))]
 
 
 def _given(run: Any) -> dict[str, Any]:

@@ -86,18 +86,6 @@ class Devices:
                 its own.
         """
 
-    def check_batch(self, batch_size: int) -> None:
-        """Refuse a batch of fewer examples than there are devices.
-
-        Raises:
-            SettingError: A device would get no example.
-        """
-        if batch_size < self.number:
-            raise SettingError(
-                f"A batch of {batch_size} examples is too small for {self.number} devices. Use a "
-                "larger --batch-size or fewer devices."
-            )
-
     def check_same(self, facts: Mapping[str, Any]) -> None:
         """Refuse facts that differ from those of the first process.
 
@@ -130,7 +118,7 @@ class Devices:
         return choose()
 
     def agree_on_arrays(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Return the arrays of the first process; all have computed them, up to rounding."""
+        """Return the arrays of the first process; the others give arrays of the same shapes."""
         return list(arrays)
 
     def describe(self) -> dict[str, Any]:
@@ -194,10 +182,11 @@ class Devices:
 
 def _weights(folder: Path) -> dict[str, str]:
     """Return the hashes of the weights and states of a run."""
-    return {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.glob("*.safetensors"))
-    }
+    found = {}
+    for path in sorted(folder.glob("*.safetensors")):
+        with open(path, "rb") as file:
+            found[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
 
 
 class _WaitForProcesses(keras.callbacks.Callback):
@@ -225,6 +214,19 @@ def trains_statistics(model: keras.Model) -> bool:
         isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
         for layer in flatten_layers(model)
     )
+
+
+def check_batch(batch_size: int, devices: int) -> None:
+    """Refuse a batch of fewer examples than there are devices.
+
+    Raises:
+        SettingError: A device would get no example.
+    """
+    if batch_size < devices:
+        raise SettingError(
+            f"A batch of {batch_size} examples is too small for {devices} devices. Use a larger "
+            "`batch_size` or fewer devices."
+        )
 
 
 def check_virtual(number: int) -> None:
@@ -262,11 +264,11 @@ def open_devices(devices: int | str | None = None) -> Devices:
         )
     if devices == 1 and ranks.number == 1:
         return Devices(ranks)
-    found = several_devices()(devices, ranks)
+    found = devices_class()(devices, ranks)
     return found if found.number > 1 else Devices(found.ranks)
 
 
-def several_devices() -> type[JaxDevices | TensorFlowDevices]:
+def devices_class() -> type[JaxDevices | TensorFlowDevices]:
     """Return the class of several devices under the backend.
 
     Raises:

@@ -86,7 +86,7 @@ class FeatureCache:
         devices: Devices of the training, whose processes share the computation.
 
     Attributes:
-        derived: What trainings computed from cached features, for later ones.
+        linear_probes: Linear probes on cached features, by what they depend on.
     """
 
     def __init__(self, *, trainings: int = 1, devices: Devices | None = None) -> None:
@@ -94,7 +94,7 @@ class FeatureCache:
         # By signature, number format and id of the inputs, which are kept so that the id stays
         # unique.
         self._arrays: OrderedDict[tuple[str, str, int], tuple[Any, Any]] = OrderedDict()
-        self.derived: dict[Any, Any] = {}
+        self.linear_probes: dict[Any, Any] = {}
 
     @property
     def num_arrays(self) -> int:
@@ -233,7 +233,7 @@ class FeatureCache:
                 if total <= most:
                     break
                 del self._arrays[key]
-                self.derived.clear()  # it may hold the array
+                self.linear_probes.clear()  # they may hold the array
                 total -= size
 
 

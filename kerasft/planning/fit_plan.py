@@ -17,8 +17,7 @@ from kerasft.checks.plan import time_fit
 from kerasft.config import Config, with_keywords
 from kerasft.data import load_recipe_data
 from kerasft.display import shows_progress
-from kerasft.distribution.devices import several_devices
-from kerasft.errors import SettingError
+from kerasft.distribution.devices import check_batch, devices_class
 from kerasft.planning.interconnect import (
     Link,
     link_between_devices,
@@ -209,12 +208,8 @@ def _slowest(links: tuple[Link | None, Link | None], hosts: int) -> Link | None:
 
 def _check_shares(config: Config, devices: int) -> None:
     if devices > 1:
-        several_devices()
-    if devices > config.batch_size:
-        raise SettingError(
-            f"{devices} devices cannot share a batch of {config.batch_size} examples. Use a larger "
-            "`batch_size`, or fewer devices."
-        )
+        devices_class()  # refuses a backend that has one device
+    check_batch(config.batch_size, devices)
 
 
 def _phase_plan(

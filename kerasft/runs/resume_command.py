@@ -12,22 +12,25 @@ from kerasft.errors import LostProcessError
 from kerasft.keras_home import in_backend
 
 
-def resume_command(path: Path, recipe: Mapping[str, Any]) -> str:
+def resume_command(path: Path, recipe: Mapping[str, Any], backend: str = "") -> str:
     """Return the command that resumes the fit of a run.
 
     Args:
         path: Folder of the run.
         recipe: Its recipe, as in the manifest.
+        backend: Its backend, by default that of this process.
     """
-    return _command(recipe, path.parent.parent, path.name)
+    return _command(recipe, path.parent.parent, path.name, backend)
 
 
-def _command(recipe: Mapping[str, Any], runs_dir: str | Path, name: str | None) -> str:
+def _command(
+    recipe: Mapping[str, Any], runs_dir: str | Path, name: str | None, backend: str = ""
+) -> str:
     """Return the command that resumes a run, the latest interrupted one without a name."""
     arguments = ["kerasft", "fit", str(recipe.get("source") or recipe["name"]), "--resume"]
     arguments += ["--name", name] if name is not None else []
     arguments += ["--runs-dir", str(runs_dir)] if str(runs_dir) != "runs" else []
-    return in_backend(shlex.join(arguments))
+    return in_backend(shlex.join(arguments), backend)
 
 
 def resume_search_command(

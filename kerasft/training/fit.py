@@ -18,7 +18,7 @@ from kerasft.config import Config, ConfigType, to_dict, with_keywords
 from kerasft.data import Data, Split, load_recipe_data
 from kerasft.display import progress as show_bar
 from kerasft.display import shows_progress, status
-from kerasft.distribution.devices import Devices, open_devices
+from kerasft.distribution.devices import Devices, check_batch, open_devices
 from kerasft.errors import DataError
 from kerasft.frozen.feature_cache import FeatureCache, PhaseInputs
 from kerasft.insight import LearningRateCurve, plot_rates
@@ -201,7 +201,7 @@ def _build(
     module: ModuleType, config: ConfigType, data: Data, devices: Devices, log: Log
 ) -> tuple[ConfigType, keras.Model]:
     """Return the settings with the chosen number format, and the model."""
-    devices.check_batch(config.batch_size)
+    check_batch(config.batch_size, devices.number)
     if devices.ranks.number > 1:
         recipe, same = describe_recipe(module)["sha256"], {**to_dict(config), **versions()}
         devices.check_same({**same, "data": data.fingerprint, "recipe": recipe})

@@ -7,6 +7,7 @@ begins from there (Kumar et al. 2022, arXiv 2202.10054: linear probing, then fin
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Iterable, Mapping
@@ -67,22 +68,37 @@ def start_head(context: FitContext, inputs: Mapping[str, PhaseInputs]) -> None:
     if reason := _reason_against(context, phase_inputs):
         context.log(f"head   random start: {reason}")
         return
-    probe = _shared_probe(context, phase_inputs)
-    if probe is None:
+    record = _assign_probe(context, phase_inputs)
+    if record is None:
         context.log("head   random start: a class has no training example, or features overflow")
         return
-    head = context.model.get_layer("head")
-    kernel, bias = context.devices.agree_on_arrays([probe.kernel, probe.bias])
-    head.kernel.assign(kernel)
-    head.bias.assign(bias)
     if context.recorder.run is not None:
-        write_manifest(context.recorder.run, linear_probe=probe.record)
+        write_manifest(context.recorder.run, linear_probe=record)
     name = context.data.labels.kind.main_metric
     context.log(
-        f"head   starts as a linear probe: val_{name} {number(probe.record[name])}, val_loss "
-        f"{number(probe.record['loss'])}, C={probe.record['C']:g}, in "
-        f"{duration(time.monotonic() - began)}"
+        f"head   starts as a linear probe: val_{name} {number(record[name])}, val_loss "
+        f"{number(record['loss'])}, C={record['C']:g}, in {duration(time.monotonic() - began)}"
     )
+
+
+def _assign_probe(context: FitContext, inputs: PhaseInputs) -> dict[str, Any] | None:
+    """Set the output layer to the probe of the first process; return its record, or None."""
+    probe: LinearProbe | None = None
+
+    def fit_probe() -> str:
+        nonlocal probe
+        probe = _shared_probe(context, inputs)
+        return json.dumps(None if probe is None else probe.record)
+
+    record: dict[str, Any] | None = json.loads(context.devices.agree("linear probe", fit_probe))
+    if record is None:
+        return None
+    head = context.model.get_layer("head")
+    own = (head.kernel.numpy(), head.bias.numpy()) if probe is None else (probe.kernel, probe.bias)
+    kernel, bias = context.devices.agree_on_arrays(own)
+    head.kernel.assign(kernel)
+    head.bias.assign(bias)
+    return record
 
 
 def _trains_head_alone(context: FitContext) -> bool:
@@ -108,7 +124,7 @@ def _reason_against(context: FitContext, inputs: PhaseInputs) -> str:
 
 def _shared_probe(context: FitContext, inputs: PhaseInputs) -> LinearProbe | None:
     """Return the probe, that of an earlier trial where cached features and settings are equal."""
-    config, found = context.config, context.feature_cache.derived
+    config, found = context.config, context.feature_cache.linear_probes
     if inputs.model is context.model:  # not cached: the weights below may differ
         return _fit_probe(context, inputs)
     settings = (

@@ -64,9 +64,11 @@ class SearchProgress:
             return
         self._workers = number
         if number > 1:
-            self.line(f"worker {number} workers now, each with one trial at a time")
+            self.line(f"worker {number} available, each with one trial at a time")
+        elif number:
+            self.line("worker 1 available")
         else:
-            self.line("worker 1 worker now" if number else "worker none now: trials wait for one")
+            self.line("worker none available: trials wait for one")
 
     @contextlib.contextmanager
     def running(self, trials: Mapping[int, Trial]) -> Iterator[None]:

@@ -39,7 +39,7 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 _SIDE = 160  # pixels
-_TOKENS = 256  # of a text
+_TOKENS = 128  # of a text, as many as the small preset takes
 _PART = 500  # images that a process writes at once
 _EVERY = 0.02  # seconds between two looks at the memory
 _EPOCHS = 4

@@ -128,6 +128,18 @@ def test_show_prints_the_command_that_reproduces_a_run(fitted, recorded, kerasft
     assert to_dict(fitted(*words)) == recorded.config
 
 
+def test_show_names_backend_and_devices_and_how_to_resume(recorded, kerasft_line):
+    versions = {"kerasft": "1", "backend": "jax", "jax": "0.9", "tensorflow": "2"}
+    devices = {"number": 2, "processes": 1, "kind": "several"}
+    write_manifest(recorded, versions=versions, devices=devices, state="interrupted")
+    shown = kerasft_line("show", "mail/first").stdout
+    assert "reproduce  KERAS_BACKEND=jax kerasft fit " in shown
+    assert " --devices 2\n" in shown
+    assert ", jax 0.9, " in shown
+    assert "KERAS_BACKEND=jax kerasft fit " in shown.partition("next")[2]
+    assert "--resume --name first" in shown
+
+
 def test_show_says_whether_the_file_of_the_recipe_has_changed(recorded, kerasft_line, recipe_file):
     assert f"recipe     mail ({recipe_file})\n" in kerasft_line("show", "mail/first").stdout
     recipe_file.write_text("broken", encoding="utf-8")

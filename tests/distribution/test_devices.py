@@ -15,6 +15,7 @@ import pytest
 import kerasft
 from kerasft.distribution.devices import (
     Devices,
+    check_batch,
     check_virtual,
     open_devices,
     trains_statistics,
@@ -56,11 +57,9 @@ def test_more_devices_than_a_processor_or_a_batch_can_feed_are_refused():
     check_virtual(8)
     with pytest.raises(kerasft.SettingError, match="99, but this machine has no GPU"):
         check_virtual(99)
-    devices = Devices()
-    devices.number = 8
-    devices.check_batch(8)
+    check_batch(8, 8)
     with pytest.raises(kerasft.SettingError, match="7 examples is too small for 8 devices"):
-        devices.check_batch(7)
+        check_batch(7, 8)
 
 
 def test_statistics_of_batches_are_found():

@@ -192,11 +192,11 @@ def test_the_least_recently_used_features_in_files_are_dropped(pictures, monkeyp
     data = kerasft.load_data(config)
     make_phase_inputs(new_context(resnet_digits, config, data, feature_cache=cache))
     assert cache.num_arrays == 4
-    cache.derived["probe"] = "of these features"
+    cache.linear_probes["probe"] = "of these features"
     cache.shrink(0)  # bytes in memory
-    assert cache.num_arrays == 4 and cache.derived
+    assert cache.num_arrays == 4 and cache.linear_probes
     cache.shrink(0, 1e3)
-    assert cache.num_arrays == 0 and not cache.derived
+    assert cache.num_arrays == 0 and not cache.linear_probes
 
 
 def test_a_run_with_cached_features_predicts_as_it_was_measured(text_run):

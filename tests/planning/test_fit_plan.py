@@ -98,7 +98,7 @@ def test_phases_have_gradients_of_what_they_train(preset, photos):
 
 
 def test_more_devices_than_examples_of_a_batch_are_refused():
-    with pytest.raises(SettingError, match="16 devices cannot share a batch of 8 examples"):
+    with pytest.raises(SettingError, match="8 examples is too small for 16 devices"):
         kerasft.plan_fit("resnet_digits", devices=4, hosts=4, **SMALL)
 
 

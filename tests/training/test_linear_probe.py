@@ -183,11 +183,11 @@ def test_trials_share_the_probe_of_cached_features(preset, reviews):
         context = make_context(changed, data, models, feature_cache=cache, log=lines.append)
         kernels.append(start(context)[1])
     assert np.array_equal(*kernels)
-    assert len(cache.derived) == 1
+    assert len(cache.linear_probes) == 1
     weighed = dataclasses.replace(config, class_weight="balanced")
     models = CompiledModels(text_recipe.build_model(weighed, data))
     start(make_context(weighed, data, models, feature_cache=cache))
-    assert len(cache.derived) == 2
+    assert len(cache.linear_probes) == 2
 
 
 def blobs(classes, seed=0):

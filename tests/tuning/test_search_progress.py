@@ -94,7 +94,7 @@ def test_the_number_of_workers_is_shown_where_it_changes(tmp_path, monkeypatch):
     for number in (1, 2, 2, 0, 1):
         progress.workers(number)
     assert lines == [
-        "worker 2 workers now, each with one trial at a time",
-        "worker none now: trials wait for one",
-        "worker 1 worker now",
+        "worker 2 available, each with one trial at a time",
+        "worker none available: trials wait for one",
+        "worker 1 available",
     ]

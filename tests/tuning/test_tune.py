@@ -370,7 +370,7 @@ def test_two_workers_make_the_trials_of_one(tune, capsys):
         one = tune(tuner=tuner, name=f"{tuner}1", max_epochs=1)
         two = tune(tuner=tuner, name=f"{tuner}2", max_epochs=1, workers=2, progress=True)
         assert described(two) == described(one)
-    assert "worker 2 workers now, each with one trial at a time" in capsys.readouterr().err
+    assert "worker 2 available, each with one trial at a time" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
