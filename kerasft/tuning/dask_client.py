@@ -96,8 +96,8 @@ def _local(text: str) -> Iterator[Any]:
         "distributed.worker.daemon": False,
         "distributed.scheduler.allowed-failures": 2,
         "distributed.deploy.lost-worker-timeout": _RESTART,
-        "distributed.worker.profile.enabled": False,  # these two cost 4% of a core
-        "distributed.admin.tick.interval": "1s",
+        "distributed.worker.profile.enabled": False,  # else it samples stacks, and ticks,
+        "distributed.admin.tick.interval": "1s",  # all the time
     }
     with (
         dask.config.set(settings),
