@@ -4,7 +4,8 @@ A room imports from the rooms before it, never from those after it. The order is
 example on its way from a file to a served prediction:
 
     names                   formatting, errors, atomic_files, paths, pip_commands, offline,
-                            reachable_hosts, tensorflow_log, keras_home, control_groups, threads
+                            reachable_hosts, tensorflow_log, seeds, keras_home, control_groups,
+                            threads
     progress                display (all below report to it)
     a dataset as a value    setting_conditions, in_memory, data_finding, dataset
     settings                setting_types, setting_declaration, calibration, tasks,
@@ -35,6 +36,7 @@ ORDER = (
     "offline",
     "reachable_hosts",
     "tensorflow_log",
+    "seeds",
     "keras_home",
     "control_groups",
     "threads",

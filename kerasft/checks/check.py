@@ -12,8 +12,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import keras
-
 from kerasft.catalog import recipe_module
 from kerasft.checks.plan import ModelPlan, Plan, plan_data, plan_model
 from kerasft.config import Config, with_keywords
@@ -25,6 +23,7 @@ from kerasft.downloads import find_downloads
 from kerasft.modalities import modality_of
 from kerasft.offline import VARIABLE, is_offline
 from kerasft.reachable_hosts import Download
+from kerasft.seeds import set_seed
 
 
 @dataclass(frozen=True, repr=False)
@@ -88,7 +87,7 @@ def check(
     drop_bad = config.drop_bad
     config = dataclasses.replace(config, drop_bad=True)  # the audit goes on without bad examples
     downloads = find_downloads(module, config)
-    keras.utils.set_random_seed(config.seed)
+    set_seed(config.seed)
     refused = _refused(downloads.values())
     if "dataset" in downloads:
         return Check(refused, Plan({}, 0, tuple(downloads.values())))

@@ -70,8 +70,8 @@ def _processes() -> str:
     """Return what environment variables say about the processes of a training."""
     try:
         ranks = find_ranks(os.environ)
-    except SettingError as error:
-        return str(error)
+    except SettingError:
+        return "unclear: see the conflict"
     if ranks.number == 1:
         return "1"
     text = f"index {ranks.rank} of {ranks.number} ({ranks.source}), the first at "

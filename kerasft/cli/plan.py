@@ -123,6 +123,8 @@ def _link(name: str, link: Any) -> str:
 
 def _worthwhile(phase: str, largest: int, most: int, noun: str = "devices") -> str:
     name = f"{phase}: " if phase else ""
+    if largest == 1:
+        return f"{name}one {noun.removesuffix('s')}"
     if largest == most:
         return f"{name}all {most} {noun}"
     return f"{name}up to {largest} of {most} {noun}"
@@ -138,10 +140,13 @@ def _next(module: ModuleType, config: Config, found: Any) -> str:
     given = given_settings(click.get_current_context(), type(config))
     command = fit_command(described["source"] or described["name"], given)
     worthwhile = found.phases[-1].worthwhile
-    # On a processor the devices of a plan are processes; those of --devices are not faster.
-    if found.host_link is None and worthwhile > 1 and on_accelerator():
+    if worthwhile == 1:
+        return command
+    if not on_accelerator():  # devices of a plan are processes; those of --devices are not faster
+        return f"{command}  # in {worthwhile} processes: see Scale out in the docs"
+    if found.host_link is None:
         return f"{command} --devices {worthwhile}"
-    return command
+    return f"{command}  # once on each host: see Scale out in the docs"
 
 
 def _plan_search(module: ModuleType, config: Config, options: dict[str, Any]) -> None:
@@ -173,9 +178,11 @@ def _plan_search(module: ModuleType, config: Config, options: dict[str, Any]) ->
 def _search_facts(found: Any) -> dict[str, Any]:
     costs = found.costs
     mean = sum(costs.seconds_per_epoch) / len(costs.seconds_per_epoch)
+    most = found.scales[-1].workers
+    worthwhile = _worthwhile("", found.worthwhile, most, "workers")
     return {
         "search": f"{found.trials:,} trials, {found.tuner}",
-        "worthwhile": _worthwhile("", found.worthwhile, found.scales[-1].workers, "workers"),
+        **({"worthwhile": worthwhile} if most > 1 else {}),
         "epoch": f"{short_duration(mean)} ({found.source})",
         **({"start": f"{short_duration(costs.start)} of each worker"} if costs.start else {}),
         "scheduler": f"{short_duration(costs.scheduling)} for each trial",
@@ -215,8 +222,8 @@ def _make_options() -> list[click.Option]:
             help="Trainings of each trial  [default: as in --from, else 1]",
         ),
         click.Option(
-            ["--from", "measured"], metavar="FOLDER",
-            help="Folder of a search of this recipe to take trial times from",
+            ["--from", "measured"], metavar="SEARCH",
+            help="Name or folder of a search of this recipe to take trial times from",
         ),
         click.Option(
             ["--trial-seconds"], type=positive, metavar="SECONDS",

@@ -110,7 +110,7 @@ def _resuming_commands(run: Any) -> list[str]:
 
     if run.state != "interrupted":
         return []
-    return [resume_command(run.path, run.manifest["recipe"], _backend(run))]
+    return [resume_command(run.path, run.manifest["recipe"], run.config["dataset"], _backend(run))]
 
 
 def _given(run: Any) -> dict[str, Any]:

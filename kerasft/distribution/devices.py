@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from kerasft.distribution.tensorflow_devices import TensorFlowDevices
 
 _FEW = 8  # rows on a device, below which the log has a note
-_MOST_VIRTUAL = 8  # of a processor: more take minutes to start, and fail
+MOST_VIRTUAL = 8  # of a processor: more take minutes to start, and fail
 
 
 class Devices:
@@ -235,10 +235,10 @@ def check_virtual(number: int) -> None:
     Raises:
         SettingError: There are too many.
     """
-    if number > _MOST_VIRTUAL:
+    if number > MOST_VIRTUAL:
         raise SettingError(
             f"`devices` is {number}, but this machine has no GPU, and its processor is divided "
-            f"into at most {_MOST_VIRTUAL} virtual devices. Use fewer, or leave --devices out."
+            f"into at most {MOST_VIRTUAL} virtual devices. Use fewer, or leave --devices out."
         )
 
 

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from kerasft.display import status
-from kerasft.distribution.devices import Devices, check_virtual, trains_statistics
+from kerasft.distribution.devices import MOST_VIRTUAL, Devices, check_virtual, trains_statistics
 from kerasft.distribution.jax_processes import TIMEOUT, ProcessGroup
 from kerasft.distribution.ranks import Ranks
 from kerasft.errors import KerasftError, LostProcessError, ResourceError, SettingError, first_line
@@ -122,7 +122,7 @@ class JaxDevices(Devices):
 def _begin(devices: int | str, ranks: Ranks) -> ProcessGroup | None:
     """Fix the number of devices of the processor, where GPUs are not used; connect processes."""
     if devices != "all":
-        _set_processors(int(devices))
+        _set_processors(min(int(devices), MOST_VIRTUAL))  # with more, JAX takes long to refuse
     if ranks.number == 1:
         return None
     if not jax.distributed.is_initialized():

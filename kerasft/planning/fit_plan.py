@@ -27,6 +27,7 @@ from kerasft.planning.interconnect import (
 )
 from kerasft.planning.ranges import check_counts, check_positive
 from kerasft.planning.worthwhile import doubled, largest_worthwhile
+from kerasft.seeds import set_seed
 from kerasft.training.phases import steps_per_epoch
 
 
@@ -155,7 +156,7 @@ def plan_fit(  # noqa: PLR0913 (public)
         link_between_devices(device_bandwidth) if devices > 1 else None,
         link_between_hosts(bandwidth) if hosts > 1 else None,
     )
-    keras.utils.set_random_seed(config.seed)
+    set_seed(config.seed)
     data = load_recipe_data(module, config)
     rows = {-(-config.batch_size // (h * d)) for h, d in sizes} - {config.batch_size}
     context, timed = time_fit(module, config, data, sorted(rows, reverse=True))

@@ -9,8 +9,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import keras
-
 from kerasft.catalog import recipe_module
 from kerasft.checks.plan import time_fit
 from kerasft.config import Config, to_dict, with_keywords
@@ -21,6 +19,7 @@ from kerasft.planning.ranges import check_counts, check_positive
 from kerasft.planning.scheduling import Costs, Hyperband, Independent, Simulated, simulate
 from kerasft.planning.worthwhile import doubled, largest_worthwhile
 from kerasft.runs.provenance import describe_recipe
+from kerasft.seeds import set_seed
 from kerasft.tuning.oracles import hyperband_plan
 from kerasft.tuning.plan import MAX_TRIALS
 from kerasft.tuning.results import Search, load_search
@@ -106,8 +105,9 @@ def plan_search(  # noqa: PLR0913 (public)
         max_epochs: Epochs of a trial's main phase, config.epochs by default.
         executions: Trainings of each trial, as in `tune`: by default as many as in `measured`, else
             1.
-        measured: Folder of a search of this recipe, whose trials took as long as those to come
-            will. Settings of `config` that it had otherwise are noted.
+        measured: Folder of a search of this recipe, or its name in the folder `searches`. Its
+            trials took as long as those to come will. Settings of `config` that it had otherwise
+            are noted.
         trial_seconds: Time of a trial of all epochs, with all its trainings. By default, and
             without `measured`, a few steps are timed here.
         progress: Whether to write progress to stderr.
@@ -133,7 +133,7 @@ def plan_search(  # noqa: PLR0913 (public)
     if trial_seconds is not None:
         costs, source = Costs((trial_seconds / epochs,), 0.0, SCHEDULING_SECONDS), _GIVEN
     elif measured is not None:
-        costs, source = _measured_costs(module, config, load_search(measured), executions)
+        costs, source = _measured_costs(module, config, _find_search(module, measured), executions)
     else:
         costs, source = _timed_costs(module, config, executions or 1), "steps timed here"
     status("simulating the search")
@@ -180,13 +180,19 @@ def _check_combined(trial_seconds: float | None, **others: object) -> None:
 
 def _timed_costs(module: ModuleType, config: Config, executions: int) -> Costs:
     """Return the costs of a trial from steps timed here."""
-    keras.utils.set_random_seed(config.seed)
+    set_seed(config.seed)
     began = time.monotonic()
     data = load_recipe_data(module, config)
     _, timed = time_fit(module, config, data)
     spent = time.monotonic() - began
     each = sum(phase.seconds for phase in timed.phases) / sum(p.epochs for p in timed.phases)
     return Costs((executions * each,), spent, SCHEDULING_SECONDS)
+
+
+def _find_search(module: ModuleType, measured: str | Path) -> Search:
+    """Return a search by its folder, or by its name where there is no such folder."""
+    named = Path("searches", describe_recipe(module)["name"], measured)
+    return load_search(named if named.is_dir() and not Path(measured).exists() else measured)
 
 
 def _measured_costs(

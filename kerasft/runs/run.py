@@ -119,7 +119,8 @@ class Run:
         state = self.state
         text = f"{self.path} has no {WEIGHTS} (state of its fit: {state})."
         if state == "interrupted":
-            text = f"{text} {how_to_resume(self.path, self.manifest['recipe'])}"
+            how = how_to_resume(self.path, self.manifest["recipe"], self.config["dataset"])
+            text = f"{text} {how}"
         raise DamagedFileError(text)
 
     @property

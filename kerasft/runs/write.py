@@ -69,7 +69,8 @@ def check_name(runs_dir: str | Path, recipe: str, name: str | None) -> None:
         run = Run(path)
         fix = f"Give another --name, or delete it: kerasft runs delete {shlex.quote(str(path))}."
         if run.state == "interrupted":
-            fix = f"Give another --name. {how_to_resume(path, run.manifest['recipe'])}"
+            how = how_to_resume(path, run.manifest["recipe"], run.config["dataset"])
+            fix = f"Give another --name. {how}"
         raise SettingError(f"Run {path} already exists. {fix}")
 
 

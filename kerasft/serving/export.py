@@ -156,7 +156,7 @@ def _check_done(run: Run) -> None:
         return
     fix = "Wait for its fit" if state == "running" else "Fit it again"
     if state == "interrupted":
-        fix = how_to_resume(run.path, recipe)
+        fix = how_to_resume(run.path, recipe, run.config["dataset"])
     raise SettingError(
         f"{run.path} is {state}, but a finished run is expected. {fix}, or export its best weights "
         "so far with `force`."

@@ -35,6 +35,7 @@ from kerasft.runs import (
     write_manifest,
 )
 from kerasft.runs.provenance import describe_recipe, versions
+from kerasft.seeds import set_seed
 from kerasft.training.compiled_models import CompiledModels
 from kerasft.training.context import FitContext, Log, make_context
 from kerasft.training.fit_record import (
@@ -145,8 +146,9 @@ def fit(  # noqa: PLR0913 (public)
     track = None if shared.ranks.rank else track
     open_tracker(track, described["name"])
     choose_monitor(config)  # an unknown one is refused before the data are loaded
-    keras.utils.set_random_seed(config.seed)
-    with naming_resume_command(described, runs_dir, name), shared.detecting_lost_processes():
+    set_seed(config.seed)
+    named = naming_resume_command(described, runs_dir, name, config.dataset.source)
+    with named, shared.detecting_lost_processes():
         data = _check_splits(load_recipe_data(module, config) if data is None else data)
         if unfinished is not None:
             unfinished = Run(shared.own_copy(unfinished.path, runs_dir))

@@ -189,7 +189,7 @@ def record_failure(run: Run, log: Log) -> Iterator[None]:
             failure = "diverged" if isinstance(error, DivergedError) else None
             write_manifest(run, state=state, reason=str(error) or repr(error), failure=failure)
             if stopped:
-                command = resume_command(run.path, run.manifest["recipe"])
+                command = resume_command(run.path, run.manifest["recipe"], run.config["dataset"])
                 log(f"stop   interrupted; resume with: {command}")
         raise
 

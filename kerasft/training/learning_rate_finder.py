@@ -23,6 +23,7 @@ from kerasft.formatting import number
 from kerasft.frozen.feature_cache import FeatureCache, PhaseInputs
 from kerasft.insight import LearningRateCurve, suggest
 from kerasft.models.freezing import frozen_below
+from kerasft.seeds import set_seed
 from kerasft.signals import holding_signals
 from kerasft.training.checkpoint import reseed
 from kerasft.training.compiled_models import CompiledModels
@@ -211,7 +212,7 @@ def find_learning_rate(
     config = with_keywords(
         module.Config, config, settings, signature(find_learning_rate).parameters
     )
-    keras.utils.set_random_seed(config.seed)
+    set_seed(config.seed)
     data = load_recipe_data(module, config)
     config, model = build_in_precision(module, config, data, log)
     with precision(config.precision):

@@ -26,6 +26,7 @@ from kerasft.tuning.trial_job import TrialJob
 ATTEMPTS = 3  # of a trial whose process is killed
 POLL_SECONDS = 1.0
 LEASE_SECONDS = 60.0  # after which a search that is not heard of is over
+UNUSED_SECONDS = 300.0  # after which a process without a trial ends: its search may be killed
 STOP = "stop"  # value of the lease that stops running trials
 
 
@@ -38,12 +39,14 @@ class _Child:
         cancelled: Event that stops its trial at the next batch.
         scratch: Folder of a recipe's file.
         key: Name of the search, empty until its first trial.
+        trials: Number of trials that it was given.
     """
 
     pool: ProcessPoolExecutor
     cancelled: Any
     scratch: tempfile.TemporaryDirectory[str]
     key: str = ""
+    trials: int = 0
 
     def end(self) -> None:
         self.pool.shutdown(wait=False, cancel_futures=True)
@@ -60,6 +63,7 @@ def prepare_child() -> None:
     with _if_idle() as idle:
         if idle:
             _child = _child or _new_child()
+            _end_if_unused(_child)
 
 
 def end_child(key: str) -> None:
@@ -87,7 +91,25 @@ def _if_idle() -> Iterator[bool]:
 def run_in_child(search: RemoteSearch, job: TrialJob) -> dict[str, Any]:
     """Run a trial in the child process; a killed one is replaced."""
     with _one_trial:
-        return _run_alone(search, job)
+        try:
+            return _run_alone(search, job)
+        finally:
+            if _child is not None:
+                _end_if_unused(_child)
+
+
+def _end_if_unused(child: _Child) -> None:
+    """End a process that gets no trial for some minutes, with its models and its memory."""
+    trials = child.trials
+
+    def end() -> None:
+        with _if_idle() as idle:
+            if idle and child is _child and child.trials == trials:
+                _end_child()
+
+    timer = threading.Timer(UNUSED_SECONDS, end)
+    timer.daemon = True
+    timer.start()
 
 
 def _run_alone(search: RemoteSearch, job: TrialJob) -> dict[str, Any]:
@@ -95,6 +117,7 @@ def _run_alone(search: RemoteSearch, job: TrialJob) -> dict[str, Any]:
     for _ in range(ATTEMPTS):
         with contextlib.suppress(BrokenProcessPool):
             child = _child_of(search)
+            child.trials += 1
             running = child.pool.submit(worker_process.run, job)
             while not wait([running], timeout=POLL_SECONDS).done:
                 if lease.is_over():

@@ -26,6 +26,7 @@ from kerasft.models import BackboneCache, MutableDropout, MutableL1L2, building
 from kerasft.models.blocks import flatten_layers
 from kerasft.models.keras_attributes import has_mark
 from kerasft.models.recipe_model import build_recipe_model
+from kerasft.seeds import set_seed
 from kerasft.setting_declaration import settings
 from kerasft.training.compiled_models import CompiledModels
 from kerasft.training.precision_choice import choose_precision
@@ -79,7 +80,7 @@ class TrialModels:
 
     def compiled_models(self, config: Config, data: Data) -> CompiledModels:
         """Return a model as `build_model` returns it, compiled once for its structure."""
-        keras.utils.set_random_seed(config.seed)
+        set_seed(config.seed)
         with building(config, self._backbones):
             fresh = build_recipe_model(self.recipe, config, data)
         key = structure(fresh, config)

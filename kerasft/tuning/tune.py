@@ -37,7 +37,7 @@ from kerasft.tuning.search import Searcher, trial_folder
 from kerasft.tuning.search_options import SearchOptions, check_numbers
 from kerasft.tuning.space import space_line
 from kerasft.tuning.tensorboard import write_hparams
-from kerasft.tuning.workers import Workers
+from kerasft.tuning.workers import Workers, check_script
 
 
 @shows_progress
@@ -186,7 +186,7 @@ def _open_searcher(
 
 
 def _check_workers(workers: int, scheduler: Any, config: Config) -> None:
-    """Refuse both engines at once, and other processes for a dataset that only this one has."""
+    """Refuse both engines at once, and what other processes could not have or would run again."""
     if workers > 1 and scheduler is not None:
         raise SettingError("`workers` and `scheduler` cannot be combined: give one of them.")
     if (workers > 1 or scheduler is not None) and config.dataset.source.startswith(PREFIX):
@@ -195,6 +195,8 @@ def _check_workers(workers: int, scheduler: Any, config: Config) -> None:
             "memory, which other processes do not have. Save the dataset to a file, or leave the "
             "setting out."
         )
+    if workers > 1 or str(scheduler).startswith("local:"):
+        check_script()
 
 
 def _finish(search: Search) -> Search:
@@ -240,7 +242,7 @@ def _hyperband_epochs(plan: Plan, heads: int) -> int | None:
 
 
 def _run(searcher: Searcher, workers: Workers | DaskWorkers) -> None:
-    reason, shown = None, searcher.progress
+    reason, shown, header = None, searcher.progress, searcher.header
     try:
         with shown.running(searcher.trials):
             reason = searcher.run(workers)
@@ -252,8 +254,8 @@ def _run(searcher: Searcher, workers: Workers | DaskWorkers) -> None:
             searcher.close(reason)
             if reason != "done":
                 why = "stop  " if reason is None else "budget used up;"
-                recipe = searcher.header["recipe"]
-                command = resume_search_command(searcher.folder, recipe, workers.options)
+                recipe, dataset = (header["recipe"], header["config"]["dataset"])
+                command = resume_search_command(searcher.folder, recipe, dataset, workers.options)
                 shown.line(f"{why} continue with {command}")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -15,7 +16,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
-from kerasft.errors import ResourceError
+from kerasft.errors import ResourceError, SettingError
 from kerasft.threads import cores
 from kerasft.tuning import worker_process
 
@@ -106,6 +107,24 @@ def threads_per_process(count: int) -> str:
     That of TF_NUM_INTRAOP_THREADS if the user has set it.
     """
     return os.environ.get("TF_NUM_INTRAOP_THREADS", str(max(cores() // count, 1)))
+
+
+def check_script() -> None:
+    """Refuse a script that new processes would run from its beginning, the search included.
+
+    Each of them imports the main script first, as Python's `spawn` does.
+
+    Raises:
+        SettingError: It has no `if __name__ == "__main__":`.
+    """
+    main = sys.modules["__main__"]
+    path = Path(getattr(main, "__file__", None) or "")
+    as_script = getattr(main, "__spec__", None) is None and path.suffix == ".py" and path.is_file()
+    if as_script and "__name__" not in path.read_text(encoding="utf-8", errors="replace"):
+        raise SettingError(
+            f"{path.name} starts processes, each of which runs it again. Put the call of `tune` "
+            'below a line `if __name__ == "__main__":`.'
+        )
 
 
 def _count_gpus() -> int:

@@ -59,7 +59,7 @@ def test_a_fit_is_a_table_with_the_source_of_every_number(plan):
     assert facts["time"].startswith("3s with all 2 devices, 6s with one device")
     assert facts["assumed"].startswith("1.25 GB/s and 50 µs between hosts (typical of")
     assert "3 GB/s and 20 µs between devices of a host (measured here)" in result.stdout
-    assert facts["next"].endswith("--epochs 3")
+    assert "--epochs 3  # in 2 processes" in facts["next"]
 
 
 def test_the_time_of_the_worthwhile_devices_is_printed_beside_that_of_all(api, plan):
@@ -72,7 +72,9 @@ def test_the_time_of_the_worthwhile_devices_is_printed_beside_that_of_all(api, p
     assert "3s with 2 (worthwhile), 2s with all 4 devices, 6s with one device" in printed
 
 
-@pytest.mark.parametrize(("gpus", "end"), [(True, "--devices 2"), (False, "mail.py")])
+@pytest.mark.parametrize(
+    ("gpus", "end"), [(True, "--devices 2"), (False, "# in 2 processes: see Scale out in the docs")]
+)
 def test_the_next_command_has_the_devices_of_a_host_with_gpus(api, plan, monkeypatch, gpus, end):
     monkeypatch.setattr(interconnect, "on_accelerator", lambda: gpus)
     given = Link(25e9, 1e-5, "given")
@@ -92,7 +94,7 @@ def test_a_search_is_planned_by_its_options(plan):
     ((name, _, options),) = plan.calls
     assert name == "plan_search"
     assert options == {"progress": True, "workers": 2, "trials": 1000, "trial_seconds": 60.0}
-    assert "up to 1 of 2 workers" in result.stdout
+    assert "worthwhile  one worker" in result.stdout
     assert "3.0 s (of the given time of a trial)" in result.stdout
 
 

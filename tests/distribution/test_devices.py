@@ -260,7 +260,7 @@ def test_a_killed_process_ends_all_in_a_sentence_and_they_resume(settings, tmp_p
     killed = time.monotonic()
     assert [process.wait(300) for process in started] == [1, -signal.SIGKILL]
     assert time.monotonic() - killed < 60
-    command = "Resume it in every process: kerasft fit resnet_digits --resume --name one"
+    command = "in every process: KERAS_BACKEND=jax kerasft fit resnet_digits --resume --name one"
     assert command in (tmp_path / "killed/log0").read_text()
     interrupted = the_run(tmp_path / "killed")
     assert 0 < len(interrupted.history) < 61

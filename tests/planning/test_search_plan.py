@@ -52,6 +52,15 @@ def finished(tmp_path):
     return tmp_path
 
 
+def test_a_search_is_found_by_its_name(finished, tmp_path, monkeypatch):
+    folder = tmp_path / "searches/resnet_digits/first"
+    folder.mkdir(parents=True)
+    (finished / "journal.jsonl").rename(folder / "journal.jsonl")
+    monkeypatch.chdir(tmp_path)
+    plan = kerasft.plan_search("resnet_digits", workers=2, trials=5, measured="first")
+    assert plan.source == "2 trials of searches/resnet_digits/first"
+
+
 def test_trials_of_a_search_are_divided_by_the_epochs_that_they_trained(finished):
     plan = kerasft.plan_search("resnet_digits", workers=2, trials=5, measured=finished)
     assert plan.source == f"2 trials of {finished}"

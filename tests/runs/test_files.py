@@ -194,7 +194,9 @@ def test_a_taken_name_is_refused(tmp_path):
     write_manifest(create_run(tmp_path, "r", "first"), state="done")
     with pytest.raises(SettingError, match=r"already exists\. Give another --name, or delete it"):
         create_run(tmp_path, "r", "first")
-    write_manifest(create_run(tmp_path, "r", "cut"), state="running", recipe={"name": "r"})
+    cut = create_run(tmp_path, "r", "cut")
+    (cut.path / "config.json").write_text('{"dataset": "mail.csv"}')
+    write_manifest(cut, state="running", recipe={"name": "r"})
     resume = f"Resume it: kerasft fit r --resume --name cut --runs-dir {tmp_path}"
     with pytest.raises(SettingError, match=resume):
         create_run(tmp_path, "r", "cut")

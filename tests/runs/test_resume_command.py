@@ -45,12 +45,20 @@ def test_the_command_names_a_backend_that_another_shell_may_not_have(monkeypatch
     assert command == "KERAS_BACKEND=jax kerasft fit resnet_digits --resume --name one"
 
 
+def test_data_in_memory_are_passed_again_in_python():
+    recipe, table = {"name": "mail"}, {"source": "memory:cf13f0c0f241ddb9"}
+    fit = resume_command(Path("/disk/mail/one"), recipe, table)
+    assert fit == "kerasft.fit('mail', dataset=TABLE, name='one', runs_dir='/disk', resume=True)"
+    search = resume_search_command(Path("searches/mail/one"), recipe, "memory:cf13f0c0f241ddb9")
+    assert search == "kerasft.tune('mail', dataset=TABLE, name='one', resume=True)"
+
+
 def test_the_command_of_a_search_names_its_folder_and_scheduler():
     recipe = {"name": "resnet_digits", "source": None}
     there = resume_search_command(Path("searches/resnet_digits/a b"), recipe)
     assert there == "kerasft tune resnet_digits --resume --name 'a b'"
     other = resume_search_command(
-        Path("/s/own/one"), {"name": "own", "source": "own.py"}, ["--scheduler", "local:2"]
+        Path("/s/own/one"), {"name": "own", "source": "own.py"}, None, ["--scheduler", "local:2"]
     )
     assert other == (
         "kerasft tune own.py --resume --name one --searches-dir /s --scheduler local:2"

@@ -1,6 +1,7 @@
 """Worker processes of a search: ended without harm to others, reported when killed."""
 
 import multiprocessing
+import subprocess
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -32,6 +33,25 @@ def test_only_the_processes_of_the_search_are_killed(other):
         process.join()
     other.join(1)  # a killed process takes a moment to end
     assert other.is_alive()
+
+
+SEARCH = 'import kerasft; kerasft.tune("resnet_digits", dataset="nowhere/", {processes})'
+
+
+@pytest.mark.parametrize("processes", ["workers=2", "scheduler='local:2'"])
+def test_a_script_that_processes_would_run_again_is_refused(processes, tmp_path):
+    script = tmp_path / "search.py"
+    script.write_text(SEARCH.format(processes=processes))
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    assert "search.py starts processes, each of which runs it again. Put" in done.stderr
+
+
+def test_a_script_with_its_calls_below_main_is_not_refused(tmp_path):
+    script = tmp_path / "search.py"
+    script.write_text(f"if __name__ == '__main__':\n    {SEARCH.format(processes='workers=2')}")
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    assert "nowhere" in done.stderr
+    assert "starts processes" not in done.stderr
 
 
 def start_without_a_module():
