@@ -33,8 +33,8 @@ def stored_arrays(
     """Return arrays mapped from the files of an entry, which are prepared where it has none.
 
     A process that prepares or checks an entry locks it: others wait and then use its files without
-    a check of their own. The manifest is written last: an entry without one is what a killed
-    process left. A damaged entry is prepared anew.
+    a check of their own. The manifest is written last: an entry without one was left by a killed
+    process. A damaged entry is prepared anew.
 
     Args:
         name: Name of the entry: a SHA-256 of all that determines the arrays. They are stored as
@@ -103,8 +103,15 @@ def _open_lock(folder: Path) -> TextIO:
     """Open the lock file of an entry, whose folder another process may remove in between."""
     while True:
         make_folder(folder)
-        with contextlib.suppress(FileNotFoundError):
+        try:
             return open(folder / _LOCK, "a+", encoding="ascii")
+        except FileNotFoundError:
+            continue
+        except PermissionError as error:
+            raise SettingError(
+                f"{folder / _LOCK} belongs to another user. Set KERASFT_CACHE to a folder of your "
+                "own."
+            ) from error
 
 
 def _lock(file: TextIO) -> None:
@@ -255,9 +262,9 @@ def _size(folder: Path) -> int:
 
 
 def _remove(folder: Path) -> bool:
-    """Remove an entry, unless a process prepares or checks it; return whether it is removed."""
-    gone = contextlib.suppress(FileNotFoundError)  # another process has removed it
-    with gone, open(folder / _LOCK, "a+", encoding="ascii") as file:
+    """Remove an entry; return whether it is gone. Another process may use it, or another user."""
+    ignored = contextlib.suppress(FileNotFoundError, PermissionError)  # removed, or another user's
+    with ignored, open(folder / _LOCK, "a+", encoding="ascii") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -265,7 +272,7 @@ def _remove(folder: Path) -> bool:
         if not _is_same(file, folder / _LOCK):  # and a third one may fill it
             return False
         _remove_locked(folder)
-    return True
+    return not folder.exists()
 
 
 def _remove_locked(folder: Path) -> None:

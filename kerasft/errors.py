@@ -63,6 +63,10 @@ class BadExamplesError(DataError):
         several = [f"{len(messages):,} examples cannot be used:", *lines, *rest]
         super().__init__(messages[0] if len(messages) == 1 else "\n  ".join(several))
 
+    def __reduce__(self) -> tuple[type[BadExamplesError], tuple[Mapping[int, str]]]:
+        """Return the class and its arguments, with which another process makes the same error."""
+        return type(self), (self.reasons,)
+
 
 def read_all(read: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
     """Return what a function reads of every item; the errors of all bad items are one error.
@@ -126,12 +130,16 @@ class LostProcessError(ResourceError):
     """
 
     def __init__(self, processes: int, reason: str, command: str = "") -> None:
-        self.processes, self.reason = processes, reason
+        self.processes, self.reason, self.command = processes, reason, command
         how = f"Resume it in every process: {command}" if command else "Resume it with --resume."
         super().__init__(
             f"Another of the {processes} processes of this fit ended or cannot be reached "
             f"({reason}). {how}"
         )
+
+    def __reduce__(self) -> tuple[type[LostProcessError], tuple[int, str, str]]:
+        """Return the class and its arguments, with which another process makes the same error."""
+        return type(self), (self.processes, self.reason, self.command)
 
 
 class NoTrialError(KerasftError):

@@ -9,7 +9,10 @@ from pathlib import Path
 
 def keras_home() -> Path:
     """Return the folder of Keras's configuration and downloads."""
-    return Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()
+    if "KERAS_HOME" in os.environ:
+        return Path(os.environ["KERAS_HOME"])
+    home = Path.home()
+    return (home if os.access(home, os.W_OK) else Path("/tmp")) / ".keras"
 
 
 def backend() -> str:

@@ -10,7 +10,6 @@ from kerasft.cli.options import SharedOptions, wants
 from kerasft.cli.output import print_facts, print_json
 from kerasft.cli.startup import working
 from kerasft.errors import name_and_first_line
-from kerasft.pip_commands import pip_command
 
 
 @click.command("doctor", cls=SharedOptions)
@@ -26,9 +25,7 @@ def doctor_command() -> None:
         with working():
             facts |= device_facts.device_facts()
     except Exception as error:  # any error of TensorFlow's start is a finding
-        text = f"TensorFlow cannot start: {name_and_first_line(error)}."
-        fix = pip_command("install --force-reinstall 'tensorflow>=2.21,<2.22' 'keras>=3.15'")
-        conflicts.append(installation.Conflict(text, fix))
+        conflicts += installation.backend_conflict(name_and_first_line(error), conflicts)
     facts |= installation.caches()
     if wants("json"):
         print_json({**facts, "conflicts": [dataclasses.asdict(c) for c in conflicts]})

@@ -8,7 +8,7 @@ import re
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,9 +30,6 @@ PACKAGES = (
     "click",
 )
 _OF_EXTRAS = ("distributed",)  # shown where they are installed
-_LAUNCHERS = (
-    "KERAS_DISTRIBUTION_NUM_PROCESSES", "JAX_NUM_PROCESSES", "TF_CONFIG", "SLURM_STEP_NUM_TASKS",
-)  # fmt: skip
 _COUNTED_SECONDS = 0.5
 _TENSORFLOW = "install 'tensorflow>=2.21,<2.22'"
 
@@ -183,12 +180,12 @@ def _legacy_keras() -> Conflict | None:
 
 def _processes() -> Conflict | None:
     """Return what is wrong with the environment variables of several processes."""
-    from kerasft.distribution.ranks import find_ranks
+    from kerasft.distribution.ranks import LAUNCHERS, find_ranks
 
     try:
         find_ranks(os.environ)
     except SettingError as error:
-        found = " ".join(name for name in _LAUNCHERS if name in os.environ)
+        found = " ".join(name for name in LAUNCHERS if name in os.environ)
         return Conflict(str(error), f"unset {found} # for a fit in one process")
     return None
 
@@ -208,6 +205,22 @@ def _other_backend() -> Conflict | None:
         "needs tensorflow or jax.",
         "export KERAS_BACKEND=tensorflow",
     )
+
+
+def backend_conflict(error: str, others: Sequence[Conflict]) -> list[Conflict]:
+    """Return the conflict of a backend that cannot start, unless another one says why.
+
+    Args:
+        error: Its error.
+        others: Conflicts that were found before.
+    """
+    name = backend()
+    if name == "jax":
+        missing = any("The backend is jax" in other.text for other in others)
+        fix = pip_command("install --force-reinstall jax")
+        return [] if missing else [Conflict(f"JAX cannot start: {error}.", fix)]
+    fix = pip_command("install --force-reinstall 'tensorflow>=2.21,<2.22' 'keras>=3.15'")
+    return [Conflict(f"TensorFlow cannot start: {error}.", fix)]
 
 
 _CHECKS: tuple[Callable[[], Conflict | None], ...] = (

@@ -94,7 +94,7 @@ def reproducing_command(run: Any) -> str:
     given, config = _given(run), run.config
     moved = {name: config[name] for name in _moved_defaults(run, source) if name not in given}
     command = fit_command(source, {**given, **moved})
-    devices = run.manifest.get("devices", {})
+    devices = run.manifest.get("devices") or {}
     if devices.get("processes") == 1:
         command += f" --devices {devices['number']}"
     return in_backend(command, _backend(run))

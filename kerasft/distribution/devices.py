@@ -78,7 +78,7 @@ class Devices:
         return model
 
     def check(self, model: keras.Model, sizes: tuple[int, ...]) -> None:
-        """Refuse what would train another model than one device does.
+        """Refuse a model whose training would differ from that on one device.
 
         Args:
             model: The model, with its layers frozen as they will be.
@@ -230,7 +230,7 @@ def check_batch(batch_size: int, devices: int) -> None:
 
 
 def check_virtual(number: int) -> None:
-    """Refuse more virtual devices of a processor than are of use for trying things.
+    """Refuse more virtual devices of a processor than start within seconds.
 
     Raises:
         SettingError: There are too many.

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import ipaddress
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from kerasft.distribution.devices import MOST_VIRTUAL, Devices, check_virtual, t
 from kerasft.distribution.jax_processes import TIMEOUT, ProcessGroup
 from kerasft.distribution.ranks import Ranks
 from kerasft.errors import KerasftError, LostProcessError, ResourceError, SettingError, first_line
+from kerasft.reachable_hosts import connection_error
 from kerasft.threads import cores, use_batch_scheduling
 
 _START = 300  # seconds in which all processes must have started
@@ -113,10 +115,18 @@ class JaxDevices(Devices):
         try:
             yield
         except (jax.errors.JaxRuntimeError, ValueError) as error:  # ValueError: of gloo
+            self._fail()
             lost = any(word in str(error) for word in _LOST)
             if self._processes is None or isinstance(error, KerasftError) or not lost:
                 raise
             raise LostProcessError(self.ranks.number, "the connection broke") from error
+        except BaseException:
+            self._fail()
+            raise
+
+    def _fail(self) -> None:
+        if self._processes is not None:
+            self._processes.fail()
 
 
 def _begin(devices: int | str, ranks: Ranks) -> ProcessGroup | None:
@@ -134,11 +144,13 @@ def _begin(devices: int | str, ranks: Ranks) -> ProcessGroup | None:
 
 
 def _connect(ranks: Ranks) -> None:
-    # Without it every process aborts as soon as one is lost, before anything can be said or saved.
+    # Without it every process aborts as soon as any is lost, not the first one alone, before
+    # anything can be said or saved.
     jax.config.update("jax_enable_recoverability", True)  # type: ignore[no-untyped-call]
     listens_anywhere = _is_name(ranks.coordinator) or "JAX_COORDINATOR_BIND_ADDRESS" in os.environ
+    status(f"connecting process {ranks.rank} of {ranks.number} to {ranks.coordinator}")
+    _wait_for_first(ranks)
     try:
-        status(f"connecting process {ranks.rank} of {ranks.number} to {ranks.coordinator}")
         jax.distributed.initialize(
             ranks.coordinator,
             ranks.number,
@@ -149,10 +161,30 @@ def _connect(ranks: Ranks) -> None:
             coordinator_bind_address=None if listens_anywhere else ranks.coordinator,
         )
     except RuntimeError as error:
-        raise ResourceError(
-            f"Process {ranks.rank} of {ranks.number} cannot reach the first one at "
-            f"{ranks.coordinator} ({first_line(error)}). Start all of them within {_START} s."
-        ) from error
+        raise _unreachable(ranks, first_line(error)) from error
+
+
+def _wait_for_first(ranks: Ranks) -> None:
+    """Wait until the first process listens: JAX aborts a process that waits in vain.
+
+    Raises:
+        ResourceError: It does not listen in time.
+    """
+    if not ranks.rank:
+        return
+    host, _, port = ranks.coordinator.rpartition(":")
+    end = time.monotonic() + _START
+    while error := connection_error(host.strip("[]"), int(port)):
+        if time.monotonic() > end:
+            raise _unreachable(ranks, error)
+        time.sleep(1)
+
+
+def _unreachable(ranks: Ranks, error: str) -> ResourceError:
+    return ResourceError(
+        f"Process {ranks.rank} of {ranks.number} cannot reach the first one at "
+        f"{ranks.coordinator} ({error}). Start all of them within {_START} s."
+    )
 
 
 def _is_name(address: str) -> bool:

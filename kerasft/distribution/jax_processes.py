@@ -85,6 +85,13 @@ class ProcessGroup:
         self._until(name, place, lambda: bool(self._client.key_value_dir_get(choice)))
         return str(self._client.key_value_dir_get(choice)[0][1])
 
+    def fail(self) -> None:
+        """Let the others end: this process has failed, though it may stay alive (a notebook)."""
+        if not self._ending:
+            self._ending = True
+            with contextlib.suppress(jax.errors.JaxRuntimeError):  # the first process has ended
+                self._arrive(_END)
+
     def end_together(self) -> None:
         """Wait at the end of this process for the others; the first one ends last.
 

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 from kerasft.errors import SettingError
 
+LAUNCHERS = (  # variables that say how many processes there are
+    "KERAS_DISTRIBUTION_NUM_PROCESSES", "JAX_NUM_PROCESSES", "TF_CONFIG", "SLURM_STEP_NUM_TASKS",
+)  # fmt: skip
 _FIRST_PORT, _PORTS = 61440, 4096  # of Slurm jobs: a port by the number of the job, as JAX does
 
 
@@ -85,6 +88,8 @@ def _of_jax(environment: Mapping[str, str]) -> Ranks | None:
 def _named(environment: Mapping[str, str], number: str, index: str, addresses: str) -> Ranks:
     """Return the ranks that three variables describe; a process alone needs the number only."""
     count = _whole(environment, number)
+    if not count:
+        raise SettingError(f"{number} must be at least 1. Received: 0.")
     if count == 1:
         return Ranks()
     if not environment.get(index):
@@ -107,11 +112,17 @@ def _of_tensorflow(environment: Mapping[str, str]) -> Ranks | None:
         return None
     try:
         given = json.loads(environment["TF_CONFIG"])
+        if sum(map(len, given.get("cluster", {}).values())) < 2:  # a task on its own
+            return Ranks()
         workers = tuple(given["cluster"]["worker"])
         others = {given["task"]["type"], *given["cluster"]} - {"worker"}
         index = int(given["task"]["index"])
         found = Ranks(index, len(workers), workers, *["TF_CONFIG"] * 3)
-    except (ValueError, KeyError, TypeError) as error:
+        if not isinstance(given["cluster"]["worker"], list):
+            raise TypeError("a list is expected")
+        if not all(isinstance(worker, str) for worker in workers):
+            raise TypeError("texts are expected")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SettingError(
             "TF_CONFIG must be JSON with `cluster.worker` (a list of HOST:PORT) and `task.index`. "
             f"Received: {environment['TF_CONFIG']!r}."
@@ -162,7 +173,8 @@ def _checked(ranks: Ranks) -> Ranks:
             f"{ranks.index_source} must be from 0 to {ranks.number - 1}, as {ranks.source} says "
             f"{ranks.number} processes. Received: {ranks.rank}."
         )
-    if not ranks.coordinator or ":" not in ranks.coordinator:
+    host, _, port = ranks.coordinator.rpartition(":")
+    if not host or not (port.isascii() and port.isdecimal()):
         raise SettingError(
             f"{ranks.address_source} must be HOST:PORT of the first of the {ranks.number} "
             f"processes. Received: {ranks.coordinator!r}."

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
-import numpy as np
 
 from kerasft.arrays import memory_limit
 from kerasft.config import Config
@@ -29,7 +28,6 @@ from kerasft.frozen.feature_arrays import (
     bytes_needed,
     bytes_used,
     compute_features,
-    values_of,
 )
 from kerasft.frozen.feature_files import stored_features
 from kerasft.frozen.prefix import FrozenPrefix, Part
@@ -78,6 +76,21 @@ class _Chosen:
     gain: float
 
 
+@dataclass(frozen=True)
+class _Cached:
+    """Cached features.
+
+    Attributes:
+        array: The features.
+        inputs: Inputs that they are of, whose id is part of their key.
+        in_files: Whether they were to go into files; all processes of a training agree on it.
+    """
+
+    array: Any
+    inputs: Any
+    in_files: bool
+
+
 class FeatureCache:
     """Cached features of this process, for all trainings that share them.
 
@@ -91,9 +104,8 @@ class FeatureCache:
 
     def __init__(self, *, trainings: int = 1, devices: Devices | None = None) -> None:
         self.trainings, self.devices = trainings, devices or Devices()
-        # By signature, number format and id of the inputs, which are kept so that the id stays
-        # unique.
-        self._arrays: OrderedDict[tuple[str, str, int], tuple[Any, Any]] = OrderedDict()
+        # By signature, number format and id of the inputs.
+        self._arrays: OrderedDict[tuple[str, str, int], _Cached] = OrderedDict()
         self.linear_probes: dict[Any, Any] = {}
 
     @property
@@ -198,7 +210,7 @@ class FeatureCache:
                 else compute()
             )
             for tensor, array in zip(missing, computed, strict=True):
-                self._arrays[key(tensor)] = array, split.x
+                self._arrays[key(tensor)] = _Cached(array, split.x, in_files)
         found = self._read(prefix.tail, split.x, key)
         self.shrink(config.cache_gigabytes * 1e9, config.disk_gigabytes * 1e9)
         return found
@@ -210,7 +222,7 @@ class FeatureCache:
         }
         for name, tensor in part.features.items():
             self._arrays.move_to_end(key(tensor))
-            found[name] = self._arrays[key(tensor)][0]
+            found[name] = self._arrays[key(tensor)].array
         return found
 
     def shrink(self, limit: float, disk_limit: float = math.inf) -> None:
@@ -222,11 +234,11 @@ class FeatureCache:
             limit: Bytes in memory, at most.
             disk_limit: Bytes in files, at most.
         """
-        for most, mapped in ((limit, False), (disk_limit, True)):
+        for most, in_files in ((limit, False), (disk_limit, True)):
             sizes = {
-                key: bytes_used(array)
-                for key, (array, _) in self._arrays.items()
-                if isinstance(values_of(array), np.memmap) == mapped
+                key: bytes_used(cached.array)
+                for key, cached in self._arrays.items()
+                if cached.in_files == in_files
             }
             total = sum(sizes.values())
             for key, size in sizes.items():

@@ -12,6 +12,7 @@ import numpy as np
 
 MEASURED = "measured here"
 _BYTES = 1 << 24  # sent over the loopback at a time; a hundredth of a second
+_SECONDS = 60.0  # to wait for the other side
 _TIMES = 20  # the shortest is that of an exchange which other programs did not disturb
 
 
@@ -99,8 +100,10 @@ def measure_loopback() -> Link:
 def _connected() -> tuple[socket.socket, socket.socket]:
     """Return both ends of a TCP connection."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        mine = socket.create_connection(server.getsockname())
-        return mine, server.accept()[0]
+        mine = socket.create_connection(server.getsockname(), _SECONDS)
+        theirs = server.accept()[0]
+        theirs.settimeout(_SECONDS)
+        return mine, theirs
 
 
 def _exchanges(connection: socket.socket) -> tuple[float, float]:
@@ -121,7 +124,10 @@ def _exchange(connection: socket.socket, sender: ThreadPoolExecutor, numbers: np
     began = time.perf_counter()
     sending = sender.submit(connection.sendall, numbers.data.cast("B"))
     while left:
-        left = left[connection.recv_into(left) :]
+        count = connection.recv_into(left)
+        if not count:
+            raise ConnectionError("the other side has closed the connection")
+        left = left[count:]
     received += numbers
     sending.result()
     return time.perf_counter() - began

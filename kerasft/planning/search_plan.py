@@ -105,9 +105,8 @@ def plan_search(  # noqa: PLR0913 (public)
         max_epochs: Epochs of a trial's main phase, config.epochs by default.
         executions: Trainings of each trial, as in `tune`: by default as many as in `measured`, else
             1.
-        measured: Folder of a search of this recipe, or its name in the folder `searches`. Its
-            trials took as long as those to come will. Settings of `config` that it had otherwise
-            are noted.
+        measured: Folder of a search of this recipe, or its name in the folder `searches`, whose
+            trial times are used. Settings that differ are noted.
         trial_seconds: Time of a trial of all epochs, with all its trainings. By default, and
             without `measured`, a few steps are timed here.
         progress: Whether to write progress to stderr.

@@ -8,7 +8,10 @@ import importlib.metadata
 
 from kerasft.keras_home import backend
 
-_PACKAGES = ("keras", "tensorflow", "keras-hub", "numpy", "tensorflow-datasets")
+_PACKAGES = (
+    "keras", "tensorflow", "keras-hub", "numpy", "tensorflow-datasets",
+    "tensorflow-text", "pillow", "scikit-learn",  # tokens, images and linear probes
+)  # fmt: skip
 
 
 def package_versions() -> dict[str, str]:

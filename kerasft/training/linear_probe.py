@@ -70,7 +70,8 @@ def start_head(context: FitContext, inputs: Mapping[str, PhaseInputs]) -> None:
         return
     record = _assign_probe(context, phase_inputs)
     if record is None:
-        context.log("head   random start: a class has no training example, or features overflow")
+        reason = "features overflow, or a class has no training example"
+        context.log(f"head   random start: no linear probe ({reason})")
         return
     if context.recorder.run is not None:
         write_manifest(context.recorder.run, linear_probe=record)
@@ -130,7 +131,7 @@ def _shared_probe(context: FitContext, inputs: PhaseInputs) -> LinearProbe | Non
     settings = (
         config.loss, config.label_smoothing, config.class_weight, config.kernel_l1, config.kernel_l2
     )  # fmt: skip
-    # Whoever holds the arrays, so that their ids stay unique.
+    # The arrays are held with the probe, as their ids are part of its key.
     arrays = [*keras.tree.flatten(inputs.train), *keras.tree.flatten(inputs.validation)]
     key = (*settings, *map(id, arrays))
     if key not in found:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import platform
 import tempfile
 import threading
 import time
@@ -19,13 +20,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kerasft.errors import ResourceError, first_line
 from kerasft.tuning import worker_process
 from kerasft.tuning.remote_search import RemoteSearch
 from kerasft.tuning.trial_job import TrialJob
 
 ATTEMPTS = 3  # of a trial whose process is killed
 POLL_SECONDS = 1.0
-LEASE_SECONDS = 60.0  # after which a search that is not heard of is over
+LEASE_SECONDS = 60.0  # after which a search that renews no lease is over
 UNUSED_SECONDS = 300.0  # after which a process without a trial ends: its search may be killed
 STOP = "stop"  # value of the lease that stops running trials
 
@@ -62,7 +64,13 @@ def prepare_child() -> None:
     global _child
     with _if_idle() as idle:
         if idle:
-            _child = _child or _new_child()
+            try:
+                _child = _child or _new_child()
+            except OSError as error:  # such as a full disk
+                raise ResourceError(
+                    f"The Dask worker on {platform.node()} cannot start a process "
+                    f"({first_line(error)}). Free what it lacks."
+                ) from error
             _end_if_unused(_child)
 
 
@@ -141,7 +149,7 @@ class _Lease:
         self._changed = time.monotonic()
 
     def is_over(self) -> bool:
-        """Return whether the search has ended, or was not heard of for a minute."""
+        """Return whether the search has ended, or has not renewed its lease for a minute."""
         with contextlib.suppress(OSError):  # nothing was set in time, or the connection was lost
             value = self._variable.get(timeout=POLL_SECONDS)
             if value != self._last:

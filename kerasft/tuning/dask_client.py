@@ -14,13 +14,19 @@ from kerasft.errors import NetworkError, SettingError, first_line
 from kerasft.pip_commands import install_extra
 from kerasft.reachable_hosts import connection_error
 from kerasft.tuning.search_options import MOST_WORKERS
-from kerasft.tuning.workers import threads_per_process
+from kerasft.tuning.workers import thread_limits
 
 _CONNECT_SECONDS = 5
 _RESTART = "60s"  # for a killed worker, after which Dask drops it; 15 s are too few under load
 _REPLACE_SECONDS = 5.0
 # Ctrl-C reaches all processes of a terminal; the search ends its workers itself.
-_IGNORE_INTERRUPTS = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+_PRELOAD = """
+import signal
+from kerasft.tuning.workers import use_own_gpu
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+def dask_setup(worker):
+    use_own_gpu(worker.name)
+"""
 
 
 @contextlib.contextmanager
@@ -88,7 +94,7 @@ def _local(text: str) -> Iterator[Any]:
     import dask
     from distributed import LocalCluster
 
-    if not text.isdigit() or not 1 <= int(text) <= MOST_WORKERS:
+    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text) <= MOST_WORKERS:
         raise SettingError(
             f"`scheduler` must be local:N with N from 1 to {MOST_WORKERS}. Received: {text}."
         )
@@ -109,8 +115,8 @@ def _local(text: str) -> Iterator[Any]:
             scheduler_kwargs={"dashboard": False},
             host="127.0.0.1",
             silence_logs=logging.ERROR,
-            preload=_IGNORE_INTERRUPTS,
-            env={"TF_NUM_INTRAOP_THREADS": threads_per_process(int(text))},
+            preload=_PRELOAD,
+            env=thread_limits(int(text)),
         ) as cluster,
         _replacing_dropped(cluster),
     ):
@@ -132,22 +138,29 @@ def _replacing_dropped(cluster: Any) -> Iterator[None]:
 
 def _checked(address: str, security: Any) -> str:
     """Return an address that may be used: with TLS, or on this machine or a private network."""
-    parts = urlsplit(address)
-    if parts.scheme not in ("tcp", "tls") or not parts.hostname or not parts.port:
-        raise SettingError(
-            f"`scheduler` must be local:N, tcp://HOST:PORT or tls://HOST:PORT. Received: {address}."
-        )
-    if parts.scheme == "tls" and security is None:
+    scheme, host, port = _parts(address)
+    if scheme == "tls" and security is None:
         raise SettingError(f"{address} needs --tls-ca, --tls-cert and --tls-key.")
-    if parts.scheme == "tcp" and not _is_private(parts.hostname):
+    if scheme == "tcp" and not _is_private(host):
         raise SettingError(
             f"{address} is a public address without TLS, where everyone could run code. Use a "
             "tls:// address with --tls-ca, --tls-cert and --tls-key."
         )
-    error = connection_error(parts.hostname, parts.port)
+    error = connection_error(host, port)
     if error:
         raise _unreachable(address, error)
     return address
+
+
+def _parts(address: str) -> tuple[str, str, int]:
+    """Return the scheme, the host and the port of an address."""
+    with contextlib.suppress(ValueError):  # of a port that is no number, or too large
+        parts = urlsplit(address)
+        if parts.scheme in ("tcp", "tls") and parts.hostname and parts.port:
+            return parts.scheme, parts.hostname, parts.port
+    raise SettingError(
+        f"`scheduler` must be local:N, tcp://HOST:PORT or tls://HOST:PORT. Received: {address}."
+    )
 
 
 def _unreachable(address: str, error: str) -> NetworkError:

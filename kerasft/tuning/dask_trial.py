@@ -21,7 +21,9 @@ from kerasft.tuning.trial_job import TrialJob
 Files = Mapping[str, bytes]
 
 
-def run_remotely(search: RemoteSearch, job: TrialJob, files: Files | None) -> dict[str, Any]:
+def run_remotely(
+    search: RemoteSearch, job: TrialJob, files: Files | None, seconds_left: float | None
+) -> dict[str, Any]:
     """Run a trial in the child process of this worker, and return its outcome.
 
     Args:
@@ -29,6 +31,8 @@ def run_remotely(search: RemoteSearch, job: TrialJob, files: Files | None) -> di
         job: The trial, with folders as the searching process sees them.
         files: States that the trial continues, by path in the search folder; None where all
             workers see that folder.
+        seconds_left: Seconds after which no epoch is started, instead of the job's deadline: the
+            clocks of machines differ.
 
     Returns:
         The outcome of `run_trial`; with `files` of the trial's folder if this worker does not see
@@ -39,6 +43,8 @@ def run_remotely(search: RemoteSearch, job: TrialJob, files: Files | None) -> di
             search folder though those at the start did.
     """
     check_worker(search.versions)
+    if seconds_left is not None:
+        job = dataclasses.replace(job, deadline=time.time() + seconds_left)
     if has_search_folder(search):
         _wait_until_free(job.folder)
         return run_in_child(search, job)

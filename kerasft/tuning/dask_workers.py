@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import itertools
 import threading
+import time
 import uuid
 import warnings
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,7 @@ from concurrent.futures import CancelledError, Future, wait
 from pathlib import Path
 from typing import Any
 
-from kerasft.errors import NetworkError, first_line
+from kerasft.errors import NetworkError, SettingError, first_line
 from kerasft.runs import atomic_path
 from kerasft.tuning.dask_child import STOP, end_child, prepare_child
 from kerasft.tuning.dask_client import connect, scheduler_options
@@ -75,7 +76,8 @@ class DaskWorkers:
         files = _states(job, self._search.folder) if self._send_files else None
         with _scheduler_lost_reported(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Sending large graph")  # of states
-            future = self._executor.submit(run_remotely, self._search, job, files)
+            left = None if job.deadline is None else job.deadline - time.time()
+            future = self._executor.submit(run_remotely, self._search, job, files, left)
         self._jobs[future] = job
         return future
 
@@ -101,7 +103,7 @@ class DaskWorkers:
         return outcome
 
     def end(self, *, now: bool) -> None:
-        """End the search; running trials (`now`) stop at their next batch and send their states."""
+        """End the search; running trials (`now`) have a minute to stop and to send their states."""
         self._ended.set()
         self._beats.join()
         if now and self._client.status == "running":
@@ -110,6 +112,7 @@ class DaskWorkers:
                 if self._client.nthreads():
                     wait(list(self._jobs), timeout=_END_SECONDS)
         _end_children(self._client, self._search.key)
+        self._forget_lease()
 
     def _beat(self) -> None:
         """Renew the lease of the search on the scheduler, and stop its trials at the end."""
@@ -122,6 +125,14 @@ class DaskWorkers:
                 lease.set(STOP if ended else number)
             if ended:
                 return
+
+    def _forget_lease(self) -> None:
+        """Remove the lease from the scheduler, where no trial looks at it any more."""
+        from distributed import Variable
+
+        if self._client.status == "running" and all(future.done() for future in self._jobs):
+            with contextlib.suppress(OSError, TimeoutError, RuntimeError):
+                Variable(self._search.key, client=self._client).delete()
 
 
 def _absolute(job: TrialJob) -> TrialJob:
@@ -149,6 +160,20 @@ def _scheduler_lost_reported() -> Iterator[None]:
         raise _scheduler_lost(error) from error
 
 
+@contextlib.contextmanager
+def _missing_package_reported() -> Iterator[None]:
+    """Report a worker that cannot import kerasft; Dask passes on the text of its error."""
+    try:
+        yield
+    except Exception as error:
+        if "ModuleNotFoundError" not in str(error):
+            raise
+        raise SettingError(
+            f"A Dask worker has no kerasft ({first_line(error)}). Install the same version on all "
+            "machines."
+        ) from error
+
+
 def _scheduler_lost(error: BaseException) -> NetworkError:
     return NetworkError(
         f"The Dask scheduler was lost ({first_line(error)}). Restart it, and continue the search "
@@ -173,7 +198,7 @@ def prepared_workers(scheduler: str | Any | None) -> Iterator[Any]:
         yield None
         return
     with connect(scheduler) as client:
-        with _scheduler_lost_reported():
+        with _scheduler_lost_reported(), _missing_package_reported():
             client.run(check_worker, installed_versions())
             client.run(prepare_child)
         try:

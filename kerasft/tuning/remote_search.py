@@ -55,14 +55,13 @@ def check_worker(versions: Mapping[str, str]) -> None:
             f"{here} may not start processes. Start it with --no-nanny, or with "
             "DASK_DISTRIBUTED__WORKER__DAEMON=False in its environment."
         )
-    other = {
-        name: version
-        for name, version in installed_versions().items()
-        if versions.get(name) != version
-    }
-    if other:
-        named = (f"{name} {v} (expected {versions.get(name)})" for name, v in other.items())
-        differ = ", ".join(named)
+    own = installed_versions()
+    differ = ", ".join(
+        f"{name} {own.get(name, 'missing')} (expected {versions.get(name, 'none')})"
+        for name in {**versions, **own}
+        if own.get(name) != versions.get(name)
+    )
+    if differ:
         raise SettingError(f"{here} has {differ}. Install the same versions on all machines.")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from inspect import signature
 from pathlib import Path
 from types import ModuleType
@@ -139,10 +139,14 @@ def tune(  # noqa: PLR0913 (public)
         if not resume:  # after the plan: settings that are refused leave no folder
             folder = lock.enter_context(_new_folder(folder, named=name is not None))
         searcher = _open_searcher(folder, plan, before, budget)
-        if client is None:
-            _run(searcher, Workers(described, plan.trial_models, plan.config.seed, workers))
-        else:
-            _run(searcher, DaskWorkers(described, plan.config.seed, folder, client))
+        seed = plan.config.seed
+
+        def make_workers() -> Workers | DaskWorkers:
+            if client is None:
+                return Workers(described, plan.trial_models, seed, workers)
+            return DaskWorkers(described, seed, folder, client)
+
+        _run(searcher, make_workers)
     return _finish(load_search(folder))
 
 
@@ -241,22 +245,24 @@ def _hyperband_epochs(plan: Plan, heads: int) -> int | None:
     )
 
 
-def _run(searcher: Searcher, workers: Workers | DaskWorkers) -> None:
-    reason, shown, header = None, searcher.progress, searcher.header
+def _run(searcher: Searcher, make_workers: Callable[[], Workers | DaskWorkers]) -> None:
+    reason, options = None, list[str]()
     try:
-        with shown.running(searcher.trials):
-            reason = searcher.run(workers)
-    finally:
+        workers = make_workers()
+        options = workers.options
         try:
+            with searcher.progress.running(searcher.trials):
+                reason = searcher.run(workers)
+        finally:
             workers.end(now=reason is None)
             searcher.record_ended(workers)
-        finally:
-            searcher.close(reason)
-            if reason != "done":
-                why = "stop  " if reason is None else "budget used up;"
-                recipe, dataset = (header["recipe"], header["config"]["dataset"])
-                command = resume_search_command(searcher.folder, recipe, dataset, workers.options)
-                shown.line(f"{why} continue with {command}")
+    finally:
+        searcher.close(reason)
+        if reason != "done":
+            why = "stop  " if reason is None else "budget used up;"
+            recipe, dataset = searcher.header["recipe"], searcher.header["config"]["dataset"]
+            command = resume_search_command(searcher.folder, recipe, dataset, options)
+            searcher.progress.line(f"{why} continue with {command}")
 
 
 def _announce(shown: SearchProgress, plan: Plan, folder: Path, planned: int | None) -> None:

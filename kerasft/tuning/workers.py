@@ -89,24 +89,34 @@ def _killed_worker_reported() -> Iterator[None]:
 
 def _start_worker(recipe: dict[str, Any], seed: int, indices: Any, count: int) -> None:
     """Prepare a worker process before it imports TensorFlow."""
-    index = indices.get()
+    use_own_gpu(indices.get())
+    os.environ.update(thread_limits(count))
+    worker_process.prepare()
+    worker_process.start(recipe, seed)
+
+
+def use_own_gpu(index: int) -> None:
+    """Let this process see one of the GPUs, if there are any; call it before Keras is imported.
+
+    Args:
+        index: Index of the process among those of this machine.
+    """
     devices = os.environ.get("CUDA_VISIBLE_DEVICES")
     known = [str(i) for i in range(_count_gpus())]
     if devices is not None:  # empty to use no GPU
         known = [device for device in devices.split(",") if device]
     if known:
         os.environ["CUDA_VISIBLE_DEVICES"] = known[index % len(known)]
-    os.environ["TF_NUM_INTRAOP_THREADS"] = threads_per_process(count)
-    worker_process.prepare()
-    worker_process.start(recipe, seed)
 
 
-def threads_per_process(count: int) -> str:
-    """Return the number of TensorFlow's threads for each of several processes of this machine.
+def thread_limits(count: int) -> dict[str, str]:
+    """Return environment variables that share the cores among several processes of this machine.
 
-    That of TF_NUM_INTRAOP_THREADS if the user has set it.
+    Those that the user has set stay.
     """
-    return os.environ.get("TF_NUM_INTRAOP_THREADS", str(max(cores() // count, 1)))
+    share = str(max(cores() // count, 1))
+    names = ("TF_NUM_INTRAOP_THREADS", "PJRT_NPROC")  # of TensorFlow, of JAX
+    return {name: os.environ.get(name, share) for name in names}
 
 
 def check_script() -> None:

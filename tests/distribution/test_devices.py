@@ -145,6 +145,14 @@ def test_processes_that_make_other_calls_do_not_wait_for_each_other(theirs, erro
         first.wait("epoch 0")
 
 
+def test_the_others_end_after_a_process_that_failed_and_stays_alive():
+    first, second = groups(Store(), 2)
+    second.fail()
+    second.fail()  # contexts of a fit are nested
+    with pytest.raises(kerasft.errors.LostProcessError, match="process 1 has ended"):
+        first.wait("epoch 0")
+
+
 class Interrupted(Store):
     """A store that fails twice."""
 

@@ -58,6 +58,9 @@ def test_an_indexed_job_of_kubernetes_gives_the_index():
         ({"KERAS_DISTRIBUTION_JOB_ADDRESSES": ""}, "JOB_ADDRESSES must be HOST:PORT of the first"),
         ({"KERAS_DISTRIBUTION_JOB_ADDRESSES": "one"}, "JOB_ADDRESSES must be HOST:PORT"),
         ({"KERAS_DISTRIBUTION_JOB_ADDRESSES": "one:1,two:1"}, "2 addresses"),
+        ({"KERAS_DISTRIBUTION_JOB_ADDRESSES": "one:port"}, "must be HOST:PORT"),
+        ({"KERAS_DISTRIBUTION_JOB_ADDRESSES": ":1234"}, "must be HOST:PORT"),
+        ({"KERAS_DISTRIBUTION_NUM_PROCESSES": "0"}, "must be at least 1"),
     ],
 )
 def test_contradictions_are_named(change, message):
@@ -65,7 +68,21 @@ def test_contradictions_are_named(change, message):
         find_ranks({**KERAS, **change})
 
 
-@pytest.mark.parametrize("config", ["{", "[]", '{"cluster": {}}', '{"cluster": {"worker": 3}}'])
+@pytest.mark.parametrize(
+    "config", ['{"environment": "cloud"}', '{"cluster": {}}', '{"cluster": {"chief": ["a:1"]}}']
+)
+def test_a_task_on_its_own_is_one_process(config):
+    assert find_ranks({"TF_CONFIG": config}) == Ranks()
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        *("{", "[]", '{"cluster": {"worker": 3}}'),
+        '{"cluster": {"worker": "a:1,b:1"}, "task": {"type": "worker", "index": 0}}',
+        '{"cluster": {"worker": [1, 2]}, "task": {"type": "worker", "index": 0}}',
+    ],
+)
 def test_a_damaged_tf_config_is_named(config):
     with pytest.raises(kerasft.SettingError, match="TF_CONFIG must be JSON"):
         find_ranks({"TF_CONFIG": config})

@@ -52,6 +52,10 @@ def wait_for(condition, seconds=60):
     [
         ("local:0", "local:N with N from 1 to 1024"),
         ("local:many", "local:N"),
+        ("local:²", "local:N"),
+        ("tcp://localhost:abc", "tcp://HOST:PORT"),
+        ("tcp://localhost:99999", "tcp://HOST:PORT"),
+        ("tcp://[::1", "tcp://HOST:PORT"),
         ("http://127.0.0.1:8786", "tcp://HOST:PORT or tls://HOST:PORT"),
         ("tcp://127.0.0.1", "tcp://HOST:PORT"),
         ("tcp://8.8.8.8:8786", "public address without TLS"),
@@ -82,6 +86,7 @@ def test_a_scheduler_that_does_not_run_is_one_sentence():
     [
         (["--workers", "2", "--scheduler", "local:1"], "cannot be combined"),
         (["--tls-ca", __file__], "must be given together"),
+        ([f"--tls-{name}={__file__}" for name in ("ca", "cert", "key")], "need --scheduler"),
     ],
 )
 def test_wrong_options_are_a_usage_error(options, words, tmp_path, monkeypatch):
@@ -106,6 +111,8 @@ def test_a_worker_with_another_version_is_refused(remote):
     other = {**remote.versions, "keras": "3.0"}
     with pytest.raises(SettingError, match=r"keras .* \(expected 3\.0\)"):
         check_worker(other)
+    with pytest.raises(SettingError, match=r"grain missing \(expected 1\.0\)"):
+        check_worker({**remote.versions, "grain": "1.0"})
 
 
 def test_a_worker_sees_the_folder_of_the_same_search_only(remote, tmp_path):

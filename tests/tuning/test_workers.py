@@ -10,7 +10,7 @@ import pytest
 
 from kerasft.errors import ResourceError
 from kerasft.tuning import worker_process
-from kerasft.tuning.workers import Workers, threads_per_process
+from kerasft.tuning.workers import Workers, thread_limits
 
 
 @pytest.fixture
@@ -83,6 +83,6 @@ def test_a_killed_worker_is_a_lack_of_memory_with_a_fix():
 def test_processes_share_the_cores_that_this_process_may_use(monkeypatch, count, threads):
     monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
     monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(6)))
-    assert threads_per_process(count) == threads
+    assert thread_limits(count)["TF_NUM_INTRAOP_THREADS"] == threads
     monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "3")
-    assert threads_per_process(count) == "3"
+    assert thread_limits(count)["TF_NUM_INTRAOP_THREADS"] == "3"
