@@ -18,10 +18,10 @@ from kerasft.insight.diagnosis import (
     valid_changes,
     why_unrecoverable,
 )
-from kerasft.insight.facts import Facts
 from kerasft.recipes import resnet_digits
 from kerasft.tasks.intervals import binomial_variance
 from tests.insight.injected_faults import ALSO, changed, fit
+from tests.insight.made_facts import facts
 from tests.insight.record_faults import FITTED, SEED, SETTINGS, fit_fault, record_of
 
 
@@ -114,23 +114,6 @@ def test_a_diagnosis_is_fit_for_json():
     for fault in ("healthy", "overfitting"):
         found = diagnose(injected(fault))
         assert json.loads(json.dumps(found)) == found
-
-
-def facts(**changes):
-    rows = [
-        {"epoch": i + 1, "phase": "main", "loss": loss, "val_loss": loss, "accuracy": 0.5,
-         "val_accuracy": 0.5, "learning_rate": 1e-3, "penalty": 0.0}
-        for i, loss in enumerate(changes.pop("loss", [1.0, 0.5, 0.3]))
-    ]  # fmt: skip
-    usual = {
-        "state": "done", "reason": "", "task": "classification", "changed": {}, "defaults": {},
-        "recipe": "r",
-        "settings": to_dict(resnet_digits.Config()), "rows": rows,
-        "counts": {"train": 100, "validation": 400, "test": 400}, "metrics": {},
-        "audit": {"class_counts": {"a": 50, "b": 50}}, "best_epoch": len(rows),
-        "config_class": resnet_digits.Config,
-    }  # fmt: skip
-    return Facts(**{**usual, **changes})
 
 
 def curves(loss, val, rates=(), phase="main", **more):
@@ -236,63 +219,6 @@ def test_the_loss_of_a_constant_answer_is_the_entropy_of_the_classes():
     skewed = facts(audit={"class_counts": {"a": 90, "b": 10}})
     assert skewed.baseline_loss == pytest.approx(-0.9 * np.log(0.9) - 0.1 * np.log(0.1))
     assert facts(task="regression").baseline_loss == 1.0
-
-
-def imbalance(*classes, **settings):
-    """Returns the finding on classes given as (training examples, recall, validation examples)."""
-    rows = [
-        {"name": str(n), "recall": recall, "support": support}
-        for n, (_, recall, support) in enumerate(classes)
-    ]
-    counts = {str(n): count for n, (count, _, _) in enumerate(classes)}
-    return rules.data.imbalance(facts(
-        audit={"class_counts": counts}, metrics={"validation": {"per_class": rows}},
-        settings={**facts().settings, **settings},
-    ))  # fmt: skip
-
-
-COMMON_CLASSES = [(440, 0.98, 60), (400, 0.8, 55), (390, 0.9, 55), (420, 0.95, 58)]
-
-
-def test_rare_classes_with_a_low_recall_are_named_at_any_ratio():
-    found = imbalance(*COMMON_CLASSES, (100, 0.375, 16), (92, 0.5, 16))
-    assert found.evidence == (
-        "2 of 6 classes have 92 to 100 training examples (lowest recall: '4', 38%); the largest "
-        "class has 440. The validation recall is 44%, that of the other classes 91%."
-    )
-    assert found.advice[0].changes == {"class_weight": "balanced", "monitor": "val_f1"}
-
-
-def test_one_rare_class_is_named_among_others_that_are_well():
-    found = imbalance(*COMMON_CLASSES, (100, 0.375, 16), (92, 15 / 16, 16), (95, 1.0, 16))
-    assert found.evidence.startswith("Class '4' has 100 training examples")
-
-
-@pytest.mark.parametrize(
-    "rare",
-    [
-        [(100, 0.875, 16), (92, 0.875, 16)],  # as good as the others
-        [(100, 0.5, 2)],  # too few examples to say
-        [(300, 0.3, 40)],  # not rare
-        [(100, 0.0, 0)],  # without validation examples
-    ],
-)
-def test_rare_classes_that_are_not_surely_worse_are_not_named(rare):
-    assert imbalance(*COMMON_CLASSES, *rare) is None
-
-
-def test_rare_classes_are_not_named_if_they_have_weights_already():
-    assert imbalance(*COMMON_CLASSES, (100, 0.2, 20), class_weight="balanced") is None
-
-
-def test_rare_classes_as_good_as_the_others_are_seldom_named():
-    draw = np.random.default_rng(0)
-    named = 0
-    for _ in range(100):
-        sizes = [(200, 40)] * 10 + [(50, 10)] * 10
-        found = imbalance(*((n, draw.binomial(k, 0.9) / k, k) for n, k in sizes))
-        named += found is not None
-    assert named <= 5
 
 
 def test_the_interval_of_an_accuracy_is_that_of_wilson():

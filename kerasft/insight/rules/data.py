@@ -1,4 +1,4 @@
-"""Rules about the data: leakage, imbalance, small validation splits, truncation.
+"""Rules about the data: leakage, small validation splits, truncation.
 
 Each rule reads `Facts` and returns a Finding or None; see `rules.learning_rate` for the thresholds.
 """
@@ -6,7 +6,6 @@ Each rule reads `Facts` and returns a Finding or None; see `rules.learning_rate`
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -17,9 +16,6 @@ from kerasft.insight.findings import Advice, Finding
 from kerasft.tasks.intervals import WIDE, binomial_variance, share_interval
 
 _MOST_VALIDATION = 0.3  # of the training examples
-_RARE, _VERY_RARE = 2, 8  # times as large as such a class is the largest one, at least
-_RECALL_MARGIN = 0.05  # a difference below it is not worth a finding
-_FALSE_FINDINGS = 0.05  # of runs whose rare classes are as good as the others
 
 
 def leakage(facts: Facts) -> Finding | None:
@@ -46,93 +42,6 @@ def leakage(facts: Facts) -> Finding | None:
         ),
         causes=frozenset({"trained_too_long"}),
     )  # fmt: skip
-
-
-def imbalance(facts: Facts) -> Finding | None:
-    """Detect rare classes whose recall is below that of the others."""
-    counts, metrics = facts.class_counts, facts.metrics.get("validation", {})
-    rows = [row for row in metrics.get("per_class", []) if row["support"]]
-    if not facts.kind.class_weight or facts.settings.get("class_weight") == "balanced":
-        return None
-    rare = _weak_rare_classes(rows, counts)
-    if not rare:
-        return None
-    return Finding(
-        "imbalance",
-        "Rare classes have a low recall",
-        f"{_describe(rare, counts)}; the largest class has {max(counts.values()):,}. The "
-        f"validation recall is {_recall(rare):.0%}, that of the other classes "
-        f"{_recall(_without(rows, rare)):.0%}.",
-        (
-            Advice({"class_weight": "balanced", "monitor": "val_f1"},
-                   "Gives rare classes equal weight in the loss and in the choice of the epoch."),
-            Advice({}, "Or collect more examples of the rare classes."),
-        ),
-        causes=frozenset({"collapsed", "validation_too_small", "underfitting"}),
-    )  # fmt: skip
-
-
-def _describe(rare: list[dict[str, Any]], counts: dict[str, int]) -> str:
-    """Return how many examples rare classes have, and which has the lowest recall."""
-    worst = min(rare, key=lambda row: row["recall"])
-    least, most = (function(counts[row["name"]] for row in rare) for function in (min, max))
-    if len(rare) == 1:
-        return f"Class {worst['name']!r} has {least:,} training examples"
-    sizes = f"{least:,}" if least == most else f"{least:,} to {most:,}"
-    return (
-        f"{len(rare)} of {len(counts)} classes have {sizes} training examples (lowest recall: "
-        f"{worst['name']!r}, {worst['recall']:.0%})"
-    )
-
-
-def _weak_rare_classes(rows: list[dict[str, Any]], counts: dict[str, int]) -> list[dict[str, Any]]:
-    """Return the rare class, or the rare classes, whose recall is most surely below the others'.
-
-    All rare classes are tested together, the very rare ones together, and each alone.
-    Bonferroni's correction limits the false findings of all tests.
-
-    Args:
-        rows: Precision, recall and support by class, of classes with validation examples.
-        counts: Number of training examples by class.
-    """
-    largest = max(counts.values(), default=0)
-
-    def below(ratio: int) -> list[dict[str, Any]]:
-        return [row for row in rows if ratio * counts.get(row["name"], largest) <= largest]
-
-    groups = [below(_RARE), below(_VERY_RARE), *([row] for row in below(_RARE))]
-    tested = [(_p_value(group, rows), group) for group in groups if 0 < len(group) < len(rows)]
-    least, group = min(tested, key=lambda pair: pair[0], default=(1.0, []))
-    return group if least * len(tested) <= _FALSE_FINDINGS else []
-
-
-def _p_value(group: list[dict[str, Any]], rows: list[dict[str, Any]]) -> float:
-    """Return the p-value of Fisher's exact test that the group's recall is below the others'.
-
-    It is 1 where the difference is too small to matter.
-    """
-    from scipy.stats import fisher_exact
-
-    (hits, support), (others_hits, others) = _hits(group), _hits(_without(rows, group))
-    if hits / support > others_hits / others - _RECALL_MARGIN:
-        return 1.0
-    table = [[hits, support - hits], [others_hits, others - others_hits]]
-    return float(fisher_exact(table, alternative="less").pvalue)
-
-
-def _recall(rows: list[dict[str, Any]]) -> float:
-    hits, support = _hits(rows)
-    return hits / support
-
-
-def _hits(rows: list[dict[str, Any]]) -> tuple[int, int]:
-    """Return how many examples of classes were found, and of how many."""
-    hits = sum(row["recall"] * row["support"] for row in rows)
-    return round(hits), sum(row["support"] for row in rows)
-
-
-def _without(rows: list[dict[str, Any]], group: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [row for row in rows if row not in group]
 
 
 def validation_too_small(facts: Facts) -> Finding | None:

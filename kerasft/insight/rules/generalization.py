@@ -87,7 +87,7 @@ def collapsed(facts: Facts) -> Finding | None:
             ),
             Advice({"class_weight": "balanced"}, "If one class has most of the examples."),
         ),
-        causes=frozenset({"underfitting", "no_signal", "imbalance"}),
+        causes=frozenset({"underfitting", "no_signal", "imbalance", "hard_class"}),
     )
 
 
