@@ -93,7 +93,8 @@ def test_imbalance_has_a_note(prepared, imbalanced):
         ({}, "warning", {"class_weight": "balanced"}),
         ({"task": "multilabel"}, "warning", {"loss": "focal"}),
         ({"class_weight": "balanced"}, "note", {}),
-        ({"loss": "focal"}, "note", {}),
+        ({"loss": "focal"}, "warning", {"class_weight": "balanced"}),
+        ({"task": "multilabel", "loss": "focal"}, "note", {}),
     ],
 )
 def test_imbalance_names_a_setting_that_is_possible_and_new(

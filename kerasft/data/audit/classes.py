@@ -14,10 +14,9 @@ from kerasft.data_finding import DataFinding
 from kerasft.errors import SettingError
 from kerasft.formatting import is_blank
 from kerasft.modalities import modality_of
-from kerasft.tasks import Labels
+from kerasft.tasks import Labels, task_of
 
 _IMBALANCE = 10  # ratio of the largest to the smallest class above which a note is given
-_WEIGHTING: tuple[dict[str, Any], ...] = ({"class_weight": "balanced"}, {"loss": "focal"})
 _FEW = 16  # training examples per class; more blocks start to help between 8 and 64
 
 
@@ -59,16 +58,20 @@ def _imbalance(config: Config, parts: Mapping[str, Examples], labels: Labels) ->
 
 
 def _weighting(config: Config) -> dict[str, Any]:
-    """Return a change that gives rare classes more weight, none if the config has or refuses it."""
-    if any(getattr(config, name) == value for x in _WEIGHTING for name, value in x.items()):
+    """Return a change that gives rare classes more weight, none if the config has or refuses it.
+
+    The focal loss helps with several labels per example, but not with one class.
+    """
+    several = task_of(config.task).several
+    name, value = ("loss", "focal") if several else ("class_weight", "balanced")
+    changes: dict[str, Any] = {name: value}
+    if getattr(config, name) == value:
         return {}
-    for changes in _WEIGHTING:
-        try:
-            dataclasses.replace(config, **changes)
-        except SettingError:  # of this task, or with mixed images
-            continue
-        return changes
-    return {}
+    try:
+        dataclasses.replace(config, **changes)
+    except SettingError:  # with mixed images
+        return {}
+    return changes
 
 
 def _missing(parts: Mapping[str, Examples], labels: Labels) -> list[DataFinding]:

@@ -35,7 +35,8 @@ def imbalance(facts: Facts) -> Finding | None:
     weighted = facts.settings.get("class_weight") == "balanced"
     weigh = Advice(
         {"class_weight": "balanced", "monitor": "val_f1"},
-        "Gives rare classes equal weight in the loss and in the choice of the epoch.",
+        "Gives rare classes equal weight in the loss and in the choice of the epoch. The recall of "
+        "the others may fall a little.",
     )
     more = Advice({}, "Collect more examples of the rare classes.")
     return Finding(
