@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from kerasft.insight.diagnosis import find
 from kerasft.insight.rules import classes as rules
 from tests.insight.made_facts import facts
 
@@ -57,6 +58,13 @@ def test_rare_classes_that_have_weights_already_are_a_note_that_asks_for_example
     found = imbalance(*COMMON, (100, 0.2, 20), class_weight="balanced")
     assert not found.fault
     assert [advice.changes for advice in found.advice] == [{}]
+
+
+def test_a_note_on_rare_classes_hides_no_fault():
+    flat = {"rows": facts(loss=[1.49, 1.488, 1.49]).rows, "blocks": 4}
+    weak = planted(*COMMON, (100, 0.2, 20), class_weight="balanced")
+    names = [each.name for each in find(dataclasses.replace(weak, **flat)) if each.fault]
+    assert names == ["underfitting"]
 
 
 def test_one_rare_class_is_named_among_others_that_are_well():
