@@ -104,7 +104,12 @@ class DevicesType(click.ParamType):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> int | str:
         """Return the number, or `all`."""
-        return "all" if value == "all" else int(click.IntRange(1).convert(value, param, ctx))
+        if value == "all":
+            return "all"
+        text = str(value)
+        if not (text.isascii() and text.isdecimal()) or int(text) < 1:
+            self.fail(f"{text!r} is neither `all` nor a number of at least 1.", param, ctx)
+        return int(text)
 
 
 class _BaselinesOption(click.Option):

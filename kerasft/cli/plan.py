@@ -15,6 +15,7 @@ from kerasft.cli.recipe_group import RecipeGroup
 from kerasft.cli.startup import check_sources, working
 from kerasft.config import Config
 from kerasft.formatting import duration
+from kerasft.keras_home import in_backend
 
 _FIT = ("devices", "hosts", "bandwidth", "device_bandwidth")
 _SEARCH = (
@@ -74,7 +75,7 @@ def _print_scales(found: Any) -> None:
         for phase in found.phases
         for each in phase.scales
     ]  # fmt: skip
-    headings = ("phase", "hosts", "devices", "rows each", "step", "all-reduce", "sent", "epoch")
+    headings = ("phase", "hosts", "all devices", "rows each", "step", "all-reduce", "sent", "epoch")
     print_table((*headings, "speedup"), rows, optional=("sent", "rows each"))
     click.echo()
 
@@ -138,7 +139,7 @@ def _next(module: ModuleType, config: Config, found: Any) -> str:
 
     described = describe_recipe(module)
     given = given_settings(click.get_current_context(), type(config))
-    command = fit_command(described["source"] or described["name"], given)
+    command = in_backend(fit_command(described["source"] or described["name"], given))
     worthwhile = found.phases[-1].worthwhile
     if worthwhile == 1:
         return command

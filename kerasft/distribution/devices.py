@@ -258,7 +258,8 @@ def open_devices(devices: int | str | None = None) -> Devices:
     ranks = find_ranks(os.environ)
     if devices is None:
         devices = "all" if ranks.number > 1 else 1
-    if devices != "all" and (not isinstance(devices, int) or devices < 1):
+    whole = isinstance(devices, int) and not isinstance(devices, bool)
+    if devices != "all" and (not whole or int(devices) < 1):
         raise SettingError(
             f"`devices` must be `all` or a number of at least 1. Received: {devices!r}."
         )

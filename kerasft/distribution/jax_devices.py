@@ -6,6 +6,7 @@ import contextlib
 import functools
 import ipaddress
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -23,6 +24,7 @@ from kerasft.reachable_hosts import connection_error
 from kerasft.threads import cores, use_batch_scheduling
 
 _START = 300  # seconds in which all processes must have started
+_SPARE = 60  # seconds after which JAX aborts a process that still waits
 _END = 30  # seconds that a process waits at its end for others
 _EXCHANGED = 1 << 24  # bytes that each process sends at once
 _LOST = ("Gloo", "NCCL", "coordination service")
@@ -150,18 +152,30 @@ def _connect(ranks: Ranks) -> None:
     listens_anywhere = _is_name(ranks.coordinator) or "JAX_COORDINATOR_BIND_ADDRESS" in os.environ
     status(f"connecting process {ranks.rank} of {ranks.number} to {ranks.coordinator}")
     _wait_for_first(ranks)
-    try:
-        jax.distributed.initialize(
-            ranks.coordinator,
-            ranks.number,
-            ranks.rank,
-            initialization_timeout=_START,
-            heartbeat_timeout_seconds=TIMEOUT,
-            shutdown_timeout_seconds=_END,
-            coordinator_bind_address=None if listens_anywhere else ranks.coordinator,
-        )
-    except RuntimeError as error:
-        raise _unreachable(ranks, first_line(error)) from error
+    errors: list[RuntimeError] = []
+
+    def initialize() -> None:
+        try:
+            jax.distributed.initialize(
+                ranks.coordinator,
+                ranks.number,
+                ranks.rank,
+                initialization_timeout=_START + _SPARE,
+                heartbeat_timeout_seconds=TIMEOUT,
+                shutdown_timeout_seconds=_END,
+                coordinator_bind_address=None if listens_anywhere else ranks.coordinator,
+            )
+        except RuntimeError as error:
+            errors.append(error)
+
+    # In a thread, as Ctrl-C does not interrupt it, and at its time limit JAX aborts the process.
+    connecting = threading.Thread(target=initialize, daemon=True)
+    connecting.start()
+    connecting.join(_START)
+    if connecting.is_alive():
+        raise _unreachable(ranks, "not all processes have started")
+    if errors:
+        raise _unreachable(ranks, first_line(errors[0])) from errors[0]
 
 
 def _wait_for_first(ranks: Ranks) -> None:
@@ -182,7 +196,7 @@ def _wait_for_first(ranks: Ranks) -> None:
 
 def _unreachable(ranks: Ranks, error: str) -> ResourceError:
     return ResourceError(
-        f"Process {ranks.rank} of {ranks.number} cannot reach the first one at "
+        f"Process {ranks.rank} of {ranks.number} cannot connect with the others at "
         f"{ranks.coordinator} ({error}). Start all of them within {_START} s."
     )
 
@@ -215,8 +229,8 @@ def _set_processors(number: int) -> None:
     except RuntimeError as error:
         if len(jax.local_devices()) < number:
             raise SettingError(
-                f"JAX has already started with {len(jax.local_devices())} device(s). Set the "
-                "number of devices before anything is computed."
+                f"JAX has already started with {len(jax.local_devices())} device(s). Restart "
+                f"Python to use {number}."
             ) from error
 
 

@@ -171,6 +171,6 @@ def _set_processors(processor: Any, number: int) -> None:
         tf.config.set_logical_device_configuration(processor, parts)
     except RuntimeError as error:
         raise SettingError(
-            "TensorFlow has already started with one device. Set the number of devices before "
-            "anything is computed."
+            f"TensorFlow has already started with another number of devices than {number}. Restart "
+            "Python to use it."
         ) from error

@@ -229,8 +229,8 @@ def _compare(module: ModuleType, config: Config, search: Search) -> None:
         differing.append("the recipe's file")
     if differing:
         current().line(
-            f"note   trials of {search.path} differ in {', '.join(differing)}: those to come "
-            "may take another time"
+            f"note   trials of {search.path} differ in {', '.join(differing)}: their times are "
+            "used as they are"
         )
 
 

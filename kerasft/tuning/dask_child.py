@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ ATTEMPTS = 3  # of a trial whose process is killed
 POLL_SECONDS = 1.0
 LEASE_SECONDS = 60.0  # after which a search that renews no lease is over
 UNUSED_SECONDS = 300.0  # after which a process without a trial ends: its search may be killed
+STOP_SECONDS = 20.0  # for a trial to save its state where its worker ends
 STOP = "stop"  # value of the lease that stops running trials
 
 
@@ -174,10 +176,22 @@ def _child_of(search: RemoteSearch) -> _Child:
 def _new_child() -> _Child:
     """Start a process that imports Keras."""
     context = multiprocessing.get_context("spawn")
-    cancelled = context.Event()
+    cancelled, before = context.Event(), set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(1, context, _start_child, (cancelled,))
     pool.submit(worker_process.import_packages)
-    return _Child(pool, cancelled, tempfile.TemporaryDirectory(prefix="kerasft-recipe-"))
+    (process,) = set(multiprocessing.active_children()) - before
+    # A worker that ends, as where the scheduler is lost, waits for its processes.
+    Finalize(None, _end_process, (process, pool, cancelled), exitpriority=1)
+    scratch = tempfile.TemporaryDirectory(prefix="kerasft-recipe-")
+    return _Child(pool, cancelled, scratch)
+
+
+def _end_process(process: Any, pool: ProcessPoolExecutor, cancelled: Any) -> None:
+    """Let a trial stop at its next batch, and end its process."""
+    cancelled.set()
+    pool.shutdown(wait=False, cancel_futures=True)
+    process.join(STOP_SECONDS)
+    process.kill()
 
 
 def _end_child() -> None:

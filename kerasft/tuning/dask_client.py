@@ -43,15 +43,20 @@ def connect(scheduler: str | Any, certificates: Sequence[str] | None = None) -> 
         SettingError: The address is wrong, public without TLS, or Dask is not installed.
         NetworkError: The scheduler cannot be reached.
     """
-    if not isinstance(scheduler, str):
-        yield scheduler
-        return
     try:
         from distributed import Client, Security
     except ImportError:
         raise SettingError(
             f"`scheduler` needs Dask, which is not installed: {install_extra('dask')}"
         ) from None
+    if isinstance(scheduler, Client):
+        yield scheduler
+        return
+    if not isinstance(scheduler, str):
+        raise SettingError(
+            "`scheduler` must be local:N, an address or a distributed.Client. Received: "
+            f"{scheduler!r}."
+        )
     security = None
     if certificates is not None:
         if not scheduler.startswith("tls://"):

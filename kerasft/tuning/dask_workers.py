@@ -14,6 +14,7 @@ from concurrent.futures import CancelledError, Future, wait
 from pathlib import Path
 from typing import Any
 
+from kerasft.display import status
 from kerasft.errors import NetworkError, SettingError, first_line
 from kerasft.runs import atomic_path
 from kerasft.tuning.dask_child import STOP, end_child, prepare_child
@@ -106,6 +107,8 @@ class DaskWorkers:
         """End the search; running trials (`now`) have a minute to stop and to send their states."""
         self._ended.set()
         self._beats.join()
+        if now and not all(future.done() for future in self._jobs):
+            status(f"waiting up to {_END_SECONDS:.0f} s for running trials to save their states")
         if now and self._client.status == "running":
             # The error that ends the search is known; no other one must replace it.
             with contextlib.suppress(Exception):
@@ -175,9 +178,10 @@ def _missing_package_reported() -> Iterator[None]:
 
 
 def _scheduler_lost(error: BaseException) -> NetworkError:
+    reason = "it closed" if isinstance(error, CancelledError) else first_line(error)
     return NetworkError(
-        f"The Dask scheduler was lost ({first_line(error)}). Restart it, and continue the search "
-        "with --resume."
+        f"The Dask scheduler was lost ({reason}). Restart it and its workers, which end "
+        "too, and continue the search with --resume."
     )
 
 

@@ -50,7 +50,18 @@ def test_a_fit_is_a_table_with_the_source_of_every_number(plan):
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     assert lines[0].split() == [
-        *("PHASE", "HOSTS", "DEVICES", "ROWS", "EACH", "STEP", "ALL-REDUCE", "SENT", "EPOCH"),
+        *(
+            "PHASE",
+            "HOSTS",
+            "ALL",
+            "DEVICES",
+            "ROWS",
+            "EACH",
+            "STEP",
+            "ALL-REDUCE",
+            "SENT",
+            "EPOCH",
+        ),
         "SPEEDUP",
     ]
     assert "100 ms  10 ms" in lines[2]

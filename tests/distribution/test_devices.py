@@ -49,7 +49,7 @@ def test_other_numbers_of_devices_are_refused(devices):
 
 def test_a_started_backend_refuses_more_devices():
     keras.ops.zeros(1)
-    with pytest.raises(kerasft.SettingError, match="already started with one device"):
+    with pytest.raises(kerasft.SettingError, match="already started with another"):
         open_devices(3)
 
 

@@ -89,7 +89,7 @@ def test_what_the_trials_had_otherwise_is_noted(tmp_path, capsys):
         kerasft.plan_search(
             "resnet_digits", workers=2, measured=tmp_path, image_size=24, batch_size=64, dropout=0.5
         )
-    note = "differ in dropout, head_epochs, image_size, the recipe's file: those to come"
+    note = "differ in dropout, head_epochs, image_size, the recipe's file: their times are used"
     assert note in capsys.readouterr().err
 
 

@@ -281,13 +281,14 @@ def test_a_search_goes_on_after_its_scheduler_died(tune, start, free_port, tmp_p
         os.killpg(process.pid, signal.SIGKILL)
 
     first = start("scheduler", *scheduler)
-    start("worker", *worker)
+    lost = start("worker", *worker)
     wait_for(lambda: answers(address))
     killer = threading.Thread(target=kill_after_one_trial, args=(first,))
     killer.start()
     with pytest.raises(NetworkError, match=r"scheduler was lost.*--resume"):
         tune(name="s", max_trials=5, scheduler=address)
     killer.join()
+    lost.wait(60)  # its processes end with it
     start("scheduler", *scheduler)
     start("worker", *worker)
     wait_for(lambda: answers(address))
