@@ -3,6 +3,7 @@
     python -m tests.benchmarks.dask_search --kills 20 --trials 16   # the same scores as without
     python -m tests.benchmarks.dask_search --speed --trials 16      # workers of one core each
     python -m tests.benchmarks.dask_search --overhead --trials 6    # one worker beside none
+    python -m tests.benchmarks.dask_search --processor --trials 8   # what Dask takes of the cores
 
 Everything runs on loopback. A kill is SIGKILL for a worker drawn at random, at a random moment.
 """
@@ -22,6 +23,8 @@ import threading
 import time
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 import kerasft
 
@@ -122,6 +125,34 @@ def measure_overhead(folder: Path, trials: int, repeats: int) -> None:
     print(f"one worker: epochs {shared / epoch:.3f} times as long, the rest {later - rest:+.1f} s")
 
 
+def measure_processor(folder: Path, trials: int) -> None:
+    """Prints the share of the cores that scheduler, worker and search take while trials train.
+
+    Epochs of a trial that uses all cores are longer by that share at most.
+    """
+    with connect("local:1") as client:
+        processes = [psutil.Process(), *map(psutil.Process, client.run(os.getpid).values())]
+        found: list[tuple[float, float]] = []
+        done = threading.Event()
+
+        def sample() -> None:
+            while not done.wait(0.2):
+                journals = list(folder.glob("resnet_digits/shared/journal.jsonl"))
+                if journals and 1 <= journals[0].read_text().count('"end"') < trials:
+                    used = sum(sum(process.cpu_times()[:2]) for process in processes)
+                    found.append((time.monotonic(), used))
+
+        sampling = threading.Thread(target=sample)
+        sampling.start()
+        search(folder, "shared", trials, scheduler=client, fixed=[*SETTINGS, "trainable_blocks"])
+        done.set()
+        sampling.join()
+    (began, before), (ended, after) = found[0], found[-1]
+    cores = len(os.sched_getaffinity(0))
+    share = (after - before) / (ended - began) / cores
+    print(f"{ended - began:.0f} s of trials: Dask and the search take {share:.2%} of {cores} cores")
+
+
 def search_once(folder: Path, engine: str, trials: int) -> None:
     """Prints the median time of an epoch of a search, and the time in its trials."""
     scheduler = {} if engine == "none" else {"scheduler": engine}
@@ -148,6 +179,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=6.0, help="mean time between kills")
     parser.add_argument("--speed", action="store_true")
     parser.add_argument("--overhead", action="store_true")
+    parser.add_argument("--processor", action="store_true")
     parser.add_argument("--repeats", type=int, default=3, help="of --overhead")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
@@ -158,6 +190,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         if options.speed:
             measure_speed(Path(folder), options.trials)
+        elif options.processor:
+            measure_processor(Path(folder), options.trials)
         elif options.overhead:
             measure_overhead(Path(folder), options.trials, options.repeats)
         else:
