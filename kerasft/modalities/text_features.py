@@ -30,7 +30,8 @@ def text_features(backbone: keras.Model, config: TextConfig) -> tuple[Any, Any]:
         config: Config with the pooling: `mean` over the real tokens, `first` token (through the
             pooler of the family if it has one), `last` real token; `auto` is `last` for decoders
             (GPT) and `mean` for encoders, whose mean is the better frozen feature
-            (Reimers and Gurevych 2019, arXiv 1908.10084).
+            (Reimers and Gurevych 2019, arXiv 1908.10084); and with `feature_norm`: `rms` scales
+            each vector to a mean square of one, as sentence encoders compare directions.
 
     Returns:
         (inputs, features): a dict of integer inputs of shape (batch, length), named as by the
@@ -73,6 +74,9 @@ def _encoder(backbone: keras.Model, config: TextConfig) -> Callable[[dict[str, A
 
     def encode(inputs: dict[str, Any]) -> Any:
         states = trunk({**inputs, "token_ids": mask_words(inputs["token_ids"])})
+        return scaled(pooled(states, inputs))
+
+    def pooled(states: Any, inputs: dict[str, Any]) -> Any:
         if len(states.shape) == 2:  # already pooled by the pooler of the family
             return keras.ops.cast(states, "float32")
         mask = inputs.get("padding_mask")
@@ -80,6 +84,9 @@ def _encoder(backbone: keras.Model, config: TextConfig) -> Callable[[dict[str, A
             padding = load_preprocessor(config).tokenizer.pad_token_id
             mask = keras.ops.not_equal(inputs["token_ids"], padding)
         return pool_tokens(states, mask, pooling)
+
+    def scaled(vectors: Any) -> Any:
+        return keras.ops.rms_normalization(vectors) if config.feature_norm == "rms" else vectors
 
     return encode
 

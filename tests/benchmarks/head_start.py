@@ -3,7 +3,7 @@
 DATA is a folder with `clothing10-128/` (train, validation, test), `banking77/` (train, test) and a
 KerasHub preset of MobileNetV2 0.35 with ImageNet weights, `kerashub_efficientnet_mnv2_035/`.
 None of it is part of this project. Every seed draws other training examples: photographs with the
-shares of the classes, and 8 texts of each class. Digits and tickets are split anew.
+shares of the classes, and 8 or 64 texts of each class. Digits and tickets are split anew.
 
 With `--json` results are written after every fit, and fits that are in the file are not made again.
 Seconds are those of the processor, since other programs may run on the same cores.
@@ -53,9 +53,13 @@ def photographs(number: int) -> Callable[[Path, int, Path], dict[str, Any]]:
     return settings
 
 
-def texts(data: Path, seed: int, made: Path) -> dict[str, Any]:
-    """Returns the settings of a fit of 8 texts of each class."""
-    return {"dataset": take(data / "banking77" / "train.csv", 8, seed, made)}
+def texts(number: int) -> Callable[[Path, int, Path], dict[str, Any]]:
+    """Returns a function to the settings of a fit of so many texts of each class."""
+
+    def settings(data: Path, seed: int, made: Path) -> dict[str, Any]:
+        return {"dataset": take(data / "banking77" / "train.csv", number, seed, made)}
+
+    return settings
 
 
 SETS: dict[str, tuple[str, Callable[[Path, int, Path], dict[str, Any]]]] = {
@@ -63,7 +67,8 @@ SETS: dict[str, tuple[str, Callable[[Path, int, Path], dict[str, Any]]]] = {
     "clothing10-800": ("efficientnet_pets", photographs(800)),
     "clothing10-3068": ("efficientnet_pets", photographs(3068)),
     "digits": ("resnet_digits", lambda data, seed, made: {}),
-    "banking77-8": ("minilm_tickets", texts),
+    "banking77-8": ("minilm_tickets", texts(8)),
+    "banking77-64": ("minilm_tickets", texts(64)),
     "tickets": ("minilm_tickets", lambda data, seed, made: {}),
 }
 STARTS = ("random", "linear")
@@ -122,12 +127,13 @@ def main() -> None:
     """Makes the fits that are missing and prints the table."""
     parser = series_parser(__doc__, only=",".join(SETS), seeds="0,1,2")
     parser.add_argument("--head-epochs", default="recipe,1", help="with commas")
+    parser.add_argument("--starts", default=",".join(STARTS), help="with commas")
     a = parser.parse_args()
     names = [
         f"{chosen} {start} {epochs}"
         for chosen in a.only.split(",")
         for epochs in a.head_epochs.split(",")
-        for start in STARTS
+        for start in a.starts.split(",")
     ]
     with tempfile.TemporaryDirectory() as made:
         found = fits_of_series(

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from kerasft.config import ImageConfig
+from kerasft.config import ImageConfig, TextConfig
 from kerasft.data import Labels
-from kerasft.modalities.text_features import pool_tokens
+from kerasft.modalities.text_features import pool_tokens, text_features
 from kerasft.models import DataLoss, MacroScore, choose_monitor, head, make_loss, make_metrics
+from kerasft.models.backbones import load_backbone
 
 CLASSES = Labels("classification", ("a", "b", "c"))
 
@@ -136,6 +137,19 @@ def test_the_data_loss_is_the_loss_without_penalties():
     _, penalized = histories(keras.regularizers.L2(0.2))
     first = penalized.history["loss"][0] - penalized.history["data_loss"][0]
     assert first > 0.01
+
+
+def test_vectors_of_texts_have_the_length_of_the_setting(preset):
+    norms = {}
+    for norm in ("none", "rms"):
+        config = TextConfig(preset=preset("bert"), sequence_length=16, feature_norm=norm)
+        model = keras.Model(*text_features(load_backbone(config), config))
+        tokens = {"token_ids": np.array([[2, 7, 9, 3]]), "segment_ids": np.zeros((1, 4), "int32")}
+        vector = model.predict({**tokens, "padding_mask": np.ones((1, 4), "int32")}, verbose=0)
+        norms[norm] = vector / np.linalg.norm(vector)
+        if norm == "rms":
+            assert np.square(vector).mean() == pytest.approx(1, rel=1e-4)
+    assert np.allclose(norms["none"], norms["rms"], atol=1e-5)  # one direction
 
 
 @pytest.mark.parametrize("side", ["left", "right"])

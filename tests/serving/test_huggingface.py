@@ -173,6 +173,22 @@ def test_a_fresh_process_computes_the_logits_by_keras_hub(preset, tmp_path, fami
     assert record.get("same_tokens", len(inputs)) == len(inputs)
 
 
+def test_vectors_of_one_length_need_another_class(preset, tmp_path):
+    loaded = example(preset, "bert", tmp_path, pooling="first", feature_norm="rms")
+    with pytest.raises(SettingError, match="Fit with --pooling mean"):
+        write_folder(loaded, tmp_path / "made")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pooling", ["auto", "last"])
+def test_vectors_of_one_length_are_normalized_there_too(preset, tmp_path, pooling):
+    loaded = example(preset, "bert", tmp_path, pooling=pooling, feature_norm="rms")
+    assert written(loaded, tmp_path / "made", TEXTS) == SENTENCES
+    modules = json.loads((tmp_path / "made/modules.json").read_text())
+    assert [module["path"] for module in modules] == ["", "1_Pooling", "2_Normalize", "3_Dense"]
+    assert prove(tmp_path / "made", loaded.labels)["largest_difference"] < 1e-5
+
+
 def asked(requests, tmp_path):
     """Returns the answers of the Python with transformers."""
     (tmp_path / "request.json").write_text(json.dumps(requests))

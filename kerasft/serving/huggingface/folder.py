@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ SENTENCES = "SentenceTransformer"  # class that loads a model of sentence-transf
 _FAMILIES = {**TEXT_FAMILIES, **IMAGE_FAMILIES}
 # Poolings of texts in sentence-transformers, by the setting `pooling`.
 _POOLINGS = {"mean": "mean_tokens", "first": "cls_token", "last": "lasttoken"}
-_MODULES = {"Transformer": "", "Pooling": "1_Pooling", "Dense": "2_Dense"}
+_MODULES = ("Transformer", "Pooling", "Dense")  # of sentence-transformers
+_LENGTHS = ("Transformer", "Pooling", "Normalize", "Dense")  # for vectors of one length
 
 
 def write_folder(loaded: Loaded, folder: Path) -> str:
@@ -46,7 +48,13 @@ def write_folder(loaded: Loaded, folder: Path) -> str:
     family = _family(backbone)
     weight, bias = _calibrated(loaded, output_layer(loaded))
     pooling = modality.pooling(backbone, loaded.config)
-    class_name = _classifier(family, pooling, weight.shape)
+    one_length = getattr(loaded.config, "feature_norm", "none") == "rms"
+    if one_length and pooling == family.pooling:
+        raise SettingError(
+            f"{family.classifier} has no vectors of one length, which feature_norm=rms makes. Fit "
+            "with --pooling mean."
+        )
+    class_name = "" if one_length else _classifier(family, pooling, weight.shape)
     config = {
         "architectures": [class_name or family.base],
         "model_type": family.model_type,
@@ -62,7 +70,10 @@ def write_folder(loaded: Loaded, folder: Path) -> str:
         _save(folder, {**arrays, **family.head(weight, bias)})
         return class_name
     _save(folder, arrays)
-    _write_modules(folder, loaded.config, (weight, bias), _POOLINGS[pooling])
+    if one_length:
+        weight *= np.sqrt(weight.shape[1])  # theirs is 1
+    names = _LENGTHS if one_length else _MODULES
+    _write_modules(folder, loaded.config, (weight, bias), _POOLINGS[pooling], names)
     return SENTENCES
 
 
@@ -141,22 +152,26 @@ def _save(folder: Path, arrays: Arrays) -> None:
 
 
 def _write_modules(
-    folder: Path, config: Any, layer: tuple[np.ndarray, np.ndarray], pooling: str
+    folder: Path,
+    config: Any,
+    layer: tuple[np.ndarray, np.ndarray],
+    pooling: str,
+    names: Sequence[str],
 ) -> None:
     """Write what makes the folder a model of sentence-transformers."""
     weight, bias = layer
     outputs, width = weight.shape
-    modules = [
+    modules: list[dict[str, Any]] = [
         {
             "idx": index,
             "name": str(index),
-            "path": path,
-            "type": f"sentence_transformers.models.{n}",
+            "path": f"{index}_{name}" if index else "",
+            "type": f"sentence_transformers.models.{name}",
         }
-        for index, (n, path) in enumerate(_MODULES.items())
+        for index, name in enumerate(names)
     ]
-    for path in filter(None, _MODULES.values()):
-        (folder / path).mkdir()
+    for module in modules[1:]:
+        (folder / module["path"]).mkdir()
     write_json(folder / "modules.json", modules)
     sentence = {"max_seq_length": config.sequence_length, "do_lower_case": False}
     write_json(folder / "sentence_bert_config.json", sentence)
@@ -167,8 +182,9 @@ def _write_modules(
             **{f"pooling_mode_{name}": name == pooling for name in _POOLINGS.values()},
         },
     )
+    dense = folder / modules[-1]["path"]
     write_json(
-        folder / "2_Dense" / "config.json",
+        dense / "config.json",
         {
             "in_features": width,
             "out_features": outputs,
@@ -176,4 +192,4 @@ def _write_modules(
             "activation_function": "torch.nn.modules.linear.Identity",
         },
     )
-    _save(folder / "2_Dense", {"linear.weight": weight, "linear.bias": bias})
+    _save(dense, {"linear.weight": weight, "linear.bias": bias})

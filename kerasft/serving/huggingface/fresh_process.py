@@ -150,7 +150,11 @@ def _by_keras_hub(folder: Path, config: Values, x: Arrays) -> Any:
         if isinstance(states, dict):
             states = states["sequence_output"]
         pooled = _pooled(states, x["padding_mask"] != 0, _read(folder, "1_Pooling/config.json"))
-        return _dense(pooled, _tensors(folder / "2_Dense"), "linear")
+        modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
+        *before, dense = [module["path"] for module in modules]
+        if any(path.endswith("Normalize") for path in before):
+            pooled = pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
+        return _dense(pooled, _tensors(folder / dense), "linear")
     arrays = _tensors(folder)
     if isinstance(states, dict):
         return _dense(states["pooled_output"], arrays, "classifier")
