@@ -37,6 +37,8 @@ class Facts:
         failure: `diverged` if the loss became NaN or infinite, else empty.
         probe: Validation metrics of the linear probe as which the output layer began; empty
             without one.
+        untrained: What needs no training (`by`), its `metric` and validation scores; empty if it
+            was not measured.
     """
 
     state: str
@@ -56,6 +58,7 @@ class Facts:
     config_class: type[Config] = Config
     failure: str = ""
     probe: dict[str, float] = field(default_factory=dict)
+    untrained: dict[str, Any] = field(default_factory=dict)
 
     @property
     def kind(self) -> Task:
@@ -160,6 +163,7 @@ def read_facts(run: Run) -> Facts:
         length_setting=run.modality.length_setting,
         config_class=run.modality.config_class,
         probe=dict(manifest.get("linear_probe") or {}),
+        untrained=dict(manifest.get("untrained") or {}),
     )
 
 

@@ -144,8 +144,8 @@ def _fit_probe(context: FitContext, inputs: PhaseInputs) -> LinearProbe | None:
     """Fit linear models and return the best one, None where none can be fitted."""
     train, validation = context.data.train, context.data.validation
     assert train is not None and validation is not None  # else there is a reason against
-    rows, features = _features(context, inputs.model, train, inputs.train)
-    checked, others = _features(context, inputs.model, validation, inputs.validation)
+    rows, features = features_of(context, inputs.model, train, inputs.train)
+    checked, others = features_of(context, inputs.model, validation, inputs.validation)
     if not (np.isfinite(features).all() and np.isfinite(others).all()):
         return None  # an overflow of float16, which training reports
     mean, scale = features.mean(axis=0), np.maximum(features.std(axis=0), _LEAST)
@@ -183,7 +183,7 @@ def _best(
     return best
 
 
-def _features(
+def features_of(
     context: FitContext, model: keras.Model, split: Split, x: Any
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the positions of some thousands of examples at most, and their features.

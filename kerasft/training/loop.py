@@ -20,6 +20,7 @@ from kerasft.training.linear_probe import start_head
 from kerasft.training.live_diagnosis import UnrecoverableError
 from kerasft.training.optimizers.schedules import warmup_steps
 from kerasft.training.phases import Phase, make_batches, phase_schedule, steps_per_epoch
+from kerasft.training.untrained import record_untrained
 
 _SHORT_STEP = 5e8  # multiplications of the steps that one call from Python runs
 _AT_ONCE = 32
@@ -77,6 +78,7 @@ def train(
         context.log(f"resume after epoch {saved.epoch} of {epochs}")
     inputs = make_phase_inputs(context)
     if saved is None:
+        record_untrained(context, inputs)
         start_head(context, inputs)
     context.log("       metrics are train/val")
     saver: SaveState | None = None

@@ -237,6 +237,26 @@ def no_better_than_probe(facts: Facts) -> Finding | None:
     )
 
 
+def no_better_than_untrained(facts: Facts) -> Finding | None:
+    """Detect a fit that is no better than frozen features without any training."""
+    name = facts.untrained.get("metric", "")
+    ended = facts.metrics.get("validation", {}).get(name)
+    if ended is None or ended > facts.untrained[name] or no_better_than_probe(facts) is not None:
+        return None
+    linear = Advice({"head_start": "linear"}, "Or begin with a linear probe of these features.")
+    return Finding(
+        "no_better_than_untrained",
+        "The training has gained nothing",
+        f"The validation {name} is {number(ended)}; the {facts.untrained['by']} of frozen "
+        f"features, which needs no training, has {number(facts.untrained[name])}.",
+        (
+            Advice({}, "Find the learning rate of the main phase with `kerasft find-lr`."),
+            *([linear] if not facts.probe and facts.kind.class_weight else []),
+        ),
+        fault=False,
+    )
+
+
 def batch_norm(facts: Facts) -> Finding | None:
     """Detect batches that are too small for batch statistics: validation is erratic."""
     settings = facts.settings
