@@ -48,7 +48,7 @@ def start(
 ) -> list[subprocess.Popen[str]]:
     """Start the processes of a fit; each writes to `logN` in the folder.
 
-    With `bound` each has one core.
+    With `bound` each has one core, shared by several where there are fewer.
     """
     folder.mkdir(parents=True, exist_ok=True)
     given = {
@@ -69,7 +69,7 @@ def start(
                 "KERAS_DISTRIBUTION_NUM_PROCESSES": str(way.processes),
                 "KERAS_DISTRIBUTION_PROCESS_ID": str(rank),
             }
-        cores = ["taskset", "--cpu-list", str(rank)] if bound else []
+        cores = ["taskset", "--cpu-list", str(rank % (os.cpu_count() or 1))] if bound else []
         with open(folder / f"log{rank}", "w") as log:
             started.append(
                 subprocess.Popen(
