@@ -18,6 +18,7 @@ import numpy as np
 from kerasft.display import status
 from kerasft.distribution.devices import MOST_VIRTUAL, Devices, check_virtual, trains_statistics
 from kerasft.distribution.jax_processes import TIMEOUT, ProcessGroup
+from kerasft.distribution.last_words import say_if_aborted
 from kerasft.distribution.ranks import Ranks
 from kerasft.errors import KerasftError, LostProcessError, ResourceError, SettingError, first_line
 from kerasft.reachable_hosts import connection_error
@@ -176,6 +177,8 @@ def _connect(ranks: Ranks) -> None:
         raise _unreachable(ranks, "not all processes have started")
     if errors:
         raise _unreachable(ranks, first_line(errors[0])) from errors[0]
+    if ranks.rank:
+        say_if_aborted(f"Error: {LostProcessError(ranks.number, 'JAX aborted this one')}")
 
 
 def _wait_for_first(ranks: Ranks) -> None:

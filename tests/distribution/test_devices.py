@@ -70,6 +70,17 @@ def test_statistics_of_batches_are_found():
     assert not trains_statistics(model)
 
 
+@pytest.mark.parametrize(("end", "said"), [("os.abort()", True), ("sys.exit(3)", False)])
+def test_an_aborted_process_leaves_a_sentence(end, said):
+    script = "import os, sys\nfrom kerasft.distribution.last_words import say_if_aborted\n"
+    script += f"say_if_aborted('It was aborted.')\n{end}"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.returncode in (3, -signal.SIGABRT)
+    assert ("It was aborted." in done.stderr) == said
+
+
 def test_a_small_share_is_noted():
     devices = Devices()
     devices.number = 8
