@@ -10,26 +10,23 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 
-from kerasft.data import Split, text_lengths
-from kerasft.evaluation.known_inputs import NO_HEAD, RENDERED, rows_to_remember
+from kerasft.data import Split
+from kerasft.evaluation.known_inputs import NO_HEAD, RENDERED
 from kerasft.evaluation.metrics import example_losses, measure
-from kerasft.evaluation.predict import predict_arrays
 from kerasft.formatting import duration, number
-from kerasft.frozen.feature_cache import PhaseInputs
-from kerasft.models import with_features
-from kerasft.models.freezing import frozen_below
 from kerasft.models.towers import initial_weights
 from kerasft.runs import write_manifest
 from kerasft.tasks import task_of
 from kerasft.tasks.linear_models import LinearModel
 from kerasft.training.context import FitContext
+from kerasft.training.head_features import HeadFeatures
 from kerasft.training.phases import training_weights
 
 _LEAST = 1e-6  # of a standard deviation, for features that never vary
@@ -50,25 +47,25 @@ class LinearProbe:
     record: dict[str, Any]
 
 
-def start_head(context: FitContext, inputs: Mapping[str, PhaseInputs]) -> None:
+def start_head(context: FitContext, features: HeadFeatures) -> None:
     """Set the output layer to a linear probe, where the first phase trains it alone.
 
     The run records the scores of the probe. All processes set the values of the first one.
 
     Args:
         context: Context of a training that has not begun.
-        inputs: Model and inputs of each phase, by its name.
+        features: Features of its first phase.
     """
     start = context.config.head_start
     if start == "auto":
         start = task_of(context.config.task).head_start
-    if start != "linear" or not _trains_head_alone(context):
+    if start != "linear" or not features.alone:
         return
-    began, phase_inputs = time.monotonic(), inputs[context.phases[0].name]
-    if reason := _reason_against(context, phase_inputs):
+    began = time.monotonic()
+    if reason := _reason_against(context, features):
         context.log(f"head   random start: {reason}")
         return
-    record = _assign_probe(context, phase_inputs)
+    record = _assign_probe(context, features)
     if record is None:
         reason = "features overflow, or a class has no training example"
         context.log(f"head   random start: no linear probe ({reason})")
@@ -82,13 +79,13 @@ def start_head(context: FitContext, inputs: Mapping[str, PhaseInputs]) -> None:
     )
 
 
-def _assign_probe(context: FitContext, inputs: PhaseInputs) -> dict[str, Any] | None:
+def _assign_probe(context: FitContext, features: HeadFeatures) -> dict[str, Any] | None:
     """Set the output layer to the probe of the first process; return its record, or None."""
     probe: LinearProbe | None = None
 
     def fit_probe() -> str:
         nonlocal probe
-        probe = _shared_probe(context, inputs)
+        probe = _shared_probe(context, features)
         return json.dumps(None if probe is None else probe.record)
 
     record: dict[str, Any] | None = json.loads(context.devices.agree("linear probe", fit_probe))
@@ -102,50 +99,39 @@ def _assign_probe(context: FitContext, inputs: PhaseInputs) -> dict[str, Any] | 
     return record
 
 
-def _trains_head_alone(context: FitContext) -> bool:
-    """Return whether the first phase trains a Dense layer `head` and nothing else."""
-    model = context.model
-    head = next((layer for layer in model.layers if layer.name == "head"), None)
-    if not isinstance(head, keras.layers.Dense) or not head.use_bias:
-        return False
-    with frozen_below(model, context.phases[0].blocks):
-        trained = {id(variable) for variable in model.trainable_variables}
-    return trained == {id(head.kernel), id(head.bias)}
-
-
-def _reason_against(context: FitContext, inputs: PhaseInputs) -> str:
+def _reason_against(context: FitContext, features: HeadFeatures) -> str:
     """Return why there is no linear probe, empty where there is one."""
     data = context.data
     if not (isinstance(data.train, Split) and isinstance(data.validation, Split)):
         return RENDERED
     if initial_weights(context.config):
         return "it begins as the cosine of two towers"
-    return NO_HEAD if with_features(inputs.model) is None else ""
+    return NO_HEAD if features.model is None else ""
 
 
-def _shared_probe(context: FitContext, inputs: PhaseInputs) -> LinearProbe | None:
+def _shared_probe(context: FitContext, features: HeadFeatures) -> LinearProbe | None:
     """Return the probe, that of an earlier trial where cached features and settings are equal."""
     config, found = context.config, context.feature_cache.linear_probes
-    if inputs.model is context.model:  # not cached: the weights below may differ
-        return _fit_probe(context, inputs)
+    if not features.cached:  # the weights below may differ
+        return _fit_probe(context, features)
     settings = (
         config.loss, config.label_smoothing, config.class_weight, config.kernel_l1, config.kernel_l2
     )  # fmt: skip
     # The arrays are held with the probe, as their ids are part of its key.
+    inputs = features.inputs
     arrays = [*keras.tree.flatten(inputs.train), *keras.tree.flatten(inputs.validation)]
     key = (*settings, *map(id, arrays))
     if key not in found:
-        found[key] = arrays, _fit_probe(context, inputs)
+        found[key] = arrays, _fit_probe(context, features)
     probe: LinearProbe | None = found[key][1]
     return probe
 
 
-def _fit_probe(context: FitContext, inputs: PhaseInputs) -> LinearProbe | None:
+def _fit_probe(context: FitContext, head: HeadFeatures) -> LinearProbe | None:
     """Fit linear models and return the best one, None where none can be fitted."""
     train, validation = context.data.train, context.data.validation
     assert train is not None and validation is not None  # else there is a reason against
-    rows, features = features_of(context, inputs.model, train, inputs.train)
-    checked, others = features_of(context, inputs.model, validation, inputs.validation)
+    (rows, features), (checked, others) = head.train, head.validation
     if not (np.isfinite(features).all() and np.isfinite(others).all()):
         return None  # an overflow of float16, which training reports
     mean, scale = features.mean(axis=0), np.maximum(features.std(axis=0), _LEAST)
@@ -181,29 +167,6 @@ def _best(
             break
         least, best = float(np.mean(losses) + penalty), model
     return best
-
-
-def features_of(
-    context: FitContext, model: keras.Model, split: Split, x: Any
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the positions of some thousands of examples at most, and their features.
-
-    Args:
-        context: Context of the training.
-        model: Model of the phase.
-        split: Split of the examples.
-        x: Its inputs for that model.
-    """
-    rows = rows_to_remember(context.data.labels, split.y)
-    _, features = predict_arrays(
-        with_features(model),
-        x,
-        context.batch_size,
-        lengths=text_lengths(split.x),
-        rows=rows,
-        title="computing features for a linear probe",
-    )
-    return rows, np.asarray(features, np.float64)
 
 
 def _unscaled(model: LinearModel, mean: np.ndarray, scale: np.ndarray) -> LinearModel:

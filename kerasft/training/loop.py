@@ -16,6 +16,7 @@ from kerasft.signals import holding_signals
 from kerasft.training.callbacks import EpochOrder, NanGuard, PlateauWarmUp, SeparatePenalty
 from kerasft.training.checkpoint import SaveState, TrainingState, load_state, reseed, seed_states
 from kerasft.training.context import FitContext, make_phase_inputs
+from kerasft.training.head_features import HeadFeatures
 from kerasft.training.linear_probe import start_head
 from kerasft.training.live_diagnosis import UnrecoverableError
 from kerasft.training.optimizers.schedules import warmup_steps
@@ -78,8 +79,7 @@ def train(
         context.log(f"resume after epoch {saved.epoch} of {epochs}")
     inputs = make_phase_inputs(context)
     if saved is None:
-        record_untrained(context, inputs)
-        start_head(context, inputs)
+        _begin_head(context, inputs[context.phases[0].name])
     context.log("       metrics are train/val")
     saver: SaveState | None = None
     try:
@@ -110,6 +110,13 @@ def train(
     if saver is not None and keep_state:
         saver.save()
     return inputs
+
+
+def _begin_head(context: FitContext, inputs: PhaseInputs) -> None:
+    """Record what needs no training, and set the start of the output layer."""
+    features = HeadFeatures(context, inputs)
+    record_untrained(context, features)
+    start_head(context, features)
 
 
 def _restore(saved: TrainingState, context: FitContext) -> None:

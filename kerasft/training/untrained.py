@@ -6,36 +6,34 @@ doi 10.1109/TPAMI.2013.83); for numbers of pairs in towers, the cosine of both v
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from kerasft.data import Split
 from kerasft.formatting import number
-from kerasft.frozen.feature_cache import PhaseInputs
-from kerasft.models import with_features
 from kerasft.models.towers import initial_weights
 from kerasft.runs import write_manifest
 from kerasft.training.context import FitContext
-from kerasft.training.linear_probe import features_of
+from kerasft.training.head_features import HeadFeatures
 
 NEAREST_MEAN, COSINE = "nearest class mean", "cosine of the pair"
 
 
-def record_untrained(context: FitContext, inputs: Mapping[str, PhaseInputs]) -> None:
+def record_untrained(context: FitContext, features: HeadFeatures) -> None:
     """Measure what needs no training on the validation split, and record it in the run.
 
-    It is measured where frozen features are cached for the first phase, so in a moment.
+    It is measured where the first phase trains the output layer alone and its features are cached,
+    so in a moment.
 
     Args:
-        context: Context of the training.
-        inputs: Model and inputs of each phase, by its name.
+        context: Context of a training that has not begun.
+        features: Features of its first phase.
     """
-    run, phase_inputs = context.recorder.run, inputs[context.phases[0].name]
-    if run is None or context.devices.ranks.rank or phase_inputs.model is context.model:
+    run = context.recorder.run
+    if run is None or context.devices.ranks.rank or not (features.cached and features.alone):
         return
-    found = _measured(context, phase_inputs)
+    found = _measured(context, features)
     if not found:
         return
     write_manifest(run, untrained=found)
@@ -43,26 +41,23 @@ def record_untrained(context: FitContext, inputs: Mapping[str, PhaseInputs]) -> 
     context.log(f"start  {found['by']}, without training: val_{name} {number(found[name])}")
 
 
-def _measured(context: FitContext, inputs: PhaseInputs) -> dict[str, Any]:
+def _measured(context: FitContext, features: HeadFeatures) -> dict[str, Any]:
     """Return the scores, empty where there is nothing to measure."""
     train, validation = context.data.train, context.data.validation
-    if not (isinstance(train, Split) and isinstance(validation, Split)):
-        return {}
-    if with_features(inputs.model) is None:
-        return {}
     labels, names = context.data.labels, context.data.labels.kind.main_metrics
+    if features.model is None or not (isinstance(train, Split) and isinstance(validation, Split)):
+        return {}
     if initial_weights(context.config):
         by, names = COSINE, ("spearman", "pearson")
-        rows, terms = features_of(context, inputs.model, validation, inputs.validation)
-        outputs = terms.sum(axis=1, keepdims=True)
-    elif labels.names and train.y.ndim == 1:
-        by = NEAREST_MEAN
-        known, vectors = features_of(context, inputs.model, train, inputs.train)
-        rows, others = features_of(context, inputs.model, validation, inputs.validation)
-        outputs = nearest_means(vectors, train.y[known], others, labels.num_outputs)
+        outputs = features.validation[1].sum(axis=1, keepdims=True)
+    elif labels.kind.class_weight:  # one class per example
+        by, (known, vectors) = NEAREST_MEAN, features.train
+        outputs = nearest_means(vectors, train.y[known], features.validation[1], labels.num_outputs)
     else:
         return {}
-    scores = labels.kind.measure(labels, validation.y[rows], outputs)
+    if not np.isfinite(outputs).all():
+        return {}  # an overflow of float16, which training reports
+    scores = labels.kind.measure(labels, validation.y[features.validation[0]], outputs)
     found = {name: scores[name] for name in names if name in scores}
     return {"by": by, "metric": names[0], **found} if names[0] in found else {}
 

@@ -16,6 +16,7 @@ from kerasft.runs import sha256
 from kerasft.tasks.linear_models import ridge_models, sigmoid_models, softmax_models
 from kerasft.training.compiled_models import CompiledModels
 from kerasft.training.context import make_context, make_phase_inputs
+from kerasft.training.head_features import HeadFeatures
 from kerasft.training.linear_probe import start_head
 from tests.conftest import write_table
 from tests.training.small import fit, image_config, image_recipe, text_recipe
@@ -57,7 +58,8 @@ def start(context):
     """Start the head; return its kernel before and after."""
     head = context.model.get_layer("head")
     before = head.kernel.numpy()
-    start_head(context, make_phase_inputs(context))
+    inputs = make_phase_inputs(context)[context.phases[0].name]
+    start_head(context, HeadFeatures(context, inputs))
     return before, head.kernel.numpy()
 
 
