@@ -51,8 +51,6 @@ def tune(module: ModuleType, config: Config, **options: Any) -> None:
         check_sources(module, config)
     space, warm_start = options.pop("space"), options.pop("from_")
     fit_best = options.pop("fit_best")
-    if options["scheduler"] is not None and options["workers"] > 1:
-        raise click.UsageError("--workers and --scheduler cannot be combined: give one of them.")
     certificates = [options.pop(name) for name in ("tls_ca", "tls_cert", "tls_key")]
     with working(), _connected(options.pop("scheduler"), certificates) as scheduler:
         import kerasft
@@ -84,15 +82,15 @@ def tune(module: ModuleType, config: Config, **options: Any) -> None:
 
 @contextlib.contextmanager
 def _connected(address: str | None, certificates: list[str | None]) -> Iterator[Any]:
-    """Give a client of the Dask scheduler, or None without one."""
+    """Give the Dask scheduler for `kerasft.tune`: its address, or a client with certificates."""
     if not all(certificates) and any(certificates):
         raise click.UsageError("--tls-ca, --tls-cert and --tls-key must be given together.")
     if any(certificates) and address is None:
         raise click.UsageError(
             "--tls-ca, --tls-cert and --tls-key need --scheduler tls://HOST:PORT."
         )
-    if address is None:
-        yield None
+    if not any(certificates) or address is None:
+        yield address
         return
     from kerasft.tuning.dask_client import connect
 

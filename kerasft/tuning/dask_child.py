@@ -42,17 +42,18 @@ class _Child:
         pool: The process.
         cancelled: Event that stops its trial at the next batch.
         scratch: Folder of a recipe's file.
+        unused: Timer that ends it where it gets no trial.
         key: Name of the search, empty until its first trial.
-        trials: Number of trials that it was given.
     """
 
     pool: ProcessPoolExecutor
     cancelled: Any
     scratch: tempfile.TemporaryDirectory[str]
+    unused: threading.Timer
     key: str = ""
-    trials: int = 0
 
     def end(self) -> None:
+        self.unused.cancel()
         self.pool.shutdown(wait=False, cancel_futures=True)
         self.scratch.cleanup()
 
@@ -73,7 +74,7 @@ def prepare_child() -> None:
                     f"The Dask worker on {platform.node()} cannot start a process "
                     f"({first_line(error)}). Free what it lacks."
                 ) from error
-            _end_if_unused(_child)
+            _wait_for_trial(_child)
 
 
 def end_child(key: str) -> None:
@@ -105,21 +106,21 @@ def run_in_child(search: RemoteSearch, job: TrialJob) -> dict[str, Any]:
             return _run_alone(search, job)
         finally:
             if _child is not None:
-                _end_if_unused(_child)
+                _wait_for_trial(_child)
 
 
-def _end_if_unused(child: _Child) -> None:
+def _wait_for_trial(child: _Child) -> None:
     """End a process that gets no trial for some minutes, with its models and its memory."""
-    trials = child.trials
 
     def end() -> None:
         with _if_idle() as idle:
-            if idle and child is _child and child.trials == trials:
+            if idle and child is _child:
                 _end_child()
 
-    timer = threading.Timer(UNUSED_SECONDS, end)
-    timer.daemon = True
-    timer.start()
+    child.unused.cancel()
+    child.unused = threading.Timer(UNUSED_SECONDS, end)
+    child.unused.daemon = True
+    child.unused.start()
 
 
 def _run_alone(search: RemoteSearch, job: TrialJob) -> dict[str, Any]:
@@ -127,7 +128,7 @@ def _run_alone(search: RemoteSearch, job: TrialJob) -> dict[str, Any]:
     for _ in range(ATTEMPTS):
         with contextlib.suppress(BrokenProcessPool):
             child = _child_of(search)
-            child.trials += 1
+            child.unused.cancel()
             running = child.pool.submit(worker_process.run, job)
             while not wait([running], timeout=POLL_SECONDS).done:
                 if lease.is_over():
@@ -183,7 +184,7 @@ def _new_child() -> _Child:
     # A worker that ends, as where the scheduler is lost, waits for its processes.
     Finalize(None, _end_process, (process, pool, cancelled), exitpriority=1)
     scratch = tempfile.TemporaryDirectory(prefix="kerasft-recipe-")
-    return _Child(pool, cancelled, scratch)
+    return _Child(pool, cancelled, scratch, unused=threading.Timer(UNUSED_SECONDS, _end_child))
 
 
 def _end_process(process: Any, pool: ProcessPoolExecutor, cancelled: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from inspect import signature
 from pathlib import Path
 from types import ModuleType
@@ -139,14 +140,7 @@ def tune(  # noqa: PLR0913 (public)
         if not resume:  # after the plan: settings that are refused leave no folder
             folder = lock.enter_context(_new_folder(folder, named=name is not None))
         searcher = _open_searcher(folder, plan, before, budget)
-        seed = plan.config.seed
-
-        def make_workers() -> Workers | DaskWorkers:
-            if client is None:
-                return Workers(described, plan.trial_models, seed, workers)
-            return DaskWorkers(described, seed, folder, client)
-
-        _run(searcher, make_workers)
+        _run(searcher, _to_start(plan, folder, client, workers))
     return _finish(load_search(folder))
 
 
@@ -245,10 +239,20 @@ def _hyperband_epochs(plan: Plan, heads: int) -> int | None:
     )
 
 
-def _run(searcher: Searcher, make_workers: Callable[[], Workers | DaskWorkers]) -> None:
+def _to_start(
+    plan: Plan, folder: Path, client: Any, number: int
+) -> Callable[[], Workers | DaskWorkers]:
+    """Return the function that starts the workers: those of a Dask client, or a number here."""
+    recipe, seed = plan.header["recipe"], plan.config.seed
+    if client is None:
+        return partial(Workers, recipe, plan.trial_models, seed, number)
+    return partial(DaskWorkers, recipe, seed, folder, client)
+
+
+def _run(searcher: Searcher, start: Callable[[], Workers | DaskWorkers]) -> None:
     reason, options = None, list[str]()
     try:
-        workers = make_workers()
+        workers = start()
         options = workers.options
         try:
             with searcher.progress.running(searcher.trials):
