@@ -109,8 +109,8 @@ def _open_lock(folder: Path) -> TextIO:
             continue
         except PermissionError as error:
             raise SettingError(
-                f"{folder / _LOCK} belongs to another user. Set KERASFT_CACHE to a folder of your "
-                "own."
+                f"{folder / _LOCK} cannot be written: another user has made it. Set KERASFT_CACHE "
+                "to a folder of your own."
             ) from error
 
 

@@ -9,32 +9,23 @@ import keras
 from kerasft.data import stream
 
 
-class FirstBatches(keras.utils.PyDataset):  # type: ignore[misc]
-    """The first batches of a dataset that a recipe renders."""
+class FewBatches(keras.utils.PyDataset):  # type: ignore[misc]
+    """The first batches of a dataset, or the first rows of its batches.
 
-    def __init__(self, batches: Any, count: int) -> None:
+    Args:
+        batches: The dataset.
+        count: Number of batches.
+        rows: Number of rows of each batch, None for all.
+    """
+
+    def __init__(self, batches: Any, count: int, rows: int | None = None) -> None:
         super().__init__()
-        self.batches, self.count = batches, count
+        self.batches, self.count, self.rows = batches, count, rows
 
     @property
     def num_batches(self) -> int:
         """Number of batches."""
         return self.count
-
-    def __getitem__(self, index: int) -> Any:
-        return self.batches[index]
-
-
-class _Rows(keras.utils.PyDataset):  # type: ignore[misc]
-    """The first rows of batches."""
-
-    def __init__(self, batches: Any, rows: int) -> None:
-        super().__init__()
-        self.batches, self.rows = batches, rows
-
-    @property
-    def num_batches(self) -> int:
-        return int(self.batches.num_batches)
 
     def __getitem__(self, index: int) -> Any:
         return keras.tree.map_structure(lambda array: array[: self.rows], self.batches[index])
@@ -52,5 +43,5 @@ def first_rows(batches: Any, rows: int, batch_size: int) -> Any:
     if rows == batch_size:
         return found
     if isinstance(found, keras.utils.PyDataset):
-        return _Rows(found, rows)
+        return FewBatches(found, int(found.num_batches), rows)
     return found.map(lambda *parts: keras.tree.map_structure(lambda array: array[:rows], parts))

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasft.checks.few_batches import FirstBatches, first_rows
+from kerasft.checks.few_batches import FewBatches, first_rows
 from kerasft.checks.needs import bytes_of
 from kerasft.data import Split, select_rows
 from kerasft.display import status
@@ -207,7 +207,7 @@ def _batches(context: FitContext, split: Any, x: Any, count: int, *, training: b
     """Return batches of a split, of which `x` has the inputs of the first examples alone."""
     config, labels = context.config, context.data.labels
     if not isinstance(split, Split):
-        return FirstBatches(split, count)
+        return FewBatches(split, count)
     known = _few_rows(split, _MORE_EXAMPLES)
     repeated = np.resize(np.arange(len(known)), min(count * config.batch_size, len(split)))
     part = _part(split, known[repeated])

@@ -25,7 +25,8 @@ def doctor_command() -> None:
         with working():
             facts |= device_facts.device_facts()
     except Exception as error:  # any error of TensorFlow's start is a finding
-        conflicts += installation.backend_conflict(name_and_first_line(error), conflicts)
+        conflict = installation.backend_conflict(name_and_first_line(error))
+        conflicts += [conflict] if conflict else []
     facts |= installation.caches()
     if wants("json"):
         print_json({**facts, "conflicts": [dataclasses.asdict(c) for c in conflicts]})

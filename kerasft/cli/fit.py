@@ -106,10 +106,10 @@ class DevicesType(click.ParamType):
         """Return the number, or `all`."""
         if value == "all":
             return "all"
-        text = str(value)
-        if not (text.isascii() and text.isdecimal()) or int(text) < 1:
-            self.fail(f"{text!r} is neither `all` nor a number of at least 1.", param, ctx)
-        return int(text)
+        try:
+            return int(click.IntRange(1).convert(value, param, ctx))
+        except click.BadParameter:
+            self.fail(f"{value!r} is neither `all` nor a number of at least 1.", param, ctx)
 
 
 class _BaselinesOption(click.Option):

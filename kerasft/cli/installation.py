@@ -8,7 +8,7 @@ import re
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -207,20 +207,18 @@ def _other_backend() -> Conflict | None:
     )
 
 
-def backend_conflict(error: str, others: Sequence[Conflict]) -> list[Conflict]:
-    """Return the conflict of a backend that cannot start, unless another one says why.
+def backend_conflict(error: str) -> Conflict | None:
+    """Return the conflict of a backend that cannot start; None if its package is missing.
 
     Args:
         error: Its error.
-        others: Conflicts that were found before.
     """
-    name = backend()
-    if name == "jax":
-        missing = any("The backend is jax" in other.text for other in others)
-        fix = pip_command("install --force-reinstall jax")
-        return [] if missing else [Conflict(f"JAX cannot start: {error}.", fix)]
-    fix = pip_command("install --force-reinstall 'tensorflow>=2.21,<2.22' 'keras>=3.15'")
-    return [Conflict(f"TensorFlow cannot start: {error}.", fix)]
+    if backend() != "jax":
+        fix = pip_command("install --force-reinstall 'tensorflow>=2.21,<2.22' 'keras>=3.15'")
+        return Conflict(f"TensorFlow cannot start: {error}.", fix)
+    if not version("jax"):  # which `_other_backend` reports
+        return None
+    return Conflict(f"JAX cannot start: {error}.", pip_command("install --force-reinstall jax"))
 
 
 _CHECKS: tuple[Callable[[], Conflict | None], ...] = (

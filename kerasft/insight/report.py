@@ -99,8 +99,8 @@ def _tiles(run: Run, facts: Facts) -> Iterator[dict[str, Any]]:
     if name in facts.probe:
         yield tile("linear probe", facts.probe[name], f"validation {name}, on frozen features")
     if facts.untrained:
-        name, by = facts.untrained["metric"], facts.untrained["by"]
-        yield tile("without training", facts.untrained[name], f"validation {name}, {by}")
+        metric, by = facts.untrained["metric"], facts.untrained["by"]
+        yield tile("without training", facts.untrained[metric], f"validation {metric}, {by}")
     if facts.rows:
         best = f"best: {facts.best_epoch}, by {manifest.get('monitor')}" if facts.best_epoch else ""
         yield tile("epochs", len(facts.rows), best)

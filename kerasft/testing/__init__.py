@@ -39,12 +39,12 @@ def tiny_preset(family: str, folder: str | Path) -> str:
     Example:
         >>> config = recipe.Config(preset=tiny_preset("bert", tmp_path / "bert"))
     """
-    import keras
+    from kerasft.seeds import set_seed
 
     if family not in FAMILIES:
         raise KerasftError(f"`family` must be one of {', '.join(FAMILIES)}. Received: {family!r}.")
     folder = Path(folder)
-    keras.utils.set_random_seed(0)
+    set_seed(0)
     return str(FAMILIES[family](folder) or folder)
 
 

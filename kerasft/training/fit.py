@@ -62,7 +62,7 @@ from kerasft.training.resume_checks import (
     training_in,
 )
 from kerasft.training.speed import measure_speeds, speed_line
-from kerasft.training.tracking import open_tracker, tracked
+from kerasft.training.tracking import open_tracker, tensorboard, tracked
 
 
 @shows_progress
@@ -136,13 +136,8 @@ def fit(  # noqa: PLR0913 (public)
     unfinished = find_unfinished(runs_dir, described["name"], name) if resume else None
     folder = shared.own_folder(runs_dir)
     config = with_keywords(module.Config, config, settings, signature(fit).parameters)
-    if unfinished is not None:
-        config = original_settings(unfinished, module.Config, config, [*(fixed or ()), *settings])
-    else:
-        check_name(folder, described["name"], name)
-        config = modality_of(config).settle(config)
-    here = unfinished if not shared.ranks.rank else None
-    check_writable(here.path if here else folder / described["name"])
+    config = _settle(config, unfinished, [*(fixed or ()), *settings])
+    _check_folder(folder / described["name"], name, unfinished, shared)
     track = None if shared.ranks.rank else track
     open_tracker(track, described["name"])
     choose_monitor(config)  # an unknown one is refused before the data are loaded
@@ -169,6 +164,22 @@ def fit(  # noqa: PLR0913 (public)
         shared.agree("end", lambda: "done")  # the others wait for the first one, which writes
     shared.end_together()
     return run
+
+
+def _settle(config: ConfigType, unfinished: Run | None, fixed: Sequence[str]) -> ConfigType:
+    """Return the settings of a new run, or the original ones of a run to resume."""
+    if unfinished is None:
+        return modality_of(config).settle(config)
+    return original_settings(unfinished, type(config), config, fixed)
+
+
+def _check_folder(folder: Path, name: str | None, unfinished: Run | None, shared: Devices) -> None:
+    """Refuse a name that is taken, and a folder that cannot be written."""
+    if unfinished is None:
+        check_name(folder.parent, folder.name, name)
+    elif not shared.ranks.rank:
+        folder = unfinished.path
+    check_writable(folder)
 
 
 def _begin_record(
@@ -285,10 +296,3 @@ def _train(
         context.log(speed_line(name, speed))
     write_manifest(run, speed=speeds)
     return inputs["main"]
-
-
-def tensorboard(run: Run) -> list[keras.callbacks.Callback]:
-    """Return the callback that writes TensorBoard event files, none without TensorFlow."""
-    if keras.backend.backend() != "tensorflow":  # the event files are TensorFlow's
-        return []
-    return [keras.callbacks.TensorBoard(str(run.path / "tensorboard"), write_graph=False)]

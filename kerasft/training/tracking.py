@@ -64,3 +64,10 @@ def tracked(
     start = tracked_by_mlflow if track == "mlflow" else tracked_by_wandb
     with start(run, config) as callbacks:
         yield callbacks
+
+
+def tensorboard(run: Run) -> list[keras.callbacks.Callback]:
+    """Return the callback that writes TensorBoard event files, none without TensorFlow."""
+    if keras.backend.backend() != "tensorflow":  # the event files are TensorFlow's
+        return []
+    return [keras.callbacks.TensorBoard(str(run.path / "tensorboard"), write_graph=False)]
