@@ -11,7 +11,7 @@ import keras
 from kerasft.config import Config
 from kerasft.errors import SettingError, first_line
 from kerasft.models.backbone_families import functional_graph
-from kerasft.models.einsum_dense import multiply_as_matrices
+from kerasft.models.fast_layers import speed_up
 from kerasft.models.freezing import disable_dropout, set_trainable
 from kerasft.presets.resolve import Preset, resolve
 
@@ -108,7 +108,7 @@ def load_backbone(preset: str | Config, *, pretrained: bool = True) -> keras.Mod
         # head is initialized alike for every backbone, loaded or cached.
         if pretrained:
             random.setstate(before)
-    multiply_as_matrices(backbone)
+    speed_up(backbone)
     if _cached is not None and pretrained:
         _cached[key] = backbone, [variable.numpy() for variable in backbone.weights]
     return backbone

@@ -13,7 +13,7 @@
 No other module reads or sets them, and Keras does not save them. Other modules set only public
 attributes that Keras or KerasHub defines: `trainable` (freezing), the drop rates of layers
 (freezing, adaptation), `regularizer` of variables (adaptation), `learning_rate` of optimizers and
-`stop_training` of models (`training`). The exceptions are `models.einsum_dense`, which replaces
+`stop_training` of models (`training`). The exceptions are `models.fast_layers`, which replaces
 the method `call` of some layers, and `distribution`, which moves variables (`_layout`) and models
 (`_distribute_strategy`) to several devices and back.
 """

@@ -16,6 +16,7 @@ from kerasft.data.batches import compiles_shapes
 from kerasft.display import status
 from kerasft.models import BackboneCache, building
 from kerasft.models.dtype_policy import precision
+from kerasft.models.fast_layers import fused_regions
 from kerasft.models.recipe_model import build_recipe_model
 from kerasft.training.phases import compile_model, make_batches
 
@@ -111,7 +112,8 @@ def _step(recipe: ModuleType, config: ConfigType, data: Data) -> Callable[[], ob
         batch = batches[0]
 
     def step() -> object:
-        return model.train_on_batch(*batch)
+        with fused_regions():
+            return model.train_on_batch(*batch)
 
     step()  # trace it
     return step

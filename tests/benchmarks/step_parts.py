@@ -9,6 +9,7 @@ see what float32 products in bfloat16 bring.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -25,10 +26,12 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 PARTS = {
     "forward": "forward pass, no gradient",
-    "gradient": "forward pass and gradient, projections as Keras has them",
+    "gradient": "forward pass and gradient, layers of Keras",
     "contracted": "the same, projections as one product (kerasft)",
-    "xla": "the same, compiled by XLA",
-    "step_keras": "a step: projections and AdamW of Keras",
+    "regions": "the same, GELU, layer normalization and dropout in regions (kerasft)",
+    "xla": "projections as one product, everything compiled by XLA",
+    "step_keras": "a step: layers and AdamW of Keras",
+    "step_contracted": "a step: kerasft without regions",
     "step": "a step: kerasft",
 }
 
@@ -40,6 +43,7 @@ def make(part: str, policy: str, width: int, batch_size: int) -> Any:
     import tensorflow as tf
 
     from kerasft.models import load_backbone
+    from kerasft.models.fast_layers import fused_regions
     from kerasft.training.optimizers.adam import FusedAdam
     from tests.benchmarks.plain import stock_keras
 
@@ -71,7 +75,10 @@ def make(part: str, policy: str, width: int, batch_size: int) -> Any:
             return value
         return gradients
 
-    return tf.function(run, autograph=False, jit_compile=part == "xla")
+    made = tf.function(run, autograph=False, jit_compile=part == "xla")
+    with fused_regions() if part in ("regions", "step") else contextlib.nullcontext():
+        made()  # traced here
+    return made
 
 
 def measure(part: str, policy: str, width: int, batch_size: int, steps: int) -> float:

@@ -1,0 +1,48 @@
+"""Layers of a loaded backbone with fewer passes over memory, on TensorFlow.
+
+Values and gradients are the same up to rounding; configs and saved files do not change. Recipes
+and backbones need no other code. Keras computes GELU, layer normalization and dropout by a dozen
+operations each, and every one of them reads and writes all values.
+"""
+
+from __future__ import annotations
+
+from types import MethodType
+
+import keras
+
+from kerasft.models.blocks import flatten_layers
+from kerasft.models.fast_layers.dropout import call_dropout, drops_values
+from kerasft.models.fast_layers.einsum_dense import call_einsum_dense, is_product
+from kerasft.models.fast_layers.embedding import call_embedding, looks_up_rows
+from kerasft.models.fast_layers.gelu import call_dense, ends_in_gelu
+from kerasft.models.fast_layers.layer_norm import call_layer_norm, normalizes_rows
+from kerasft.models.fast_layers.regions import fused_regions
+
+__all__ = ["fused_regions", "speed_up"]
+
+_CALLS = (
+    (is_product, call_einsum_dense),
+    (ends_in_gelu, call_dense),
+    (normalizes_rows, call_layer_norm),
+    (drops_values, call_dropout),
+    (looks_up_rows, call_embedding),
+)
+
+
+def speed_up(model: keras.Model) -> None:
+    """Replace the method `call` of layers that have a faster one, on TensorFlow.
+
+    A training step of MiniLM takes 141 ms in bfloat16, and 168 ms without the regions of GELU,
+    layer normalization and dropout; in float32 it takes 243 and 258 ms (32 texts of 16 tokens,
+    two CPU cores, `python -m tests.benchmarks.step_parts`).
+
+    Args:
+        model: Model whose layers, nested ones included, are changed in place.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return
+    for layer in flatten_layers(model):
+        for fits, call in _CALLS:
+            if fits(layer):
+                layer.call = MethodType(call, layer)

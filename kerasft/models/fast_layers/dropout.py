@@ -1,0 +1,80 @@
+"""Dropout whose mask is computed where it is used, twice, and is never stored."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import keras
+from keras import ops
+
+from kerasft.models.fast_layers.regions import (
+    compiled,
+    first_rows,
+    in_region,
+    pad_rows,
+    traced_once,
+    with_gradient,
+)
+
+
+def drops_values(layer: Any) -> bool:
+    """Return whether a layer is Keras' Dropout of single values."""
+    return type(layer) is keras.layers.Dropout and layer.noise_shape is None
+
+
+def call_dropout(self: keras.layers.Dropout, inputs: Any, training: bool = False) -> Any:
+    """Compute `Dropout.call` in one region, its gradient by the same region."""
+    if not (training and self.rate and in_region()):
+        return type(self).call(self, inputs, training=training)
+    flat = ops.reshape(inputs, (-1,))
+    seed = ops.cast(self.seed_generator.next(), "uint32")
+    return ops.reshape(_drop(flat, seed, self.rate), ops.shape(inputs))
+
+
+def _drop(values: Any, seed: Any, rate: float) -> Any:
+    import tensorflow as tf
+
+    limit, scale = tf.constant(int(rate * 2**32), tf.uint32), tf.constant(1 / (1 - rate))
+
+    @with_gradient
+    def apply(x: Any) -> Any:
+        return _function()(x, seed, limit, scale), lambda dy: _function()(dy, seed, limit, scale)
+
+    return apply(values)
+
+
+@functools.cache
+def _function() -> Any:
+    """Return dropout of a vector, which is its own gradient.
+
+    A value is kept if a hash of its position and the seed is at or above a limit. Philox, the
+    generator of TensorFlow, takes most of the time of a dropout layer: 0.3 of 0.4 ms for 196,608
+    values; compiled by XLA, it takes 50 ms.
+    """
+    import tensorflow as tf
+
+    @compiled
+    def region(x: Any, seed: Any, limit: Any, scale: Any) -> Any:
+        position = tf.cast(tf.range(tf.size(x)), tf.uint32)
+        random = _mix(_mix(position ^ seed[0]) ^ seed[1])
+        return tf.where(random >= limit, x * tf.cast(scale, x.dtype), tf.zeros_like(x))
+
+    @traced_once
+    def drop(x: Any, seed: Any, limit: Any, scale: Any) -> Any:
+        return first_rows(region(pad_rows(x), seed, limit, scale), x)
+
+    return drop
+
+
+def _mix(bits: Any) -> Any:
+    """Return a hash of 32 bits, the finalizer `lowbias32` (Wellons 2018, hash-prospector)."""
+    for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B), (16, 1)):
+        bits = (bits ^ _right(bits, shift)) * factor
+    return bits
+
+
+def _right(bits: Any, places: int) -> Any:
+    import tensorflow as tf
+
+    return tf.bitwise.right_shift(bits, tf.constant(places, tf.uint32))
