@@ -123,7 +123,9 @@ class BestWeights(keras.callbacks.Callback):
         variables: Variables that training changes, which are stored.
         monitor: Name of the monitored value in the logs.
         direction: `max` or `min`.
-        patience: Epochs without a new best one after which a phase is stopped; 0 never stops.
+        patience: Epochs of a phase without a new best one of that phase, after which it is
+            stopped; 0 never stops. The first epochs of a phase may be worse than the one before:
+            its rate rises from 0, and layers begin to change that fitted together.
     """
 
     def __init__(self, variables: list[Any], monitor: str, direction: str, patience: int) -> None:
@@ -132,6 +134,7 @@ class BestWeights(keras.callbacks.Callback):
         self.direction = direction
         self.sign = 1 if direction == "max" else -1
         self.best: tuple[float, float] | None = None
+        self.best_of_phase: tuple[float, float] | None = None
         self.best_epoch: int | None = None
         self.best_values: list[np.ndarray] = []
         self.waited = 0
@@ -139,15 +142,17 @@ class BestWeights(keras.callbacks.Callback):
 
     def begin_phase(self) -> None:
         """Reset the patience for a new phase."""
-        self.waited, self.stopped_epoch = 0, None
+        self.best_of_phase, self.waited, self.stopped_epoch = None, 0, None
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Store the weights of a better epoch, or count an epoch without improvement."""
+        """Store the weights of a better epoch; stop a phase that no longer improves."""
         logs = logs or {}
         value = (self.sign * float(logs[self.monitor]), -float(logs.get("val_loss", 0.0)))
-        if math.isfinite(value[0]) and (self.best is None or value > self.best):
-            self.best, self.best_epoch, self.waited = value, epoch, 0
+        if _better(value, self.best):
+            self.best, self.best_epoch = value, epoch
             self.best_values = [variable.numpy().copy() for variable in self.variables]
+        if _better(value, self.best_of_phase):
+            self.best_of_phase, self.waited = value, 0
             return
         self.waited += 1
         if self.patience and self.waited >= self.patience:
@@ -168,13 +173,18 @@ class BestWeights(keras.callbacks.Callback):
 
     def state(self) -> dict[str, Any]:
         """Return the state of early stopping, without the weights."""
-        names = ("best", "best_epoch", "waited", "stopped_epoch")
+        names = ("best", "best_epoch", "best_of_phase", "waited", "stopped_epoch")
         return {name: getattr(self, name) for name in names}
 
     def restore(self) -> None:
         """Set the variables to their best values, if there are any yet."""
         for variable, value in zip(self.variables, self.best_values, strict=False):
             variable.assign(value)
+
+
+def _better(value: tuple[float, float], best: tuple[float, float] | None) -> bool:
+    """Return whether a score and its negative loss are finite and better than the best so far."""
+    return math.isfinite(value[0]) and (best is None or value > best)
 
 
 class PlateauWarmUp(keras.callbacks.ReduceLROnPlateau):

@@ -112,11 +112,17 @@ class TrainingState:
     def restore_best(self, best_weights: BestWeights) -> None:
         """Restore early stopping."""
         saved = self.best_weights
-        best_weights.best = None if saved["best"] is None else (saved["best"][0], saved["best"][1])
+        best_weights.best = _pair(saved["best"])
+        # Older states have none: the patience then counted from the best epoch of all phases.
+        best_weights.best_of_phase = _pair(saved.get("best_of_phase", saved["best"]))
         best_weights.best_epoch, best_weights.waited = saved["best_epoch"], saved["waited"]
         best_weights.stopped_epoch = saved["stopped_epoch"]
         is_now = best_weights.best_epoch is not None and best_weights.best_epoch == self.epoch - 1
         best_weights.best_values = self.group("weights" if is_now else "best")
+
+
+def _pair(values: list[float] | None) -> tuple[float, float] | None:
+    return None if values is None else (values[0], values[1])
 
 
 def save_state(path: Path, state: TrainingState) -> None:

@@ -35,3 +35,18 @@ def test_the_patience_counts_the_epochs_after_the_best_one(epochs, best_epoch, s
     assert (found.best_epoch, found.stopped_epoch) == (best_epoch, stopped_epoch)
     if stopped_epoch is not None:
         assert stopped_epoch - best_epoch == found.patience
+
+
+def test_the_patience_of_a_phase_counts_from_its_own_best_epoch():
+    early_stopping = stopped([(0.5, 1.0), (0.9, 0.5)])
+    early_stopping.begin_phase()
+    model = early_stopping.model
+    # Worse than the phase before, but rising: the phase goes on, and ends above it.
+    for epoch, accuracy in enumerate((0.4, 0.6, 0.5, 0.7, 0.95), start=2):
+        early_stopping.on_epoch_end(epoch, {"val_accuracy": accuracy, "val_loss": 1.0})
+        assert not model.stop_training
+        assert early_stopping.best_epoch == (6 if accuracy == 0.95 else 1)
+    for epoch in (7, 8):
+        early_stopping.on_epoch_end(epoch, {"val_accuracy": 0.6, "val_loss": 1.0})
+    assert model.stop_training
+    assert (early_stopping.best_epoch, early_stopping.stopped_epoch) == (6, 8)
