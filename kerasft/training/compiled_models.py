@@ -13,7 +13,7 @@ from kerasft.frozen.prefix import FrozenPrefix
 from kerasft.models import MutableDropout, MutableL1L2, MutableScalar
 from kerasft.models.blocks import flatten_layers
 from kerasft.models.freezing import frozen_below
-from kerasft.training.phases import Phase, compile_part, phase_schedule
+from kerasft.training.phases import Phase, compile_part, phase_momentum, phase_schedule
 
 
 class CompiledModels:
@@ -32,7 +32,7 @@ class CompiledModels:
         self.model, self.reused, self.batches_per_step = model, reused, 1
         self._prefixes: dict[int | None, FrozenPrefix] = {}
         self._parts: dict[tuple[str, int], keras.Model] = {}
-        self._decays: dict[int, MutableScalar] = {}
+        self._numbers: dict[int, dict[str, MutableScalar]] = {}
         self._scalars: dict[int, list[Any]] = {}
         self._penalties: list[tuple[int, MutableL1L2]] = [
             (index, variable.regularizer)
@@ -44,7 +44,7 @@ class CompiledModels:
         """Accumulate the gradients of so many batches; graphs of another number are discarded."""
         if batches_per_step != self.batches_per_step:
             self.batches_per_step = batches_per_step
-            for compiled in (self._parts, self._scalars, self._decays):
+            for compiled in (self._parts, self._scalars, self._numbers):
                 compiled.clear()
 
     def copy_from(self, fresh: keras.Model) -> None:
@@ -84,8 +84,12 @@ class CompiledModels:
             steps_per_execution: Steps that run without returning to Python, as in Keras.
         """
         part = self._parts.get((phase.name, id(model)))
+        numbers = {
+            "weight_decay": config.weight_decay,
+            "ema_momentum": phase_momentum(config, data),
+        }
         if part is not None:
-            self._reset(part, config, phase_schedule(config, data, phase))
+            self._reset(part, numbers, phase_schedule(config, data, phase))
             return part
         part = model
         if self.reused and model is self.model:
@@ -102,21 +106,23 @@ class CompiledModels:
                 for variable in part.optimizer.variables
                 if not len(variable.shape)  # a TensorFlow shape of rank 0 is truthy
             ]
-            if config.weight_decay:
-                self._decays[id(part)] = MutableScalar(config.weight_decay)
-                _scaled(part.optimizer).weight_decay = self._decays[id(part)].variable
+            self._numbers[id(part)] = {
+                name: MutableScalar(value) for name, value in numbers.items() if value
+            }
+            for name, scalar in self._numbers[id(part)].items():
+                setattr(_scaled(part.optimizer), name, scalar.variable)
             self._parts[phase.name, id(model)] = part
         return part
 
-    def _reset(self, part: keras.Model, config: Config, schedule: Any) -> None:
+    def _reset(self, part: keras.Model, numbers: dict[str, float], schedule: Any) -> None:
         """Reset an optimizer and give it the numbers of a config."""
         for variable in part.optimizer.variables:
             if len(variable.shape):
                 variable.assign(np.zeros(variable.shape, variable.dtype))
         for variable, value in self._scalars[id(part)]:
             variable.assign(value)
-        if config.weight_decay:
-            self._decays[id(part)].set(config.weight_decay)
+        for name, scalar in self._numbers[id(part)].items():
+            scalar.set(numbers[name])
         if not callable(schedule):
             _scaled(part.optimizer).learning_rate = schedule
             return

@@ -13,6 +13,7 @@ from kerasft.config import Config
 from kerasft.frozen.feature_cache import PhaseInputs
 from kerasft.models.freezing import frozen_below
 from kerasft.signals import holding_signals
+from kerasft.training.average_weights import averaging
 from kerasft.training.callbacks import EpochOrder, NanGuard, PlateauWarmUp, SeparatePenalty
 from kerasft.training.checkpoint import SaveState, TrainingState, load_state, reseed, seed_states
 from kerasft.training.context import FitContext, make_phase_inputs
@@ -176,6 +177,7 @@ def _fit_phase(
             shuffle=False,  # the batches are shuffled already
             verbose=0,
             callbacks=[
+                *averaging(config, resumed=run.saved is not None),
                 EpochOrder(batches, context.recorder.history),
                 SeparatePenalty(phase_schedule(config, data, phase)),
                 NanGuard(),

@@ -14,6 +14,7 @@ from kerasft.data import Batches, Data, Labels, Split, class_weights, make_mix, 
 from kerasft.errors import DataError, SettingError
 from kerasft.models import DataLoss, find_blocks, make_loss, make_metrics
 from kerasft.setting_declaration import settings
+from kerasft.training.average_weights import average_momentum
 from kerasft.training.optimizers.schedules import make_optimizer, make_schedule, warmup_steps
 
 
@@ -146,6 +147,11 @@ def phase_schedule(config: Config, data: Data, phase: Phase, batches: int = 1) -
     )
 
 
+def phase_momentum(config: Config, data: Data) -> float:
+    """Return the momentum of the average of the weights, 0 for none."""
+    return average_momentum(config, steps_per_epoch(data.train, config.batch_size))
+
+
 def compile_model(
     model: keras.Model, config: Config, data: Data, *, phase: Phase | None = None
 ) -> None:
@@ -198,7 +204,10 @@ def compile_part(
     loss = make_loss(config, data.labels)
     model.compile(
         optimizer=make_optimizer(
-            config, phase_schedule(config, data, phase, batches_per_step), batches_per_step
+            config,
+            phase_schedule(config, data, phase, batches_per_step),
+            batches_per_step,
+            phase_momentum(config, data),
         ),
         loss=loss,
         weighted_metrics=[*make_metrics(data.labels), DataLoss(loss)],

@@ -52,6 +52,16 @@ def test_a_table_whose_rows_are_all_used_is_that_of_keras():
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
 
 
+def test_moving_averages_are_those_of_keras():
+    words, options = batches(), {"use_ema": True, "ema_momentum": 0.7}
+    ours, theirs = FusedAdam(RATE, **options), keras.optimizers.Adam(RATE, **options)
+    for optimizer in (ours, theirs):
+        train(optimizer, words, trained=slice(2, None))
+        optimizer.finalize_variable_values(optimizer._trainable_variables)
+    for one, other in zip(ours._trainable_variables, theirs._trainable_variables, strict=True):
+        np.testing.assert_allclose(one.numpy(), other.numpy(), rtol=1e-4, atol=1e-5)
+
+
 def test_rows_that_no_batch_uses_stay_as_they_are():
     words = batches(vocabulary=20)
     before = small_model().weights[0].numpy()
@@ -81,7 +91,7 @@ def test_a_gradient_that_is_no_number_is_not_hidden_by_clipping():
 @pytest.mark.slow
 def test_options_that_it_has_no_kernel_for_are_those_of_keras():
     words = batches()
-    for options in ({"amsgrad": True}, {"clipnorm": 0.1}, {"use_ema": True}):
+    for options in ({"amsgrad": True}, {"clipnorm": 0.1}):
         ours = train(FusedAdam(RATE, **options), words)
         theirs = train(keras.optimizers.Adam(RATE, **options), words)
         for one, other in zip(ours, theirs, strict=True):

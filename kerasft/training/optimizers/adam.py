@@ -55,11 +55,13 @@ class FusedAdam(ByDepth, keras.optimizers.Adam):
             moments = self._momentums[index].value, self._velocities[index].value
             update = self._rows if isinstance(gradient, tf.IndexedSlices) else self._whole
             update_replicas(update, variable.value, moments, gradient, own, powers, decay)
+        if self.use_ema:
+            self._update_model_variables_moving_average(self._trainable_variables)
 
     def _can_fuse(self) -> bool:
         if keras.backend.backend() != "tensorflow":
             return False
-        others = (self.amsgrad, self.clipnorm, self.clipvalue, self.use_ema)
+        others = (self.amsgrad, self.clipnorm, self.clipvalue)
         return not (any(others) or self.gradient_accumulation_steps)
 
     def _whole(

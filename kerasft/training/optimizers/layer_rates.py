@@ -1,4 +1,4 @@
-"""Optimizers whose learning rate differs from weight to weight (layer decay)."""
+"""Keras' optimizers with a learning rate per weight (layer decay) and an average per step."""
 
 from __future__ import annotations
 
@@ -37,6 +37,19 @@ class ByDepth:
         Vectors are found by shape, as families name the scales of their norms differently.
         """
         return len(variable.shape) > 1 and bool(super()._use_weight_decay(variable))  # type: ignore[misc]
+
+    def _update_model_variables_moving_average(self, trainable_variables: list[Any]) -> None:
+        """Average after each step: Keras does so after each batch of accumulated gradients.
+
+        It begins at the weights after the first step, as in Keras.
+        """
+        batches = self.gradient_accumulation_steps or 1  # type: ignore[attr-defined]
+        step = self._iterations  # type: ignore[attr-defined]
+        share = keras.ops.where(step < batches, 1.0, 1.0 - self.ema_momentum)  # type: ignore[attr-defined]
+        share = keras.ops.where((step + 1) % batches == 0, share, 0.0)
+        averages = self._model_variables_moving_average  # type: ignore[attr-defined]
+        for variable, average in zip(trainable_variables, averages, strict=True):
+            average.assign_add(share * (variable - average))
 
 
 @keras.saving.register_keras_serializable(package="kerasft")

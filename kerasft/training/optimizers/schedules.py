@@ -111,7 +111,9 @@ def make_schedule(
     return Schedule(kind, peak, warmup_steps, max(total_steps - warmup_steps, 1), batches)
 
 
-def make_optimizer(config: Config, learning_rate: Any, batches: int = 1) -> Any:
+def make_optimizer(
+    config: Config, learning_rate: Any, batches: int = 1, average_momentum: float = 0.0
+) -> Any:
     """Return a new optimizer for one phase.
 
     Args:
@@ -120,6 +122,7 @@ def make_optimizer(config: Config, learning_rate: Any, batches: int = 1) -> Any:
             apply it).
         learning_rate: Schedule or number.
         batches: Batches per step, > 1 for gradient accumulation.
+        average_momentum: Momentum of the moving average of the weights, in [0, 1); 0 for none.
     """
     options: dict[str, Any] = {"learning_rate": learning_rate}
     if batches > 1:
@@ -128,6 +131,8 @@ def make_optimizer(config: Config, learning_rate: Any, batches: int = 1) -> Any:
         options["weight_decay"] = config.weight_decay
     if config.gradient_clip:
         options["global_clipnorm"] = config.gradient_clip
+    if average_momentum:
+        options |= {"use_ema": True, "ema_momentum": average_momentum}
     if config.optimizer == "sgd":
         options["momentum"] = config.momentum
     kinds: dict[str, Any] = {
