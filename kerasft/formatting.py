@@ -74,6 +74,16 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.4g}"
 
 
+def epoch_text(epoch: int) -> str:
+    """Return an epoch of a history from 1; 0 is the state before training.
+
+    Example:
+        >>> epoch_text(3), epoch_text(0)
+        ('3', '0, the start as a linear probe')
+    """
+    return str(epoch) if epoch else "0, the start as a linear probe"
+
+
 def percent(share: float) -> str:
     """Return a probability or share in whole percent; never 0 % or 100 % for what is between.
 

@@ -12,7 +12,7 @@ from kerasft import catalog
 from kerasft.cli.score_tables import score_line
 from kerasft.config import to_dict
 from kerasft.errors import SettingError
-from kerasft.formatting import duration, settings_text
+from kerasft.formatting import duration, epoch_text, settings_text
 from kerasft.keras_home import in_backend
 from kerasft.tensorflow_log import quiet_tensorflow
 
@@ -53,7 +53,7 @@ def run_facts(run: Any) -> dict[str, Any]:
         "dataset": f"{found['dataset']} ({counts})" if counts else found["dataset"],
         "task": found["task"],
         "settings": settings_text(found["given"]) or "the recipe's defaults",
-        "epochs": f"{epochs} (best: {best})" if best else str(epochs),
+        "epochs": str(epochs) if best is None else f"{epochs} (best: {epoch_text(best)})",
         **{split: score_line(found["task"], row) for split, row in found["metrics"].items()},
         "versions": ", ".join(
             f"{name} {versions[name]}" for name in ("kerasft", "keras", "jax", "tensorflow")

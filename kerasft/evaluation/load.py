@@ -16,6 +16,7 @@ from kerasft.config import Config, ConfigType, from_record
 from kerasft.data import Data, Labels, column_names
 from kerasft.display import current, status
 from kerasft.errors import ResumeError, SettingError, did_you_mean
+from kerasft.formatting import epoch_text
 from kerasft.models import with_features
 from kerasft.models.dtype_policy import precision
 from kerasft.models.freezing import changing_weights
@@ -97,7 +98,9 @@ def load_model(run: Run | str | Path) -> Loaded:
 def _which_weights(run: Run) -> str:
     """Return the note about the weights of an unfinished run."""
     best, epochs = run.manifest.get("best_epoch"), len(run.history)
-    which = f"of epoch {best}, the best of {epochs}" if best else "of its best epoch so far"
+    which = "of its best epoch so far"
+    if best is not None:
+        which = f"of epoch {epoch_text(best)}, the best of {epochs}"
     return f"note   {run.path} is {run.state}: its weights are those {which}"
 
 

@@ -30,7 +30,8 @@ class Facts:
         counts: Number of examples by split.
         audit: Measures of the data, as in `Data.audit`; empty in older records.
         metrics: Metrics by split.
-        best_epoch: Best epoch of a finished run, counted from 1; None if unknown.
+        best_epoch: Best epoch of a finished run, counted from 1; 0 is the start as a linear probe,
+            None unknown.
         blocks: Number of blocks of the backbone, 0 if unknown.
         length_setting: Setting that limits the length of an input, empty where none does.
         config_class: Config class of the modality, whose conditions every advice must meet.
@@ -79,6 +80,11 @@ class Facts:
     def head(self) -> list[dict[str, Any]]:
         """The epochs of the head phase."""
         return [row for row in self.rows if row.get("phase") == "head"]
+
+    @property
+    def best_row(self) -> dict[str, Any] | None:
+        """The best epoch; None if it is unknown, or the start."""
+        return next((row for row in self.rows if row.get("epoch") == self.best_epoch), None)
 
     @property
     def settled(self) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kerasft.formatting import duration, number, percent, setting_text, shown
+from kerasft.formatting import duration, epoch_text, number, percent, setting_text, shown
 from kerasft.insight import charts
 from kerasft.insight.commands import fit_command
 from kerasft.insight.diagnosis import diagnose
@@ -53,7 +53,7 @@ def write_report(run: Run | str | Path, path: str | Path | None = None) -> Path:
         "diagnosis": diagnose(run),
         "use": _use(run, facts),
         "curves": _curves(facts),
-        "best_epoch": facts.best_epoch,
+        "best_epoch": None if facts.best_epoch is None else epoch_text(facts.best_epoch),
         "phases": len({row.get("phase") for row in facts.rows}) > 1,
         "scores": scores(facts),
         "decisions": decisions(run, facts),
@@ -102,8 +102,8 @@ def _tiles(run: Run, facts: Facts) -> Iterator[dict[str, Any]]:
         metric, by = facts.untrained["metric"], facts.untrained["by"]
         yield tile("without training", facts.untrained[metric], f"validation {metric}, {by}")
     if facts.rows:
-        best = f"best: {facts.best_epoch}, by {manifest.get('monitor')}" if facts.best_epoch else ""
-        yield tile("epochs", len(facts.rows), best)
+        best = "" if facts.best_epoch is None else f"best: {epoch_text(facts.best_epoch)}, by "
+        yield tile("epochs", len(facts.rows), best and best + str(manifest.get("monitor")))
     blocks = manifest.get("blocks", [])
     if blocks:
         total = sum(block["parameters"] for block in blocks)
@@ -155,7 +155,7 @@ def _curve(facts: Facts, name: str) -> dict[str, Any]:
     draw = functools.partial(
         charts.draw_curve, history=facts.rows, name=name, best=facts.best_epoch, bare=True
     )
-    best = next((row for row in facts.rows if row["epoch"] == facts.best_epoch), {})
+    best = facts.best_row or {}
     values = [
         f"{label} {number(best[key])}"
         for label, key in (("training", name), ("validation", f"val_{name}"))

@@ -52,6 +52,7 @@ def describe(run: Run, loaded: Loaded, names: list[str]) -> dict[str, Any]:
             "notes": data.get("notes", []),
         },
         "metrics": run.metrics,
+        "best_epoch": record.get("best_epoch"),
         "versions": record["versions"],
     }
 

@@ -148,9 +148,7 @@ class BestWeights(keras.callbacks.Callback):
         """Store the weights of a better epoch; stop a phase that no longer improves."""
         logs = logs or {}
         value = (self.sign * float(logs[self.monitor]), -float(logs.get("val_loss", 0.0)))
-        if _better(value, self.best):
-            self.best, self.best_epoch = value, epoch
-            self.best_values = [variable.numpy().copy() for variable in self.variables]
+        self._offer(value, epoch)
         if _better(value, self.best_of_phase):
             self.best_of_phase, self.waited = value, 0
             return
@@ -158,6 +156,21 @@ class BestWeights(keras.callbacks.Callback):
         if self.patience and self.waited >= self.patience:
             self.stopped_epoch = epoch
             self.model.stop_training = True
+
+    def offer_start(self, value: float, loss: float) -> None:
+        """Make the present weights the best so far, as epoch 0 of a history that begins with 1.
+
+        Args:
+            value: Monitored value before the first epoch.
+            loss: Validation loss then.
+        """
+        self._offer((self.sign * value, -loss), -1)
+
+    def _offer(self, value: tuple[float, float], epoch: int) -> None:
+        """Store the present weights if they are better than the best so far."""
+        if _better(value, self.best):
+            self.best, self.best_epoch = value, epoch
+            self.best_values = [variable.numpy().copy() for variable in self.variables]
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Restore the best weights so far."""

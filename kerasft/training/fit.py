@@ -281,7 +281,7 @@ def _train(
     def train_once() -> dict[str, PhaseInputs]:
         return train(
             context, make_callbacks=make_callbacks, state=run.path / STATE, keep_state=False,
-            save_best=best.save,
+            save_best=best.save, start_counts=True,
         )  # fmt: skip
 
     best = BestWeightsFile(run, context)

@@ -22,7 +22,7 @@ from kerasft.evaluation.calibrate import SplitOutputs, measure_test, record_cali
 from kerasft.evaluation.metrics import measure
 from kerasft.evaluation.seen_examples import save_fingerprints
 from kerasft.evaluation.stored_predictions import save_predictions
-from kerasft.formatting import number
+from kerasft.formatting import epoch_text, number
 from kerasft.frozen.feature_cache import PhaseInputs
 from kerasft.insight import plot_curves
 from kerasft.modalities import modality_of
@@ -204,8 +204,8 @@ def close_record(run: Run, context: FitContext, inputs: PhaseInputs, began: floa
         began: Time at which the fit began (`time.monotonic`).
     """
     config, data, best_weights = context.config, context.data, context.best_weights
-    best_epoch = best_weights.best_epoch
-    context.log(f"best   epoch {(best_epoch or 0) + 1} ({best_weights.monitor}); weights restored")
+    best_epoch = epoch_text((best_weights.best_epoch or 0) + 1)
+    context.log(f"best   epoch {best_epoch} ({best_weights.monitor}); weights restored")
     parts = {name: getattr(data, name) for name in ("validation", "test")}
     parts = {name: part for name, part in parts.items() if part is not None}
     outputs, known_inputs = final_outputs(context, inputs, parts)

@@ -47,7 +47,7 @@ class LinearProbe:
     record: dict[str, Any]
 
 
-def start_head(context: FitContext, features: HeadFeatures) -> None:
+def start_head(context: FitContext, features: HeadFeatures, *, start_counts: bool = False) -> None:
     """Set the output layer to a linear probe, where the first phase trains it alone.
 
     The run records the scores of the probe. All processes set the values of the first one.
@@ -55,6 +55,7 @@ def start_head(context: FitContext, features: HeadFeatures) -> None:
     Args:
         context: Context of a training that has not begun.
         features: Features of its first phase.
+        start_counts: Whether the model with the probe can be the best epoch, as epoch 0.
     """
     start = context.config.head_start
     if start == "auto":
@@ -70,6 +71,8 @@ def start_head(context: FitContext, features: HeadFeatures) -> None:
         reason = "features overflow, or a class has no training example"
         context.log(f"head   random start: no linear probe ({reason})")
         return
+    if start_counts:
+        _offer_start(context, features, record)
     if context.recorder.run is not None:
         write_manifest(context.recorder.run, linear_probe=record)
     name = context.data.labels.kind.main_metric
@@ -77,6 +80,15 @@ def start_head(context: FitContext, features: HeadFeatures) -> None:
         f"head   starts as a linear probe: val_{name} {number(record[name])}, val_loss "
         f"{number(record['loss'])}, C={record['C']:g}, in {duration(time.monotonic() - began)}"
     )
+
+
+def _offer_start(context: FitContext, features: HeadFeatures, record: dict[str, Any]) -> None:
+    """Offer the model with the probe as the best epoch, if all validation examples scored it."""
+    best_weights, validation = context.best_weights, context.data.validation
+    value = record.get(best_weights.monitor.removeprefix("val_"))
+    every = isinstance(validation, Split) and len(features.validation[0]) == len(validation)
+    if value is not None and every:
+        best_weights.offer_start(value, record["loss"])
 
 
 def _assign_probe(context: FitContext, features: HeadFeatures) -> dict[str, Any] | None:

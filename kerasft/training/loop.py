@@ -55,6 +55,7 @@ def train(
     state: Path | None = None,
     keep_state: bool = True,
     save_best: Callable[[], None] = lambda: None,
+    start_counts: bool = False,
 ) -> dict[str, PhaseInputs]:
     """Train all phases; the model has its best weights at the end.
 
@@ -68,6 +69,8 @@ def train(
             `config.epochs`, whatever they were laid out for before.
         keep_state: Whether the file must have the last state at the end, to continue from it.
         save_best: Function that saves the best weights so far, called whenever a state is saved.
+        start_counts: Whether a start as a linear probe can be the best epoch, as epoch 0. A search
+            compares what was trained.
 
     Returns:
         The model and inputs of each phase, by its name.
@@ -80,7 +83,7 @@ def train(
         context.log(f"resume after epoch {saved.epoch} of {epochs}")
     inputs = make_phase_inputs(context)
     if saved is None:
-        _begin_head(context, inputs[context.phases[0].name])
+        _begin_head(context, inputs[context.phases[0].name], start_counts)
     context.log("       metrics are train/val")
     saver: SaveState | None = None
     try:
@@ -113,11 +116,11 @@ def train(
     return inputs
 
 
-def _begin_head(context: FitContext, inputs: PhaseInputs) -> None:
+def _begin_head(context: FitContext, inputs: PhaseInputs, start_counts: bool) -> None:
     """Record what needs no training, and set the start of the output layer."""
     features = HeadFeatures(context, inputs)
     record_untrained(context, features)
-    start_head(context, features)
+    start_head(context, features, start_counts=start_counts)
 
 
 def _restore(saved: TrainingState, context: FitContext) -> None:

@@ -444,6 +444,17 @@ def test_a_fit_is_compared_with_its_linear_probe(ended, named):
     assert rules.generalization.no_better_than_probe(frozen) is None
 
 
+def test_the_note_on_the_probe_says_that_its_weights_were_restored():
+    found = facts(
+        probe={"accuracy": 0.8}, metrics={"validation": {"accuracy": 0.8}}, best_epoch=0
+    )  # fmt: skip
+    evidence = rules.generalization.no_better_than_probe(found).evidence
+    assert "Epoch 0, that start, is the best one: its weights were restored." in evidence
+    assert rules.epochs.trained_too_long(
+        dataclasses.replace(found, rows=facts(loss=[0.1, 0.2, 0.3, 0.4, 0.5, 0.6]).rows)
+    ) is None  # fmt: skip
+
+
 def test_a_number_is_better_than_that_of_the_probe_if_its_error_is_smaller():
     found = facts(probe={"rmse": 2.0}, task="regression", metrics={"validation": {"rmse": 1.5}})
     assert rules.generalization.no_better_than_probe(found) is None

@@ -9,6 +9,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 import kerasft
+from kerasft.cli.run_description import run_facts
 from kerasft.evaluation.metrics import measure
 from kerasft.frozen.feature_cache import FeatureCache
 from kerasft.recipes import mobilenet_elevation
@@ -108,6 +109,69 @@ def test_the_run_records_the_probe_and_a_resumed_one_does_not_fit_another(
     assert [row["val_loss"] for row in run.history] == [r["val_loss"] for r in whole.history]
     assert sha256(run.path / "weights.safetensors") == sha256(whole.path / "weights.safetensors")
     assert "linear probe" in kerasft.write_report(run).read_text()
+
+
+HARMFUL = {"learning_rate": 5.0, "head_learning_rate": 5.0, "optimizer": "sgd"}
+
+
+@pytest.fixture(scope="module")
+def harmed(preset, reviews, tmp_path_factory):
+    """A run whose epochs are all worse than the probe as which its output layer began."""
+    return fit(
+        text_recipe, text_config(preset, reviews, **HARMFUL), tmp_path_factory.mktemp("harmed")
+    )
+
+
+@pytest.mark.slow
+def test_the_start_is_the_best_epoch_where_every_epoch_is_worse(harmed):
+    probe = harmed.manifest["linear_probe"]
+    assert harmed.manifest["best_epoch"] == 0
+    assert min(row["val_loss"] for row in harmed.history) > probe["loss"]
+    for found in (harmed.metrics["validation"], kerasft.evaluate(harmed, split="validation")):
+        assert found["loss"] == pytest.approx(probe["loss"], abs=1e-4)
+
+
+@pytest.mark.slow
+def test_a_resumed_fit_restores_the_start(harmed, preset, reviews, tmp_path):
+    def stop(epoch, logs):
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    callback = keras.callbacks.LambdaCallback(on_epoch_begin=stop)
+    config = text_config(preset, reviews, **HARMFUL)
+    with pytest.raises(KeyboardInterrupt):
+        fit(text_recipe, config, tmp_path, callbacks=[callback], name="cut")
+    run = fit(text_recipe, config, tmp_path, resume=True)
+    assert run.manifest["best_epoch"] == 0
+    assert sha256(run.path / "weights.safetensors") == sha256(harmed.path / "weights.safetensors")
+
+
+@pytest.mark.slow
+def test_whoever_shows_an_epoch_says_that_it_is_the_start(harmed, tmp_path):
+    start = "0, the start as a linear probe"
+    assert f"best   epoch {start} (val_accuracy)" in (harmed.path / "run.log").read_text()
+    assert run_facts(harmed)["epochs"] == f"4 (best: {start})"
+    page = kerasft.write_report(harmed).read_text()
+    assert f"best epoch: {start}" in page
+    assert f"best: {start}, by val_accuracy" in page
+    notes = {finding["name"]: finding["evidence"] for finding in harmed.diagnose()["findings"]}
+    assert "Epoch 0, that start, is the best one" in notes["no_better_than_probe"]
+    card = (harmed.export(models_dir=tmp_path) / "README.md").read_text()
+    assert "The weights are those of epoch 0, the start as a linear probe" in card
+
+
+@pytest.mark.parametrize(("left_out", "best_epoch"), [(0, -1), (1, None)])
+def test_a_start_that_not_all_validation_examples_scored_is_no_epoch(
+    left_out, best_epoch, preset, reviews, monkeypatch
+):
+    monkeypatch.setattr(
+        "kerasft.training.head_features.rows_to_remember",
+        lambda labels, y: np.arange(len(y) - left_out),
+    )
+    context = context_of(text_recipe, text_config(preset, reviews))
+    inputs = make_phase_inputs(context)[context.phases[0].name]
+    start_head(context, HeadFeatures(context, inputs), start_counts=True)
+    assert context.best_weights.best_epoch == best_epoch
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,8 @@ def _too_few_epochs(facts: Facts) -> str:
 def trained_too_long(facts: Facts) -> Finding | None:
     """Detect many epochs after the best one, without a gain: the best weights are restored."""
     val = facts.curve("val_loss")
-    if len(val) < 6 or facts.best_epoch is None or not np.isfinite(val).all():
+    # Of epoch 0, the start, another rule has a note.
+    if len(val) < 6 or not facts.best_epoch or not np.isfinite(val).all():
         return None
     best = facts.best_epoch - len(facts.before)
     if best > 0.4 * len(val) or val[-1] < 1.05 * val.min():

@@ -220,15 +220,18 @@ def no_better_than_probe(facts: Facts) -> Finding | None:
     ended, probe = facts.metrics.get("validation", {}).get(name), facts.probe.get(name)
     if ended is None or probe is None or not facts.settings.get("trainable_blocks"):
         return None
-    if ended > probe if facts.kind.directions[name] == "max" else ended < probe:
+    better = ended > probe if facts.kind.directions[name] == "max" else ended < probe
+    # The probe can also be the best epoch by another metric, or by the loss at an equal one.
+    if better and facts.best_epoch != 0:
         return None
+    chosen = " Epoch 0, that start, is the best one: its weights were restored."
     linear = {"trainable_blocks": 0, "head_epochs": 0,
               "learning_rate": facts.settings["head_learning_rate"]}  # fmt: skip
     return Finding(
         "no_better_than_probe",
         "The model is no better than a linear probe",
         f"The validation {name} is {number(ended)}; the linear probe on frozen features as which "
-        f"the output layer began has {number(probe)}.",
+        f"the output layer began has {number(probe)}.{chosen * (facts.best_epoch == 0)}",
         (
             Advice({}, "Find the learning rate of the main phase with `kerasft find-lr`."),
             Advice(linear, "Or train the output layer alone, in less time."),
