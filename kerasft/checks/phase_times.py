@@ -16,7 +16,6 @@ from kerasft.data import Split, select_rows
 from kerasft.display import status
 from kerasft.distribution.devices import devices_class
 from kerasft.frozen.feature_cache import FeatureCache, PhaseInputs, memory_for, prefix_bytes
-from kerasft.models.fast_layers import fused_regions
 from kerasft.models.freezing import frozen_below
 from kerasft.training.context import FitContext, cache_plans
 from kerasft.training.loop import steps_at_once
@@ -169,8 +168,7 @@ def _batch_time(
 
     def train(count: int) -> object:
         batches = _batches(context, data.train, inputs.train, count, training=True)
-        with fused_regions():
-            return part.fit(first_rows(batches, rows, size), verbose=0, shuffle=False)
+        return part.fit(first_rows(batches, rows, size), verbose=0, shuffle=False)
 
     def validate(count: int) -> object:
         batches = _batches(context, data.validation, inputs.validation, count, training=False)

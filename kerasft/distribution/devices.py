@@ -22,7 +22,6 @@ from kerasft.data.tf_dataset import stream
 from kerasft.distribution.ranks import Ranks, find_ranks
 from kerasft.errors import SettingError
 from kerasft.models.blocks import flatten_layers
-from kerasft.models.fast_layers import fused_regions
 
 if TYPE_CHECKING:
     from kerasft.distribution.jax_devices import JaxDevices
@@ -60,7 +59,7 @@ class Devices:
 
     def training(self, model: keras.Model) -> contextlib.AbstractContextManager[Any]:
         """Return the context in which a compiled model is trained."""
-        return fused_regions()
+        return contextlib.nullcontext()
 
     def detecting_lost_processes(self) -> contextlib.AbstractContextManager[Any]:
         """Return the context of a fit, which raises LostProcessError if another process ended."""

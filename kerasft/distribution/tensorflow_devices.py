@@ -16,7 +16,6 @@ from kerasft.distribution.devices import Devices, check_virtual, trains_statisti
 from kerasft.distribution.keras_corrections import corrected_for_workers
 from kerasft.distribution.ranks import Ranks
 from kerasft.errors import LostProcessError, SettingError
-from kerasft.models.fast_layers import fused_regions
 
 _LONGEST = 1 << 14  # bytes of what processes agree on
 _OTHER_WAY = "On JAX (KERAS_BACKEND=jax) a step sees the whole batch."
@@ -48,7 +47,7 @@ class TensorFlowDevices(Devices):
     @contextlib.contextmanager
     def training(self, model: keras.Model) -> Iterator[None]:
         """Train a model by the strategy; everything else runs on one device."""
-        with self._strategy.scope(), corrected_for_workers(self.ranks.number), fused_regions():
+        with self._strategy.scope(), corrected_for_workers(self.ranks.number):
             model._distribute_strategy = self._strategy
             try:
                 yield

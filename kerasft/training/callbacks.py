@@ -123,9 +123,9 @@ class BestWeights(keras.callbacks.Callback):
         variables: Variables that training changes, which are stored.
         monitor: Name of the monitored value in the logs.
         direction: `max` or `min`.
-        patience: Epochs of a phase without a new best one of that phase, after which it is
+        patience: Epochs of a phase without improvement in that phase, after which it is
             stopped; 0 never stops. The first epochs of a phase may be worse than the one before:
-            its rate rises from 0, and layers begin to change that fitted together.
+            its learning rate warms up from 0, and more layers change.
     """
 
     def __init__(self, variables: list[Any], monitor: str, direction: str, patience: int) -> None:
@@ -196,7 +196,7 @@ class BestWeights(keras.callbacks.Callback):
 
 
 def _better(value: tuple[float, float], best: tuple[float, float] | None) -> bool:
-    """Return whether a score and its negative loss are finite and better than the best so far."""
+    """Return whether a score is finite and, with its negative loss, above the best so far."""
     return math.isfinite(value[0]) and (best is None or value > best)
 
 

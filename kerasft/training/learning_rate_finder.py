@@ -22,7 +22,6 @@ from kerasft.display import progress
 from kerasft.formatting import number
 from kerasft.frozen.feature_cache import FeatureCache, PhaseInputs
 from kerasft.insight import LearningRateCurve, suggest
-from kerasft.models.fast_layers import fused_regions
 from kerasft.models.freezing import frozen_below
 from kerasft.seeds import set_seed
 from kerasft.signals import holding_signals
@@ -116,7 +115,7 @@ def _ramp(context: FitContext, phase: Phase, inputs: PhaseInputs, steps: int) ->
     losses: list[float] = []
     smooth = 0.0
     all_rates, batches = np.geomspace(LOWEST, HIGHEST, steps), _endless(context, inputs)
-    with progress(f"learning-rate ramp, {phase.name}", steps) as bar, fused_regions():
+    with progress(f"learning-rate ramp, {phase.name}", steps) as bar:
         for rate, batch in zip(all_rates, batches, strict=False):
             part.optimizer.learning_rate = float(rate)
             part.reset_metrics()
@@ -173,7 +172,6 @@ def _train(context: FitContext, phase: Phase, inputs: PhaseInputs, rate: float) 
     part = context.compiled_models.compiled(context.config, context.data, phase, inputs.model)
     with (
         progress(f"training {phase.name} at that rate", phase.epochs) as bar,
-        fused_regions(),
         holding_signals() as act_on_signals,
     ):
         count = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: bar.advance())

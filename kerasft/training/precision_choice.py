@@ -16,7 +16,6 @@ from kerasft.data.batches import compiles_shapes
 from kerasft.display import status
 from kerasft.models import BackboneCache, building
 from kerasft.models.dtype_policy import precision
-from kerasft.models.fast_layers import fused_regions
 from kerasft.models.recipe_model import build_recipe_model
 from kerasft.training.phases import compile_model, make_batches
 
@@ -112,8 +111,7 @@ def _step(recipe: ModuleType, config: ConfigType, data: Data) -> Callable[[], ob
         batch = batches[0]
 
     def step() -> object:
-        with fused_regions():
-            return model.train_on_batch(*batch)
+        return model.train_on_batch(*batch)
 
     step()  # trace it
     return step

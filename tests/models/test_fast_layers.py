@@ -6,7 +6,7 @@ import pytest
 
 from kerasft.models import load_backbone
 from kerasft.models.blocks import flatten_layers
-from kerasft.models.fast_layers import fused_regions, speed_up
+from kerasft.models.fast_layers import fused_regions, regions, speed_up, train_in_regions
 
 EQUATIONS = {
     "abc,cde->abde": (None, 3, 4),
@@ -81,7 +81,15 @@ def test_configuration_and_saved_files_do_not_change(tmp_path, preset):
         np.testing.assert_allclose(values, expected[name], rtol=1e-5, atol=1e-5)
 
 
-ROWS = (3, 67, 1000)  # the last axis but one is padded to a common number of rows
+ROWS = (0, 3, 64, 67, 1000)  # of two examples: 128 rows need no padding
+
+
+@pytest.fixture(autouse=True)
+def _regions_anywhere(monkeypatch):
+    """Use regions on machines where they are not worthwhile, too."""
+    monkeypatch.setattr(regions, "worthwhile", lambda: True)
+
+
 LAYERS = {
     "gelu by tanh": lambda policy: keras.layers.Dense(
         128, activation=_gelu_approximate, dtype=policy
@@ -117,8 +125,8 @@ def _values_and_gradients(model, x):
     return run, [keras.ops.convert_to_numpy(keras.ops.cast(v, "float32")) for v in run(x)]
 
 
-def _kinds(function, x):
-    """Returns the functions that XLA compiles in a graph."""
+def _compiled_functions(function, x):
+    """Return the functions that XLA compiles in a graph."""
     graph = function.get_concrete_function().graph.as_graph_def()
     return [f for f in graph.library.function if f.attr["_XlaMustCompile"].b]
 
@@ -134,10 +142,10 @@ def test_regions_have_the_same_values_and_gradients(name, rows):
     plain, expected = _values_and_gradients(model, x)
     with fused_regions():
         fused, found = _values_and_gradients(model, x)
-    assert _kinds(fused, x), "nothing is compiled"
-    assert not _kinds(plain, x), "a graph outside must not need XLA"
+    assert _compiled_functions(fused, x), "nothing is compiled"
+    assert not _compiled_functions(plain, x), "a graph outside must not need XLA"
     for one, other in zip(found, expected, strict=True):
-        scale = np.abs(other).max()
+        scale = np.abs(other).max(initial=1e-3)
         np.testing.assert_allclose(one / scale, other / scale, atol=2e-6)
 
 
@@ -152,7 +160,8 @@ def test_regions_round_no_more_than_keras_in_bfloat16(name):
     _, expected = _values_and_gradients(exact, tf.cast(x, "float32"))
     _, plain = _values_and_gradients(model, x)
     with fused_regions():
-        _, found = _values_and_gradients(model, x)
+        fused, found = _values_and_gradients(model, x)
+    assert _compiled_functions(fused, x)
     for one, keras_own, right in zip(found, plain, expected, strict=True):
         mean = np.abs(right).mean()
         assert np.abs(one - right).mean() / mean <= np.abs(keras_own - right).mean() / mean + 1e-4
@@ -168,7 +177,7 @@ def test_dropout_drops_its_share_and_scales_the_rest():
     with fused_regions():
         run, (first, slope) = _values_and_gradients(model, x)
     second = run(x)[0].numpy()
-    assert _kinds(run, x)
+    assert _compiled_functions(run, x)
     dropped = first == 0
     # 100,000 values: the standard error is 0.001.
     assert abs(dropped.mean() - 0.1) < 0.004
@@ -189,7 +198,9 @@ def test_dropout_repeats_with_its_seed_and_is_off_outside_training():
         model = _model(keras.layers.Dropout(0.5, seed=7), 16)
         speed_up(model)
         with fused_regions():
-            return model, _values_and_gradients(model, tf.ones((2, 3, 16)))[1][0]
+            run, found = _values_and_gradients(model, tf.ones((2, 3, 16)))
+        assert _compiled_functions(run, tf.ones((2, 3, 16)))
+        return model, found[0]
 
     (model, one), (_, other) = values(), values()
     np.testing.assert_array_equal(one, other)
@@ -224,18 +235,110 @@ def test_an_embedding_has_a_gradient_of_rows(kind):
         assert layer(before[0], reverse=True).shape == (1, 3, 50)
 
 
+def test_dropout_of_two_layers_differs_wherever_values_are_moved():
+    import tensorflow as tf
+
+    def dropped(seed):
+        model = _model(keras.layers.Dropout(0.3, seed=seed), 16)
+        speed_up(model)
+        with fused_regions():
+            return _values_and_gradients(model, tf.ones((4, 64, 16)))[1][0].ravel() == 0
+
+    one, other = dropped(1), dropped(2)
+    for moved in range(64):  # a shift of the positions must not make the masks equal
+        assert (one == other[np.arange(one.size) ^ moved]).mean() < 0.65
+
+
+def test_negative_and_long_indices_are_those_of_keras():
+    import tensorflow as tf
+
+    layer = keras.layers.Embedding(10, 4)
+    expected = layer(tf.constant([[-1, 3]]))
+    speed_up(layer)
+    for dtype in ("int32", "int64", "float32"):
+        np.testing.assert_array_equal(layer(tf.constant([[-1, 3]], dtype)), expected)
+    with pytest.raises(Exception, match="is not in"):
+        layer(tf.constant([[2**32 + 1]], "int64"))
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_eager_calls_are_those_of_keras(name):
+    import tensorflow as tf
+
+    model = _model(LAYERS[name]("float32"))
+    x = np.random.default_rng(0).standard_normal((2, 3, 128)).astype("float32")
+    expected = model(x)
+    speed_up(model)
+    with fused_regions(), tf.GradientTape() as tape:
+        loss = tf.reduce_sum(model(x))
+    assert all(g is not None for g in tape.gradient(loss, [v.value for v in model.weights]))
+    np.testing.assert_array_equal(model(x), expected)
+
+
+def test_an_activation_that_is_changed_later_is_used():
+    layer = keras.layers.Dense(128, activation="gelu")
+    model = _model(layer)
+    speed_up(model)
+    layer.activation = keras.activations.relu
+    with fused_regions():
+        _, (values, *_) = _values_and_gradients(model, keras.ops.ones((1, 2, 128)))
+    assert values.min() == 0
+
+
+class Doubled(keras.layers.Dense):
+    """A layer with a method of its own."""
+
+    def call(self, inputs, training=None):
+        return 2 * super().call(inputs)
+
+
+class Notes(keras.layers.Layer):
+    """Notes for every trace whether layers use regions."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def call(self, inputs, training=False):
+        self.found.append((bool(training), regions.in_region()))
+        return inputs
+
+
+def test_only_training_steps_use_regions(tmp_path):
+    notes = Notes()
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, keras.layers.Dense(1)(notes(inputs)))
+    model.compile("sgd", "mse")
+    train_in_regions(model)
+    x, y = np.ones((4, 4)), np.ones((4, 1))
+
+    class Export(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.export(tmp_path / "model", verbose=False)
+
+    notes.found.clear()
+    model.fit(x, y, validation_data=(x, y), verbose=0, callbacks=[Export()])
+    model.predict(x, verbose=0)
+    assert (True, True) in notes.found
+    assert {used for training, used in notes.found if not training} == {False}
+
+
 def test_other_layers_are_left_alone():
     layers = [
         keras.layers.Dense(128, activation="relu"),
         keras.layers.Dense(64, activation="gelu"),  # too few units
         keras.layers.Dense(128, activation="gelu", use_bias=False),
         keras.layers.LayerNormalization(center=False),
+        keras.layers.LayerNormalization(epsilon=0.0),
+        keras.layers.LayerNormalization(dtype="float64"),
+        Doubled(128, activation="gelu"),
         keras.layers.Dropout(0.1, noise_shape=(None, 1, None)),
         keras.layers.SpatialDropout1D(0.1),
     ]
     for layer in layers:
         speed_up(_model(layer))
         assert "call" not in vars(layer), layer
+    speed_up(keras.layers.Dense(128, activation="gelu"))  # without weights yet
 
 
 @pytest.mark.slow
@@ -253,13 +356,13 @@ def test_a_bert_trains_alike_with_regions():
         model = keras.Model(backbone.input, keras.layers.Dense(2)(backbone.output["pooled_output"]))
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(keras.optimizers.Adam(1e-3), loss)
+        train_in_regions(model)
         rng = np.random.default_rng(0)
         found = []
-        with fused_regions():
-            for width in (7, 12, 7):  # batches of other widths, as of texts
-                tokens = rng.integers(1, 50, (4, width))
-                x = {"token_ids": tokens, "segment_ids": 0 * tokens, "padding_mask": tokens > 9}
-                found.append(float(model.train_on_batch(x, np.array([0, 1, 1, 0]))))
+        for width in (7, 12, 7):  # batches of other widths, as of texts
+            tokens = rng.integers(1, 50, (4, width))
+            x = {"token_ids": tokens, "segment_ids": 0 * tokens, "padding_mask": tokens > 9}
+            found.append(float(model.train_on_batch(x, np.array([0, 1, 1, 0]))))
         return found
 
     np.testing.assert_allclose(losses(True), losses(False), rtol=2e-5)

@@ -156,6 +156,22 @@ def small_state(tmp_path):
     return path
 
 
+def test_the_patience_of_a_phase_is_resumed(tmp_path):
+    best_weights = BestWeights([], "val_accuracy", "max", patience=3)
+    model = keras.Sequential([keras.layers.Dense(1)])
+    for epochs in (((0.9, 0.5),), ((0.4, 1.0), (0.3, 1.0))):  # the second phase is worse
+        best_weights.begin_phase()
+        best_weights.set_model(model)
+        for accuracy, loss in epochs:
+            best_weights.on_epoch_end(0, {"val_accuracy": accuracy, "val_loss": loss})
+    path = tmp_path / "state.safetensors"
+    save_state(path, TrainingState(1, 3, [], best_weights.state(), None, make_arrays({})))
+    again = BestWeights([], "val_accuracy", "max", patience=3)
+    load_state(path).restore_best(again)
+    assert again.state() == best_weights.state()
+    assert (again.best_of_phase, again.waited) == ((0.4, -1.0), 1)
+
+
 def equal(one, other):
     facts = [{**vars(state), "arrays": None} for state in (one, other)]
     return (

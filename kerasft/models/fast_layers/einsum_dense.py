@@ -11,7 +11,7 @@ from keras import ops
 
 def is_product(layer: Any) -> bool:
     """Return whether a layer is an EinsumDense that can be computed as one matrix product."""
-    return isinstance(layer, keras.layers.EinsumDense) and bool(_shared_axes(layer.equation))
+    return type(layer) is keras.layers.EinsumDense and bool(_shared_axes(layer.equation))
 
 
 def _shared_axes(equation: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import keras
@@ -14,10 +14,10 @@ from keras import ops
 from kerasft.models.fast_layers.regions import (
     LEAST_UNITS,
     compiled,
-    first_rows,
     in_region,
-    pad_rows,
+    pad,
     traced_once,
+    unpad,
     with_gradient,
 )
 
@@ -28,6 +28,8 @@ def ends_in_gelu(layer: Any) -> bool:
     """Return whether a layer is a Dense layer with a bias, enough units and GELU."""
     return (
         type(layer) is keras.layers.Dense
+        and layer.built
+        and layer.compute_dtype != "float64"  # regions compute in float32
         and layer.bias is not None
         and layer.units >= LEAST_UNITS
         and _kind(layer.activation) is not None
@@ -36,15 +38,16 @@ def ends_in_gelu(layer: Any) -> bool:
 
 def call_dense(self: keras.layers.Dense, inputs: Any, training: bool | None = None) -> Any:
     """Compute `Dense.call`, with bias and GELU in one region."""
-    if not in_region():
+    kind = _kind(self.activation)
+    if kind is None or not in_region():
         return type(self).call(self, inputs, training=training)
     kernel = ops.convert_to_tensor(self.kernel)
     products = ops.matmul(ops.reshape(inputs, (-1, kernel.shape[0])), kernel)
-    values = _bias_gelu(products, ops.convert_to_tensor(self.bias), _kind(self.activation))
+    values = _bias_gelu(products, ops.convert_to_tensor(self.bias), kind)
     return ops.reshape(values, (*ops.shape(inputs)[:-1], self.units))
 
 
-def _bias_gelu(products: Any, bias: Any, kind: str | None) -> Any:
+def _bias_gelu(products: Any, bias: Any, kind: str) -> Any:
     forward, backward = _functions(kind)
 
     @with_gradient
@@ -75,12 +78,12 @@ def _functions(kind: str) -> tuple[Any, Any]:
 
     @traced_once
     def forward(x: Any, bias: Any) -> Any:
-        return first_rows(values(pad_rows(x), bias), x)
+        return unpad(values(pad(x), bias), x)
 
     @traced_once
     def backward(x: Any, bias: Any, slope: Any) -> tuple[Any, Any]:
-        to_x, to_bias = gradients(pad_rows(x), bias, pad_rows(slope))
-        return first_rows(to_x, x), to_bias
+        to_x, to_bias = gradients(pad(x), bias, pad(slope))
+        return unpad(to_x, x), to_bias
 
     return forward, backward
 
@@ -108,15 +111,21 @@ _KINDS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
 }
 
 
-@functools.cache
 def _kind(activation: Any) -> str | None:
-    """Return the name of the GELU that an activation is, judged by its values; None for others."""
-    if "gelu" not in getattr(activation, "__name__", ""):
-        return None
-    points = ops.convert_to_tensor(np.linspace(-4, 4, 41, dtype="float32"))
-    found = ops.convert_to_numpy(activation(points))
-    for name, (value, _) in _KINDS.items():
-        # The two kinds differ by up to 5e-4.
-        if np.allclose(found, ops.convert_to_numpy(value(points)), atol=1e-5):
-            return name
+    """Return the name of the GELU that an activation is, None for others."""
+    named = "gelu" in getattr(activation, "__name__", "")
+    return _kind_by_values(activation) if named and isinstance(activation, Hashable) else None
+
+
+@functools.cache
+def _kind_by_values(activation: Any) -> str | None:
+    import tensorflow as tf
+
+    with tf.init_scope():  # values, also while a graph is traced
+        points = tf.constant(np.linspace(-4, 4, 41, dtype="float32"))
+        found = activation(points).numpy()
+        for name, (value, _) in _KINDS.items():
+            # The two kinds differ by up to 5e-4.
+            if np.allclose(found, value(points).numpy(), atol=1e-5):
+                return name
     return None

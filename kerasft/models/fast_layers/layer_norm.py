@@ -11,10 +11,10 @@ from keras import ops
 from kerasft.models.fast_layers.regions import (
     LEAST_UNITS,
     compiled,
-    first_rows,
     in_region,
-    pad_rows,
+    pad,
     traced_once,
+    unpad,
     with_gradient,
 )
 
@@ -22,6 +22,9 @@ from kerasft.models.fast_layers.regions import (
 def normalizes_rows(layer: Any) -> bool:
     """Return whether a layer normalizes the last axis, with enough features, scale and center."""
     if type(layer) is not keras.layers.LayerNormalization or layer.rms_scaling or not layer.built:
+        return False
+    # Regions compute in float32; without epsilon, rows of padding would be 0 / 0.
+    if layer.compute_dtype == "float64" or layer.epsilon <= 0:
         return False
     both = layer.gamma is not None and layer.beta is not None
     return both and len(layer.gamma.shape) == 1 and layer.gamma.shape[0] >= LEAST_UNITS
@@ -79,12 +82,12 @@ def _functions(epsilon: float) -> tuple[Any, Any]:
 
     @traced_once
     def forward(x: Any, gamma: Any, beta: Any) -> tuple[Any, Any, Any]:
-        values, mean, scale = normalized(pad_rows(x), gamma, beta)
-        return first_rows(values, x), mean, scale
+        values, mean, scale = normalized(pad(x), gamma, beta)
+        return unpad(values, x), mean, scale
 
     @traced_once
     def backward(x: Any, gamma: Any, mean: Any, scale: Any, slope: Any) -> tuple[Any, Any, Any]:
-        to_x, *rest = gradients(pad_rows(x), gamma, mean, scale, pad_rows(slope))
-        return first_rows(to_x, x), *rest
+        to_x, *rest = gradients(pad(x), gamma, mean, scale, pad(slope))
+        return unpad(to_x, x), *rest
 
     return forward, backward

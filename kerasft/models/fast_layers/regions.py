@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MethodType
 from typing import Any
 
 import keras
@@ -13,39 +15,56 @@ from kerasft.threads import cores
 
 LEAST_UNITS = 128  # features of a row; with fewer, calling a region takes longer than it saves
 _MOST_CORES = 8  # a region uses one or two; the operations of TensorFlow use all
-# Rows are padded to these numbers, as XLA compiles every shape anew: a third of a second for all
-# regions of a transformer. Regions are a tenth of a step, so the padding costs little.
-_ROWS = tuple(1 << power for power in range(6, 31))
+# Rows are padded to these numbers, two for each power of two: XLA compiles every shape anew.
+_SIZES = tuple(step << power for power in range(6, 29) for step in (2, 3))
 
-_open = 0  # of all threads: TensorFlow traces the replicas of a model in threads of its own
+_open: ContextVar[bool] = ContextVar("fused_regions", default=False)
 
 
 @contextmanager
 def fused_regions() -> Iterator[None]:
     """Let layers of `speed_up` use compiled regions in graphs that are traced in the body.
 
-    They are used on TensorFlow on CPUs with up to eight cores. Models that are exported must be
-    traced outside: their graphs would need XLA wherever they are served.
+    They are used on TensorFlow on CPUs with up to eight cores.
 
     Example:
         >>> with fused_regions():
-        ...     model.fit(batches)
+        ...     gradients = traced(batch)
     """
-    global _open
-    _open += 1
+    token = _open.set(True)
     try:
         yield
     finally:
-        _open -= 1
+        _open.reset(token)
+
+
+def train_in_regions(model: keras.Model) -> None:
+    """Let the training step of a model use regions.
+
+    Everything else that is traced with its layers has none, also by a callback of its fit: an
+    exported graph with regions would need XLA wherever it is served.
+    """
+    if keras.backend.backend() == "tensorflow":
+        model.train_step = MethodType(_train_step, model)
+
+
+def _train_step(self: keras.Model, data: Any) -> Any:
+    with fused_regions():
+        return type(self).train_step(self, data)
 
 
 def in_region() -> bool:
-    """Return whether layers use compiled regions now."""
-    return bool(_open) and _worthwhile()
+    """Return whether layers use compiled regions in the graph that is traced now."""
+    if not (_open.get() and worthwhile()):
+        return False
+    import tensorflow as tf
+
+    return not tf.executing_eagerly()  # where a call of a region takes longer than it saves
 
 
 @functools.cache
-def _worthwhile() -> bool:
+def worthwhile() -> bool:
+    """Return whether regions are faster on this machine than the operations of TensorFlow."""
     if keras.backend.backend() != "tensorflow" or cores() > _MOST_CORES:
         return False
     import tensorflow as tf
@@ -74,19 +93,20 @@ def with_gradient(function: Callable[..., Any]) -> Any:
     return tf.custom_gradient(function)
 
 
-def pad_rows(x: Any) -> Any:
-    """Return a tensor with as many rows of zeros appended as make their number a common one."""
+def pad(x: Any) -> Any:
+    """Append zeros to the first axis of a tensor, up to the next of the common sizes."""
     import tensorflow as tf
 
-    rows = tf.shape(x)[0]
-    more = tf.gather(_ROWS, tf.searchsorted(_ROWS, [rows])[0]) - rows
+    size = tf.shape(x)[0]
+    index = tf.minimum(tf.searchsorted(_SIZES, [size])[0], len(_SIZES) - 1)
+    more = tf.maximum(tf.gather(_SIZES, index) - size, 0)
     return tf.pad(x, [[0, more], *[[0, 0]] * (len(x.shape) - 1)])
 
 
-def first_rows(padded: Any, x: Any) -> Any:
-    """Return the rows of a result that are not padding, in the static shape of the input."""
+def unpad(padded: Any, x: Any) -> Any:
+    """Remove from a result what was appended to a tensor, and restore its static shape."""
     import tensorflow as tf
 
-    rows = padded[: tf.shape(x)[0]]
-    rows.set_shape(x.shape)
-    return rows
+    made = padded[: tf.shape(x)[0]]
+    made.set_shape(x.shape)
+    return made
