@@ -66,7 +66,8 @@ class SwapAverages(keras.callbacks.Callback):
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Put the averages into the model."""
-        self._swap()
+        if not self.in_model:
+            self._swap()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Put the weights back, with which the training goes on."""
