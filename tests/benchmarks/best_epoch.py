@@ -1,10 +1,12 @@
 """Which epoch to choose? Test accuracy and log loss of the epochs that several rules choose.
 
-Each fit records the validation and the test split after every epoch, so every rule chooses among
-the same epochs of the same fit. `--dataset banking77/train.csv` has test.csv beside it; `--rows`
-draws so many of its training rows anew for every seed, and `--test-rows` test rows once. A folder
-with train, validation and test is used as it is. Rules: the best metric (ties by loss), the lowest
-loss, and the lowest loss within so many binomial standard errors of the best metric.
+Every rule chooses among the same epochs of the same fit; those that one chooses are measured.
+`--dataset banking77/train.csv` has test.csv beside it; `--rows` draws so many of its training rows
+anew for every seed, and `--test-rows` test rows once. A folder with train, validation and test is
+used as it is. `--set` names a set of `wrong_labels.py` that is drawn from Banking77. Rules: the
+best metric (ties by loss), the lowest loss, and the lowest loss within so many binomial standard
+errors of the best metric. The log loss is that of the outputs, and as served: at the temperature
+that is fitted on the validation split.
 
 With `--json` fits are written as they end, and fits in the file are not made again.
 """
@@ -19,12 +21,15 @@ import os
 import random
 import statistics
 import tempfile
+import types
 from pathlib import Path
 from typing import Any
 
 # TensorFlow reads both at its import, which comes later.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+from tests.benchmarks.wrong_labels import SETS
 
 Epochs = list[dict[str, Any]]
 
@@ -47,45 +52,75 @@ def draw(dataset: Path, rows: int, test_rows: int, seed: int, folder: Path) -> s
 
 
 def measured_fit(recipe: str, settings: dict[str, Any], folder: str) -> Epochs:
-    """Fits, and returns accuracy and loss of validation and test after every epoch."""
+    """Fits, and returns the epochs, with the scores of those that a rule chooses."""
     import keras
-    import numpy as np
 
     import kerasft
     from kerasft.catalog import load_recipe
     from kerasft.data import load_recipe_data
-    from kerasft.evaluation.metrics import measure
+    from kerasft.models import changing_weights
+
+    module, made, epochs, weights = types.ModuleType(recipe), [], [], []
+    module.__dict__.update(vars(load_recipe(recipe)))
+
+    def build_model(config: Any, data: Any) -> keras.Model:
+        made.append(load_recipe(recipe).build_model(config, data))
+        return made[-1]
+
+    class Snapshot(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+            logs = logs or {}
+            names = ("loss", "val_loss", "val_accuracy")
+            epochs.append({name: float(logs[name]) for name in names})
+            weights.append([variable.numpy() for variable in changing_weights(made[-1])])
+            print({name: round(value, 4) for name, value in epochs[-1].items()}, flush=True)
+
+    module.__dict__["build_model"] = build_model
+    config = module.Config(**settings, patience=0)
+    data = load_recipe_data(module, config)
+    run = kerasft.fit(
+        module, config, runs_dir=folder, progress=False, data=data, callbacks=[Snapshot()]
+    )
+    print("diagnosis:", *(found["name"] for found in run.diagnose()["findings"]), flush=True)
+    epochs[0]["examples"] = len(data.validation)
+    for chosen in {choose(epochs, errors) for errors in RULES.values()}:
+        for variable, value in zip(changing_weights(made[-1]), weights[chosen], strict=True):
+            variable.assign(value)
+        epochs[chosen] |= scores(made[-1], data, config.batch_size)
+    return epochs
+
+
+def scores(model: Any, data: Any, batch_size: int) -> dict[str, Any]:
+    """Returns accuracy and log loss of validation and test, and the temperature of the former."""
+    import numpy as np
+
+    from kerasft.calibration.reliability import class_losses
+    from kerasft.calibration.temperature import at_temperature, fit_temperature
     from kerasft.evaluation.predict import predict_arrays
 
-    module = load_recipe(recipe)
-    # The callback predicts with the whole model, not with the tail behind cached features.
-    config = module.Config(**settings, cache=False, patience=0)
-    data, epochs = load_recipe_data(module, config), []
-
-    class Measure(keras.callbacks.Callback):
-        def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-            found: dict[str, Any] = {"monitor": (logs or {})["val_accuracy"]}
-            for name in ("validation", "test"):
-                part = getattr(data, name)
-                outputs = predict_arrays(self.model, part.x, config.batch_size)
-                scores = measure(config, data.labels, part.y, outputs)
-                right = np.argmax(outputs, axis=1) == part.y
-                found |= {f"{name}_accuracy": scores["accuracy"], f"{name}_loss": scores["loss"],
-                          f"{name}_right": "".join(map(str, right.astype(int)))}  # fmt: skip
-            epochs.append(found)
-            print({k: round(v, 4) for k, v in found.items() if not isinstance(v, str)}, flush=True)
-
-    kerasft.fit(module, config, runs_dir=folder, progress=False, data=data, callbacks=[Measure()])
-    return epochs
+    found: dict[str, Any] = {}
+    for name in ("validation", "test"):
+        part = getattr(data, name)
+        outputs = predict_arrays(model, part.x, batch_size)
+        if name == "validation":
+            found["temperature"] = fit_temperature(outputs, part.y)[0]
+        served = class_losses(at_temperature(outputs, found["temperature"]), part.y)
+        losses = class_losses(outputs, part.y)
+        found |= {
+            f"{name}_accuracy": float((np.argmax(outputs, axis=1) == part.y).mean()),
+            f"{name}_loss": float(losses.mean()),
+            f"{name}_served_loss": float(served.mean()),
+            f"{name}_losses": [round(float(loss), 4) for loss in losses],
+        }
+    return found
 
 
 def choose(epochs: Epochs, errors: float) -> int:
     """Returns the epoch of the lowest loss within so many standard errors of the best accuracy."""
-    best = max(each["validation_accuracy"] for each in epochs)
-    examples = len(epochs[0]["validation_right"])
-    least = best - errors * (best * (1 - best) / examples) ** 0.5
-    eligible = [n for n, each in enumerate(epochs) if each["validation_accuracy"] >= least]
-    return min(eligible, key=lambda n: epochs[n]["validation_loss"])
+    best = max(each["val_accuracy"] for each in epochs)
+    least = best - errors * (best * (1 - best) / epochs[0]["examples"]) ** 0.5
+    eligible = [n for n, each in enumerate(epochs) if each["val_accuracy"] >= least]
+    return min(eligible, key=lambda n: epochs[n]["val_loss"])
 
 
 # Standard errors of the best accuracy.
@@ -94,20 +129,39 @@ RULES = {"metric": 0.0, "0.5 se": 0.5, "1 se": 1.0, "2 se": 2.0, "loss": math.in
 
 def show(fits: dict[str, Epochs]) -> None:
     """Prints what every rule chose, and its mean test scores."""
-    print("rule     test accuracy   test log loss   epochs")
+    print("rule     test accuracy   test log loss   as served   temperatures and epochs")
     for name, errors in RULES.items():
         chosen = [(choose(epochs, errors), epochs) for epochs in fits.values()]
-        accuracy = statistics.fmean(epochs[n]["test_accuracy"] for n, epochs in chosen)
-        loss = statistics.fmean(epochs[n]["test_loss"] for n, epochs in chosen)
-        which = ", ".join(f"{n + 1} of {len(epochs)}" for n, epochs in chosen)
-        print(f"{name:<8} {accuracy:<15.4f} {loss:<15.4f} {which}")
+        accuracy, loss, served = (
+            statistics.fmean(epochs[n][f"test_{key}"] for n, epochs in chosen)
+            for key in ("accuracy", "loss", "served_loss")
+        )
+        which = ", ".join(
+            f"{epochs[n]['temperature']:.2f} at {n + 1} of {len(epochs)}" for n, epochs in chosen
+        )
+        print(f"{name:<8} {accuracy:<15.4f} {loss:<15.4f} {served:<11.4f} {which}")
+    for seed, epochs in fits.items():
+        print(f"seed {seed}: {rise(epochs)}")
+
+
+def rise(epochs: Epochs) -> str:
+    """Returns how far the validation loss of the best metric is above the lowest one."""
+    best, lowest = (epochs[choose(epochs, errors)] for errors in (0.0, math.inf))
+    pairs = zip(best["validation_losses"], lowest["validation_losses"], strict=True)
+    differences = [one - other for one, other in pairs]
+    error = statistics.stdev(differences) / len(differences) ** 0.5
+    return (
+        f"validation loss {best['validation_loss']:.4f}, {statistics.fmean(differences):.4f} "
+        f"(standard error {error:.4f}) above the lowest"
+    )
 
 
 def main() -> None:
     """Fits and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--recipe", default="minilm_tickets")
-    parser.add_argument("--dataset", type=Path, required=True)
+    parser.add_argument("--dataset", type=Path, help="train.csv or a folder")
+    parser.add_argument("--set", choices=SETS, help="with its settings")
     parser.add_argument("--rows", type=int, default=1024, help="training rows; 0: all")
     parser.add_argument("--test-rows", type=int, default=0, help="test rows; 0: all")
     parser.add_argument("--settings", type=json.loads, default={}, help="JSON")
@@ -121,8 +175,13 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             if str(seed) in fits:
                 continue
-            data = draw(arguments.dataset, arguments.rows, arguments.test_rows, seed, Path(folder))
-            settings = {**arguments.settings, "dataset": data, "seed": seed}
+            if arguments.set:
+                data = SETS[arguments.set].write(arguments.dataset, seed, Path(folder))
+            else:
+                rows = arguments.rows, arguments.test_rows
+                data = draw(arguments.dataset, *rows, seed, Path(folder))
+            own = SETS[arguments.set].settings if arguments.set else {}
+            settings = {**own, **arguments.settings, "dataset": data, "seed": seed}
             fits[str(seed)] = measured_fit(arguments.recipe, settings, folder)
         if path:
             path.write_text(json.dumps(fits))
