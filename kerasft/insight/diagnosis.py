@@ -38,6 +38,7 @@ RULES: tuple[Callable[[Facts], Finding | None], ...] = (
     rules.classes.hard_class,
     rules.generalization.no_better_than_probe,
     rules.generalization.no_better_than_untrained,
+    rules.confidence.overconfident,
     rules.data.validation_too_small,
     rules.epochs.trained_too_long,
 )

@@ -40,6 +40,8 @@ class Facts:
             without one.
         untrained: What needs no training (`by`), its `metric` and validation scores; empty if it
             was not measured.
+        calibration: Record of the calibration, as `Run.calibration`; empty for older or unfinished
+            runs.
     """
 
     state: str
@@ -60,6 +62,7 @@ class Facts:
     failure: str = ""
     probe: dict[str, float] = field(default_factory=dict)
     untrained: dict[str, Any] = field(default_factory=dict)
+    calibration: dict[str, Any] = field(default_factory=dict)
 
     @property
     def kind(self) -> Task:
@@ -170,6 +173,7 @@ def read_facts(run: Run) -> Facts:
         config_class=run.modality.config_class,
         probe=dict(manifest.get("linear_probe") or {}),
         untrained=dict(manifest.get("untrained") or {}),
+        calibration=run.calibration,
     )
 
 
