@@ -20,9 +20,8 @@ FILES = (
     "weights.safetensors", "recipe.py", "run.log",
 )  # fmt: skip
 # Commands that take little time, and the files that each reads besides the manifest.
-QUICK = {name: {"config.json", "labels.json", "history.json", "metrics.json"} for name in (
-    "show", "diagnose",
-)}  # fmt: skip
+_FACTS = {"config.json", "labels.json", "history.json", "metrics.json"}
+QUICK = {"show": _FACTS, "diagnose": _FACTS | {"calibration.json"}}
 _MODEL = {
     "config.json", "labels.json", "weights.safetensors", "calibration.json", "calibration.npz",
 }  # fmt: skip

@@ -111,6 +111,13 @@ def _model(layer, width=128):
     return model
 
 
+def _speed_up_beside_a_norm(layer):
+    """Speed up a layer of a model with enough features."""
+    norm = keras.layers.LayerNormalization()
+    norm.build((None, 128))
+    speed_up(keras.Sequential([layer, norm]))
+
+
 def _values_and_gradients(model, x):
     import tensorflow as tf
 
@@ -172,7 +179,7 @@ def test_dropout_drops_its_share_and_scales_the_rest():
 
     layer = keras.layers.Dropout(0.1, seed=3)
     model = _model(layer, 100)
-    speed_up(model)
+    _speed_up_beside_a_norm(layer)
     x = tf.ones((50, 20, 100))
     with fused_regions():
         run, (first, slope) = _values_and_gradients(model, x)
@@ -195,8 +202,9 @@ def test_dropout_repeats_with_its_seed_and_is_off_outside_training():
     import tensorflow as tf
 
     def values():
-        model = _model(keras.layers.Dropout(0.5, seed=7), 16)
-        speed_up(model)
+        layer = keras.layers.Dropout(0.5, seed=7)
+        model = _model(layer, 16)
+        _speed_up_beside_a_norm(layer)
         with fused_regions():
             run, found = _values_and_gradients(model, tf.ones((2, 3, 16)))
         assert _compiled_functions(run, tf.ones((2, 3, 16)))
@@ -239,8 +247,9 @@ def test_dropout_of_two_layers_differs_wherever_values_are_moved():
     import tensorflow as tf
 
     def dropped(seed):
-        model = _model(keras.layers.Dropout(0.3, seed=seed), 16)
-        speed_up(model)
+        layer = keras.layers.Dropout(0.3, seed=seed)
+        model = _model(layer, 16)
+        _speed_up_beside_a_norm(layer)
         with fused_regions():
             return _values_and_gradients(model, tf.ones((4, 64, 16)))[1][0].ravel() == 0
 
@@ -332,13 +341,16 @@ def test_other_layers_are_left_alone():
         keras.layers.LayerNormalization(epsilon=0.0),
         keras.layers.LayerNormalization(dtype="float64"),
         Doubled(128, activation="gelu"),
-        keras.layers.Dropout(0.1, noise_shape=(None, 1, None)),
+        keras.layers.Dropout(0.1),  # of a model without wide layers
         keras.layers.SpatialDropout1D(0.1),
     ]
     for layer in layers:
         speed_up(_model(layer))
         assert "call" not in vars(layer), layer
     speed_up(keras.layers.Dense(128, activation="gelu"))  # without weights yet
+    dropout = keras.layers.Dropout(0.1, noise_shape=(None, 1, None))
+    _speed_up_beside_a_norm(dropout)
+    assert "call" not in vars(dropout)
 
 
 @pytest.mark.slow

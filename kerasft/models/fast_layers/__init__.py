@@ -25,7 +25,6 @@ _CALLS = (
     (is_product, call_einsum_dense),
     (ends_in_gelu, call_dense),
     (normalizes_rows, call_layer_norm),
-    (drops_values, call_dropout),
     (looks_up_rows, call_embedding),
 )
 
@@ -40,7 +39,10 @@ def speed_up(model: keras.Model) -> None:
     """
     if keras.backend.backend() != "tensorflow":
         return
-    for layer in flatten_layers(model):
-        for fits, call in _CALLS:
+    layers = flatten_layers(model)
+    # The number of features of a Dropout is that of the model, which is not known before its call.
+    wide = any(normalizes_rows(layer) for layer in layers)
+    for layer in layers:
+        for fits, call in (*_CALLS, *[(drops_values, call_dropout)] * wide):
             if fits(layer):
                 layer.call = MethodType(call, layer)
