@@ -27,6 +27,7 @@ _CALLS = (
     (normalizes_rows, call_layer_norm),
     (looks_up_rows, call_embedding),
 )
+_DROPOUT = (drops_values, call_dropout)
 
 
 def speed_up(model: keras.Model) -> None:
@@ -43,6 +44,6 @@ def speed_up(model: keras.Model) -> None:
     # The number of features of a Dropout is that of the model, which is not known before its call.
     wide = any(normalizes_rows(layer) for layer in layers)
     for layer in layers:
-        for fits, call in (*_CALLS, *[(drops_values, call_dropout)] * wide):
+        for fits, call in (*_CALLS, _DROPOUT) if wide else _CALLS:
             if fits(layer):
                 layer.call = MethodType(call, layer)

@@ -8,14 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerasft.models.fast_layers.regions import (
-    compiled,
-    in_region,
-    pad,
-    traced_once,
-    unpad,
-    with_gradient,
-)
+from kerasft.models.fast_layers import regions
 
 
 def drops_values(layer: Any) -> bool:
@@ -26,7 +19,7 @@ def drops_values(layer: Any) -> bool:
 
 def call_dropout(self: keras.layers.Dropout, inputs: Any, training: bool = False) -> Any:
     """Compute `Dropout.call` in one region, its gradient by the same region."""
-    if not (training and 0 < self.rate < 1 and in_region()):
+    if not (training and 0 < self.rate < 1 and regions.in_region()):
         return type(self).call(self, inputs, training=training)
     flat = ops.reshape(inputs, (-1,))
     seed = ops.cast(self.seed_generator.next(), "uint32")
@@ -38,7 +31,7 @@ def _drop(values: Any, seed: Any, rate: float) -> Any:
 
     limit, scale = tf.constant(int(rate * 2**32), tf.uint32), tf.constant(1 / (1 - rate))
 
-    @with_gradient
+    @regions.with_gradient
     def apply(x: Any) -> Any:
         return _function()(x, seed, limit, scale), lambda dy: _function()(dy, seed, limit, scale)
 
@@ -55,7 +48,7 @@ def _function() -> Any:
     """
     import tensorflow as tf
 
-    @compiled
+    @regions.compiled
     def region(x: Any, seed: Any, limit: Any, scale: Any) -> Any:
         position = tf.cast(tf.range(tf.size(x)), tf.uint32)
         # Layers have seed[0] of their own, and count their steps in seed[1]. All three are mixed
@@ -63,9 +56,9 @@ def _function() -> Any:
         random = _mix(_mix(position) ^ _mix(seed[0] ^ _mix(seed[1])))
         return tf.where(random >= limit, x * tf.cast(scale, x.dtype), tf.zeros_like(x))
 
-    @traced_once
+    @regions.traced_once
     def drop(x: Any, seed: Any, limit: Any, scale: Any) -> Any:
-        return unpad(region(pad(x), seed, limit, scale), x)
+        return regions.unpad(region(regions.pad(x), seed, limit, scale), x)
 
     return drop
 

@@ -38,9 +38,7 @@ def call_einsum_dense(
 
     Keras 3.15 computes the projections of attention, `abc,cde->abde` and `abcd,cde->abe`, as a
     batched product, whose gradient is one kernel per example, summed afterwards. With batch and
-    positions merged into one axis, it is a single product. In bfloat16 the gradient of MiniLM
-    takes 149 ms instead of 174 ms; in float32 there is no measurable gain (two CPU cores,
-    `python -m tests.benchmarks.step_parts`).
+    positions merged into one axis, it is a single product.
     """
     shared = _shared_axes(self.equation)
     kernel = ops.convert_to_tensor(self.kernel)

@@ -11,15 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasft.models.fast_layers.regions import (
-    LEAST_UNITS,
-    compiled,
-    in_region,
-    pad,
-    traced_once,
-    unpad,
-    with_gradient,
-)
+from kerasft.models.fast_layers import regions
 
 _CUBIC, _SCALE = 0.044715, math.sqrt(2 / math.pi)  # of Hendrycks and Gimpel 2016, arXiv 1606.08415
 
@@ -31,7 +23,7 @@ def ends_in_gelu(layer: Any) -> bool:
         and layer.built
         and layer.compute_dtype != "float64"  # regions compute in float32
         and layer.bias is not None
-        and layer.units >= LEAST_UNITS
+        and layer.units >= regions.LEAST_UNITS
         and _kind(layer.activation) is not None
     )
 
@@ -39,7 +31,7 @@ def ends_in_gelu(layer: Any) -> bool:
 def call_dense(self: keras.layers.Dense, inputs: Any, training: bool | None = None) -> Any:
     """Compute `Dense.call`, with bias and GELU in one region."""
     kind = _kind(self.activation)
-    if kind is None or not in_region():
+    if kind is None or not regions.in_region():
         return type(self).call(self, inputs, training=training)
     kernel = ops.convert_to_tensor(self.kernel)
     products = ops.matmul(ops.reshape(inputs, (-1, kernel.shape[0])), kernel)
@@ -50,7 +42,7 @@ def call_dense(self: keras.layers.Dense, inputs: Any, training: bool | None = No
 def _bias_gelu(products: Any, bias: Any, kind: str) -> Any:
     forward, backward = _functions(kind)
 
-    @with_gradient
+    @regions.with_gradient
     def apply(x: Any, bias: Any) -> Any:
         return forward(x, bias), lambda slope: backward(x, bias, slope)
 
@@ -67,23 +59,23 @@ def _functions(kind: str) -> tuple[Any, Any]:
     def biased(x: Any, bias: Any) -> Any:
         return tf.cast(x, tf.float32) + tf.cast(bias, tf.float32)
 
-    @compiled
+    @regions.compiled
     def values(x: Any, bias: Any) -> Any:
         return tf.cast(value(biased(x, bias)), x.dtype)
 
-    @compiled
+    @regions.compiled
     def gradients(x: Any, bias: Any, slope: Any) -> tuple[Any, Any]:
         found = derivative(biased(x, bias)) * tf.cast(slope, tf.float32)
         return tf.cast(found, x.dtype), tf.cast(tf.reduce_sum(found, axis=0), bias.dtype)
 
-    @traced_once
+    @regions.traced_once
     def forward(x: Any, bias: Any) -> Any:
-        return unpad(values(pad(x), bias), x)
+        return regions.unpad(values(regions.pad(x), bias), x)
 
-    @traced_once
+    @regions.traced_once
     def backward(x: Any, bias: Any, slope: Any) -> tuple[Any, Any]:
-        to_x, to_bias = gradients(pad(x), bias, pad(slope))
-        return unpad(to_x, x), to_bias
+        to_x, to_bias = gradients(regions.pad(x), bias, regions.pad(slope))
+        return regions.unpad(to_x, x), to_bias
 
     return forward, backward
 

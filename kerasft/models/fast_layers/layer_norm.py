@@ -8,15 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerasft.models.fast_layers.regions import (
-    LEAST_UNITS,
-    compiled,
-    in_region,
-    pad,
-    traced_once,
-    unpad,
-    with_gradient,
-)
+from kerasft.models.fast_layers import regions
 
 
 def normalizes_rows(layer: Any) -> bool:
@@ -27,12 +19,12 @@ def normalizes_rows(layer: Any) -> bool:
     if layer.compute_dtype == "float64" or layer.epsilon <= 0:
         return False
     both = layer.gamma is not None and layer.beta is not None
-    return both and len(layer.gamma.shape) == 1 and layer.gamma.shape[0] >= LEAST_UNITS
+    return both and len(layer.gamma.shape) == 1 and layer.gamma.shape[0] >= regions.LEAST_UNITS
 
 
 def call_layer_norm(self: keras.layers.LayerNormalization, inputs: Any) -> Any:
     """Compute `LayerNormalization.call` in one region, its gradient in another."""
-    if not in_region() or _axis(self) not in (-1, len(inputs.shape) - 1):
+    if not regions.in_region() or _axis(self) not in (-1, len(inputs.shape) - 1):
         return type(self).call(self, inputs)
     gamma, beta = (ops.convert_to_tensor(each) for each in (self.gamma, self.beta))
     rows = ops.reshape(inputs, (-1, gamma.shape[0]))
@@ -47,7 +39,7 @@ def _axis(layer: keras.layers.LayerNormalization) -> Any:
 def _normalize(rows: Any, gamma: Any, beta: Any, epsilon: float) -> Any:
     forward, backward = _functions(epsilon)
 
-    @with_gradient
+    @regions.with_gradient
     def apply(x: Any, gamma: Any, beta: Any) -> Any:
         values, mean, scale = forward(x, gamma, beta)
         return values, lambda slope: backward(x, gamma, mean, scale, slope)
@@ -63,7 +55,7 @@ def _functions(epsilon: float) -> tuple[Any, Any]:
     def mean_of(x: Any) -> Any:
         return tf.reduce_mean(x, axis=-1, keepdims=True)
 
-    @compiled
+    @regions.compiled
     def normalized(x: Any, gamma: Any, beta: Any) -> tuple[Any, Any, Any]:
         values = tf.cast(x, tf.float32)
         mean = mean_of(values)
@@ -71,7 +63,7 @@ def _functions(epsilon: float) -> tuple[Any, Any]:
         made = (values - mean) * scale * tf.cast(gamma, tf.float32) + tf.cast(beta, tf.float32)
         return tf.cast(made, x.dtype), mean, scale
 
-    @compiled
+    @regions.compiled
     def gradients(x: Any, gamma: Any, mean: Any, scale: Any, slope: Any) -> tuple[Any, Any, Any]:
         normal = (tf.cast(x, tf.float32) - mean) * scale
         slope = tf.cast(slope, tf.float32)
@@ -80,14 +72,14 @@ def _functions(epsilon: float) -> tuple[Any, Any]:
         to_gamma, to_beta = (tf.reduce_sum(each, axis=0) for each in (slope * normal, slope))
         return tf.cast(to_x, x.dtype), tf.cast(to_gamma, gamma.dtype), tf.cast(to_beta, gamma.dtype)
 
-    @traced_once
+    @regions.traced_once
     def forward(x: Any, gamma: Any, beta: Any) -> tuple[Any, Any, Any]:
-        values, mean, scale = normalized(pad(x), gamma, beta)
-        return unpad(values, x), mean, scale
+        values, mean, scale = normalized(regions.pad(x), gamma, beta)
+        return regions.unpad(values, x), mean, scale
 
-    @traced_once
+    @regions.traced_once
     def backward(x: Any, gamma: Any, mean: Any, scale: Any, slope: Any) -> tuple[Any, Any, Any]:
-        to_x, *rest = gradients(pad(x), gamma, mean, scale, pad(slope))
-        return unpad(to_x, x), *rest
+        to_x, *rest = gradients(regions.pad(x), gamma, mean, scale, regions.pad(slope))
+        return regions.unpad(to_x, x), *rest
 
     return forward, backward

@@ -39,12 +39,12 @@ def fused_regions() -> Iterator[None]:
 
 
 def train_in_regions(model: keras.Model) -> None:
-    """Let the training step of a model use regions.
+    """Let the training step of a model use regions; one that a recipe has set stays as it is.
 
     Everything else that is traced with its layers has none, also by a callback of its fit: an
     exported graph with regions would need XLA wherever it is served.
     """
-    if keras.backend.backend() == "tensorflow":
+    if keras.backend.backend() == "tensorflow" and "train_step" not in vars(model):
         model.train_step = MethodType(_train_step, model)
 
 

@@ -17,9 +17,7 @@ class FusedAdam(ByDepth, keras.optimizers.Adam):
     """Keras' Adam and AdamW (its `weight_decay` is decoupled), in fewer passes on TensorFlow.
 
     Keras updates a weight by a dozen operations, each a pass over memory. Here TensorFlow's own
-    fused kernel does the same arithmetic. Together with the row updates below it shortens a step
-    of MiniLM from 244 to 166 ms in bfloat16 and from 321 to 239 ms in float32 (two CPU cores,
-    `python -m tests.benchmarks.step_parts`).
+    fused kernel does the same arithmetic.
 
     Embedding tables get a gradient for the rows of a batch only, which Keras fills up with zeros
     to a whole table. Here those rows alone are updated and decayed, as PyTorch's `SparseAdam` does:
