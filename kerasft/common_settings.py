@@ -62,6 +62,7 @@ class SelectionSettings(SettingGroup):
 
     fraction: float = setting(1.0, "Fraction of the examples of every split and class to use; at least one of each class is left", minimum=0.0001, maximum=1, searchable=False, idle_if=_RENDERED, aliases=("subset", "sample"))
     max_examples: int = setting(0, "Examples to use in all, of every split and class the same fraction; at least one of each class is left (0: all)", minimum=0, searchable=False, idle_if=_RENDERED, refused_if=refuse(lambda c: c.max_examples > 0 and c.fraction < 1, "`max_examples` is {c.max_examples} and `fraction` is {c.fraction}, but one of them alone limits the examples. Set `fraction` to 1 or `max_examples` to 0."), aliases=("max_train_samples", "max_samples", "limit"))
+    split_seed: int | None = setting(None, "Random seed of the splits that are made and of a part of the examples (default: the seed), for fits with several seeds on the same splits", minimum=0, searchable=False, idle_if=_RENDERED)
     drop_bad: bool = setting(False, "Leave out examples that cannot be read, and list them in the run (dropped.json)", searchable=False)
 
 

@@ -19,6 +19,11 @@ from kerasft.errors import DataError
 from kerasft.tasks import task_of
 
 
+def split_seed(config: Config) -> int:
+    """Return the seed of the splits: `split_seed`, by default `seed`."""
+    return config.seed if config.split_seed is None else config.split_seed
+
+
 def make_splits(splits: Mapping[str, Examples], config: Config) -> dict[str, Examples]:
     """Keep the given splits and split the missing ones off the training set.
 
@@ -27,7 +32,8 @@ def make_splits(splits: Mapping[str, Examples], config: Config) -> dict[str, Exa
 
     Args:
         splits: Examples of `train`, and of `validation` and `test` if the dataset has them.
-        config: Settings; `seed`, `test_fraction`, `validation_fraction` and `task` are used.
+        config: Settings; `split_seed` (or `seed`), `test_fraction`, `validation_fraction` and
+            `task` are used.
 
     Returns:
         Examples of all three splits.
@@ -93,7 +99,7 @@ def limit_examples(
 
     Args:
         splits: Examples by split.
-        config: Settings; `fraction`, `max_examples`, `seed` and `task` are used.
+        config: Settings; `fraction`, `max_examples`, `split_seed` (or `seed`) and `task` are used.
     """
     total = sum(map(len, splits.values()))
     share = config.max_examples / total if config.max_examples and total else config.fraction
@@ -113,7 +119,7 @@ def _limited(examples: Examples, share: float, config: Config, least: int) -> se
     values, task = known_labels(examples), task_of(config.task)
 
     def place(index: int) -> bytes:
-        return hashlib.sha256(f"{config.seed}:{examples.origins[index]}".encode()).digest()
+        return hashlib.sha256(f"{split_seed(config)}:{examples.origins[index]}".encode()).digest()
 
     order = sorted(range(len(examples)), key=place)
     taken: set[int] = set()
@@ -133,7 +139,7 @@ def _limited(examples: Examples, share: float, config: Config, least: int) -> se
 
 def _draw(examples: Examples, wanted: float, config: Config, name: str) -> set[int]:
     """Return the indices of about `wanted` examples, sampled stratum by stratum."""
-    groups = _groups(examples, f"{config.seed}:{name}")
+    groups = _groups(examples, f"{split_seed(config)}:{name}")
     values = known_labels(examples)
     task = task_of(config.task)
     reserved = _reserve(groups, values) if task.has_classes else set()

@@ -102,6 +102,13 @@ def test_the_seed_decides():
     assert one["test"].origins != three["test"].origins
 
 
+def test_the_seed_of_the_splits_is_another_than_that_of_the_training():
+    one, two = (split(["a", "b"] * 50, seed=seed, split_seed=3) for seed in (0, 1))
+    three = split(["a", "b"] * 50, seed=3)
+    assert one["validation"].origins == two["validation"].origins == three["validation"].origins
+    assert one["validation"].origins != split(["a", "b"] * 50, seed=0)["validation"].origins
+
+
 def test_the_order_of_the_examples_does_not_matter():
     labels = [("a", "b", "c")[i % 3] for i in range(100)]
     order = list(range(100))

@@ -16,6 +16,7 @@ from kerasft.data.audit.duplicates import (
 )
 from kerasft.data.audit.targets import find_outliers
 from kerasft.data.examples import SPLITS, Examples, Split
+from kerasft.data.splits import split_seed
 from kerasft.data_finding import DataFinding, longer_length
 from kerasft.modalities import modality_of
 from kerasft.tasks import Labels, task_of
@@ -89,9 +90,8 @@ def _find_made(
     if not made:
         return []
     by = task_of(config.task).stratified_by
-    text = (
-        f"Split off the training set: {', '.join(made)} (stratified by {by}, seed {config.seed})."
-    )
+    seed = split_seed(config)
+    text = f"Split off the training set: {', '.join(made)} (stratified by {by}, seed {seed})."
     return [DataFinding("split_off", "note", text)]
 
 
