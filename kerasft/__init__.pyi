@@ -163,6 +163,9 @@ from kerasft.setting_declaration import (
     setting as setting,
 )
 from kerasft.training import (
+    average as average,
+)
+from kerasft.training import (
     compare_baselines as compare_baselines,
 )
 from kerasft.training import (

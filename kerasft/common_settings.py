@@ -124,7 +124,7 @@ class OptimizerSettings(SettingGroup):
     weight_decay: float = setting(0.01, "Weight decay, except for biases and normalization layers", minimum=0, affects="number", aliases=("wd",))
     momentum: float = setting(0.9, "Momentum of SGD", minimum=0, below=1, affects="graph", idle_if=when(optimizer=lambda name: name != "sgd"))
     gradient_clip: float = setting(1.0, "Gradient clipping by global norm (0: no clipping)", minimum=0, affects="graph", aliases=("clip", "max_grad_norm", "clipnorm"))
-    average_weights: str = setting("none", "Average of the trained weights, validated and stored in their place (ema: exponential moving average over about half an epoch)", choices=("none", "ema"), affects="graph", aliases=("ema", "use_ema", "model_ema"))
+    average_weights: str = setting("none", "Average of the trained weights, validated and stored in their place (ema: exponential moving average over about half an epoch; soup: of several fits, those of --seeds or the best of a search, at the end)", choices=("none", "ema", "soup"), affects="graph", aliases=("ema", "use_ema", "model_ema"))
 
 
 class StoppingSettings(SettingGroup):

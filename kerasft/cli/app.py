@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from kerasft import __version__
+from kerasft.cli.average import average_command
 from kerasft.cli.benchmark import benchmark_command
 from kerasft.cli.blocks import blocks_command
 from kerasft.cli.calibrate import calibrate_command
@@ -87,6 +88,7 @@ for command in (
     plan_command,
     fit_command,
     tune_command,
+    average_command,
     calibrate_command,
     evaluate_command,
     predict_command,

@@ -46,6 +46,11 @@ def fit(module: ModuleType, config: Config, **options: Any) -> None:
         if first:
             check_name(options["runs_dir"], Path(str(module.__file__)).stem, options["name"])
     seeds, baselines = options.pop("seeds"), options.pop("baselines")
+    if config.average_weights == "soup" and (seeds < 2 or baselines):
+        raise click.UsageError(
+            "--average-weights soup averages several fits: give --seeds 2 or more, use "
+            "`kerasft tune`, or average finished runs: kerasft average RUN RUN."
+        )
     common = {name: options[name] for name in ("runs_dir", "track")}
     common["progress"] = first and not wants("quiet")
     if seeds > 1 or baselines:

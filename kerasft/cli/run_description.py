@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasft import catalog
+from kerasft.cli.run_summary import average_facts
 from kerasft.cli.score_tables import score_line
 from kerasft.config import to_dict
 from kerasft.errors import SettingError
@@ -54,6 +55,7 @@ def run_facts(run: Any) -> dict[str, Any]:
         "task": found["task"],
         "settings": settings_text(found["given"]) or "the recipe's defaults",
         "epochs": str(epochs) if best is None else f"{epochs} (best: {epoch_text(best)})",
+        **average_facts(run),
         **{split: score_line(found["task"], row) for split, row in found["metrics"].items()},
         "versions": ", ".join(
             f"{name} {versions[name]}" for name in ("kerasft", "keras", "jax", "tensorflow")
@@ -89,6 +91,8 @@ def reproducing_command(run: Any) -> str:
     """
     from kerasft.insight import fit_command
 
+    if offered := run.manifest.get("soup"):
+        return f"kerasft average {shlex.join(one['run'] for one in offered)}"
     recorded = run.manifest["recipe"]
     source = str(recorded.get("source") or recorded["name"])
     given, config = _given(run), run.config

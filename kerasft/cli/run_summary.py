@@ -26,6 +26,7 @@ def report(run: Any) -> dict[str, Any]:
     example = run.modality.typed_example(pairs=run.pairs)
     seconds, task = run.manifest.get("seconds"), run.labels["task"]
     return {
+        **average_facts(run),
         **{split: score_line(task, found) for split, found in run.metrics.items()},
         "time": f"{seconds:.0f} s" if seconds is not None else None,
         "run": str(run.path),
@@ -36,3 +37,12 @@ def report(run: Any) -> dict[str, Any]:
             f"kerasft export {path}",
         ],
     }
+
+
+def average_facts(run: Any) -> dict[str, str]:
+    """Return the line about an average of several runs; nothing for other runs."""
+    offered = run.manifest.get("soup", [])
+    if not offered:
+        return {}
+    taken = [one["run"] for one in offered if one["taken"]]
+    return {"average": f"{len(taken)} of {len(offered)} fits: {', '.join(taken)}"}

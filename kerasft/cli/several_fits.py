@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from kerasft.cli.average import describe_average, print_average
 from kerasft.cli.options import wants
 from kerasft.cli.output import print_facts, print_json, print_table
 from kerasft.cli.run_summary import describe
@@ -23,6 +24,7 @@ def fit_several(
 ) -> None:
     """Fit with several seeds, or compare baselines step by step."""
     steps: list[Any] = []
+    averaged = None
     with working():
         import kerasft
 
@@ -30,19 +32,32 @@ def fit_several(
             steps = kerasft.compare_baselines(module, config, **options)
             runs = [step.run for step in steps if step.run is not None]
         else:
-            several = [config, *(replace(config, seed=config.seed + n) for n in range(1, seeds))]
-            runs = [kerasft.fit(module, one, **options) for one in several]
+            runs = [kerasft.fit(module, one, **options) for one in _with_seeds(config, seeds)]
+            if config.average_weights == "soup":
+                own = {name: options[name] for name in ("runs_dir", "progress")}
+                averaged = kerasft.average(runs, **own)
     if wants("quiet"):
-        for run in runs:
+        for run in [*runs, *([averaged] if averaged else [])]:
             click.echo(run.path)
     elif wants("json"):
         compared = kerasft.compare(runs)
         print_json({"runs": [describe(run) for run in runs], "comparison": compared,
-                    "baselines": [_describe_step(step) for step in steps]})  # fmt: skip
+                    "baselines": [_describe_step(step) for step in steps],
+                    "average": averaged and describe_average(averaged)})  # fmt: skip
     elif baselines:
         _print_baselines(steps, config.task)
     else:
         _print_seeds(runs, config.task)
+        if averaged:
+            click.echo()
+            print_average(averaged)
+
+
+def _with_seeds(config: Config, count: int) -> list[Config]:
+    """Return settings with so many seeds; fits that are averaged have the same splits."""
+    if config.average_weights == "soup" and config.split_seed is None:
+        config = replace(config, split_seed=config.seed)
+    return [replace(config, seed=config.seed + n) for n in range(count)]
 
 
 def _describe_step(step: Any) -> dict[str, Any]:

@@ -47,6 +47,10 @@ def tune(module: ModuleType, config: Config, **options: Any) -> None:
         raise click.UsageError(
             "--epochs and --max-epochs both set the epochs of a trial: give one."
         )
+    if options["fit_best"] and config.average_weights == "soup":
+        raise click.UsageError(
+            "--fit-best and --average-weights soup both make a run of the search: give one."
+        )
     if not options["resume"]:
         check_sources(module, config)
     space, warm_start = options.pop("space"), options.pop("from_")
@@ -66,18 +70,28 @@ def tune(module: ModuleType, config: Config, **options: Any) -> None:
             **options,
         )
         report = describe_search(search)
-        if fit_best:
-            best = type(config)(**search.best_settings)
-            run = kerasft.fit(module, best, progress=not wants("quiet"))
+        run = _make_run(module, config, search, fit_best=fit_best)
+        if run is not None:
             report["run"], report["metrics"] = run.path, run.metrics
-            fitted = run_report(run)
     if wants("json"):
         print_json(report)
     elif wants("quiet"):
         click.echo(search.path)
     else:
         facts = search_facts(report)
-        print_facts({**facts, **fitted} if fit_best else facts)
+        print_facts(facts if run is None else {**facts, **run_report(run)})
+
+
+def _make_run(module: ModuleType, config: Config, search: Any, *, fit_best: bool) -> Any:
+    """Fit the best trial, or average the best ones, as the options say; None without."""
+    import kerasft
+
+    progress = not wants("quiet")
+    if config.average_weights == "soup":
+        return kerasft.average(search.best_runs, progress=progress)
+    if fit_best:
+        return kerasft.fit(module, type(config)(**search.best_settings), progress=progress)
+    return None
 
 
 @contextlib.contextmanager

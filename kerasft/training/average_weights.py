@@ -27,7 +27,7 @@ def average_momentum(config: Config, steps: int) -> float:
         config: Its average_weights is used.
         steps: Steps of an epoch, at least 1.
     """
-    if config.average_weights == "none":
+    if config.average_weights != "ema":
         return 0.0
     age = max(_EPOCHS * steps, 1.0)
     return age / (age + 1)
@@ -35,7 +35,7 @@ def average_momentum(config: Config, steps: int) -> float:
 
 def averaging(config: Config, *, resumed: bool) -> list[keras.callbacks.Callback]:
     """Return the callbacks that a fit with an average of its weights needs, none without one."""
-    return [] if config.average_weights == "none" else [SwapAverages(in_model=resumed)]
+    return [] if config.average_weights != "ema" else [SwapAverages(in_model=resumed)]
 
 
 class SwapAverages(keras.callbacks.Callback):

@@ -203,9 +203,22 @@ def close_record(run: Run, context: FitContext, inputs: PhaseInputs, began: floa
         inputs: Model and inputs of the last phase: cached features are not computed again.
         began: Time at which the fit began (`time.monotonic`).
     """
-    config, data, best_weights = context.config, context.data, context.best_weights
+    best_weights = context.best_weights
     best_epoch = epoch_text((best_weights.best_epoch or 0) + 1)
     context.log(f"best   epoch {best_epoch} ({best_weights.monitor}); weights restored")
+    measure_record(run, context, inputs, began)
+
+
+def measure_record(run: Run, context: FitContext, inputs: PhaseInputs, began: float) -> None:
+    """Measure validation and test with the present weights, and close the record.
+
+    Args:
+        run: The run.
+        context: Context of what is measured; its log receives the calibration.
+        inputs: Model and inputs that are measured.
+        began: Time at which the work began (`time.monotonic`).
+    """
+    config, data = context.config, context.data
     parts = {name: getattr(data, name) for name in ("validation", "test")}
     parts = {name: part for name, part in parts.items() if part is not None}
     outputs, known_inputs = final_outputs(context, inputs, parts)

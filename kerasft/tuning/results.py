@@ -11,6 +11,8 @@ from typing import Any
 
 from kerasft.errors import DamagedFileError, SettingError, did_you_mean
 from kerasft.insight import fit_command, search_html, search_report
+from kerasft.runs import Run
+from kerasft.runs.run import WEIGHTS
 from kerasft.tasks import task_of
 from kerasft.tasks.intervals import binomial_variance
 from kerasft.tuning.journal import JOURNAL, TRIALS, read_journal
@@ -91,6 +93,13 @@ class Search:
         return found[0]
 
     @property
+    def best_runs(self) -> list[Run]:
+        """The best trials whose weights are stored, at most three, the best first."""
+        done = ranked(self.trials, self.header["objective"]["direction"])
+        found = [Run(trial_folder(self.path, trial.number)) for trial in done]
+        return [run for run in found if (run.path / WEIGHTS).is_file()]
+
+    @property
     def defaults(self) -> Trial:
         """Trial 0."""
         trials = self.trials
@@ -132,6 +141,11 @@ class Search:
         if self.best.epochs != header["config"]["epochs"] or "epochs" in values:
             values["epochs"] = self.best.epochs
         return fit_command(recipe, values)
+
+
+def trial_folder(search: Path, number: int) -> Path:
+    """Return the folder of a trial."""
+    return search / TRIALS / f"{number:04d}"
 
 
 def load_search(path: str | Path) -> Search:

@@ -15,20 +15,15 @@ from typing import Any
 from kerasft.errors import ResumeError
 from kerasft.runs import write_text
 from kerasft.tuning.dask_workers import DaskWorkers
-from kerasft.tuning.journal import TRIALS, Journal
+from kerasft.tuning.journal import Journal
 from kerasft.tuning.oracles import Oracle, Proposal, hyperband_plan
 from kerasft.tuning.plan import Plan
 from kerasft.tuning.progress import SearchProgress
-from kerasft.tuning.results import Trial, ranked, trials_csv
+from kerasft.tuning.results import Trial, ranked, trial_folder, trials_csv
 from kerasft.tuning.trial_job import TrialJob
 from kerasft.tuning.workers import Workers
 
 BEST_WITH_WEIGHTS = 3  # number of best trials whose weights stay on the disk
-
-
-def trial_folder(search: Path, number: int) -> Path:
-    """Return the folder of a trial."""
-    return search / TRIALS / f"{number:04d}"
 
 
 class Searcher:

@@ -33,8 +33,8 @@ from kerasft.tuning.plan import (
     read_header,
 )
 from kerasft.tuning.progress import Expected, SearchProgress
-from kerasft.tuning.results import Search, Trial, load_search
-from kerasft.tuning.search import Searcher, trial_folder
+from kerasft.tuning.results import Search, Trial, load_search, trial_folder
+from kerasft.tuning.search import Searcher
 from kerasft.tuning.search_options import SearchOptions, check_numbers
 from kerasft.tuning.space import space_line
 from kerasft.tuning.tensorboard import write_hparams

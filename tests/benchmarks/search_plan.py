@@ -23,7 +23,8 @@ from kerasft.runs.provenance import describe_recipe
 from kerasft.tuning.journal import begin_journal
 from kerasft.tuning.plan import make_plan
 from kerasft.tuning.progress import Expected, SearchProgress
-from kerasft.tuning.search import Searcher, trial_folder
+from kerasft.tuning.results import trial_folder
+from kerasft.tuning.search import Searcher
 from kerasft.tuning.search_options import SearchOptions
 
 RECIPE = "resnet_digits"

@@ -6,7 +6,7 @@ import pytest
 import kerasft
 from kerasft.errors import NoTrialError
 from kerasft.runs import load_run
-from kerasft.tuning.search import trial_folder
+from kerasft.tuning.results import trial_folder
 from tests.limited_memory import RECIPE
 
 

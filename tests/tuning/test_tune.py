@@ -27,8 +27,8 @@ from kerasft.training.checkpoint import SaveState
 from kerasft.training.recorder import Recorder
 from kerasft.tuning.journal import JOURNAL, locked
 from kerasft.tuning.progress import SearchProgress
-from kerasft.tuning.results import load_search
-from kerasft.tuning.search import Searcher, trial_folder
+from kerasft.tuning.results import load_search, trial_folder
+from kerasft.tuning.search import Searcher
 from kerasft.tuning.trial import run_trial
 from kerasft.tuning.trial_job import TrialJob
 from kerasft.tuning.trial_models import TrialModels

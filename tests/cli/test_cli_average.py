@@ -1,0 +1,47 @@
+"""Averages of several fits, on the command line and for real."""
+
+import json
+
+import pytest
+
+import kerasft
+
+pytestmark = pytest.mark.slow
+
+
+def test_seeds_are_averaged_on_the_command_line(kerasft_line, preset, photos):
+    words = ["fit", "resnet_digits", "--preset", preset("resnet"), "--dataset", photos,
+             "--image-size", "16", "--epochs", "1", "--head-epochs", "0", "--trainable-blocks", "0",
+             "--average-weights", "soup"]  # fmt: skip
+    refused = kerasft_line(*words)
+    assert refused.exit_code == 2 and "--seeds 2 or more" in refused.stderr
+    done = kerasft_line(*words, "--seeds", "2", "--json")
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert {run["config"]["split_seed"] for run in found["runs"]} == {0}
+    soup = found["average"]
+    offered = [one["run"] for one in soup["soup"]]
+    assert sorted(offered) == sorted(run["path"] for run in found["runs"])
+    shown = kerasft_line("show", soup["path"])
+    assert f"kerasft average {' '.join(offered)}" in shown.stdout
+    again = kerasft_line("average", *offered, "--name", "again")
+    assert again.exit_code == 0, again.output
+    assert "TAKEN" in again.stdout and "runs/resnet_digits/again" in again.stdout
+
+
+def test_the_best_trials_of_a_search_are_averaged(kerasft_line, preset, photos):
+    words = ["tune", "resnet_digits", "--preset", preset("resnet"), "--dataset", photos,
+             "--image-size", "16", "--epochs", "1", "--head-epochs", "0", "--trainable-blocks", "0",
+             "--space", "learning_rate=1e-3,1e-2,1e-4,1e-5", "--dropout", "0.2",
+             "--tuner", "grid"]  # fmt: skip
+    done = kerasft_line(*words, "--average-weights", "soup", "--name", "found", "--json")
+    assert done.exit_code == 0, done.output
+    run = kerasft.load_run(json.loads(done.stdout)["run"])
+    assert len(run.manifest["soup"]) == 3  # a search stores the weights of its three best
+    assert "test" in run.metrics
+    again = kerasft_line("average", "searches/resnet_digits/found", "--quiet")
+    assert again.exit_code == 0, again.output
+    refused = kerasft_line("average", "elsewhere")
+    assert refused.exit_code == 2 and "is no search" in refused.stderr
+    both = kerasft_line(*words, "--average-weights", "soup", "--fit-best")
+    assert both.exit_code == 2 and "give one" in both.stderr

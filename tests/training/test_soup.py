@@ -1,0 +1,127 @@
+"""A greedy soup: fits stay in an average if the validation score is not lower with them."""
+
+import dataclasses
+import shutil
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+import kerasft
+from kerasft.errors import SettingError
+from kerasft.recipes import resnet_digits
+from kerasft.runs import write_manifest
+from kerasft.runs.files import sha256
+from tests.training.small import fit, image_config
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="session")
+def fits(shared_folder, preset, photos):
+    """Two seeds on the same splits, one on others, and one that trains no block."""
+    config = image_config(preset, photos, split_seed=0, learning_rate=1e-2)
+
+    def make(folder):
+        for name, changes in (
+            ("one", {}), ("two", {"seed": 1}), ("other", {"split_seed": 1}),
+            ("head", {"trainable_blocks": 0, "head_epochs": 0}),
+        ):  # fmt: skip
+            fit(resnet_digits, dataclasses.replace(config, **changes), folder, name=name)
+
+    return shared_folder("soup-fits", make) / "runs" / "resnet_digits"
+
+
+@pytest.fixture
+def runs(tmp_path, fits):
+    """A copy of the fits, which a test may change."""
+    return shutil.copytree(fits, tmp_path / "runs" / "resnet_digits")
+
+
+def weights(run):
+    return [variable.numpy() for variable in kerasft.load_model(run).model.weights]
+
+
+def average(*runs, **options):
+    return kerasft.average(runs, runs_dir=runs[0].parent.parent, progress=False, **options)
+
+
+def spoil(run):
+    """Turn the output layer of a run around, so that its answers are wrong."""
+    path = run / "weights.safetensors"
+    values = {name: -3 * value for name, value in load_file(path).items()}
+    save_file(values, path)
+    found = kerasft.load_run(run)
+    write_manifest(found, files={**found.manifest["files"], path.name: sha256(path)})
+
+
+def test_the_weights_are_the_mean_of_the_fits_that_were_taken(runs):
+    soup = average(runs / "one", runs / "two", name="soup")
+    offered = soup.manifest["soup"]
+    taken = [weights(one["run"]) for one in offered if one["taken"]]
+    for found, *values in zip(weights(soup), *taken, strict=True):
+        np.testing.assert_allclose(found, np.mean(values, axis=0), rtol=1e-5, atol=1e-7)
+    assert offered[0]["taken"] and offered[0]["score"] >= offered[1]["score"]
+    assert soup.metrics["validation"]["accuracy"] >= offered[0]["score"]
+    assert (soup.state, soup.name) == ("done", "soup")
+    assert not list(runs.parent.glob(".average-*"))
+
+
+def test_the_same_fit_twice_is_that_fit(runs):
+    soup = average(runs / "one", runs / "one")
+    for found, value in zip(weights(soup), weights(runs / "one"), strict=True):
+        np.testing.assert_array_equal(found, value)
+    before = kerasft.load_run(runs / "one").metrics
+    assert soup.metrics["test"]["loss"] == pytest.approx(before["test"]["loss"], rel=1e-5)
+    assert kerasft.evaluate(soup)["accuracy"] == before["test"]["accuracy"]
+
+
+def test_a_fit_that_lowers_the_score_is_left_out(runs):
+    spoil(runs / "two")
+    soup = average(runs / "two", runs / "one")
+    assert [one["taken"] for one in soup.manifest["soup"]] == [True, False]
+    assert soup.manifest["soup"][0]["run"] == str(runs / "one")
+    for found, value in zip(weights(soup), weights(runs / "one"), strict=True):
+        np.testing.assert_array_equal(found, value)
+
+
+def test_fits_that_train_other_blocks_can_be_averaged(runs):
+    soup = average(runs / "head", runs / "one")
+    assert soup.manifest["weights"]["stored"] == "all"
+    taken = [weights(one["run"]) for one in soup.manifest["soup"] if one["taken"]]
+    for found, *values in zip(weights(soup), *taken, strict=True):
+        np.testing.assert_allclose(found, np.mean(values, axis=0), rtol=1e-5, atol=1e-7)
+
+
+def test_other_splits_are_refused(runs):
+    with pytest.raises(SettingError, match=r"splits differ.*same `split_seed`"):
+        average(runs / "one", runs / "other")
+
+
+def test_one_run_is_refused(runs):
+    with pytest.raises(SettingError, match=r"at least two runs\. Received: 1"):
+        average(runs / "one")
+
+
+def test_another_recipe_is_refused(runs):
+    found = kerasft.load_run(runs / "two")
+    write_manifest(found, recipe={**found.manifest["recipe"], "sha256": "0" * 64})
+    with pytest.raises(SettingError, match="their recipes differ"):
+        average(runs / "one", runs / "two")
+
+
+def test_a_taken_name_is_refused_before_anything_is_computed(runs):
+    with pytest.raises(SettingError, match="already exists"):
+        average(runs / "one", runs / "two", name="one")
+    assert not list(runs.parent.glob(".average-*"))
+
+
+def test_an_interrupted_average_leaves_nothing(runs, monkeypatch):
+    def stop(*_args, **_kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("kerasft.training.soup.measure_record", stop)
+    before = sorted(runs.parent.rglob("*"))
+    with pytest.raises(KeyboardInterrupt):
+        average(runs / "one", runs / "one")
+    assert sorted(runs.parent.rglob("*")) == before
