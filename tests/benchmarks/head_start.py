@@ -17,6 +17,7 @@ import shutil
 import statistics
 import tempfile
 import time
+from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -74,14 +75,14 @@ SETS: dict[str, tuple[str, Callable[[Path, int, Path], dict[str, Any]]]] = {
 STARTS = ("random", "linear")
 
 
-def measure(name: str, seed: int, data: Path, made: Path, pairs: list[str]) -> dict[str, Any]:
+def measure(name: str, seed: int, a: Namespace, made: Path) -> dict[str, Any]:
     """Fits, and returns the scores of the test split, and the validation accuracy by epoch."""
     from kerasft.catalog import load_recipe
 
     chosen, start, epochs = name.split()
     recipe_name, prepare = SETS[chosen]
-    recipe = load_recipe(recipe_name)
-    settings = {**prepare(data, seed, made), "head_start": start, **read_values(recipe, pairs)}
+    recipe = load_recipe(a.recipe or recipe_name)
+    settings = {**prepare(a.data, seed, made), "head_start": start, **read_values(recipe, a.set)}
     if epochs != "recipe":
         settings["head_epochs"] = int(epochs)
     began = time.process_time()
@@ -128,6 +129,7 @@ def main() -> None:
     parser = series_parser(__doc__, only=",".join(SETS), seeds="0,1,2")
     parser.add_argument("--head-epochs", default="recipe,1", help="with commas")
     parser.add_argument("--starts", default=",".join(STARTS), help="with commas")
+    parser.add_argument("--recipe", help="settings of another recipe than the set's")
     a = parser.parse_args()
     names = [
         f"{chosen} {start} {epochs}"
@@ -136,9 +138,7 @@ def main() -> None:
         for start in a.starts.split(",")
     ]
     with tempfile.TemporaryDirectory() as made:
-        found = fits_of_series(
-            a, names, lambda name, seed: measure(name, seed, a.data, Path(made), a.set)
-        )
+        found = fits_of_series(a, names, lambda name, seed: measure(name, seed, a, Path(made)))
     show(found, names)
 
 

@@ -1,7 +1,8 @@
-"""Hugging Face's Trainer on the texts of `text_speed`, in an environment of its own.
+"""Hugging Face's Trainer on the texts of a benchmark, in an environment of its own.
 
 Reads {"texts", "labels", "model", "batch_size", "epochs", "frozen_layers", "bf16"} as JSON from
-standard input and writes {"seconds": [one an epoch], "versions"} to standard output. Dynamic
+standard input and writes {"seconds": [one an epoch], "versions"} to standard output. With
+{"validation": {"texts", "labels"}} it prints `validation ACCURACY` after every epoch. Dynamic
 padding, texts grouped by length, AdamW: the Trainer's best public settings for such a set.
 """
 
@@ -28,6 +29,24 @@ class Clock(transformers.TrainerCallback):
         """Stops."""
         self.seconds.append(time.monotonic() - self.began)
 
+    def on_evaluate(self, args, state, control, metrics, **kwargs):
+        """Prints the accuracy."""
+        print("validation", metrics["eval_accuracy"], flush=True)
+
+
+def encode(tokenizer, texts, labels):
+    """Returns the rows that the Trainer reads."""
+    encoded = tokenizer(texts, truncation=True, max_length=128)
+    return [
+        {**{name: values[index] for name, values in encoded.items()}, "labels": label}
+        for index, label in enumerate(labels)
+    ]
+
+
+def accuracy(found):
+    """Returns the accuracy of logits."""
+    return {"accuracy": float((found.predictions.argmax(-1) == found.label_ids).mean())}
+
 
 def main():
     """Trains and prints the times."""
@@ -42,11 +61,8 @@ def main():
         frozen = [model.bert.embeddings, *model.bert.encoder.layer[: task["frozen_layers"]]]
         for module in frozen:
             module.requires_grad_(False)
-    encoded = tokenizer(task["texts"], truncation=True, max_length=128)
-    rows = [
-        {**{name: values[index] for name, values in encoded.items()}, "labels": label}
-        for index, label in enumerate(task["labels"])
-    ]
+    rows = encode(tokenizer, task["texts"], task["labels"])
+    judged = task.get("validation")
     options = {
         "output_dir": task["folder"],
         "per_device_train_batch_size": task["batch_size"],
@@ -57,7 +73,8 @@ def main():
         "save_strategy": "no",
         "logging_strategy": "no",
         "disable_tqdm": True,
-        "learning_rate": 1e-4,
+        "learning_rate": task.get("learning_rate", 1e-4),
+        "eval_strategy": "epoch" if judged else "no",
     }
     known = {field.name for field in dataclasses.fields(transformers.TrainingArguments)}
     if "group_by_length" in known:
@@ -69,6 +86,8 @@ def main():
         model=model,
         args=transformers.TrainingArguments(**options),
         train_dataset=rows,
+        eval_dataset=encode(tokenizer, **judged) if judged else None,
+        compute_metrics=accuracy,
         data_collator=transformers.DataCollatorWithPadding(tokenizer),
         callbacks=[clock],
     ).train()
