@@ -15,7 +15,7 @@ class Config(kerasft.ImageConfig):
     trainable_blocks: int = 2
     head_epochs: int = 2
     epochs: int = 4
-    learning_rate: float = 0.0001
+    learning_rate: float = 0.0003
 
 
 def build_model(config, data):

@@ -15,7 +15,7 @@ class Config(kerasft.ImageConfig):
     trainable_blocks: int = 2
     head_epochs: int = 2
     epochs: int = 8
-    learning_rate: float = 1e-4
+    learning_rate: float = 3e-4
     kernel_l2: float = 1e-4
 
 

@@ -286,6 +286,40 @@ def test_a_linear_probe_gets_one_phase_and_one_rate(rule, blocks):
     assert dataclasses.replace(config, **changes).notes() == []
 
 
+# Validation losses of fits of 300 photographs: the end of the head phase, then the main phase with
+# a rate of 1e-4, and with 1e-3, whose accuracy was higher.
+BEFORE = [1.294, 1.254]
+LOW = [1.29, 1.3, 1.254, 1.242, 1.254, 1.25, 1.245, 1.242]
+HIGH = [1.823, 1.663, 1.31, 1.225, 1.345, 1.223, 1.171, 1.155]
+
+
+@pytest.mark.parametrize(
+    ("losses", "changes", "named"),
+    [
+        (LOW, {}, True),
+        (HIGH, {}, False),
+        (LOW, {"probe": {}}, False),  # a head that began at random may end where it likes
+        ([0.9 * loss for loss in LOW], {}, False),  # 0.9: it has fallen
+        (LOW[:2], {}, False),
+    ],
+)
+def test_blocks_that_hardly_change_after_a_linear_probe_need_a_higher_rate(losses, changes, named):
+    rows = [*curves([0.6, 0.5], BEFORE, phase="head"), *curves([0.5] * len(losses), losses)]
+    rows = [{**row, "epoch": number} for number, row in enumerate(rows, 1)]
+    settings = to_dict(resnet_digits.Config(trainable_blocks=1, learning_rate=1e-4))
+    audit = {"class_counts": {str(n): 30 for n in range(10)}}
+    usual = {"rows": rows, "settings": settings, "probe": {"accuracy": 0.6}, "audit": audit}
+    found = facts(**usual | changes)
+    finding = rules.learning_rate.learning_rate_too_low(found)
+    assert (finding is not None) == named
+    if finding is not None:
+        assert finding.advice[0].changes == {"learning_rate": 3e-4}
+        assert "1.254" in finding.evidence and "1.242" in finding.evidence
+        assert "overfitting" in finding.causes
+    frozen = dataclasses.replace(found, settings={**settings, "trainable_blocks": 0})
+    assert rules.learning_rate.learning_rate_too_low(frozen) is None
+
+
 @pytest.mark.parametrize(("blocks", "expected"), [(1, 3e-4), (0, 1e-2)])
 def test_the_advice_on_a_rate_goes_to_the_recipes_own_for_what_trains(blocks, expected):
     settings = {**facts().settings, "trainable_blocks": blocks, "learning_rate": 2.0}

@@ -17,6 +17,8 @@ from kerasft.insight.findings import Advice, Finding, rounded
 
 LOWER, HIGHER = 0.1, 10.0  # factors of the first change towards a usable rate
 _FEW_STEPS = 20  # of an epoch: the mean of their losses is still that of a new output layer
+_SOLVED = 0.15  # of a constant baseline's loss: below it, there is little left to learn
+_HARDLY = 0.95  # of the loss before; with 3 to 10 times the rate it fell further (docs, benchmarks)
 _IDLE_RATE = 0.05  # of the peak: below it, an epoch shows noise and no slope
 
 
@@ -191,7 +193,30 @@ def _longer_warmup(facts: Facts) -> tuple[Advice, ...]:
 
 
 def learning_rate_too_low(facts: Facts) -> Finding | None:
-    """Detect a loss that falls slowly, and for its learning rate as fast at the end as before.
+    """Detect a loss that falls slowly and steadily, or stays where a linear probe has left it."""
+    evidence, factor = _falls_steadily(facts), HIGHER
+    if not evidence:
+        evidence, factor = _stays_at_the_probe(facts), 3.0
+    if not evidence:
+        return None
+    return Finding(
+        "learning_rate_too_low",
+        "The learning rate is too low",
+        f"{evidence} (learning_rate {number(facts.settings['learning_rate'])}).",
+        (
+            Advice(_faster(facts, factor), "Larger steps reach a lower loss in the same time."),
+            Advice(
+                {"epochs": 3 * facts.settings["epochs"]},
+                "Or more steps, if training time is no concern.",
+            ),
+        ),
+        causes=frozenset({"underfitting", "overfitting", "stopped_too_early", "no_signal",
+                          "collapsed", "no_better_than_probe"}),
+    )  # fmt: skip
+
+
+def _falls_steadily(facts: Facts) -> str:
+    """Return the evidence that the loss falls slowly, for its rate as fast at the end as before.
 
     The fall per epoch is divided by its learning rate, so that a schedule that ends near zero does
     not look like convergence. Epochs of nearly no learning rate are left out: the quotient would be
@@ -200,37 +225,51 @@ def learning_rate_too_low(facts: Facts) -> Finding | None:
     loss, rate = facts.curve("loss"), facts.curve("learning_rate")
     val = facts.curve("val_loss")
     if len(val) < 3 or not np.isfinite(loss).all() or not np.isfinite(val).all():
-        return None
+        return ""
     # After a head phase, the main phase starts from its loss.
     slow_start = val[0] > 0.7 * facts.baseline_loss or bool(facts.before and val[-1] > 0.8 * val[0])
-    unsolved = val[-1] > 0.15 * facts.baseline_loss
+    unsolved = val[-1] > _SOLVED * facts.baseline_loss
     fall = (val[0] - val[-1]) / val[0]
     falls = (-np.diff(val) / np.maximum(rate[1:], 1e-12))[rate[1:] > _IDLE_RATE * rate.max()]
     if len(falls) < 2:
-        return None
+        return ""
     third = max(len(falls) // 3, 1)
     steady = falls[-third:].mean() > 0.35 * falls[:third].mean() > 0
     together = (
         val[-1] < 1.15 * loss[-1] + 0.02 * facts.baseline_loss and val[-1] <= 1.002 * val.min()
     )
     if not (slow_start and unsolved and 0.0005 < fall < 0.6 and steady and together):
-        return None
-    return Finding(
-        "learning_rate_too_low",
-        "The learning rate is too low",
+        return ""
+    return (
         f"In {len(val)} epochs the validation loss fell from {number(val[0])} to "
         f"{number(val[-1])}, together with the training loss ({number(loss[-1])}). For its "
         "learning rate it fell nearly as fast at the end as at the beginning: larger steps are "
-        f"possible (learning_rate {number(facts.settings['learning_rate'])}).",
-        (
-            Advice(_faster(facts, HIGHER), "Larger steps reach a lower loss in the same time."),
-            Advice(
-                {"epochs": 3 * facts.settings["epochs"]},
-                "Or more steps, if training time is no concern.",
-            ),
-        ),
-        causes=frozenset({"underfitting", "stopped_too_early", "no_signal", "collapsed"}),
+        "possible"
     )
+
+
+def _stays_at_the_probe(facts: Facts) -> str:
+    """Return the evidence that the blocks have hardly changed after a start as a linear probe.
+
+    The probe has found the best head for the frozen features. What the trained blocks add shows in
+    the validation loss of the main phase; a training loss far below it is that of the probe too.
+    """
+    val = facts.curve("val_loss")
+    if len(val) < 3 or not facts.probe or not facts.head or not np.isfinite(val).all():
+        return ""
+    before = facts.head[-1]["val_loss"]
+    stays = val.min() > _HARDLY * before and val.max() < 1.15 * before
+    if not stays or val.min() < _SOLVED * facts.baseline_loss or not _trains_blocks(facts):
+        return ""
+    return (
+        f"The head phase ended with a validation loss of {number(before)}, near that of a linear "
+        f"probe. In {len(val)} epochs of the main phase its lowest was {number(val.min())}: the "
+        "trained blocks have hardly changed"
+    )
+
+
+def _trains_blocks(facts: Facts) -> bool:
+    return facts.settings.get("trainable_blocks") != 0
 
 
 def _faster(facts: Facts, factor: float) -> dict[str, float]:
