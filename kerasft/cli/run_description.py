@@ -34,6 +34,7 @@ def describe_run(run: Any) -> dict[str, Any]:
         "given": _given(run),
         "config": run.config,
         "metrics": run.metrics,
+        **({"soup": manifest["soup"]} if "soup" in manifest else {}),
         "versions": manifest.get("versions", {}),
         "reproduce": reproducing_command(run),
     }

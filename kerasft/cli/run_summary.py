@@ -6,6 +6,7 @@ import shlex
 from typing import Any
 
 from kerasft.cli.score_tables import score_line
+from kerasft.formatting import number
 
 
 def describe(run: Any) -> dict[str, Any]:
@@ -40,9 +41,15 @@ def report(run: Any) -> dict[str, Any]:
 
 
 def average_facts(run: Any) -> dict[str, str]:
-    """Return the line about an average of several runs; nothing for other runs."""
+    """Return the lines about an average of several runs; nothing for other runs."""
     offered = run.manifest.get("soup", [])
     if not offered:
         return {}
-    taken = [one["run"] for one in offered if one["taken"]]
-    return {"average": f"{len(taken)} of {len(offered)} fits: {', '.join(taken)}"}
+    taken, best = [one["run"] for one in offered if one["taken"]], offered[0]
+    alone = "; the best fit alone, since no other helped" if len(taken) == 1 else ""
+    scores = {"validation": best["score"], "test": best.get("test")}
+    found = [f"{split} {number(score)}" for split, score in scores.items() if score is not None]
+    return {
+        "average": f"{len(taken)} of {len(offered)} fits: {', '.join(taken)}{alone}",
+        "best fit": ", ".join(found),
+    }

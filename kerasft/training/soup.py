@@ -58,12 +58,15 @@ class Ingredient:
         score: Its validation score by the main metric of the task.
         together: Validation score of the average with it; of the best fit, its own.
         taken: Whether it is in the average.
+        test: Its test score, which chooses nothing; None for a trial of a search and without a test
+            split.
     """
 
     run: str
     score: float
     together: float
     taken: bool
+    test: float | None
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,12 @@ class _Fit:
     def values(self) -> _Values:
         """Values of all weights of its model, in double precision."""
         return [variable.numpy().astype("float64") for variable in self.loaded.model.weights]
+
+    @property
+    def test(self) -> float | None:
+        """Its recorded test score by the main metric of the task."""
+        found = self.run.metrics.get("test", {}).get(self.loaded.labels.kind.main_metric)
+        return None if found is None else float(found)
 
 
 @shows_progress
@@ -191,14 +200,14 @@ def _mix(fits: Sequence[_Fit], data: Data) -> list[Ingredient]:
     """Average fits, the best first, in the model of the best; return what became of each."""
     best, *others = fits
     total, count, score = best.values, 1, best.score
-    found = [Ingredient(str(best.run.path), score[0], score[0], True)]
+    found = [Ingredient(str(best.run.path), score[0], score[0], True, best.test)]
     for fit in others:
         status(f"averaging with {fit.run.path}")
         with_it = [one + other for one, other in zip(total, fit.values, strict=True)]
         _assign(best.loaded, with_it, count + 1)
         together = _score(best.loaded, data)
         taken = together >= score
-        found.append(Ingredient(str(fit.run.path), fit.score[0], together[0], taken))
+        found.append(Ingredient(str(fit.run.path), fit.score[0], together[0], taken, fit.test))
         if taken:
             total, count, score = with_it, count + 1, together
     _assign(best.loaded, total, count)

@@ -5,6 +5,7 @@ import json
 import pytest
 
 import kerasft
+from kerasft.formatting import number
 
 pytestmark = pytest.mark.slow
 
@@ -24,6 +25,13 @@ def test_seeds_are_averaged_on_the_command_line(kerasft_line, preset, photos):
     assert sorted(offered) == sorted(run["path"] for run in found["runs"])
     shown = kerasft_line("show", soup["path"])
     assert f"kerasft average {' '.join(offered)}" in shown.stdout
+    best = soup["soup"][0]
+    (line,) = (line for line in shown.stdout.splitlines() if line.startswith("best fit"))
+    assert line.split(None, 2)[2] == (
+        f"validation {number(best['score'])}, test {number(best['test'])}"
+    )
+    as_json = kerasft_line("show", soup["path"], "--json")
+    assert json.loads(as_json.stdout)["soup"] == soup["soup"]
     again = kerasft_line("average", *offered, "--name", "again")
     assert again.exit_code == 0, again.output
     assert "TAKEN" in again.stdout and "runs/resnet_digits/again" in again.stdout
@@ -38,6 +46,7 @@ def test_the_best_trials_of_a_search_are_averaged(kerasft_line, preset, photos):
     assert done.exit_code == 0, done.output
     run = kerasft.load_run(json.loads(done.stdout)["run"])
     assert len(run.manifest["soup"]) == 3  # a search stores the weights of its three best
+    assert {one["test"] for one in run.manifest["soup"]} == {None}  # trials do not use that split
     assert "test" in run.metrics
     again = kerasft_line("average", "searches/resnet_digits/found", "--quiet")
     assert again.exit_code == 0, again.output

@@ -8,6 +8,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import kerasft
+from kerasft.cli.run_summary import average_facts
 from kerasft.errors import SettingError
 from kerasft.recipes import resnet_digits
 from kerasft.runs import write_manifest
@@ -63,6 +64,8 @@ def test_the_weights_are_the_mean_of_the_fits_that_were_taken(runs):
         np.testing.assert_allclose(found, np.mean(values, axis=0), rtol=1e-5, atol=1e-7)
     assert offered[0]["taken"] and offered[0]["score"] >= offered[1]["score"]
     assert soup.metrics["validation"]["accuracy"] >= offered[0]["score"]
+    for one in offered:
+        assert one["test"] == kerasft.load_run(one["run"]).metrics["test"]["accuracy"]
     assert (soup.state, soup.name) == ("done", "soup")
     assert not list(runs.parent.glob(".average-*"))
 
@@ -81,6 +84,7 @@ def test_a_fit_that_lowers_the_score_is_left_out(runs):
     soup = average(runs / "two", runs / "one")
     assert [one["taken"] for one in soup.manifest["soup"]] == [True, False]
     assert soup.manifest["soup"][0]["run"] == str(runs / "one")
+    assert "the best fit alone" in average_facts(soup)["average"]
     for found, value in zip(weights(soup), weights(runs / "one"), strict=True):
         np.testing.assert_array_equal(found, value)
 
