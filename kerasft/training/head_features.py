@@ -16,7 +16,27 @@ from kerasft.models import with_features
 from kerasft.models.freezing import frozen_below
 from kerasft.training.context import FitContext
 
+Head = tuple[np.ndarray, np.ndarray]  # kernel and bias of the output layer
 Features = tuple[np.ndarray, np.ndarray]  # positions of examples, and their feature vectors
+
+
+class NoStartError(Exception):
+    """Why the output layer cannot have the start of the settings, as a clause for the log."""
+
+
+def assign_head(context: FitContext, values: Head | None) -> None:
+    """Set the output layer to the values of the first process.
+
+    Args:
+        context: Context of a training that has not begun.
+        values: Kernel, shape (width, outputs), and bias, shape (outputs,); None in a process that
+            has not computed them.
+    """
+    head = context.model.get_layer("head")
+    own = values if values is not None else (head.kernel.numpy(), head.bias.numpy())
+    kernel, bias = context.devices.agree_on_arrays(own)
+    head.kernel.assign(kernel)
+    head.bias.assign(bias)
 
 
 class HeadFeatures:

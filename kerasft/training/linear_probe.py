@@ -18,15 +18,12 @@ import keras
 import numpy as np
 
 from kerasft.data import Split
-from kerasft.evaluation.known_inputs import NO_HEAD, RENDERED
 from kerasft.evaluation.metrics import example_losses, measure
 from kerasft.formatting import duration, number
-from kerasft.models.towers import initial_weights
 from kerasft.runs import write_manifest
-from kerasft.tasks import task_of
 from kerasft.tasks.linear_models import LinearModel
 from kerasft.training.context import FitContext
-from kerasft.training.head_features import HeadFeatures
+from kerasft.training.head_features import HeadFeatures, NoStartError, assign_head
 from kerasft.training.phases import training_weights
 
 _LEAST = 1e-6  # of a standard deviation, for features that never vary
@@ -47,37 +44,33 @@ class LinearProbe:
     record: dict[str, Any]
 
 
-def start_head(context: FitContext, features: HeadFeatures, *, start_counts: bool = False) -> None:
-    """Set the output layer to a linear probe, where the first phase trains it alone.
-
-    The run records the scores of the probe. All processes set the values of the first one.
+def start_as_probe(context: FitContext, features: HeadFeatures, *, start_counts: bool) -> str:
+    """Set the output layer to a linear probe, and record the scores of the probe.
 
     Args:
         context: Context of a training that has not begun.
         features: Features of its first phase.
         start_counts: Whether the model with the probe can be the best epoch, as epoch 0.
+
+    Returns:
+        The start for the log.
+
+    Raises:
+        NoStartError: No probe can be fitted.
     """
-    start = context.config.head_start
-    if start == "auto":
-        start = task_of(context.config.task).head_start
-    if start != "linear" or not features.alone:
-        return
     began = time.monotonic()
-    if reason := _reason_against(context, features):
-        context.log(f"head   random start: {reason}")
-        return
     record = _assign_probe(context, features)
     if record is None:
-        reason = "features overflow, or a class has no training example"
-        context.log(f"head   random start: no linear probe ({reason})")
-        return
+        raise NoStartError(
+            "no linear probe (features overflow, or a class has no training example)"
+        )
     if start_counts:
         _offer_start(context, features, record)
     if context.recorder.run is not None:
         write_manifest(context.recorder.run, linear_probe=record)
     name = context.data.labels.kind.main_metric
-    context.log(
-        f"head   starts as a linear probe: val_{name} {number(record[name])}, val_loss "
+    return (
+        f"a linear probe: val_{name} {number(record[name])}, val_loss "
         f"{number(record['loss'])}, C={record['C']:g}, in {duration(time.monotonic() - began)}"
     )
 
@@ -101,24 +94,9 @@ def _assign_probe(context: FitContext, features: HeadFeatures) -> dict[str, Any]
         return json.dumps(None if probe is None else probe.record)
 
     record: dict[str, Any] | None = json.loads(context.devices.agree("linear probe", fit_probe))
-    if record is None:
-        return None
-    head = context.model.get_layer("head")
-    own = (head.kernel.numpy(), head.bias.numpy()) if probe is None else (probe.kernel, probe.bias)
-    kernel, bias = context.devices.agree_on_arrays(own)
-    head.kernel.assign(kernel)
-    head.bias.assign(bias)
+    if record is not None:
+        assign_head(context, None if probe is None else (probe.kernel, probe.bias))
     return record
-
-
-def _reason_against(context: FitContext, features: HeadFeatures) -> str:
-    """Return why there is no linear probe, empty where there is one."""
-    data = context.data
-    if not (isinstance(data.train, Split) and isinstance(data.validation, Split)):
-        return RENDERED
-    if initial_weights(context.config):
-        return "it begins as the cosine of two towers"
-    return NO_HEAD if features.model is None else ""
 
 
 def _shared_probe(context: FitContext, features: HeadFeatures) -> LinearProbe | None:

@@ -18,7 +18,7 @@ from kerasft.training.callbacks import EpochOrder, NanGuard, PlateauWarmUp, Sepa
 from kerasft.training.checkpoint import SaveState, TrainingState, load_state, reseed, seed_states
 from kerasft.training.context import FitContext, make_phase_inputs
 from kerasft.training.head_features import HeadFeatures
-from kerasft.training.linear_probe import start_head
+from kerasft.training.head_start import start_head
 from kerasft.training.live_diagnosis import UnrecoverableError
 from kerasft.training.optimizers.schedules import warmup_steps
 from kerasft.training.phases import Phase, make_batches, phase_schedule, steps_per_epoch

@@ -80,11 +80,22 @@ def nearest_means(
         >>> nearest_means(np.eye(2), np.array([0, 1]), np.array([[3.0, 1.0]]), 2).argmax()
         0
     """
-    directions, means = _unit(features), np.zeros((classes, features.shape[1]))
-    np.add.at(means, y, directions)
-    cosines = _unit(others) @ _unit(means).T
+    cosines = _unit(others) @ class_directions(features, y, classes).T
     cosines[:, np.bincount(y, minlength=classes) == 0] = -1
     return cosines
+
+
+def class_directions(features: np.ndarray, y: np.ndarray, classes: int) -> np.ndarray:
+    """Return the mean direction of each class as vectors of length one, shape (classes, width).
+
+    Args:
+        features: Feature vectors of training examples, shape (n, width).
+        y: Their classes, shape (n,).
+        classes: Number of classes; the vector of one without an example is zero.
+    """
+    means = np.zeros((classes, features.shape[1]))
+    np.add.at(means, y, _unit(features))
+    return _unit(means)
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ from kerasft.tasks.linear_models import ridge_models, sigmoid_models, softmax_mo
 from kerasft.training.compiled_models import CompiledModels
 from kerasft.training.context import make_context, make_phase_inputs
 from kerasft.training.head_features import HeadFeatures
-from kerasft.training.linear_probe import start_head
+from kerasft.training.head_start import start_head
 from tests.conftest import write_table
 from tests.training.small import fit, image_config, image_recipe, text_recipe
 from tests.training.small import text_config as random_text_config

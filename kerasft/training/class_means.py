@@ -1,0 +1,73 @@
+"""The start of the output layer: the mean direction of each class.
+
+The cosines of a feature vector with these means, divided by a temperature, are its first logits, as
+in prototypical networks (Snell et al. 2017, arXiv 1703.05175) and classifiers with imprinted
+weights (Qi et al. 2018, arXiv 1712.07136). A linear probe on a handful of examples per class
+separates them already, so that its gradients are mostly noise. Class means do not, so training the
+top blocks with them pulls the examples of a class together, as a contrastive loss does.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kerasft.training.context import FitContext
+from kerasft.training.head_features import Head, HeadFeatures, NoStartError, assign_head
+from kerasft.training.untrained import class_directions
+
+TEMPERATURE = 0.07  # of Khosla et al. 2020 (arXiv 2004.11362)
+
+
+def start_as_class_means(context: FitContext, features: HeadFeatures, *, start_counts: bool) -> str:
+    """Set the output layer to the mean direction of each class.
+
+    Args:
+        context: Context of a training that has not begun.
+        features: Features of its first phase.
+        start_counts: Ignored: this start is to be trained, and is not among the epochs.
+
+    Returns:
+        The start for the log.
+
+    Raises:
+        NoStartError: Features overflow, or a class has no training example.
+    """
+    head: Head | None = None
+    train, classes = context.data.train, context.data.labels.num_outputs
+    assert train is not None  # else there is a reason against
+    rows, vectors = features.train
+
+    def compute() -> str:
+        nonlocal head
+        head = class_means(vectors, train.y[rows], classes)
+        return "" if head is None else "computed"
+
+    if not context.devices.agree("class means", compute):
+        raise NoStartError("no class means (features overflow, or a class has no training example)")
+    assign_head(context, head)
+    return f"the means of {classes} classes, of {len(rows):,} training examples"
+
+
+def class_means(features: np.ndarray, y: np.ndarray, classes: int) -> Head | None:
+    """Return the kernel and bias of an output layer with the mean directions of the classes.
+
+    Args:
+        features: Feature vectors of training examples, shape (n, width).
+        y: Their classes, shape (n,).
+        classes: Number of classes.
+
+    Returns:
+        Kernel, shape (width, classes), and bias, shape (classes,), float32. The outputs are
+        cosines divided by the temperature, for features of the mean length. None where a feature
+        is not finite or a class has no example.
+
+    Example:
+        >>> kernel, bias = class_means(np.eye(2), np.array([0, 1]), 2)
+        >>> round(float(kernel[0, 0]), 2)
+        14.29
+    """
+    length = np.linalg.norm(features, axis=1).mean()
+    if not (np.isfinite(length) and length) or len(np.unique(y)) < classes:
+        return None
+    kernel = class_directions(features, y, classes).T / (TEMPERATURE * length)
+    return kernel.astype("float32"), np.zeros(classes, "float32")
