@@ -1,5 +1,7 @@
 """Does a head phase that begins as a linear probe end better? Test accuracy with and without.
 
+`--starts class_means` measures the mean directions of classes as the start.
+
 DATA is a folder with `clothing10-128/` (train, validation, test), `banking77/` (train, test) and a
 KerasHub preset of MobileNetV2 0.35 with ImageNet weights, `kerashub_efficientnet_mnv2_035/`.
 None of it is part of this project. Every seed draws other training examples: photographs with the

@@ -111,7 +111,9 @@ def test_imbalance_names_a_setting_that_is_possible_and_new(
 
 def test_few_texts_per_class_have_a_note(prepared):
     parts = {"train": many("train", 20), "validation": many("v", 200), "test": many("test", 200)}
-    assert "10 texts per class" in notes(prepared(parts, trainable_blocks=4), "per class")[0]
+    (note,) = notes(prepared(parts, trainable_blocks=4), "per class")
+    assert "10 texts per class" in note
+    assert "--head-start class_means --head-epochs 1" in note
     assert notes(prepared(parts, trainable_blocks=1), "per class") == []
     assert notes(prepared({**parts, "train": many("train", 40)}), "per class") == []
 
