@@ -55,8 +55,10 @@ def _scores(run: Any) -> dict[str, float]:
 
 def show(found: list[dict[str, Any]], names: list[str]) -> None:
     """Prints the table."""
-    print("| set | best fit: validation, test | mean of the fits: test | average: validation, test |"
-          " fits in it | gain on test (each draw) |\n|---|---|---|---|---|---|")  # fmt: skip
+    print(
+        "| set | best fit: validation, test | mean of the fits: test | average: validation, test "
+        "| fits in it | gain on test (each draw) |\n|---|---|---|---|---|---|"
+    )
     for name in names:
         draws = [one for one in found if one["set"] == name]
         if not draws:
