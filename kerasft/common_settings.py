@@ -62,7 +62,7 @@ class SelectionSettings(SettingGroup):
 
     fraction: float = setting(1.0, "Fraction of the examples of every split and class to use; at least one of each class is left", minimum=0.0001, maximum=1, searchable=False, idle_if=_RENDERED, aliases=("subset", "sample"))
     max_examples: int = setting(0, "Examples to use in all, of every split and class the same fraction; at least one of each class is left (0: all)", minimum=0, searchable=False, idle_if=_RENDERED, refused_if=refuse(lambda c: c.max_examples > 0 and c.fraction < 1, "`max_examples` is {c.max_examples} and `fraction` is {c.fraction}, but one of them alone limits the examples. Set `fraction` to 1 or `max_examples` to 0."), aliases=("max_train_samples", "max_samples", "limit"))
-    split_seed: int | None = setting(None, "Random seed of the splits that are made and of a part of the examples (default: the seed), for fits with several seeds on the same splits", minimum=0, searchable=False, idle_if=_RENDERED)
+    split_seed: int | None = setting(None, "Random seed of generated splits and of --fraction and --max-examples (default: the seed), to compare seeds on the same splits", minimum=0, searchable=False, idle_if=_RENDERED)
     drop_bad: bool = setting(False, "Leave out examples that cannot be read, and list them in the run (dropped.json)", searchable=False)
 
 
@@ -124,7 +124,7 @@ class OptimizerSettings(SettingGroup):
     weight_decay: float = setting(0.01, "Weight decay, except for biases and normalization layers", minimum=0, affects="number", aliases=("wd",))
     momentum: float = setting(0.9, "Momentum of SGD", minimum=0, below=1, affects="graph", idle_if=when(optimizer=lambda name: name != "sgd"))
     gradient_clip: float = setting(1.0, "Gradient clipping by global norm (0: no clipping)", minimum=0, affects="graph", aliases=("clip", "max_grad_norm", "clipnorm"))
-    average_weights: str = setting("none", "Average of the trained weights, validated and stored in their place (ema: exponential moving average over about half an epoch; soup: of several fits, those of --seeds or the best of a search, at the end)", choices=("none", "ema", "soup"), affects="graph", aliases=("ema", "use_ema", "model_ema"))
+    average_weights: str = setting("none", "Average of the trained weights, validated and stored in their place (ema: exponential moving average over about half an epoch; soup: on the command line, of the fits of --seeds or of the best trials of a search)", choices=("none", "ema", "soup"), affects="graph", idle_if=lambda config: "in a single fit: kerasft.average averages several" if config.average_weights == "soup" else "", aliases=("ema", "use_ema", "model_ema"))
 
 
 class StoppingSettings(SettingGroup):

@@ -11,7 +11,7 @@ from kerasft.cli.completion import complete_runs
 from kerasft.cli.options import SharedOptions, wants
 from kerasft.cli.output import print_facts, print_json, print_table
 from kerasft.cli.run_argument import find_run, runs_dir_option
-from kerasft.cli.run_summary import describe, report
+from kerasft.cli.run_summary import describe, report, shown_path
 from kerasft.cli.startup import working
 from kerasft.errors import SettingError
 
@@ -22,9 +22,9 @@ def describe_average(run: Any) -> dict[str, Any]:
 
 
 def print_average(run: Any) -> None:
-    """Print what became of every fit, then the scores of their average."""
+    """Print which fits are in the average, then its scores."""
     rows = [
-        (one["run"], one["score"], one["together"], "yes" if one["taken"] else "no")
+        (shown_path(one["run"]), one["score"], one["together"], "yes" if one["taken"] else "no")
         for one in run.manifest["soup"]
     ]
     print_table(("run", "validation", "average with it", "taken"), rows)
@@ -44,7 +44,7 @@ def runs_to_average(given: tuple[str, ...], runs_dir: str) -> list[Any]:
     if len(given) == 1:
         if not (Path(given[0]) / JOURNAL).is_file():
             raise SettingError(
-                f"{given[0]} is no search. Name the folder of a search, or two runs or more."
+                f"{given[0]} is not a search folder. Give a search folder, or at least two runs."
             )
         return load_search(given[0]).best_runs
     return [load_run(find_run(text, runs_dir)) for text in given]

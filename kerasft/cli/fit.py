@@ -142,7 +142,7 @@ def _make_options() -> list[click.Option]:
             ["--seeds"],
             type=click.IntRange(1),
             default=1,
-            help="Number of fits, with seeds from --seed on (also for splits)",
+            help="Number of fits, with seeds from --seed on (also for splits without --split-seed)",
         ),
         _BaselinesOption(
             ["--baselines", "--ladder"],

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasft import catalog
-from kerasft.cli.run_summary import average_facts
+from kerasft.cli.run_summary import average_facts, shown_path
 from kerasft.cli.score_tables import score_line
 from kerasft.config import to_dict
 from kerasft.errors import SettingError
@@ -93,7 +93,8 @@ def reproducing_command(run: Any) -> str:
     from kerasft.insight import fit_command
 
     if offered := run.manifest.get("soup"):
-        return f"kerasft average {shlex.join(one['run'] for one in offered)}"
+        command = f"kerasft average {shlex.join(shown_path(one['run']) for one in offered)}"
+        return in_backend(command, _backend(run))
     recorded = run.manifest["recipe"]
     source = str(recorded.get("source") or recorded["name"])
     given, config = _given(run), run.config

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
+from pathlib import Path
 from typing import Any
 
 from kerasft.cli.score_tables import score_line
@@ -45,7 +47,8 @@ def average_facts(run: Any) -> dict[str, str]:
     offered = run.manifest.get("soup", [])
     if not offered:
         return {}
-    taken, best = [one["run"] for one in offered if one["taken"]], offered[0]
+    taken = [shown_path(one["run"]) for one in offered if one["taken"]]
+    best = offered[0]
     alone = "; the best fit alone, since no other helped" if len(taken) == 1 else ""
     scores = {"validation": best["score"], "test": best.get("test")}
     found = [f"{split} {number(score)}" for split, score in scores.items() if score is not None]
@@ -53,3 +56,10 @@ def average_facts(run: Any) -> dict[str, str]:
         "average": f"{len(taken)} of {len(offered)} fits: {', '.join(taken)}{alone}",
         "best fit": ", ".join(found),
     }
+
+
+def shown_path(path: str) -> str:
+    """Return a recorded path, relative to the present folder if it is in there."""
+    with contextlib.suppress(ValueError):
+        return str(Path(path).relative_to(Path.cwd()))
+    return path

@@ -24,7 +24,7 @@ def fit_several(
 ) -> None:
     """Fit with several seeds, or compare baselines step by step."""
     steps: list[Any] = []
-    averaged = None
+    averaged, failure = None, None
     with working():
         import kerasft
 
@@ -35,7 +35,10 @@ def fit_several(
             runs = [kerasft.fit(module, one, **options) for one in _with_seeds(config, seeds)]
             if config.average_weights == "soup":
                 own = {name: options[name] for name in ("runs_dir", "progress")}
-                averaged = kerasft.average(runs, **own)
+                try:
+                    averaged = kerasft.average(runs, **own)
+                except kerasft.KerasftError as error:  # the fits are printed first
+                    failure = error
     if wants("quiet"):
         for run in [*runs, *([averaged] if averaged else [])]:
             click.echo(run.path)
@@ -51,12 +54,15 @@ def fit_several(
         if averaged:
             click.echo()
             print_average(averaged)
+    if failure is not None:
+        raise failure
 
 
 def _with_seeds(config: Config, count: int) -> list[Config]:
     """Return settings with so many seeds; fits that are averaged have the same splits."""
-    if config.average_weights == "soup" and config.split_seed is None:
-        config = replace(config, split_seed=config.seed)
+    if config.average_weights == "soup":
+        splits = config.seed if config.split_seed is None else config.split_seed
+        config = replace(config, average_weights="none", split_seed=splits)
     return [replace(config, seed=config.seed + n) for n in range(count)]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -42,12 +43,16 @@ class Duration(click.ParamType):
 
 def tune(module: ModuleType, config: Config, **options: Any) -> None:
     """Search, and print the best trial and the command that fits it."""
-    fixed = given_settings(click.get_current_context(), type(config))
+    fixed = list(given_settings(click.get_current_context(), type(config)))
+    soup = config.average_weights == "soup"
+    if soup:  # of the search, not of its trials
+        config = replace(config, average_weights="none")
+        fixed = [name for name in fixed if name != "average_weights"]
     if "epochs" in fixed and options["max_epochs"] not in (None, config.epochs):
         raise click.UsageError(
             "--epochs and --max-epochs both set the epochs of a trial: give one."
         )
-    if options["fit_best"] and config.average_weights == "soup":
+    if options["fit_best"] and soup:
         raise click.UsageError(
             "--fit-best and --average-weights soup both make a run of the search: give one."
         )
@@ -62,15 +67,18 @@ def tune(module: ModuleType, config: Config, **options: Any) -> None:
         search = kerasft.tune(
             module,
             config,
-            fixed=list(fixed),
+            fixed=fixed,
             space=list(space),
             warm_start=warm_start,
             scheduler=scheduler,
             progress=not wants("quiet"),
             **options,
         )
-        report = describe_search(search)
-        run = _make_run(module, config, search, fit_best=fit_best)
+        report, run, failure = describe_search(search), None, None
+        try:
+            run = _make_run(module, config, search, fit_best=fit_best, soup=soup)
+        except kerasft.KerasftError as error:  # the search is printed first
+            failure = error
         if run is not None:
             report["run"], report["metrics"] = run.path, run.metrics
     if wants("json"):
@@ -80,14 +88,18 @@ def tune(module: ModuleType, config: Config, **options: Any) -> None:
     else:
         facts = search_facts(report)
         print_facts(facts if run is None else {**facts, **run_report(run)})
+    if failure is not None:
+        raise failure
 
 
-def _make_run(module: ModuleType, config: Config, search: Any, *, fit_best: bool) -> Any:
+def _make_run(
+    module: ModuleType, config: Config, search: Any, *, fit_best: bool, soup: bool
+) -> Any:
     """Fit the best trial, or average the best ones, as the options say; None without."""
     import kerasft
 
     progress = not wants("quiet")
-    if config.average_weights == "soup":
+    if soup:
         return kerasft.average(search.best_runs, progress=progress)
     if fit_best:
         return kerasft.fit(module, type(config)(**search.best_settings), progress=progress)

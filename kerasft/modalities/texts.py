@@ -159,8 +159,8 @@ class Texts(Modality):
         return [
             f"The training split has about {each:.0f} texts per class. Training only the top block "
             "is then usually as accurate, and faster: --trainable-blocks 1 --epochs 8. For a "
-            "sentence encoder, add --patience 0 --feature-norm rms --head-start class_means "
-            "--head-epochs 1 --head-learning-rate 3e-4."
+            "sentence encoder and one class per text, add --patience 0 --feature-norm rms "
+            "--head-start class_means --head-epochs 1 --head-learning-rate 3e-4."
         ]
 
     def example(self, config: Any, *, pairs: bool = False) -> str | tuple[str, str]:

@@ -2,9 +2,9 @@
 
 The cosines of a feature vector with these means, divided by a temperature, are its first logits, as
 in prototypical networks (Snell et al. 2017, arXiv 1703.05175) and classifiers with imprinted
-weights (Qi et al. 2018, arXiv 1712.07136). A linear probe has learned a handful of examples per
-class before the first step. Class means have not, so training the top blocks with them pulls the
-examples of a class together, as a contrastive loss does.
+weights (Qi et al. 2018, arXiv 1712.07136). With few examples per class, a
+linear probe already fits them all before the first step. Class means do not, so training the top
+blocks with them moves examples of the same class closer, as a contrastive loss does.
 """
 
 from __future__ import annotations

@@ -13,9 +13,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from kerasft.config import Config
 from kerasft.data import Data, Split
 from kerasft.display import shows_progress, status
 from kerasft.distribution.devices import Devices
@@ -26,6 +28,7 @@ from kerasft.evaluation.own_data import load_own_data
 from kerasft.evaluation.predict import predict_arrays
 from kerasft.formatting import number
 from kerasft.frozen.feature_cache import PhaseInputs
+from kerasft.insight import plot_curves
 from kerasft.runs import (
     RECIPE,
     Run,
@@ -37,15 +40,16 @@ from kerasft.runs import (
 )
 from kerasft.runs.provenance import current_time, versions
 from kerasft.runs.weights import save_weights
+from kerasft.setting_declaration import settings
 from kerasft.training.compiled_models import CompiledModels
 from kerasft.training.context import make_context
 from kerasft.training.fit_record import measure_record
 from kerasft.training.recorder import log_writer
 
-# Of the best fit, whose record that of the average begins with.
+# Files copied from the best fit.
 _COPIED = ("config.json", "labels.json", "dropped.json", "history.json", "history.csv")
-# Validation score and negative loss: higher is better.
-_Score = tuple[float, float]
+_OF_THE_FIT = ("speed", "devices", "reason", "failure")  # entries of its manifest that are not
+_Score = tuple[float, float]  # validation score and negative loss: higher is better
 _Values = list[np.ndarray]
 
 
@@ -58,8 +62,8 @@ class Ingredient:
         score: Its validation score by the main metric of the task.
         together: Validation score of the average with it; of the best fit, its own.
         taken: Whether it is in the average.
-        test: Its test score, which chooses nothing; None for a trial of a search and without a test
-            split.
+        test: Its test score, not used for selection; None for a trial of a search and without a
+            test split.
     """
 
     run: str
@@ -100,14 +104,15 @@ def average(
     """Average the weights of several fits of one recipe into a new run: a greedy soup.
 
     The fits are taken from the best on by their validation score (the main metric of the task, ties
-    by the loss). A fit stays in the average if the validation score is not lower with it, so there
-    the average is never below the best fit. It is the best fit alone where no other helps.
+    by the loss). A fit stays in the average if the validation score is not lower with it. On the
+    validation split, the average is never below the best fit. If no other fit helps, it is the best
+    fit.
 
     Args:
         runs: At least two finished runs, as `load_run` takes them, or trials of a search whose
             weights are stored (`Search.best_runs`). They need the same recipe, preset, classes and
-            splits; fits with several seeds have the same splits if `split_seed` is set. Rates,
-            dropout and the number of trained blocks may differ.
+            splits, and inputs of the same size; fits with several seeds have the same splits if
+            `split_seed` is set. Rates, dropout and the number of trained blocks may differ.
         runs_dir: Folder of all runs.
         name: Name of the run folder; a timestamp by default.
         progress: Whether to write progress to stderr.
@@ -129,18 +134,22 @@ def average(
     _check_alike(found)
     check_name(runs_dir, found[0].recipe, name)
     models = [load_model(run) for run in found]
+    _check_models(found, models)
     data = load_own_data(found[0], models[0])
+    _check_inputs(found, models, data)
     scored = [
         _Fit(run, loaded, _score(loaded, data)) for run, loaded in zip(found, models, strict=True)
     ]
     fits = sorted(scored, key=lambda fit: fit.score, reverse=True)
-    _check_shapes(fits)
     ingredients = _mix(fits, data)
     with _new_folder(Path(runs_dir)) as made:
         _record(made, fits[0], data, ingredients, began)
         folder = create_run(runs_dir, found[0].recipe, name).path
-        made.path.replace(folder)  # empty until now
-    return Run(folder)
+        shutil.rmtree(folder)  # empty, or what a fit that was killed at its start has left
+        made.path.rename(folder)
+    run = Run(folder)
+    plot_curves(run, folder / "curves.png")  # with the name of the run
+    return run
 
 
 _ALIKE = {
@@ -155,6 +164,9 @@ def _check_alike(runs: Sequence[Run]) -> None:
     """Refuse what cannot be averaged, or not be compared on one validation split."""
     if len(runs) < 2:
         raise SettingError(f"An average needs at least two runs. Received: {len(runs)}.")
+    for run in runs:
+        if run.state != "done":
+            raise SettingError(f"{run.path} is {run.state}: only finished fits can be averaged.")
     first, *others = runs
     for run in others:
         for name, difference in _ALIKE.items():
@@ -176,16 +188,38 @@ def _facts(run: Run) -> dict[str, object]:
     }
 
 
-def _check_shapes(fits: Sequence[_Fit]) -> None:
+def _check_models(runs: Sequence[Run], models: Sequence[Loaded]) -> None:
     """Refuse models whose weights are not those of one architecture."""
-    first, *others = fits
-    shapes = [variable.shape for variable in first.loaded.model.weights]
-    for fit in others:
-        if [variable.shape for variable in fit.loaded.model.weights] != shapes:
+    shapes = [[variable.shape for variable in loaded.model.weights] for loaded in models]
+    for run, found in zip(runs, shapes, strict=True):
+        if found != shapes[0]:
             raise SettingError(
-                f"{first.run.path} and {fit.run.path} cannot be averaged: their models differ, as "
-                "by `lora_rank` or another head. Average fits of one architecture."
+                f"{runs[0].path} and {run.path} cannot be averaged: their models differ, as by "
+                "`lora_rank` or another head. Average fits of one architecture."
             )
+
+
+def _check_inputs(runs: Sequence[Run], models: Sequence[Loaded], data: Data) -> None:
+    """Refuse fits whose examples were prepared in another way, as to another size."""
+    inputs = [_input_settings(loaded.config, data) for loaded in models]
+    for run, found in zip(runs, inputs, strict=True):
+        other = [name for name in found if found[name] != inputs[0].get(name)]
+        if other:
+            raise SettingError(
+                f"{runs[0].path} and {run.path} cannot be averaged: they differ in "
+                f"`{other[0]}`, so their inputs differ."
+            )
+
+
+def _input_settings(config: Config, data: Data) -> dict[str, Any]:
+    """Return the settings that decide what an example becomes, by name."""
+    found = {
+        name: item.read(config)
+        for name, item in settings(config).items()
+        if item.affects == "data" and item.searchable
+    }
+    # Where a recipe renders its examples, the seed decides them too.
+    return found if isinstance(data.train, Split) else {**found, "seed": config.seed}
 
 
 def _score(loaded: Loaded, data: Data) -> _Score:
@@ -197,21 +231,25 @@ def _score(loaded: Loaded, data: Data) -> _Score:
 
 
 def _mix(fits: Sequence[_Fit], data: Data) -> list[Ingredient]:
-    """Average fits, the best first, in the model of the best; return what became of each."""
+    """Average fits, the best first, in the model of the best; return the ingredients."""
     best, *others = fits
     total, count, score = best.values, 1, best.score
-    found = [Ingredient(str(best.run.path), score[0], score[0], True, best.test)]
+    found = [_ingredient(best, score[0], taken=True)]
     for fit in others:
         status(f"averaging with {fit.run.path}")
         with_it = [one + other for one, other in zip(total, fit.values, strict=True)]
         _assign(best.loaded, with_it, count + 1)
         together = _score(best.loaded, data)
         taken = together >= score
-        found.append(Ingredient(str(fit.run.path), fit.score[0], together[0], taken, fit.test))
+        found.append(_ingredient(fit, together[0], taken=taken))
         if taken:
             total, count, score = with_it, count + 1, together
     _assign(best.loaded, total, count)
     return found
+
+
+def _ingredient(fit: _Fit, together: float, *, taken: bool) -> Ingredient:
+    return Ingredient(str(fit.run.path.absolute()), fit.score[0], together, taken, fit.test)
 
 
 def _assign(loaded: Loaded, total: _Values, count: int) -> None:
@@ -237,7 +275,7 @@ def _record(
     loaded, manifest, log = best.loaded, best.run.manifest, log_writer(made)
     for name in _COPIED:
         if (best.run.path / name).exists():
-            shutil.copyfile(best.run.path / name, made.path / name)
+            shutil.copyfile(best.run.record_file(name), made.path / name)
     source = best.run.recipe_source
     own = {
         "state": "running",
@@ -247,20 +285,16 @@ def _record(
         "weights": {**manifest["weights"], "stored": "all"},
         "soup": [asdict(one) for one in ingredients],
     }
-    write_manifest(made, **{name: manifest[name] for name in manifest if name != "speed"} | own)
+    kept = {name: value for name, value in manifest.items() if name not in _OF_THE_FIT}
+    write_manifest(made, **kept | own)
     weights = loaded.model.weights
     save_weights(made, weights, [variable.numpy() for variable in weights])
     for one in ingredients:
-        log(soup_line(one))
+        taken = "taken" if one.taken else "left out"
+        log(f"soup   {one.run}: {number(one.score)}, with it {number(one.together)}: {taken}")
     context = make_context(loaded.config, data, CompiledModels(loaded.model))
     context = context.in_run(made, log, Devices())
     # A recipe may make its training examples while it trains.
     train = data.train.x if isinstance(data.train, Split) else None
     inputs = PhaseInputs(context.model, train, data.validation and data.validation.x)
     measure_record(made, context, inputs, began)
-
-
-def soup_line(one: Ingredient) -> str:
-    """Return the line of the log about a fit that was offered."""
-    taken = "taken" if one.taken else "left out"
-    return f"soup   {one.run}: {number(one.score)}, with it {number(one.together)}: {taken}"

@@ -1,6 +1,7 @@
 """Averages of several fits, on the command line and for real."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,10 @@ import kerasft
 from kerasft.formatting import number
 
 pytestmark = pytest.mark.slow
+
+
+def relative(path):
+    return str(Path(path).relative_to(Path.cwd()))
 
 
 def test_seeds_are_averaged_on_the_command_line(kerasft_line, preset, photos):
@@ -22,9 +27,10 @@ def test_seeds_are_averaged_on_the_command_line(kerasft_line, preset, photos):
     assert {run["config"]["split_seed"] for run in found["runs"]} == {0}
     soup = found["average"]
     offered = [one["run"] for one in soup["soup"]]
-    assert sorted(offered) == sorted(run["path"] for run in found["runs"])
+    assert sorted(offered) == sorted(str(Path(run["path"]).absolute()) for run in found["runs"])
+    assert {run["config"]["average_weights"] for run in found["runs"]} == {"none"}
     shown = kerasft_line("show", soup["path"])
-    assert f"kerasft average {' '.join(offered)}" in shown.stdout
+    assert f"kerasft average {' '.join(map(relative, offered))}" in shown.stdout
     best = soup["soup"][0]
     (line,) = (line for line in shown.stdout.splitlines() if line.startswith("best fit"))
     assert line.split(None, 2)[2] == (
@@ -51,6 +57,6 @@ def test_the_best_trials_of_a_search_are_averaged(kerasft_line, preset, photos):
     again = kerasft_line("average", "searches/resnet_digits/found", "--quiet")
     assert again.exit_code == 0, again.output
     refused = kerasft_line("average", "elsewhere")
-    assert refused.exit_code == 2 and "is no search" in refused.stderr
+    assert refused.exit_code == 2 and "is not a search folder" in refused.stderr
     both = kerasft_line(*words, "--average-weights", "soup", "--fit-best")
     assert both.exit_code == 2 and "give one" in both.stderr

@@ -114,6 +114,25 @@ def test_another_recipe_is_refused(runs):
         average(runs / "one", runs / "two")
 
 
+def test_unfinished_fits_are_refused(runs):
+    write_manifest(kerasft.load_run(runs / "two"), state="failed")
+    with pytest.raises(SettingError, match="two is failed: only finished fits"):
+        average(runs / "one", runs / "two")
+
+
+def test_inputs_of_another_size_are_refused(runs, preset, photos):
+    config = image_config(preset, photos, split_seed=0, image_size=24, epochs=1)
+    kerasft.fit(resnet_digits, config, runs_dir=runs.parent, name="large", progress=False)
+    with pytest.raises(SettingError, match="they differ in `image_size`"):
+        average(runs / "one", runs / "large")
+
+
+def test_what_a_killed_fit_has_left_under_the_name_is_replaced(runs):
+    (runs / "left").mkdir()
+    (runs / "left" / "config.json").write_text("{}")
+    assert average(runs / "one", runs / "one", name="left").state == "done"
+
+
 def test_a_taken_name_is_refused_before_anything_is_computed(runs):
     with pytest.raises(SettingError, match="already exists"):
         average(runs / "one", runs / "two", name="one")

@@ -249,7 +249,7 @@ def _falls_steadily(facts: Facts) -> str:
 
 
 def _stays_at_the_probe(facts: Facts) -> str:
-    """Return the evidence that the blocks have hardly changed after a start as a linear probe.
+    """Return the evidence that the blocks add little after a start as a linear probe.
 
     The probe has found the best head for the frozen features. What the trained blocks add shows in
     the validation loss of the main phase; a training loss far below it is that of the probe too.
@@ -259,17 +259,15 @@ def _stays_at_the_probe(facts: Facts) -> str:
         return ""
     before = facts.head[-1]["val_loss"]
     stays = val.min() > _HARDLY * before and val.max() < 1.15 * before
-    if not stays or val.min() < _SOLVED * facts.baseline_loss or not _trains_blocks(facts):
+    overfits = facts.curve("loss").min() < 0.5 * facts.head[-1]["loss"]
+    solved = val.min() < _SOLVED * facts.baseline_loss
+    if not stays or overfits or solved or facts.settings.get("trainable_blocks") == 0:
         return ""
     return (
         f"The head phase ended with a validation loss of {number(before)}, near that of a linear "
         f"probe. In {len(val)} epochs of the main phase its lowest was {number(val.min())}: the "
-        "trained blocks have hardly changed"
+        "trained blocks have added little"
     )
-
-
-def _trains_blocks(facts: Facts) -> bool:
-    return facts.settings.get("trainable_blocks") != 0
 
 
 def _faster(facts: Facts, factor: float) -> dict[str, float]:
