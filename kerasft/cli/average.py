@@ -24,7 +24,7 @@ def describe_average(run: Any) -> dict[str, Any]:
 def print_average(run: Any) -> None:
     """Print which fits are in the average, then its scores."""
     rows = [
-        (shown_path(one["run"]), one["score"], one["together"], "yes" if one["taken"] else "no")
+        (shown_path(one["run"]), one["validation"], one["average"], "yes" if one["taken"] else "no")
         for one in run.manifest["soup"]
     ]
     print_table(("run", "validation", "average with it", "taken"), rows)

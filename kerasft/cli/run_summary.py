@@ -50,7 +50,7 @@ def average_facts(run: Any) -> dict[str, str]:
     taken = [shown_path(one["run"]) for one in offered if one["taken"]]
     best = offered[0]
     alone = "; the best fit alone, since no other helped" if len(taken) == 1 else ""
-    scores = {"validation": best["score"], "test": best.get("test")}
+    scores = {split: best[split] for split in ("validation", "test")}
     found = [f"{split} {number(score)}" for split, score in scores.items() if score is not None]
     return {
         "average": f"{len(taken)} of {len(offered)} fits: {', '.join(taken)}{alone}",

@@ -87,7 +87,10 @@ def tune(module: ModuleType, config: Config, **options: Any) -> None:
         click.echo(search.path)
     else:
         facts = search_facts(report)
-        print_facts(facts if run is None else {**facts, **run_report(run)})
+        if run is not None:
+            del facts["next"]  # it fits the best trial
+            facts |= run_report(run)
+        print_facts(facts)
     if failure is not None:
         raise failure
 

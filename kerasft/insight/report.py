@@ -96,6 +96,10 @@ def _tiles(run: Run, facts: Facts) -> Iterator[dict[str, Any]]:
     validation = facts.metrics.get("validation", {}).get(name)
     if validation is not None and "test" in facts.metrics:
         yield tile(f"validation {name}", validation, "selects the best epoch")
+    if "soup" in manifest:
+        offered = manifest["soup"]
+        taken = sum(one["taken"] for one in offered)
+        yield tile("averaged fits", taken, f"of {len(offered)}; epochs are those of the best one")
     if name in facts.probe:
         yield tile("linear probe", facts.probe[name], f"validation {name}, on frozen features")
     if facts.untrained:

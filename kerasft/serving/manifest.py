@@ -53,8 +53,17 @@ def describe(run: Run, loaded: Loaded, names: list[str]) -> dict[str, Any]:
         },
         "metrics": run.metrics,
         "best_epoch": record.get("best_epoch"),
+        **_describe_average(record),
         "versions": record["versions"],
     }
+
+
+def _describe_average(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how many of the offered fits are in an average; nothing for a single fit."""
+    if "soup" not in record:
+        return {}
+    taken = sum(one["taken"] for one in record["soup"])
+    return {"average": {"fits": taken, "offered": len(record["soup"])}}
 
 
 def publish_version(folder: Path, parent: Path, manifest: Mapping[str, Any]) -> Path:

@@ -29,26 +29,16 @@ from kerasft.evaluation.predict import predict_arrays
 from kerasft.formatting import number
 from kerasft.frozen.feature_cache import PhaseInputs
 from kerasft.insight import plot_curves
-from kerasft.runs import (
-    RECIPE,
-    Run,
-    check_name,
-    create_run,
-    load_run,
-    write_manifest,
-    write_recipe,
-)
-from kerasft.runs.provenance import current_time, versions
+from kerasft.runs import Run, check_name, create_run, load_run, write_history, write_manifest
 from kerasft.runs.weights import save_weights
 from kerasft.setting_declaration import settings
 from kerasft.training.compiled_models import CompiledModels
 from kerasft.training.context import make_context
-from kerasft.training.fit_record import measure_record
+from kerasft.training.fit_record import measure_record, open_record
 from kerasft.training.recorder import log_writer
 
-# Files copied from the best fit.
-_COPIED = ("config.json", "labels.json", "dropped.json", "history.json", "history.csv")
-_OF_THE_FIT = ("speed", "devices", "reason", "failure")  # entries of its manifest that are not
+# Entries of the manifest about the training, which is that of the best fit.
+_KEPT = ("best_epoch", "monitor", "linear_probe", "untrained")
 _Score = tuple[float, float]  # validation score and negative loss: higher is better
 _Values = list[np.ndarray]
 
@@ -59,16 +49,16 @@ class Ingredient:
 
     Attributes:
         run: Folder of its run.
-        score: Its validation score by the main metric of the task.
-        together: Validation score of the average with it; of the best fit, its own.
+        validation: Its validation score by the main metric of the task.
+        average: Validation score of the average with it; of the best fit, its own.
         taken: Whether it is in the average.
         test: Its test score, not used for selection; None for a trial of a search and without a
             test split.
     """
 
     run: str
-    score: float
-    together: float
+    validation: float
+    average: float
     taken: bool
     test: float | None
 
@@ -152,14 +142,6 @@ def average(
     return run
 
 
-_ALIKE = {
-    "recipe": "recipes differ.",
-    "preset": "presets differ.",
-    "classes": "classes differ.",
-    "splits": "splits differ. Fit them on the same dataset with the same `split_seed`.",
-}
-
-
 def _check_alike(runs: Sequence[Run]) -> None:
     """Refuse what cannot be averaged, or not be compared on one validation split."""
     if len(runs) < 2:
@@ -169,11 +151,13 @@ def _check_alike(runs: Sequence[Run]) -> None:
             raise SettingError(f"{run.path} is {run.state}: only finished fits can be averaged.")
     first, *others = runs
     for run in others:
-        for name, difference in _ALIKE.items():
-            if _facts(run)[name] != _facts(first)[name]:
-                raise SettingError(
-                    f"{first.path} and {run.path} cannot be averaged: their {difference}"
-                )
+        differing = [name for name, value in _facts(run).items() if value != _facts(first)[name]]
+        if differing:
+            hint = " Fit them on the same dataset with the same `split_seed`."
+            raise SettingError(
+                f"{first.path} and {run.path} cannot be averaged: their {differing[0]} differ."
+                f"{hint if differing[0] == 'splits' else ''}"
+            )
 
 
 def _facts(run: Run) -> dict[str, object]:
@@ -181,9 +165,9 @@ def _facts(run: Run) -> dict[str, object]:
     manifest = run.manifest
     weights = {key: value for key, value in manifest["weights"].items() if key != "stored"}
     return {
-        "recipe": manifest["recipe"]["sha256"],
+        "recipes": manifest["recipe"]["sha256"],
         "classes": run.labels,
-        "preset": weights,
+        "presets": weights,
         "splits": manifest["data"]["fingerprint"],
     }
 
@@ -273,27 +257,19 @@ def _record(
 ) -> None:
     """Write the record of an average: that of the best fit, with other weights and metrics."""
     loaded, manifest, log = best.loaded, best.run.manifest, log_writer(made)
-    for name in _COPIED:
-        if (best.run.path / name).exists():
-            shutil.copyfile(best.run.record_file(name), made.path / name)
-    source = best.run.recipe_source
-    own = {
-        "state": "running",
-        "created": current_time(),
-        "versions": versions(),
-        "files": {} if source is None else {RECIPE: write_recipe(made, source)},
-        "weights": {**manifest["weights"], "stored": "all"},
-        "soup": [asdict(one) for one in ingredients],
-    }
-    kept = {name: value for name, value in manifest.items() if name not in _OF_THE_FIT}
-    write_manifest(made, **kept | own)
+    context = make_context(loaded.config, data, CompiledModels(loaded.model))
+    context = context.in_run(made, log, Devices())
+    open_record(made, loaded.recipe, context)
+    write_history(made, best.run.history)
+    whole = {**manifest["weights"], "stored": "all"}  # the fits may have trained other blocks
+    offered = [asdict(one) for one in ingredients]
+    kept = {name: manifest[name] for name in _KEPT if name in manifest}
+    write_manifest(made, **kept, weights=whole, soup=offered)
     weights = loaded.model.weights
     save_weights(made, weights, [variable.numpy() for variable in weights])
     for one in ingredients:
         taken = "taken" if one.taken else "left out"
-        log(f"soup   {one.run}: {number(one.score)}, with it {number(one.together)}: {taken}")
-    context = make_context(loaded.config, data, CompiledModels(loaded.model))
-    context = context.in_run(made, log, Devices())
+        log(f"soup   {one.run}: {number(one.validation)}, with it {number(one.average)}: {taken}")
     # A recipe may make its training examples while it trains.
     train = data.train.x if isinstance(data.train, Split) else None
     inputs = PhaseInputs(context.model, train, data.validation and data.validation.x)

@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import os
 import statistics
-import tempfile
 import time
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tests.benchmarks.plain import read_values
-from tests.benchmarks.series import fits_of_series, series_parser
+from tests.benchmarks.series import fits_in_folder, series_parser
 from tests.benchmarks.ways import take
 
 # TensorFlow reads both at its import, which comes later.
@@ -73,7 +73,7 @@ def contrast(context: Any, inputs: Any) -> None:
     model.fit(batches, epochs=config.epochs, shuffle=False, verbose=0)
 
 
-def measure(name: str, seed: int, data: Path, made: Path, pairs: list[str]) -> dict[str, Any]:
+def measure(name: str, seed: int, a: Namespace, made: Path) -> dict[str, Any]:
     """Returns the test accuracy and the time of training."""
     import keras
 
@@ -88,8 +88,8 @@ def measure(name: str, seed: int, data: Path, made: Path, pairs: list[str]) -> d
     from kerasft.training.head_start import start_head
 
     recipe = load_recipe("minilm_tickets")
-    dataset = take(data / "banking77" / "train.csv", 8, seed, made)
-    settings = {**SETTINGS, **read_values(recipe, pairs)}
+    dataset = take(a.data / "banking77" / "train.csv", 8, seed, made)
+    settings = {**SETTINGS, **read_values(recipe, a.set)}
     config = recipe.Config(seed=seed, dataset=dataset, **settings)
     set_seed(seed)
     prepared = load_recipe_data(recipe, config)
@@ -123,11 +123,7 @@ def main() -> None:
     """Trains what is missing and prints the table."""
     a = series_parser(__doc__, only=",".join(WAYS), seeds="0,1,2,3,4").parse_args()
     names = a.only.split(",")
-    with tempfile.TemporaryDirectory() as made:
-        found = fits_of_series(
-            a, names, lambda name, seed: measure(name, seed, a.data, Path(made), a.set)
-        )
-    show(found, names)
+    show(fits_in_folder(a, names, measure), names)
 
 
 if __name__ == "__main__":

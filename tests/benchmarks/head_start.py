@@ -17,7 +17,6 @@ import os
 import random
 import shutil
 import statistics
-import tempfile
 import time
 from argparse import Namespace
 from collections.abc import Callable
@@ -25,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.plain import read_values
-from tests.benchmarks.series import fits_of_series, series_parser
+from tests.benchmarks.series import fits_in_folder, series_parser
 from tests.benchmarks.ways import take, timed_fit
 
 # TensorFlow reads both at its import, which comes later.
@@ -139,9 +138,7 @@ def main() -> None:
         for epochs in a.head_epochs.split(",")
         for start in a.starts.split(",")
     ]
-    with tempfile.TemporaryDirectory() as made:
-        found = fits_of_series(a, names, lambda name, seed: measure(name, seed, a, Path(made)))
-    show(found, names)
+    show(fits_in_folder(a, names, measure), names)
 
 
 if __name__ == "__main__":

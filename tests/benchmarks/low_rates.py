@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import os
 import statistics
-import tempfile
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.head_start import SETS
 from tests.benchmarks.plain import read_values
-from tests.benchmarks.series import fits_of_series, series_parser
+from tests.benchmarks.series import fits_in_folder, series_parser
 from tests.benchmarks.ways import timed_fit
 
 # TensorFlow reads both at its import, which comes later.
@@ -28,7 +28,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 RATES = (3e-5, 1e-4, 3e-4, 1e-3)
 
 
-def measure(name: str, seed: int, data: Path, made: Path, pairs: list[str]) -> dict[str, Any]:
+def measure(name: str, seed: int, a: Namespace, made: Path) -> dict[str, Any]:
     """Fits with a rate, and returns its scores and what the diagnosis advises about the rate."""
     import kerasft
     from kerasft.catalog import load_recipe
@@ -36,7 +36,7 @@ def measure(name: str, seed: int, data: Path, made: Path, pairs: list[str]) -> d
     chosen, rate = name.split()
     recipe_name, prepare = SETS[chosen]
     recipe = load_recipe(recipe_name)
-    settings = {**prepare(data, seed, made), **read_values(recipe, pairs)}
+    settings = {**prepare(a.data, seed, made), **read_values(recipe, a.set)}
     config = recipe.Config(seed=seed, learning_rate=float(rate), **settings)
     run, _ = timed_fit(recipe, config, None, str(made / "runs"))
     findings = {one["name"]: one for one in kerasft.diagnose(run)["findings"]}
@@ -84,11 +84,7 @@ def main() -> None:
     a = parser.parse_args()
     sets = a.only.split(",")
     names = [f"{chosen} {rate:g}" for chosen in sets for rate in RATES]
-    with tempfile.TemporaryDirectory() as made:
-        found = fits_of_series(
-            a, names, lambda name, seed: measure(name, seed, a.data, Path(made), a.set)
-        )
-    show(found, sets)
+    show(fits_in_folder(a, names, measure), sets)
 
 
 if __name__ == "__main__":

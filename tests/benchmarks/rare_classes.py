@@ -15,7 +15,6 @@ import os
 import random
 import shutil
 import statistics
-import tempfile
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +22,7 @@ from typing import Any
 
 from tests.benchmarks.head_start import PRESET
 from tests.benchmarks.plain import read_values
-from tests.benchmarks.series import fits_of_series, series_parser
+from tests.benchmarks.series import fits_in_folder, series_parser
 from tests.benchmarks.ways import timed_fit
 
 # TensorFlow reads both at its import, which comes later.
@@ -179,9 +178,7 @@ def main() -> None:
     parser.add_argument("--ways", default=",".join(WAYS), help="with commas")
     a = parser.parse_args()
     names = [f"{chosen}: {way}" for chosen in a.only.split(",") for way in a.ways.split(",")]
-    with tempfile.TemporaryDirectory() as made:
-        found = fits_of_series(a, names, lambda name, seed: measure(name, seed, a, Path(made)))
-    show(found, names)
+    show(fits_in_folder(a, names, measure), names)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -56,3 +57,15 @@ def fits_of_series(
             if path:
                 path.write_text(json.dumps(found, indent=1))
     return found
+
+
+def fits_in_folder(
+    arguments: argparse.Namespace,
+    names: Iterable[str],
+    measure: Callable[[str, int, argparse.Namespace, Path], dict[str, Any]],
+) -> list[dict[str, Any]]:
+    """Returns `fits_of_series` of a function that also gets the options and a temporary folder."""
+    with tempfile.TemporaryDirectory() as made:
+        return fits_of_series(
+            arguments, names, lambda name, seed: measure(name, seed, arguments, Path(made))
+        )

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import os
 import statistics
-import tempfile
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.head_start import SETS
 from tests.benchmarks.plain import read_values
-from tests.benchmarks.series import fits_of_series, series_parser
+from tests.benchmarks.series import fits_in_folder, series_parser
 
 # TensorFlow reads both at its import, which comes later.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -26,14 +26,14 @@ FITS = 3
 SPLITS = ("validation", "test")
 
 
-def measure(name: str, seed: int, data: Path, made: Path, pairs: list[str]) -> dict[str, Any]:
+def measure(name: str, seed: int, a: Namespace, made: Path) -> dict[str, Any]:
     """Fits and averages; returns the scores of every fit and of the average."""
     import kerasft
     from kerasft.catalog import load_recipe
 
     recipe_name, prepare = SETS[name]
     recipe = load_recipe(recipe_name)
-    settings = {**prepare(data, seed, made), **read_values(recipe, pairs), "split_seed": seed}
+    settings = {**prepare(a.data, seed, made), **read_values(recipe, a.set), "split_seed": seed}
     folder = {"runs_dir": made / "runs", "progress": False}
     runs = [
         kerasft.fit(recipe, recipe.Config(seed=FITS * seed + number, **settings), **folder)
@@ -81,11 +81,7 @@ def main() -> None:
     """Makes the fits that are missing and prints the table."""
     a = series_parser(__doc__, only="banking77-8,clothing10-300", seeds="0,1,2").parse_args()
     names = a.only.split(",")
-    with tempfile.TemporaryDirectory() as made:
-        found = fits_of_series(
-            a, names, lambda name, seed: measure(name, seed, a.data, Path(made), a.set)
-        )
-    show(found, names)
+    show(fits_in_folder(a, names, measure), names)
 
 
 if __name__ == "__main__":

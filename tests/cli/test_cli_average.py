@@ -34,7 +34,7 @@ def test_seeds_are_averaged_on_the_command_line(kerasft_line, preset, photos):
     best = soup["soup"][0]
     (line,) = (line for line in shown.stdout.splitlines() if line.startswith("best fit"))
     assert line.split(None, 2)[2] == (
-        f"validation {number(best['score'])}, test {number(best['test'])}"
+        f"validation {number(best['validation'])}, test {number(best['test'])}"
     )
     as_json = kerasft_line("show", soup["path"], "--json")
     assert json.loads(as_json.stdout)["soup"] == soup["soup"]
@@ -54,6 +54,8 @@ def test_the_best_trials_of_a_search_are_averaged(kerasft_line, preset, photos):
     assert len(run.manifest["soup"]) == 3  # a search stores the weights of its three best
     assert {one["test"] for one in run.manifest["soup"]} == {None}  # trials do not use that split
     assert "test" in run.metrics
+    resumed = kerasft_line(*words, "--average-weights", "soup", "--name", "found", "--resume")
+    assert resumed.exit_code == 0 and "of 3 fits" in resumed.stdout, resumed.output
     again = kerasft_line("average", "searches/resnet_digits/found", "--quiet")
     assert again.exit_code == 0, again.output
     refused = kerasft_line("average", "elsewhere")

@@ -62,12 +62,19 @@ def test_the_weights_are_the_mean_of_the_fits_that_were_taken(runs):
     taken = [weights(one["run"]) for one in offered if one["taken"]]
     for found, *values in zip(weights(soup), *taken, strict=True):
         np.testing.assert_allclose(found, np.mean(values, axis=0), rtol=1e-5, atol=1e-7)
-    assert offered[0]["taken"] and offered[0]["score"] >= offered[1]["score"]
-    assert soup.metrics["validation"]["accuracy"] >= offered[0]["score"]
+    assert offered[0]["taken"] and offered[0]["validation"] >= offered[1]["validation"]
+    assert soup.metrics["validation"]["accuracy"] >= offered[0]["validation"]
     for one in offered:
         assert one["test"] == kerasft.load_run(one["run"]).metrics["test"]["accuracy"]
     assert (soup.state, soup.name) == ("done", "soup")
     assert not list(runs.parent.glob(".average-*"))
+
+
+def test_the_report_and_the_model_card_say_that_it_is_an_average(runs):
+    soup = average(runs / "one", runs / "one")
+    assert "averaged fits" in kerasft.write_report(soup).read_text(encoding="utf-8")
+    exported = kerasft.export(soup, models_dir=runs.parent / "exported")
+    assert "average of those of 2 of 2 fits" in (exported / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_same_fit_twice_is_that_fit(runs):
