@@ -94,4 +94,9 @@ def _generated(batches: Batches, fed: Batches | SharedBatches) -> Any:
 def _ahead(dataset: Any, batches: Batches) -> Any:
     import tensorflow as tf
 
-    return dataset.apply(tf.data.experimental.assert_cardinality(len(batches))).prefetch(2)
+    options = tf.data.Options()
+    # There is nothing to tune. The thread that would, at times ends seconds after its epoch, and
+    # the next epoch waits for it.
+    options.autotune.enabled = False
+    counted = dataset.apply(tf.data.experimental.assert_cardinality(len(batches)))
+    return counted.prefetch(2).with_options(options)

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerasft.data import Batches, class_weights
+from kerasft.data import Batches, class_weights, stream
 from kerasft.data.bucket_widths import plan_widths
 
 
@@ -23,6 +23,14 @@ def test_every_example_comes_once_an_epoch():
     assert [len(x) for x, _ in batches] == [4, 4, 2]
     assert sorted(np.concatenate([x for x, _ in batches])) == list(range(10))
     assert all((y == 2 * x).all() for x, y in batches)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="a stream of TensorFlow")
+@pytest.mark.parametrize("x", [np.zeros((8, 2), "float32"), texts([2, 3, 4, 5])])
+def test_no_thread_tunes_a_stream(x):
+    fed = stream(Batches(x, batch_size=2))
+    assert len(list(fed)) == len(fed)
+    assert fed.options().autotune.enabled is False
 
 
 def test_order_is_decided_by_seed_and_epoch():
