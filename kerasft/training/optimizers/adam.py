@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 
 from kerasft.models.keras_attributes import get_rate_scale
 from kerasft.models.replicas import sum_over_replicas, update_replicas
 from kerasft.training.optimizers.layer_rates import ByDepth
+
+
+class _Constants(NamedTuple):
+    """Tensors that the updates of all weights in a step share: they are traced once."""
+
+    powers: tuple[Any, Any]
+    betas: tuple[Any, Any]
+    epsilon: Any
 
 
 @keras.saving.register_keras_serializable(package="kerasft")
@@ -42,19 +51,41 @@ class FusedAdam(ByDepth, keras.optimizers.Adam):
         gradients = [_each_row_once(gradient, variable.shape[-1:]) for gradient, variable in summed]
         if self.global_clipnorm:
             gradients = _clipped(gradients, self.global_clipnorm)
-        rate = tf.cast(self.learning_rate, tf.float32)
-        step = tf.cast(self.iterations, tf.float32) + 1.0
-        powers = tf.pow(float(self.beta_1), step), tf.pow(float(self.beta_2), step)
+        rates, constants = self._shared_rates(), self._constants()
         for gradient, variable in zip(gradients, trainable_variables, strict=True):
-            own, decay = rate * get_rate_scale(variable), None
-            if self.weight_decay is not None and self._use_weight_decay(variable):
-                decay = own * tf.cast(self.weight_decay, tf.float32)
+            decays = self.weight_decay is not None and self._use_weight_decay(variable)
+            own, decay = rates(get_rate_scale(variable), decays)
             index = self._get_variable_index(variable)
             moments = self._momentums[index].value, self._velocities[index].value
             update = self._rows if isinstance(gradient, tf.IndexedSlices) else self._whole
-            update_replicas(update, variable.value, moments, gradient, own, powers, decay)
+            update_replicas(update, variable.value, moments, gradient, own, decay, constants)
         if self.use_ema:
             self._update_model_variables_moving_average(self._trainable_variables)
+
+    def _shared_rates(self) -> Any:
+        """Return a function to the rate and decay of a step, computed once for equal weights."""
+        import tensorflow as tf
+
+        rate = tf.cast(self.learning_rate, tf.float32)
+
+        @functools.cache
+        def scaled(scale: float) -> Any:
+            return rate * scale
+
+        @functools.cache
+        def of(scale: float, decays: bool) -> tuple[Any, Any]:
+            own = scaled(scale)
+            return own, own * tf.cast(self.weight_decay, tf.float32) if decays else None
+
+        return of
+
+    def _constants(self) -> _Constants:
+        import tensorflow as tf
+
+        step = tf.cast(self.iterations, tf.float32) + 1.0
+        powers = tf.pow(float(self.beta_1), step), tf.pow(float(self.beta_2), step)
+        betas = tf.constant(self.beta_1, tf.float32), tf.constant(self.beta_2, tf.float32)
+        return _Constants(powers, betas, tf.constant(self.epsilon, tf.float32))
 
     def _can_fuse(self) -> bool:
         if keras.backend.backend() != "tensorflow":
@@ -63,7 +94,7 @@ class FusedAdam(ByDepth, keras.optimizers.Adam):
         return not (any(others) or self.gradient_accumulation_steps)
 
     def _whole(
-        self, variable: Any, moments: Any, gradient: Any, rate: Any, powers: Any, decay: Any
+        self, variable: Any, moments: Any, gradient: Any, rate: Any, decay: Any, c: _Constants
     ) -> None:
         import tensorflow as tf
 
@@ -75,17 +106,17 @@ class FusedAdam(ByDepth, keras.optimizers.Adam):
             var=variable.handle,
             m=moments[0].handle,
             v=moments[1].handle,
-            beta1_power=powers[0],
-            beta2_power=powers[1],
+            beta1_power=c.powers[0],
+            beta2_power=c.powers[1],
             lr=rate,
-            beta1=self.beta_1,
-            beta2=self.beta_2,
-            epsilon=self.epsilon,
+            beta1=c.betas[0],
+            beta2=c.betas[1],
+            epsilon=c.epsilon,
             grad=gradient,
         )
 
     def _rows(
-        self, variable: Any, moments: Any, gradient: Any, rate: Any, powers: Any, decay: Any
+        self, variable: Any, moments: Any, gradient: Any, rate: Any, decay: Any, c: _Constants
     ) -> None:
         import tensorflow as tf
 
@@ -93,7 +124,7 @@ class FusedAdam(ByDepth, keras.optimizers.Adam):
         first, second = (tf.gather(moment, rows) for moment in moments)
         first += (slope - first) * (1 - self.beta_1)
         second += (tf.square(slope) - second) * (1 - self.beta_2)
-        size = rate * tf.sqrt(1 - powers[1]) / (1 - powers[0])
+        size = rate * tf.sqrt(1 - c.powers[1]) / (1 - c.powers[0])
         change = size * first / (tf.sqrt(second) + self.epsilon)
         if decay is not None:
             change += decay * tf.gather(variable, rows)
@@ -120,7 +151,7 @@ def _clipped(gradients: list[Any], limit: float) -> list[Any]:
     import tensorflow as tf
 
     values = [g.values if isinstance(g, tf.IndexedSlices) else g for g in gradients]
-    norm = tf.sqrt(tf.add_n([2 * tf.nn.l2_loss(value) for value in values]))
+    norm = tf.sqrt(2 * tf.add_n([tf.nn.l2_loss(value) for value in values]))
     scale = limit * tf.minimum(1.0 / norm, 1.0 / limit) + (norm - norm)
     return [
         tf.IndexedSlices(g.values * scale, g.indices, g.dense_shape)
