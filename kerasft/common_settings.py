@@ -27,7 +27,6 @@ def _foreign_loss(config: Any) -> str:
 
 _WEIGHTED = tasks_with(lambda task: task.class_weight)
 _TRANSFORMED = tasks_with(lambda task: task.target_transform)
-_STARTED = tasks_with(lambda task: task.head_start == "linear")
 _SMOOTHED = tasks_with(lambda task: task.label_smoothing)
 
 
@@ -83,7 +82,7 @@ class BackboneSettings(SettingGroup):
     preset: str = setting("", "Backbone: KerasHub preset name, preset folder (KerasHub, Hugging Face, timm), .keras file, hf://ORG/NAME[@REVISION], applications:NAME (keras.applications), or package:NAME/FOLDER", common=True, aliases=("model", "backbone", "pretrained_model"))
     pretrained: bool = setting(True, "Load the pretrained weights of the preset (no: random initialization)", affects="number")
     trainable_blocks: int = setting(-1, "Number of backbone blocks to unfreeze, from the top: 0 none (linear probe), n the last n, -1 all", minimum=-1, affects="graph", common=True, aliases=("freeze", "unfreeze", "layers", "depth"))
-    head_start: str = setting("random", f"Start of the output layer where the first phase trains it alone (linear: a linear probe on frozen features; class_means: the mean direction of each class, for few examples; auto: linear for {_STARTED}, else random)", choices=("auto", "linear", "class_means", "random"), affects="number", idle_if=when(head_epochs=0, trainable_blocks=lambda blocks: blocks != 0), refused_if=refuse(lambda c: c.head_start == "class_means" and not task_of(c.task).class_weight, f"`head_start` is class_means, but task={{c.task}} has no single class per example, as task={_WEIGHTED} has. Use head_start=linear."))
+    head_start: str = setting("random", "Start of the output layer where the first phase trains it alone (linear: a linear probe on frozen features; class_means: the mean direction of each class; auto: linear for classes of images, for several labels per text and for a frozen sentence encoder, class_means for classes of another one, else random)", choices=("auto", "linear", "class_means", "random"), affects="number", idle_if=when(head_epochs=0, trainable_blocks=lambda blocks: blocks != 0), refused_if=refuse(lambda c: c.head_start == "class_means" and not task_of(c.task).class_weight, f"`head_start` is class_means, but task={{c.task}} has no single class per example, as task={_WEIGHTED} has. Use head_start=linear."))
     lora_rank: int = setting(0, "Rank of the LoRA adapters in the trained blocks, whose own weights stay frozen; typically 4 to 16 (0: no adapters)", minimum=0, affects="graph", refused_if=refuse(lambda c: c.lora_rank > 0 and c.trainable_blocks == 0, "`lora_rank` is {c.lora_rank}, but trainable_blocks=0 leaves no blocks for its adapters. Train blocks, or set lora_rank to 0."))
 
 
@@ -110,7 +109,7 @@ class ScheduleSettings(SettingGroup):
     unfreeze_every: int = setting(0, "Gradual unfreezing: epochs after which one more block is unfrozen, from the top (0: all at once)", minimum=0, affects="number", idle_if=when(trainable_blocks=(0, 1)))
     batch_size: int = setting(32, "Examples per training step", minimum=1, affects="number", common=True, aliases=("bs", "batch", "per_device_train_batch_size"))
     learning_rate: float = setting(1e-4, "Peak learning rate of the main phase (auto: a learning-rate range test before the fit, for both phases)", minimum=1e-9, maximum=100, keywords=("auto",), affects="number", common=True, aliases=("lr", "eta", "rate"))
-    head_learning_rate: float = setting(1e-3, "Peak learning rate of the head phase", minimum=1e-9, maximum=100, affects="number", idle_if=when(head_epochs=0), aliases=("head_lr", "lr_head"))
+    head_learning_rate: float = setting(1e-3, "Peak learning rate of the head phase (after a start as class means at most that of the main phase)", minimum=1e-9, maximum=100, affects="number", idle_if=when(head_epochs=0), aliases=("head_lr", "lr_head"))
     learning_rate_schedule: str = setting("cosine", "Learning-rate schedule after the warm-up", choices=SCHEDULES, affects="graph", aliases=("lr_schedule", "lr_scheduler", "scheduler", "schedule"))
     warmup_fraction: float = setting(0.1, "Fraction of a phase's steps in which the learning rate rises from 0", minimum=0, below=1, affects="number", aliases=("warmup", "warmup_ratio"))
     min_warmup_steps: int = setting(5, "Least number of warm-up steps, for small training splits; at most a third of a phase", minimum=0, affects="number", idle_if=when(warmup_fraction=0))
@@ -188,5 +187,5 @@ class TextSettings(SettingGroup):
     word_dropout: float = setting(0.0, "Fraction of tokens masked at random in training texts", minimum=0, below=1, affects="graph")
     freeze_embeddings: bool = setting(False, "Frozen embeddings: keep token and position embeddings frozen in trained blocks too", affects="graph", idle_if=(_NO_BACKBONE, when(lora_rank=bool)))
     pooling: str = setting("auto", "Pooling of the token states to one vector (auto: by model family)", choices=("auto", "mean", "first", "last"), affects="graph")
-    feature_norm: str = setting("none", "Length of the vector of a text (rms: the root of its width, so that directions alone count; for sentence encoders and few examples)", choices=("none", "rms"), affects="graph")
+    feature_norm: str = setting("none", "Length of the vector of a text (rms: the root of its width, so that directions alone count; auto: rms where the output layer for classes of a sentence encoder does not begin at random, else none)", choices=("auto", "none", "rms"), affects="graph")
 # fmt: on

@@ -33,7 +33,12 @@ from kerasft.setting_declaration import check_names, settings
 # Format of records (manifest of a run, header of a search); format 1 has no marker.
 FORMAT = 2
 # Values of settings that older records lack.
-BEFORE = {"head_start": "random", "min_warmup_steps": 0, "pair_mode": "cross"}
+BEFORE = {
+    "feature_norm": "none",
+    "head_start": "random",
+    "min_warmup_steps": 0,
+    "pair_mode": "cross",
+}
 ConfigType = typing.TypeVar("ConfigType", bound="Config")
 
 
@@ -93,7 +98,7 @@ class Config(
 class ImageConfig(AugmentationSettings, ImageSettings, Config):
     """Settings of a recipe for images."""
 
-    head_start: str = "auto"  # texts end better from a random start
+    head_start: str = "auto"
 
 
 class TextConfig(TextSettings, Config):

@@ -17,6 +17,8 @@ class Config(kerasft.TextConfig):
     epochs: int = 4
     learning_rate: float = 3e-4
     head_learning_rate: float = 1e-2
+    head_start: str = "auto"  # class means for these weights, which compare directions
+    feature_norm: str = "auto"
     learning_rate_schedule: str = "linear"
 
 

@@ -95,8 +95,8 @@ def _ahead(dataset: Any, batches: Batches) -> Any:
     import tensorflow as tf
 
     options = tf.data.Options()
-    # There is nothing to tune. The thread that would, at times ends seconds after its epoch, and
-    # the next epoch waits for it.
+    # There is nothing to tune, and the thread that tunes can end seconds after its epoch: the next
+    # epoch would wait for it.
     options.autotune.enabled = False
     counted = dataset.apply(tf.data.experimental.assert_cardinality(len(batches)))
     return counted.prefetch(2).with_options(options)

@@ -176,16 +176,11 @@ class Modality:
         yield from self.read_input(line.strip(), readers, pairs=pairs)
 
     def settle(self, config: Any) -> Any:
-        """Return the settings of a fit, with `auto` replaced where it decides what is prepared."""
+        """Return the settings of a fit, with `auto` replaced where a saved model depends on it."""
         return config
 
     def prepare(self, config: Any, examples: Any) -> Any:
-        """Return the prepared arrays that a model reads.
-
-        Args:
-            config: Config of the modality.
-            examples: Raw inputs (`kerasft.Examples`); labels are not used.
-        """
+        """Return the prepared arrays of raw inputs (`kerasft.Examples`) that a model reads."""
         raise refuse(config)
 
     def prepared_bytes(self, config: Any, count: int) -> int:
@@ -218,7 +213,7 @@ class Modality:
         """
         return InputAudit([], [])
 
-    def few_examples_note(self, each: float) -> list[str]:
+    def few_examples_note(self, config: Any, each: float) -> list[str]:
         """Return advice for a training split with few examples per class."""
         return []
 
@@ -253,6 +248,10 @@ class Modality:
             SettingError: The backbone does not read such inputs.
         """
         raise refuse(config)
+
+    def head_start(self, config: Any) -> str:
+        """Return the start of the output layer, with `auto` as chosen for the task."""
+        return "random" if config.head_start == "auto" else str(config.head_start)
 
     def pooling(self, backbone: Any, config: Any) -> str:
         """Return the pooling to one vector per example, with `auto` as chosen for the family."""

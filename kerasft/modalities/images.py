@@ -16,6 +16,7 @@ from kerasft.modalities.dataset_features import DatasetFeatures
 from kerasft.modalities.excerpts import picture_excerpt
 from kerasft.modalities.input_types import Input, InputAudit, InputReaders, Serving
 from kerasft.paths import expanded
+from kerasft.tasks import task_of
 from kerasft.tasks.label_cells import Table
 
 Stems = dict[Path, dict[str, list[Path]]]
@@ -135,6 +136,10 @@ class Images(Modality):
         from kerasft.modalities.image_features import image_features
 
         return image_features(backbone, config)
+
+    def head_start(self, config: Any) -> str:
+        chosen = config.head_start == "auto" and task_of(config.task).class_weight
+        return "linear" if chosen else super().head_start(config)
 
     def pooling(self, backbone: Any, config: Any) -> str:
         from kerasft.modalities.image_features import image_pooling

@@ -13,7 +13,7 @@ from kerasft.models.adaptation import adapted_trunk
 from kerasft.models.backbone_families import functional_graph, is_decoder
 from kerasft.models.towers import compare
 from kerasft.models.word_dropout import word_dropout
-from kerasft.presets.pair_mode import PAIR, has_towers
+from kerasft.presets.sentence_encoders import PAIR, choose_feature_norm, has_towers
 from kerasft.presets.tokenizers import load_preprocessor
 
 _SMALLEST_SHARE = 0.95  # of the embeddings that have tokens
@@ -71,6 +71,7 @@ def _encoder(backbone: keras.Model, config: TextConfig) -> Callable[[dict[str, A
     if isinstance(output, dict):
         output = output["pooled_output" if pooling == "first" else "sequence_output"]
     mask_words, trunk = word_dropout(config), adapted_trunk(backbone, output, config)
+    one_length = choose_feature_norm(config) == "rms"
 
     def encode(inputs: dict[str, Any]) -> Any:
         states = trunk({**inputs, "token_ids": mask_words(inputs["token_ids"])})
@@ -86,7 +87,7 @@ def _encoder(backbone: keras.Model, config: TextConfig) -> Callable[[dict[str, A
         return pool_tokens(states, mask, pooling)
 
     def scaled(vectors: Any) -> Any:
-        return keras.ops.rms_normalization(vectors) if config.feature_norm == "rms" else vectors
+        return keras.ops.rms_normalization(vectors) if one_length else vectors
 
     return encode
 

@@ -24,7 +24,12 @@ from kerasft.modalities.input_types import (
 )
 from kerasft.modalities.texts_alike import texts_alike
 from kerasft.paths import expanded
-from kerasft.presets.pair_mode import choose_pair_mode, has_towers
+from kerasft.presets.sentence_encoders import (
+    choose_feature_norm,
+    choose_head_start,
+    choose_pair_mode,
+    has_towers,
+)
 from kerasft.tasks.label_cells import Table
 
 # Features that come first in a pair of texts, regardless of alphabetical order.
@@ -124,6 +129,7 @@ class Texts(Modality):
         yield Input(_text(line, origin, pairs), line)
 
     def settle(self, config: Any) -> Any:
+        config = dataclasses.replace(config, feature_norm=choose_feature_norm(config))
         paired = config.text_pair_column is not None
         return dataclasses.replace(config, pair_mode=choose_pair_mode(config)) if paired else config
 
@@ -154,14 +160,18 @@ class Texts(Modality):
     def audit(self, config: Any, parts: Sequence[Any], arrays: Sequence[Any] | None) -> InputAudit:
         return InputAudit([], texts_alike([text for part in parts for text in part.inputs]))
 
-    def few_examples_note(self, each: float) -> list[str]:
+    def few_examples_note(self, config: Any, each: float) -> list[str]:
         """Return advice measured on Banking77 with MiniLM; other datasets may differ."""
-        return [
+        text = (
             f"The training split has about {each:.0f} texts per class. Training only the top block "
-            "is then usually as accurate, and faster: --trainable-blocks 1 --epochs 8. For a "
-            "sentence encoder and one class per text, add --patience 0 --feature-norm rms "
-            "--head-start class_means --head-epochs 1 --head-learning-rate 3e-4."
-        ]
+            "is then usually as accurate, and faster: --trainable-blocks 1 --epochs 8 --patience 0."
+        )
+        if config.feature_norm == "none":
+            text += (
+                " For a sentence encoder and one class per text, add --head-start auto "
+                "--feature-norm auto --head-epochs 1."
+            )
+        return [text]
 
     def example(self, config: Any, *, pairs: bool = False) -> str | tuple[str, str]:
         text = "An example of a text."
@@ -177,6 +187,9 @@ class Texts(Modality):
         from kerasft.modalities.text_features import text_features
 
         return text_features(backbone, config)
+
+    def head_start(self, config: Any) -> str:
+        return choose_head_start(config)
 
     def pooling(self, backbone: Any, config: Any) -> str:
         from kerasft.modalities.text_features import text_pooling

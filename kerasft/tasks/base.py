@@ -58,7 +58,6 @@ class Task(Answers):
         mixup: Whether labels of two examples can be mixed.
         label_smoothing: Whether labels can be smoothed.
         target_transform: Whether the target can be transformed.
-        head_start: Value of the setting `head_start` that `auto` stands for.
         problem_type: Name of the kind of task in transformers.
     """
 
@@ -79,7 +78,6 @@ class Task(Answers):
     mixup = True
     label_smoothing = True
     target_transform = False
-    head_start = "random"
     problem_type = ""
 
     # Settings

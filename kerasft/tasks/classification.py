@@ -38,7 +38,6 @@ class Classification(ClassTask):
     stratified_by = "class"
     baseline_name = "predicting the majority class"
     class_weight = True
-    head_start = "linear"  # of photographs, measured to end better; prices do not
     problem_type = "single_label_classification"
 
     def normalize(self, value: Any, origin: str) -> str:

@@ -76,7 +76,8 @@ def compare_baselines(
     A step improves if its score exceeds that of the last improved one by more than noise:
     twice the standard error of the difference, of two independent samples. So the chosen step is
     the simplest that no later one beats. Stop at the first step without a better score. All steps
-    use the same data, seed and settings except `trainable_blocks`; a linear probe has no adapters.
+    use the same data, seed and settings except `trainable_blocks`; a linear probe begins as its
+    solution and has no adapters.
 
     Args:
         recipe: A recipe module, its name, or the path of its file.
@@ -162,10 +163,10 @@ def _judged(step: Step, best: Step, more: bool) -> Step:
 
 
 def _steps(config: Config) -> Iterator[tuple[str, dict[str, Any]]]:
-    # A linear probe takes the rate of the head phase, and needs more epochs at it.
+    # It begins as the fitted probe: a few epochs at the rate of the head phase may not reach it.
     epochs = config.epochs + config.head_epochs
     head = {"learning_rate": config.head_learning_rate, "head_epochs": 0, "epochs": epochs,
-            "lora_rank": 0}  # fmt: skip
+            "head_start": "linear", "lora_rank": 0}  # fmt: skip
     yield "linear probe on frozen features", {"trainable_blocks": 0, **head}
     yield "top block", {"trainable_blocks": 1}
     yield "top three blocks", {"trainable_blocks": 3}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from kerasft.data import Split
 from kerasft.evaluation.known_inputs import NO_HEAD, RENDERED
+from kerasft.modalities import modality_of
 from kerasft.models.towers import initial_weights
-from kerasft.tasks import task_of
 from kerasft.training.class_means import start_as_class_means
 from kerasft.training.context import FitContext
 from kerasft.training.head_features import HeadFeatures, NoStartError
@@ -24,9 +24,7 @@ def start_head(context: FitContext, features: HeadFeatures, *, start_counts: boo
         features: Features of its first phase.
         start_counts: Whether the model with a linear probe can be the best epoch, as epoch 0.
     """
-    start = context.config.head_start
-    if start == "auto":
-        start = task_of(context.config.task).head_start
+    start = modality_of(context.config).head_start(context.config)
     if start == "random" or not features.alone:
         return
     reason = _reason_against(context, features)

@@ -12,6 +12,7 @@ import numpy as np
 from kerasft.config import Config, least_epochs
 from kerasft.data import Batches, Data, Labels, Split, class_weights, make_mix, text_lengths
 from kerasft.errors import DataError, SettingError
+from kerasft.modalities import modality_of
 from kerasft.models import DataLoss, find_blocks, make_loss, make_metrics
 from kerasft.models.fast_layers import train_in_regions
 from kerasft.setting_declaration import settings
@@ -57,7 +58,7 @@ def plan_phases(config: Config, model: keras.Model) -> list[Phase]:
             "`learning_rate` is auto, which only `kerasft fit` and `kerasft.fit` replace by a "
             "number. Find a learning rate with `kerasft find-lr`."
         )
-    head = [Phase("head", config.head_epochs, config.head_learning_rate, 0)]
+    head = [Phase("head", config.head_epochs, _head_rate(config), 0)]
     top, every = [], config.unfreeze_every
     if every:
         trained = sum(block.trained_parameters > 0 for block in find_blocks(model))
@@ -69,6 +70,12 @@ def plan_phases(config: Config, model: keras.Model) -> list[Phase]:
         )
     epochs = config.epochs - every * len(top)
     return [*head * bool(config.head_epochs), *top, Phase("main", epochs, config.learning_rate)]
+
+
+def _head_rate(config: Config) -> float:
+    """Return the peak rate of the head phase, at most the main rate after class means."""
+    rates = (config.head_learning_rate, config.learning_rate)
+    return min(rates) if modality_of(config).head_start(config) == "class_means" else rates[0]
 
 
 def make_batches(

@@ -2,10 +2,11 @@
 
 `--starts class_means` measures the mean directions of classes as the start.
 
-DATA is a folder with `clothing10-128/` (train, validation, test), `banking77/` (train, test) and a
-KerasHub preset of MobileNetV2 0.35 with ImageNet weights, `kerashub_efficientnet_mnv2_035/`.
-None of it is part of this project. Every seed draws other training examples: photographs with the
-shares of the classes, and 8 or 64 texts of each class. Digits and tickets are split anew.
+DATA is a folder with `clothing10-128/` (train, validation, test), `banking77/` (train, test),
+`fortunes/` (made by `tests.benchmarks.fortunes`) and a KerasHub preset of MobileNetV2 0.35 with
+ImageNet weights, `kerashub_efficientnet_mnv2_035/`. None of it is part of this project. Every seed
+draws other training examples: photographs with the shares of the classes, and so many texts of each
+class. Digits and tickets are split anew.
 
 With `--json` results are written after every fit, and fits that are in the file are not made again.
 Seconds are those of the processor, since other programs may run on the same cores.
@@ -55,11 +56,12 @@ def photographs(number: int) -> Callable[[Path, int, Path], dict[str, Any]]:
     return settings
 
 
-def texts(number: int) -> Callable[[Path, int, Path], dict[str, Any]]:
-    """Returns a function to the settings of a fit of so many texts of each class."""
+def texts(number: int, name: str = "banking77") -> Callable[[Path, int, Path], dict[str, Any]]:
+    """Returns a function to the settings of a fit of so many texts of each class, or all (0)."""
 
     def settings(data: Path, seed: int, made: Path) -> dict[str, Any]:
-        return {"dataset": take(data / "banking77" / "train.csv", number, seed, made)}
+        (made / name).mkdir(exist_ok=True)
+        return {"dataset": take(data / name / "train.csv", number, seed, made / name)}
 
     return settings
 
@@ -71,6 +73,9 @@ SETS: dict[str, tuple[str, Callable[[Path, int, Path], dict[str, Any]]]] = {
     "digits": ("resnet_digits", lambda data, seed, made: {}),
     "banking77-8": ("minilm_tickets", texts(8)),
     "banking77-64": ("minilm_tickets", texts(64)),
+    "fortunes-8": ("minilm_tickets", texts(8, "fortunes")),
+    "fortunes-32": ("minilm_tickets", texts(32, "fortunes")),
+    "fortunes-150": ("minilm_tickets", texts(0, "fortunes")),
     "tickets": ("minilm_tickets", lambda data, seed, made: {}),
 }
 STARTS = ("random", "linear")

@@ -113,7 +113,9 @@ def test_few_texts_per_class_have_a_note(prepared):
     parts = {"train": many("train", 20), "validation": many("v", 200), "test": many("test", 200)}
     (note,) = notes(prepared(parts, trainable_blocks=4), "per class")
     assert "10 texts per class" in note
-    assert "--head-start class_means --head-epochs 1" in note
+    assert "--head-start auto --feature-norm auto --head-epochs 1" in note
+    (short,) = notes(prepared(parts, trainable_blocks=4, feature_norm="rms"), "per class")
+    assert "--trainable-blocks 1 --epochs 8" in short and "--head-start" not in short
     assert notes(prepared(parts, trainable_blocks=1), "per class") == []
     assert notes(prepared({**parts, "train": many("train", 40)}), "per class") == []
 

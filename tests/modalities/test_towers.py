@@ -16,7 +16,7 @@ from kerasft.data import Batches, Examples, prepare_data, prepare_inputs, text_l
 from kerasft.errors import DataError, SettingError
 from kerasft.modalities.tokenization import count_truncated
 from kerasft.models import with_features
-from kerasft.presets.pair_mode import choose_pair_mode
+from kerasft.presets.sentence_encoders import choose_pair_mode
 from kerasft.recipes import minilm_tickets as recipe
 from tests.conftest import write_table
 from tests.training.small import fit, text_config
@@ -86,11 +86,12 @@ def test_a_text_has_the_same_vector_in_both_towers(config, family):
 
 
 def test_the_vector_is_that_of_the_text_alone(config, preset):
-    single = TextConfig(preset=preset("bert"), sequence_length=16)
+    towers = config()
+    single = TextConfig(preset=preset("bert"), sequence_length=16, feature_norm=towers.feature_norm)
     backbone = kerasft.load_backbone(single)
     model = keras.Model(*kerasft.features(backbone, single))
     alone = model.predict(prepare_inputs(single, examples([a for a, _ in PAIRS])), verbose=0)
-    np.testing.assert_allclose(vectors(config())[0], alone, atol=1e-5)
+    np.testing.assert_allclose(vectors(towers)[0], alone, atol=1e-5)
 
 
 def test_both_texts_train_the_shared_backbone(config):

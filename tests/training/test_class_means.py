@@ -1,5 +1,7 @@
 """The head phase begins with the mean direction of each class."""
 
+import shutil
+
 import keras
 import numpy as np
 import pytest
@@ -62,6 +64,17 @@ def test_the_model_of_texts_predicts_by_the_cosine_with_each_mean(preset, review
     assert outputs == pytest.approx(expected, abs=1e-4)
     line = f"head   starts as the means of 2 classes, of {len(data.train):,} training examples"
     assert line in lines
+
+
+def test_a_sentence_encoder_begins_so_by_default(preset, reviews, tmp_path):
+    encoder = shutil.copytree(preset("bert"), tmp_path / "encoder")
+    (encoder / "config_sentence_transformers.json").write_text("{}")
+    config = text_config(lambda _: str(encoder), reviews, head_start="auto")
+    assert any(
+        line.startswith("head   starts as the means of") for line in started(text_recipe, config)[1]
+    )
+    config = text_config(preset, reviews, head_start="auto")
+    assert not any(line.startswith("head") for line in started(text_recipe, config)[1])
 
 
 def test_photographs_begin_so_too_and_the_start_is_not_an_epoch(preset, photos):

@@ -174,19 +174,6 @@ def test_a_start_that_not_all_validation_examples_scored_is_no_epoch(
     assert context.best_weights.best_epoch == best_epoch
 
 
-@pytest.mark.parametrize(
-    ("kind", "linear"),
-    [("classes of images", True), ("classes of texts", False), ("numbers", False)],
-)
-def test_only_classes_of_images_begin_as_a_probe_by_default(
-    kind, linear, preset, photos, reviews, prices
-):
-    recipe, config = recipe_and_config(kind, preset, photos, reviews, prices, None)
-    default = recipe.Config().head_start
-    before, after = start(context_of(recipe, dataclasses.replace(config, head_start=default)))
-    assert np.array_equal(before, after) != linear
-
-
 def with_hidden_layer(recipe):
     def build_model(config, data):
         backbone = kerasft.load_backbone(config)

@@ -117,5 +117,5 @@ def _few(config: Config, parts: Mapping[str, Examples], labels: Labels) -> list[
     each = len(parts["train"]) / len(labels.names)
     if labels.kind.several or each >= _FEW or config.trainable_blocks in (0, 1):
         return []
-    notes = modality_of(config).few_examples_note(each)
+    notes = modality_of(config).few_examples_note(config, each)
     return [DataFinding("few_examples", "note", text) for text in notes]

@@ -172,6 +172,8 @@ def _against_overfitting(facts: Facts) -> list[Advice]:
                    "epochs": 3 * settings["epochs"]}  # fmt: skip
         if facts.head:  # both phases would train the output layer alone
             changes["head_epochs"] = 0
+        if not facts.probe:
+            changes["head_start"] = "linear"
         if facts.few_examples:  # measured on digits and tickets with 3 examples per class
             changes["kernel_l2"] = max(0.1, settings.get("kernel_l2", 0.0))
         found.append(Advice(changes, "A linear probe overfits least."))

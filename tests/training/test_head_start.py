@@ -1,0 +1,53 @@
+"""What the start `auto` of the output layer stands for."""
+
+import shutil
+
+import pytest
+
+import kerasft
+from kerasft.modalities import modality_of
+from kerasft.recipes import minilm_tickets
+from kerasft.training.phases import plan_phases
+
+
+@pytest.mark.parametrize(
+    ("task", "start"),
+    [("classification", "linear"), ("multilabel", "random"), ("ordinal", "random"),
+     ("regression", "random")],
+)  # fmt: skip
+def test_classes_of_images_begin_as_a_linear_probe(task, start):
+    config = kerasft.ImageConfig(task=task)
+    assert config.head_start == "auto"
+    assert modality_of(config).head_start(config) == start
+
+
+@pytest.mark.parametrize(
+    ("settings", "encoder", "start", "norm"),
+    [
+        ({}, True, "class_means", "rms"),
+        ({}, False, "random", "none"),
+        ({"trainable_blocks": 0, "head_epochs": 0}, True, "linear", "rms"),
+        ({"head_epochs": 0}, True, "random", "none"),
+        ({"task": "multilabel"}, True, "linear", "none"),
+        ({"task": "regression"}, True, "random", "none"),
+        ({"head_start": "random"}, True, "random", "none"),
+        ({"head_start": "linear", "feature_norm": "none"}, True, "linear", "none"),
+    ],
+)
+def test_classes_of_a_sentence_encoder_begin_as_their_means(
+    settings, encoder, start, norm, preset, tmp_path
+):
+    folder = shutil.copytree(preset("bert"), tmp_path / "preset")
+    if encoder:
+        (folder / "config_sentence_transformers.json").write_text("{}")
+    config = minilm_tickets.Config(preset=str(folder), **settings)
+    assert modality_of(config).head_start(config) == start
+    assert modality_of(config).settle(config).feature_norm == norm
+
+
+@pytest.mark.parametrize(("start", "rate"), [("class_means", 3e-4), ("linear", 1e-2)])
+def test_class_means_are_trained_at_the_rate_of_the_main_phase(start, rate, preset):
+    config = minilm_tickets.Config(preset=preset("bert"), head_start=start)
+    assert (config.head_learning_rate, config.learning_rate) == (1e-2, 3e-4)
+    head, main = plan_phases(config, None)
+    assert (head.learning_rate, main.learning_rate) == (rate, 3e-4)
