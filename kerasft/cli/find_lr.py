@@ -33,10 +33,12 @@ def find_lr(module: ModuleType, config: Config, steps: int, output: str) -> None
     else:
         from kerasft.insight import fit_command
         from kerasft.runs.provenance import describe_recipe
+        from kerasft.training.learning_rate_finder import use_found
 
-        found = {"learning_rate": rates["main"]}
+        config = use_found(config, curves)
+        found = {"learning_rate": config.learning_rate}
         if "head" in rates:
-            found["head_learning_rate"] = rates["head"]
+            found["head_learning_rate"] = config.head_learning_rate
         recipe = describe_recipe(module)
         next_line = fit_command(recipe["source"] or recipe["name"], {**given, **found})
         print_facts({**found, "plot": output, "next": next_line})

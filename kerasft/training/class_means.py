@@ -45,7 +45,11 @@ def start_as_class_means(context: FitContext, features: HeadFeatures, *, start_c
     if not context.devices.agree("class means", compute):
         raise NoStartError("no class means (features overflow, or a class has no training example)")
     assign_head(context, head)
-    return f"the means of {classes} classes, of {len(rows):,} training examples"
+    line = f"the means of {classes} classes, of {len(rows):,} training examples"
+    given, rate = context.config.head_learning_rate, context.phases[0].learning_rate
+    if context.phases[0].name == "head" and rate < given:
+        line += f"; head phase at {rate:g}, not {given:g}, which would undo them"
+    return line
 
 
 def class_means(features: np.ndarray, y: np.ndarray, classes: int) -> Head | None:

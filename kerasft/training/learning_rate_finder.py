@@ -28,7 +28,7 @@ from kerasft.signals import holding_signals
 from kerasft.training.checkpoint import reseed
 from kerasft.training.compiled_models import CompiledModels
 from kerasft.training.context import FitContext, make_context, make_phase_inputs
-from kerasft.training.phases import Phase, make_batches
+from kerasft.training.phases import Phase, head_rate, make_batches
 
 LOWEST, HIGHEST = 1e-6, 10.0
 STEPS = 120
@@ -97,11 +97,12 @@ def find_rates(
 def use_found(config: ConfigType, curves: list[LearningRateCurve]) -> ConfigType:
     """Return the settings with the suggested learning rates."""
     found = {curve.phase: curve.valley for curve in curves}
-    return dataclasses.replace(
+    config = dataclasses.replace(
         config,
         learning_rate=found["main"],
         head_learning_rate=found.get("head", config.head_learning_rate),
     )
+    return dataclasses.replace(config, head_learning_rate=head_rate(config))
 
 
 def _ramp(context: FitContext, phase: Phase, inputs: PhaseInputs, steps: int) -> LearningRateCurve:

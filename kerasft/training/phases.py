@@ -58,7 +58,7 @@ def plan_phases(config: Config, model: keras.Model) -> list[Phase]:
             "`learning_rate` is auto, which only `kerasft fit` and `kerasft.fit` replace by a "
             "number. Find a learning rate with `kerasft find-lr`."
         )
-    head = [Phase("head", config.head_epochs, _head_rate(config), 0)]
+    head = [Phase("head", config.head_epochs, head_rate(config), 0)]
     top, every = [], config.unfreeze_every
     if every:
         trained = sum(block.trained_parameters > 0 for block in find_blocks(model))
@@ -72,8 +72,12 @@ def plan_phases(config: Config, model: keras.Model) -> list[Phase]:
     return [*head * bool(config.head_epochs), *top, Phase("main", epochs, config.learning_rate)]
 
 
-def _head_rate(config: Config) -> float:
-    """Return the peak rate of the head phase, at most the main rate after class means."""
+def head_rate(config: Config) -> float:
+    """Return the peak rate of the head phase, at most the main rate after class means.
+
+    Args:
+        config: Its learning rates are used; they must be numbers.
+    """
     rates = (config.head_learning_rate, config.learning_rate)
     return min(rates) if modality_of(config).head_start(config) == "class_means" else rates[0]
 

@@ -53,7 +53,10 @@ def test_there_are_no_means_of_such_features(x, classes):
 
 
 def test_the_model_of_texts_predicts_by_the_cosine_with_each_mean(preset, reviews):
-    config = text_config(preset, reviews, head_start="class_means", feature_norm="rms")
+    config = text_config(
+        preset, reviews, head_start="class_means", feature_norm="rms",
+        learning_rate=1e-3, head_learning_rate=1e-2,
+    )  # fmt: skip
     context, lines = started(text_recipe, config)
     model, data = with_features(context.model), context.data
     train, (outputs, others) = (
@@ -63,7 +66,9 @@ def test_the_model_of_texts_predicts_by_the_cosine_with_each_mean(preset, review
     expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     assert outputs == pytest.approx(expected, abs=1e-4)
     line = f"head   starts as the means of 2 classes, of {len(data.train):,} training examples"
+    line += "; head phase at 0.001, not 0.01, which would undo them"
     assert line in lines
+    assert context.phases[0].learning_rate == 1e-3
 
 
 def test_a_sentence_encoder_begins_so_by_default(preset, reviews, tmp_path):

@@ -5,8 +5,10 @@ import shutil
 import pytest
 
 import kerasft
+from kerasft.insight import LearningRateCurve
 from kerasft.modalities import modality_of
 from kerasft.recipes import minilm_tickets
+from kerasft.training.learning_rate_finder import use_found
 from kerasft.training.phases import plan_phases
 
 
@@ -51,3 +53,12 @@ def test_class_means_are_trained_at_the_rate_of_the_main_phase(start, rate, pres
     assert (config.head_learning_rate, config.learning_rate) == (1e-2, 3e-4)
     head, main = plan_phases(config, None)
     assert (head.learning_rate, main.learning_rate) == (rate, 3e-4)
+
+
+@pytest.mark.parametrize(("start", "rate"), [("class_means", 2e-4), ("random", 0.1)])
+def test_a_suggested_rate_of_the_head_is_the_one_it_has(start, rate, preset):
+    config = minilm_tickets.Config(preset=preset("bert"), head_start=start, learning_rate="auto")
+    curves = [LearningRateCurve("head", [], [], 0.1, 0.1),
+              LearningRateCurve("main", [], [], 2e-4, 2e-4)]  # fmt: skip
+    found = use_found(config, curves)
+    assert (found.head_learning_rate, found.learning_rate) == (rate, 2e-4)

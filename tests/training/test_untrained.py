@@ -80,3 +80,13 @@ def test_a_fit_that_gained_nothing_is_named(ended, named):
         assert "nearest class mean" in finding.evidence and not finding.fault
     probed = dataclasses.replace(found, probe={"accuracy": 0.85})  # the stronger one is named
     assert rules.generalization.no_better_than_untrained(probed) is None
+
+
+@pytest.mark.parametrize(("norm", "advised"), [("none", True), ("rms", False)])
+def test_a_linear_probe_is_no_advice_after_class_means(norm, advised):
+    untrained = {"by": NEAREST_MEAN, "metric": "accuracy", "accuracy": 0.8, "f1": 0.7}
+    found = facts(untrained=untrained, metrics={"validation": {"accuracy": 0.8}})
+    found = dataclasses.replace(found, settings={**found.settings, "feature_norm": norm})
+    finding = rules.generalization.no_better_than_untrained(found)
+    changes = [advice.changes for advice in finding.advice]
+    assert ({"head_start": "linear"} in changes) == advised

@@ -242,6 +242,12 @@ def no_better_than_probe(facts: Facts) -> Finding | None:
     )
 
 
+def _can_start_as_probe(facts: Facts) -> bool:
+    """Return whether a probe is another start, and class means are not, which ends better."""
+    means = facts.settings.get("feature_norm") == "rms"
+    return bool(not facts.probe and facts.kind.class_weight and not means)
+
+
 def no_better_than_untrained(facts: Facts) -> Finding | None:
     """Detect a fit that is no better than frozen features without any training."""
     name = facts.untrained.get("metric", "")
@@ -256,7 +262,7 @@ def no_better_than_untrained(facts: Facts) -> Finding | None:
         f"features, which needs no training, has {number(facts.untrained[name])}.",
         (
             Advice({}, "Find the learning rate of the main phase with `kerasft find-lr`."),
-            *([linear] if not facts.probe and facts.kind.class_weight else []),
+            *([linear] if _can_start_as_probe(facts) else []),
         ),
         fault=False,
     )
