@@ -9,6 +9,7 @@ from kerasft.paths import numbered_folders
 from kerasft.runs.run import Run
 
 _RECORD = "manifest.json"
+_SEARCH = "journal.jsonl"  # in the folder of every search
 _EXPORTED = ("saved_model.pb", "proof.json")  # one of these is in every exported model
 _GRAPHS = (".onnx", ".tflite")
 _ELSEWHERE = "Runs of another folder: `runs_dir`."
@@ -88,6 +89,11 @@ def _unknown(text: str, runs_dir: Path) -> str:
     path = Path(text)
     if find_export(path) is not None:
         return f"{text} is an exported model, but a run is expected. Name the run."
+    if (path / _SEARCH).is_file():
+        return (
+            f"{text} is a search, but a run is expected. Fit its best settings by the command that "
+            "`kerasft tune` printed at its end, or by its option --fit-best."
+        )
     if path.is_dir():
         return f"{text} is not a run: it has no {_RECORD}."
     if path.parent != Path() and path.parent.is_dir():  # the folder of another run

@@ -65,6 +65,14 @@ def test_an_unknown_run_is_refused_with_the_near_one(runs, text, message):
     assert message in str(raised.value)
 
 
+def test_a_search_is_named_as_such(runs):
+    folder = Path("searches/mail/first")
+    folder.mkdir(parents=True)
+    (folder / "journal.jsonl").touch()
+    with pytest.raises(SettingError, match=r"is a search, but a run is expected\..*--fit-best"):
+        find_run(str(folder), "runs")
+
+
 @pytest.mark.parametrize("text", ["latest", "mail/first"])
 def test_without_runs_the_error_shows_how_to_make_one(kerasft_line, text):
     result = kerasft_line("evaluate", text)
