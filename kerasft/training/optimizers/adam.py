@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -51,33 +50,24 @@ class FusedAdam(ByDepth, keras.optimizers.Adam):
         gradients = [_each_row_once(gradient, variable.shape[-1:]) for gradient, variable in summed]
         if self.global_clipnorm:
             gradients = _clipped(gradients, self.global_clipnorm)
-        rates, constants = self._shared_rates(), self._constants()
+        constants, rate = self._constants(), tf.cast(self.learning_rate, tf.float32)
+        scales = dict.fromkeys(map(get_rate_scale, trainable_variables))  # most are 1
+        rates = {scale: rate * scale for scale in scales}
+        decays: dict[float, Any] = {}
+        if self.weight_decay is not None:  # a number, or a variable
+            share = tf.cast(self.weight_decay, tf.float32)
+            decays = {scale: own * share for scale, own in rates.items()}
         for gradient, variable in zip(gradients, trainable_variables, strict=True):
-            decays = self.weight_decay is not None and self._use_weight_decay(variable)
-            own, decay = rates(get_rate_scale(variable), decays)
-            index = self._get_variable_index(variable)
+            decayed = decays and self._use_weight_decay(variable)
+            scale, index = get_rate_scale(variable), self._get_variable_index(variable)
             moments = self._momentums[index].value, self._velocities[index].value
             update = self._rows if isinstance(gradient, tf.IndexedSlices) else self._whole
-            update_replicas(update, variable.value, moments, gradient, own, decay, constants)
+            update_replicas(
+                update, variable.value, moments, gradient, rates[scale],
+                decays[scale] if decayed else None, constants,
+            )  # fmt: skip
         if self.use_ema:
             self._update_model_variables_moving_average(self._trainable_variables)
-
-    def _shared_rates(self) -> Any:
-        """Return a function to the rate and decay of a step, computed once for equal weights."""
-        import tensorflow as tf
-
-        rate = tf.cast(self.learning_rate, tf.float32)
-
-        @functools.cache
-        def scaled(scale: float) -> Any:
-            return rate * scale
-
-        @functools.cache
-        def of(scale: float, decays: bool) -> tuple[Any, Any]:
-            own = scaled(scale)
-            return own, own * tf.cast(self.weight_decay, tf.float32) if decays else None
-
-        return of
 
     def _constants(self) -> _Constants:
         import tensorflow as tf
