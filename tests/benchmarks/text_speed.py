@@ -50,6 +50,8 @@ def read_texts(dataset: str, rows: int) -> tuple[list[str], list[str]]:
 def run_kerasft(texts: list[str], labels: list[str], task: dict[str, Any]) -> dict[str, Any]:
     """Trains by kerasft; returns the seconds of every epoch, the first with all before it."""
     import keras
+    import keras_hub  # noqa: F401 - imports do not count, on no side
+    import tensorflow_text  # noqa: F401
 
     import kerasft
     from kerasft.models.dtype_policy import precision
