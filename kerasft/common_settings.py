@@ -187,5 +187,5 @@ class TextSettings(SettingGroup):
     word_dropout: float = setting(0.0, "Fraction of tokens masked at random in training texts", minimum=0, below=1, affects="graph")
     freeze_embeddings: bool = setting(False, "Frozen embeddings: keep token and position embeddings frozen in trained blocks too", affects="graph", idle_if=(_NO_BACKBONE, when(lora_rank=bool)))
     pooling: str = setting("auto", "Pooling of the token states to one vector (auto: by model family)", choices=("auto", "mean", "first", "last"), affects="graph")
-    feature_norm: str = setting("none", "Length of the vector of a text (rms: the root of its width, so that directions alone count; auto: rms where the output layer for classes of a sentence encoder does not begin at random, else none)", choices=("auto", "none", "rms"), affects="graph")
+    feature_norm: str = setting("none", "Length of the vector of a text (rms: the root of its width, so that directions alone count; auto: rms for classes of a sentence encoder, unless the output layer begins at random)", choices=("auto", "none", "rms"), affects="graph")
 # fmt: on

@@ -55,6 +55,7 @@ def run_facts(run: Any) -> dict[str, Any]:
         "dataset": f"{found['dataset']} ({counts})" if counts else found["dataset"],
         "task": found["task"],
         "settings": settings_text(found["given"]) or "the recipe's defaults",
+        "head start": run.manifest.get("head_start"),
         "epochs": str(epochs) if best is None else f"{epochs} (best: {epoch_text(best)})",
         **average_facts(run),
         **{split: score_line(found["task"], row) for split, row in found["metrics"].items()},

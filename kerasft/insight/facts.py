@@ -40,6 +40,8 @@ class Facts:
             without one.
         untrained: What needs no training (`by`), its `metric` and validation scores; empty if it
             was not measured.
+        head_start: Start of the output layer (`linear`, `class_means` or `random`); empty if no
+            phase trains it alone.
         calibration: Record of the calibration, as `Run.calibration`; empty for older or unfinished
             runs.
     """
@@ -62,6 +64,7 @@ class Facts:
     failure: str = ""
     probe: dict[str, float] = field(default_factory=dict)
     untrained: dict[str, Any] = field(default_factory=dict)
+    head_start: str = ""
     calibration: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -159,7 +162,7 @@ def read_facts(run: Run) -> Facts:
         reason=str(manifest.get("reason") or ""),
         failure=_failure(manifest),
         task=str(run.labels["task"]),
-        settings=read_json(run.record_file("config.json"), "learning_rate"),
+        settings=read_json(run.record_file("config.json"), "learning_rate") | _head_rate(manifest),
         changed=dict(manifest.get("given", {})),
         defaults=dict(manifest.get("usual", {})),
         recipe=str(recipe.get("source") or recipe["name"]),
@@ -173,8 +176,15 @@ def read_facts(run: Run) -> Facts:
         config_class=run.modality.config_class,
         probe=dict(manifest.get("linear_probe") or {}),
         untrained=dict(manifest.get("untrained") or {}),
+        head_start=str(manifest.get("head_start") or ""),
         calibration=run.calibration,
     )
+
+
+def _head_rate(manifest: dict[str, Any]) -> dict[str, float]:
+    """Return the rate that the head phase had, which can be lower than that of the settings."""
+    rates = manifest.get("learning_rates") or {}
+    return {"head_learning_rate": rates["head"]} if "head" in rates else {}
 
 
 def _failure(manifest: dict[str, Any]) -> str:

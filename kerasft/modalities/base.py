@@ -184,14 +184,10 @@ class Modality:
         raise refuse(config)
 
     def prepared_bytes(self, config: Any, count: int) -> int:
-        """Return the most bytes that prepared inputs need; 0 if they always stay in memory.
+        """Return the most bytes that so many prepared inputs need; 0 if they stay in memory.
 
         Inputs that need more than memory has are prepared in files (`kerasft.array_files`):
         `prepare` must make its arrays by `kerasft.arrays.allocate`.
-
-        Args:
-            config: Config of the modality.
-            count: Number of inputs.
         """
         return 0
 
@@ -252,6 +248,10 @@ class Modality:
     def head_start(self, config: Any) -> str:
         """Return the start of the output layer, with `auto` as chosen for the task."""
         return "random" if config.head_start == "auto" else str(config.head_start)
+
+    def feature_norm(self, config: Any) -> str:
+        """Return the length of feature vectors, `none` or `rms`, with `auto` as chosen."""
+        return "none"
 
     def pooling(self, backbone: Any, config: Any) -> str:
         """Return the pooling to one vector per example, with `auto` as chosen for the family."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from kerasft.presets.sentence_encoders import PAIR
+from kerasft.presets.pair_mode import PAIR
 
 if TYPE_CHECKING:
     import numpy as np

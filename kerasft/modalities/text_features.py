@@ -9,11 +9,12 @@ import keras
 
 from kerasft.config import TextConfig
 from kerasft.errors import SettingError
+from kerasft.modalities.text_start import choose_feature_norm
 from kerasft.models.adaptation import adapted_trunk
 from kerasft.models.backbone_families import functional_graph, is_decoder
 from kerasft.models.towers import compare
 from kerasft.models.word_dropout import word_dropout
-from kerasft.presets.sentence_encoders import PAIR, choose_feature_norm, has_towers
+from kerasft.presets.pair_mode import PAIR, has_towers
 from kerasft.presets.tokenizers import load_preprocessor
 
 _SMALLEST_SHARE = 0.95  # of the embeddings that have tokens

@@ -9,7 +9,7 @@ import tensorflow as tf
 from kerasft.config import TextConfig
 from kerasft.modalities.input_types import Serving
 from kerasft.modalities.padding import trim_in_graph
-from kerasft.presets.sentence_encoders import has_towers
+from kerasft.presets.pair_mode import has_towers
 from kerasft.presets.tokenizers import encode, load_preprocessor
 
 

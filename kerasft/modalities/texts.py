@@ -22,14 +22,10 @@ from kerasft.modalities.input_types import (
     InputReaders,
     Serving,
 )
+from kerasft.modalities.text_start import choose_feature_norm, choose_head_start
 from kerasft.modalities.texts_alike import texts_alike
 from kerasft.paths import expanded
-from kerasft.presets.sentence_encoders import (
-    choose_feature_norm,
-    choose_head_start,
-    choose_pair_mode,
-    has_towers,
-)
+from kerasft.presets.pair_mode import choose_pair_mode, has_towers
 from kerasft.tasks.label_cells import Table
 
 # Features that come first in a pair of texts, regardless of alphabetical order.
@@ -190,6 +186,9 @@ class Texts(Modality):
 
     def head_start(self, config: Any) -> str:
         return choose_head_start(config)
+
+    def feature_norm(self, config: Any) -> str:
+        return choose_feature_norm(config)
 
     def pooling(self, backbone: Any, config: Any) -> str:
         from kerasft.modalities.text_features import text_pooling

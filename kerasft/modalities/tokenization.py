@@ -12,7 +12,7 @@ from kerasft.config import TextConfig
 from kerasft.display import progress
 from kerasft.errors import DataError, read_all
 from kerasft.modalities.padding import text_lengths, token_counts, trim_texts
-from kerasft.presets.sentence_encoders import has_towers
+from kerasft.presets.pair_mode import has_towers
 from kerasft.presets.tokenizers import length_graph, load_preprocessor, token_graph
 from kerasft.threads import in_threads
 

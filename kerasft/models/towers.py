@@ -14,7 +14,7 @@ from typing import Any
 import keras
 
 from kerasft.config import Config
-from kerasft.presets.sentence_encoders import PAIR, has_towers
+from kerasft.presets.pair_mode import PAIR, has_towers
 from kerasft.tasks import task_of
 
 _FIRST = "first_vector"  # layer whose output is the vector of the first text

@@ -12,8 +12,8 @@ from typing import Any
 
 from kerasft.config import TextConfig
 from kerasft.errors import SettingError
+from kerasft.presets.pair_mode import PAIR
 from kerasft.presets.resolve import resolve
-from kerasft.presets.sentence_encoders import PAIR
 
 
 def load_preprocessor(config: TextConfig) -> Any:

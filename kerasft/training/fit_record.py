@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import time
 import traceback
 from collections.abc import Iterator, Sequence
@@ -82,13 +83,22 @@ def open_record(run: Run, module: ModuleType, context: FitContext) -> None:
             "notes": list(data.notes),
             "audit": dict(data.audit),
         },
-        given=changed_settings(config),
+        given=_given(config),
+        learning_rates={phase.name: phase.learning_rate for phase in context.phases},
         usual=to_dict(type(config)()),
         weights=describe_weights(config),
         blocks=block_rows(context.model),
         files=files,
         **_devices_record(context.devices),
     )
+
+
+def _given(config: Config) -> dict[str, Any]:
+    """Return the settings that the recipe does not have by default or by `auto`."""
+    changed, defaults = changed_settings(config), to_dict(type(config)())
+    autos: dict[str, Any] = {name: "auto" for name in changed if defaults[name] == "auto"}
+    chosen = to_dict(modality_of(config).settle(dataclasses.replace(config, **autos)))
+    return {n: value for n, value in changed.items() if n not in autos or value != chosen[n]}
 
 
 def reopen_record(run: Run, devices: Devices) -> None:

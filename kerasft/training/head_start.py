@@ -6,6 +6,7 @@ from kerasft.data import Split
 from kerasft.evaluation.known_inputs import NO_HEAD, RENDERED
 from kerasft.modalities import modality_of
 from kerasft.models.towers import initial_weights
+from kerasft.runs import write_manifest
 from kerasft.training.class_means import start_as_class_means
 from kerasft.training.context import FitContext
 from kerasft.training.head_features import HeadFeatures, NoStartError
@@ -24,16 +25,27 @@ def start_head(context: FitContext, features: HeadFeatures, *, start_counts: boo
         features: Features of its first phase.
         start_counts: Whether the model with a linear probe can be the best epoch, as epoch 0.
     """
-    start = modality_of(context.config).head_start(context.config)
-    if start == "random" or not features.alone:
+    if not features.alone:
         return
-    reason = _reason_against(context, features)
-    if not reason:
-        try:
-            line = _STARTS[start](context, features, start_counts=start_counts)
-        except NoStartError as error:
-            reason = str(error)
-    context.log(f"head   random start: {reason}" if reason else f"head   starts as {line}")
+    start = modality_of(context.config).head_start(context.config)
+    if start != "random" and (reason := _set(start, context, features, start_counts=start_counts)):
+        context.log(f"head   random start: {reason}")
+        start = "random"
+    run = context.recorder.run
+    if run is not None and not context.devices.ranks.rank:
+        write_manifest(run, head_start=start)
+
+
+def _set(start: str, context: FitContext, features: HeadFeatures, *, start_counts: bool) -> str:
+    """Set the output layer to a start; return why it remains random, or an empty text."""
+    if reason := _reason_against(context, features):
+        return reason
+    try:
+        line = _STARTS[start](context, features, start_counts=start_counts)
+    except NoStartError as error:
+        return str(error)
+    context.log(f"head   starts as {line}")
+    return ""
 
 
 def _reason_against(context: FitContext, features: HeadFeatures) -> str:

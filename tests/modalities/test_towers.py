@@ -16,7 +16,7 @@ from kerasft.data import Batches, Examples, prepare_data, prepare_inputs, text_l
 from kerasft.errors import DataError, SettingError
 from kerasft.modalities.tokenization import count_truncated
 from kerasft.models import with_features
-from kerasft.presets.sentence_encoders import choose_pair_mode
+from kerasft.presets.pair_mode import choose_pair_mode
 from kerasft.recipes import minilm_tickets as recipe
 from tests.conftest import write_table
 from tests.training.small import fit, text_config

@@ -6,10 +6,12 @@ import pytest
 
 import kerasft
 from kerasft.insight import LearningRateCurve
+from kerasft.insight.facts import read_facts
 from kerasft.modalities import modality_of
 from kerasft.recipes import minilm_tickets
 from kerasft.training.learning_rate_finder import use_found
 from kerasft.training.phases import plan_phases
+from tests.training.small import fit
 
 
 @pytest.mark.parametrize(
@@ -62,3 +64,21 @@ def test_a_suggested_rate_of_the_head_is_the_one_it_has(start, rate, preset):
               LearningRateCurve("main", [], [], 2e-4, 2e-4)]  # fmt: skip
     found = use_found(config, curves)
     assert (found.head_learning_rate, found.learning_rate) == (rate, 2e-4)
+
+
+@pytest.mark.slow
+def test_a_fit_records_its_start_and_the_rate_of_its_head(preset, reviews, tmp_path):
+    encoder = shutil.copytree(preset("bert"), tmp_path / "encoder")
+    (encoder / "config_sentence_transformers.json").write_text("{}")
+    settings = {"preset": str(encoder), "dataset": reviews, "sequence_length": 16, "epochs": 1,
+                "trainable_blocks": 1}  # fmt: skip
+    run = fit(minilm_tickets, minilm_tickets.Config(**settings), tmp_path)
+    assert run.manifest["head_start"] == "class_means"
+    assert run.manifest["learning_rates"] == {"head": 3e-4, "main": 3e-4}
+    assert read_facts(run).settings["head_learning_rate"] == 3e-4
+    assert run.config["feature_norm"] == "rms"  # chosen by auto, so it is not given
+    assert set(run.manifest["given"]) == set(settings)
+    config = minilm_tickets.Config(**settings, feature_norm="none", head_start="random")
+    plain = fit(minilm_tickets, config, tmp_path)
+    assert plain.manifest["head_start"] == "random"
+    assert set(plain.manifest["given"]) == {*settings, "feature_norm", "head_start"}

@@ -82,11 +82,11 @@ def test_a_fit_that_gained_nothing_is_named(ended, named):
     assert rules.generalization.no_better_than_untrained(probed) is None
 
 
-@pytest.mark.parametrize(("norm", "advised"), [("none", True), ("rms", False)])
-def test_a_linear_probe_is_no_advice_after_class_means(norm, advised):
+@pytest.mark.parametrize(("start", "advised"), [("random", True), ("class_means", False)])
+def test_a_linear_probe_is_no_advice_after_class_means(start, advised):
     untrained = {"by": NEAREST_MEAN, "metric": "accuracy", "accuracy": 0.8, "f1": 0.7}
-    found = facts(untrained=untrained, metrics={"validation": {"accuracy": 0.8}})
-    found = dataclasses.replace(found, settings={**found.settings, "feature_norm": norm})
+    ended = {"validation": {"accuracy": 0.8}}
+    found = facts(untrained=untrained, metrics=ended, head_start=start)
     finding = rules.generalization.no_better_than_untrained(found)
     changes = [advice.changes for advice in finding.advice]
     assert ({"head_start": "linear"} in changes) == advised

@@ -244,7 +244,7 @@ def no_better_than_probe(facts: Facts) -> Finding | None:
 
 def _can_start_as_probe(facts: Facts) -> bool:
     """Return whether a probe is another start, and class means are not, which ends better."""
-    means = facts.settings.get("feature_norm") == "rms"
+    means = facts.head_start == "class_means"
     return bool(not facts.probe and facts.kind.class_weight and not means)
 
 

@@ -14,7 +14,6 @@ from kerasft.errors import SettingError
 from kerasft.evaluation.load import Loaded
 from kerasft.modalities import modality_of
 from kerasft.models.blocks import find_backbone
-from kerasft.presets.sentence_encoders import choose_feature_norm
 from kerasft.runs import write_json
 from kerasft.serving.huggingface.family import Arrays, Family
 from kerasft.serving.huggingface.image_families import IMAGE_FAMILIES
@@ -49,8 +48,7 @@ def write_folder(loaded: Loaded, folder: Path) -> str:
     family = _family(backbone)
     weight, bias = _calibrated(loaded, output_layer(loaded))
     pooling = modality.pooling(backbone, loaded.config)
-    texts = hasattr(loaded.config, "feature_norm")
-    one_length = texts and choose_feature_norm(loaded.config) == "rms"
+    one_length = modality.feature_norm(loaded.config) == "rms"
     if one_length and pooling == family.pooling:
         raise SettingError(
             f"{family.classifier} has no vectors of one length, which feature_norm=rms makes. Fit "
