@@ -95,10 +95,17 @@ def open_record(run: Run, module: ModuleType, context: FitContext) -> None:
 
 def _given(config: Config) -> dict[str, Any]:
     """Return the settings that the recipe does not have by default or by `auto`."""
-    changed, defaults = changed_settings(config), to_dict(type(config)())
-    autos: dict[str, Any] = {name: "auto" for name in changed if defaults[name] == "auto"}
-    chosen = to_dict(modality_of(config).settle(dataclasses.replace(config, **autos)))
-    return {n: value for n, value in changed.items() if n not in autos or value != chosen[n]}
+
+    def by_auto(name: str) -> Any:
+        auto: dict[str, Any] = {name: "auto"}
+        return to_dict(modality_of(config).settle(dataclasses.replace(config, **auto)))[name]
+
+    defaults = to_dict(type(config)())
+    return {
+        name: value
+        for name, value in changed_settings(config).items()
+        if defaults[name] != "auto" or value != by_auto(name)
+    }
 
 
 def reopen_record(run: Run, devices: Devices) -> None:

@@ -78,7 +78,8 @@ def test_a_fit_records_its_start_and_the_rate_of_its_head(preset, reviews, tmp_p
     assert read_facts(run).settings["head_learning_rate"] == 3e-4
     assert run.config["feature_norm"] == "rms"  # chosen by auto, so it is not given
     assert set(run.manifest["given"]) == set(settings)
-    config = minilm_tickets.Config(**settings, feature_norm="none", head_start="random")
-    plain = fit(minilm_tickets, config, tmp_path)
-    assert plain.manifest["head_start"] == "random"
-    assert set(plain.manifest["given"]) == {*settings, "feature_norm", "head_start"}
+    plain = fit(minilm_tickets, minilm_tickets.Config(**settings, head_start="random"), tmp_path)
+    assert (plain.manifest["head_start"], plain.config["feature_norm"]) == ("random", "none")
+    assert set(plain.manifest["given"]) == {*settings, "head_start"}
+    other = fit(minilm_tickets, minilm_tickets.Config(**settings, feature_norm="none"), tmp_path)
+    assert set(other.manifest["given"]) == {*settings, "feature_norm"}
