@@ -30,7 +30,7 @@ def start_as_class_means(context: FitContext, features: HeadFeatures, *, start_c
         The start for the log.
 
     Raises:
-        NoStartError: Features overflow, or a class has no training example.
+        NoStartError: Features overflow.
     """
     head: Head | None = None
     train, classes = context.data.train, context.data.labels.num_outputs
@@ -43,7 +43,7 @@ def start_as_class_means(context: FitContext, features: HeadFeatures, *, start_c
         return "" if head is None else "computed"
 
     if not context.devices.agree("class means", compute):
-        raise NoStartError("no class means (features overflow, or a class has no training example)")
+        raise NoStartError("no class means (features overflow)")
     assign_head(context, head)
     line = f"the means of {classes} classes, of {len(rows):,} training examples"
     given, rate = context.config.head_learning_rate, context.phases[0].learning_rate
@@ -62,8 +62,8 @@ def class_means(features: np.ndarray, y: np.ndarray, classes: int) -> Head | Non
 
     Returns:
         Kernel, shape (width, classes), and bias, shape (classes,), float32. The outputs are
-        cosines divided by the temperature, for features of the mean length. None where a feature
-        is not finite or a class has no example.
+        cosines divided by the temperature, for features of the mean length. A class without an
+        example has the lowest cosine, -1, with every vector. None where a feature is not finite.
 
     Example:
         >>> kernel, bias = class_means(np.eye(2), np.array([0, 1]), 2)
@@ -71,7 +71,8 @@ def class_means(features: np.ndarray, y: np.ndarray, classes: int) -> Head | Non
         14.29
     """
     length = np.linalg.norm(features, axis=1).mean()
-    if not (np.isfinite(length) and length) or len(np.unique(y)) < classes:
+    if not (np.isfinite(length) and length):
         return None
     kernel = class_directions(features, y, classes).T / (TEMPERATURE * length)
-    return kernel.astype("float32"), np.zeros(classes, "float32")
+    bias = np.where(np.isin(np.arange(classes), y), 0, -1 / TEMPERATURE)
+    return kernel.astype("float32"), bias.astype("float32")
