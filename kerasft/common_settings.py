@@ -137,7 +137,7 @@ class StoppingSettings(SettingGroup):
 class ComputeSettings(SettingGroup):
     """Precision, feature cache, data preparation and seed."""
 
-    precision: str = setting("float32", "Floating-point precision (auto: the fastest, timed over a few steps)", choices=("float32", "mixed_bfloat16", "mixed_float16", "auto"), affects="graph", aliases=("fp16", "bf16", "amp", "mixed_precision"))
+    precision: str = setting("auto", "Floating-point precision (auto: float32 in short fits, else the fastest)", choices=("float32", "mixed_bfloat16", "mixed_float16", "auto"), affects="graph", aliases=("fp16", "bf16", "amp", "mixed_precision"))
     cache: bool = setting(True, "Cache frozen features if that saves compute", affects="number")
     cache_gigabytes: float = setting(8.0, "Size limit of the feature cache in memory, in GB; larger features are mapped from files", minimum=0, affects="number", idle_if=when(cache=False))
     cache_precision: str = setting("float32", "Floating-point precision of the feature cache (bfloat16: half the size)", choices=("float32", "bfloat16"), affects="number", idle_if=when(cache=False))

@@ -8,6 +8,7 @@ import socket
 import subprocess
 from typing import Any
 
+from kerasft.distribution.hardware import backend_devices
 from kerasft.distribution.ranks import Ranks, find_ranks
 from kerasft.errors import SettingError
 from kerasft.keras_home import backend
@@ -22,7 +23,7 @@ def device_facts() -> dict[str, Any]:
 
     It imports the backend.
     """
-    found = {"jax": _of_jax, "tensorflow": _of_tensorflow}.get(backend(), list)()
+    found = _seen()
     gpus = [name for name in found if name.startswith("GPU")]
     return {
         "devices": found,
@@ -32,27 +33,13 @@ def device_facts() -> dict[str, Any]:
     }
 
 
-def _of_tensorflow() -> list[str]:
-    import tensorflow as tf
-
-    found = []
-    for device in tf.config.list_physical_devices():
-        name = device.name.removeprefix("/physical_device:")
-        details = tf.config.experimental.get_device_details(device)
-        found.append(f"{name} {details['device_name']}" if "device_name" in details else name)
-    if not any(name.startswith("GPU") for name in found) and shutil.which("nvidia-smi"):
+def _seen() -> list[str]:
+    """Return the devices that the backend sees, and whether it leaves a GPU unused."""
+    found = backend_devices(backend())
+    gpu = any(name.startswith("GPU") for name in found)
+    if backend() == "tensorflow" and not gpu and shutil.which("nvidia-smi"):
         found.append(f"(NVIDIA driver found but unused: {install_extra('gpu')})")
     return found
-
-
-def _of_jax() -> list[str]:
-    import jax
-
-    names = {"gpu": "GPU", "cuda": "GPU", "rocm": "GPU"}
-    return [
-        f"{names.get(device.platform, device.platform.upper())}:{device.id} {device.device_kind}"
-        for device in jax.local_devices()
-    ]
 
 
 def _strategy(number: int) -> str:

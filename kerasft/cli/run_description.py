@@ -99,7 +99,7 @@ def reproducing_command(run: Any) -> str:
     recorded = run.manifest["recipe"]
     source = str(recorded.get("source") or recorded["name"])
     given, config = _given(run), run.config
-    moved = {name: config[name] for name in _moved_defaults(run, source) if name not in given}
+    moved = {n: config[n] for n in _moved_defaults(run, source) if n in config and n not in given}
     command = fit_command(source, {**given, **moved})
     devices = run.manifest.get("devices") or {}
     if devices.get("processes") == 1:

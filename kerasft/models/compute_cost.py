@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from kerasft.models.graph import flat, nodes
+from kerasft.models.graph import flat, is_functional, nodes
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,11 @@ class Product:
     def work(self) -> float:
         """Number of multiplications."""
         return float(self.rows * self.inner * self.columns)
+
+
+def graph_products(model: keras.Model) -> list[Product]:
+    """Return the matrix products of a Functional model; none of any other, which has no graph."""
+    return products_of(nodes(flat(model))) if is_functional(model) else []
 
 
 def work_of(model: keras.Model) -> float:

@@ -149,15 +149,15 @@ def fit(  # noqa: PLR0913 (public)
             unfinished = Run(shared.own_copy(unfinished.path, runs_dir))
             check_unchanged(unfinished, described, config, data)
             began -= sum(row["seconds"] for row in unfinished.history)
-        chosen: list[str] = []
-        config, model = _build(module, config, data, shared, chosen.append)
+        chosen, asked = list[str](), config
+        config, model = _build(module, asked, data, shared, chosen.append)
         with precision(config.precision):
             # Made before the run: settings that are refused here leave no folder.
             context, curves = _prepare(config, data, model, chosen.append, shared)
             run = unfinished or create_run(folder, described["name"], name)
             context = context.in_run(run, log_writer(run), shared)
             with training_in(run):
-                _begin_record(run, module, context, chosen, resumed=unfinished is not None)
+                _begin_record(run, module, context, asked if unfinished is None else None, chosen)
                 with record_failure(run, context.log), tracked(track, run, context.config) as more:
                     _fit_in(run, context, curves, [*callbacks, *more], began)
                 (run.path / STATE).unlink(missing_ok=True)
@@ -183,18 +183,18 @@ def _check_folder(folder: Path, name: str | None, unfinished: Run | None, shared
 
 
 def _begin_record(
-    run: Run, module: ModuleType, context: FitContext, chosen: Sequence[str], *, resumed: bool
+    run: Run, module: ModuleType, context: FitContext, asked: Config | None, chosen: Sequence[str]
 ) -> None:
-    """Open the record of a run, or that of a resumed one, and announce what was chosen."""
-    lines = _begin_in(run, resumed)
-    if resumed:
+    """Open the record and announce what was chosen; a resumed run has no `asked` settings."""
+    lines = _begin_in(run, resumed=asked is None)
+    if asked is None:
         reopen_record(run, context.devices)
     else:
-        open_record(run, module, context)
+        open_record(run, module, context, asked=asked)
     announce(context, [*chosen, *lines])
 
 
-def _begin_in(run: Run, resumed: bool) -> list[str]:
+def _begin_in(run: Run, *, resumed: bool) -> list[str]:
     """Empty the folder of a new run; return the line about a fit that was killed at its start."""
     if resumed and not (run.path / STATE).exists():
         return ["resume from the beginning: no state of an epoch was saved"]

@@ -53,10 +53,18 @@ from kerasft.training.final_outputs import final_outputs
 from kerasft.training.resume_checks import check_unfinished
 
 
-def open_record(run: Run, module: ModuleType, context: FitContext) -> None:
+def open_record(
+    run: Run, module: ModuleType, context: FitContext, *, asked: Config | None = None
+) -> None:
     """Write what is known before training: settings, labels, versions, data, blocks.
 
     The manifest is written last: a folder with one is a run that can be resumed.
+
+    Args:
+        run: Run to write to.
+        module: A recipe module.
+        context: Context of the training.
+        asked: Settings of the call, before a format was chosen by timing.
     """
     config, data, source = anchored(context.config), context.data, recipe_source(module)
     write_json(run.path / "config.json", to_dict(config))
@@ -83,7 +91,7 @@ def open_record(run: Run, module: ModuleType, context: FitContext) -> None:
             "notes": list(data.notes),
             "audit": dict(data.audit),
         },
-        given=_given(config),
+        given=_given(config, asked or config),
         learning_rates={phase.name: phase.learning_rate for phase in context.phases},
         usual=to_dict(type(config)()),
         weights=describe_weights(config),
@@ -93,18 +101,19 @@ def open_record(run: Run, module: ModuleType, context: FitContext) -> None:
     )
 
 
-def _given(config: Config) -> dict[str, Any]:
+def _given(config: Config, asked: Config) -> dict[str, Any]:
     """Return the settings that the recipe does not have by default or by `auto`."""
+    defaults, call = to_dict(type(config)()), to_dict(asked)
 
-    def by_auto(name: str) -> Any:
+    def is_by_auto(name: str, value: Any) -> bool:
         auto: dict[str, Any] = {name: "auto"}
-        return to_dict(modality_of(config).settle(dataclasses.replace(config, **auto)))[name]
+        settled = to_dict(modality_of(config).settle(dataclasses.replace(config, **auto)))
+        return bool(call[name] == "auto" or value == settled[name])
 
-    defaults = to_dict(type(config)())
     return {
         name: value
         for name, value in changed_settings(config).items()
-        if defaults[name] != "auto" or value != by_auto(name)
+        if defaults[name] != "auto" or not is_by_auto(name, value)
     }
 
 

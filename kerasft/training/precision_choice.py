@@ -10,55 +10,56 @@ from types import ModuleType
 
 import keras
 
-from kerasft.config import ConfigType
+from kerasft.config import Config, ConfigType
 from kerasft.data import Batches, Data
 from kerasft.data.batches import compiles_shapes
 from kerasft.display import status
+from kerasft.distribution.hardware import backend_devices
 from kerasft.models import BackboneCache, building
+from kerasft.models.compute_cost import Product, graph_products
 from kerasft.models.dtype_policy import precision
 from kerasft.models.recipe_model import build_recipe_model
-from kerasft.training.phases import compile_model, make_batches
+from kerasft.training.phases import compile_model, make_batches, steps_per_epoch
+from kerasft.training.remembered_formats import recall, remember, timing_key
+from kerasft.training.speed import BACKWARD, measure_peak, units_per_example
 
-WORTH = 1.1  # least speedup over float32 for which another format is chosen
+WORTH = 1.2  # least speedup over float32 for which another format is chosen
+LEAST_WORK = 5e12  # multiplications of a fit whose formats are timed: about a minute on two cores
+_OF_DEVICES = 50  # as many on a GPU, which is as much faster
 _ROUNDS = 5
 _SECONDS = 6.0  # after which no further round begins
+_PRODUCT = 0.03  # seconds for timing one matrix product
 
 
 def choose_precision(
-    recipe: ModuleType, config: ConfigType, data: Data, log: Callable[[str], None]
+    recipe: ModuleType,
+    config: ConfigType,
+    data: Data,
+    log: Callable[[str], None],
+    *,
+    trainings: int = 1,
 ) -> ConfigType:
     """Return the settings with precision=auto replaced by the fastest format on this machine.
 
-    A model is built in every number format that may be fast on the device, and a few training
-    steps of each are timed, in turn. Output layer and loss are float32 in all of them.
+    Short fits stay in float32, since timing would take longer than another format saves. In others
+    the largest matrix products of the model are timed in every format. Of the formats in which
+    they are faster than in float32, a few training steps are timed, in turn. The times are
+    remembered in the cache folder, for this machine, model and size of batches. Output layer and
+    loss are float32 in all formats.
 
     Args:
         recipe: A recipe module.
         config: Settings, returned unchanged where precision is not auto.
         data: Data, as the recipe's `load_data` returns it.
         log: Function that receives a line about the choice.
+        trainings: Expected number of trainings with the chosen format.
     """
     if config.precision != "auto":
         return config
-    status("timing number formats")
     state = random.getstate()  # a fit with the chosen format named has the same initial weights
-    began = time.monotonic()
-    names = ["float32", "mixed_bfloat16", *(["mixed_float16"] if compiles_shapes() else [])]
-    formats = {name: dataclasses.replace(config, precision=name) for name in names}
-    # A rate of `auto` is found later, in the chosen format; the time does not depend on it.
-    found = isinstance(config.learning_rate, str)
-    rate = config.head_learning_rate if found else config.learning_rate
-    timed = {n: dataclasses.replace(each, learning_rate=rate) for n, each in formats.items()}
-    best = time_steps({name: _step(recipe, each, data) for name, each in timed.items()})
+    chosen, _ = _choose(recipe, config, data, log, trainings)
     random.setstate(state)
-    fastest = min(best, key=lambda name: best[name])
-    chosen = fastest if best["float32"] >= WORTH * best[fastest] else "float32"
-    times = ", ".join(f"{name} {1000 * seconds:,.0f} ms" for name, seconds in best.items())
-    log(
-        f"speed  precision {chosen} chosen (time per step: {times}; "
-        f"measured in {time.monotonic() - began:.0f}s)"
-    )
-    return formats[chosen]
+    return chosen
 
 
 def build_in_precision(
@@ -77,10 +78,105 @@ def build_in_precision(
     """
     status("building the model")
     if config.precision != "auto":
-        with precision(config.precision):
-            return config, build_recipe_model(recipe, config, data)
+        return config, _build(recipe, config, data)
     with building(config, BackboneCache()):  # the loaded backbone is reused
-        return build_in_precision(recipe, choose_precision(recipe, config, data, log), data, log)
+        config, model = _choose(recipe, config, data, log, 1)
+        return config, _build(recipe, config, data) if model is None else model
+
+
+def _choose(
+    recipe: ModuleType, config: ConfigType, data: Data, log: Callable[[str], None], trainings: int
+) -> tuple[ConfigType, keras.Model | None]:
+    """Return the settings with the chosen format, and their model if it is built by now."""
+    state = random.getstate()
+    float32 = dataclasses.replace(config, precision="float32")
+    model = _build(recipe, float32, data)
+    products = graph_products(model)
+    if trainings * _work(products, config, data) < _least_work():
+        return float32, model
+    rows = round(config.batch_size * units_per_example(data.train))
+    key = timing_key(model, products, rows)
+    del model
+
+    def measure() -> dict[str, float]:
+        random.setstate(state)
+        formats = faster_formats(products, rows)
+        return _time_formats(recipe, config, data, ["float32", *formats]) if formats else {}
+
+    chosen = _fastest(key, measure, log)
+    random.setstate(state)
+    return dataclasses.replace(config, precision=chosen), None
+
+
+def _fastest(key: str, measure: Callable[[], dict[str, float]], log: Callable[[str], None]) -> str:
+    """Return the fastest format by remembered times, or by times that are measured now.
+
+    Args:
+        key: What the times depend on.
+        measure: Function that returns the time of a step by format; nothing if only float32 can be
+            fast.
+        log: Function that receives lines about the choice.
+    """
+    began, times, how = time.monotonic(), recall(key), "measured by an earlier fit"
+    if times is None:
+        times = measure()
+        how = f"measured in {time.monotonic() - began:.0f}s"
+        if problem := remember(key, times):
+            log(f"note   The times of number formats cannot be stored: {problem}")
+    if not times:
+        return "float32"
+    fastest = min(times, key=lambda name: times[name])
+    chosen = fastest if times["float32"] >= WORTH * times[fastest] else "float32"
+    shown = ", ".join(f"{name} {1000 * seconds:,.0f} ms" for name, seconds in times.items())
+    log(f"speed  precision {chosen} chosen (time per step: {shown}; {how})")
+    return chosen
+
+
+def _build(recipe: ModuleType, config: Config, data: Data) -> keras.Model:
+    with precision(config.precision):
+        return build_recipe_model(recipe, config, data)
+
+
+def _work(products: list[Product], config: Config, data: Data) -> float:
+    """Return the multiplications of a training: frozen products once, trained ones every epoch."""
+    learned = sum(product.work for product in products if product.learned)
+    frozen = sum(product.work for product in products) - learned
+    examples = steps_per_epoch(data.train, config.batch_size) * config.batch_size
+    each = frozen + config.epochs * (1 + BACKWARD) * learned
+    return examples * units_per_example(data.train) * each
+
+
+def _least_work() -> float:
+    gpu = any(name.startswith("GPU") for name in backend_devices(keras.backend.backend()))
+    return LEAST_WORK * (_OF_DEVICES if gpu else 1)
+
+
+def faster_formats(products: list[Product], rows: int) -> list[str]:
+    """Return the formats in which the matrix products of a model are faster than in float32.
+
+    Args:
+        products: Matrix products of the model; the largest are timed.
+        rows: Number of examples of a batch, or of their tokens.
+    """
+    names = ["mixed_bfloat16", *(["mixed_float16"] if compiles_shapes() else [])]
+    peaks = {
+        name: measure_peak(products, rows, name, seconds=_PRODUCT) for name in ("float32", *names)
+    }
+    return [name for name in names if peaks[name] >= WORTH * peaks["float32"]]
+
+
+def _time_formats(
+    recipe: ModuleType, config: Config, data: Data, names: list[str]
+) -> dict[str, float]:
+    """Return the time of a training step in each format, in seconds."""
+    status("timing number formats")
+    # A rate of `auto` is found later, in the chosen format; the time does not depend on it.
+    found = isinstance(config.learning_rate, str)
+    rate = config.head_learning_rate if found else config.learning_rate
+    timed = {
+        name: dataclasses.replace(config, precision=name, learning_rate=rate) for name in names
+    }
+    return time_steps({name: _step(recipe, each, data) for name, each in timed.items()})
 
 
 def time_steps(steps: dict[str, Callable[[], object]]) -> dict[str, float]:
@@ -99,8 +195,8 @@ def time_steps(steps: dict[str, Callable[[], object]]) -> dict[str, float]:
 
 def _step(recipe: ModuleType, config: ConfigType, data: Data) -> Callable[[], object]:
     """Return a function that trains a new model on a batch of median length."""
+    model = _build(recipe, config, data)
     with precision(config.precision):
-        model = build_recipe_model(recipe, config, data)
         compile_model(model, config, data)
     model.optimizer.build(model.trainable_variables)
     batches = make_batches(data.train, config, data.labels, training=True)

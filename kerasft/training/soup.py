@@ -38,7 +38,7 @@ from kerasft.training.fit_record import measure_record, open_record
 from kerasft.training.recorder import log_writer
 
 # Entries of the manifest about the training, which is that of the best fit.
-_KEPT = ("best_epoch", "monitor", "linear_probe", "untrained", "head_start")
+_KEPT = ("given", "best_epoch", "monitor", "linear_probe", "untrained", "head_start")
 _Score = tuple[float, float]  # validation score and negative loss: higher is better
 _Values = list[np.ndarray]
 

@@ -56,8 +56,8 @@ def measure_speed(
         return {**found, "compiling": 1.0}
     prefix = context.compiled_models.prefix(phase)
     if prefix.products:
-        mean, config = 1.0 if lengths is None else float(lengths.mean()), context.config
-        rows, most = round(config.batch_size * mean), min(_SECONDS, _SHARE * sum(times))
+        config, most = context.config, min(_SECONDS, _SHARE * sum(times))
+        rows = round(config.batch_size * units_per_example(data.train))
         peak = measure_peak(prefix.products, rows, config.precision, seconds=most)
         forward = prefix.work if inputs.model is context.model else prefix.tail.work
         found["peak_gflops"] = 2e-9 * peak
@@ -93,6 +93,12 @@ def units(split: Any) -> int:
         return 0
     lengths = text_lengths(split.x)
     return len(split.y) if lengths is None else int(lengths.sum())
+
+
+def units_per_example(split: Any) -> float:
+    """Return the mean number of real tokens of the texts of a split, or 1 for other examples."""
+    lengths = text_lengths(split.x) if isinstance(split, Split) else None
+    return 1.0 if lengths is None else float(lengths.mean())
 
 
 def measure_peak(

@@ -92,7 +92,8 @@ def make_plan(
     )
     _check_possible(config, asked["tuner"], searched)
     monitor, direction = choose_monitor(config)
-    trial_models, config, notes = _open_trial_models(module, config)
+    trials = asked["max_trials"] or MAX_TRIALS
+    trial_models, config, notes = _open_trial_models(module, config, trials)
     if "precision" in given:
         given["precision"] = config.precision
     header = {
@@ -167,14 +168,16 @@ def _given(config: Config, fixed: Sequence[str] | None) -> dict[str, Any]:
     return changed_settings(config) if fixed is None else {name: values[name] for name in fixed}
 
 
-def _open_trial_models(module: ModuleType, config: Config) -> tuple[TrialModels, Config, list[str]]:
+def _open_trial_models(
+    module: ModuleType, config: Config, trials: int
+) -> tuple[TrialModels, Config, list[str]]:
     """Load the data and build the first model, in the number format of the search.
 
     Returns the shared models, the settings with that format, and lines about its choice.
     """
     trial_models, notes = TrialModels(module, config.seed), list[str]()
     data = trial_models.data(config)
-    config = trial_models.choose_precision(config, data, notes.append)
+    config = trial_models.choose_precision(config, data, notes.append, trials)
     with precision(config.precision):
         trial_models.compiled_models(config, data)
     return trial_models, config, notes

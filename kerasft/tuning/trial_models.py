@@ -72,11 +72,11 @@ class TrialModels:
         return self._data[2]
 
     def choose_precision(
-        self, config: ConfigType, data: Data, log: Callable[[str], None]
+        self, config: ConfigType, data: Data, log: Callable[[str], None], trials: int
     ) -> ConfigType:
-        """Return the settings with precision=auto replaced by the fastest format."""
+        """Return the settings with precision=auto replaced by the fastest format for all trials."""
         with building(config, self._backbones):
-            return choose_precision(self.recipe, config, data, log)
+            return choose_precision(self.recipe, config, data, log, trainings=trials)
 
     def compiled_models(self, config: Config, data: Data) -> CompiledModels:
         """Return a model as `build_model` returns it, compiled once for its structure."""

@@ -11,8 +11,29 @@ from kerasft.frozen.prefix import FrozenPrefix
 from kerasft.models.compute_cost import Product
 from kerasft.recipes import minilm_tickets, resnet_digits
 from kerasft.training import precision_choice as module
-from kerasft.training.precision_choice import build_in_precision, choose_precision
+from kerasft.training.precision_choice import (
+    build_in_precision,
+    choose_precision,
+    faster_formats,
+)
 from kerasft.training.speed import epoch_work, measure_peak, speed_line, units
+
+
+@pytest.fixture
+def timed(monkeypatch, tmp_path):
+    """Return a function that sets the time of a step in bfloat16, where float32 takes a second."""
+    monkeypatch.setenv("KERASFT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(module, "LEAST_WORK", 0)
+    monkeypatch.setattr(module, "faster_formats", lambda products, rows: ["mixed_bfloat16"])
+
+    def set_time(seconds):
+        for file in tmp_path.glob("cache/formats/*"):
+            file.unlink()
+        monkeypatch.setattr(
+            module, "time_steps", lambda steps: {"float32": 1.0, "mixed_bfloat16": seconds}
+        )
+
+    return set_time
 
 
 @pytest.fixture
@@ -99,12 +120,10 @@ def test_a_share_of_the_peak_that_rounds_to_nothing_is_left_out(share, text):
 
 
 @pytest.mark.slow
-def test_the_faster_number_format_is_chosen_and_recorded(config, tmp_path, monkeypatch):
+def test_the_faster_number_format_is_chosen_and_recorded(config, tmp_path, timed):
     auto = dataclasses.replace(config, precision="auto", head_epochs=0, epochs=1)
     for fastest, chosen in ((0.5, "mixed_bfloat16"), (0.95, "float32")):
-        monkeypatch.setattr(
-            module, "time_steps", lambda steps, f=fastest: {"float32": 1.0, "mixed_bfloat16": f}
-        )
+        timed(fastest)
         run = kerasft.fit(minilm_tickets, auto, runs_dir=tmp_path, name=chosen, progress=False)
         assert run.config["precision"] == chosen
         assert f"precision {chosen} chosen" in (run.path / "run.log").read_text()
@@ -114,7 +133,7 @@ def test_the_faster_number_format_is_chosen_and_recorded(config, tmp_path, monke
 
 
 @pytest.mark.slow
-def test_rate_and_format_are_found_in_one_fit(config, tmp_path):
+def test_rate_and_format_are_found_in_one_fit(config, tmp_path, timed):
     auto = dataclasses.replace(
         config, precision="auto", learning_rate="auto", head_epochs=0, epochs=1
     )
@@ -127,7 +146,7 @@ def test_rate_and_format_are_found_in_one_fit(config, tmp_path):
     assert "float32" in line and "mixed_bfloat16" in line and " ms" in line
 
 
-def test_adapters_are_timed_and_then_put_into_a_backbone_of_their_own(config):
+def test_adapters_are_timed_and_then_put_into_a_backbone_of_their_own(config, timed):
     auto = dataclasses.replace(config, precision="auto", lora_rank=2)
     data = kerasft.load_data(auto)
     chosen, model = build_in_precision(minilm_tickets, auto, data, print)
@@ -149,15 +168,84 @@ class LinearRecipe:
 
 
 @pytest.mark.parametrize(("fastest", "chosen"), [(0.5, "mixed_bfloat16"), (0.95, "float32")])
-def test_another_format_is_chosen_where_it_is_worth_it(photos, monkeypatch, fastest, chosen):
-    monkeypatch.setattr(
-        module, "time_steps", lambda steps: {"float32": 1.0, "mixed_bfloat16": fastest}
-    )
+def test_another_format_is_chosen_where_it_is_worth_it(photos, timed, fastest, chosen):
+    timed(fastest)
     auto = resnet_digits.Config(dataset=photos, image_size=16, precision="auto")
     lines = []
     found = choose_precision(LinearRecipe, auto, kerasft.load_data(auto), lines.append)
     assert found == dataclasses.replace(auto, precision=chosen)
     assert f"precision {chosen} chosen" in lines[0]
+
+
+def linear(photos, **values):
+    auto = resnet_digits.Config(dataset=photos, image_size=16, precision="auto", **values)
+    lines = []
+    found = choose_precision(LinearRecipe, auto, kerasft.load_data(auto), lines.append)
+    return found.precision, lines
+
+
+def test_the_times_of_formats_are_remembered(photos, monkeypatch, timed):
+    timed(0.5)
+    first, (line,) = linear(photos)
+    monkeypatch.setattr(module, "time_steps", lambda steps: pytest.fail("timed again"))
+    again, (remembered,) = linear(photos, epochs=7)
+    assert first == again == "mixed_bfloat16"
+    assert "; measured in " in line
+    assert "; measured by an earlier fit)" in remembered
+    with pytest.raises(pytest.fail.Exception, match="timed again"):
+        linear(photos, batch_size=7)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"seconds": 3}', '{"seconds": {"x": 1}}', '{"seconds": {"float32": "x"}}']
+)
+def test_damaged_times_are_measured_again(photos, tmp_path, timed, text):
+    timed(0.5)
+    linear(photos)
+    (file,) = tmp_path.glob("cache/formats/*.json")
+    file.write_text(text)
+    assert "; measured in " in linear(photos)[1][0]
+    assert "; measured by an earlier fit)" in linear(photos)[1][0]
+
+
+def test_a_fit_needs_no_folder_to_remember_times(photos, tmp_path, monkeypatch, timed):
+    timed(0.5)
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("KERASFT_CACHE", str(tmp_path / "file"))
+    chosen, (note, line) = linear(photos)
+    assert chosen == "mixed_bfloat16"
+    assert note.startswith("note   The times of number formats cannot be stored: ")
+    assert "; measured in " in line
+
+
+def test_a_short_fit_stays_in_float32_without_a_word(photos, monkeypatch):
+    monkeypatch.setattr(module, "measure_peak", lambda *a, **k: pytest.fail("timed"))
+    assert linear(photos) == ("float32", [])
+
+
+def test_short_fits_of_a_long_search_are_timed(photos, timed, monkeypatch):
+    timed(0.5)
+    monkeypatch.setattr(module, "LEAST_WORK", 1e8)
+    auto = resnet_digits.Config(dataset=photos, image_size=16, precision="auto")
+    data = kerasft.load_data(auto)
+    for trainings, chosen in ((1, "float32"), (1_000_000, "mixed_bfloat16")):
+        found = choose_precision(LinearRecipe, auto, data, print, trainings=trainings)
+        assert found.precision == chosen
+
+
+def test_a_machine_that_multiplies_no_faster_is_remembered_too(photos, monkeypatch, timed):
+    timed(0.5)
+    monkeypatch.setattr(module, "faster_formats", lambda products, rows: [])
+    assert linear(photos) == ("float32", [])
+    monkeypatch.setattr(module, "faster_formats", lambda products, rows: pytest.fail("timed again"))
+    assert linear(photos) == ("float32", [])
+
+
+@pytest.mark.parametrize(("peak", "formats"), [(1.5, ["mixed_bfloat16"]), (1.1, [])])
+def test_steps_are_timed_where_matrix_products_are_faster(monkeypatch, peak, formats):
+    peaks = {"float32": 1.0, "mixed_bfloat16": peak, "mixed_float16": 0.1}
+    monkeypatch.setattr(module, "measure_peak", lambda products, rows, name, seconds: peaks[name])
+    assert faster_formats([Product(1, 8, 8, True)], 32) == formats
 
 
 def test_a_format_that_is_set_is_not_timed(photos):
@@ -166,12 +254,12 @@ def test_a_format_that_is_set_is_not_timed(photos):
 
 
 @pytest.mark.slow
-def test_a_search_in_the_fastest_format_goes_on_in_it(config, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "time_steps", lambda steps: {"float32": 1.0, "mixed_bfloat16": 0.5})
+def test_a_search_in_the_fastest_format_goes_on_in_it(config, tmp_path, monkeypatch, timed):
+    timed(0.5)
     auto = dataclasses.replace(config, precision="auto", head_epochs=0, epochs=1)
     options = {"tuner": "random", "searches_dir": tmp_path, "name": "one", "progress": False}
     kerasft.tune(minilm_tickets, auto, max_trials=1, **options)
-    monkeypatch.undo()
+    timed(2.0)
     monkeypatch.setattr(module, "time_steps", lambda steps: pytest.fail("timed again"))
     search = kerasft.tune(minilm_tickets, auto, max_trials=2, resume=True, **options)
     assert [trial.state for trial in search.trials] == ["completed"] * 2
