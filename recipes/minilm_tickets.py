@@ -14,7 +14,7 @@ class Config(kerasft.TextConfig):
     dataset: Dataset = Dataset("builtin:tickets")
     trainable_blocks: int = 4
     head_epochs: int = 1
-    epochs: int = 4
+    epochs: int = 3
     learning_rate: float = 3e-4
     head_learning_rate: float = 1e-2
     head_start: str = "auto"  # class means for these weights, which compare directions
