@@ -55,7 +55,7 @@ class Sleepers:
 def search(tuner: str, trials: int, epochs: int, workers: Sleepers) -> tuple[int, float]:
     """Returns the number of trials, and the seconds that they took."""
     recipe = kerasft.load_recipe(RECIPE)
-    config = recipe.Config(epochs=epochs, head_epochs=0)
+    config = recipe.Config(epochs=epochs, head_epochs=0, precision="float32")
     options = SearchOptions(tuner=tuner, max_trials=trials, max_epochs=epochs)
     with tempfile.TemporaryDirectory() as root:
         folder = Path(root)
