@@ -6,6 +6,7 @@ fit stays in the average if the validation score is not lower with it.
 
 from __future__ import annotations
 
+import gc
 import shutil
 import time
 import uuid
@@ -32,6 +33,7 @@ from kerasft.insight import plot_curves
 from kerasft.runs import Run, check_name, create_run, load_run, write_history, write_manifest
 from kerasft.runs.weights import save_weights
 from kerasft.setting_declaration import settings
+from kerasft.tasks import task_of
 from kerasft.training.compiled_models import CompiledModels
 from kerasft.training.context import make_context
 from kerasft.training.fit_record import measure_record, open_record
@@ -65,21 +67,16 @@ class Ingredient:
 
 @dataclass(frozen=True)
 class _Fit:
-    """A fit in memory, and its validation score."""
+    """A fit and its validation score; its model is loaded where it is needed."""
 
     run: Run
-    loaded: Loaded
     score: _Score
-
-    @property
-    def values(self) -> _Values:
-        """Values of all weights of its model, in double precision."""
-        return [variable.numpy().astype("float64") for variable in self.loaded.model.weights]
 
     @property
     def test(self) -> float | None:
         """Its recorded test score by the main metric of the task."""
-        found = self.run.metrics.get("test", {}).get(self.loaded.labels.kind.main_metric)
+        metric = task_of(str(self.run.labels["task"])).main_metric
+        found = self.run.metrics.get("test", {}).get(metric)
         return None if found is None else float(found)
 
 
@@ -123,17 +120,18 @@ def average(
     began, found = time.monotonic(), [load_run(run) for run in runs]
     _check_alike(found)
     check_name(runs_dir, found[0].recipe, name)
-    models = [load_model(run) for run in found]
-    _check_models(found, models)
-    data = load_own_data(found[0], models[0])
-    _check_inputs(found, models, data)
-    scored = [
-        _Fit(run, loaded, _score(loaded, data)) for run, loaded in zip(found, models, strict=True)
-    ]
-    fits = sorted(scored, key=lambda fit: fit.score, reverse=True)
-    ingredients = _mix(fits, data)
+    first = load_model(found[0])
+    data = load_own_data(found[0], first)
+    fits = [_Fit(found[0], _score(first, data))]
+    for run in found[1:]:  # one model at a time beside the first
+        fits.append(_Fit(run, _score(_load_alike(run, found[0], first, data), data)))
+        gc.collect()  # Keras' graphs have reference cycles
+    del first
+    fits.sort(key=lambda fit: fit.score, reverse=True)
+    best = load_model(fits[0].run)
+    ingredients = _mix(fits, best, data)
     with _new_folder(Path(runs_dir)) as made:
-        _record(made, fits[0], data, ingredients, began)
+        _record(made, fits[0].run, best, data, ingredients, began)
         folder = create_run(runs_dir, found[0].recipe, name).path
         shutil.rmtree(folder)  # empty, or what a fit that was killed at its start has left
         made.path.rename(folder)
@@ -172,27 +170,22 @@ def _facts(run: Run) -> dict[str, object]:
     }
 
 
-def _check_models(runs: Sequence[Run], models: Sequence[Loaded]) -> None:
-    """Refuse models whose weights are not those of one architecture."""
-    shapes = [[variable.shape for variable in loaded.model.weights] for loaded in models]
-    for run, found in zip(runs, shapes, strict=True):
-        if found != shapes[0]:
-            raise SettingError(
-                f"{runs[0].path} and {run.path} cannot be averaged: their models differ, as by "
-                "`lora_rank` or another head. Average fits of one architecture."
-            )
+def _load_alike(run: Run, first: Run, of_first: Loaded, data: Data) -> Loaded:
+    """Load the model of a fit; refuse one of another architecture, or with other inputs."""
+    loaded, both = load_model(run), f"{first.path} and {run.path} cannot be averaged"
+    if _shapes(loaded) != _shapes(of_first):
+        raise SettingError(
+            f"{both}: their models differ, as by `lora_rank` or another head. Average fits of one "
+            "architecture."
+        )
+    inputs, expected = (_input_settings(one.config, data) for one in (loaded, of_first))
+    if other := [name for name in inputs if inputs[name] != expected.get(name)]:
+        raise SettingError(f"{both}: they differ in `{other[0]}`, so their inputs differ.")
+    return loaded
 
 
-def _check_inputs(runs: Sequence[Run], models: Sequence[Loaded], data: Data) -> None:
-    """Refuse fits whose examples were prepared in another way, as to another size."""
-    inputs = [_input_settings(loaded.config, data) for loaded in models]
-    for run, found in zip(runs, inputs, strict=True):
-        other = [name for name in found if found[name] != inputs[0].get(name)]
-        if other:
-            raise SettingError(
-                f"{runs[0].path} and {run.path} cannot be averaged: they differ in "
-                f"`{other[0]}`, so their inputs differ."
-            )
+def _shapes(loaded: Loaded) -> list[Any]:
+    return [variable.shape for variable in loaded.model.weights]
 
 
 def _input_settings(config: Config, data: Data) -> dict[str, Any]:
@@ -214,22 +207,29 @@ def _score(loaded: Loaded, data: Data) -> _Score:
     return float(found[loaded.labels.kind.main_metric]), -float(found["loss"])
 
 
-def _mix(fits: Sequence[_Fit], data: Data) -> list[Ingredient]:
+def _mix(fits: Sequence[_Fit], model: Loaded, data: Data) -> list[Ingredient]:
     """Average fits, the best first, in the model of the best; return the ingredients."""
     best, *others = fits
-    total, count, score = best.values, 1, best.score
+    total, count, score = _values(model), 1, best.score
     found = [_ingredient(best, score[0], taken=True)]
     for fit in others:
         status(f"averaging with {fit.run.path}")
-        with_it = [one + other for one, other in zip(total, fit.values, strict=True)]
-        _assign(best.loaded, with_it, count + 1)
-        together = _score(best.loaded, data)
+        values = _values(load_model(fit.run))
+        gc.collect()
+        with_it = [one + other for one, other in zip(total, values, strict=True)]
+        _assign(model, with_it, count + 1)
+        together = _score(model, data)
         taken = together >= score
         found.append(_ingredient(fit, together[0], taken=taken))
         if taken:
             total, count, score = with_it, count + 1, together
-    _assign(best.loaded, total, count)
+    _assign(model, total, count)
     return found
+
+
+def _values(loaded: Loaded) -> _Values:
+    """Return the values of all weights of a model, in double precision."""
+    return [variable.numpy().astype("float64") for variable in loaded.model.weights]
 
 
 def _ingredient(fit: _Fit, together: float, *, taken: bool) -> Ingredient:
@@ -253,14 +253,19 @@ def _new_folder(runs_dir: Path) -> Iterator[Run]:
 
 
 def _record(
-    made: Run, best: _Fit, data: Data, ingredients: Sequence[Ingredient], began: float
+    made: Run,
+    best: Run,
+    loaded: Loaded,
+    data: Data,
+    ingredients: Sequence[Ingredient],
+    began: float,
 ) -> None:
     """Write the record of an average: that of the best fit, with other weights and metrics."""
-    loaded, manifest, log = best.loaded, best.run.manifest, log_writer(made)
+    manifest, log = best.manifest, log_writer(made)
     context = make_context(loaded.config, data, CompiledModels(loaded.model))
     context = context.in_run(made, log, Devices())
     open_record(made, loaded.recipe, context)
-    write_history(made, best.run.history)
+    write_history(made, best.history)
     whole = {**manifest["weights"], "stored": "all"}  # the fits may have trained other blocks
     offered = [asdict(one) for one in ingredients]
     kept = {name: manifest[name] for name in _KEPT if name in manifest}

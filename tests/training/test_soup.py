@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+import weakref
 
 import numpy as np
 import pytest
@@ -144,6 +145,21 @@ def test_a_taken_name_is_refused_before_anything_is_computed(runs):
     with pytest.raises(SettingError, match="already exists"):
         average(runs / "one", runs / "two", name="one")
     assert not list(runs.parent.glob(".average-*"))
+
+
+def test_few_models_are_in_memory_at_a_time(runs, monkeypatch):
+    loaded, most = [], []
+
+    def load(run):
+        found = kerasft.load_model(run)
+        loaded.append(weakref.ref(found.model))
+        most.append(sum(model() is not None for model in loaded))
+        return found
+
+    monkeypatch.setattr("kerasft.training.soup.load_model", load)
+    average(*[runs / "one"] * 6)
+    assert len(loaded) == 6 + 1 + 5  # to compare them, the best one, and to average the others
+    assert max(most) <= 3
 
 
 def test_an_interrupted_average_leaves_nothing(runs, monkeypatch):
