@@ -23,7 +23,7 @@ def device_facts() -> dict[str, Any]:
 
     It imports the backend.
     """
-    found = _seen()
+    found = _visible_devices()
     gpus = [name for name in found if name.startswith("GPU")]
     return {
         "devices": found,
@@ -33,7 +33,7 @@ def device_facts() -> dict[str, Any]:
     }
 
 
-def _seen() -> list[str]:
+def _visible_devices() -> list[str]:
     """Return the devices that the backend sees, and whether it leaves a GPU unused."""
     found = backend_devices(backend())
     gpu = any(name.startswith("GPU") for name in found)

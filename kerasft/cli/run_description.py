@@ -100,11 +100,21 @@ def reproducing_command(run: Any) -> str:
     source = str(recorded.get("source") or recorded["name"])
     given, config = _given(run), run.config
     moved = {n: config[n] for n in _moved_defaults(run, source) if n in config and n not in given}
+    if _was_timed(run) and "precision" not in given:  # another machine may choose another format
+        moved["precision"] = config["precision"]
     command = fit_command(source, {**given, **moved})
     devices = run.manifest.get("devices") or {}
     if devices.get("processes") == 1:
         command += f" --devices {devices['number']}"
     return in_backend(command, _backend(run))
+
+
+def _was_timed(run: Any) -> bool:
+    """Return whether a number format other than float32 was chosen by timing."""
+    usual = run.manifest.get("usual", {}).get("precision")
+    return bool(
+        usual == "auto" and run.config.get("precision", "float32") not in ("float32", usual)
+    )
 
 
 def _backend(run: Any) -> str:

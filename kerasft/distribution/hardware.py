@@ -10,7 +10,7 @@ _CPU_KEYS = ("model name", "flags", "Features")  # Features: ARM
 
 
 def processor() -> str:
-    """Return the model of the processor and what it can do, as one text; on Linux with its flags.
+    """Return the model of the processor as one text, on Linux with its flags.
 
     Two machines with equal texts compute at about the same speed.
     """

@@ -76,8 +76,8 @@ def compare_baselines(
     A step improves if its score exceeds that of the last improved one by more than noise:
     twice the standard error of the difference, of two independent samples. So the chosen step is
     the simplest that no later one beats. Stop at the first step without a better score. All steps
-    use the same data, seed and settings except `trainable_blocks`; a linear probe begins as its
-    solution and has no adapters.
+    use the same data, seed and settings except `trainable_blocks`, and `precision` where it is
+    auto; a linear probe begins as its solution and has no adapters.
 
     Args:
         recipe: A recipe module, its name, or the path of its file.

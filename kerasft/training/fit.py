@@ -149,15 +149,15 @@ def fit(  # noqa: PLR0913 (public)
             unfinished = Run(shared.own_copy(unfinished.path, runs_dir))
             check_unchanged(unfinished, described, config, data)
             began -= sum(row["seconds"] for row in unfinished.history)
-        chosen, asked = list[str](), config
-        config, model = _build(module, asked, data, shared, chosen.append)
+        chosen, requested = list[str](), config
+        config, model = _build(module, requested, data, shared, chosen.append)
         with precision(config.precision):
             # Made before the run: settings that are refused here leave no folder.
             context, curves = _prepare(config, data, model, chosen.append, shared)
             run = unfinished or create_run(folder, described["name"], name)
             context = context.in_run(run, log_writer(run), shared)
             with training_in(run):
-                _begin_record(run, module, context, asked if unfinished is None else None, chosen)
+                _begin_record(run, module, context, None if unfinished else requested, chosen)
                 with record_failure(run, context.log), tracked(track, run, context.config) as more:
                     _fit_in(run, context, curves, [*callbacks, *more], began)
                 (run.path / STATE).unlink(missing_ok=True)
@@ -183,14 +183,14 @@ def _check_folder(folder: Path, name: str | None, unfinished: Run | None, shared
 
 
 def _begin_record(
-    run: Run, module: ModuleType, context: FitContext, asked: Config | None, chosen: Sequence[str]
+    run: Run, module: ModuleType, context: FitContext, new: Config | None, chosen: Sequence[str]
 ) -> None:
-    """Open the record and announce what was chosen; a resumed run has no `asked` settings."""
-    lines = _begin_in(run, resumed=asked is None)
-    if asked is None:
+    """Open the record, for a new run with its requested settings, and announce what was chosen."""
+    lines = _begin_in(run, resumed=new is None)
+    if new is None:
         reopen_record(run, context.devices)
     else:
-        open_record(run, module, context, asked=asked)
+        open_record(run, module, context, requested=new)
     announce(context, [*chosen, *lines])
 
 
@@ -221,7 +221,8 @@ def _build(
     if devices.number > 1:  # several processes would choose by different times
 
         def choose() -> str:
-            return choose_precision(module, config, data, log).precision
+            share = dataclasses.replace(config, batch_size=config.batch_size // devices.number)
+            return choose_precision(module, share, data, log).precision
 
         config = dataclasses.replace(config, precision=devices.agree("precision", choose))
     with devices.scope():

@@ -54,7 +54,7 @@ from kerasft.training.resume_checks import check_unfinished
 
 
 def open_record(
-    run: Run, module: ModuleType, context: FitContext, *, asked: Config | None = None
+    run: Run, module: ModuleType, context: FitContext, *, requested: Config | None = None
 ) -> None:
     """Write what is known before training: settings, labels, versions, data, blocks.
 
@@ -64,7 +64,7 @@ def open_record(
         run: Run to write to.
         module: A recipe module.
         context: Context of the training.
-        asked: Settings of the call, before a format was chosen by timing.
+        requested: Settings of the call, before a format was chosen by timing.
     """
     config, data, source = anchored(context.config), context.data, recipe_source(module)
     write_json(run.path / "config.json", to_dict(config))
@@ -91,7 +91,7 @@ def open_record(
             "notes": list(data.notes),
             "audit": dict(data.audit),
         },
-        given=_given(config, asked or config),
+        given=_given(config, requested or config),
         learning_rates={phase.name: phase.learning_rate for phase in context.phases},
         usual=to_dict(type(config)()),
         weights=describe_weights(config),
@@ -101,9 +101,9 @@ def open_record(
     )
 
 
-def _given(config: Config, asked: Config) -> dict[str, Any]:
+def _given(config: Config, requested: Config) -> dict[str, Any]:
     """Return the settings that the recipe does not have by default or by `auto`."""
-    defaults, call = to_dict(type(config)()), to_dict(asked)
+    defaults, call = to_dict(type(config)()), to_dict(requested)
 
     def is_by_auto(name: str, value: Any) -> bool:
         auto: dict[str, Any] = {name: "auto"}

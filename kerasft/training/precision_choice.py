@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import random
 import time
 from collections.abc import Callable
@@ -15,20 +16,21 @@ from kerasft.data import Batches, Data
 from kerasft.data.batches import compiles_shapes
 from kerasft.display import status
 from kerasft.distribution.hardware import backend_devices
+from kerasft.errors import is_out_of_memory
 from kerasft.models import BackboneCache, building
 from kerasft.models.compute_cost import Product, graph_products
 from kerasft.models.dtype_policy import precision
 from kerasft.models.recipe_model import build_recipe_model
 from kerasft.training.phases import compile_model, make_batches, steps_per_epoch
-from kerasft.training.remembered_formats import recall, remember, timing_key
 from kerasft.training.speed import BACKWARD, measure_peak, units_per_example
+from kerasft.training.stored_step_times import read_times, timing_key, write_times
 
 WORTH = 1.2  # least speedup over float32 for which another format is chosen
 LEAST_WORK = 5e12  # multiplications of a fit whose formats are timed: about a minute on two cores
-_OF_DEVICES = 50  # as many on a GPU, which is as much faster
+_GPU_FACTOR = 50  # of LEAST_WORK on a GPU
 _ROUNDS = 5
 _SECONDS = 6.0  # after which no further round begins
-_PRODUCT = 0.03  # seconds for timing one matrix product
+_PRODUCT = 0.02  # seconds for timing one matrix product, in each of three rounds
 
 
 def choose_precision(
@@ -104,12 +106,13 @@ def _choose(
         return _time_formats(recipe, config, data, ["float32", *formats]) if formats else {}
 
     chosen = _fastest(key, measure, log)
+    gc.collect()  # the timed models, whose graphs have reference cycles
     random.setstate(state)
     return dataclasses.replace(config, precision=chosen), None
 
 
 def _fastest(key: str, measure: Callable[[], dict[str, float]], log: Callable[[str], None]) -> str:
-    """Return the fastest format by remembered times, or by times that are measured now.
+    """Return the fastest format by stored times, or by times that are measured now.
 
     Args:
         key: What the times depend on.
@@ -117,13 +120,20 @@ def _fastest(key: str, measure: Callable[[], dict[str, float]], log: Callable[[s
             fast.
         log: Function that receives lines about the choice.
     """
-    began, times, how = time.monotonic(), recall(key), "measured by an earlier fit"
+    began, times, how = time.monotonic(), read_times(key), "measured by an earlier fit"
     if times is None:
-        times = measure()
+        try:
+            times = measure()
+        except Exception as error:  # classes of several libraries mean a lack of memory
+            if not is_out_of_memory(error):
+                raise
+            log("speed  precision float32: the memory is too small for timing other formats")
+            return "float32"
         how = f"measured in {time.monotonic() - began:.0f}s"
-        if problem := remember(key, times):
+        if problem := write_times(key, times):
             log(f"note   The times of number formats cannot be stored: {problem}")
     if not times:
+        log(f"speed  precision float32: matrix products are no faster in other formats ({how})")
         return "float32"
     fastest = min(times, key=lambda name: times[name])
     chosen = fastest if times["float32"] >= WORTH * times[fastest] else "float32"
@@ -148,7 +158,7 @@ def _work(products: list[Product], config: Config, data: Data) -> float:
 
 def _least_work() -> float:
     gpu = any(name.startswith("GPU") for name in backend_devices(keras.backend.backend()))
-    return LEAST_WORK * (_OF_DEVICES if gpu else 1)
+    return LEAST_WORK * (_GPU_FACTOR if gpu else 1)
 
 
 def faster_formats(products: list[Product], rows: int) -> list[str]:
@@ -159,9 +169,10 @@ def faster_formats(products: list[Product], rows: int) -> list[str]:
         rows: Number of examples of a batch, or of their tokens.
     """
     names = ["mixed_bfloat16", *(["mixed_float16"] if compiles_shapes() else [])]
-    peaks = {
-        name: measure_peak(products, rows, name, seconds=_PRODUCT) for name in ("float32", *names)
-    }
+    peaks = dict.fromkeys(["float32", *names], 0.0)
+    for _ in range(3):  # in turn, as other programs may take time from one of them
+        for name, peak in peaks.items():
+            peaks[name] = max(peak, measure_peak(products, rows, name, seconds=_PRODUCT))
     return [name for name in names if peaks[name] >= WORTH * peaks["float32"]]
 
 

@@ -91,8 +91,9 @@ def make_plan(
         make_space(module, config, fixed=list(given), changes=space), warm_start, old
     )
     _check_possible(config, asked["tuner"], searched)
+    config = _with_searched_format(config, searched)
     monitor, direction = choose_monitor(config)
-    trials = asked["max_trials"] or MAX_TRIALS
+    trials = (asked["max_trials"] or MAX_TRIALS) * (asked["executions"] or 1)
     trial_models, config, notes = _open_trial_models(module, config, trials)
     if "precision" in given:
         given["precision"] = config.precision
@@ -166,6 +167,16 @@ def _given(config: Config, fixed: Sequence[str] | None) -> dict[str, Any]:
     """Return the fixed settings and their values."""
     values = to_dict(config)
     return changed_settings(config) if fixed is None else {name: values[name] for name in fixed}
+
+
+def _with_searched_format(config: Config, searched: keras_tuner.HyperParameters) -> Config:
+    """Return the settings with a number format of the search, if it varies the format."""
+    dimension = next((hp for hp in searched.space if hp.name == "precision"), None)
+    if dimension is None:
+        return config
+    if "auto" in possible_values(dimension):
+        raise SettingError("`precision` cannot be auto in a search that varies it: name formats.")
+    return config if config.precision != "auto" else replace(config, precision=dimension.default)
 
 
 def _open_trial_models(

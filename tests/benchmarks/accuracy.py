@@ -82,7 +82,8 @@ def titles(data: Path, made: Path, seed: int) -> dict[str, Any]:
         ).save_to_preset(str(preset))  # fmt: skip
         models.BertTextClassifierPreprocessor(tokenizer).save_to_preset(str(preset))
     return {"dataset": str(data), "preset": str(preset), "pretrained": False,
-            "trainable_blocks": -1, "head_epochs": 0, "epochs": 4, "sequence_length": 48}  # fmt: skip
+            "trainable_blocks": -1, "head_epochs": 0, "epochs": 4,
+            "sequence_length": 48}  # fmt: skip
 
 
 def few(seed_of_draw: int | None) -> Callable[[Path, Path, int], dict[str, Any]]:

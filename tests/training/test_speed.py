@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 import kerasft
+from kerasft.cli.run_description import reproducing_command
+from kerasft.errors import SettingError
 from kerasft.frozen.prefix import FrozenPrefix
 from kerasft.models.compute_cost import Product
 from kerasft.recipes import minilm_tickets, resnet_digits
@@ -184,16 +186,16 @@ def linear(photos, **values):
     return found.precision, lines
 
 
-def test_the_times_of_formats_are_remembered(photos, monkeypatch, timed):
+def test_the_times_of_formats_are_stored(photos, monkeypatch, timed):
     timed(0.5)
     first, (line,) = linear(photos)
     monkeypatch.setattr(module, "time_steps", lambda steps: pytest.fail("timed again"))
-    again, (remembered,) = linear(photos, epochs=7)
+    again, (stored,) = linear(photos, epochs=7)
     assert first == again == "mixed_bfloat16"
     assert "; measured in " in line
-    assert "; measured by an earlier fit)" in remembered
+    assert "; measured by an earlier fit)" in stored
     with pytest.raises(pytest.fail.Exception, match="timed again"):
-        linear(photos, batch_size=7)
+        linear(photos, batch_size=1)
 
 
 @pytest.mark.parametrize(
@@ -208,7 +210,7 @@ def test_damaged_times_are_measured_again(photos, tmp_path, timed, text):
     assert "; measured by an earlier fit)" in linear(photos)[1][0]
 
 
-def test_a_fit_needs_no_folder_to_remember_times(photos, tmp_path, monkeypatch, timed):
+def test_a_fit_needs_no_folder_for_times(photos, tmp_path, monkeypatch, timed):
     timed(0.5)
     (tmp_path / "file").touch()
     monkeypatch.setenv("KERASFT_CACHE", str(tmp_path / "file"))
@@ -218,7 +220,7 @@ def test_a_fit_needs_no_folder_to_remember_times(photos, tmp_path, monkeypatch, 
     assert "; measured in " in line
 
 
-def test_a_short_fit_stays_in_float32_without_a_word(photos, monkeypatch):
+def test_a_short_fit_stays_in_float32_and_logs_nothing(photos, monkeypatch):
     monkeypatch.setattr(module, "measure_peak", lambda *a, **k: pytest.fail("timed"))
     assert linear(photos) == ("float32", [])
 
@@ -233,12 +235,27 @@ def test_short_fits_of_a_long_search_are_timed(photos, timed, monkeypatch):
         assert found.precision == chosen
 
 
-def test_a_machine_that_multiplies_no_faster_is_remembered_too(photos, monkeypatch, timed):
+def test_it_is_stored_too_that_no_format_can_be_faster(photos, monkeypatch, timed):
     timed(0.5)
     monkeypatch.setattr(module, "faster_formats", lambda products, rows: [])
-    assert linear(photos) == ("float32", [])
+    chosen, (line,) = linear(photos)
     monkeypatch.setattr(module, "faster_formats", lambda products, rows: pytest.fail("timed again"))
-    assert linear(photos) == ("float32", [])
+    again, (stored,) = linear(photos)
+    assert chosen == again == "float32"
+    assert line.startswith("speed  precision float32: matrix products are no faster")
+    assert stored.endswith("(measured by an earlier fit)")
+
+
+def test_too_little_memory_for_timing_leaves_float32(photos, monkeypatch, tmp_path, timed):
+    def fail(steps):
+        raise MemoryError
+
+    timed(0.5)
+    monkeypatch.setattr(module, "time_steps", fail)
+    chosen, (line,) = linear(photos)
+    assert chosen == "float32"
+    assert "the memory is too small for timing" in line
+    assert not list(tmp_path.glob("cache/formats/*"))
 
 
 @pytest.mark.parametrize(("peak", "formats"), [(1.5, ["mixed_bfloat16"]), (1.1, [])])
@@ -264,3 +281,44 @@ def test_a_search_in_the_fastest_format_goes_on_in_it(config, tmp_path, monkeypa
     search = kerasft.tune(minilm_tickets, auto, max_trials=2, resume=True, **options)
     assert [trial.state for trial in search.trials] == ["completed"] * 2
     assert search.header["config"]["precision"] == "mixed_bfloat16"
+
+
+def search(photos, tmp_path, **options):
+    config = resnet_digits.Config(
+        dataset=photos, image_size=16, head_epochs=0, epochs=1, trainable_blocks=0
+    )
+    return kerasft.tune(
+        resnet_digits, config, searches_dir=tmp_path, name="formats", progress=False,
+        tuner="random", **options,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_search_of_formats_is_not_timed_and_can_be_resumed(photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "LEAST_WORK", 0)
+    monkeypatch.setattr(module, "faster_formats", lambda *_: pytest.fail("timed"))
+    formats = ["precision=mixed_bfloat16,float32"]
+    search(photos, tmp_path, space=formats, max_trials=1)
+    found = search(photos, tmp_path, space=formats, max_trials=2, resume=True)
+    assert found.header["config"]["precision"] == "mixed_bfloat16"
+    assert [trial.state for trial in found.trials] == ["completed"] * 2
+
+
+def test_auto_is_no_format_of_a_search(photos, tmp_path):
+    with pytest.raises(SettingError, match="cannot be auto in a search"):
+        search(photos, tmp_path, space=["precision=auto,float32"])
+
+
+@pytest.mark.slow
+def test_commands_have_the_format_that_was_chosen(config, tmp_path, timed):
+    timed(0.5)
+    auto = dataclasses.replace(config, precision="auto", head_epochs=0, epochs=1)
+    run = kerasft.fit(minilm_tickets, auto, runs_dir=tmp_path, progress=False)
+    assert "--precision mixed_bfloat16" in reproducing_command(run)
+    assert "precision" not in run.manifest["given"]
+    options = {"searches_dir": tmp_path, "progress": False}
+    found = kerasft.tune(minilm_tickets, auto, tuner="random", max_trials=1, **options)
+    assert "--precision mixed_bfloat16" in found.fit_command
+    timed(2.0)
+    run = kerasft.fit(minilm_tickets, auto, runs_dir=tmp_path, name="32", progress=False)
+    assert "--precision" not in reproducing_command(run)
