@@ -35,9 +35,9 @@ class Loaded:
 
     Attributes:
         recipe: Module of the recipe.
-        config: Settings of the run.
+        config: Settings of the run, with float32 as `precision`.
         labels: Task and class names, in the order of the outputs.
-        model: Fine-tuned model, frozen as in training, not compiled.
+        model: Fine-tuned model in float32, frozen as in training, not compiled.
         pairs: Whether the inputs are text pairs.
         calibration: What was fitted on the validation split.
     """
@@ -81,11 +81,12 @@ def load_model(run: Run | str | Path) -> Loaded:
     manifest = read_manifest(run.path / "manifest.json", "recipe", "weights")
     recipe = recorded_recipe(run)
     config: Config = from_record(recipe.Config, run.config, manifest, column_names)
+    config = dataclasses.replace(config, precision="float32")
     trained = manifest["weights"]["stored"] == "trained"
     if trained:
         _check_preset(run, config)
     labels = Labels.from_dict(run.labels)
-    with precision(config.precision):
+    with precision("float32"):
         model = build_recipe_model(recipe, config, Data(None, None, None, labels))
     if trained:
         _check_preset(run, config)  # again: it may have been downloaded meanwhile
@@ -115,17 +116,6 @@ def _check_preset(run: Run, config: Config) -> None:
             f"The files of the preset {config.preset} have changed since {run.path} was trained "
             "from it. Restore the original files."
         )
-
-
-def in_float32(loaded: Loaded) -> Loaded:
-    """Return a run in memory as it computes in float32, for formats without other numbers."""
-    config = dataclasses.replace(loaded.config, precision="float32")
-    if config == loaded.config:
-        return loaded
-    with precision("float32"):
-        model = build_recipe_model(loaded.recipe, config, Data(None, None, None, loaded.labels))
-    model.set_weights(loaded.model.get_weights())
-    return dataclasses.replace(loaded, config=config, model=model)
 
 
 def replace_columns(config: ConfigType, columns: Mapping[str, str] | None) -> ConfigType:

@@ -15,7 +15,7 @@ from kerasft.display import status
 from kerasft.errors import SettingError
 from kerasft.evaluation.artifact import TOKENIZER
 from kerasft.evaluation.graph_file import NAMES
-from kerasft.evaluation.load import Loaded, in_float32
+from kerasft.evaluation.load import Loaded
 from kerasft.evaluation.own_data import own_split
 from kerasft.evaluation.run_answers import run_answers
 from kerasft.evaluation.runtime import load_graph, require
@@ -80,7 +80,6 @@ def write_graph_version(
     for package in _PACKAGES[kind]:
         require(package, kind)
     _check_names(loaded.labels)
-    loaded = in_float32(loaded)
     check_model(loaded.model, quantization)
     names = input_names(loaded)
     examples = proof_examples(loaded, proof_data)
@@ -94,7 +93,6 @@ def write_graph_version(
         "kind": kind,
         "prepared_inputs": _inputs(loaded.model, inputs),
     }
-    described["settings"]["precision"] = "float32"
     split = {} if part is None else by_name(loaded.model, part.x)
     merge_adapters(loaded.model)
     status(f"writing the graph ({kind})")

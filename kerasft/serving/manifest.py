@@ -87,12 +87,16 @@ def publish_version(folder: Path, parent: Path, manifest: Mapping[str, Any]) -> 
 
 
 def _settings(run: Run) -> dict[str, Any]:
-    """Return the settings but the dataset, which `data` names, and paths of this machine."""
-    return {
+    """Return the settings but the dataset, which `data` names, and paths of this machine.
+
+    An exported model computes in float32, whatever the format of the training.
+    """
+    found = {
         name: value
         for name, value in run.config.items()
         if name != "dataset" and not (isinstance(value, str) and Path(value).is_absolute())
     }
+    return {**found, "precision": "float32"}
 
 
 def _preparation(config: Config) -> dict[str, Any]:

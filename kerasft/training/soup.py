@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -262,7 +262,8 @@ def _record(
 ) -> None:
     """Write the record of an average: that of the best fit, with other weights and metrics."""
     manifest, log = best.manifest, log_writer(made)
-    context = make_context(loaded.config, data, CompiledModels(loaded.model))
+    config = replace(loaded.config, precision=best.config["precision"])  # of the training
+    context = make_context(config, data, CompiledModels(loaded.model))
     context = context.in_run(made, log, Devices())
     open_record(made, loaded.recipe, context)
     write_history(made, best.history)

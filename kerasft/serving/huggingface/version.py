@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasft.display import status
-from kerasft.evaluation.load import Loaded, in_float32
+from kerasft.evaluation.load import Loaded
 from kerasft.models import merge_adapters
 from kerasft.runs import Run, write_json
 from kerasft.serving.examples import input_names
@@ -37,7 +37,6 @@ def write_version(run: Run, loaded: Loaded, parent: Path, proof_data: Any) -> Pa
         ProofError: The logits of the folder differ from Python's.
         ResourceError: The disk is full.
     """
-    loaded = in_float32(loaded)
     names = input_names(loaded)
     request, arrays = folder_request(loaded, names, proof_data)
     merge_adapters(loaded.model)
@@ -45,7 +44,6 @@ def write_version(run: Run, loaded: Loaded, parent: Path, proof_data: Any) -> Pa
     with temporary_folder(parent, "version") as folder:
         class_name = write_folder(loaded, folder)
         described = {**describe(run, loaded, names), "kind": KIND, "class": class_name}
-        described["settings"]["precision"] = "float32"
         write_arrays(folder, arrays)
         write_json(folder / FILE, {**request, "manifest": description_checksum(described)})
         record = prove(folder, loaded.labels)
