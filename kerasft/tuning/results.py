@@ -138,9 +138,8 @@ class Search:
         header = self.header
         recipe = header["recipe"]["source"] or header["recipe"]["name"]
         values = {**header["given"], **self.best.values}
-        if (
-            chosen := header["config"]["precision"]
-        ) != "float32":  # a single fit may choose another
+        chosen = header["config"].get("precision", "float32")
+        if chosen != "float32":  # a single fit may choose another
             values.setdefault("precision", chosen)
         if self.best.epochs != header["config"]["epochs"] or "epochs" in values:
             values["epochs"] = self.best.epochs

@@ -249,7 +249,7 @@ def test_several_labels_fit_predict_and_reload(preset, tmp_path):
     assert {"p(blue)", "p(green)", "p(red)"} <= set(row)
 
 
-def test_mixed_precision_keeps_weights_and_head_in_float32(preset, photos, tmp_path):
+def test_what_was_trained_in_mixed_precision_is_loaded_in_float32(preset, photos, tmp_path):
     import keras
 
     config = image_config(preset, photos, precision="mixed_bfloat16", head_epochs=0, epochs=1)
@@ -257,6 +257,7 @@ def test_mixed_precision_keeps_weights_and_head_in_float32(preset, photos, tmp_p
     model = kerasft.load_model(run).model
     assert {v.dtype for v in model.weights} == {"float32"}
     assert model.output.dtype == "float32"
-    assert model.get_layer("backbone").output.dtype == "bfloat16"
+    assert run.config["precision"] == "mixed_bfloat16"
+    assert model.get_layer("backbone").output.dtype == "float32"
     assert keras.config.dtype_policy().name == "float32"  # the caller's policy is as it was
     assert run.metrics["test"]["loss"] < 5

@@ -124,14 +124,14 @@ def test_what_cannot_be_resumed_is_refused(fit, config, tmp_path, reviews, text_
     with pytest.raises(SettingError, match="done is done"):
         fit(resume=True, name="done")
     table = shutil.copy(reviews, tmp_path / "table.csv")
-    own = dataclasses.replace(config, dataset=str(table))
+    own = dataclasses.replace(config, dataset=str(table), epochs=4)
     interrupted(fit, own, 1, name="cut")
-    with pytest.raises(ResumeError, match="started with epochs=3, not 7"):
+    with pytest.raises(ResumeError, match="started with epochs=4, not 7"):
         fit(dataclasses.replace(own, epochs=7), resume=True)
     # A setting that is passed is compared even if it is the default.
     default = minilm_tickets.Config().epochs
-    assert default != config.epochs
-    with pytest.raises(ResumeError, match=f"was started with epochs=3, not {default}"):
+    assert default != own.epochs
+    with pytest.raises(ResumeError, match=f"was started with epochs=4, not {default}"):
         fit(minilm_tickets.Config(epochs=default), name="cut", resume=True, fixed=["epochs"])
     run = kerasft.load_run(tmp_path / "minilm_tickets" / "cut")
     versions = run.manifest["versions"]
