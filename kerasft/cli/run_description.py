@@ -112,9 +112,7 @@ def reproducing_command(run: Any) -> str:
 def _was_timed(run: Any) -> bool:
     """Return whether a number format other than float32 was chosen by timing."""
     usual = run.manifest.get("usual", {}).get("precision")
-    return bool(
-        usual == "auto" and run.config.get("precision", "float32") not in ("float32", usual)
-    )
+    return bool(usual == "auto" and run.config.get("precision", "float32") != "float32")
 
 
 def _backend(run: Any) -> str:

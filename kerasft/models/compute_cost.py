@@ -40,7 +40,7 @@ def graph_products(model: keras.Model) -> list[Product]:
 
 def work_of(model: keras.Model) -> float:
     """Return the number of multiplications of a Functional model per example."""
-    return sum(product.work for product in products_of(nodes(flat(model))))
+    return sum(product.work for product in graph_products(model))
 
 
 def products_of(calls: list[Any]) -> list[Product]:

@@ -46,7 +46,7 @@ def choose_precision(
     Short fits stay in float32, since timing would take longer than another format saves. In others
     the largest matrix products of the model are timed in every format. Of the formats in which
     they are faster than in float32, a few training steps are timed, in turn. The times are
-    remembered in the cache folder, for this machine, model and size of batches. Output layer and
+    stored in the cache folder, for this machine, model and size of batches. Output layer and
     loss are float32 in all formats.
 
     Args:
