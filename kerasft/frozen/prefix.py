@@ -16,13 +16,13 @@ from typing import Any
 
 import keras
 
-from kerasft.frozen.layer_config import layer_config
 from kerasft.models.backbone_families import SAME_FOR_ALL
 from kerasft.models.blocks import flatten_layers
 from kerasft.models.compute_cost import Product, products_of
 from kerasft.models.freezing import drop_rate_name
 from kerasft.models.graph import flat, is_functional, nodes
 from kerasft.models.keras_attributes import has_mark
+from kerasft.models.layer_config import layer_config
 
 _UPDATED = (keras.layers.BatchNormalization, keras.layers.SpectralNormalization)
 

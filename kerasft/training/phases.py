@@ -14,7 +14,7 @@ from kerasft.data import Batches, Data, Labels, Split, class_weights, make_mix, 
 from kerasft.errors import DataError, SettingError
 from kerasft.modalities import modality_of
 from kerasft.models import DataLoss, find_blocks, make_loss, make_metrics
-from kerasft.models.fast_layers import train_in_regions
+from kerasft.models.fast_layers import speed_up_steps
 from kerasft.setting_declaration import settings
 from kerasft.training.average_weights import average_momentum
 from kerasft.training.optimizers.schedules import make_optimizer, make_schedule, warmup_steps
@@ -225,4 +225,4 @@ def compile_part(
         weighted_metrics=[*make_metrics(data.labels), DataLoss(loss)],
         steps_per_execution=steps_per_execution,
     )
-    train_in_regions(model)
+    speed_up_steps(model)

@@ -21,10 +21,10 @@ from kerasft.config import Config, ConfigType
 from kerasft.data import Data, load_recipe_data
 from kerasft.errors import DataError
 from kerasft.frozen.feature_cache import FeatureCache
-from kerasft.frozen.layer_config import layer_config
 from kerasft.models import BackboneCache, MutableDropout, MutableL1L2, building
 from kerasft.models.blocks import flatten_layers
 from kerasft.models.keras_attributes import has_mark
+from kerasft.models.layer_config import layer_config
 from kerasft.models.recipe_model import build_recipe_model
 from kerasft.seeds import set_seed
 from kerasft.setting_declaration import settings

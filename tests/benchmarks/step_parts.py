@@ -2,8 +2,9 @@
 
 One batch of texts of one length, the median of some steps, in both number formats: the forward
 pass, the gradient, and the whole step, with projections and AdamW as Keras has them and as kerasft
-does, and the gradient compiled by XLA. Run it once more with TF_SET_ONEDNN_FPMATH_MODE=BF16 set to
-see what float32 products in bfloat16 bring.
+does, and the gradient compiled by XLA, and in brackets the seconds of the first run, which traces
+and optimizes it. Run it once more with TF_SET_ONEDNN_FPMATH_MODE=BF16 set to see what float32
+products in bfloat16 bring.
 """
 
 from __future__ import annotations
@@ -32,18 +33,19 @@ PARTS = {
     "xla": "projections as one product, everything compiled by XLA",
     "step_keras": "a step: layers and AdamW of Keras",
     "step_contracted": "a step: kerasft without regions",
+    "step_apart": "a step: kerasft with a trace for each block",
     "step": "a step: kerasft",
 }
 
 
-def make(part: str, policy: str, width: int, batch_size: int) -> Any:
-    """Returns a function of no arguments that does one part of a step."""
+def make(part: str, policy: str, width: int, batch_size: int) -> tuple[Any, float]:
+    """Returns a function of no arguments that does one part of a step, and its first seconds."""
     import keras
     import numpy as np
     import tensorflow as tf
 
     from kerasft.models import load_backbone
-    from kerasft.models.fast_layers import fused_regions
+    from kerasft.models.fast_layers import fused_regions, shared_traces
     from kerasft.training.optimizers.adam import FusedAdam
     from tests.benchmarks.plain import stock_keras
 
@@ -76,14 +78,19 @@ def make(part: str, policy: str, width: int, batch_size: int) -> Any:
         return gradients
 
     made = tf.function(run, autograph=False, jit_compile=part == "xla")
-    with fused_regions() if part in ("regions", "step") else contextlib.nullcontext():
+    with contextlib.ExitStack() as stack:
+        if part in ("regions", "step_apart", "step"):
+            stack.enter_context(fused_regions())
+        if part == "step":
+            stack.enter_context(shared_traces())
+        began = time.monotonic()
         made()  # traced here
-    return made
+    return made, time.monotonic() - began
 
 
-def measure(part: str, policy: str, width: int, batch_size: int, steps: int) -> float:
-    """Returns the median milliseconds of a part."""
-    run = make(part, policy, width, batch_size)
+def measure(part: str, policy: str, width: int, batch_size: int, steps: int) -> tuple[float, float]:
+    """Returns the median milliseconds of a part, and the seconds of its first run."""
+    run, first = make(part, policy, width, batch_size)
     for _ in range(3):
         run()
     times = []
@@ -91,7 +98,7 @@ def measure(part: str, policy: str, width: int, batch_size: int, steps: int) -> 
         began = time.monotonic()
         run()
         times.append(time.monotonic() - began)
-    return 1000 * statistics.median(times)
+    return 1000 * statistics.median(times), first
 
 
 def main() -> None:
@@ -106,11 +113,11 @@ def main() -> None:
     sizes = arguments.width, arguments.batch_size, arguments.steps
     if arguments.part:
         part, policy = arguments.part.split(",")
-        print(measure(part, policy, *sizes))
+        print(json.dumps(measure(part, policy, *sizes)))
         return
-    found: dict[str, dict[str, float]] = {}
+    found: dict[str, dict[str, tuple[float, float]]] = {}
     print(f"{sizes[1]} texts of {sizes[0]} tokens, {platform.machine()}, {os.cpu_count()} cores")
-    print("float32 ms  mixed_bfloat16 ms")
+    print("float32 ms (first s)  mixed_bfloat16 ms (first s)")
     for part, words in PARTS.items():
         for policy in ("float32", "mixed_bfloat16"):
             line = [sys.executable, "-m", "tests.benchmarks.step_parts", f"--part={part},{policy}"]
@@ -118,9 +125,9 @@ def main() -> None:
             done = subprocess.run(line, capture_output=True, text=True, check=False)
             if done.returncode:
                 sys.exit(done.stderr)
-            found.setdefault(part, {})[policy] = float(done.stdout.splitlines()[-1])
-        one = found[part]
-        print(f"{one['float32']:10.0f} {one['mixed_bfloat16']:18.0f}  {words}", flush=True)
+            found.setdefault(part, {})[policy] = json.loads(done.stdout.splitlines()[-1])
+        (one, first), (other, second) = found[part].values()
+        print(f"{one:10.0f} ({first:4.1f}) {other:18.0f} ({second:4.1f})  {words}", flush=True)
     if arguments.json:
         arguments.json.write_text(json.dumps(found, indent=1))
 

@@ -51,7 +51,7 @@ def main() -> None:
     import tensorflow as tf
 
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    run = make(arguments.part, arguments.policy, arguments.width, arguments.batch_size)
+    run, _ = make(arguments.part, arguments.policy, arguments.width, arguments.batch_size)
     for _ in range(3):
         run()
     with tempfile.TemporaryDirectory() as folder:

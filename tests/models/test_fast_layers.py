@@ -6,7 +6,7 @@ import pytest
 
 from kerasft.models import load_backbone
 from kerasft.models.blocks import flatten_layers
-from kerasft.models.fast_layers import fused_regions, regions, speed_up, train_in_regions
+from kerasft.models.fast_layers import fused_regions, regions, speed_up, speed_up_steps
 
 EQUATIONS = {
     "abc,cde->abde": (None, 3, 4),
@@ -318,7 +318,7 @@ def test_only_training_steps_use_regions(tmp_path):
     inputs = keras.Input((4,))
     model = keras.Model(inputs, keras.layers.Dense(1)(notes(inputs)))
     model.compile("sgd", "mse")
-    train_in_regions(model)
+    speed_up_steps(model)
     x, y = np.ones((4, 4)), np.ones((4, 1))
 
     class Export(keras.callbacks.Callback):
@@ -368,7 +368,7 @@ def test_a_bert_trains_alike_with_regions():
         model = keras.Model(backbone.input, keras.layers.Dense(2)(backbone.output["pooled_output"]))
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(keras.optimizers.Adam(1e-3), loss)
-        train_in_regions(model)
+        speed_up_steps(model)
         rng = np.random.default_rng(0)
         found = []
         for width in (7, 12, 7):  # batches of other widths, as of texts

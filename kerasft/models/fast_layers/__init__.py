@@ -2,7 +2,8 @@
 
 Values and gradients are the same up to rounding; configs and saved files do not change. Recipes
 and backbones need no other code. Keras computes GELU, layer normalization and dropout by a dozen
-operations each, and every one of them reads and writes all values.
+operations each, and every one of them reads and writes all values. It also traces each block of a
+backbone anew, where blocks of one structure can share a trace.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from kerasft.models.fast_layers.einsum_dense import call_einsum_dense, is_produc
 from kerasft.models.fast_layers.embedding import call_embedding, looks_up_rows
 from kerasft.models.fast_layers.gelu import call_dense, ends_in_gelu
 from kerasft.models.fast_layers.layer_norm import call_layer_norm, normalizes_rows
-from kerasft.models.fast_layers.regions import fused_regions, train_in_regions
+from kerasft.models.fast_layers.regions import fused_regions
+from kerasft.models.fast_layers.shared_trace import share_traces, shared_traces
+from kerasft.models.fast_layers.steps import speed_up_steps
 
-__all__ = ["fused_regions", "speed_up", "train_in_regions"]
+__all__ = ["fused_regions", "shared_traces", "speed_up", "speed_up_steps"]
 
 _CALLS = (
     (is_product, call_einsum_dense),
@@ -33,7 +36,7 @@ _DROPOUT = (drops_values, call_dropout)
 def speed_up(model: keras.Model) -> None:
     """Replace the method `call` of layers that have a faster one, on TensorFlow.
 
-    GELU, layer normalization and dropout use regions in training steps only (`train_in_regions`).
+    GELU, layer normalization and dropout use regions in training steps only (`speed_up_steps`).
 
     Args:
         model: Model whose layers, nested ones included, are changed in place.
@@ -47,3 +50,4 @@ def speed_up(model: keras.Model) -> None:
         for fits, call in (*_CALLS, _DROPOUT) if wide else _CALLS:
             if fits(layer):
                 layer.call = MethodType(call, layer)
+    share_traces(model)

@@ -6,7 +6,6 @@ import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from types import MethodType
 from typing import Any
 
 import keras
@@ -36,21 +35,6 @@ def fused_regions() -> Iterator[None]:
         yield
     finally:
         _open.reset(token)
-
-
-def train_in_regions(model: keras.Model) -> None:
-    """Let the training step of a model use regions; one that a recipe has set stays as it is.
-
-    Everything else that is traced with its layers has none, also by a callback of its fit: an
-    exported graph with regions would need XLA wherever it is served.
-    """
-    if keras.backend.backend() == "tensorflow" and "train_step" not in vars(model):
-        model.train_step = MethodType(_train_step, model)
-
-
-def _train_step(self: keras.Model, data: Any) -> Any:
-    with fused_regions():
-        return type(self).train_step(self, data)
 
 
 def in_region() -> bool:
