@@ -1,23 +1,31 @@
 """The score of frozen features without training, which a fit must exceed to be of use.
 
 For one class per example, the class whose mean direction is nearest (Mensink et al. 2013,
-doi 10.1109/TPAMI.2013.83); for numbers of pairs in towers, the cosine of both vectors.
+doi 10.1109/TPAMI.2013.83), and for texts of a sentence encoder, the class whose name is nearest
+(Yin et al. 2019, arXiv 1909.00161: labels as texts). For numbers of pairs in towers, the cosine
+of both vectors.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from kerasft.data import Split
+from kerasft.data import Examples, Split, prepare_inputs, text_lengths
+from kerasft.evaluation.predict import predict_arrays
 from kerasft.formatting import number
+from kerasft.models import with_features
 from kerasft.models.towers import initial_weights
+from kerasft.presets.sentence_encoder import is_sentence_encoder
 from kerasft.runs import write_manifest
 from kerasft.training.context import FitContext
 from kerasft.training.head_features import HeadFeatures
 
-NEAREST_MEAN, COSINE = "nearest class mean", "cosine of the pair"
+NEAREST_MEAN, NEAREST_NAME = "nearest class mean", "nearest class name"
+COSINE = "cosine of the pair"
 
 
 def record_untrained(context: FitContext, features: HeadFeatures) -> None:
@@ -33,33 +41,63 @@ def record_untrained(context: FitContext, features: HeadFeatures) -> None:
     run = context.recorder.run
     if run is None or context.devices.ranks.rank or not (features.cached and features.alone):
         return
-    found = _measured(context, features)
-    if not found:
-        return
-    write_manifest(run, untrained=found)
-    name = found["metric"]
-    context.log(f"start  {found['by']}, without training: val_{name} {number(found[name])}")
-
-
-def _measured(context: FitContext, features: HeadFeatures) -> dict[str, Any]:
-    """Return the scores, empty where there is nothing to measure."""
     train, validation = context.data.train, context.data.validation
-    labels, names = context.data.labels, context.data.labels.kind.main_metrics
     if features.model is None or not (isinstance(train, Split) and isinstance(validation, Split)):
-        return {}
+        return
+    found = [
+        _scored(context, by, validation.y[features.validation[0]], outputs)
+        for by, outputs in _answers(context, features, train)
+        if np.isfinite(outputs).all()  # else an overflow of float16, which training reports
+    ]
+    found = [scores for scores in found if scores]
+    for scores in found:
+        name = scores["metric"]
+        context.log(f"start  {scores['by']}, without training: val_{name} {number(scores[name])}")
+    if found:
+        write_manifest(run, untrained=max(found, key=lambda scores: scores[scores["metric"]]))
+
+
+def _answers(
+    context: FitContext, features: HeadFeatures, train: Split
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield what needs no training, with its outputs for the validation examples."""
+    labels, others = context.data.labels, features.validation[1]
     if initial_weights(context.config):
-        by, names = COSINE, ("spearman", "pearson")
-        outputs = features.validation[1].sum(axis=1, keepdims=True)
+        yield COSINE, others.sum(axis=1, keepdims=True)
     elif labels.kind.class_weight:  # one class per example
-        by, (known, vectors) = NEAREST_MEAN, features.train
-        outputs = nearest_means(vectors, train.y[known], features.validation[1], labels.num_outputs)
-    else:
-        return {}
-    if not np.isfinite(outputs).all():
-        return {}  # an overflow of float16, which training reports
-    scores = labels.kind.measure(labels, validation.y[features.validation[0]], outputs)
+        known, vectors = features.train
+        yield NEAREST_MEAN, nearest_means(vectors, train.y[known], others, labels.num_outputs)
+        if not context.data.pairs and is_sentence_encoder(context.config):
+            yield NEAREST_NAME, _unit(others) @ _unit(_name_vectors(context)).T
+
+
+def _scored(context: FitContext, by: str, y: np.ndarray, outputs: np.ndarray) -> dict[str, Any]:
+    """Return the scores of outputs, empty where the metric that judges them is undefined."""
+    labels = context.data.labels
+    names = ("spearman", "pearson") if by == COSINE else labels.kind.main_metrics
+    scores = labels.kind.measure(labels, y, outputs)
     found = {name: scores[name] for name in names if name in scores}
     return {"by": by, "metric": names[0], **found} if names[0] in found else {}
+
+
+def _name_vectors(context: FitContext) -> np.ndarray:
+    """Return the features of the class names, shape (classes, width)."""
+    names = [as_words(name) for name in context.data.labels.names]
+    x = prepare_inputs(context.config, Examples(names, None, names))
+    model = with_features(context.model)
+    assert model is not None  # its tail has features
+    _, vectors = predict_arrays(model, x, context.batch_size, lengths=text_lengths(x))
+    return np.asarray(vectors, np.float64)
+
+
+def as_words(name: str) -> str:
+    """Return a class name with spaces between its words.
+
+    Example:
+        >>> as_words("lost_or-stolenCard")
+        'lost or stolen Card'
+    """
+    return re.sub(r"[\W_]+|(?<=[a-z])(?=[A-Z])", " ", name).strip() or name
 
 
 def nearest_means(

@@ -1,6 +1,7 @@
 """What frozen features score without training is measured, recorded and compared."""
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -12,7 +13,13 @@ import kerasft
 from kerasft.evaluation.predict import predict_arrays
 from kerasft.insight import rules
 from kerasft.models import with_features
-from kerasft.training.untrained import COSINE, NEAREST_MEAN, nearest_means
+from kerasft.training.untrained import (
+    COSINE,
+    NEAREST_MEAN,
+    NEAREST_NAME,
+    as_words,
+    nearest_means,
+)
 from tests.conftest import write_table
 from tests.insight.made_facts import facts
 from tests.training.small import fit, text_config, text_recipe
@@ -52,6 +59,36 @@ def test_a_fit_records_the_nearest_mean(preset, reviews, tmp_path):
         "nearest class mean, without training: val_accuracy" in (run.path / "run.log").read_text()
     )
     assert "without training" in kerasft.write_report(run).read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("card_arrival", "card arrival"), ("top-up", "top up"), ("lostCard", "lost Card"),
+     ("IT", "IT"), ("?", "?"), ("体育", "体育")],
+)  # fmt: skip
+def test_class_names_become_words(name, words):
+    assert as_words(name) == words
+
+
+@pytest.mark.slow
+def test_a_fit_of_a_sentence_encoder_records_the_nearest_class_name(preset, tmp_path):
+    encoder = tmp_path / "encoder"
+    shutil.copytree(preset("bert"), encoder)
+    (encoder / "config_sentence_transformers.json").write_text("{}")
+    names, rng = ("good_film", "bad_cat"), np.random.default_rng(0)
+    # A training text has one random word; a validation text has the words of its class.
+    rows = [{"text": f"{rng.choice(['the', 'was', 'red'])} {n}", "label": names[n % 2],
+             "split": "train"} for n in range(20)]  # fmt: skip
+    rows += [{"text": f"{names[n % 2].replace('_', ' ')}{' a' * (n // 2)}", "label": names[n % 2],
+              "split": split} for split in ("validation", "test") for n in range(6)]  # fmt: skip
+    table = write_table(tmp_path / "texts.csv", rows)
+    run = fit(text_recipe, text_config(preset, table, preset=str(encoder)), tmp_path)
+    log = (run.path / "run.log").read_text()
+    assert "nearest class mean, without training" in log
+    assert "nearest class name, without training: val_accuracy 1" in log
+    assert (run.manifest["untrained"]["by"], run.manifest["untrained"]["accuracy"]) == (
+        NEAREST_NAME, 1.0
+    )  # fmt: skip
 
 
 @pytest.mark.slow
