@@ -217,7 +217,8 @@ def run_all(
 ) -> dict[str, list[Any]]:
     """Runs all sides, in turn, each in a process of its own."""
     results: dict[str, list[dict[str, Any]]] = {}
-    sides = arguments.sides.split(",") + (list(PEERS) if arguments.peer_python else [])
+    sides = arguments.sides.split(",")
+    sides += arguments.peers.split(",") if arguments.peer_python else []
     for side in sides * arguments.repeats:
         if side in PEERS:
             bfloat16 = side.endswith("bfloat16")
@@ -263,6 +264,7 @@ def main() -> None:
     parser.add_argument("--trained", type=int, default=-1, help="top blocks that are trained")
     parser.add_argument("--sides", default=",".join(SIDES))
     parser.add_argument("--peer-python", help="Python with torch, transformers and accelerate")
+    parser.add_argument("--peers", default=",".join(PEERS), help="of them, with --peer-python")
     parser.add_argument("--repeats", type=int, default=1, help="of all sides, in turn")
     parser.add_argument("--json", type=Path, help="where to write all numbers")
     parser.add_argument("--side", help=argparse.SUPPRESS)
