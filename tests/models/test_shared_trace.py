@@ -1,6 +1,7 @@
 """One trace for the blocks of a backbone: the same values, gradients and states, in less graph."""
 
 import contextlib
+from typing import ClassVar
 
 import keras
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from keras_hub.layers import TransformerEncoder
 
 from kerasft.models import load_backbone
-from kerasft.models.fast_layers import shared_traces, speed_up_steps
+from kerasft.models.fast_layers import regions, shared_traces, speed_up_steps
 from kerasft.models.fast_layers.shared_trace import share_traces, shares_traces
 from kerasft.testing import FAMILIES
 
@@ -99,14 +100,59 @@ def test_backbones_of_all_families_are_the_same(preset, family):
     assert (compare(backbone, batch_of(backbone)) > 1.5) is (family not in WITHOUT)
 
 
+@kerashub
+class Counted(TransformerEncoder):
+    """Notes for every trace whether it is frozen; its argument does not say whether it trains."""
+
+    found: ClassVar = []
+
+    def call(self, inputs):
+        self.found.append(self.trainable)
+        return super().call(inputs)
+
+
 @pytest.mark.slow
 def test_frozen_blocks_have_a_trace_of_their_own():
-    model = encoders(number=6)
+    model = encoders(Counted, number=6)
     for layer in model.layers[1:4]:
         layer.trainable = False
     share_traces(model)
     x = np.random.default_rng(0).standard_normal((4, 5, 16)).astype("float32")
-    assert compare(model, x) > 1.5
+    compare(model, x)
+    Counted.found.clear()
+    trained(model, x, shared=True)
+    assert not Counted.found  # the function has it from before
+    share_traces(model := encoders(Counted, number=6))
+    model.layers[1].trainable = False
+    Counted.found.clear()
+    trained(model, x, shared=True)
+    assert Counted.found == [False, True]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("regions_used", [True, False])
+@pytest.mark.parametrize("cls", [TransformerEncoder, Counted])
+def test_steps_in_any_order_are_those_without_sharing(monkeypatch, cls, regions_used):
+    monkeypatch.setattr(regions, "worthwhile", lambda: regions_used)
+    x = np.random.default_rng(0).standard_normal((4, 5, 16)).astype("float32")
+    y = np.ones((4, 5, 16), "float32")
+
+    def results(shared):
+        model = encoders(cls)
+        if shared:
+            share_traces(model)
+        found = []
+        for _ in range(2):  # as for another trial of a search
+            part = keras.Model(model.input, model.output)
+            part.compile(keras.optimizers.SGD(0.01), "mse")
+            speed_up_steps(part)
+            with shared_traces():
+                found.append(part.predict(x, verbose=0))
+            found += [part.test_on_batch(x, y), part.train_on_batch(x, y), part.test_on_batch(x, y)]
+        return [*found, *(variable.numpy() for variable in model.variables)]
+
+    for one, other in zip(results(True), results(False), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_two_blocks_or_different_ones_are_left_alone():
@@ -171,7 +217,8 @@ def test_masks_that_keras_attaches_arrive():
         x = TransformerEncoder(32, 2)(x)
     model = keras.Model(tokens, x)
     share_traces(model)
-    compare(model, np.array([[1, 2, 3, 0], [4, 5, 0, 0]], "int32"))
+    ratio = compare(model, np.array([[1, 2, 3, 0], [4, 5, 0, 0]], "int32"))
+    assert ratio == 1  # a function would lose the mask
 
 
 class Notes(keras.layers.Layer):
@@ -205,15 +252,17 @@ def test_steps_share_traces_and_exports_do_not(tmp_path):
 @pytest.mark.slow
 def test_a_fit_ends_bit_for_bit_the_same():
     def fitted(shared):
-        model = encoders(number=4)
+        model = encoders(Counted, number=4)
         if shared:
             share_traces(model)
+        Counted.found.clear()
         model = keras.Model(model.input, keras.layers.Dense(1)(model.output[:, 0]))
         model.compile(keras.optimizers.SGD(0.01), "mse")
         speed_up_steps(model)
         rng = np.random.default_rng(0)
         x, y = rng.standard_normal((12, 5, 16)), rng.standard_normal((12, 1))
         history = model.fit(x, y, batch_size=4, epochs=2, validation_data=(x, y), verbose=0)
+        assert len(Counted.found) == (2 if shared else 8)  # for training and validation
         return [history.history, *(variable.numpy() for variable in model.variables)]
 
     found, expected = keras.tree.flatten(fitted(True)), keras.tree.flatten(fitted(False))

@@ -12,7 +12,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -22,7 +21,7 @@ from kerasft.models.blocks import flatten_layers
 from kerasft.models.fast_layers import regions
 from kerasft.models.layer_config import layer_config
 
-_LEAST_LAYERS = 4  # of a block, itself included; a smaller one is traced in a moment
+_LEAST_LAYERS = 4  # of a block, itself included; sharing smaller ones saves little
 
 _open: ContextVar[bool] = ContextVar("shared_traces", default=False)
 
@@ -60,14 +59,14 @@ def share_traces(model: keras.Model, *, least_blocks: int = 3) -> None:
         groups[_structure(block)].append(block)
     for blocks in groups.values():
         if len(blocks) >= least_blocks:
-            functions: dict[str, _Shared | None] = {}
+            functions: dict[Any, _Shared] = {}
             for block in blocks:
                 block.call = partial(_call, functions, block, block.call)
 
 
 def _repeated_blocks(model: keras.Model) -> list[keras.layers.Layer]:
     """Return the outermost layers of KerasHub of which there are several of one class."""
-    # Configurations of KerasHub's layers say everything; those of users' own layers may not.
+    # Configurations of KerasHub's layers are complete; those of users' own layers may not be.
     nested = {
         id(layer): flatten_layers(layer)
         for layer in flatten_layers(model)
@@ -85,16 +84,40 @@ def _has_batch_norm(block: keras.layers.Layer) -> bool:
     return any(isinstance(layer, kind) for layer in flatten_layers(block))
 
 
-@dataclass(frozen=True)
 class _Shared:
-    """The function of blocks of one structure, and the positions of variables that it assigns."""
+    """The function of blocks of one structure.
 
-    function: Any
-    assigned: list[int]
+    Attributes:
+        caller: The block that calls it, and its own `call`: what is traced, whenever that happens.
+        function: The function, of the values of all variables and the arguments.
+        refused: Whether its blocks cannot share it.
+    """
+
+    def __init__(self) -> None:
+        import tensorflow as tf
+
+        self.caller: tuple[Any, Callable[..., Any]] | None = None
+        self.refused = False
+        self.function = tf.function(
+            self._run, autograph=False, experimental_attributes={"_noinline": True}
+        )
+
+    def _run(
+        self, values: list[Any], args: Any, kwargs: Any
+    ) -> tuple[Any, dict[str, Any], list[Any]]:
+        """Return the outputs, what is assigned to variables by their position, and losses."""
+        assert self.caller is not None
+        block, call = self.caller
+        pairs = list(zip(block.variables, values, strict=True))
+        with keras.StatelessScope(pairs, collect_losses=True) as scope:
+            outputs = call(*args, **kwargs)
+        after = [scope.get_current_value(variable) for variable, _ in pairs]
+        assigned = {str(n): new for n, new in enumerate(after) if new is not values[n]}
+        return outputs, assigned, list(scope.losses)
 
 
 def _call(
-    functions: dict[str, _Shared | None],
+    functions: dict[Any, _Shared],
     block: Any,
     call: Callable[..., Any],
     *args: Any,
@@ -105,24 +128,29 @@ def _call(
         return call(*args, **kwargs)
     import tensorflow as tf
 
-    key = _structure(block)
-    if key not in functions:
-        functions[key] = _share(block, call)
-    shared, variables = functions[key], block.variables
-    if shared is None:
+    shared = functions.setdefault((_structure(block), *_mode()), _Shared())
+    if shared.refused:
         return call(*args, **kwargs)
-    # The values that are stored: a layer computes with copies in its own number format.
+    shared.caller, variables = (block, call), block.variables
+    # Stored values: those in the number format of the computation are copies.
     values = [tf.convert_to_tensor(variable._value) for variable in variables]
     traced = shared.function.get_concrete_function(values, args, kwargs)
-    if any(each.dtype == tf.resource for each in traced.captured_inputs):
-        functions[key] = None  # it reads a variable that is not among its own
+    if any(map(_belongs_to_a_block, traced.captured_inputs)):
+        shared.refused = True
         return call(*args, **kwargs)
     outputs, assigned, losses = shared.function(values, args, kwargs)
-    for position, value in zip(shared.assigned, assigned, strict=True):
-        variables[position].assign(value)
+    for position, value in assigned.items():
+        variables[int(position)].assign(value)
     for loss in losses:
         block.add_loss(loss)
     return outputs
+
+
+def _belongs_to_a_block(captured: Any) -> bool:
+    """Return whether a traced function reads a variable, or a tensor of another graph."""
+    import tensorflow as tf
+
+    return captured.dtype == tf.resource or tf.is_symbolic_tensor(captured)
 
 
 def shares_traces() -> bool:
@@ -130,8 +158,9 @@ def shares_traces() -> bool:
     if not _open.get() or keras.backend.backend() != "tensorflow":
         return False
     import tensorflow as tf
+    from keras.src.backend.common.stateless_scope import in_stateless_scope
 
-    if tf.executing_eagerly() or tf.distribute.has_strategy():
+    if tf.executing_eagerly() or tf.distribute.has_strategy() or in_stateless_scope():
         return False
     return not tf.config.list_physical_devices("GPU")  # not measured there
 
@@ -142,27 +171,8 @@ def _has_mask(arguments: Any) -> bool:
     return any(getattr(tensor, "_keras_mask", None) is not None for tensor in tensors)
 
 
-def _share(block: Any, call: Callable[..., Any]) -> _Shared:
-    """Return a block as a function of the values of its variables."""
-    import tensorflow as tf
-
-    assigned: list[int] = []
-
-    def run(values: list[Any], args: Any, kwargs: Any) -> tuple[Any, list[Any], list[Any]]:
-        variables = block.variables
-        pairs = list(zip(variables, values, strict=True))
-        with keras.StatelessScope(pairs, collect_losses=True) as scope:
-            outputs = call(*args, **kwargs)
-        after = [scope.get_current_value(variable) for variable in variables]
-        assigned[:] = [n for n, value in enumerate(after) if value is not values[n]]
-        return outputs, [after[n] for n in assigned], list(scope.losses)
-
-    traced = tf.function(run, autograph=False, experimental_attributes={"_noinline": True})
-    return _Shared(traced, assigned)
-
-
 def _structure(block: Any) -> str:
-    """Return all that the operations of a block depend on, but its arguments and values."""
+    """Return what the operations of a block depend on, in any graph."""
     layers = [
         (
             type(layer).__qualname__, layer_config(layer), layer.dtype_policy.name,
@@ -171,5 +181,16 @@ def _structure(block: Any) -> str:
         for layer in flatten_layers(block)
     ]  # fmt: skip
     variables = [(each.shape, each.dtype, each.trainable) for each in block.variables]
-    facts = [layers, variables, regions.in_region()]
-    return json.dumps(facts, sort_keys=True, default=repr)
+    return json.dumps([layers, variables], sort_keys=True, default=repr)
+
+
+def _mode() -> tuple[Any, bool]:
+    """Return what the operations of a block depend on in the graph that is traced now.
+
+    Whether it is for training need not be an argument of a block: Keras hands it to inner layers.
+    """
+    from keras.src.backend.common.global_state import get_global_attribute
+
+    context = get_global_attribute("current_call_ctx")
+    training = None if context is None else context.get_value("training")
+    return training, regions.in_region()

@@ -1,4 +1,4 @@
-"""Training and validation steps with what makes their layers fast."""
+"""Faster training and validation steps."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from kerasft.models.fast_layers.shared_trace import shared_traces
 def speed_up_steps(model: keras.Model) -> None:
     """Let the training step of a model use regions, and blocks share a trace in both its steps.
 
-    A step that a recipe has set stays as it is. Everything else that is traced with the layers has
-    none of it, also by a callback of a fit: an exported graph with regions would need XLA wherever
-    it is served.
+    Steps that a recipe has set are unchanged. Whatever else is traced with the layers, also by a
+    callback of a fit, uses neither: an exported graph with regions would need XLA wherever it is
+    served.
     """
     if keras.backend.backend() != "tensorflow":
         return
