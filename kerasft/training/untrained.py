@@ -29,10 +29,10 @@ COSINE = "cosine of the pair"
 
 
 def record_untrained(context: FitContext, features: HeadFeatures) -> None:
-    """Measure what needs no training on the validation split, and record it in the run.
+    """Measure what needs no training on the validation split, and record the best in the run.
 
     It is measured where the first phase trains the output layer alone and its features are cached,
-    so in a moment.
+    so in seconds: only class names pass the whole backbone.
 
     Args:
         context: Context of a training that has not begun.
@@ -67,7 +67,8 @@ def _answers(
     elif labels.kind.class_weight:  # one class per example
         known, vectors = features.train
         yield NEAREST_MEAN, nearest_means(vectors, train.y[known], others, labels.num_outputs)
-        if not context.data.pairs and is_sentence_encoder(context.config):
+        words = all(any(map(str.isalpha, name)) for name in labels.names)
+        if words and not context.data.pairs and is_sentence_encoder(context.config):
             yield NEAREST_NAME, _unit(others) @ _unit(_name_vectors(context)).T
 
 
@@ -85,7 +86,7 @@ def _name_vectors(context: FitContext) -> np.ndarray:
     names = [as_words(name) for name in context.data.labels.names]
     x = prepare_inputs(context.config, Examples(names, None, names))
     model = with_features(context.model)
-    assert model is not None  # its tail has features
+    assert model is not None  # as that of the first phase is not
     _, vectors = predict_arrays(model, x, context.batch_size, lengths=text_lengths(x))
     return np.asarray(vectors, np.float64)
 
@@ -97,7 +98,7 @@ def as_words(name: str) -> str:
         >>> as_words("lost_or-stolenCard")
         'lost or stolen Card'
     """
-    return re.sub(r"[\W_]+|(?<=[a-z])(?=[A-Z])", " ", name).strip() or name
+    return re.sub(r"[_/.-]+|(?<=[a-z])(?=[A-Z])", " ", name).strip() or name
 
 
 def nearest_means(

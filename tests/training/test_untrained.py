@@ -64,7 +64,7 @@ def test_a_fit_records_the_nearest_mean(preset, reviews, tmp_path):
 @pytest.mark.parametrize(
     ("name", "words"),
     [("card_arrival", "card arrival"), ("top-up", "top up"), ("lostCard", "lost Card"),
-     ("IT", "IT"), ("?", "?"), ("体育", "体育")],
+     ("IT", "IT"), ("C++", "C++"), ("-", "-"), ("हिन्दी", "हिन्दी"), ("体育", "体育")],
 )  # fmt: skip
 def test_class_names_become_words(name, words):
     assert as_words(name) == words
