@@ -40,15 +40,18 @@ def encoders(cls=TransformerEncoder, number=3, width=16):
 
 def batch_of(backbone):
     rng = np.random.default_rng(0)
-    if not isinstance(backbone.input, dict):
-        return rng.uniform(0, 1, (3, 32, 32, 3)).astype("float32")
-    x = {name: np.zeros((3, 6), "int32") for name in backbone.input}
-    for name in x:
+
+    def values(name, rank):
+        if rank == 4:
+            return rng.uniform(0, 1, (3, 32, 32, 3)).astype("float32")
         if name.endswith("token_ids"):
-            x[name] = rng.integers(1, 15, (3, 6)).astype("int32")
-        elif name.endswith("mask"):
-            x[name] = (np.arange(6) < np.array([[6], [3], [5]])).astype("int32")
-    return x
+            return rng.integers(1, 15, (3, 6)).astype("int32")
+        mask = (np.arange(6) < np.array([[6], [3], [5]])).astype("int32")
+        return mask if name.endswith("mask") else 0 * mask
+
+    if not isinstance(backbone.input, dict):
+        return values("", 4)
+    return {name: values(name, len(tensor.shape)) for name, tensor in backbone.input.items()}
 
 
 def trained(model, x, *, shared):
