@@ -7,6 +7,7 @@ import pytest
 from kerasft.models import load_backbone
 from kerasft.models.blocks import flatten_layers
 from kerasft.models.fast_layers import fused_regions, regions, speed_up, speed_up_steps
+from kerasft.models.fast_layers.shared_trace import shares_traces
 
 EQUATIONS = {
     "abc,cde->abde": (None, 3, 4),
@@ -302,18 +303,18 @@ class Doubled(keras.layers.Dense):
 
 
 class Notes(keras.layers.Layer):
-    """Notes for every trace whether layers use regions."""
+    """Notes for every trace whether it trains, uses regions, and lets blocks share a trace."""
 
     def __init__(self):
         super().__init__()
         self.found = []
 
     def call(self, inputs, training=False):
-        self.found.append((bool(training), regions.in_region()))
+        self.found.append((bool(training), regions.in_region(), shares_traces()))
         return inputs
 
 
-def test_only_training_steps_use_regions(tmp_path):
+def test_steps_use_what_exports_do_not(tmp_path):
     notes = Notes()
     inputs = keras.Input((4,))
     model = keras.Model(inputs, keras.layers.Dense(1)(notes(inputs)))
@@ -328,8 +329,8 @@ def test_only_training_steps_use_regions(tmp_path):
     notes.found.clear()
     model.fit(x, y, validation_data=(x, y), verbose=0, callbacks=[Export()])
     model.predict(x, verbose=0)
-    assert (True, True) in notes.found
-    assert {used for training, used in notes.found if not training} == {False}
+    training, validation, others = (True, True, True), (False, False, True), (False, False, False)
+    assert set(notes.found) == {training, validation, others}
 
 
 def test_other_layers_are_left_alone():

@@ -10,7 +10,7 @@ from keras_hub.layers import TransformerEncoder
 
 from kerasft.models import load_backbone
 from kerasft.models.fast_layers import regions, shared_traces, speed_up_steps
-from kerasft.models.fast_layers.shared_trace import share_traces, shares_traces
+from kerasft.models.fast_layers.shared_trace import share_traces
 from kerasft.testing import FAMILIES
 
 WITHOUT = {
@@ -222,34 +222,6 @@ def test_masks_that_keras_attaches_arrive():
     share_traces(model)
     ratio = compare(model, np.array([[1, 2, 3, 0], [4, 5, 0, 0]], "int32"))
     assert ratio == 1  # a function would lose the mask
-
-
-class Notes(keras.layers.Layer):
-    """Notes for every trace whether it is one of training, and whether blocks share theirs."""
-
-    def __init__(self):
-        super().__init__()
-        self.found = []
-
-    def call(self, inputs, training=False):
-        self.found.append((bool(training), shares_traces()))
-        return inputs
-
-
-def test_steps_share_traces_and_exports_do_not(tmp_path):
-    notes = Notes()
-    inputs = keras.Input((4,))
-    model = keras.Model(inputs, keras.layers.Dense(1)(notes(inputs)))
-    model.compile("sgd", "mse")
-    speed_up_steps(model)
-    x, y = np.ones((4, 4)), np.ones((4, 1))
-    notes.found.clear()
-    model.train_on_batch(x, y)
-    model.test_on_batch(x, y)
-    assert set(notes.found) == {(True, True), (False, True)}
-    notes.found.clear()
-    model.export(tmp_path / "model", verbose=False)
-    assert set(notes.found) == {(False, False)}
 
 
 @pytest.mark.slow

@@ -59,7 +59,7 @@ def share_traces(model: keras.Model, *, least_blocks: int = 3) -> None:
         groups[_structure(block)].append(block)
     for blocks in groups.values():
         if len(blocks) >= least_blocks:
-            functions: dict[Any, _Shared] = {}
+            functions: defaultdict[Any, _Shared] = defaultdict(_Shared)
             for block in blocks:
                 block.call = partial(_call, functions, block, block.call)
 
@@ -117,7 +117,7 @@ class _Shared:
 
 
 def _call(
-    functions: dict[Any, _Shared],
+    functions: defaultdict[Any, _Shared],
     block: Any,
     call: Callable[..., Any],
     *args: Any,
@@ -128,7 +128,7 @@ def _call(
         return call(*args, **kwargs)
     import tensorflow as tf
 
-    shared = functions.setdefault((_structure(block), *_mode()), _Shared())
+    shared = functions[_structure(block), *_mode()]
     if shared.refused:
         return call(*args, **kwargs)
     shared.caller, variables = (block, call), block.variables
