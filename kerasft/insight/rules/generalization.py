@@ -258,7 +258,7 @@ def no_better_than_untrained(facts: Facts) -> Finding | None:
     return Finding(
         "no_better_than_untrained",
         "The training has gained nothing",
-        f"The validation {name} is {number(ended)}; the {facts.untrained['by']} of frozen "
+        f"The validation {name} is {number(ended)}; the {facts.untrained['by']} by frozen "
         f"features, which needs no training, has {number(facts.untrained[name])}.",
         (
             Advice({}, "Find the learning rate of the main phase with `kerasft find-lr`."),
