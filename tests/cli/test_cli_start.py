@@ -89,18 +89,28 @@ def test_quick_lines_import_nothing_heavy(words, tmp_path):
     assert not HEAVY & set(json.loads(done.stdout.rpartition("\x00")[2]))
 
 
+def seconds(arguments, folder) -> float:
+    began = time.monotonic()
+    subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        check=False,
+    )
+    return time.monotonic() - began
+
+
 @pytest.mark.parametrize("words", [QUICK[0], QUICK[2], QUICK[6]], ids=" ".join)
-def test_quick_lines_answer_within_three_tenths_of_a_second(words, tmp_path):
-    # The best of several: other work on the machine is not ours to measure.
-    seconds = []
+def test_quick_lines_take_a_few_times_what_the_import_of_click_takes(words, tmp_path):
+    # Three to four times here, 0.2 s on a quiet machine. The best pair of several: neither how fast
+    # the machine is nor its other work is ours to measure.
     for _ in range(10):
-        began = time.monotonic()
-        command = [sys.executable, "-m", "kerasft", *words]
-        subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, check=False)
-        seconds.append(time.monotonic() - began)
-        if seconds[-1] < 0.3:
-            break
-    assert min(seconds) < 0.3
+        least = seconds(["-c", "import click"], tmp_path)
+        ratio = seconds(["-m", "kerasft", *words], tmp_path) / least
+        if ratio < 5:
+            return
+    raise AssertionError(f"{ratio:.1f} times as long as the import of click")
 
 
 def test_tensorflow_starts_without_chatter_and_stdout_is_one_document(tmp_path):
