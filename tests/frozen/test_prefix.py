@@ -13,6 +13,11 @@ from kerasft.testing import FAMILIES, IMAGE_FAMILIES
 
 LABELS = Labels("classification", ("a", "b", "c"))
 IMAGES = tuple(IMAGE_FAMILIES)
+# One of each kind; the others have the same layers in other numbers.
+QUICK = ("bert", "gpt2", "inception", "resnet", "roberta", "vgg", "vit")
+EVERY = [
+    pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in sorted(FAMILIES)
+]
 
 
 def build(path, family, trainable_blocks, **changes):
@@ -50,7 +55,7 @@ def through(prefix, x):
     return prefix.tail.model.predict({**read, **kept}, verbose=0)
 
 
-@pytest.mark.parametrize("family", sorted(FAMILIES))
+@pytest.mark.parametrize("family", EVERY)
 def test_prefix_and_tail_are_the_model(preset, family):
     kept = BackboneCache()  # as the trials of a search have them: built on again and again
     for trainable_blocks in (0, 1):
@@ -65,7 +70,7 @@ def test_prefix_and_tail_are_the_model(preset, family):
         assert prefix.tail.work < prefix.work
 
 
-@pytest.mark.parametrize("family", sorted(FAMILIES))
+@pytest.mark.parametrize("family", EVERY)
 def test_a_step_changes_the_trained_blocks_and_nothing_else(preset, family):
     model = build(preset(family), family, 1)
     frozen = [layer for block in find_blocks(model)[:-1] for layer in block.layers]

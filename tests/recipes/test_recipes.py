@@ -40,10 +40,11 @@ def mocked_tfds(monkeypatch):
 # Those that are fitted in every run of the tests: one for each kind of data and task. The others
 # have the same functions. Tests of evaluation fit `minilm_urgency`.
 FITTED = ("resnet_digits", "resnet_glyphs", "distilbert_emotions", "electra_similarity")
+LONG = {"roberta_paraphrases", "xlmroberta_paraphrases"}  # pairs for long vocabularies
 
 
 @pytest.mark.usefixtures("mocked_tfds")
-@pytest.mark.parametrize("name", sorted(RECIPES))
+@pytest.mark.parametrize("name", sorted(set(RECIPES) - LONG))
 def test_recipe_keeps_the_contract(name, preset, tmp_path):
     check(name, preset, tmp_path, fit=name in FITTED)
 

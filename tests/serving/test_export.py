@@ -158,7 +158,10 @@ def test_regression_is_served_in_the_unit_of_the_target(preset, prices, tmp_path
     assert np.allclose(answers(path, paths=files)["prediction"], expected, rtol=1e-4)
 
 
-@pytest.mark.parametrize(("recipe", "name"), [(image_recipe, "resnet"), (text_recipe, "bert")])
+@pytest.mark.parametrize(
+    ("recipe", "name"),
+    [pytest.param(image_recipe, "resnet", marks=pytest.mark.slow), (text_recipe, "bert")],
+)
 def test_a_tuned_backbone_is_saved_as_a_preset(recipe, name, preset, photos, tmp_path, text_run):
     if name == "resnet":
         small = {"trainable_blocks": 1, "image_size": 24, "resize": "pad"}

@@ -8,7 +8,9 @@ import kerasft
 from kerasft.recipes import resnet_digits
 
 
-@pytest.mark.parametrize("task", ["classification", "regression"])
+@pytest.mark.parametrize(
+    "task", ["classification", pytest.param("regression", marks=pytest.mark.slow)]
+)
 def test_a_step_within_noise_is_no_improvement(task, preset, photos, prices, tmp_path):
     config = resnet_digits.Config(
         preset=preset("resnet"), dataset=photos if task == "classification" else prices,
