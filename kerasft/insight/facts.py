@@ -40,8 +40,8 @@ class Facts:
             without one.
         untrained: What needs no training (`by`), its `metric` and validation scores; empty if it
             was not measured.
-        head_start: Start of the output layer (`linear`, `class_means` or `random`); empty if no
-            phase trains it alone.
+        head_start: Start of the output layer (`linear`, `class_means` or `random`); empty if the
+            model has more than that beyond its backbone.
         calibration: Record of the calibration, as `Run.calibration`; empty for older or unfinished
             runs.
     """
@@ -86,6 +86,15 @@ class Facts:
     def head(self) -> list[dict[str, Any]]:
         """The epochs of the head phase."""
         return [row for row in self.rows if row.get("phase") == "head"]
+
+    @property
+    def start_loss(self) -> tuple[float, str] | None:
+        """Validation loss with which the main phase begins, and what has it; None if unknown."""
+        if self.head:
+            return self.head[-1]["val_loss"], "The head phase ended with"
+        if self.probe and self.settings.get("trainable_blocks"):
+            return self.probe["loss"], "The linear probe as which the output layer began has"
+        return None
 
     @property
     def best_row(self) -> dict[str, Any] | None:

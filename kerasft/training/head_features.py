@@ -62,12 +62,12 @@ class HeadFeatures:
 
     @functools.cached_property
     def alone(self) -> bool:
-        """Whether the phase trains a Dense layer `head` and nothing else."""
+        """Whether a Dense layer `head` is all that the model has beyond its backbone."""
         model = self.context.model
         head = next((layer for layer in model.layers if layer.name == "head"), None)
         if not isinstance(head, keras.layers.Dense) or not head.use_bias:
             return False
-        with frozen_below(model, self.context.phases[0].blocks):
+        with frozen_below(model, 0):
             trained = {id(variable) for variable in model.trainable_variables}
         return trained == {id(head.kernel), id(head.bias)}
 

@@ -1,4 +1,4 @@
-"""The start of the output layer, where the first phase trains it alone."""
+"""The start of the output layer, which a head phase or the main one trains from there."""
 
 from __future__ import annotations
 

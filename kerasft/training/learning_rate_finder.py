@@ -28,6 +28,8 @@ from kerasft.signals import holding_signals
 from kerasft.training.checkpoint import reseed
 from kerasft.training.compiled_models import CompiledModels
 from kerasft.training.context import FitContext, make_context, make_phase_inputs
+from kerasft.training.head_features import HeadFeatures
+from kerasft.training.head_start import start_head
 from kerasft.training.phases import Phase, head_rate, make_batches
 
 LOWEST, HIGHEST = 1e-6, 10.0
@@ -50,7 +52,7 @@ def find_rates(
     """Ramp the learning rate of every phase of a fit, and restore the model.
 
     The ramp of a later phase starts after the earlier ones were trained with their suggested
-    rates, as in a fit.
+    rates, as in a fit. The output layer begins at random for a head phase, else as in a fit.
 
     Args:
         compiled_models: The model as `build_model` returns it. Weights, and seeds of dropout and
@@ -76,7 +78,10 @@ def find_rates(
     reseed(model, config.seed)
     before = [variable.numpy() for variable in model.weights]
     inputs = make_phase_inputs(context)
+    first = context.phases[0].name
     try:
+        if first != "head":
+            start_head(context, HeadFeatures(context, inputs[first]))
         for phase in context.phases:
             with frozen_below(model, phase.blocks):
                 curve = _ramp(context, phase, inputs[phase.name], steps)

@@ -2,7 +2,8 @@
 
 A head phase trains the output layer alone, so its best result is a linear model of fixed features.
 scikit-learn finds one in seconds, where epochs at a usual learning rate end far from it. The phase
-begins from there (Kumar et al. 2022, arXiv 2202.10054: linear probing, then fine-tuning).
+begins from there, and the main phase where there is no head phase (Kumar et al. 2022, arXiv
+2202.10054: linear probing, then fine-tuning).
 """
 
 from __future__ import annotations

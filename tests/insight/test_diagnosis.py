@@ -320,6 +320,22 @@ def test_blocks_that_hardly_change_after_a_linear_probe_need_a_higher_rate(losse
     assert rules.learning_rate.learning_rate_too_low(frozen) is None
 
 
+@pytest.mark.parametrize(
+    ("losses", "rule"),
+    [(LOW, "learning_rate_too_low"), ([2.6, 2.4, 2.2, 2.1], "learning_rate_too_high")],
+)
+def test_without_a_head_phase_the_loss_of_the_probe_is_the_one_before(losses, rule):
+    rows = curves([0.5] * len(losses), losses)
+    settings = to_dict(resnet_digits.Config(trainable_blocks=1, learning_rate=1e-4, head_epochs=0))
+    audit = {"class_counts": {str(n): 30 for n in range(10)}}
+    usual = {"rows": rows, "settings": settings, "audit": audit}
+    found = facts(**usual, probe={"accuracy": 0.6, "loss": 1.254})
+    assert (
+        "began has a validation loss of 1.254" in getattr(rules.learning_rate, rule)(found).evidence
+    )
+    assert getattr(rules.learning_rate, rule)(facts(**usual)) is None
+
+
 @pytest.mark.parametrize(("blocks", "expected"), [(1, 3e-4), (0, 1e-2)])
 def test_the_advice_on_a_rate_goes_to_the_recipes_own_for_what_trains(blocks, expected):
     settings = {**facts().settings, "trainable_blocks": blocks, "learning_rate": 2.0}

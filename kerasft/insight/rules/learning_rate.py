@@ -163,13 +163,13 @@ def learning_rate_too_high(facts: Facts) -> Finding | None:
         phase, rate = "head phase, ", "head_learning_rate"
         if facts.settings.get("trainable_blocks") != 0:
             changes = {rate: changes[rate]}
-    if not evidence and facts.head and len(loss):
+    if not evidence and facts.start_loss and len(loss):
         # Unfreezing must not lose what the head has learned.
-        before, after = facts.head[-1]["val_loss"], facts.curve("val_loss").min()
+        (before, begun), after = facts.start_loss, facts.curve("val_loss").min()
         if after > 1.2 * before and after - before > 0.1 * facts.baseline_loss:
             evidence = (
-                f"The head phase ended with a validation loss of {number(before)}; the main "
-                f"phase never came below {number(after)}"
+                f"{begun} a validation loss of {number(before)}; the main phase never came below "
+                f"{number(after)}"
             )
     if not evidence:
         return None
@@ -254,19 +254,19 @@ def _stays_at_the_probe(facts: Facts) -> str:
     The probe has found the best head for the frozen features. What the trained blocks add shows in
     the validation loss of the main phase; a training loss far below it is that of the probe too.
     """
-    val = facts.curve("val_loss")
-    if len(val) < 3 or not facts.probe or not facts.head or not np.isfinite(val).all():
+    val, loss = facts.curve("val_loss"), facts.curve("loss", facts.head or facts.main[:1])
+    if len(val) < 3 or not facts.probe or not facts.start_loss or not np.isfinite(val).all():
         return ""
-    before = facts.head[-1]["val_loss"]
+    before, begun = facts.start_loss
     stays = val.min() > _HARDLY * before and val.max() < 1.15 * before
-    overfits = facts.curve("loss").min() < 0.5 * facts.head[-1]["loss"]
+    overfits = facts.curve("loss").min() < 0.5 * loss[-1]
     solved = val.min() < _SOLVED * facts.baseline_loss
     if not stays or overfits or solved or facts.settings.get("trainable_blocks") == 0:
         return ""
+    near = ", near that of a linear probe" if facts.head else ""
     return (
-        f"The head phase ended with a validation loss of {number(before)}, near that of a linear "
-        f"probe. In {len(val)} epochs of the main phase its lowest was {number(val.min())}: the "
-        "trained blocks have added little"
+        f"{begun} a validation loss of {number(before)}{near}. In {len(val)} epochs of the main "
+        f"phase its lowest was {number(val.min())}: the trained blocks have added little"
     )
 
 
