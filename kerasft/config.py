@@ -87,7 +87,7 @@ class Config(
             if value != known[name].declared_default
         }
         found = [f"`{name}` has no effect {why}." for name, why in reasons.items() if why]
-        if self.trainable_blocks == 0 and self.head_epochs:
+        if self.trainable_blocks == 0 and self.head_epochs not in (0, "auto"):
             found.append(
                 "With trainable_blocks=0, both phases train only the head. To use one phase: "
                 f"--head-epochs 0 --learning-rate {self.head_learning_rate:g}."
@@ -99,6 +99,7 @@ class ImageConfig(AugmentationSettings, ImageSettings, Config):
     """Settings of a recipe for images."""
 
     head_start: str = "auto"
+    head_epochs: int = cast(int, "auto")  # one of its keywords
 
 
 class TextConfig(TextSettings, Config):

@@ -14,7 +14,6 @@ class Config(kerasft.ImageConfig):
     preset: str = "applications:ConvNeXtTiny"
     dataset: Dataset = Dataset("tfds:stanford_dogs")
     trainable_blocks: int = 1
-    head_epochs: int = 2
     epochs: int = 4
     learning_rate: float = 0.0001
 

@@ -14,7 +14,6 @@ class Config(kerasft.ImageConfig):
     dataset: Dataset = Dataset("tfds:malaria")
     image_size: int = 128
     trainable_blocks: int = 2
-    head_epochs: int = 2
     epochs: int = 5
     learning_rate: float = 0.0003
 

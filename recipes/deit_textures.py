@@ -13,7 +13,6 @@ class Config(kerasft.ImageConfig):
     preset: str = "deit_small_distilled_patch16_224_imagenet"
     dataset: Dataset = Dataset("tfds:dtd")
     trainable_blocks: int = 2
-    head_epochs: int = 2
     epochs: int = 8
     learning_rate: float = 0.0001
 

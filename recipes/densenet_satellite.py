@@ -15,7 +15,6 @@ class Config(kerasft.ImageConfig):
     dataset: Dataset = Dataset("tfds:eurosat/rgb")
     image_size: int = 64
     trainable_blocks: int = 2
-    head_epochs: int = 2
     epochs: int = 6
     learning_rate: float = 0.0003
 

@@ -13,7 +13,6 @@ class Config(kerasft.ImageConfig):
     preset: str = "efficientnet_b0_ra_imagenet"
     dataset: Dataset = Dataset("tfds:oxford_iiit_pet")
     trainable_blocks: int = 2
-    head_epochs: int = 2
     epochs: int = 8
     learning_rate: float = 3e-4
     label_smoothing: float = 0.1

@@ -13,7 +13,6 @@ class Config(kerasft.ImageConfig):
     preset: str = "applications:InceptionV3"
     dataset: Dataset = Dataset("tfds:plant_village")
     trainable_blocks: int = 2
-    head_epochs: int = 2
     epochs: int = 4
     learning_rate: float = 0.0003
 

@@ -13,7 +13,6 @@ class Config(kerasft.ImageConfig):
     preset: str = "mobilenet_v3_small_100_imagenet"
     dataset: Dataset = Dataset("tfds:beans")
     trainable_blocks: int = 2
-    head_epochs: int = 3
     epochs: int = 12
     learning_rate: float = 0.0003
     augmentation: str = "strong"

@@ -13,7 +13,6 @@ class Config(kerasft.ImageConfig):
     dataset: Dataset = Dataset("builtin:digits")
     image_size: int = 32
     horizontal_flip: bool = False
-    head_epochs: int = 2
     learning_rate: float = 1e-3
     head_learning_rate: float = 1e-2
     patience: int = 5

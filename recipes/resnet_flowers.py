@@ -13,7 +13,6 @@ class Config(kerasft.ImageConfig):
     preset: str = "resnet_50_imagenet"
     dataset: Dataset = Dataset("tfds:tf_flowers")
     trainable_blocks: int = 2
-    head_epochs: int = 2
     epochs: int = 8
     learning_rate: float = 3e-4
     kernel_l2: float = 1e-4

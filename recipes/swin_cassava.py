@@ -14,7 +14,6 @@ class Config(kerasft.ImageConfig):
     preset: str = "swin_tiny_patch4_window7_224"
     dataset: Dataset = Dataset("tfds:cassava")
     trainable_blocks: int = 2
-    head_epochs: int = 2
     epochs: int = 8
     learning_rate: float = 0.0001
     class_weight: str = "balanced"

@@ -15,7 +15,6 @@ class Config(kerasft.ImageConfig):
     dataset: Dataset = Dataset("tfds:colorectal_histology")
     image_size: int = 150
     trainable_blocks: int = 1
-    head_epochs: int = 2
     epochs: int = 8
     learning_rate: float = 0.0001
 

@@ -14,7 +14,6 @@ class Config(kerasft.ImageConfig):
     preset: str = "vit_base_patch16_224_imagenet21k"
     dataset: Dataset = Dataset("tfds:caltech_birds2011")
     trainable_blocks: int = 4
-    head_epochs: int = 2
     epochs: int = 8
     learning_rate: float = 0.0001
     layer_decay: float = 0.8

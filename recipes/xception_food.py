@@ -17,7 +17,6 @@ class Config(kerasft.ImageConfig):
     )
     image_size: int = 299
     trainable_blocks: int = 3
-    head_epochs: int = 2
     epochs: int = 6
     learning_rate: float = 0.0003
     label_smoothing: float = 0.1

@@ -8,10 +8,11 @@ The command line imports this package, so it needs only the standard library at 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from kerasft.config import Config
+from kerasft.config import Config, ConfigType
 from kerasft.modalities.base import Modality, refuse
 from kerasft.modalities.images import Images
 from kerasft.modalities.input_types import Input, InputAudit, InputReaders, Serving
@@ -20,6 +21,8 @@ from kerasft.setting_declaration import Setting, settings
 
 IMAGES, TEXTS = Images(), Texts()
 _OTHER = Modality()
+_AUTO: Any = "auto"
+_HEAD_EPOCHS = 2
 MODALITIES: dict[str, Modality] = {modality.name: modality for modality in (IMAGES, TEXTS)}
 
 __all__ = [
@@ -32,10 +35,12 @@ __all__ = [
     "Modality",
     "Serving",
     "features",
+    "head_epochs",
     "known_settings",
     "modality_of",
     "recorded_modality",
     "refuse",
+    "settled",
 ]
 
 
@@ -49,6 +54,27 @@ def modality_of(config: Config | type[Config]) -> Modality:
     kind = config if isinstance(config, type) else type(config)
     found = (other for other in MODALITIES.values() if issubclass(kind, other.config_class))
     return next(found, _OTHER)
+
+
+def settled(config: ConfigType) -> ConfigType:
+    """Return the settings of a fit, with `auto` replaced where a record or a model depends on it.
+
+    Example:
+        >>> settled(ImageConfig(task="regression")).head_epochs
+        2
+    """
+    chosen: ConfigType = modality_of(config).settle(config)
+    return dataclasses.replace(chosen, head_epochs=head_epochs(chosen))
+
+
+def head_epochs(config: Config) -> int:
+    """Return the epochs of the head phase: the setting, with `auto` chosen by the start.
+
+    A head phase brings a random output layer to where a linear probe is.
+    """
+    if config.head_epochs != _AUTO:
+        return config.head_epochs
+    return 0 if modality_of(config).head_start(config) == "linear" else _HEAD_EPOCHS
 
 
 def known_settings() -> dict[str, Setting]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import signature
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +15,7 @@ from kerasft.config import Config, to_dict, with_keywords
 from kerasft.data import load_recipe_data
 from kerasft.display import current, shows_progress, status
 from kerasft.errors import SettingError
+from kerasft.modalities import head_epochs
 from kerasft.planning.ranges import check_counts, check_positive
 from kerasft.planning.scheduling import Costs, Hyperband, Independent, Simulated, simulate
 from kerasft.planning.worthwhile import doubled, largest_worthwhile
@@ -123,6 +124,7 @@ def plan_search(  # noqa: PLR0913 (public)
     """
     module = recipe_module(recipe)
     config = with_keywords(module.Config, config, settings, signature(plan_search).parameters)
+    config = replace(config, head_epochs=head_epochs(config))
     _check_tuner(tuner)
     check_counts(workers=workers, trials=trials, max_epochs=max_epochs, executions=executions)
     check_positive(trial_seconds=trial_seconds)

@@ -20,6 +20,7 @@ from kerasft.display import current, shows_progress
 from kerasft.errors import SettingError
 from kerasft.evaluation.metrics import measure
 from kerasft.insight import read_facts
+from kerasft.modalities import head_epochs
 from kerasft.runs import Run
 from kerasft.runs.predictions_file import read_predictions
 from kerasft.tasks import task_of
@@ -164,7 +165,7 @@ def _judged(step: Step, best: Step, more: bool) -> Step:
 
 def _steps(config: Config) -> Iterator[tuple[str, dict[str, Any]]]:
     # It begins as the fitted probe: a few epochs at the rate of the head phase may not reach it.
-    epochs = config.epochs + config.head_epochs
+    epochs = config.epochs + head_epochs(config)
     head = {"learning_rate": config.head_learning_rate, "head_epochs": 0, "epochs": epochs,
             "head_start": "linear", "lora_rank": 0}  # fmt: skip
     yield "linear probe on frozen features", {"trainable_blocks": 0, **head}

@@ -22,7 +22,7 @@ from kerasft.distribution.devices import Devices, check_batch, open_devices
 from kerasft.errors import DataError
 from kerasft.frozen.feature_cache import FeatureCache, PhaseInputs
 from kerasft.insight import LearningRateCurve, plot_rates
-from kerasft.modalities import modality_of
+from kerasft.modalities import settled
 from kerasft.models import choose_monitor
 from kerasft.models.dtype_policy import precision
 from kerasft.runs import (
@@ -169,7 +169,7 @@ def fit(  # noqa: PLR0913 (public)
 def _settle(config: ConfigType, unfinished: Run | None, fixed: Sequence[str]) -> ConfigType:
     """Return the settings of a new run, or the original ones of a run to resume."""
     if unfinished is None:
-        return modality_of(config).settle(config)
+        return settled(config)
     return original_settings(unfinished, type(config), config, fixed)
 
 

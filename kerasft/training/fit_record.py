@@ -26,7 +26,7 @@ from kerasft.evaluation.stored_predictions import save_predictions
 from kerasft.formatting import epoch_text, number
 from kerasft.frozen.feature_cache import PhaseInputs
 from kerasft.insight import plot_curves
-from kerasft.modalities import modality_of
+from kerasft.modalities import modality_of, settled
 from kerasft.models import block_rows, block_table
 from kerasft.runs import (
     RECIPE,
@@ -107,8 +107,8 @@ def _given(config: Config, requested: Config) -> dict[str, Any]:
 
     def is_by_auto(name: str, value: Any) -> bool:
         auto: dict[str, Any] = {name: "auto"}
-        settled = to_dict(modality_of(config).settle(dataclasses.replace(config, **auto)))
-        return bool(call[name] == "auto" or value == settled[name])
+        chosen = to_dict(settled(dataclasses.replace(config, **auto)))
+        return bool(call[name] == "auto" or value == chosen[name])
 
     return {
         name: value

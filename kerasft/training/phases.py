@@ -12,7 +12,7 @@ import numpy as np
 from kerasft.config import Config, least_epochs
 from kerasft.data import Batches, Data, Labels, Split, class_weights, make_mix, text_lengths
 from kerasft.errors import DataError, SettingError
-from kerasft.modalities import modality_of
+from kerasft.modalities import head_epochs, modality_of
 from kerasft.models import DataLoss, find_blocks, make_loss, make_metrics
 from kerasft.models.fast_layers import speed_up_steps
 from kerasft.setting_declaration import settings
@@ -58,7 +58,7 @@ def plan_phases(config: Config, model: keras.Model) -> list[Phase]:
             "`learning_rate` is auto, which only `kerasft fit` and `kerasft.fit` replace by a "
             "number. Find a learning rate with `kerasft find-lr`."
         )
-    head = [Phase("head", config.head_epochs, head_rate(config), 0)]
+    head = [Phase("head", head_epochs(config), head_rate(config), 0)]
     top, every = [], config.unfreeze_every
     if every:
         trained = sum(block.trained_parameters > 0 for block in find_blocks(model))
@@ -69,7 +69,7 @@ def plan_phases(config: Config, model: keras.Model) -> list[Phase]:
             f"unfreeze all {len(top) + 1} blocks. Use --epochs {least} or a smaller unfreeze_every."
         )
     epochs = config.epochs - every * len(top)
-    return [*head * bool(config.head_epochs), *top, Phase("main", epochs, config.learning_rate)]
+    return [*head * bool(head[0].epochs), *top, Phase("main", epochs, config.learning_rate)]
 
 
 def head_rate(config: Config) -> float:

@@ -13,6 +13,7 @@ import keras_tuner
 from kerasft.config import FORMAT, Config, changed_settings, from_dict, from_record, to_dict
 from kerasft.data import column_names
 from kerasft.errors import DamagedFileError, ResumeError, SettingError
+from kerasft.modalities import head_epochs
 from kerasft.models import choose_monitor
 from kerasft.models.dtype_policy import precision
 from kerasft.paths import check_folder_name, timestamp_name
@@ -83,6 +84,7 @@ def make_plan(
         space, warm_start = space or old["changes"], warm_start or old["warm_start"]
         if config.precision == "auto":  # chosen when the search began
             config = replace(config, precision=old["config"]["precision"])
+    config = replace(config, head_epochs=head_epochs(config))
     defaults = {
         "tuner": "random", "max_trials": None, "max_epochs": config.epochs, "executions": 1,
         "seed": config.seed,

@@ -113,8 +113,9 @@ def measure(folder: Path, repeats: int) -> None:
     """Print epoch times of one process of one core, two of them, and one device of `--devices`."""
     recipe, settings = settings_of(folder, "images")
     settings |= {
-        "image_size": 64, "batch_size": 64, "epochs": 4, "head_epochs": 0, "dataset":
-        str(many_photos(folder)), "cache": False, "class_weight": "none", "gradient_clip": 0.0,
+        "image_size": 64, "batch_size": 64, "epochs": 4, "head_epochs": 0,
+        "head_start": "random", "dataset": str(many_photos(folder)), "cache": False,
+        "class_weight": "none", "gradient_clip": 0.0,
     }  # fmt: skip
     times: dict[str, list[float]] = {"1 process": [], "2 processes": []}
     for repeat in range(repeats):

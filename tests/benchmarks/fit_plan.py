@@ -23,7 +23,8 @@ from typing import Any
 
 from tests.distribution.fits import Way, fit
 
-SETTINGS = {"epochs": 4, "head_epochs": 0, "augmentation": "none", "patience": 0}
+SETTINGS = {"epochs": 4, "head_epochs": 0, "head_start": "random", "augmentation": "none",
+            "patience": 0}  # fmt: skip
 
 
 @contextlib.contextmanager

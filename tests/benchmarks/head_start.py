@@ -133,7 +133,7 @@ def show(found: list[dict[str, Any]], names: list[str]) -> None:
 def main() -> None:
     """Makes the fits that are missing and prints the table."""
     parser = series_parser(__doc__, only=",".join(SETS), seeds="0,1,2")
-    parser.add_argument("--head-epochs", default="recipe,1", help="with commas")
+    parser.add_argument("--head-epochs", default="2,1", help="with commas")
     parser.add_argument("--starts", default=",".join(STARTS), help="with commas")
     parser.add_argument("--recipe", help="settings of another recipe than the set's")
     a = parser.parse_args()

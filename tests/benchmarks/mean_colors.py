@@ -8,6 +8,7 @@ import kerasft
 class Config(kerasft.ImageConfig):
     augmentation: str = "none"
     head_epochs: int = 0
+    head_start: str = "random"
     patience: int = 0
 
 

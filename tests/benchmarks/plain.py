@@ -43,11 +43,11 @@ def add_settings(parser: argparse.ArgumentParser, recipe: str, epochs: int) -> N
 
 
 def read_settings(arguments: argparse.Namespace) -> tuple[Any, Any]:
-    """Returns the recipe and its settings: one phase in float32, without early stopping."""
+    """Returns the recipe and its settings: one phase, as both sides can train it."""
     from kerasft.catalog import load_recipe
 
     recipe = load_recipe(arguments.recipe)
-    values = {"precision": "float32", **read_values(recipe, arguments.set)}
+    values = {"precision": "float32", "head_start": "random", **read_values(recipe, arguments.set)}
     return recipe, recipe.Config(epochs=arguments.epochs, head_epochs=0, patience=0, **values)
 
 

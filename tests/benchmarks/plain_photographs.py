@@ -3,8 +3,8 @@
 Reads {"data": DATA, "size": PIXELS} as JSON from standard input and prints
 `validation ACCURACY` after every epoch.
 It follows Keras' guide on transfer learning: the head on a frozen backbone first, then with the
-last layers of the backbone, AdamW, flipped photographs. Frozen layers, epochs, rates and the start
-of the training are those of `efficientnet_pets`, as far as Keras has them.
+last layers of the backbone, AdamW, flipped photographs. Frozen layers, main epochs, rates and the
+start of the training are those of `efficientnet_pets`, as far as Keras has them.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+_HEAD_EPOCHS = 2
 
 
 def read_photographs(folder: Path, split: str, size: int) -> Any:
@@ -77,7 +79,7 @@ def main() -> None:
     say = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda epoch, logs: print("validation", logs["val_accuracy"], flush=True)
     )
-    head = (0, config.head_epochs, config.head_learning_rate)
+    head = (0, _HEAD_EPOCHS, config.head_learning_rate)
     rest = (config.trainable_blocks, config.epochs, config.learning_rate)
     for blocks, epochs, rate in (head, rest):
         freeze(backbone, blocks)

@@ -22,10 +22,11 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
+FROM_RANDOM = {"head_epochs": 0, "head_start": "random", "epochs": 2}
 # Few epochs, all of them trained: what a rate is worth shows before it no longer matters.
 SETS: dict[str, tuple[str, dict[str, Any]]] = {
-    "digits, top block": ("resnet_digits", {"trainable_blocks": 1, "head_epochs": 0, "epochs": 2}),
-    "digits, everything": ("resnet_digits", {"head_epochs": 0, "epochs": 2}),
+    "digits, top block": ("resnet_digits", {**FROM_RANDOM, "trainable_blocks": 1}),
+    "digits, everything": ("resnet_digits", FROM_RANDOM),
     "tickets, head": ("minilm_tickets", {"trainable_blocks": 0, "head_epochs": 0, "epochs": 5}),
     "tickets, top block": ("minilm_tickets", {"trainable_blocks": 1, "epochs": 3}),
     "urgency, top block": ("minilm_urgency", {"trainable_blocks": 1, "epochs": 3}),

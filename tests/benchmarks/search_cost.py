@@ -43,7 +43,7 @@ def settings(
     rates = sorted(RATES[: trials // len(blocks)])
     config = recipe.Config(
         epochs=epochs, head_epochs=0, patience=0, trainable_blocks=blocks[0],
-        learning_rate=rates[0], seed=seed, precision="float32",
+        learning_rate=rates[0], seed=seed, precision="float32", head_start="random",
     )  # fmt: skip
     return config, rates
 

@@ -3,7 +3,8 @@
 Texts: Banking77 to 0.92, `kerasft fit minilm_tickets` beside the Trainer of Hugging Face, which
 trains all layers of the same weights (texts grouped by length; `--peer-rate`, `--peer-epochs`).
 Photographs: clothing10 to 0.90, `kerasft fit efficientnet_pets` beside a plain Keras loop with the
-same weights, frozen layers, epochs and rate, and photographs that are decoded once and cached.
+same weights, frozen layers and rate, two epochs of the head, which begins at random there, and
+photographs that are decoded once and cached.
 
 All sides have the same training and validation files. A side is stopped as soon as it has the
 accuracy; one that ends without it is reported with its best. The cache folder of kerasft is empty,

@@ -69,7 +69,7 @@ def main() -> None:
     recipe = load_recipe(arguments.recipe)
     config = recipe.Config(
         trainable_blocks=arguments.trainable_blocks, head_epochs=0, patience=0, epochs=EPOCHS[0],
-        precision="float32",
+        precision="float32", head_start="random",
     )  # fmt: skip
     rates = np.geomspace(1e-4, 1e-3, arguments.trials // len(EPOCHS)).tolist()
     config = dataclasses.replace(config, learning_rate=float(f"{rates[0]:.4g}"))

@@ -33,7 +33,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "last block": {"trainable_blocks": 1},
     "last 2 blocks": {"trainable_blocks": 2},
     "last 3 blocks": {"trainable_blocks": 3},
-    "everything, no head phase": {"trainable_blocks": -1, "head_epochs": 0},
+    "everything, no head phase": {"trainable_blocks": -1, "head_epochs": 0, "head_start": "random"},
     "head, then everything": {"trainable_blocks": -1},
     "gradual, 3 blocks": {"trainable_blocks": 3, "unfreeze_every": 1},
     "layer decay 0.8": {"trainable_blocks": -1, "layer_decay": 0.8, "rate": 2.0},

@@ -7,7 +7,7 @@ import pytest
 import kerasft
 from kerasft.insight import LearningRateCurve
 from kerasft.insight.facts import read_facts
-from kerasft.modalities import modality_of
+from kerasft.modalities import head_epochs, modality_of, settled
 from kerasft.recipes import minilm_tickets
 from kerasft.training.learning_rate_finder import use_found
 from kerasft.training.phases import plan_phases
@@ -23,6 +23,32 @@ def test_classes_of_images_begin_as_a_linear_probe(task, start):
     config = kerasft.ImageConfig(task=task)
     assert config.head_start == "auto"
     assert modality_of(config).head_start(config) == start
+
+
+@pytest.mark.parametrize(
+    ("given", "epochs"),
+    [
+        ({}, 0),
+        ({"head_start": "random"}, 2),
+        ({"task": "regression"}, 2),
+        ({"task": "regression", "head_start": "linear"}, 0),
+        ({"head_epochs": 3}, 3),
+        ({"head_epochs": 0, "head_start": "random"}, 0),
+    ],
+)
+def test_a_random_output_layer_of_images_has_a_head_phase(given, epochs):
+    config = kerasft.ImageConfig(**given)
+    assert head_epochs(config) == settled(config).head_epochs == epochs
+    planned = {phase.name: phase.epochs for phase in plan_phases(config, None)}
+    assert planned.get("head", 0) == epochs
+
+
+def test_a_sentence_encoder_has_its_head_phase_with_auto_too(preset, tmp_path):
+    folder = shutil.copytree(preset("bert"), tmp_path / "preset")
+    (folder / "config_sentence_transformers.json").write_text("{}")
+    config = minilm_tickets.Config(preset=str(folder), head_epochs="auto")
+    assert modality_of(config).head_start(config) == "class_means"
+    assert head_epochs(config) == 2
 
 
 @pytest.mark.parametrize(

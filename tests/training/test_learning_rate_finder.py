@@ -104,3 +104,12 @@ def test_auto_is_refused_where_it_cannot_be_found(config):
         plan_phases(auto, None)
     with pytest.raises(SettingError, match="a number or auto"):
         dataclasses.replace(config, learning_rate="automatic")
+
+
+def test_without_a_head_phase_the_ramp_begins_as_the_fit_does(config):
+    config = dataclasses.replace(config, head_epochs="auto")
+    data = kerasft.load_data(config)
+    models = CompiledModels(resnet_digits.build_model(config, data))
+    (main,) = find_rates(models, config, data, steps=20)
+    # Of a linear probe: a random output layer does not tell the three classes apart.
+    assert main.phase == "main" and main.losses[0] < 0.5 * np.log(3)
