@@ -105,7 +105,7 @@ class ScheduleSettings(SettingGroup):
     """Training phases and their learning rates."""
 
     epochs: int = setting(10, "Epochs of the main phase", minimum=1, affects="number", common=True, aliases=("num_epochs", "n_epochs", "num_train_epochs", "iterations"))
-    head_epochs: int = setting(0, "Head-only epochs before the main phase (auto: none if the output layer begins as a linear probe, else 2)", minimum=0, keywords=("auto",), affects="number")
+    head_epochs: int = setting(0, "Head-only epochs before the main phase (auto: none if the output layer begins as a linear probe or is all that trains, else 2)", minimum=0, keywords=("auto",), affects="number")
     unfreeze_every: int = setting(0, "Gradual unfreezing: epochs after which one more block is unfrozen, from the top (0: all at once)", minimum=0, affects="number", idle_if=when(trainable_blocks=(0, 1)))
     batch_size: int = setting(32, "Examples per training step", minimum=1, affects="number", common=True, aliases=("bs", "batch", "per_device_train_batch_size"))
     learning_rate: float = setting(1e-4, "Peak learning rate of the main phase (auto: a learning-rate range test before the fit, for both phases)", minimum=1e-9, maximum=100, keywords=("auto",), affects="number", common=True, aliases=("lr", "eta", "rate"))

@@ -88,13 +88,12 @@ class Facts:
         return [row for row in self.rows if row.get("phase") == "head"]
 
     @property
-    def start_loss(self) -> tuple[float, str] | None:
-        """Validation loss with which the main phase begins, and what has it; None if unknown."""
+    def start_loss(self) -> float | None:
+        """Validation loss before blocks train: after the head phase, or of a linear probe."""
         if self.head:
-            return self.head[-1]["val_loss"], "The head phase ended with"
-        if self.probe and self.settings.get("trainable_blocks"):
-            return self.probe["loss"], "The linear probe as which the output layer began has"
-        return None
+            return float(self.head[-1]["val_loss"])
+        trained = self.settings.get("trainable_blocks")
+        return float(self.probe["loss"]) if self.probe and trained else None
 
     @property
     def best_row(self) -> dict[str, Any] | None:

@@ -36,6 +36,7 @@ __all__ = [
     "Serving",
     "features",
     "head_epochs",
+    "is_by_auto",
     "known_settings",
     "modality_of",
     "recorded_modality",
@@ -70,11 +71,20 @@ def settled(config: ConfigType) -> ConfigType:
 def head_epochs(config: Config) -> int:
     """Return the epochs of the head phase: the setting, with `auto` chosen by the start.
 
-    A head phase brings a random output layer to where a linear probe is.
+    A head phase brings a random output layer to where a linear probe is. With a frozen backbone,
+    the main phase does.
     """
     if config.head_epochs != _AUTO:
         return config.head_epochs
-    return 0 if modality_of(config).head_start(config) == "linear" else _HEAD_EPOCHS
+    probe = modality_of(config).head_start(config) == "linear"
+    return 0 if probe or config.trainable_blocks == 0 else _HEAD_EPOCHS
+
+
+def is_by_auto(config: Config, name: str) -> bool:
+    """Return whether a setting of a fit has the value that `auto` stands for there."""
+    auto: dict[str, Any] = {name: _AUTO}
+    chosen = settled(dataclasses.replace(config, **auto))
+    return bool(getattr(chosen, name) == getattr(config, name))
 
 
 def known_settings() -> dict[str, Setting]:

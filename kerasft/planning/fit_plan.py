@@ -18,6 +18,7 @@ from kerasft.config import Config, with_keywords
 from kerasft.data import load_recipe_data
 from kerasft.display import shows_progress
 from kerasft.distribution.devices import check_batch, devices_class
+from kerasft.modalities import settled
 from kerasft.planning.interconnect import (
     Link,
     link_between_devices,
@@ -147,7 +148,7 @@ def plan_fit(  # noqa: PLR0913 (public)
         >>> kerasft.plan_fit("resnet_digits", devices=4).phases[-1].worthwhile
     """
     module = recipe_module(recipe)
-    config = with_keywords(module.Config, config, settings, signature(plan_fit).parameters)
+    config = settled(with_keywords(module.Config, config, settings, signature(plan_fit).parameters))
     check_counts(devices=devices, hosts=hosts)
     check_positive(bandwidth=bandwidth, device_bandwidth=device_bandwidth)
     sizes = cluster_sizes(devices, hosts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from typing import Any
 
 import keras
@@ -57,8 +58,12 @@ class HeadFeatures:
 
     @property
     def cached(self) -> bool:
-        """Whether the frozen part is computed already, so that the features take a moment."""
-        return self.inputs.model is not self.context.model
+        """Whether the vectors that the output layer reads are computed already."""
+        before = itertools.takewhile(lambda layer: layer.name != "head", self.inputs.model.layers)
+        nothing = keras.layers.InputLayer, keras.layers.Dropout
+        return all(isinstance(layer, nothing) for layer in before) and (
+            self.inputs.model is not self.context.model
+        )
 
     @functools.cached_property
     def alone(self) -> bool:

@@ -22,6 +22,7 @@ from kerasft.display import progress
 from kerasft.formatting import number
 from kerasft.frozen.feature_cache import FeatureCache, PhaseInputs
 from kerasft.insight import LearningRateCurve, suggest
+from kerasft.modalities import settled
 from kerasft.models.freezing import frozen_below
 from kerasft.seeds import set_seed
 from kerasft.signals import holding_signals
@@ -52,7 +53,8 @@ def find_rates(
     """Ramp the learning rate of every phase of a fit, and restore the model.
 
     The ramp of a later phase starts after the earlier ones were trained with their suggested
-    rates, as in a fit. The output layer begins at random for a head phase, else as in a fit.
+    rates, as in a fit. The output layer begins at random for a head phase and on several
+    devices, else as in a fit.
 
     Args:
         compiled_models: The model as `build_model` returns it. Weights, and seeds of dropout and
@@ -79,8 +81,9 @@ def find_rates(
     before = [variable.numpy() for variable in model.weights]
     inputs = make_phase_inputs(context)
     first = context.phases[0].name
+    single = feature_cache is None or feature_cache.devices.number == 1
     try:
-        if first != "head":
+        if first != "head" and single:
             start_head(context, HeadFeatures(context, inputs[first]))
         for phase in context.phases:
             with frozen_below(model, phase.blocks):
@@ -218,6 +221,7 @@ def find_learning_rate(
     config = with_keywords(
         module.Config, config, settings, signature(find_learning_rate).parameters
     )
+    config = settled(config)
     set_seed(config.seed)
     data = load_recipe_data(module, config)
     config, model = build_in_precision(module, config, data, log)

@@ -17,6 +17,7 @@ import numpy as np
 from kerasft.data import Examples, Split, prepare_inputs, text_lengths
 from kerasft.evaluation.predict import predict_arrays
 from kerasft.formatting import number
+from kerasft.modalities import modality_of
 from kerasft.models import with_features
 from kerasft.models.towers import initial_weights
 from kerasft.presets.sentence_encoder import is_sentence_encoder
@@ -31,15 +32,16 @@ COSINE = "cosine of the pair"
 def record_untrained(context: FitContext, features: HeadFeatures) -> None:
     """Measure what needs no training on the validation split, and record the best in the run.
 
-    It is measured where the first phase trains the output layer alone and its features are cached,
-    so in seconds: only class names pass the whole backbone.
+    It is measured where the vectors that the output layer reads are cached, or its start needs them
+    anyway, so in seconds: only class names pass the backbone for it.
 
     Args:
         context: Context of a training that has not begun.
         features: Features of its first phase.
     """
-    run = context.recorder.run
-    if run is None or context.devices.ranks.rank or not (features.cached and features.alone):
+    run, start = context.recorder.run, modality_of(context.config).head_start(context.config)
+    known = features.alone and (features.cached or start != "random")
+    if run is None or context.devices.ranks.rank or not known:
         return
     train, validation = context.data.train, context.data.validation
     if features.model is None or not (isinstance(train, Split) and isinstance(validation, Split)):

@@ -84,7 +84,6 @@ def make_plan(
         space, warm_start = space or old["changes"], warm_start or old["warm_start"]
         if config.precision == "auto":  # chosen when the search began
             config = replace(config, precision=old["config"]["precision"])
-    config = replace(config, head_epochs=head_epochs(config))
     defaults = {
         "tuner": "random", "max_trials": None, "max_epochs": config.epochs, "executions": 1,
         "seed": config.seed,
@@ -93,7 +92,7 @@ def make_plan(
         make_space(module, config, fixed=list(given), changes=space), warm_start, old
     )
     _check_possible(config, asked["tuner"], searched)
-    config = _with_searched_format(config, searched)
+    config = _with_searched_format(_with_head_epochs(config, searched), searched)
     monitor, direction = choose_monitor(config)
     trials = (asked["max_trials"] or MAX_TRIALS) * (asked["executions"] or 1)
     trial_models, config, notes = _open_trial_models(module, config, trials)
@@ -169,6 +168,17 @@ def _given(config: Config, fixed: Sequence[str] | None) -> dict[str, Any]:
     """Return the fixed settings and their values."""
     values = to_dict(config)
     return changed_settings(config) if fixed is None else {name: values[name] for name in fixed}
+
+
+def _with_head_epochs(config: Config, searched: keras_tuner.HyperParameters) -> Config:
+    """Return the settings with the number of head epochs of all trials."""
+    number = head_epochs(config)
+    if number != config.head_epochs and any(hp.name == "head_start" for hp in searched.space):
+        raise SettingError(
+            "`head_epochs` is auto, but a search that varies `head_start` needs a number: a random "
+            "start with no head phase would lose. Pass --head-epochs 2."
+        )
+    return replace(config, head_epochs=number)
 
 
 def _with_searched_format(config: Config, searched: keras_tuner.HyperParameters) -> Config:

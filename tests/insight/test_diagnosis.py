@@ -272,7 +272,7 @@ def test_a_linear_probe_gets_one_phase_and_one_rate(rule, blocks):
     head, main = losses[rule]
     rows = [*curves(head, head, phase="head"), *curves(main, main)]
     rows = [{**row, "epoch": number} for number, row in enumerate(rows, 1)]
-    config = resnet_digits.Config(trainable_blocks=blocks)
+    config = resnet_digits.Config(trainable_blocks=blocks, head_epochs=2)
     audit = {"class_counts": {str(n): 10 for n in range(10)}}
     found = facts(rows=rows, settings=to_dict(config), defaults=to_dict(resnet_digits.Config()),
                   audit=audit)  # fmt: skip
@@ -331,7 +331,8 @@ def test_without_a_head_phase_the_loss_of_the_probe_is_the_one_before(losses, ru
     usual = {"rows": rows, "settings": settings, "audit": audit}
     found = facts(**usual, probe={"accuracy": 0.6, "loss": 1.254})
     assert (
-        "began has a validation loss of 1.254" in getattr(rules.learning_rate, rule)(found).evidence
+        "probe at the start had a validation loss of 1.254"
+        in getattr(rules.learning_rate, rule)(found).evidence
     )
     assert getattr(rules.learning_rate, rule)(facts(**usual)) is None
 

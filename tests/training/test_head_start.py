@@ -32,6 +32,7 @@ def test_classes_of_images_begin_as_a_linear_probe(task, start):
         ({"head_start": "random"}, 2),
         ({"task": "regression"}, 2),
         ({"task": "regression", "head_start": "linear"}, 0),
+        ({"task": "regression", "trainable_blocks": 0}, 0),
         ({"head_epochs": 3}, 3),
         ({"head_epochs": 0, "head_start": "random"}, 0),
     ],

@@ -244,6 +244,17 @@ def test_trials_share_the_probe_of_cached_features(preset, reviews):
     assert len(cache.linear_probes) == 2
 
 
+def test_trials_with_other_layers_below_the_head_have_probes_of_their_own(preset, photos):
+    cache, kernels = FeatureCache(trainings=5), []
+    config = image_config(preset, photos, head_epochs=0, image_size=64)
+    data = kerasft.load_data(config)
+    for pooling in ("average", "max"):
+        changed = dataclasses.replace(config, pooling=pooling)
+        models = CompiledModels(image_recipe.build_model(changed, data))
+        kernels.append(start(make_context(changed, data, models, feature_cache=cache))[1])
+    assert not np.array_equal(*kernels)
+
+
 def blobs(classes, seed=0):
     rng = np.random.default_rng(seed)
     y = np.arange(60) % classes

@@ -386,3 +386,10 @@ def test_two_workers_make_the_trials_of_one(tune, capsys):
 def test_what_no_trial_could_do_is_refused_before_the_first(tune, changes, options, message):
     with pytest.raises(SettingError, match=message):
         tune(changes, **{"fixed": list(changes), **options})
+
+
+def test_a_search_over_the_start_of_the_head_needs_a_number_of_head_epochs(tune):
+    auto = {"head_epochs": "auto", "trainable_blocks": 1}
+    with pytest.raises(SettingError, match=r"`head_epochs` is auto, .* Pass --head-epochs 2\."):
+        tune(auto, space=["head_start=linear,random"], fixed=[])
+    assert tune({**auto, "epochs": 1}, max_trials=1).header["config"]["head_epochs"] == 2

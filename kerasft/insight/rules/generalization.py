@@ -210,7 +210,7 @@ def _against_underfitting(facts: Facts) -> list[Advice]:
     if blocks != -1:
         more = -1 if 0 < facts.blocks <= blocks + 2 else blocks + 2
         changes = {"trainable_blocks": more}
-        if not facts.probe:  # which is where a head phase would bring the output layer
+        if not (facts.probe and blocks):  # else it begins where a head phase would bring it
             changes["head_epochs"] = max(2, len(facts.head))
         found.append(Advice(changes, "Adapts more of the backbone to the task."))
     rate = rounded(facts.settings["learning_rate"] * 3)

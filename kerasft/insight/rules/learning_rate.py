@@ -163,14 +163,12 @@ def learning_rate_too_high(facts: Facts) -> Finding | None:
         phase, rate = "head phase, ", "head_learning_rate"
         if facts.settings.get("trainable_blocks") != 0:
             changes = {rate: changes[rate]}
-    if not evidence and facts.start_loss and len(loss):
+    before = facts.start_loss
+    if not evidence and before is not None and len(loss):
         # Unfreezing must not lose what the head has learned.
-        (before, begun), after = facts.start_loss, facts.curve("val_loss").min()
+        after = facts.curve("val_loss").min()
         if after > 1.2 * before and after - before > 0.1 * facts.baseline_loss:
-            evidence = (
-                f"{begun} a validation loss of {number(before)}; the main phase never came below "
-                f"{number(after)}"
-            )
+            evidence = f"{_start(facts, before)}; the main phase never came below {number(after)}"
     if not evidence:
         return None
     return Finding(
@@ -184,6 +182,12 @@ def learning_rate_too_high(facts: Facts) -> Finding | None:
         causes=frozenset({"collapsed", "underfitting", "no_signal", "overfitting", "batch_norm",
                           "trained_too_long", "over_regularized", "stopped_too_early"}),
     )  # fmt: skip
+
+
+def _start(facts: Facts, loss: float) -> str:
+    """Return what had this loss before blocks were trained, for the evidence."""
+    what = "The head phase ended with" if facts.head else "The linear probe at the start had"
+    return f"{what} a validation loss of {number(loss)}"
 
 
 def _longer_warmup(facts: Facts) -> tuple[Advice, ...]:
@@ -255,9 +259,9 @@ def _stays_at_the_probe(facts: Facts) -> str:
     the validation loss of the main phase; a training loss far below it is that of the probe too.
     """
     val, loss = facts.curve("val_loss"), facts.curve("loss", facts.head or facts.main[:1])
-    if len(val) < 3 or not facts.probe or not facts.start_loss or not np.isfinite(val).all():
+    before = facts.start_loss
+    if len(val) < 3 or not facts.probe or before is None or not np.isfinite(val).all():
         return ""
-    before, begun = facts.start_loss
     stays = val.min() > _HARDLY * before and val.max() < 1.15 * before
     overfits = facts.curve("loss").min() < 0.5 * loss[-1]
     solved = val.min() < _SOLVED * facts.baseline_loss
@@ -265,8 +269,8 @@ def _stays_at_the_probe(facts: Facts) -> str:
         return ""
     near = ", near that of a linear probe" if facts.head else ""
     return (
-        f"{begun} a validation loss of {number(before)}{near}. In {len(val)} epochs of the main "
-        f"phase its lowest was {number(val.min())}: the trained blocks have added little"
+        f"{_start(facts, before)}{near}. In {len(val)} epochs of the main phase its lowest was "
+        f"{number(val.min())}: the trained blocks have added little"
     )
 
 
