@@ -16,7 +16,6 @@ from kerasft.cli.completion import complete_path
 from kerasft.cli.run_argument import find_run
 from kerasft.config import Config, from_record, to_dict
 from kerasft.errors import KerasftError, ResumeError, SettingError, did_you_mean
-from kerasft.modalities import is_by_auto
 from kerasft.setting_declaration import settings
 
 
@@ -106,7 +105,7 @@ def file_settings(file: SettingsFile | None, kind: type[Config]) -> dict[str, An
 
 
 def run_settings(path: Path, kind: type[Config]) -> dict[str, Any]:
-    """Return the settings of a run, for a recipe, but those that `auto` chose by the others.
+    """Return all settings of a run, for a recipe.
 
     Raises:
         DamagedFileError: A file of the run is damaged.
@@ -121,13 +120,9 @@ def run_settings(path: Path, kind: type[Config]) -> dict[str, Any]:
 
     run = load_run(path)
     try:
-        config = from_record(kind, run.config, run.manifest, find_columns)
+        return to_dict(from_record(kind, run.config, run.manifest, find_columns))
     except SettingError as error:
         raise SettingError(f"{error} (a setting of {path})") from error
-    given, usual = run.manifest.get("given", {}), run.manifest.get("usual", {})
-    auto = {name for name, value in usual.items() if value == "auto" and name not in given}
-    found = to_dict(config)
-    return {name: found[name] for name in found if name not in auto or not is_by_auto(config, name)}
 
 
 def layered(kind: type[Config], *layers: Mapping[str, Any]) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def check_folder(module: ModuleType, config: Config) -> None:
 def start_keras() -> None:
     """Import Keras and its backend, without their start-up notices.
 
-    The garbage collector leaves out the million objects of these libraries, which stay.
+    The garbage collector leaves out the objects of these libraries, which stay.
     """
     if "keras" in sys.modules:
         return

@@ -36,7 +36,6 @@ __all__ = [
     "Serving",
     "features",
     "head_epochs",
-    "is_by_auto",
     "known_settings",
     "modality_of",
     "recorded_modality",
@@ -78,13 +77,6 @@ def head_epochs(config: Config) -> int:
         return config.head_epochs
     probe = modality_of(config).head_start(config) == "linear"
     return 0 if probe or config.trainable_blocks == 0 else _HEAD_EPOCHS
-
-
-def is_by_auto(config: Config, name: str) -> bool:
-    """Return whether a setting of a fit has the value that `auto` stands for there."""
-    auto: dict[str, Any] = {name: _AUTO}
-    chosen = settled(dataclasses.replace(config, **auto))
-    return bool(getattr(chosen, name) == getattr(config, name))
 
 
 def known_settings() -> dict[str, Setting]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import time
 import traceback
 from collections.abc import Iterator, Sequence
@@ -25,7 +26,7 @@ from kerasft.evaluation.stored_predictions import save_predictions
 from kerasft.formatting import epoch_text, number
 from kerasft.frozen.feature_cache import PhaseInputs
 from kerasft.insight import plot_curves
-from kerasft.modalities import is_by_auto, modality_of
+from kerasft.modalities import modality_of, settled
 from kerasft.models import block_rows, block_table
 from kerasft.runs import (
     RECIPE,
@@ -103,10 +104,16 @@ def open_record(
 def _given(config: Config, requested: Config) -> dict[str, Any]:
     """Return the settings that the recipe does not have by default or by `auto`."""
     defaults, call = to_dict(type(config)()), to_dict(requested)
+
+    def is_by_auto(name: str, value: Any) -> bool:
+        auto: dict[str, Any] = {name: "auto"}
+        chosen = to_dict(settled(dataclasses.replace(config, **auto)))
+        return bool(call[name] == "auto" or value == chosen[name])
+
     return {
         name: value
         for name, value in changed_settings(config).items()
-        if defaults[name] != "auto" or not (call[name] == "auto" or is_by_auto(config, name))
+        if defaults[name] != "auto" or not is_by_auto(name, value)
     }
 
 

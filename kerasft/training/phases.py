@@ -58,7 +58,8 @@ def plan_phases(config: Config, model: keras.Model) -> list[Phase]:
             "`learning_rate` is auto, which only `kerasft fit` and `kerasft.fit` replace by a "
             "number. Find a learning rate with `kerasft find-lr`."
         )
-    head = [Phase("head", head_epochs(config), head_rate(config), 0)]
+    alone = head_epochs(config)
+    head = [Phase("head", alone, head_rate(config), 0)] if alone else []
     top, every = [], config.unfreeze_every
     if every:
         trained = sum(block.trained_parameters > 0 for block in find_blocks(model))
@@ -69,7 +70,7 @@ def plan_phases(config: Config, model: keras.Model) -> list[Phase]:
             f"unfreeze all {len(top) + 1} blocks. Use --epochs {least} or a smaller unfreeze_every."
         )
     epochs = config.epochs - every * len(top)
-    return [*head * bool(head[0].epochs), *top, Phase("main", epochs, config.learning_rate)]
+    return [*head, *top, Phase("main", epochs, config.learning_rate)]
 
 
 def head_rate(config: Config) -> float:

@@ -172,8 +172,9 @@ def _given(config: Config, fixed: Sequence[str] | None) -> dict[str, Any]:
 
 def _with_head_epochs(config: Config, searched: keras_tuner.HyperParameters) -> Config:
     """Return the settings with the number of head epochs of all trials."""
-    number = head_epochs(config)
-    if number != config.head_epochs and any(hp.name == "head_start" for hp in searched.space):
+    number, varied = head_epochs(config), {hp.name for hp in searched.space}
+    auto = number != config.head_epochs and "head_epochs" not in varied
+    if auto and "head_start" in varied:
         raise SettingError(
             "`head_epochs` is auto, but a search that varies `head_start` needs a number: a random "
             "start with no head phase would lose. Pass --head-epochs 2."

@@ -6,11 +6,9 @@ from pathlib import Path
 
 import pytest
 
-import kerasft
 from kerasft import catalog
-from kerasft.cli.setting_sources import run_settings
 from kerasft.config import changed_settings, to_dict
-from kerasft.runs import RECIPE, sha256, write_json, write_manifest, write_recipe, write_record
+from kerasft.runs import RECIPE, sha256, write_json, write_manifest, write_recipe
 
 TOML = """
 epochs = 3
@@ -99,20 +97,6 @@ def test_a_fit_like_a_run_has_its_recipe_and_settings(fitted, recorded):
     Path("b.csv").write_text("text,label\n", encoding="utf-8")
     moved = fitted("--like", "mail/first", "--dataset", "b.csv")
     assert (moved.dataset.source, moved.text_column, moved.stamps) == ("b.csv", None, 4)
-
-
-@pytest.mark.parametrize(
-    ("given", "recorded_epochs", "taken"),
-    [({}, 0, None), ({"head_epochs": 0}, 0, 0), ({}, 3, 3)],
-)
-def test_a_fit_like_a_run_lets_auto_choose_by_the_other_settings(
-    image_run, copied_run, given, recorded_epochs, taken
-):
-    run = copied_run(image_run)
-    write_record(run, "config.json", {**run.config, "head_epochs": recorded_epochs})
-    write_manifest(run, given=given, usual={"head_epochs": "auto"})
-    found = run_settings(run.path, kerasft.load_recipe("resnet_digits").Config)
-    assert found.get("head_epochs") == taken
 
 
 def test_a_changed_recipe_is_fitted_only_by_name(fitted, recorded, kerasft_line, recipe_file):

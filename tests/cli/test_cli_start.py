@@ -104,8 +104,8 @@ def seconds(arguments, folder) -> float:
 
 @pytest.mark.parametrize("words", [QUICK[0], QUICK[2], QUICK[6]], ids=" ".join)
 def test_quick_lines_take_a_few_times_what_the_import_of_click_takes(words, tmp_path):
-    # Three to four times here, 0.2 s on a quiet machine. The best of several of each: neither how
-    # fast the machine is nor its other work is ours to measure.
+    # The best of several of each: neither how fast the machine is nor its other work is ours to
+    # measure.
     least = started = math.inf
     for _ in range(10):
         least = min(least, seconds(["-c", "import click"], tmp_path))

@@ -392,4 +392,7 @@ def test_a_search_over_the_start_of_the_head_needs_a_number_of_head_epochs(tune)
     auto = {"head_epochs": "auto", "trainable_blocks": 1}
     with pytest.raises(SettingError, match=r"`head_epochs` is auto, .* Pass --head-epochs 2\."):
         tune(auto, space=["head_start=linear,random"], fixed=[])
-    assert tune({**auto, "epochs": 1}, max_trials=1).header["config"]["head_epochs"] == 2
+    both = ["head_start=linear,random", "head_epochs=0..3"]
+    for options in ({}, {"space": both, "fixed": [], "name": "both"}):
+        search = tune({**auto, "epochs": 1}, max_trials=1, **options)
+        assert search.header["config"]["head_epochs"] == 2
