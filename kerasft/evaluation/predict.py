@@ -21,7 +21,7 @@ from kerasft.evaluation.load import Loaded, load_model, replace_columns
 from kerasft.evaluation.run_answers import RunAnswers, by_example, part_size
 from kerasft.in_memory import is_frame
 from kerasft.modalities import Input
-from kerasft.models.fast_layers import shared_traces
+from kerasft.models.fast_layers import own_graphs
 from kerasft.runs import Run
 from kerasft.signals import holding_signals
 
@@ -65,7 +65,7 @@ def predict_arrays(
     batches = Batches(x, batch_size=batch_size, by_length=True, lengths=lengths, rows=rows)
     with progress(title, batches.num_examples) as bar, holding_signals() as act_on_signals:
         callbacks = [_Count(bar, batch_size), act_on_signals]
-        with shared_traces():
+        with own_graphs():
             predicted = model.predict(stream(batches), verbose=0, callbacks=callbacks)
     # Batches are ordered by length.
     order = np.argsort(batches.order)

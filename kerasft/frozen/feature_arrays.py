@@ -14,7 +14,7 @@ from kerasft.config import Config
 from kerasft.data import Batches, Ragged, Split, allocate, stream, text_lengths
 from kerasft.display import progress
 from kerasft.distribution.devices import Devices
-from kerasft.models.fast_layers import shared_traces
+from kerasft.models.fast_layers import own_graphs
 from kerasft.models.graph import nodes
 from kerasft.signals import holding_signals
 
@@ -150,7 +150,7 @@ def _outputs(model: keras.Model, batches: Batches, indices: range) -> Iterator[l
 
     fed = stream(batches)
     # One signature for all widths: Keras' predict function would be traced for each.
-    with holding_signals(), shared_traces():
+    with holding_signals(), own_graphs():
         forward = tf.function(
             lambda x: keras.tree.flatten(model(x, training=False)),
             input_signature=[fed.element_spec[0]],

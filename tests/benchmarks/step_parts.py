@@ -45,7 +45,7 @@ def make(part: str, policy: str, width: int, batch_size: int) -> tuple[Any, floa
     import tensorflow as tf
 
     from kerasft.models import load_backbone
-    from kerasft.models.fast_layers import fused_regions, shared_traces
+    from kerasft.models.fast_layers import fused_regions, own_graphs
     from kerasft.training.optimizers.adam import FusedAdam
     from tests.benchmarks.plain import stock_keras
 
@@ -82,7 +82,7 @@ def make(part: str, policy: str, width: int, batch_size: int) -> tuple[Any, floa
         if part in ("regions", "step_apart", "step"):
             stack.enter_context(fused_regions())
         if part == "step":
-            stack.enter_context(shared_traces())
+            stack.enter_context(own_graphs())
         began = time.monotonic()
         made()  # traced here
     return made, time.monotonic() - began

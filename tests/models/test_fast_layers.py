@@ -7,7 +7,7 @@ import pytest
 from kerasft.models import load_backbone
 from kerasft.models.blocks import flatten_layers
 from kerasft.models.fast_layers import fused_regions, regions, speed_up, speed_up_steps
-from kerasft.models.fast_layers.shared_trace import shares_traces
+from kerasft.models.fast_layers.own_graphs import in_own_graph
 
 EQUATIONS = {
     "abc,cde->abde": (None, 3, 4),
@@ -310,7 +310,7 @@ class Notes(keras.layers.Layer):
         self.found = []
 
     def call(self, inputs, training=False):
-        self.found.append((bool(training), regions.in_region(), shares_traces()))
+        self.found.append((bool(training), regions.in_region(), in_own_graph()))
         return inputs
 
 

@@ -9,7 +9,7 @@ import pytest
 from keras_hub.layers import TransformerEncoder
 
 from kerasft.models import load_backbone
-from kerasft.models.fast_layers import regions, shared_traces, speed_up_steps
+from kerasft.models.fast_layers import own_graphs, regions, speed_up_steps
 from kerasft.models.fast_layers.shared_trace import share_traces
 from kerasft.testing import FAMILIES
 
@@ -69,7 +69,7 @@ def trained(model, x, *, shared):
         return loss, [tf.convert_to_tensor(each) for each in slopes]
 
     step = tf.function(step, autograph=False)
-    with shared_traces() if shared else contextlib.nullcontext():
+    with own_graphs() if shared else contextlib.nullcontext():
         graph = step.get_concrete_function(keras.tree.map_structure(tf.constant, x)).graph
     loss, slopes = step(keras.tree.map_structure(tf.constant, x))
     states = [variable.numpy() for variable in model.non_trainable_variables]
@@ -149,7 +149,7 @@ def test_steps_in_any_order_are_those_without_sharing(monkeypatch, cls, regions_
             part = keras.Model(model.input, model.output)
             part.compile(keras.optimizers.SGD(0.01), "mse")
             speed_up_steps(part)
-            with shared_traces():
+            with own_graphs():
                 found.append(part.predict(x, verbose=0))
             found += [part.test_on_batch(x, y), part.train_on_batch(x, y), part.test_on_batch(x, y)]
         return [*found, *(variable.numpy() for variable in model.variables)]

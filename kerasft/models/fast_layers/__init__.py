@@ -13,22 +13,25 @@ from types import MethodType
 import keras
 
 from kerasft.models.blocks import flatten_layers
+from kerasft.models.fast_layers.batch_norm import call_batch_norm, normalizes_channels
 from kerasft.models.fast_layers.dropout import call_dropout, drops_values
 from kerasft.models.fast_layers.einsum_dense import call_einsum_dense, is_product
 from kerasft.models.fast_layers.embedding import call_embedding, looks_up_rows
 from kerasft.models.fast_layers.gelu import call_dense, ends_in_gelu
 from kerasft.models.fast_layers.layer_norm import call_layer_norm, normalizes_rows
+from kerasft.models.fast_layers.own_graphs import own_graphs
 from kerasft.models.fast_layers.regions import fused_regions
-from kerasft.models.fast_layers.shared_trace import share_traces, shared_traces
+from kerasft.models.fast_layers.shared_trace import share_traces
 from kerasft.models.fast_layers.steps import speed_up_steps
 
-__all__ = ["fused_regions", "shared_traces", "speed_up", "speed_up_steps"]
+__all__ = ["fused_regions", "own_graphs", "speed_up", "speed_up_steps"]
 
 _CALLS = (
     (is_product, call_einsum_dense),
     (ends_in_gelu, call_dense),
     (normalizes_rows, call_layer_norm),
     (looks_up_rows, call_embedding),
+    (normalizes_channels, call_batch_norm),
 )
 _DROPOUT = (drops_values, call_dropout)
 

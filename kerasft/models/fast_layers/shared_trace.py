@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -19,32 +17,14 @@ import keras
 
 from kerasft.models.blocks import flatten_layers
 from kerasft.models.fast_layers import regions
+from kerasft.models.fast_layers.own_graphs import in_own_graph
 from kerasft.models.layer_config import layer_config
 
 _LEAST_LAYERS = 4  # of a block, itself included; sharing smaller ones saves little
 
-_open: ContextVar[bool] = ContextVar("shared_traces", default=False)
-
-
-@contextmanager
-def shared_traces() -> Iterator[None]:
-    """Let blocks of `share_traces` share a trace in graphs that are traced in the body.
-
-    They do on TensorFlow without GPUs.
-
-    Example:
-        >>> with shared_traces():
-        ...     model.predict(x)
-    """
-    token = _open.set(True)
-    try:
-        yield
-    finally:
-        _open.reset(token)
-
 
 def share_traces(model: keras.Model, *, least_blocks: int = 3) -> None:
-    """Let the repeated blocks of a loaded backbone share a trace, on TensorFlow.
+    """Let repeated blocks of a loaded backbone share a trace in `own_graphs`, on TensorFlow.
 
     Blocks are the outermost layers of KerasHub of which there are several. Those with a
     BatchNormalization are left alone: convolutional networks repeat few of one structure.
@@ -124,7 +104,7 @@ def _call(
     **kwargs: Any,
 ) -> Any:
     """Compute `call` of a block by the function of all blocks of its structure."""
-    if not shares_traces() or _has_mask([args, kwargs]):
+    if not in_own_graph() or _has_mask([args, kwargs]):
         return call(*args, **kwargs)
     import tensorflow as tf
 
@@ -151,18 +131,6 @@ def _belongs_to_a_block(captured: Any) -> bool:
     import tensorflow as tf
 
     return captured.dtype == tf.resource or tf.is_symbolic_tensor(captured)
-
-
-def shares_traces() -> bool:
-    """Return whether blocks share a trace in the graph that is traced now."""
-    if not _open.get() or keras.backend.backend() != "tensorflow":
-        return False
-    import tensorflow as tf
-    from keras.src.backend.common.stateless_scope import in_stateless_scope
-
-    if tf.executing_eagerly() or tf.distribute.has_strategy() or in_stateless_scope():
-        return False
-    return not tf.config.list_physical_devices("GPU")  # not measured there
 
 
 def _has_mask(arguments: Any) -> bool:

@@ -7,8 +7,8 @@ from typing import Any
 
 import keras
 
+from kerasft.models.fast_layers.own_graphs import own_graphs
 from kerasft.models.fast_layers.regions import fused_regions
-from kerasft.models.fast_layers.shared_trace import shared_traces
 
 
 def speed_up_steps(model: keras.Model) -> None:
@@ -26,10 +26,10 @@ def speed_up_steps(model: keras.Model) -> None:
 
 
 def _train_step(self: keras.Model, data: Any) -> Any:
-    with fused_regions(), shared_traces():
+    with fused_regions(), own_graphs():
         return type(self).train_step(self, data)
 
 
 def _test_step(self: keras.Model, data: Any) -> Any:
-    with shared_traces():
+    with own_graphs():
         return type(self).test_step(self, data)

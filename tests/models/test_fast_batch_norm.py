@@ -1,0 +1,161 @@
+"""Batch normalization folded into convolutions: the same values and gradients."""
+
+import contextlib
+
+import keras
+import numpy as np
+import pytest
+
+from kerasft.models import load_backbone
+from kerasft.models.dtype_policy import precision
+from kerasft.models.fast_layers import own_graphs, speed_up, speed_up_steps
+
+tf = pytest.importorskip("tensorflow")
+pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of TensorFlow")
+layers = keras.layers
+KINDS = {
+    "convolution": lambda x: layers.Conv2D(6, 3, padding="same", use_bias=False)(x),
+    "with strides": lambda x: layers.Conv2D(6, 3, strides=2, padding="same", use_bias=False)(x),
+    "padded": lambda x: layers.Conv2D(6, 3, use_bias=False)(layers.ZeroPadding2D(1)(x)),
+    "padded more": lambda x: layers.Conv2D(6, 3, use_bias=False)(layers.ZeroPadding2D(2)(x)),
+    "depthwise": lambda x: layers.DepthwiseConv2D(3, depth_multiplier=2, use_bias=False)(x),
+    "depthwise padded": lambda x: layers.DepthwiseConv2D(3, use_bias=False)(
+        layers.ZeroPadding2D(1)(x)
+    ),
+    "depthwise with strides": lambda x: layers.DepthwiseConv2D(3, strides=2, use_bias=False)(
+        layers.ZeroPadding2D(1)(x)
+    ),
+    # Those that are left alone.
+    "dilated": lambda x: layers.Conv2D(6, 3, dilation_rate=2, use_bias=False)(x),
+    "in groups": lambda x: layers.Conv2D(8, 3, groups=4, use_bias=False)(x),
+    "with a bias": lambda x: layers.Conv2D(6, 3)(x),
+    "none": lambda x: x,
+}
+LEFT = ("dilated", "in groups", "with a bias", "none")
+
+
+def build(kind, **options):
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((9, 9, 4))
+    x = layers.ReLU(6.0)(layers.BatchNormalization(**options)(KINDS[kind](inputs)))
+    model = keras.Model(inputs, layers.Dense(3, name="head")(layers.Flatten()(x)))
+    rng = np.random.default_rng(0)
+    norm = norm_of(model)
+    for variable in norm.weights:
+        variable.assign(rng.uniform(0.5, 2, variable.shape))
+    norm.trainable = False
+    return model
+
+
+def norm_of(model):
+    return next(layer for layer in model.layers if isinstance(layer, layers.BatchNormalization))
+
+
+def used_operations(function, *given):
+    """Returns the kinds of operations of a traced function that are executed, by name."""
+    graph = function.get_concrete_function(*given).graph
+    waiting, found = [*(tensor.op for tensor in graph.outputs), *graph.control_outputs], {}
+    while waiting:
+        operation = waiting.pop()
+        if operation.name not in found:
+            found[operation.name] = operation.type
+            waiting += [*(tensor.op for tensor in operation.inputs), *operation.control_inputs]
+    return found
+
+
+def images(count=5):
+    return tf.constant(np.random.default_rng(1).standard_normal((count, 9, 9, 4)), "float32")
+
+
+def values_and_gradients(model, *, own, training):
+    """Returns output, gradients and the kinds of operations of a traced step."""
+
+    @tf.function
+    def run(x):
+        with tf.GradientTape() as tape:
+            y = model(x, training=training)
+            loss = tf.reduce_sum(tf.cast(y, tf.float32) ** 2)
+        return [y, *tape.gradient(loss, [v.value for v in model.trainable_variables])]
+
+    with own_graphs() if own else contextlib.nullcontext():
+        found = run(images())
+    return found, list(used_operations(run, images()).values())
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_values_and_gradients_are_the_same(kind, training):
+    model = build(kind)
+    expected, _ = values_and_gradients(model, own=False, training=training)
+    speed_up(model)
+    found, operations = values_and_gradients(model, own=True, training=training)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
+    outside, plain = values_and_gradients(model, own=False, training=training)
+    np.testing.assert_array_equal(outside[0], expected[0])
+    folded = operations.count("BiasAdd") - plain.count("BiasAdd")
+    assert folded == (0 if kind in LEFT else 1)
+    assert ("Pad" in operations) == (kind in ("padded more", "depthwise with strides"))
+
+
+@pytest.mark.parametrize("options", [{"scale": False}, {"center": False}, {"epsilon": 0.1}])
+def test_options_of_the_layer_count(options):
+    model = build("convolution", **options)
+    expected = model.predict(images(), verbose=0)
+    speed_up(model)
+    with own_graphs():
+        model.make_predict_function(force=True)
+        np.testing.assert_allclose(model.predict(images(), verbose=0), expected, atol=1e-4)
+
+
+def test_a_layer_that_learns_its_statistics_is_left_alone():
+    model = build("convolution")
+    norm = norm_of(model)
+    norm.trainable = True
+    speed_up(model)
+    before = norm.moving_mean.numpy()
+    _, operations = values_and_gradients(model, own=True, training=True)
+    assert np.abs(norm.moving_mean.numpy() - before).max() > 1e-3
+    # A validation has its present statistics.
+    _, validating = values_and_gradients(model, own=True, training=False)
+    assert validating.count("BiasAdd") == operations.count("BiasAdd") + 1
+
+
+def test_a_convolution_with_two_readers_counts_for_both():
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((9, 9, 4))
+    x = layers.Conv2D(4, 3, padding="same", use_bias=False)(inputs)
+    norm = layers.BatchNormalization(trainable=False)
+    model = keras.Model(inputs, norm(x) + x)
+    norm.moving_mean.assign([1.0, 2.0, 3.0, 4.0])
+    expected = model.predict(images(), verbose=0)
+    speed_up(model)
+    with own_graphs():
+        model.make_predict_function(force=True)
+        np.testing.assert_allclose(model.predict(images(), verbose=0), expected, atol=1e-5)
+
+
+def test_in_bfloat16_a_kernel_is_rounded_once():
+    with precision("mixed_bfloat16"):
+        model = build("convolution")
+    expected, _ = values_and_gradients(model, own=False, training=False)
+    speed_up(model)
+    found, operations = values_and_gradients(model, own=True, training=False)
+    assert operations.count("BiasAdd") == 2
+    one, other = (np.asarray(each[0], "float32") for each in (found, expected))
+    assert np.abs(one - other).max() < 0.03 * np.abs(other).max()
+
+
+@pytest.mark.parametrize("family", ["resnet", "efficientnet"])
+def test_every_normalization_after_a_convolution_of_a_backbone_is_folded(preset, family):
+    backbone = load_backbone(preset(family))
+    backbone.trainable = False
+    x = layers.GlobalAveragePooling2D()(backbone.output)
+    model = keras.Model(backbone.input, layers.Dense(2, use_bias=False)(x))
+    model.compile("sgd", "mse")
+    speed_up_steps(model)
+    step = tf.function(lambda x, y: model.train_step((x, y)))
+    images = np.zeros((2, *(size or 32 for size in backbone.input.shape[1:])), "float32")
+    names = used_operations(step, images, np.zeros((2, 2), "float32"))
+    assert not [name for name in names if "batchnorm" in name]  # Keras' product and sum
+    assert "BiasAdd" in names.values()
