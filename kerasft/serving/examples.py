@@ -26,6 +26,7 @@ from kerasft.evaluation.predict import predict_arrays
 from kerasft.evaluation.run_answers import decide
 from kerasft.modalities import modality_of
 from kerasft.models import tower_of, with_features
+from kerasft.models.fast_layers import exported_graphs
 from kerasft.serving.proof import request_of
 
 _COUNT = 32
@@ -138,11 +139,12 @@ def _first_answers(loaded: Loaded, examples: Examples) -> dict[str, Any]:
     """Return prepared inputs by name, and what Python computes from them before it decides."""
     x = prepare_inputs(loaded.config, examples)
     model = with_features(loaded.model)
-    found = predict_arrays(model or loaded.model, x)
-    parts = found if isinstance(found, list) else [found]
-    named = dict(zip(("outputs", "features"), parts, strict=False))
-    if (tower := tower_of(loaded.model)) is not None:
-        named["embedding"] = predict_arrays(tower, {name: x[name] for name in tower.input})
+    with exported_graphs():
+        found = predict_arrays(model or loaded.model, x)
+        parts = found if isinstance(found, list) else [found]
+        named = dict(zip(("outputs", "features"), parts, strict=False))
+        if (tower := tower_of(loaded.model)) is not None:
+            named["embedding"] = predict_arrays(tower, {name: x[name] for name in tower.input})
     return {
         "preprocessed": {
             name: _stored(np.asarray(array)) for name, array in by_name(loaded.model, x).items()

@@ -1,8 +1,8 @@
 """Milliseconds of a training step and of a forward pass of an image model, median of some.
 
-The batch is random pixels, with the augmentation and the trained blocks of `efficientnet_pets`. One
-side has the layers of Keras, the other those of kerasft; each is a process of its own, in turn.
-The first line of a side also has its largest kinds of operations, by the profiler of TensorFlow.
+The batch is random pixels, with the augmentation and the trained blocks of `efficientnet_pets`. The
+sides run in separate processes, in turn. With `--profile` a side also has the kinds of operations
+that take longest, by the profiler of TensorFlow.
 """
 
 from __future__ import annotations
@@ -24,7 +24,11 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
-SIDES = {"keras": "layers of Keras", "kerasft": "kerasft"}
+SIDES = {
+    "keras": "layers and AdamW of Keras",
+    "unfolded": "kerasft without folding",
+    "kerasft": "kerasft",
+}
 OPERATIONS = 8  # kinds that are printed
 
 
@@ -36,28 +40,32 @@ def make(a: argparse.Namespace) -> tuple[Callable[[], Any], Callable[[], Any]]:
 
     from kerasft.catalog import load_recipe
     from kerasft.data import Labels
-    from kerasft.models.fast_layers import own_graphs, speed_up_steps
+    from kerasft.models.fast_layers import exported_graphs, own_graphs, speed_up_steps
     from kerasft.training.optimizers.adam import FusedAdam
     from tests.benchmarks.plain import stock_keras
 
     if a.side == "keras":
         stock_keras()
+    folding = a.side == "kerasft"
     recipe = load_recipe("efficientnet_pets")
     config = recipe.Config(preset=a.preset, dataset="none", trainable_blocks=a.trainable_blocks)
     labels = Labels("classification", tuple("abcdefghij"))
     model = recipe.build_model(config, argparse.Namespace(labels=labels))
     optimizer = keras.optimizers.AdamW if a.side == "keras" else FusedAdam
     model.compile(optimizer(3e-4, weight_decay=0.01), "sparse_categorical_crossentropy")
-    if a.side == "kerasft":
+    if a.side != "keras":
         speed_up_steps(model)
     pixels = np.random.default_rng(0).integers(0, 256, (a.batch_size, 224, 224, 3), "uint8")
-    batch = tf.constant(pixels), tf.constant(np.arange(a.batch_size) % 10)
+    examples = tf.data.Dataset.from_tensor_slices((pixels, np.arange(a.batch_size) % 10))
+    steps = iter(examples.batch(a.batch_size).repeat())  # of any size, as in a fit
     model.make_train_function()
-    steps = iter(tf.data.Dataset.from_tensors(batch).repeat())
-    forward = tf.function(lambda: model(batch[0], training=False), autograph=False)
-    with own_graphs() if a.side == "kerasft" else contextlib.nullcontext():
-        forward()  # traced here
-    return lambda: model.train_function(steps), forward
+    signature = [tf.TensorSpec([None, *pixels.shape[1:]], tf.uint8)]
+    forward = tf.function(lambda x: model(x, training=False), signature, autograph=False)
+    with contextlib.nullcontext() if folding else exported_graphs():
+        model.train_function(steps)  # traced here
+        with own_graphs():
+            forward(pixels)
+    return lambda: model.train_function(steps), lambda: forward(pixels)
 
 
 def measure(run: Callable[[], Any], steps: int) -> float:
@@ -118,7 +126,7 @@ def main() -> None:
     for side, words in SIDES.items():
         for part in ("step", "forward"):
             each = [round(one[part]) for one in times[side]]
-            print(f"{words:16} {part:8} {statistics.median(each):6.0f} ms {each}")
+            print(f"{words:26} {part:8} {statistics.median(each):6.0f} ms {each}")
         for kind, milliseconds in times[side][0]["operations"]:
             print(f"    {kind:45} {milliseconds:6.0f} ms")
 

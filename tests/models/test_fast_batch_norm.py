@@ -8,7 +8,7 @@ import pytest
 
 from kerasft.models import load_backbone
 from kerasft.models.dtype_policy import precision
-from kerasft.models.fast_layers import own_graphs, speed_up, speed_up_steps
+from kerasft.models.fast_layers import exported_graphs, own_graphs, speed_up, speed_up_steps
 
 tf = pytest.importorskip("tensorflow")
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of TensorFlow")
@@ -25,13 +25,23 @@ KINDS = {
     "depthwise with strides": lambda x: layers.DepthwiseConv2D(3, strides=2, use_bias=False)(
         layers.ZeroPadding2D(1)(x)
     ),
+    "separable": lambda x: layers.SeparableConv2D(6, 3, use_bias=False)(x),
+    "with adapters": lambda x: adapted(x),
     # Those that are left alone.
     "dilated": lambda x: layers.Conv2D(6, 3, dilation_rate=2, use_bias=False)(x),
     "in groups": lambda x: layers.Conv2D(8, 3, groups=4, use_bias=False)(x),
     "with a bias": lambda x: layers.Conv2D(6, 3)(x),
+    "more weights than values": lambda x: layers.Conv2D(99, 9, use_bias=False)(x),
     "none": lambda x: x,
 }
-LEFT = ("dilated", "in groups", "with a bias", "none")
+LEFT = ("dilated", "in groups", "with a bias", "more weights than values", "none")
+
+
+def adapted(x):
+    layer = layers.Conv2D(6, 3, use_bias=False)
+    y = layer(x)
+    layer.enable_lora(2)
+    return y
 
 
 def build(kind, **options):
@@ -82,10 +92,11 @@ def values_and_gradients(model, *, own, training):
     return found, list(used_operations(run, images()).values())
 
 
-@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize(("training", "learned"), [(False, False), (True, False), (False, True)])
 @pytest.mark.parametrize("kind", KINDS)
-def test_values_and_gradients_are_the_same(kind, training):
+def test_values_and_gradients_are_the_same(kind, training, learned):
     model = build(kind)
+    norm_of(model).trainable = learned  # with gradients of gamma and beta
     expected, _ = values_and_gradients(model, own=False, training=training)
     speed_up(model)
     found, operations = values_and_gradients(model, own=True, training=training)
@@ -99,13 +110,13 @@ def test_values_and_gradients_are_the_same(kind, training):
 
 
 @pytest.mark.parametrize("options", [{"scale": False}, {"center": False}, {"epsilon": 0.1}])
-def test_options_of_the_layer_count(options):
+def test_scale_center_and_epsilon_are_respected(options):
     model = build("convolution", **options)
-    expected = model.predict(images(), verbose=0)
+    (expected, *_), plain = values_and_gradients(model, own=False, training=True)
     speed_up(model)
-    with own_graphs():
-        model.make_predict_function(force=True)
-        np.testing.assert_allclose(model.predict(images(), verbose=0), expected, atol=1e-4)
+    (found, *_), operations = values_and_gradients(model, own=True, training=True)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert operations.count("BiasAdd") == plain.count("BiasAdd") + 1
 
 
 def test_a_layer_that_learns_its_statistics_is_left_alone():
@@ -121,29 +132,50 @@ def test_a_layer_that_learns_its_statistics_is_left_alone():
     assert validating.count("BiasAdd") == operations.count("BiasAdd") + 1
 
 
-def test_a_convolution_with_two_readers_counts_for_both():
+def test_a_convolution_with_two_uses_counts_for_both():
     keras.utils.set_random_seed(0)
     inputs = keras.Input((9, 9, 4))
     x = layers.Conv2D(4, 3, padding="same", use_bias=False)(inputs)
     norm = layers.BatchNormalization(trainable=False)
     model = keras.Model(inputs, norm(x) + x)
     norm.moving_mean.assign([1.0, 2.0, 3.0, 4.0])
-    expected = model.predict(images(), verbose=0)
+    (expected, *_), _ = values_and_gradients(model, own=False, training=False)
     speed_up(model)
-    with own_graphs():
-        model.make_predict_function(force=True)
-        np.testing.assert_allclose(model.predict(images(), verbose=0), expected, atol=1e-5)
+    (found, *_), operations = values_and_gradients(model, own=True, training=False)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert operations.count("BiasAdd") == 1
 
 
 def test_in_bfloat16_a_kernel_is_rounded_once():
     with precision("mixed_bfloat16"):
         model = build("convolution")
+    (expected, *_), _ = values_and_gradients(model, own=False, training=False)
+    speed_up(model)
+
+    @tf.function
+    def run(x):
+        return model(x, training=False)
+
+    with own_graphs():
+        graph = run.get_concrete_function(images()).graph
+    found = run(images())
+    one, other = (np.asarray(each, "float32") for each in (found, expected))
+    assert np.abs(one - other).max() < 0.03 * np.abs(other).max()
+    scaled = graph.outputs[0].op
+    while scaled.type != "Conv2D":
+        scaled = scaled.inputs[0].op
+    cast = scaled.inputs[1].op
+    assert [cast.type, cast.inputs[0].dtype, cast.inputs[0].op.type] == ["Cast", "float32", "Mul"]
+
+
+def test_an_export_has_the_layers_of_keras_within_own_graphs_too():
+    model = build("convolution")
     expected, _ = values_and_gradients(model, own=False, training=False)
     speed_up(model)
-    found, operations = values_and_gradients(model, own=True, training=False)
-    assert operations.count("BiasAdd") == 2
-    one, other = (np.asarray(each[0], "float32") for each in (found, expected))
-    assert np.abs(one - other).max() < 0.03 * np.abs(other).max()
+    with exported_graphs():
+        found, operations = values_and_gradients(model, own=True, training=False)
+    np.testing.assert_array_equal(found[0], expected[0])
+    assert operations.count("BiasAdd") == 1  # that of the output layer
 
 
 @pytest.mark.parametrize("family", ["resnet", "efficientnet"])
@@ -155,7 +187,7 @@ def test_every_normalization_after_a_convolution_of_a_backbone_is_folded(preset,
     model.compile("sgd", "mse")
     speed_up_steps(model)
     step = tf.function(lambda x, y: model.train_step((x, y)))
-    images = np.zeros((2, *(size or 32 for size in backbone.input.shape[1:])), "float32")
-    names = used_operations(step, images, np.zeros((2, 2), "float32"))
+    images = np.zeros((512, *(size or 32 for size in backbone.input.shape[1:])), "float32")
+    names = used_operations(step, images, np.zeros((512, 2), "float32"))
     assert not [name for name in names if "batchnorm" in name]  # Keras' product and sum
     assert "BiasAdd" in names.values()

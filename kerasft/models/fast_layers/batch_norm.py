@@ -7,6 +7,7 @@ fuses convolution, bias and the activation after them, for training too.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
@@ -15,6 +16,7 @@ from keras import ops
 from kerasft.models.fast_layers.own_graphs import in_own_graph
 
 _CONVOLUTIONS = ("Conv2D", "DepthwiseConv2dNative")
+_BATCH_SIZE = 16  # assumed where the graph does not have it
 
 
 def normalizes_channels(layer: Any) -> bool:
@@ -28,55 +30,67 @@ def call_batch_norm(
     training: bool | None = None,
     mask: Any = None,
 ) -> Any:
-    """Compute `BatchNormalization.call`; the convolution that made the inputs is computed anew.
+    """Compute `BatchNormalization.call` by a scaled convolution in place of the one before it.
 
-    The first one is left without a use, and TensorFlow removes it from the graph.
+    TensorFlow prunes the original, unless its output has another use.
     """
     learning = training and self.trainable
-    if learning or mask is not None or not in_own_graph() or not _is_convolved(inputs, self.axis):
+    if learning or mask is not None or not in_own_graph() or not _is_foldable(inputs, self.axis):
         return type(self).call(self, inputs, training=training, mask=mask)
     import tensorflow as tf
 
-    scale = ops.rsqrt(self.moving_variance + self.epsilon)
-    scale = scale if self.gamma is None else scale * self.gamma
-    offset = -self.moving_mean * scale
-    offset = offset if self.beta is None else offset + self.beta
+    variables = (self.moving_mean, self.moving_variance, self.gamma, self.beta)
+    dtype = keras.backend.result_type(inputs.dtype.name, "float32")
+    mean, variance, gamma, beta = (v if v is None else ops.cast(v, dtype) for v in variables)
+    scale = ops.rsqrt(variance + self.epsilon) * (1 if gamma is None else gamma)
+    offset = (0 if beta is None else beta) - mean * scale
     return tf.nn.bias_add(_scaled(inputs.op, scale), ops.cast(offset, inputs.dtype))
 
 
-def _is_convolved(inputs: Any, axis: int) -> bool:
-    """Return whether a tensor comes from a convolution, with its channels on the last axis."""
+def _is_foldable(inputs: Any, axis: int) -> bool:
+    """Return whether inputs come from a convolution that is faster to scale than they are.
+
+    Their channels must be on the last axis, and they must have as many values as its kernel.
+    """
     import tensorflow as tf
 
     if not tf.is_symbolic_tensor(inputs) or inputs.op.type not in _CONVOLUTIONS:
         return False
-    last = axis in (-1, 3) and inputs.op.get_attr("data_format") == b"NHWC"
-    return last and inputs.op.get_attr("padding") in (b"SAME", b"VALID")
+    values = math.prod(size or 1 for size in (inputs.shape[0] or _BATCH_SIZE, *inputs.shape[1:]))
+    unknown = None in inputs.shape[1:]
+    made, kernel = inputs.op, inputs.op.inputs[1]
+    return (
+        axis in (-1, 3)
+        and made.get_attr("data_format") == b"NHWC"
+        and made.get_attr("padding") in (b"SAME", b"VALID")
+        and made.get_attr("dilations") == [1, 1, 1, 1]
+        and (unknown or kernel.shape.num_elements() <= values)
+    )
 
 
-def _scaled(made: Any, scale: Any) -> Any:
-    """Return the convolution of an operation, with a factor for every channel of its output."""
+def _scaled(convolution: Any, scale: Any) -> Any:
+    """Return the output of a convolution with a factor for each of its channels."""
     import tensorflow as tf
 
-    x, kernel = made.inputs
+    x, kernel = convolution.inputs
     weights = kernel.op.inputs[0] if kernel.op.type == "Cast" else kernel  # not rounded twice
-    depthwise = made.type == "DepthwiseConv2dNative"
+    depthwise = convolution.type == "DepthwiseConv2dNative"
     factor = tf.reshape(scale, kernel.shape[2:]) if depthwise else scale
-    kernel = tf.cast(weights * tf.cast(factor, weights.dtype), kernel.dtype)
-    strides, padding = made.get_attr("strides"), made.get_attr("padding").decode()
-    if padding == "VALID" and strides == [1, 1, 1, 1] and _is_same(x.op, kernel.shape[:2]):
+    kernel = tf.cast(tf.cast(weights, scale.dtype) * factor, kernel.dtype)
+    strides, padding = convolution.get_attr("strides"), convolution.get_attr("padding").decode()
+    if padding == "VALID" and strides == [1, 1, 1, 1] and _pads_as_same(x.op, kernel.shape[:2]):
         x, padding = x.op.inputs[0], "SAME"
     convolve = tf.nn.depthwise_conv2d if depthwise else tf.nn.conv2d
-    return convolve(x, kernel, strides, padding, dilations=made.get_attr("dilations")[1:3])
+    return convolve(x, kernel, strides, padding)
 
 
-def _is_same(pad: Any, size: Any) -> bool:
+def _pads_as_same(operation: Any, size: Any) -> bool:
     """Return whether an operation pads with as many zeros as a kernel of this size needs."""
     import tensorflow as tf
 
-    if pad.type != "Pad":
+    if operation.type != "Pad":
         return False
-    sides = tf.get_static_value(pad.inputs[1])
+    sides = tf.get_static_value(operation.inputs[1])
     if sides is None or any(length % 2 == 0 for length in size):
         return False
     expected = [[0, 0], *([length // 2, length // 2] for length in size), [0, 0]]

@@ -1,4 +1,4 @@
-"""Graphs that a process traces for steps of its own; exported graphs are none."""
+"""Graphs that this process runs itself, never exported ones."""
 
 from __future__ import annotations
 
@@ -9,26 +9,47 @@ from contextvars import ContextVar
 import keras
 
 _open: ContextVar[bool] = ContextVar("own_graphs", default=False)
+_exported: ContextVar[bool] = ContextVar("exported_graphs", default=False)
 
 
 @contextmanager
 def own_graphs() -> Iterator[None]:
     """Let graphs that are traced in the body share traces and fold normalizations.
 
+    Keras keeps the graph of `predict` and `predict_on_batch`: use a model in the body alone, or
+    outside alone.
+
     Example:
         >>> with own_graphs():
         ...     model.predict(x)
     """
-    token = _open.set(True)
+    yield from _set(_open)
+
+
+@contextmanager
+def exported_graphs() -> Iterator[None]:
+    """Let graphs that are traced in the body have the operations of exported ones.
+
+    A proof of an export compares both: sums of other operations are rounded in another way.
+
+    Example:
+        >>> with exported_graphs():
+        ...     predict_arrays(model, x)
+    """
+    yield from _set(_exported)
+
+
+def _set(variable: ContextVar[bool]) -> Iterator[None]:
+    token = variable.set(True)
     try:
         yield
     finally:
-        _open.reset(token)
+        variable.reset(token)
 
 
 def in_own_graph() -> bool:
-    """Return whether a graph is traced in the body of `own_graphs`, for one CPU on TensorFlow."""
-    if not _open.get() or keras.backend.backend() != "tensorflow":
+    """Return whether a graph is traced in the body of `own_graphs`, on TensorFlow and CPUs."""
+    if not _open.get() or _exported.get() or keras.backend.backend() != "tensorflow":
         return False
     import tensorflow as tf
     from keras.src.backend.common.stateless_scope import in_stateless_scope

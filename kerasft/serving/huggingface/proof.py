@@ -16,6 +16,7 @@ from kerasft.display import status
 from kerasft.errors import ProofError, SettingError
 from kerasft.evaluation.load import Loaded
 from kerasft.evaluation.predict import predict_arrays
+from kerasft.models.fast_layers import exported_graphs
 from kerasft.serving.examples import (
     by_name,
     data_name,
@@ -62,7 +63,8 @@ def folder_request(
 def _logits(loaded: Loaded, x: Any) -> np.ndarray:
     """Return the calibrated logits of a run, or its predicted numbers, shape (n, outputs)."""
     linear = keras.Model(loaded.model.input, output_layer(loaded).output)
-    outputs = predict_arrays(linear, x, loaded.config.batch_size)
+    with exported_graphs():
+        outputs = predict_arrays(linear, x, loaded.config.batch_size)
     scale, shift = loaded.labels.kind.calibrated_logits(loaded.labels, loaded.calibration)
     return np.asarray(outputs * scale + shift)
 
