@@ -15,7 +15,7 @@ from kerasft.array_files import array_digest, stored_arrays
 from kerasft.config import Config
 from kerasft.frozen.feature_arrays import as_features, bytes_needed, dtype_of, values_of
 
-_FORMAT = 1  # raised when features change with the same layers, inputs and versions
+_FORMAT = 2  # raised when features change with the same layers, inputs and versions
 
 
 def stored_features(

@@ -48,9 +48,9 @@ def call_batch_norm(
 
 
 def _is_foldable(inputs: Any, axis: int) -> bool:
-    """Return whether inputs come from a convolution that is faster to scale than they are.
+    """Return whether inputs come from a convolution whose kernel is cheaper to scale.
 
-    Their channels must be on the last axis, and they must have as many values as its kernel.
+    Their channels must be on the last axis, and they must have at least as many values as it.
     """
     import tensorflow as tf
 

@@ -14,9 +14,8 @@ from kerasft.models.fast_layers.regions import fused_regions
 def speed_up_steps(model: keras.Model) -> None:
     """Let the training step of a model use regions, and both its steps be `own_graphs`.
 
-    Steps that a recipe has set are unchanged. Whatever else is traced with the layers, also by a
-    callback of a fit, has the layers of Keras: an exported graph with regions would need XLA
-    wherever it is served.
+    Steps that a recipe has set are unchanged. Regions are used in training steps alone: an
+    exported graph with regions would need XLA wherever it is served.
     """
     if keras.backend.backend() != "tensorflow":
         return
