@@ -31,7 +31,7 @@ def test_a_run_loaded_again_has_its_freezing_and_predictions(preset, photos, ima
     assert np.array_equal(first, second)
     found, recorded = kerasft.evaluate(image_run), image_run.metrics["test"]
     assert found["accuracy"] == recorded["accuracy"]
-    assert found["loss"] == pytest.approx(recorded["loss"], abs=1e-5)
+    assert found["loss"] == pytest.approx(recorded["loss"], abs=1e-6)
     interval = share_interval(found["accuracy"], found["examples"])
     assert found["confidence_interval"] == {"accuracy": list(interval)}
 

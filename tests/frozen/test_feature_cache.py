@@ -122,15 +122,9 @@ def same_training(recipe, config):
     plain, expected, quiet = run(recipe, dataclasses.replace(config, cache=False))
     assert quiet == []
     for one, other in zip(weights, plain, strict=True):
-        if recipe is minilm_tickets:
-            # The same sums in another order of batches: of 1e-5 relative, nothing near zero.
-            np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
-            continue
-        # Convolutions are fused in another way: Adam moves a weight whose gradient is nearly zero
-        # by up to the rate.
-        differs = ~np.isclose(one, other, rtol=1e-5, atol=1e-5)
-        assert differs.mean() < 0.01
-        assert np.abs(one - other).max() < config.learning_rate
+        # The same sums in another order of batches: of 1e-5 relative, nothing near zero. The
+        # probe of features near zero has weights of 180, whose float32 is coarser than 1e-5.
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5 * max(1, np.abs(other).max()))
     for row, other in zip(history, expected, strict=True):
         assert row["val_loss"] == pytest.approx(other["val_loss"], rel=1e-5)
         assert row["loss"] == pytest.approx(other["loss"], rel=1e-5)

@@ -186,8 +186,30 @@ def test_every_normalization_after_a_convolution_of_a_backbone_is_folded(preset,
     model = keras.Model(backbone.input, layers.Dense(2, use_bias=False)(x))
     model.compile("sgd", "mse")
     speed_up_steps(model)
-    step = tf.function(lambda x, y: model.train_step((x, y)))
     images = np.zeros((512, *(size or 32 for size in backbone.input.shape[1:])), "float32")
-    names = used_operations(step, images, np.zeros((512, 2), "float32"))
-    assert not [name for name in names if "batchnorm" in name]  # Keras' product and sum
-    assert "BiasAdd" in names.values()
+
+    def names():  # of Keras' product and sum
+        step = tf.function(lambda x, y: model.train_step((x, y)))
+        used = used_operations(step, images, np.zeros((512, 2), "float32"))
+        return [name for name in used if "batchnorm" in name]
+
+    assert not names()
+    with exported_graphs():
+        assert names()
+
+
+@pytest.mark.parametrize(
+    ("features", "batch_size", "folded"),
+    [(16, None, True), (17, None, False), (17, 17, True), (3, 2, False)],
+)
+def test_a_kernel_has_at_most_as_many_weights_as_its_output_has_values(
+    features, batch_size, folded
+):
+    inputs = keras.Input((1, 1, features))
+    x = layers.Conv2D(5, 1, use_bias=False)(inputs)
+    model = keras.Model(inputs, layers.BatchNormalization(trainable=False)(x))
+    speed_up(model)
+    run = tf.function(lambda x: model(x, training=False))
+    with own_graphs():  # 16 examples where the graph does not have the number
+        used = used_operations(run, tf.TensorSpec([batch_size, 1, 1, features]))
+    assert ("BiasAdd" in used.values()) == folded

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 
 import keras
@@ -13,7 +13,16 @@ _exported: ContextVar[bool] = ContextVar("exported_graphs", default=False)
 
 
 @contextmanager
-def own_graphs() -> Iterator[None]:
+def true_within(flag: ContextVar[bool]) -> Iterator[None]:
+    """Set a flag to True in a `with` block."""
+    token = flag.set(True)
+    try:
+        yield
+    finally:
+        flag.reset(token)
+
+
+def own_graphs() -> AbstractContextManager[None]:
     """Let graphs that are traced in the body share traces and fold normalizations.
 
     Keras keeps the graph of `predict` and `predict_on_batch`: use a model in the body alone, or
@@ -23,11 +32,10 @@ def own_graphs() -> Iterator[None]:
         >>> with own_graphs():
         ...     model.predict(x)
     """
-    yield from _set(_open)
+    return true_within(_open)
 
 
-@contextmanager
-def exported_graphs() -> Iterator[None]:
+def exported_graphs() -> AbstractContextManager[None]:
     """Let graphs that are traced in the body have the layers of Keras, as exports do.
 
     A proof compares Python with the export within 1e-5, which folding can exceed.
@@ -36,15 +44,7 @@ def exported_graphs() -> Iterator[None]:
         >>> with exported_graphs():
         ...     predict_arrays(model, x)
     """
-    yield from _set(_exported)
-
-
-def _set(variable: ContextVar[bool]) -> Iterator[None]:
-    token = variable.set(True)
-    try:
-        yield
-    finally:
-        variable.reset(token)
+    return true_within(_exported)
 
 
 def in_own_graph() -> bool:

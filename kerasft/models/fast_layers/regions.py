@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Any
 
 import keras
 
+from kerasft.models.fast_layers.own_graphs import true_within
 from kerasft.threads import cores
 
 LEAST_UNITS = 128  # features of a row; with fewer, calling a region takes longer than it saves
@@ -20,8 +21,7 @@ _SIZES = tuple(step << power for power in range(6, 29) for step in (2, 3))
 _open: ContextVar[bool] = ContextVar("fused_regions", default=False)
 
 
-@contextmanager
-def fused_regions() -> Iterator[None]:
+def fused_regions() -> AbstractContextManager[None]:
     """Let layers of `speed_up` use compiled regions in graphs that are traced in the body.
 
     They are used on TensorFlow on CPUs with up to eight cores.
@@ -30,11 +30,7 @@ def fused_regions() -> Iterator[None]:
         >>> with fused_regions():
         ...     gradients = traced(batch)
     """
-    token = _open.set(True)
-    try:
-        yield
-    finally:
-        _open.reset(token)
+    return true_within(_open)
 
 
 def in_region() -> bool:
