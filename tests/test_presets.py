@@ -67,7 +67,14 @@ def test_a_cached_preset_needs_no_network(tmp_path):
     folder = tmp_path / "kaggle" / "models" / handle.removeprefix("kaggle://")
     folder.mkdir(parents=True)
     (folder / "config.json").write_text("{}")
+    assert resolve("resnet_50_imagenet", pretrained=False).fingerprint == handle
+    with pytest.raises(NetworkError, match="94 MB"):  # `kerasft blocks` needs no weights
+        resolve("resnet_50_imagenet")
+    (folder / "model.weights.h5").touch()
     assert resolve("resnet_50_imagenet").fingerprint == handle
+    versions = folder.parent / "another"
+    shutil.copytree(folder, versions / "2")
+    assert resolve(f"{handle.rpartition('/')[0]}/another").kind == "kaggle"
 
 
 def test_changed_files_of_a_download_are_found(tmp_path, monkeypatch):

@@ -124,12 +124,12 @@ def _locate(preset: str, pretrained: bool) -> Located:
     if preset.endswith(".keras") and expanded(preset).is_file():
         return _from_file(preset, expanded(preset).resolve()), None
     if preset.startswith("kaggle://"):
-        return _from_kaggle(preset, "kaggle", preset, None)
+        return _from_kaggle(preset, preset, pretrained)
     builtin = builtin_presets()
     # A KerasHub name takes precedence over a folder of the same name, as in KerasHub.
     if preset in builtin:
         entry = builtin[preset]
-        return _from_kaggle(preset, "builtin", entry["kaggle_handle"], entry["params"])
+        return _from_kaggle(preset, entry["kaggle_handle"], pretrained, entry["params"])
     folder = expanded(preset)
     if folder.is_dir():
         return _from_folder(preset, "folder", folder), None
@@ -241,17 +241,25 @@ def _from_applications(preset: str, pretrained: bool) -> Located:
     return Preset(preset, "applications", name, f"keras.applications/{file}", path), download
 
 
-def _from_kaggle(preset: str, kind: str, handle: str, parameters: int | None) -> Located:
+def _from_kaggle(
+    preset: str, handle: str, pretrained: bool, parameters: int | None = None
+) -> Located:
     parts = handle.removeprefix("kaggle://").split("/")
     cache = Path(os.environ.get("KAGGLEHUB_CACHE", "~/.cache/kagglehub")).expanduser()
     folder = cache.joinpath("models", *parts)
     size = f", {weights_size(parameters / 1e6)}" if parameters else ""
     what = f"the preset {preset} ({handle}{size})"
     # A handle without a version is cached in one folder per version.
-    missing = not any(folder.glob("config.json")) and not any(folder.glob("*/config.json"))
-    download = Download(what, "www.kaggle.com") if missing else None
-    location = preset if kind == "builtin" else handle
-    return Preset(preset, kind, location, handle, folder), download
+    configs = [*folder.glob("config.json"), *folder.glob("*/config.json")]
+    found = any(not pretrained or _has_weights(config.parent) for config in configs)
+    kind = "kaggle" if preset == handle else "builtin"
+    download = None if found else Download(what, "www.kaggle.com")
+    return Preset(preset, kind, preset, handle, folder), download
+
+
+def _has_weights(folder: Path) -> bool:
+    """Return whether a folder has weights; `kerasft blocks` downloads the configuration alone."""
+    return any(path.suffix in (".h5", ".safetensors") for path in folder.iterdir())
 
 
 def weights_size(millions: float) -> str:

@@ -25,7 +25,8 @@ def load_preprocessor(config: TextConfig) -> Any:
     Raises:
         SettingError: The preset has no tokenizer.
     """
-    arguments = resolve(config.preset).location, config.sequence_length
+    preset = resolve(config.preset, pretrained=config.pretrained)
+    arguments = preset.location, config.sequence_length
     if not _is_alive(_load(*arguments)):
         for cached in (_load, token_graph, length_graph):
             cached.cache_clear()
