@@ -15,9 +15,12 @@ from kerasft.errors import SettingError
 @click.command("compare", cls=SharedOptions)
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...", shell_complete=complete_runs)
 @choice_option("--split", ("validation", "test"), "validation", "Split whose score is compared")
+@click.option("--score", metavar="METRIC", help="Metric that is compared  [default: the one that all runs monitor, else the main one]")  # fmt: skip # noqa: E501
 @click.option("--plot", type=click.Path(dir_okay=False), help="Write the overlaid curves to this PNG file")  # fmt: skip # noqa: E501
 @with_runs_dir
-def compare_command(runs: tuple[str, ...], split: str, plot: str | None, runs_dir: str) -> None:
+def compare_command(
+    runs: tuple[str, ...], split: str, score: str | None, plot: str | None, runs_dir: str
+) -> None:
     """Compare runs: settings that differ, scores, and noise.
 
     Runs that differ only in their seed are grouped, with mean and standard deviation. The first run
@@ -29,7 +32,7 @@ def compare_command(runs: tuple[str, ...], split: str, plot: str | None, runs_di
     if len(runs) < 2:
         raise SettingError(f"One run given: {runs[0]}. Name two or more to compare.")
     chosen = [load_run(find_run(text, runs_dir)) for text in runs]
-    compared = insight.compare(chosen, split)
+    compared = insight.compare(chosen, split, score)
     if plot:
         insight.plot_overlaid(chosen, plot)
     if wants("json"):

@@ -14,9 +14,10 @@ from kerasft.cli.average import describe_average, print_average
 from kerasft.cli.options import wants
 from kerasft.cli.output import print_facts, print_json, print_table
 from kerasft.cli.run_summary import describe
-from kerasft.cli.score_tables import main_metrics, score_line
+from kerasft.cli.score_tables import score_line
 from kerasft.cli.startup import working
 from kerasft.config import Config
+from kerasft.tasks import compared_metric, task_of
 
 
 def fit_several(
@@ -50,7 +51,7 @@ def fit_several(
     elif baselines:
         _print_baselines(steps, config.task)
     else:
-        _print_seeds(runs, config.task)
+        _print_seeds(runs, compared_metric(task_of(config.task), config.monitor))
         if averaged:
             click.echo()
             print_average(averaged)
@@ -71,9 +72,8 @@ def _describe_step(step: Any) -> dict[str, Any]:
     return {**vars(step), "kept": step.improved, "run": step.run and step.run.path}
 
 
-def _print_seeds(runs: list[Any], task: str) -> None:
-    """Print a row for every seed, then the mean and the standard deviation."""
-    name = main_metrics(task)[0]
+def _print_seeds(runs: list[Any], name: str) -> None:
+    """Print the score of every seed, then the mean and the standard deviation."""
     splits = [split for split in ("validation", "test") if split in runs[0].metrics]
     scores = [[run.metrics[split][name] for split in splits] for run in runs]
     columns = list(zip(*scores, strict=True))
@@ -89,13 +89,12 @@ def _print_seeds(runs: list[Any], task: str) -> None:
 
 
 def _print_baselines(steps: list[Any], task: str) -> None:
-    name = main_metrics(task)[0]
     rows = [
         (step.name, step.score, step.parameters, step.seconds, step.verdict,
          "<- chosen" if step.chosen else "")
         for step in steps
     ]  # fmt: skip
-    heads = ("step", f"validation {name}", "trained", "seconds", "gain", "")
+    heads = ("step", f"validation {steps[0].metric}", "trained", "seconds", "gain", "")
     print_table(heads, rows)
     (step,) = (step for step in steps if step.chosen)
     why = "the simplest that no later step beats by more than noise"

@@ -9,18 +9,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from kerasft.errors import DataError
+from kerasft.errors import DataError, SettingError, did_you_mean
 from kerasft.insight.facts import Facts, read_facts
 from kerasft.insight.notebook import Comparison
 from kerasft.runs import Run, load_run
 from kerasft.runs.predictions_file import read_predictions
-from kerasft.tasks import Task, less_is_better
+from kerasft.tasks import Task, compared_metric, less_is_better
 from kerasft.tasks.intervals import binomial_variance, score_variance
+from kerasft.tasks.labels import Labels
 
 _NOT_COMPARED = ("seed",)
 
 
-def compare(runs: Sequence[Run | str | Path], split: str = "validation") -> Comparison:
+def compare(
+    runs: Sequence[Run | str | Path], split: str = "validation", score: str | None = None
+) -> Comparison:
     """Compare runs by their settings; runs that differ only in their seed are grouped.
 
     Args:
@@ -28,6 +31,8 @@ def compare(runs: Sequence[Run | str | Path], split: str = "validation") -> Comp
             per choice of settings. The first one is the reference.
         split: Split whose score is compared. Choosing by the test split makes its score
             optimistic.
+        score: Metric of the task by which the runs are compared. The default is the one that all of
+            them monitor, unless that is the loss, else the main metric.
 
     Returns:
         `score` (its name), `groups` (each with `runs`, `seeds`, `settings` that differ from the
@@ -36,19 +41,19 @@ def compare(runs: Sequence[Run | str | Path], split: str = "validation") -> Comp
         notebook shows with the curves of the score.
 
     Raises:
-        SettingError: A run was not found.
+        SettingError: A run was not found, or the task has no such score.
         DataError: The runs have no common score.
 
     The noise is twice the standard error of the difference. With three or more seeds on both sides
     it follows from the spread over seeds. Else it is that of two independent samples of the size of
-    the split (binomial for accuracies, bootstrap for errors), which overestimates it for the same
-    examples.
+    the split (binomial for accuracies, bootstrap for others), which overestimates it for the same
+    examples. A loss has no noise then.
     """
     read = [(run, read_facts(run)) for run in map(load_run, runs)]
     task = read[0][1].kind
-    name = task.main_metric
     if any(facts.kind is not task for _, facts in read):
         raise DataError("Runs of different tasks cannot be compared. Name runs of one task.")
+    name = _score_name(task, [facts for _, facts in read], score)
     groups: dict[str, list[tuple[Run, Facts]]] = {}
     for run, facts in read:
         if facts.metrics.get(split, {}).get(name) is not None:
@@ -61,7 +66,7 @@ def compare(runs: Sequence[Run | str | Path], split: str = "validation") -> Comp
     for group, members in zip(described, groups.values(), strict=True):
         group["settings"] = _differences(base, members[0][1].settings)
         if group is not first:
-            _judge(group, first, task, split)
+            _judge(group, first, name, split)
     prints = {run.manifest["data"]["fingerprint"] for run, _ in read}
     return Comparison(score=name, split=split, same_data=len(prints) == 1, groups=described)
 
@@ -70,6 +75,19 @@ def best_group(compared: dict[str, Any]) -> dict[str, Any]:
     """Return the group with the best mean."""
     best = min if less_is_better(compared["score"]) else max
     return dict(best(compared["groups"], key=lambda group: group["mean"]))
+
+
+def _score_name(task: Task, found: list[Facts], score: str | None) -> str:
+    """Return the metric that was asked for, or the default one of `compare`."""
+    if score is None:
+        monitors = {facts.settings.get("monitor") for facts in found}
+        return compared_metric(task, monitors.pop() if len(monitors) == 1 else None)
+    if score not in task.directions:
+        raise SettingError(
+            f"`score` must be one of {', '.join(task.directions)} for task={task.name}. "
+            f"Received: score={score!r}.{did_you_mean(score, task.directions)}"
+        )
+    return score
 
 
 def _key(facts: Facts) -> str:
@@ -94,10 +112,10 @@ def _differences(base: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     return {name: [base.get(name), other[name]] for name in names}
 
 
-def _judge(group: dict[str, Any], first: dict[str, Any], task: Task, split: str) -> None:
+def _judge(group: dict[str, Any], first: dict[str, Any], name: str, split: str) -> None:
     """Add the difference of a group from the first, its noise and a verdict."""
     difference = group["mean"] - first["mean"]
-    variances = [_variance(side, task, split) for side in (first, group)]
+    variances = [_variance(side, name, split) for side in (first, group)]
     noise = None if None in variances else 2 * math.sqrt(sum(v for v in variances if v is not None))
     group["difference"], group["noise"] = difference, noise
     if noise is None:
@@ -105,18 +123,21 @@ def _judge(group: dict[str, Any], first: dict[str, Any], task: Task, split: str)
     elif abs(difference) <= noise:
         group["verdict"] = "within noise"
     else:
-        rose = (difference > 0) != less_is_better(task.main_metric)
+        rose = (difference > 0) != less_is_better(name)
         group["verdict"] = "better" if rose else "worse"
 
 
-def _variance(side: dict[str, Any], task: Task, split: str) -> float | None:
+def _variance(side: dict[str, Any], name: str, split: str) -> float | None:
     """Return the variance of a side's mean."""
     count = len(side["scores"])
     if count >= 3:
         return float(side["spread"] ** 2 / count)
-    if task.has_classes:
+    run = Run(Path(side["runs"][0]))
+    labels = Labels.from_dict(run.labels)
+    if labels.kind.has_classes and name == labels.kind.main_metric:
         return binomial_variance(side["mean"], side["examples"]) if side["examples"] else None
-    arrays = read_predictions(Run(Path(side["runs"][0])))
-    if f"y_{split}" not in arrays:
+    arrays = read_predictions(run)
+    if f"y_{split}" not in arrays or name == "loss":
         return None
-    return score_variance(task, side["mean"], arrays[f"y_{split}"], arrays[f"outputs_{split}"])
+    y, outputs = arrays[f"y_{split}"], arrays[f"outputs_{split}"]
+    return score_variance(labels, name, side["mean"], y, outputs)

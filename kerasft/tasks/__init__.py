@@ -29,6 +29,7 @@ __all__ = [
     "Labels",
     "Regression",
     "Task",
+    "compared_metric",
     "describe_monitors",
     "describe_tasks",
     "less_is_better",
@@ -92,6 +93,19 @@ def tasks_with(fits: Callable[[Task], bool]) -> str:
     """
     *first, last = (task.name for task in TASKS.values() if fits(task))
     return f"{', '.join(first)} or {last}" if first else last
+
+
+def compared_metric(task: Task, monitor: str | None) -> str:
+    """Return the metric by which runs are compared: the monitored one, or the main one.
+
+    The loss is not compared by default, as settings such as `label_smoothing` change what it is.
+
+    Example:
+        >>> compared_metric(task_of("classification"), "val_f1")
+        'f1'
+    """
+    name = (monitor or "").removeprefix("val_")
+    return name if name in task.directions and name != "loss" else task.main_metric
 
 
 def less_is_better(metric: str) -> bool:

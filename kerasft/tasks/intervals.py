@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from kerasft.tasks.base import Task
+from kerasft.tasks.labels import Labels
 
 WIDE = 0.07  # half an interval of an accuracy above which settings cannot be compared
 _SAMPLES = 2000  # of the bootstrap
 _TOGETHER = 50  # of them, drawn at once
+_MEASURED = 200  # where each sample is measured as an evaluation is: a few milliseconds
 _NORMAL = 1.96  # of a 95% interval
 
 
@@ -18,18 +20,34 @@ def binomial_variance(share: float, examples: int) -> float:
     return inside * (1 - inside) / max(examples, 1)
 
 
-def score_variance(task: Task, score: float, y: np.ndarray, outputs: np.ndarray) -> float:
-    """Return the variance of the main metric over samples of the examples.
+def score_variance(
+    labels: Labels, name: str, score: float, y: np.ndarray, outputs: np.ndarray
+) -> float:
+    """Return the variance of a metric over samples of the examples.
 
     Args:
-        task: Its main metric is a share of examples, or a root mean squared error.
+        labels: Task and class names.
+        name: Metric of the task but the loss, which `Task.measure` does not return.
         score: Value of the metric.
         y: Targets, shape (n,) or (n, outputs).
         outputs: Outputs of the model, shape (n, outputs).
     """
+    task = labels.kind
+    if name != task.main_metric:
+        return _resampled_variance(labels, name, y, outputs)
     if task.has_classes:
         return binomial_variance(score, len(y))
     return float(_resampled_rmse(y, outputs).var())
+
+
+def _resampled_variance(labels: Labels, name: str, y: np.ndarray, outputs: np.ndarray) -> float:
+    """Return the variance of any metric over 200 bootstrap samples (Efron 1979)."""
+    random, count = np.random.default_rng(0), len(y)
+    draws = [random.integers(0, count, count) for _ in range(_MEASURED)]
+    scores = [labels.kind.measure(labels, y[draw], outputs[draw])[name] for draw in draws]
+    # As above: never 0 where examples could be missed.
+    least = binomial_variance(1.0, count) if labels.kind.has_classes else 0.0
+    return max(float(np.var(scores)), least)
 
 
 def share_interval(share: float, examples: int) -> tuple[float, float]:

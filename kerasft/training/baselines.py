@@ -15,15 +15,14 @@ import numpy as np
 
 from kerasft.catalog import recipe_module
 from kerasft.config import Config, with_keywords
-from kerasft.data import Data, load_recipe_data
+from kerasft.data import Data, Labels, load_recipe_data
 from kerasft.display import current, shows_progress
 from kerasft.errors import SettingError
 from kerasft.evaluation.metrics import measure
-from kerasft.insight import read_facts
 from kerasft.modalities import head_epochs
 from kerasft.runs import Run
 from kerasft.runs.predictions_file import read_predictions
-from kerasft.tasks import task_of
+from kerasft.tasks import compared_metric, task_of
 from kerasft.tasks.intervals import score_variance
 from kerasft.training.fit import fit
 
@@ -34,7 +33,9 @@ class Step:
 
     Attributes:
         name: What is trained, as a phrase.
-        score: Validation accuracy, macro F1 (multi-label) or RMSE.
+        metric: Metric that is compared: the one that `monitor` names, unless that is the loss,
+            else accuracy, macro F1 (multi-label) or RMSE.
+        score: Its value on the validation split.
         test: The same metric on the test split, for information only.
         parameters: Number of trained parameters.
         seconds: Time of the whole fit.
@@ -46,6 +47,7 @@ class Step:
     """
 
     name: str
+    metric: str
     score: float
     test: float | None
     parameters: int
@@ -106,9 +108,10 @@ def compare_baselines(
             "blocks itself: leave it out."
         )
     task = task_of(config.task)
-    more = task.directions[task.main_metric] == "max"
+    name = compared_metric(task, config.monitor)
+    more = task.directions[name] == "max"
     data = load_recipe_data(module, config)
-    steps = [_constant(config, data)]
+    steps = [_constant(config, data, name)]
     for title, changes in _steps(config):
         if steps[-1].run is not None and changes["trainable_blocks"] >= _blocks(steps[-1].run):
             continue  # the last step trained all of them
@@ -116,7 +119,7 @@ def compare_baselines(
         current().line(f"baseline: {title}")
         run = fit(module, dataclasses.replace(config, **changes), runs_dir=runs_dir,
                   progress=progress, data=data, track=track)  # fmt: skip
-        best, step = _chosen(steps), _measured(title, run, began)
+        best, step = _chosen(steps), _measured(title, run, began, name)
         steps.append(_judged(step, best, more))
         if _gain(step, best, more) <= 0:
             break
@@ -129,13 +132,13 @@ def _chosen(steps: list[Step]) -> Step:
     return [step for step in steps if step.improved][-1]
 
 
-def _measured(title: str, run: Run, began: float) -> Step:
+def _measured(title: str, run: Run, began: float, name: str) -> Step:
     """Return the step of a run, not yet compared with others."""
-    facts, arrays = read_facts(run), read_predictions(run)
-    name = facts.kind.main_metric
+    labels, arrays = Labels.from_dict(run.labels), read_predictions(run)
     score = run.metrics["validation"][name]
     return Step(
         title,
+        name,
         score,
         run.metrics.get("test", {}).get(name),
         _trained(run),
@@ -143,7 +146,7 @@ def _measured(title: str, run: Run, began: float) -> Step:
         False,
         "",
         run,
-        score_variance(facts.kind, score, arrays["y_validation"], arrays["outputs_validation"]),
+        score_variance(labels, name, score, arrays["y_validation"], arrays["outputs_validation"]),
     )
 
 
@@ -182,7 +185,7 @@ def _trained(run: Run) -> int:
     return sum(block["trained_parameters"] for block in run.manifest["blocks"])
 
 
-def _constant(config: Config, data: Data) -> Step:
+def _constant(config: Config, data: Data, name: str) -> Step:
     """Measure the best prediction that does not depend on the input."""
     assert data.train is not None and data.validation is not None  # else there is no fit
     task = data.labels.kind
@@ -192,10 +195,10 @@ def _constant(config: Config, data: Data) -> Step:
         part = getattr(data, split)
         if part is not None:
             outputs = np.tile(answer, (len(part.y), 1)).astype("float32")
-            found[split] = measure(config, data.labels, part.y, outputs)[task.main_metric]
+            found[split] = measure(config, data.labels, part.y, outputs)[name]
             if split == "validation":
-                variance = score_variance(task, found[split], part.y, outputs)
+                variance = score_variance(data.labels, name, found[split], part.y, outputs)
     return Step(
-        task.baseline_name, found["validation"], found.get("test"), 0, 0.0, True,
+        task.baseline_name, name, found["validation"], found.get("test"), 0, 0.0, True,
         "the score to beat", None, variance,
     )  # fmt: skip

@@ -218,8 +218,8 @@ def test_baselines_mark_the_chosen_step(kerasft_line, recipe_file, api, make_run
     probe, block = make_run("probe"), make_run("block")
 
     def step(name, score, run, verdict, chosen=False):
-        return SimpleNamespace(name=name, score=score, parameters=10, seconds=1.0, verdict=verdict,
-                               chosen=chosen, run=run, test=score)  # fmt: skip
+        return SimpleNamespace(name=name, metric="accuracy", score=score, parameters=10,
+                               seconds=1.0, verdict=verdict, chosen=chosen, run=run, test=score)  # fmt: skip # noqa: E501
 
     api("compare_baselines", [
         step("predicting the majority class", 0.5, None, "the score to beat"),

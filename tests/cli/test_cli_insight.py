@@ -94,6 +94,17 @@ def test_seeds_count_as_one_with_mean_and_spread(line, tmp_path):
     assert best.endswith("one")
 
 
+def test_runs_are_compared_by_another_score(line):
+    done = line("runs", "compare", "one", "slow", "--score", "f1")
+    assert "VALIDATION F1" in done.output.splitlines()[0]
+    found = json.loads(line("runs", "compare", "one", "slow", "--score", "f1", "--json").output)
+    assert 0 < found["groups"][1]["noise"] < 1
+    refused = line("runs", "compare", "one", "slow", "--score", "f")
+    assert refused.exit_code == 2 and "Did you mean 'f1'" in refused.output
+    unknown = json.loads(line("runs", "compare", "one", "slow", "--score", "loss", "--json").output)
+    assert unknown["groups"][1]["verdict"].startswith("unknown")
+
+
 def test_one_run_is_not_compared(line):
     done = line("runs", "compare", "one")
     assert done.exit_code == 2
