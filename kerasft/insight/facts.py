@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from kerasft.config import Config
+from kerasft.formatting import number
 from kerasft.runs import Run, read_json
 from kerasft.tasks import Task, task_of
 from kerasft.tasks.intervals import share_interval
@@ -91,9 +93,9 @@ class Facts:
     def start_loss(self) -> float | None:
         """Validation loss before blocks train: after the head phase, or of a linear probe."""
         if self.head:
-            return float(self.head[-1]["val_loss"])
+            return float(self.curve("val_loss", self.head)[-1])
         trained = self.settings.get("trainable_blocks")
-        return float(self.probe["loss"]) if self.probe and trained else None
+        return self.probe["loss"] - self.least_loss if self.probe and trained else None
 
     @property
     def best_row(self) -> dict[str, Any] | None:
@@ -118,15 +120,41 @@ class Facts:
         return "test" if "test" in self.metrics else "validation"
 
     def curve(self, name: str, rows: list[dict[str, Any]] | None = None) -> np.ndarray:
-        """Return a column of the main phase, or of other epochs; NaN for missing values."""
+        """Return a column of the main phase, or of other epochs; NaN for missing values.
+
+        Losses are those above `least_loss`.
+        """
         chosen = self.main if rows is None else rows
         values = [row.get(name) for row in chosen]
-        return np.array([math.nan if v is None else float(v) for v in values])
+        found = np.array([math.nan if v is None else float(v) for v in values])
+        return found - self.least_loss if name in ("loss", "val_loss") else found
+
+    @cached_property
+    def _loss_range(self) -> tuple[float, float]:
+        loss, smoothing = self.settings.get("loss"), self.settings.get("label_smoothing")
+        return self.kind.loss_range(self.class_shares, str(loss or "auto"), float(smoothing or 0))
+
+    @property
+    def least_loss(self) -> float:
+        """The least possible loss, above 0 with smoothed labels; other losses are above it."""
+        return self._loss_range[0]
 
     @property
     def baseline_loss(self) -> float:
-        """The loss of the best constant baseline on the training split."""
-        return self.kind.baseline_loss(self.class_shares, str(self.settings.get("loss") or "auto"))
+        """The loss of the best constant baseline on the training split, above `least_loss`."""
+        least, constant = self._loss_range
+        return constant - least
+
+    @property
+    def loss_note(self) -> str:
+        """What explains losses that differ from those of the record; empty where none do."""
+        if not self.least_loss:
+            return ""
+        smoothing = number(self.settings["label_smoothing"])
+        return (
+            f" Losses of training, validation and baseline are without {number(self.least_loss)}, "
+            f"the least possible with label_smoothing {smoothing}."
+        )
 
     @property
     def class_counts(self) -> dict[str, int]:

@@ -279,12 +279,13 @@ class Task(Answers):
         """Return the output of the constant baseline, from training labels."""
         raise NotImplementedError
 
-    def baseline_loss(self, shares: np.ndarray, loss: str) -> float:
-        """Return the loss of the constant baseline on the training split.
+    def loss_range(self, shares: np.ndarray, loss: str, smoothing: float) -> tuple[float, float]:
+        """Return the least possible loss, and that of the constant baseline on the training split.
 
         Args:
             shares: Fraction of each class in the training split, shape (classes,).
             loss: Value of the setting `loss`.
+            smoothing: Value of `label_smoothing`, which makes the least possible loss positive.
         """
         raise NotImplementedError
 

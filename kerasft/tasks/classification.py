@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kerasft.calibration import Calibration
-from kerasft.tasks.class_task import ClassTask, constant_surprise
+from kerasft.tasks.class_task import ClassTask, constant_surprise, least_smoothed_loss, smoothed
 from kerasft.tasks.label_cells import Table, one_column, read_class
 from kerasft.tasks.labels import (
     Labels,
@@ -125,9 +125,11 @@ class Classification(ClassTask):
         counts = np.bincount(y, minlength=labels.num_outputs)
         return np.asarray(counts / counts.sum())
 
-    def baseline_loss(self, shares: np.ndarray, loss: str) -> float:
-        focal = self.is_focal(loss)
-        return float((shares * constant_surprise(shares, focal=focal)).sum())
+    def loss_range(self, shares: np.ndarray, loss: str, smoothing: float) -> tuple[float, float]:
+        focal, classes = self.is_focal(loss), len(shares)
+        shares = smoothed(shares, smoothing, classes)
+        constant = float((shares * constant_surprise(shares, focal=focal)).sum())
+        return least_smoothed_loss(smoothing, classes, focal=focal), constant
 
     def fit_calibration(
         self, labels: Labels, y: np.ndarray, outputs: np.ndarray, options: CalibrationOptions

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kerasft.calibration import DEFAULT_THRESHOLD, Calibration
 from kerasft.errors import read_all
 from kerasft.tasks.base import FeatureReaders
-from kerasft.tasks.class_task import ClassTask, constant_surprise
+from kerasft.tasks.class_task import ClassTask, constant_surprise, least_smoothed_loss, smoothed
 from kerasft.tasks.label_cells import Table, read_flags, read_several, split_labels
 from kerasft.tasks.labels import (
     Labels,
@@ -130,13 +130,17 @@ class MultiLabel(ClassTask):
 
         return np.asarray(y.mean(axis=0))
 
-    def baseline_loss(self, shares: np.ndarray, loss: str) -> float:
+    def loss_range(self, shares: np.ndarray, loss: str, smoothing: float) -> tuple[float, float]:
         import numpy as np
 
+        focal = self.is_focal(loss)
+        shares = smoothed(shares, smoothing, 2)
         inside = shares[(shares > 0) & (shares < 1)]
         both = np.stack([inside, 1 - inside])
-        surprise = constant_surprise(both, focal=self.is_focal(loss))
-        return float(np.mean(np.sum(both * surprise, axis=0)))
+        constant = float(np.mean(np.sum(both * constant_surprise(both, focal=focal), axis=0)))
+        # The focal loss of Keras for two outcomes nearly vanishes at a smoothed label.
+        least = 0.0 if focal else least_smoothed_loss(smoothing, 2, focal=False)
+        return least, constant
 
     def class_shares(self, counts: np.ndarray, examples: int) -> np.ndarray:
         return counts / max(examples, 1)

@@ -166,9 +166,9 @@ class Regression(Task):
 
         return np.array([y.mean()])
 
-    def baseline_loss(self, shares: np.ndarray, loss: str) -> float:
+    def loss_range(self, shares: np.ndarray, loss: str, smoothing: float) -> tuple[float, float]:
         # In standard deviations, for a normally distributed target.
-        return self.choose_loss(loss, {"squared": 1.0, "absolute": 0.8, "huber": 0.42})
+        return 0.0, self.choose_loss(loss, {"squared": 1.0, "absolute": 0.8, "huber": 0.42})
 
     def fit_calibration(
         self, labels: Labels, y: np.ndarray, outputs: np.ndarray, options: CalibrationOptions

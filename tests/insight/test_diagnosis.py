@@ -221,6 +221,28 @@ def test_the_loss_of_a_constant_answer_is_the_entropy_of_the_classes():
     assert facts(task="regression").baseline_loss == 1.0
 
 
+def smoothed_facts(smoothing, losses):
+    settings = {**to_dict(resnet_digits.Config()), "label_smoothing": smoothing}
+    return facts(settings=settings, rows=curves(losses, losses))
+
+
+def test_losses_of_smoothed_labels_are_judged_above_the_least_possible_one():
+    least = -0.95 * np.log(0.95) - 0.05 * np.log(0.05)
+    smooth = smoothed_facts(0.1, [0.5, 0.3, 0.23])
+    assert smooth.least_loss == pytest.approx(least, rel=1e-4)
+    assert smooth.baseline_loss == pytest.approx(np.log(2) - least, rel=1e-4)
+    assert smooth.good
+    assert not smoothed_facts(0.0, [0.5, 0.3, 0.23]).good
+    np.testing.assert_allclose(smooth.curve("accuracy"), [row["accuracy"] for row in smooth.main])
+
+
+def test_a_finding_says_what_its_losses_are_without():
+    (finding,) = [f for f in find(smoothed_facts(0.1, [9.0, 9.0, 9.0])) if f.name == "diverged"]
+    assert "baseline are without 0.1985" in finding.evidence
+    (finding,) = [f for f in find(smoothed_facts(0.0, [9.0, 9.0, 9.0])) if f.name == "diverged"]
+    assert "without" not in finding.evidence
+
+
 def test_the_interval_of_an_accuracy_is_that_of_wilson():
     from scipy.stats import binomtest
 

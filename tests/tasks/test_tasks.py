@@ -14,7 +14,8 @@ from kerasft.data.label_encoding import make_labels
 from kerasft.errors import DataError, SettingError
 from kerasft.evaluation.metrics import measure
 from kerasft.models import choose_monitor
-from kerasft.tasks import TASKS, less_is_better, task_of
+from kerasft.tasks import TASKS, compared_metric, less_is_better, task_of
+from kerasft.tasks.intervals import score_variance
 
 
 def stars(values):
@@ -84,16 +85,57 @@ def test_settings_that_make_no_sense_for_ordered_classes_are_refused():
 @pytest.mark.parametrize("kind", list(dict.fromkeys(type(task) for task in TASKS.values())))
 def test_a_loss_that_a_task_names_but_does_not_make_is_refused(kind, monkeypatch):
     task = kind()
-    made = [task.baseline_loss(np.array([0.25, 0.75]), loss) for loss in task.losses]
+    made = [task.loss_range(np.array([0.25, 0.75]), loss, 0.0) for loss in task.losses]
     assert len(set(made)) == len(task.losses)
-    assert task.baseline_loss(np.array([0.25, 0.75]), "auto") == made[0]
+    assert task.loss_range(np.array([0.25, 0.75]), "auto", 0.0) == made[0]
     monkeypatch.setattr(kind, "losses", (*task.losses, "poisson"))
     labels = Labels(task.name, ("a", "b") if task.has_classes else (), 0.0, 1.0)
     config = SimpleNamespace(loss="poisson", label_smoothing=0.0)
     with pytest.raises(SettingError, match="poisson"):
         task.make_loss(config, labels)
     with pytest.raises(SettingError, match="poisson"):
-        task.baseline_loss(np.array([0.25, 0.75]), "poisson")
+        task.loss_range(np.array([0.25, 0.75]), "poisson", 0.0)
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "focal"])
+@pytest.mark.parametrize("name", ["classification", "multilabel"])
+def test_no_prediction_has_less_than_the_least_loss_of_smoothed_labels(name, loss):
+    task = task_of(name)
+    classes = 4 if name == "classification" else 2
+    labels = Labels(name, tuple("abcd"[:classes]), 0.0, 1.0)
+    least, constant = task.loss_range(np.full(classes, 1 / classes), loss, 0.2)
+    compare = task.make_loss(SimpleNamespace(loss=loss, label_smoothing=0.2), labels)
+    others = np.linspace(0.0005, 1 / classes, 400, dtype=np.float32)[:, None]
+    if name == "classification":
+        truth = np.zeros(400, np.int32)
+        outputs = np.concatenate([1 - 3 * others, others, others, others], axis=1)
+    else:
+        truth = np.eye(2, dtype=np.float32)[[0] * 400]
+        outputs = np.concatenate([1 - others, others], axis=1)
+    found = np.asarray(compare(truth, outputs))
+    assert least <= found.min() + 1e-6
+    assert least == pytest.approx(found.min(), abs=0.01)
+    if loss == "cross_entropy":
+        assert found[-1] == pytest.approx(constant, rel=1e-5)
+        assert task.loss_range(np.full(classes, 1 / classes), loss, 0.0)[0] == 0.0
+
+
+def test_runs_are_compared_by_the_monitored_metric_but_not_by_the_loss():
+    task = task_of("classification")
+    chosen = [compared_metric(task, name) for name in (None, "val_f1", "val_loss", "val_mae")]
+    assert chosen == ["accuracy", "f1", "accuracy", "accuracy"]
+
+
+def test_a_resampled_variance_is_that_of_independent_examples():
+    labels, y = Labels("classification", ("a", "b")), np.tile([0, 1], 200)
+    right = np.random.default_rng(0).random(400) < 0.8
+    outputs = np.eye(2)[np.where(right, y, 1 - y)]
+    # With classes of one size and accuracy, macro recall is the accuracy.
+    accuracy, recall = (
+        score_variance(labels, name, right.mean(), y, outputs) for name in ("accuracy", "recall")
+    )
+    assert recall == pytest.approx(accuracy, rel=0.25)
+    assert score_variance(labels, "recall", 1.0, y, np.eye(2)[y]) > 0
 
 
 def test_a_line_shows_what_a_task_tells_first_and_no_task_is_unknown():

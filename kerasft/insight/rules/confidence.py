@@ -24,14 +24,15 @@ def overconfident(facts: Facts) -> Finding | None:
     if best is None or not log_loss:
         return None
     temperature = record["calibration"]["temperature"]
+    own = float(facts.curve("val_loss", [best])[0])
     lowest = float(np.nanmin(facts.curve("val_loss", facts.rows)))
     gain = record["examples"] * (log_loss["before"] - log_loss["after"])
-    if temperature < _TEMPERATURE or best["val_loss"] < _RISE * lowest or gain < _GAIN:
+    if temperature < _TEMPERATURE or own < _RISE * lowest or gain < _GAIN:
         return None
     return Finding(
         "overconfident",
         "The probabilities are too confident",
-        f"The validation loss is {number(best['val_loss'])} in epoch {best['epoch']}, the best "
+        f"The validation loss is {number(own)} in epoch {best['epoch']}, the best "
         f"one; the lowest is {number(lowest)}. Calibration (temperature {number(temperature)}) "
         f"lowers the log loss from {number(log_loss['before'])} to {number(log_loss['after'])}.",
         (Advice({}, "Use the calibrated probabilities, which `predict` and exports return."),),

@@ -45,7 +45,7 @@ def stopped_too_early(facts: Facts) -> Finding | None:
 def _last_fall(facts: Facts) -> str:
     """Return the evidence that the last epoch still improved, or an empty string."""
     val, train = facts.curve("val_loss"), facts.curve("loss")
-    epochs = [*(row["val_loss"] for row in facts.before[-1:]), *val]
+    epochs = [*facts.curve("val_loss", facts.before[-1:]), *val]
     if len(epochs) < 2:  # nothing to compare with but a constant baseline
         return ""
     before, last = epochs[-2:]
