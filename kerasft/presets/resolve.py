@@ -59,10 +59,12 @@ class Preset:
 
     @property
     def sha256(self) -> str:
-        """Hash of the downloaded files; empty before the download, and for other presets."""
+        """Hash of the downloaded files; empty without weights, and for other presets."""
         if self.files is None or not self.files.exists():
             return ""
-        return (_file_fingerprint if self.files.is_file() else folder_fingerprint)(self.files)
+        if self.files.is_file():
+            return _file_fingerprint(self.files)
+        return folder_fingerprint(self.files) if _has_weights(self.files) else ""
 
 
 Located = tuple[Preset, Download | None]
@@ -76,8 +78,7 @@ def resolve(preset: str, *, pretrained: bool = True) -> Preset:
             Hugging Face or timm, `hf://ORG/NAME` or `hf://ORG/NAME@REVISION`, `kaggle://...`,
             `package:NAME/FOLDER` for a preset inside an installed Python package, a `.keras` file
             with a model without its head, or `applications:NAME` for one of keras.applications.
-        pretrained: Whether its weights are needed; if False, those of keras.applications are not
-            downloaded.
+        pretrained: Whether its weights are needed; if False, the configuration is enough.
 
     Raises:
         SettingError: The preset was not found.
@@ -259,7 +260,7 @@ def _from_kaggle(
 
 def _has_weights(folder: Path) -> bool:
     """Return whether a folder has weights; `kerasft blocks` downloads the configuration alone."""
-    return any(path.suffix in (".h5", ".safetensors") for path in folder.iterdir())
+    return any(path.suffix in (".h5", ".safetensors") for path in folder.rglob("*"))
 
 
 def weights_size(millions: float) -> str:

@@ -25,7 +25,8 @@ def load_preprocessor(config: TextConfig) -> Any:
     Raises:
         SettingError: The preset has no tokenizer.
     """
-    preset = resolve(config.preset, pretrained=config.pretrained)
+    # KerasHub downloads a tokenizer alone; a snapshot of the hub is whole only with its weights.
+    preset = resolve(config.preset, pretrained=config.preset.startswith("hf://"))
     arguments = preset.location, config.sequence_length
     if not _is_alive(_load(*arguments)):
         for cached in (_load, token_graph, length_graph):
