@@ -95,15 +95,16 @@ def test_imbalance_has_a_note(prepared, imbalanced):
         (420, "multilabel", []),
     ],
 )
-def test_less_imbalance_is_worth_a_look_where_each_example_has_one_class(
-    prepared, more, task, found
-):
+def test_less_imbalance_is_noted_where_each_example_has_one_class(prepared, more, task, found):
     parts = {n: many(n, 280) for n in ("train", "validation", "test")}
     parts["train"] += [(f"more {i}", "a") for i in range(more + 1)]
     if task == "multilabel":
         parts = {n: [(text, (a,)) for text, a in rows] for n, rows in parts.items()}
     findings = prepared(parts, task=task).findings
     assert [(f.level, f.changes) for f in findings if f.name == "imbalanced"] == found
+    weight = {"loss": "focal"} if task == "multilabel" else {"class_weight": "balanced"}
+    again = prepared(parts, task=task, **weight).findings
+    assert not [finding for finding in again if finding.name == "imbalanced"]
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from kerasft.formatting import is_blank
 from kerasft.modalities import modality_of
 from kerasft.tasks import Labels, task_of
 
-# Ratios of the largest to the smallest class. At 1:4.5 weights raised the recall of rare classes;
-# some sets have it without loss. Among several labels rare ones are usual.
+# Ratios of the largest to the smallest class. At 4.5 weights raised the recall of rare classes on
+# two sets (docs, benchmarks). Rare labels among several are usual.
 _NOTED, _IMBALANCED = 4, 10
 _FEW = 16  # training examples per class; more blocks start to help between 8 and 64
 
@@ -45,14 +45,14 @@ def count_classes(examples: Examples) -> Counter[str]:
 def _imbalance(config: Config, parts: Mapping[str, Examples], labels: Labels) -> list[DataFinding]:
     counts = count_classes(parts["train"])
     most, least = (function(labels.names, key=lambda n: counts[n]) for function in (max, min))
-    noted = _IMBALANCED if labels.kind.several else _NOTED
+    changes = _weighting(config)
+    noted = _NOTED if changes and not labels.kind.several else _IMBALANCED
     if counts[most] <= noted * counts[least]:
         return []
     text = (
         f"Classes are imbalanced: {most!r} has {counts[most]:,} training examples, {least!r} "
         f"{counts[least]:,}; compare macro F1"
     )
-    changes = _weighting(config)
     if not changes:
         advice = f"Add examples of {least!r}."
         return [DataFinding("imbalanced", "note", f"{text}.", advice=advice)]
