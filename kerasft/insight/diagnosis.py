@@ -61,7 +61,7 @@ def find(facts: Facts) -> list[Finding]:
     After one or two epochs of the main phase, only rules that need no curve are run. Of a
     longer good fit, what could be better about rate, epochs or overfitting is a note.
     """
-    found = [_explained(facts, finding) for rule in RULES if (finding := rule(facts)) is not None]
+    found = [finding for rule in RULES if (finding := rule(facts)) is not None]
     if len(facts.main) < 3:
         found = [finding for finding in found if finding.name in _EARLY]
     elif facts.good:
@@ -77,13 +77,6 @@ def find(facts: Facts) -> list[Finding]:
             explained |= finding.causes
     # A stable sort: faults come before notes.
     return sorted(independent, key=lambda finding: not finding.fault)
-
-
-def _explained(facts: Facts, finding: Finding) -> Finding:
-    """Return a finding that says how its losses differ from those of the record."""
-    if " loss" not in finding.evidence:
-        return finding
-    return dataclasses.replace(finding, evidence=finding.evidence + facts.loss_note)
 
 
 def diagnose(run: Run | str | Path) -> Diagnosis:
@@ -194,8 +187,8 @@ def why_unrecoverable(facts: Facts) -> str:
     """
     loss, baseline = facts.curve("loss"), facts.baseline_loss
     if len(facts.settled) >= 2 and rules.learning_rate.stays_high(facts):
-        last, constant = loss[-1] + facts.least_loss, baseline + facts.least_loss
-        return f"The training loss is {last:.3g}, a constant baseline has {constant:.3g}"
+        last, constant = facts.shown(loss[-1]), facts.shown(baseline)
+        return f"The training loss is {last}, a constant baseline has {constant}"
     stuck = len(loss) >= 5 and loss.min() > 0.97 * baseline
     if stuck and loss[-1] > 0.995 * loss[0]:
         return f"In {len(loss)} epochs the training loss did not improve on a constant baseline"

@@ -46,6 +46,7 @@ class Facts:
             model has more than that beyond its backbone.
         calibration: Record of the calibration, as `Run.calibration`; empty for older or unfinished
             runs.
+        classes: Number of classes.
     """
 
     state: str
@@ -68,6 +69,7 @@ class Facts:
     untrained: dict[str, Any] = field(default_factory=dict)
     head_start: str = ""
     calibration: dict[str, Any] = field(default_factory=dict)
+    classes: int = 2
 
     @property
     def kind(self) -> Task:
@@ -122,7 +124,7 @@ class Facts:
     def curve(self, name: str, rows: list[dict[str, Any]] | None = None) -> np.ndarray:
         """Return a column of the main phase, or of other epochs; NaN for missing values.
 
-        Losses are those above `least_loss`.
+        Losses are in excess of `least_loss`.
         """
         chosen = self.main if rows is None else rows
         values = [row.get(name) for row in chosen]
@@ -136,25 +138,18 @@ class Facts:
 
     @property
     def least_loss(self) -> float:
-        """The least possible loss, above 0 with smoothed labels; other losses are above it."""
+        """The least possible loss, above 0 with smoothed labels; the rules judge the excess."""
         return self._loss_range[0]
 
     @property
     def baseline_loss(self) -> float:
-        """The loss of the best constant baseline on the training split, above `least_loss`."""
+        """The loss of the constant baseline on the training split, in excess of `least_loss`."""
         least, constant = self._loss_range
         return constant - least
 
-    @property
-    def loss_note(self) -> str:
-        """What explains losses that differ from those of the record; empty where none do."""
-        if not self.least_loss:
-            return ""
-        smoothing = number(self.settings["label_smoothing"])
-        return (
-            f" Losses of training, validation and baseline are without {number(self.least_loss)}, "
-            f"the least possible with label_smoothing {smoothing}."
-        )
+    def shown(self, excess: float) -> str:
+        """Return a loss in excess of `least_loss` as the record has it."""
+        return number(excess + self.least_loss)
 
     @property
     def class_counts(self) -> dict[str, int]:
@@ -166,8 +161,7 @@ class Facts:
         """Share of each class in the training split; equal shares if unknown."""
         counts = np.array(list(self.class_counts.values()), float)
         if not counts.size:
-            classes = max(len(self.metrics.get("validation", {}).get("per_class", [])), 2)
-            return np.full(classes, 1 / classes)
+            return np.full(self.classes, 1 / self.classes)
         return self.kind.class_shares(counts, self.counts.get("train", 0))
 
     @property
@@ -214,6 +208,7 @@ def read_facts(run: Run) -> Facts:
         untrained=dict(manifest.get("untrained") or {}),
         head_start=str(manifest.get("head_start") or ""),
         calibration=run.calibration,
+        classes=max(len(run.labels["names"]), 2),
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kerasft.calibration import DEFAULT_THRESHOLD, Calibration
 from kerasft.errors import read_all
 from kerasft.tasks.base import FeatureReaders
-from kerasft.tasks.class_task import ClassTask, constant_surprise, least_smoothed_loss, smoothed
+from kerasft.tasks.class_task import ClassTask, least_smoothed_loss, smoothed
 from kerasft.tasks.label_cells import Table, read_flags, read_several, split_labels
 from kerasft.tasks.labels import (
     Labels,
@@ -134,10 +134,14 @@ class MultiLabel(ClassTask):
         import numpy as np
 
         focal = self.is_focal(loss)
-        shares = smoothed(shares, smoothing, 2)
-        inside = shares[(shares > 0) & (shares < 1)]
-        both = np.stack([inside, 1 - inside])
-        constant = float(np.mean(np.sum(both * constant_surprise(both, focal=focal), axis=0)))
+        shares = shares[(shares > 0) & (shares < 1)]
+        predicted = smoothed(shares, smoothing, 2)
+        losses = []
+        for label in smoothed(np.array([1.0, 0.0]), smoothing, 2):
+            cross = -label * np.log(predicted) - (1 - label) * np.log(1 - predicted)
+            true = label * predicted + (1 - label) * (1 - predicted)
+            losses.append(cross * (1 - true) ** 2 if focal else cross)
+        constant = float(np.mean(shares * losses[0] + (1 - shares) * losses[1]))
         # The focal loss of Keras for two outcomes nearly vanishes at a smoothed label.
         least = 0.0 if focal else least_smoothed_loss(smoothing, 2, focal=False)
         return least, constant

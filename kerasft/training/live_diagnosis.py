@@ -65,4 +65,5 @@ class LiveDiagnosis(keras.callbacks.Callback):
             changed={}, defaults=self.defaults, recipe="", rows=self.context.recorder.history,
             counts=self.counts, audit=self.audit, metrics={}, best_epoch=None,
             length_setting=modality_of(config).length_setting,
+            classes=max(self.context.data.labels.num_outputs, 2),
         )  # fmt: skip

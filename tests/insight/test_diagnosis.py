@@ -236,11 +236,32 @@ def test_losses_of_smoothed_labels_are_judged_above_the_least_possible_one():
     np.testing.assert_allclose(smooth.curve("accuracy"), [row["accuracy"] for row in smooth.main])
 
 
-def test_a_finding_says_what_its_losses_are_without():
-    (finding,) = [f for f in find(smoothed_facts(0.1, [9.0, 9.0, 9.0])) if f.name == "diverged"]
-    assert "baseline are without 0.1985" in finding.evidence
-    (finding,) = [f for f in find(smoothed_facts(0.0, [9.0, 9.0, 9.0])) if f.name == "diverged"]
-    assert "without" not in finding.evidence
+def test_the_evidence_has_losses_as_they_are_recorded():
+    smooth = smoothed_facts(0.1, [9.0, 9.0, 9.0])
+    (finding,) = [found for found in find(smooth) if found.name == "diverged"]
+    assert "ended at 9; a constant baseline has 0.6931" in finding.evidence
+    assert "loss is 9, a constant baseline has 0.6931" in why_unrecoverable(smooth)
+
+
+def test_a_start_and_a_loss_of_confidence_are_judged_above_the_least_possible_loss():
+    smooth = smoothed_facts(0.1, [0.5, 0.3, 0.23])
+    settings = {**smooth.settings, "trainable_blocks": 1}
+    begun = dataclasses.replace(smooth, settings=settings, probe={"loss": 0.5})
+    assert begun.start_loss == pytest.approx(0.5 - smooth.least_loss)
+    head = [{**row, "phase": "head"} for row in smooth.rows]
+    assert dataclasses.replace(smooth, rows=head).start_loss == pytest.approx(
+        0.23 - smooth.least_loss
+    )
+    scores = {"log_loss": {"before": 0.4, "after": 0.2}}
+    record = {"examples": 400, "scores": scores, "calibration": {"temperature": 2.0}}
+    late = smoothed_facts(0.1, [0.5, 0.21, 0.23])  # 1.1 times the lowest, 2.7 times its excess
+    sure = dataclasses.replace(late, calibration=record, best_epoch=3)
+    finding = rules.confidence.overconfident(sure)
+    assert "is 0.23 in epoch 3" in finding.evidence and "lowest is 0.21" in finding.evidence
+
+
+def test_classes_without_counts_have_equal_shares():
+    assert facts(audit={}, classes=50).baseline_loss == pytest.approx(np.log(50))
 
 
 def test_the_interval_of_an_accuracy_is_that_of_wilson():

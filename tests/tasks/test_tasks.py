@@ -115,15 +115,31 @@ def test_no_prediction_has_less_than_the_least_loss_of_smoothed_labels(name, los
     found = np.asarray(compare(truth, outputs))
     assert least <= found.min() + 1e-6
     assert least == pytest.approx(found.min(), abs=0.01)
-    if loss == "cross_entropy":
-        assert found[-1] == pytest.approx(constant, rel=1e-5)
-        assert task.loss_range(np.full(classes, 1 / classes), loss, 0.0)[0] == 0.0
+    assert found[-1] == pytest.approx(constant, rel=1e-5)
+    assert task.loss_range(np.full(classes, 1 / classes), loss, 0.0)[0] == 0.0
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("loss", ["cross_entropy", "focal"])
+@pytest.mark.parametrize("name", ["classification", "multilabel"])
+def test_the_loss_of_a_constant_baseline_is_that_of_the_loss_function(name, loss, smoothing):
+    task, shares = task_of(name), np.array([0.1, 0.9])
+    config = SimpleNamespace(loss=loss, label_smoothing=smoothing)
+    compare = task.make_loss(config, Labels(name, ("a", "b"), 0.0, 1.0))
+    truth = np.array([0] + 9 * [1])
+    if name == "multilabel":
+        truth = np.eye(2, dtype=np.float32)[truth]
+    outputs = np.tile((1 - smoothing) * shares + smoothing / 2, (10, 1)).astype(np.float32)
+    constant = task.loss_range(shares, loss, smoothing)[1]
+    assert np.mean(np.asarray(compare(truth, outputs))) == pytest.approx(constant, rel=1e-5)
 
 
 def test_runs_are_compared_by_the_monitored_metric_but_not_by_the_loss():
     task = task_of("classification")
     chosen = [compared_metric(task, name) for name in (None, "val_f1", "val_loss", "val_mae")]
     assert chosen == ["accuracy", "f1", "accuracy", "accuracy"]
+    assert compared_metric(task, "val_f1", "val_f1") == "f1"
+    assert compared_metric(task, "val_f1", None) == compared_metric(task) == "accuracy"
 
 
 def test_a_resampled_variance_is_that_of_independent_examples():

@@ -32,9 +32,10 @@ def overconfident(facts: Facts) -> Finding | None:
     return Finding(
         "overconfident",
         "The probabilities are too confident",
-        f"The validation loss is {number(own)} in epoch {best['epoch']}, the best "
-        f"one; the lowest is {number(lowest)}. Calibration (temperature {number(temperature)}) "
-        f"lowers the log loss from {number(log_loss['before'])} to {number(log_loss['after'])}.",
+        f"The validation loss is {facts.shown(own)} in epoch {best['epoch']}, the best "
+        f"one; the lowest is {facts.shown(lowest)}. Calibration (temperature "
+        f"{number(temperature)}) lowers the log loss from {number(log_loss['before'])} to "
+        f"{number(log_loss['after'])}.",
         (Advice({}, "Use the calibrated probabilities, which `predict` and exports return."),),
         fault=False,
     )

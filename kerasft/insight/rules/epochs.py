@@ -9,7 +9,6 @@ import math
 
 import numpy as np
 
-from kerasft.formatting import number
 from kerasft.insight.facts import Facts
 from kerasft.insight.findings import Advice, Finding
 
@@ -55,8 +54,8 @@ def _last_fall(facts: Facts) -> str:
     if gained < 0.08 or last > val.min() or overfits:
         return ""
     return (
-        f"The last epoch still lowered the validation loss by {gained:.0%}, from {number(before)} "
-        f"to {number(last)}."
+        f"The last epoch still lowered the validation loss from {facts.shown(before)} to "
+        f"{facts.shown(last)}."
     )
 
 
@@ -69,8 +68,8 @@ def _too_few_epochs(facts: Facts) -> str:
         return ""
     return (
         f"After {len(val)} {'epoch' if len(val) == 1 else 'epochs'} of the main phase the "
-        f"validation loss is {number(val[-1])}; a constant baseline has {number(baseline)}. That "
-        "is too early to judge the settings."
+        f"validation loss is {facts.shown(val[-1])}; a constant baseline has "
+        f"{facts.shown(baseline)}. That is too early to judge the settings."
     )
 
 
@@ -88,7 +87,7 @@ def trained_too_long(facts: Facts) -> Finding | None:
         "trained_too_long",
         "The training ran for too many epochs",
         f"The best of {len(val)} epochs was epoch {best}; the validation loss then rose from "
-        f"{number(val.min())} to {number(val[-1])}. The best weights were restored.",
+        f"{facts.shown(val.min())} to {facts.shown(val[-1])}. The best weights were restored.",
         (
             Advice(
                 {"epochs": unfreezing + min(2 * best, len(val)), "patience": 3}, "Saves time only."

@@ -34,8 +34,8 @@ def over_regularized(facts: Facts) -> Finding | None:
         value = facts.settings.get(name, 0.0)
         evidence = (
             f"The penalty reached {number(penalty.max())}; the training loss ended at "
-            f"{number(loss[-1])} (a constant baseline has {number(facts.baseline_loss)}). "
-            f"{name}={number(value)} dominates the loss."
+            f"{facts.shown(loss[-1])} (a constant baseline has "
+            f"{facts.shown(facts.baseline_loss)}). {name}={number(value)} dominates the loss."
         )
         advice: tuple[Advice, ...]
         changes: dict[str, float] = {n: 0.0 for n in _PENALTIES if facts.settings.get(n, 0) > 0}
@@ -47,7 +47,7 @@ def over_regularized(facts: Facts) -> Finding | None:
         evidence = (
             f"With dropout={number(facts.settings['dropout'])} the training loss was far above "
             f"the validation loss, which has no dropout, in {above.sum()} of {len(above)} epochs "
-            f"(final values {number(loss[-1])} and {number(val[-1])})."
+            f"(final values {facts.shown(loss[-1])} and {facts.shown(val[-1])})."
         )
         advice = (Advice({"dropout": 0.2}, "Keeps most features for the output layer."),)
     else:
@@ -78,8 +78,8 @@ def collapsed(facts: Facts) -> Finding | None:
         "The model predicts a single class",
         f"{predicted.max():.0%} of the validation examples are predicted as "
         f"{names[int(predicted.argmax())]!r}, the class of {truth[predicted.argmax()]:.0%}. The "
-        f"training loss ended at {number(loss[-1])}; a constant baseline has "
-        f"{number(facts.baseline_loss)}.",
+        f"training loss ended at {facts.shown(loss[-1])}; a constant baseline has "
+        f"{facts.shown(facts.baseline_loss)}.",
         (
             Advice(
                 {"learning_rate": rounded(facts.settings["learning_rate"] / 10)},
@@ -107,8 +107,9 @@ def no_signal(facts: Facts) -> Finding | None:
     return Finding(
         "no_signal",
         "Nothing learned generalizes to the validation split",
-        f"The training loss fell to {number(loss[-1])}, but the validation loss was never below "
-        f"{number(np.nanmin(val))}; a constant baseline has {number(facts.baseline_loss)}.",
+        f"The training loss fell to {facts.shown(loss[-1])}, but the validation loss was never "
+        f"below {facts.shown(np.nanmin(val))}; that of a constant baseline is "
+        f"{facts.shown(facts.baseline_loss)}.",
         (
             Advice({}, "Check some examples: are their labels correct, and can a person predict "
                        "them from the input?"),
@@ -130,8 +131,8 @@ def overfitting(facts: Facts) -> Finding | None:
     if not facts.kind.has_classes:
         # As below: a memorized training split alone does no harm.
         gap = val[-1] > (2.5 if turned else 4.0) * loss[-1] and val[-1] > 0.35
-        text = f"the training loss ended at {number(loss[-1])}, the validation loss at "
-        text += number(val[-1])
+        text = f"the training loss ended at {facts.shown(loss[-1])}, the validation loss at "
+        text += facts.shown(val[-1])
     else:
         name = facts.kind.main_metric
         train, other = facts.curve(name)[-1], np.nanmax(facts.curve(f"val_{name}"))
@@ -143,7 +144,7 @@ def overfitting(facts: Facts) -> Finding | None:
         return None
     turn = (
         f" The validation loss rose after epoch {best + 1 + len(facts.before)}, from "
-        f"{number(val[best])} to {number(val[-1])}."
+        f"{facts.shown(val[best])} to {facts.shown(val[-1])}."
         if turned
         else ""
     )
@@ -198,8 +199,9 @@ def underfitting(facts: Facts) -> Finding | None:
     return Finding(
         "underfitting",
         "The model underfits",
-        f"Training ({number(loss[-1])}) and validation ({number(val[-1])}) both ended near the "
-        f"loss of a constant baseline ({number(facts.baseline_loss)}), and the curve is flat.",
+        f"Training ({facts.shown(loss[-1])}) and validation ({facts.shown(val[-1])}) both ended "
+        f"near the loss of a constant baseline ({facts.shown(facts.baseline_loss)}), and the curve "
+        "is flat.",
         tuple(_against_underfitting(facts)),
     )
 
@@ -284,8 +286,8 @@ def batch_norm(facts: Facts) -> Finding | None:
     return Finding(
         "batch_norm",
         "BatchNormalization has too few examples per batch",
-        f"The training loss fell from {number(loss[0])} to {number(loss[-1])} while the "
-        f"validation loss ranged from {number(val.min())} to {number(val.max())}; "
+        f"The training loss fell from {facts.shown(loss[0])} to {facts.shown(loss[-1])} while the "
+        f"validation loss ranged from {facts.shown(val.min())} to {facts.shown(val.max())}; "
         f"freeze_batch_norm is off and batch_size is {settings['batch_size']}.",
         (
             Advice(

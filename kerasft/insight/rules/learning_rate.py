@@ -35,8 +35,8 @@ def diverged(facts: Facts) -> Finding | None:
         if not stays_high(facts):
             return None
         evidence = (
-            f"The training loss ended at {number(facts.curve('loss')[-1])}; a constant baseline "
-            f"has {number(facts.baseline_loss)}."
+            f"The training loss ended at {facts.shown(facts.curve('loss')[-1])}; a constant "
+            f"baseline has {facts.shown(facts.baseline_loss)}."
         )
     return Finding(
         "diverged",
@@ -118,8 +118,8 @@ def _wild(facts: Facts, rows: list[dict[str, Any]]) -> str:
         epoch = rows[int(both.argmax())]["epoch"]
         return (
             f"In epoch {epoch} the training and validation losses were "
-            f"{number(loss[both.argmax()])} and {number(val[both.argmax()])}; a constant baseline "
-            f"has {number(baseline)}"
+            f"{facts.shown(loss[both.argmax()])} and {facts.shown(val[both.argmax()])}; a "
+            f"constant baseline has {facts.shown(baseline)}"
         )
     steps = np.diff(loss)
     rises = np.flatnonzero(steps > np.maximum(0.1 * loss[:-1], 0.03 * baseline))
@@ -127,13 +127,14 @@ def _wild(facts: Facts, rows: list[dict[str, Any]]) -> str:
         jump = int(rises[np.argmax(steps[rises])])
         return (
             f"The training loss rose in {len(rises)} of {len(steps)} epochs, once from "
-            f"{number(loss[jump])} to {number(loss[jump + 1])}"
+            f"{facts.shown(loss[jump])} to {facts.shown(loss[jump + 1])}"
         )
     rose = bool((steps > 0.1 * loss[:-1]).any())
     if rose and loss.min() > 0.93 * baseline and loss.max() > 1.05 * baseline:
         return (
-            f"The training loss went from {number(loss[0])} to {number(loss[-1])} and was never "
-            f"below the {number(baseline)} of a constant baseline"
+            f"The training loss went from {facts.shown(loss[0])} to "
+            f"{facts.shown(loss[-1])} and was never below the {facts.shown(baseline)} of a "
+            "constant baseline"
         )
     return ""
 
@@ -168,7 +169,8 @@ def learning_rate_too_high(facts: Facts) -> Finding | None:
         # Unfreezing must not lose what the head has learned.
         after = facts.curve("val_loss").min()
         if after > 1.2 * before and after - before > 0.1 * facts.baseline_loss:
-            evidence = f"{_start(facts, before)}; the main phase never came below {number(after)}"
+            lowest = facts.shown(after)
+            evidence = f"{_start(facts, before)}; the main phase never came below {lowest}"
     if not evidence:
         return None
     return Finding(
@@ -187,7 +189,7 @@ def learning_rate_too_high(facts: Facts) -> Finding | None:
 def _start(facts: Facts, loss: float) -> str:
     """Return what had this loss before blocks were trained, for the evidence."""
     what = "The head phase ended with" if facts.head else "The linear probe at the start had"
-    return f"{what} a validation loss of {number(loss)}"
+    return f"{what} a validation loss of {facts.shown(loss)}"
 
 
 def _longer_warmup(facts: Facts) -> tuple[Advice, ...]:
@@ -245,10 +247,10 @@ def _falls_steadily(facts: Facts) -> str:
     if not (slow_start and unsolved and 0.0005 < fall < 0.6 and steady and together):
         return ""
     return (
-        f"In {len(val)} epochs the validation loss fell from {number(val[0])} to "
-        f"{number(val[-1])}, together with the training loss ({number(loss[-1])}). For its "
-        "learning rate it fell nearly as fast at the end as at the beginning: larger steps are "
-        "possible"
+        f"In {len(val)} epochs the validation loss fell from {facts.shown(val[0])} to "
+        f"{facts.shown(val[-1])}, together with the training loss "
+        f"({facts.shown(loss[-1])}). For its learning rate it fell nearly as fast at the end as at "
+        "the beginning: larger steps are possible"
     )
 
 
@@ -270,7 +272,7 @@ def _stays_at_the_probe(facts: Facts) -> str:
     near = ", near that of a linear probe" if facts.head else ""
     return (
         f"{_start(facts, before)}{near}. In {len(val)} epochs of the main phase its lowest was "
-        f"{number(val.min())}: the trained blocks have added little"
+        f"{facts.shown(val.min())}: the trained blocks have added little"
     )
 
 
