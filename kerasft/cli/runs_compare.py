@@ -15,7 +15,7 @@ from kerasft.errors import SettingError
 @click.command("compare", cls=SharedOptions)
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...", shell_complete=complete_runs)
 @choice_option("--split", ("validation", "test"), "validation", "Split whose score is compared")
-@click.option("--score", metavar="METRIC", help="Metric that is compared  [default: the one that all runs monitor, else the main one]")  # fmt: skip # noqa: E501
+@click.option("--score", metavar="METRIC", help="Metric that is compared  [default: the one that all runs monitor, but for the loss; else the main one]")  # fmt: skip # noqa: E501
 @click.option("--plot", type=click.Path(dir_okay=False), help="Write the overlaid curves to this PNG file")  # fmt: skip # noqa: E501
 @with_runs_dir
 def compare_command(
@@ -34,7 +34,7 @@ def compare_command(
     chosen = [load_run(find_run(text, runs_dir)) for text in runs]
     compared = insight.compare(chosen, split, score)
     if plot:
-        insight.plot_overlaid(chosen, plot)
+        insight.plot_overlaid(chosen, plot, compared["score"])
     if wants("json"):
         print_json(compared)
     elif wants("quiet"):

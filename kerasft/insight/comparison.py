@@ -31,8 +31,8 @@ def compare(
             per choice of settings. The first one is the reference.
         split: Split whose score is compared. Choosing by the test split makes its score
             optimistic.
-        score: Metric of the task by which the runs are compared. The default is the one that all of
-            them monitor, unless that is the loss, else the main metric.
+        score: Metric of the task by which the runs are compared. The default is the one that all
+            finished runs monitor, unless that is the loss, else the main metric.
 
     Returns:
         `score` (its name), `groups` (each with `runs`, `seeds`, `settings` that differ from the
@@ -53,7 +53,8 @@ def compare(
     task = read[0][1].kind
     if any(facts.kind is not task for _, facts in read):
         raise DataError("Runs of different tasks cannot be compared. Name runs of one task.")
-    name = _score_name(task, [facts for _, facts in read], score)
+    done = [facts for _, facts in read if facts.metrics.get(split)]
+    name = _score_name(task, done, score)
     groups: dict[str, list[tuple[Run, Facts]]] = {}
     for run, facts in read:
         if facts.metrics.get(split, {}).get(name) is not None:
@@ -62,11 +63,14 @@ def compare(
         raise DataError(f"None of the runs has {name} of the {split} split. Name finished runs.")
     described = [_describe(members, name, split) for members in groups.values()]
     first = described[0]
+    variances = [_variance(group, name, split) for group in described] if described[1:] else []
     base = next(iter(groups.values()))[0][1].settings
     for group, members in zip(described, groups.values(), strict=True):
         group["settings"] = _differences(base, members[0][1].settings)
-        if group is not first:
-            _judge(group, first, name, split)
+    for group, variance in zip(described[1:], variances[1:], strict=True):
+        difference, noise = group["mean"] - first["mean"], _noise(variances[0], variance)
+        verdict = _verdict(difference, noise, less=less_is_better(name))
+        group |= {"difference": difference, "noise": noise, "verdict": verdict}
     prints = {run.manifest["data"]["fingerprint"] for run, _ in read}
     return Comparison(score=name, split=split, same_data=len(prints) == 1, groups=described)
 
@@ -80,8 +84,7 @@ def best_group(compared: dict[str, Any]) -> dict[str, Any]:
 def _score_name(task: Task, found: list[Facts], score: str | None) -> str:
     """Return the metric that was asked for, or the default one of `compare`."""
     if score is None:
-        monitors = {facts.settings.get("monitor") for facts in found}
-        return compared_metric(task, monitors.pop() if len(monitors) == 1 else None)
+        return compared_metric(task, *(facts.settings.get("monitor") for facts in found))
     if score not in task.directions:
         raise SettingError(
             f"`score` must be one of {', '.join(task.directions)} for task={task.name}. "
@@ -112,19 +115,18 @@ def _differences(base: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     return {name: [base.get(name), other[name]] for name in names}
 
 
-def _judge(group: dict[str, Any], first: dict[str, Any], name: str, split: str) -> None:
-    """Add the difference of a group from the first, its noise and a verdict."""
-    difference = group["mean"] - first["mean"]
-    variances = [_variance(side, name, split) for side in (first, group)]
-    noise = None if None in variances else 2 * math.sqrt(sum(v for v in variances if v is not None))
-    group["difference"], group["noise"] = difference, noise
+def _noise(*variances: float | None) -> float | None:
+    """Return twice the standard error of a difference, None if a variance is unknown."""
+    known = [variance for variance in variances if variance is not None]
+    return 2 * math.sqrt(sum(known)) if len(known) == len(variances) else None
+
+
+def _verdict(difference: float, noise: float | None, *, less: bool) -> str:
     if noise is None:
-        group["verdict"] = "unknown: fewer than 3 runs each (use --seeds 3)"
-    elif abs(difference) <= noise:
-        group["verdict"] = "within noise"
-    else:
-        rose = (difference > 0) != less_is_better(name)
-        group["verdict"] = "better" if rose else "worse"
+        return "unknown: fewer than 3 runs each (use --seeds 3)"
+    if abs(difference) <= noise:
+        return "within noise"
+    return "better" if (difference > 0) != less else "worse"
 
 
 def _variance(side: dict[str, Any], name: str, split: str) -> float | None:
@@ -134,7 +136,7 @@ def _variance(side: dict[str, Any], name: str, split: str) -> float | None:
         return float(side["spread"] ** 2 / count)
     run = Run(Path(side["runs"][0]))
     labels = Labels.from_dict(run.labels)
-    if labels.kind.has_classes and name == labels.kind.main_metric:
+    if labels.kind.interval == "wilson" and name == labels.kind.main_metric:
         return binomial_variance(side["mean"], side["examples"]) if side["examples"] else None
     arrays = read_predictions(run)
     if f"y_{split}" not in arrays or name == "loss":

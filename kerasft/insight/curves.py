@@ -54,11 +54,11 @@ def plot_curves(run: Run | str | Path, path: str | Path | None = None) -> Figure
     return cast("Figure", figure)
 
 
-def plot_overlaid(runs: Sequence[Run], path: str | Path) -> None:
-    """Draw the validation loss and score of several runs in the same axes, as PNG."""
-    score = task_of(runs[0].labels["task"]).main_metric
-    figure, grid = charts.grid(1, 2, 4.8, 3.8)
+def plot_overlaid(runs: Sequence[Run], path: str | Path, score: str) -> None:
+    """Draw the validation loss and a score of several runs in the same axes, as PNG."""
+    names = list(dict.fromkeys(("loss", score)))
+    figure, grid = charts.grid(1, len(names), 4.8, 3.8)
     histories = {run_name(run.path): run.history for run in runs}
-    for axes, name in zip(grid, ("loss", score), strict=True):
+    for axes, name in zip(grid, names, strict=True):
         charts.draw_overlaid(axes, histories, name)
     charts.as_png(figure, Path(path))

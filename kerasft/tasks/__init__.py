@@ -95,16 +95,20 @@ def tasks_with(fits: Callable[[Task], bool]) -> str:
     return f"{', '.join(first)} or {last}" if first else last
 
 
-def compared_metric(task: Task, monitor: str | None) -> str:
-    """Return the metric by which runs are compared: the monitored one, or the main one.
+def compared_metric(task: Task, *monitors: str | None) -> str:
+    """Return the metric by which fits are compared: the one that all monitor, or the main one.
 
-    The loss is not compared by default, as settings such as `label_smoothing` change what it is.
+    The loss is not compared, as settings such as `label_smoothing` change what it is.
+
+    Args:
+        task: Task of the fits.
+        monitors: Setting `monitor` of each fit; None is the default of the task.
 
     Example:
-        >>> compared_metric(task_of("classification"), "val_f1")
+        >>> compared_metric(task_of("classification"), "val_f1", "val_f1")
         'f1'
     """
-    name = (monitor or "").removeprefix("val_")
+    name = (monitors[0] or "").removeprefix("val_") if len(set(monitors)) == 1 else ""
     return name if name in task.directions and name != "loss" else task.main_metric
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -33,7 +33,7 @@ from kerasft.insight import plot_curves
 from kerasft.runs import Run, check_name, create_run, load_run, write_history, write_manifest
 from kerasft.runs.weights import save_weights
 from kerasft.setting_declaration import settings
-from kerasft.tasks import task_of
+from kerasft.tasks import compared_metric, less_is_better
 from kerasft.training.compiled_models import CompiledModels
 from kerasft.training.context import make_context
 from kerasft.training.fit_record import measure_record, open_record
@@ -41,8 +41,15 @@ from kerasft.training.recorder import log_writer
 
 # Entries of the manifest about the training, which is that of the best fit.
 _KEPT = ("given", "best_epoch", "monitor", "linear_probe", "untrained", "head_start")
-_Score = tuple[float, float]  # validation score and negative loss: higher is better
 _Values = list[np.ndarray]
+
+
+class _Score(NamedTuple):
+    """A validation score; of two, the greater is the better."""
+
+    metric: float  # negative where less is better
+    loss: float  # negative
+    value: float
 
 
 @dataclass(frozen=True)
@@ -51,7 +58,8 @@ class Ingredient:
 
     Attributes:
         run: Folder of its run.
-        validation: Its validation score by the main metric of the task.
+        validation: Its validation score by the metric that all fits monitor, unless that is the
+            loss, else by the main metric of the task.
         average: Validation score of the average with it; of the best fit, its own.
         taken: Whether it is in the average.
         test: Its test score, not used for selection; None for a trial of a search and without a
@@ -67,17 +75,11 @@ class Ingredient:
 
 @dataclass(frozen=True)
 class _Fit:
-    """A fit and its validation score; its model is loaded where it is needed."""
+    """A fit with its scores; its model is loaded where it is needed."""
 
     run: Run
     score: _Score
-
-    @property
-    def test(self) -> float | None:
-        """Its recorded test score by the main metric of the task."""
-        metric = task_of(str(self.run.labels["task"])).main_metric
-        found = self.run.metrics.get("test", {}).get(metric)
-        return None if found is None else float(found)
+    test: float | None
 
 
 @shows_progress
@@ -90,10 +92,10 @@ def average(
 ) -> Run:
     """Average the weights of several fits of one recipe into a new run: a greedy soup.
 
-    The fits are taken from the best on by their validation score (the main metric of the task, ties
-    by the loss). A fit stays in the average if the validation score is not lower with it. On the
-    validation split, the average is never below the best fit. If no other fit helps, it is the best
-    fit.
+    The fits are taken from the best on by their validation score: the metric that all of them
+    monitor, unless that is the loss, else the main metric of the task; ties by the loss. A fit
+    stays in the average if the validation score is not worse with it. On the validation split, the
+    average is never worse than the best fit. If no other fit helps, it is the best fit.
 
     Args:
         runs: At least two finished runs, as `load_run` takes them, or trials of a search whose
@@ -122,14 +124,15 @@ def average(
     check_name(runs_dir, found[0].recipe, name)
     first = load_model(found[0])
     data = load_own_data(found[0], first)
-    fits = [_Fit(found[0], _score(first, data))]
+    metric = compared_metric(first.labels.kind, *(run.config.get("monitor") for run in found))
+    fits = [_offer(found[0], first, data, metric)]
     for run in found[1:]:  # one model at a time beside the first
-        fits.append(_Fit(run, _score(_load_alike(run, found[0], first, data), data)))
+        fits.append(_offer(run, _load_alike(run, found[0], first, data), data, metric))
         gc.collect()  # Keras' graphs have reference cycles
     del first
     fits.sort(key=lambda fit: fit.score, reverse=True)
     best = load_model(fits[0].run)
-    ingredients = _mix(fits, best, data)
+    ingredients = _mix(fits, best, data, metric)
     with _new_folder(Path(runs_dir)) as made:
         _record(made, fits[0].run, best, data, ingredients, began)
         folder = create_run(runs_dir, found[0].recipe, name).path
@@ -199,28 +202,35 @@ def _input_settings(config: Config, data: Data) -> dict[str, Any]:
     return found if isinstance(data.train, Split) else {**found, "seed": config.seed}
 
 
-def _score(loaded: Loaded, data: Data) -> _Score:
+def _offer(run: Run, loaded: Loaded, data: Data, metric: str) -> _Fit:
+    """Return a fit with its measured validation score and its recorded test score."""
+    test = run.metrics.get("test", {}).get(metric)
+    return _Fit(run, _score(loaded, data, metric), None if test is None else float(test))
+
+
+def _score(loaded: Loaded, data: Data, metric: str) -> _Score:
     part, config = data.validation, loaded.config
     assert part is not None  # no fit goes without
     outputs = predict_arrays(loaded.model, part.x, config.batch_size, title="validating")
     found = measure(config, loaded.labels, part.y, outputs)
-    return float(found[loaded.labels.kind.main_metric]), -float(found["loss"])
+    value = float(found[metric])
+    return _Score(-value if less_is_better(metric) else value, -float(found["loss"]), value)
 
 
-def _mix(fits: Sequence[_Fit], model: Loaded, data: Data) -> list[Ingredient]:
+def _mix(fits: Sequence[_Fit], model: Loaded, data: Data, metric: str) -> list[Ingredient]:
     """Average fits, the best first, in the model of the best; return the ingredients."""
     best, *others = fits
     total, count, score = _values(model), 1, best.score
-    found = [_ingredient(best, score[0], taken=True)]
+    found = [_ingredient(best, score, taken=True)]
     for fit in others:
         status(f"averaging with {fit.run.path}")
         values = _values(load_model(fit.run))
         gc.collect()
         with_it = [one + other for one, other in zip(total, values, strict=True)]
         _assign(model, with_it, count + 1)
-        together = _score(model, data)
+        together = _score(model, data, metric)
         taken = together >= score
-        found.append(_ingredient(fit, together[0], taken=taken))
+        found.append(_ingredient(fit, together, taken=taken))
         if taken:
             total, count, score = with_it, count + 1, together
     _assign(model, total, count)
@@ -232,8 +242,9 @@ def _values(loaded: Loaded) -> _Values:
     return [variable.numpy().astype("float64") for variable in loaded.model.weights]
 
 
-def _ingredient(fit: _Fit, together: float, *, taken: bool) -> Ingredient:
-    return Ingredient(str(fit.run.path.absolute()), fit.score[0], together, taken, fit.test)
+def _ingredient(fit: _Fit, together: _Score, *, taken: bool) -> Ingredient:
+    path = str(fit.run.path.absolute())
+    return Ingredient(path, fit.score.value, together.value, taken, fit.test)
 
 
 def _assign(loaded: Loaded, total: _Values, count: int) -> None:

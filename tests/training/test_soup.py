@@ -1,6 +1,7 @@
 """A greedy soup: fits stay in an average if the validation score is not lower with them."""
 
 import dataclasses
+import json
 import shutil
 import weakref
 
@@ -32,6 +33,18 @@ def fits(shared_folder, preset, photos):
             fit(resnet_digits, dataclasses.replace(config, **changes), folder, name=name)
 
     return shared_folder("soup-fits", make) / "runs" / "resnet_digits"
+
+
+@pytest.fixture(scope="session")
+def priced(shared_folder, preset, prices):
+    """Two seeds of a regression on the same splits."""
+    config = image_config(preset, prices, split_seed=0, task="regression")
+
+    def make(folder):
+        for seed, name in enumerate(("one", "two")):
+            fit(resnet_digits, dataclasses.replace(config, seed=seed), folder, name=name)
+
+    return shared_folder("soup-prices", make) / "runs" / "resnet_digits"
 
 
 @pytest.fixture
@@ -95,6 +108,25 @@ def test_a_fit_that_lowers_the_score_is_left_out(runs):
     assert "the best fit alone" in average_facts(soup)["average"]
     for found, value in zip(weights(soup), weights(runs / "one"), strict=True):
         np.testing.assert_array_equal(found, value)
+
+
+def test_of_fits_of_a_number_the_one_with_the_larger_error_is_left_out(priced, tmp_path):
+    runs = shutil.copytree(priced, tmp_path / "runs" / "resnet_digits")
+    spoil(runs / "one")
+    soup = average(runs / "one", runs / "two")
+    best, other = soup.manifest["soup"]
+    assert (best["run"], other["taken"]) == (str(runs / "two"), False)
+    assert best["validation"] < other["validation"]
+    assert best["validation"] == pytest.approx(soup.metrics["validation"]["rmse"], rel=1e-4)
+
+
+def test_fits_are_averaged_by_the_metric_that_all_monitor(runs):
+    for name in ("one", "two"):
+        config = json.loads((runs / name / "config.json").read_text())
+        (runs / name / "config.json").write_text(json.dumps({**config, "monitor": "val_f1"}))
+    spoil(runs / "two")
+    best = average(runs / "two", runs / "one").manifest["soup"][0]
+    assert best["validation"] == kerasft.load_run(runs / "one").metrics["validation"]["f1"]
 
 
 def test_fits_that_train_other_blocks_can_be_averaged(runs):
