@@ -56,6 +56,7 @@ def main():
 
     began = time.monotonic()
     torch.set_num_threads(task.get("threads", 2))
+    transformers.set_seed(task.get("seed", 0))
     tokenizer = transformers.AutoTokenizer.from_pretrained(task["model"])
     model = transformers.AutoModelForSequenceClassification.from_pretrained(
         task["model"], num_labels=len(set(task["labels"]))
@@ -77,6 +78,7 @@ def main():
         "logging_strategy": "no",
         "disable_tqdm": True,
         "learning_rate": task.get("learning_rate", 1e-4),
+        "seed": task.get("seed", 0),
         "eval_strategy": "epoch" if judged else "no",
     }
     known = {field.name for field in dataclasses.fields(transformers.TrainingArguments)}

@@ -1,6 +1,6 @@
 """A plain Keras loop on the photographs of clothing10, a peer of `time_to_score`.
 
-Reads {"data": DATA, "size": PIXELS} as JSON from standard input and prints
+Reads {"data": DATA, "size": PIXELS, "seed": SEED} as JSON from standard input and prints
 `validation ACCURACY` after every epoch.
 It follows Keras' guide on transfer learning: the head on a frozen backbone first, then with the
 last layers of the backbone, AdamW, flipped photographs. Frozen layers, main epochs, rates and the
@@ -20,13 +20,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 _HEAD_EPOCHS = 2
 
 
-def read_photographs(folder: Path, split: str, size: int) -> Any:
+def read_photographs(folder: Path, split: str, size: int, seed: int) -> Any:
     """Returns a split in batches of 32."""
     import keras
 
     return keras.utils.image_dataset_from_directory(
         folder / split, label_mode="int", image_size=(size, size), batch_size=32,
-        shuffle=split == "train", seed=0, verbose=False,
+        shuffle=split == "train", seed=seed, verbose=False,
     )  # fmt: skip
 
 
@@ -68,14 +68,15 @@ def main() -> None:
 
     backbones.speed_up = lambda model: None  # the layers as KerasHub makes them
     task = json.load(sys.stdin)
-    data, size = Path(task["data"]), task["size"]
-    keras.utils.set_random_seed(0)
+    folder = Path(task["data"]) / "clothing10-128"
+    size, seed = task["size"], task["seed"]
+    keras.utils.set_random_seed(seed)
     config = recipe.Config()
-    train = read_photographs(data / "clothing10-128", "train", size)
-    model, backbone = build(str(data / PRESET), len(train.class_names), size)
+    train = read_photographs(folder, "train", size, seed)
+    model, backbone = build(str(folder.parent / PRESET), len(train.class_names), size)
     # Decoded once; the order of the batches is drawn anew, that of their photographs is not.
     train = train.cache().shuffle(len(train)).prefetch(2)
-    validation = read_photographs(data / "clothing10-128", "validation", size).cache()
+    validation = read_photographs(folder, "validation", size, seed).cache()
     say = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda epoch, logs: print("validation", logs["val_accuracy"], flush=True)
     )

@@ -55,14 +55,24 @@ def split_texts(data: Path, made: Path) -> Path:
     return folder
 
 
-def kerasft_command(name: str, data: Path, made: Path, runs: Path) -> list[str]:
+def kerasft_command(name: str, data: Path, made: Path, runs: Path, seed: int) -> list[str]:
     """Returns the command of a fit with the recipe's own settings."""
     if name == "texts":
         options = ["minilm_tickets", "--dataset", str(made / "texts" / "train.csv")]
     else:
         options = ["efficientnet_pets", "--dataset", str(data / "clothing10-128")]
         options += ["--preset", str(data / PRESET)]
-    return [sys.executable, "-m", "kerasft", "fit", *options, "--runs-dir", str(runs)]
+    return [
+        sys.executable,
+        "-m",
+        "kerasft",
+        "fit",
+        *options,
+        "--seed",
+        str(seed),
+        "--runs-dir",
+        str(runs),
+    ]
 
 
 def epochs_of_kerasft(process: subprocess.Popen[str], runs: Path) -> Iterator[float]:
@@ -87,14 +97,14 @@ def epochs_of_peer(process: subprocess.Popen[str]) -> Iterator[float]:
             yield float(line.split()[1])
 
 
-def time_to(side: str, a: argparse.Namespace, name: str, made: Path) -> dict[str, Any]:
+def time_to(side: str, a: argparse.Namespace, seed: int, made: Path) -> dict[str, Any]:
     """Runs a side until it has the accuracy, and returns the seconds and the epochs."""
-    target, best, number = TARGETS[name], 0.0, 0
+    target, best, number = TARGETS[a.only], 0.0, 0
     runs = made / f"runs-{time.monotonic_ns()}"
     command, given = (
-        (kerasft_command(name, a.data, made, runs), "")
+        (kerasft_command(a.only, a.data, made, runs, seed), "")
         if side == "kerasft"
-        else peer_command(side, a, made)
+        else peer_command(side, a, seed, made)
     )
     began = time.monotonic()
     process = subprocess.Popen(
@@ -109,7 +119,9 @@ def time_to(side: str, a: argparse.Namespace, name: str, made: Path) -> dict[str
         for accuracy in found:
             number += 1
             best = max(best, accuracy)
-            print(f"{side}: {time.monotonic() - began:.1f} s, {accuracy:.4f}", file=sys.stderr)
+            print(
+                f"{side} {seed}: {time.monotonic() - began:.1f} s, {accuracy:.4f}", file=sys.stderr
+            )
             if accuracy >= target:
                 break
         seconds = time.monotonic() - began
@@ -117,10 +129,10 @@ def time_to(side: str, a: argparse.Namespace, name: str, made: Path) -> dict[str
     return {"seconds": seconds, "epochs": number, "accuracy": best, "reached": best >= target}
 
 
-def peer_command(side: str, a: argparse.Namespace, made: Path) -> tuple[list[str], str]:
+def peer_command(side: str, a: argparse.Namespace, seed: int, made: Path) -> tuple[list[str], str]:
     """Returns the command of a peer and what it reads from standard input."""
     if side == "keras":
-        task = {"data": str(a.data), "size": 224}
+        task = {"data": str(a.data), "size": 224, "seed": seed}
         return [sys.executable, "-u", "-m", "tests.benchmarks.plain_photographs"], json.dumps(task)
     from kerasft.presets.resolve import resolve
 
@@ -137,7 +149,7 @@ def peer_command(side: str, a: argparse.Namespace, made: Path) -> tuple[list[str
         **parts["train"], "validation": parts["validation"], "model": resolve(WEIGHTS).location,
         "batch_size": 32, "epochs": a.peer_epochs, "frozen_layers": 0,
         "bf16": side == "trainer_bfloat16", "learning_rate": a.peer_rate,
-        "folder": str(made / "trainer"), "threads": os.cpu_count(),
+        "folder": str(made / "trainer"), "threads": os.cpu_count(), "seed": seed,
     }  # fmt: skip
     program = str(Path(__file__).with_name("peer_trainer.py"))
     return [a.peer_python, "-u", program], json.dumps(task)
@@ -154,7 +166,7 @@ def main() -> None:
     parser.add_argument("--peer-rate", type=float, default=2e-4)
     parser.add_argument("--peer-epochs", type=int, default=4)
     parser.add_argument("--sides", help="with commas")
-    parser.add_argument("--repeats", type=int, default=1, help="of all sides, in turn")
+    parser.add_argument("--seeds", default="0", help="with commas: all sides, in turn, with each")
     parser.add_argument("--json", type=Path, help="where to write all numbers")
     a = parser.parse_args()
     sides = a.sides or {"texts": "kerasft,trainer_bfloat16", "photographs": "kerasft,keras"}[a.only]
@@ -163,8 +175,9 @@ def main() -> None:
         made = Path(folder)
         if a.only == "texts":
             split_texts(a.data, made)
-        for side in sides.split(",") * a.repeats:
-            results.setdefault(side, []).append(time_to(side, a, a.only, made))
+        for seed in map(int, a.seeds.split(",")):
+            for side in sides.split(","):
+                results.setdefault(side, []).append(time_to(side, a, seed, made))
     print(f"| {a.only} to {TARGETS[a.only]} | seconds | epochs | validation accuracy |")
     print("|---|---|---|---|")
     for side, runs in results.items():
