@@ -18,7 +18,8 @@ from kerasft.insight.findings import Advice, Finding, rounded
 LOWER, HIGHER = 0.1, 10.0  # factors of the first change towards a usable rate
 _FEW_STEPS = 20  # of an epoch: the mean of their losses is still that of a new output layer
 _SOLVED = 0.15  # of a constant baseline's loss: below it, there is little left to learn
-_HARDLY = 0.95  # of the loss before; with 3 to 10 times the rate it fell further (docs, benchmarks)
+_HARDLY = 0.88  # of the loss before; with 3 to 10 times the rate it fell further (docs, benchmarks)
+_MEMORIZED = 0.4  # of the first training loss: below it, larger steps are not what is missing
 _IDLE_RATE = 0.05  # of the peak: below it, an epoch shows noise and no slope
 
 
@@ -265,7 +266,7 @@ def _stays_at_the_probe(facts: Facts) -> str:
     if len(val) < 3 or not facts.probe or before is None or not np.isfinite(val).all():
         return ""
     stays = val.min() > _HARDLY * before and val.max() < 1.15 * before
-    overfits = facts.curve("loss").min() < 0.5 * loss[-1]
+    overfits = facts.curve("loss").min() < _MEMORIZED * loss[-1]
     solved = val.min() < _SOLVED * facts.baseline_loss
     if not stays or overfits or solved or facts.settings.get("trainable_blocks") == 0:
         return ""
