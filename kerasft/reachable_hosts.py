@@ -20,10 +20,17 @@ class Download(NamedTuple):
     Attributes:
         what: Name of what is downloaded, with its size if known.
         host: Name of the host.
+        folder: Folder that it fills; empty if there are several.
     """
 
     what: str
     host: str
+    folder: str = ""
+
+    @property
+    def copy(self) -> str:
+        """A sentence on how to do without it, empty without a folder."""
+        return f"Or copy {self.folder} from a machine that has it." if self.folder else ""
 
 
 def require_host(host: str, *, to_fetch: str, instead: str, port: int = 443) -> None:

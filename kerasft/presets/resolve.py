@@ -93,7 +93,8 @@ def resolve(preset: str, *, pretrained: bool = True) -> Preset:
         return Preset(preset, "hf", str(folder), folder_fingerprint(folder))
     found, download = _locate(preset, pretrained)
     if download is not None:
-        require_host(download.host, to_fetch=download.what, instead=offline_presets())
+        instead = f"{download.copy} {offline_presets()}"
+        require_host(download.host, to_fetch=download.what, instead=instead)
         status(f"downloading {download.what} from {download.host}")
     return found
 
@@ -238,7 +239,7 @@ def _from_applications(preset: str, pretrained: bool) -> Located:
     path = keras_home() / "models" / file
     what = f"the preset {preset} (ImageNet weights, {weights_size(millions)})"
     missing = pretrained and not path.is_file()
-    download = Download(what, "storage.googleapis.com") if missing else None
+    download = Download(what, "storage.googleapis.com", str(path)) if missing else None
     return Preset(preset, "applications", name, f"keras.applications/{file}", path), download
 
 
@@ -254,7 +255,7 @@ def _from_kaggle(
     configs = [*folder.glob("config.json"), *folder.glob("*/config.json")]
     found = any(not pretrained or _has_weights(config.parent) for config in configs)
     kind = "kaggle" if preset == handle else "builtin"
-    download = None if found else Download(what, "www.kaggle.com")
+    download = None if found else Download(what, "www.kaggle.com", str(folder))
     return Preset(preset, kind, preset, handle, folder), download
 
 
