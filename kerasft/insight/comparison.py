@@ -58,7 +58,7 @@ def compare(
     groups: dict[str, list[tuple[Run, Facts]]] = {}
     for run, facts in read:
         if facts.metrics.get(split, {}).get(name) is not None:
-            groups.setdefault(_key(facts), []).append((run, facts))
+            groups.setdefault(_key(run, facts), []).append((run, facts))
     if not groups:
         raise DataError(f"None of the runs has {name} of the {split} split. Name finished runs.")
     described = [_describe(members, name, split) for members in groups.values()]
@@ -93,9 +93,10 @@ def _score_name(task: Task, found: list[Facts], score: str | None) -> str:
     return score
 
 
-def _key(facts: Facts) -> str:
+def _key(run: Run, facts: Facts) -> str:
+    """Return what the runs of a group have in common; an average is no seed of its fits."""
     compared = {k: v for k, v in facts.settings.items() if k not in _NOT_COMPARED}
-    return json.dumps([facts.recipe, compared], sort_keys=True)
+    return json.dumps([facts.recipe, compared, "soup" in run.manifest], sort_keys=True)
 
 
 def _describe(members: list[tuple[Run, Facts]], name: str, split: str) -> dict[str, Any]:
