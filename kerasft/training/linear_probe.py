@@ -22,6 +22,7 @@ from kerasft.data import Split
 from kerasft.evaluation.metrics import example_losses, measure
 from kerasft.formatting import duration, number
 from kerasft.runs import write_manifest
+from kerasft.tasks import compared_metric
 from kerasft.tasks.linear_models import LinearModel
 from kerasft.training.context import FitContext
 from kerasft.training.head_features import HeadFeatures, NoStartError, assign_head
@@ -69,7 +70,9 @@ def start_as_probe(context: FitContext, features: HeadFeatures, *, start_counts:
         _offer_start(context, features, record)
     if context.recorder.run is not None:
         write_manifest(context.recorder.run, linear_probe=record)
-    name = context.data.labels.kind.main_metric
+    task = context.data.labels.kind
+    name = compared_metric(task, context.config.monitor)
+    name = name if name in record else task.main_metric
     return (
         f"a linear probe: val_{name} {number(record[name])}, val_loss "
         f"{number(record['loss'])}, C={record['C']:g}, in {duration(time.monotonic() - began)}"

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from kerasft.insight.diagnosis import (
     why_unrecoverable,
 )
 from kerasft.recipes import resnet_digits
+from kerasft.runs import write_manifest
 from kerasft.tasks.intervals import binomial_variance
 from tests.insight.injected_faults import ALSO, changed, fit
 from tests.insight.made_facts import facts
@@ -288,6 +290,8 @@ def test_more_validation_examples_are_asked_for_in_a_way_that_can_be_followed():
         last = too_small(audit=made, **enough).advice
         assert [advice.changes for advice in last] == [{}, {}]
         assert "Add labeled examples" in last[0].why and "--seeds 3" in last[1].why
+    ended = too_small(audit=made, metrics={"validation": {"accuracy": 0.8}})
+    assert "of accuracy 0.8 is" in ended.evidence  # of the best epoch, which can be the start
     evidence = too_small(audit={"made": ["validation"]}, task="regression").evidence
     assert evidence == (
         "It has 30 examples: the 95% confidence interval of the RMSE is ±25%. Differences of less "
@@ -357,6 +361,9 @@ def test_blocks_that_hardly_change_after_a_linear_probe_need_a_higher_rate(losse
     assert (finding is not None) == named
     if finding is not None:
         assert finding.advice[0].changes == {"learning_rate": 3e-4}
+        lower = dataclasses.replace(found, settings={**settings, "learning_rate": 3e-5})
+        advice = rules.learning_rate.learning_rate_too_low(lower).advice[0]
+        assert advice.changes == {"learning_rate": 9e-5}  # the default, 1e-3, may be too high
         assert "1.254" in finding.evidence and "1.242" in finding.evidence
         assert "overfitting" in finding.causes
     frozen = dataclasses.replace(found, settings={**settings, "trainable_blocks": 0})
@@ -466,6 +473,17 @@ def test_runs_are_compared_by_what_differs():
     assert best_group(found)["runs"] == [str(well.path)]
 
 
+def test_an_average_is_no_further_seed_of_its_fits(tmp_path):
+    one, two, soup = (
+        kerasft.load_run(shutil.copytree(record_of("healthy"), tmp_path / name))
+        for name in ("one", "two", "soup")
+    )
+    write_manifest(soup, soup=[])
+    groups = compare([one, two, soup])["groups"]
+    assert [len(group["runs"]) for group in groups] == [2, 1]
+    assert groups[1]["settings"] == {} and groups[1]["verdict"] == "within noise"
+
+
 @pytest.mark.slow
 def test_differences_within_noise_are_not_called_better(tmp_path):
     well = injected("healthy")
@@ -547,6 +565,15 @@ def test_the_note_on_the_probe_says_that_its_weights_were_restored():
     assert rules.epochs.trained_too_long(
         dataclasses.replace(found, rows=facts(loss=[0.1, 0.2, 0.3, 0.4, 0.5, 0.6]).rows)
     ) is None  # fmt: skip
+
+
+@pytest.mark.parametrize(("score", "named"), [(0.8, True), (0.9, True), (0.95, False), (1, False)])
+def test_a_fit_has_gained_nothing_where_something_could_be_gained(score, named):
+    untrained = {"by": "nearest class mean", "metric": "accuracy", "accuracy": max(score, 0.9)}
+    if score == 0.95:
+        untrained["accuracy"] = 0.9
+    found = facts(metrics={"validation": {"accuracy": score}}, untrained=untrained)
+    assert (rules.generalization.no_better_than_untrained(found) is not None) == named
 
 
 def test_a_number_is_better_than_that_of_the_probe_if_its_error_is_smaller():

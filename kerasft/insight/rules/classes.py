@@ -18,7 +18,7 @@ _MARGIN = 0.05  # a difference of recalls below it is not worth a finding
 _HARD_MARGIN = 0.2  # that of a class that is not rare: some classes are harder than others
 _LEARNED = 0.5  # recall of the others from which it says something about a class
 _FALSE_FINDINGS = 0.05  # of runs whose classes are all equally well found
-_CONSEQUENCES = frozenset({"collapsed", "validation_too_small", "underfitting"})
+_CONSEQUENCES = frozenset({"collapsed", "underfitting"})
 
 Rows = list[dict[str, Any]]  # precision, recall and support by class
 

@@ -56,7 +56,9 @@ def validation_too_small(facts: Facts) -> Finding | None:
         noise = f"{math.sqrt(2) * either:.0%}"
     else:
         name = facts.kind.main_metric
-        score = min(max(float(np.nanmax(facts.curve(f"val_{name}", facts.rows))), 0.0), 1.0)
+        score = facts.metrics.get("validation", {}).get(name)
+        if score is None:  # the run has not ended
+            score = min(max(float(np.nanmax(facts.curve(f"val_{name}", facts.rows))), 0.0), 1.0)
         low, high = share_interval(score, n)
         wide = high - low > 2 * WIDE
         interval = f"{name} {number(score)} is {low:.2f} to {high:.2f}"

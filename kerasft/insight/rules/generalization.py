@@ -256,7 +256,7 @@ def no_better_than_untrained(facts: Facts) -> Finding | None:
     """Detect a fit that is no better than frozen features without any training."""
     name = facts.untrained.get("metric", "")
     ended = facts.metrics.get("validation", {}).get(name)
-    if ended is None or ended > facts.untrained[name] or no_better_than_probe(facts) is not None:
+    if ended is None or ended > facts.untrained[name] or ended >= 1 or no_better_than_probe(facts):
         return None
     linear = Advice({"head_start": "linear"}, "Or begin with a linear probe of these features.")
     return Finding(

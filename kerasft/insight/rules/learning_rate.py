@@ -16,6 +16,7 @@ from kerasft.insight.facts import Facts
 from kerasft.insight.findings import Advice, Finding, rounded
 
 LOWER, HIGHER = 0.1, 10.0  # factors of the first change towards a usable rate
+NEARBY = 3.0  # of a change within the usable range
 _FEW_STEPS = 20  # of an epoch: the mean of their losses is still that of a new output layer
 _SOLVED = 0.15  # of a constant baseline's loss: below it, there is little left to learn
 _HARDLY = 0.88  # of the loss before; with 3 to 10 times the rate it fell further (docs, benchmarks)
@@ -203,7 +204,7 @@ def learning_rate_too_low(facts: Facts) -> Finding | None:
     """Detect a loss that falls slowly and steadily, or stays where a linear probe has left it."""
     evidence, factor = _falls_steadily(facts), HIGHER
     if not evidence:
-        evidence, factor = _stays_at_the_probe(facts), 3.0
+        evidence, factor = _stays_at_the_probe(facts), NEARBY
     if not evidence:
         return None
     return Finding(
@@ -278,6 +279,8 @@ def _stays_at_the_probe(facts: Facts) -> str:
 
 
 def _faster(facts: Facts, factor: float) -> dict[str, float]:
+    if factor == NEARBY:  # the default may be the rate from which a user has come down
+        return {"learning_rate": rounded(facts.settings["learning_rate"] * factor)}
     loss = facts.curve("loss", facts.head)
     head = bool(len(loss) and loss[-1] > 0.7 * facts.baseline_loss)
     return _with_rates(facts, factor, max, head=head)
