@@ -66,8 +66,13 @@ def spoil(run):
     path = run / "weights.safetensors"
     values = {name: -3 * value for name, value in load_file(path).items()}
     save_file(values, path)
-    found = kerasft.load_run(run)
-    write_manifest(found, files={**found.manifest["files"], path.name: sha256(path)})
+    record_hash(path)
+
+
+def record_hash(path):
+    """Record the checksum of a file that a test has changed."""
+    run = kerasft.load_run(path.parent)
+    write_manifest(run, files={**run.manifest["files"], path.name: sha256(path)})
 
 
 def test_the_weights_are_the_mean_of_the_fits_that_were_taken(runs):
@@ -122,11 +127,15 @@ def test_of_fits_of_a_number_the_one_with_the_larger_error_is_left_out(priced, t
 
 def test_fits_are_averaged_by_the_metric_that_all_monitor(runs):
     for name in ("one", "two"):
-        config = json.loads((runs / name / "config.json").read_text())
-        (runs / name / "config.json").write_text(json.dumps({**config, "monitor": "val_f1"}))
+        path = runs / name / "config.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "monitor": "val_f1"}))
+        record_hash(path)
     spoil(runs / "two")
-    best = average(runs / "two", runs / "one").manifest["soup"][0]
+    best, other = average(runs / "two", runs / "one").manifest["soup"]
     assert best["validation"] == kerasft.load_run(runs / "one").metrics["validation"]["f1"]
+    found = kerasft.evaluate(runs / "two", split="validation")
+    assert found["f1"] != found["accuracy"]
+    assert (other["validation"], other["taken"]) == (pytest.approx(found["f1"]), False)
 
 
 def test_fits_that_train_other_blocks_can_be_averaged(runs):
