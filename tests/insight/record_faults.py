@@ -49,6 +49,8 @@ def main():
             shutil.copytree(run.path, kept, ignore=LEFT_OUT)
             manifest = json.loads((kept / "manifest.json").read_text())
             manifest["versions"]["platform"] = "Linux"  # records do not describe a machine
+            files = manifest["files"].items()
+            manifest["files"] = {name: value for name, value in files if (kept / name).is_file()}
             write_json(kept / "manifest.json", manifest)
 
 
