@@ -255,7 +255,9 @@ def _from_kaggle(
     configs = [*folder.glob("config.json"), *folder.glob("*/config.json")]
     found = any(not pretrained or _has_weights(config.parent) for config in configs)
     kind = "kaggle" if preset == handle else "builtin"
-    download = None if found else Download(what, "www.kaggle.com", str(folder))
+    # The marks of complete downloads are beside the folder of a version.
+    copied = folder.parent if len(parts) == 5 else folder
+    download = None if found else Download(what, "www.kaggle.com", str(copied))
     return Preset(preset, kind, preset, handle, folder), download
 
 
