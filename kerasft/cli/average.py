@@ -27,7 +27,8 @@ def print_average(run: Any) -> None:
         (shown_path(one["run"]), one["validation"], one["average"], "yes" if one["taken"] else "no")
         for one in run.manifest["soup"]
     ]
-    print_table(("run", "validation", "average with it", "taken"), rows)
+    metric = run.manifest["soup"][0]["metric"]
+    print_table(("run", f"validation {metric}", "average with it", "taken"), rows)
     print_facts(report(run))
 
 
@@ -57,7 +58,7 @@ def average_command(runs: tuple[str, ...], name: str | None, runs_dir: str) -> N
     """Average the weights of several RUNs of one recipe into a new run.
 
     A greedy soup: from the best run on, each stays in the average if the validation score is not
-    lower with it. The runs need the same splits, as with one --split-seed. Instead of runs, the
+    worse with it. The runs need the same splits, as with one --split-seed. Instead of runs, the
     folder of a search gives its best trials, at most three.
 
     \b

@@ -51,7 +51,8 @@ def average_facts(run: Any) -> dict[str, str]:
     best = offered[0]
     alone = "; the best fit alone, since no other helped" if len(taken) == 1 else ""
     scores = {split: best[split] for split in ("validation", "test")}
-    found = [f"{split} {number(score)}" for split, score in scores.items() if score is not None]
+    metric = f" {best['metric']}" if "metric" in best else ""  # older records lack it
+    found = [f"{split}{metric} {number(x)}" for split, x in scores.items() if x is not None]
     return {
         "average": f"{len(taken)} of {len(offered)} fits: {', '.join(taken)}{alone}",
         "best fit": ", ".join(found),

@@ -1,7 +1,7 @@
 """The greedy soup: the average of the weights of several fits, as one run.
 
 Wortsman et al. 2022, "Model soups", arXiv 2203.05482: the fits are taken from the best on, and a
-fit stays in the average if the validation score is not lower with it.
+fit stays in the average if the validation score is not worse with it.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ class Ingredient:
 
     Attributes:
         run: Folder of its run.
-        validation: Its validation score by the metric that all fits monitor, unless that is the
-            loss, else by the main metric of the task.
+        metric: What all fits monitor, unless that is the loss, else the main metric of the task.
+        validation: Its validation score.
         average: Validation score of the average with it; of the best fit, its own.
         taken: Whether it is in the average.
         test: Its test score, not used for selection; None for a trial of a search and without a
@@ -67,6 +67,7 @@ class Ingredient:
     """
 
     run: str
+    metric: str
     validation: float
     average: float
     taken: bool
@@ -221,7 +222,7 @@ def _mix(fits: Sequence[_Fit], model: Loaded, data: Data, metric: str) -> list[I
     """Average fits, the best first, in the model of the best; return the ingredients."""
     best, *others = fits
     total, count, score = _values(model), 1, best.score
-    found = [_ingredient(best, score, taken=True)]
+    found = [_ingredient(best, metric, score, taken=True)]
     for fit in others:
         status(f"averaging with {fit.run.path}")
         values = _values(load_model(fit.run))
@@ -230,7 +231,7 @@ def _mix(fits: Sequence[_Fit], model: Loaded, data: Data, metric: str) -> list[I
         _assign(model, with_it, count + 1)
         together = _score(model, data, metric)
         taken = together >= score
-        found.append(_ingredient(fit, together, taken=taken))
+        found.append(_ingredient(fit, metric, together, taken=taken))
         if taken:
             total, count, score = with_it, count + 1, together
     _assign(model, total, count)
@@ -242,9 +243,9 @@ def _values(loaded: Loaded) -> _Values:
     return [variable.numpy().astype("float64") for variable in loaded.model.weights]
 
 
-def _ingredient(fit: _Fit, together: _Score, *, taken: bool) -> Ingredient:
+def _ingredient(fit: _Fit, metric: str, together: _Score, *, taken: bool) -> Ingredient:
     path = str(fit.run.path.absolute())
-    return Ingredient(path, fit.score.value, together.value, taken, fit.test)
+    return Ingredient(path, metric, fit.score.value, together.value, taken, fit.test)
 
 
 def _assign(loaded: Loaded, total: _Values, count: int) -> None:

@@ -34,13 +34,13 @@ def test_seeds_are_averaged_on_the_command_line(kerasft_line, preset, photos):
     best = soup["soup"][0]
     (line,) = (line for line in shown.stdout.splitlines() if line.startswith("best fit"))
     assert line.split(None, 2)[2] == (
-        f"validation {number(best['validation'])}, test {number(best['test'])}"
+        f"validation accuracy {number(best['validation'])}, test accuracy {number(best['test'])}"
     )
     as_json = kerasft_line("show", soup["path"], "--json")
     assert json.loads(as_json.stdout)["soup"] == soup["soup"]
     again = kerasft_line("average", *offered, "--name", "again")
     assert again.exit_code == 0, again.output
-    assert "TAKEN" in again.stdout and "runs/resnet_digits/again" in again.stdout
+    assert "VALIDATION ACCURACY" in again.stdout and "runs/resnet_digits/again" in again.stdout
 
 
 def test_the_best_trials_of_a_search_are_averaged(kerasft_line, preset, photos):
