@@ -1,8 +1,8 @@
 """Does `kerasft diagnose` name a rate that is too low on photographs? Fits at several rates.
 
 Photographs of clothing10, drawn anew for every seed, with the settings of `efficientnet_pets`
-and a rate of each. A fit whose rate is named too low is right if the next rate of the list, or
-the advised one if that is further, has a higher validation accuracy. Fits with `--json` are not
+and a rate of each. A fit whose rate is named too low is right if the rate of the list that is
+nearest to the advised one has a higher validation accuracy. Fits with `--json` are not
 made again.
 
     python -m tests.benchmarks.low_rates --data DATA --only clothing10-300 --seeds 0,1,2

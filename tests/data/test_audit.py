@@ -102,9 +102,9 @@ def test_less_imbalance_is_noted_where_each_example_has_one_class(prepared, more
         parts = {n: [(text, (a,)) for text, a in rows] for n, rows in parts.items()}
     findings = prepared(parts, task=task).findings
     assert [(f.level, f.changes) for f in findings if f.name == "imbalanced"] == found
-    weight = {"loss": "focal"} if task == "multilabel" else {"class_weight": "balanced"}
-    again = prepared(parts, task=task, **weight).findings
-    assert not [finding for finding in again if finding.name == "imbalanced"]
+    if found:
+        again = prepared(parts, task=task, class_weight="balanced").findings
+        assert not [finding for finding in again if finding.name == "imbalanced"]
 
 
 @pytest.mark.parametrize(
