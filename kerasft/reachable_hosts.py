@@ -20,7 +20,7 @@ class Download(NamedTuple):
     Attributes:
         what: Name of what is downloaded, with its size if known.
         host: Name of the host.
-        folder: Folder that it fills; empty if there are several.
+        folder: Folder or file that it makes in a cache; empty if there are several.
     """
 
     what: str
@@ -28,8 +28,8 @@ class Download(NamedTuple):
     folder: str = ""
 
     @property
-    def copy(self) -> str:
-        """A sentence on how to do without it, empty without a folder."""
+    def instead(self) -> str:
+        """A sentence on how to do without it; empty without a folder."""
         return f"Or copy {self.folder} from a machine that has it." if self.folder else ""
 
 

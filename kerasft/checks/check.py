@@ -114,7 +114,7 @@ def _refused(downloads: Iterable[Download]) -> tuple[DataFinding, ...]:
             "download",
             "error",
             f"Offline: {each.what} is not on this machine and must be downloaded from {each.host}.",
-            advice=f"{advice} {each.copy}".strip(),
+            advice=f"{advice} {each.instead}".strip(),
         )
         for each in downloads
     )

@@ -93,7 +93,7 @@ def resolve(preset: str, *, pretrained: bool = True) -> Preset:
         return Preset(preset, "hf", str(folder), folder_fingerprint(folder))
     found, download = _locate(preset, pretrained)
     if download is not None:
-        instead = f"{download.copy} {offline_presets()}"
+        instead = f"{download.instead} {offline_presets()}"
         require_host(download.host, to_fetch=download.what, instead=instead)
         status(f"downloading {download.what} from {download.host}")
     return found

@@ -16,7 +16,7 @@ from kerasft.insight.facts import Facts
 from kerasft.insight.findings import Advice, Finding, rounded
 
 LOWER, HIGHER = 0.1, 10.0  # factors of the first change towards a usable rate
-NEARBY = 3.0  # of a change within the usable range
+_LITTLE_HIGHER = 3.0  # within the usable range
 _FEW_STEPS = 20  # of an epoch: the mean of their losses is still that of a new output layer
 _SOLVED = 0.15  # of a constant baseline's loss: below it, there is little left to learn
 _HARDLY = 0.88  # of the loss before; with 3 to 10 times the rate it fell further (docs, benchmarks)
@@ -202,9 +202,11 @@ def _longer_warmup(facts: Facts) -> tuple[Advice, ...]:
 
 def learning_rate_too_low(facts: Facts) -> Finding | None:
     """Detect a loss that falls slowly and steadily, or stays where a linear probe has left it."""
-    evidence, factor = _falls_steadily(facts), HIGHER
+    evidence, changes = _falls_steadily(facts), _faster(facts)
     if not evidence:
-        evidence, factor = _stays_at_the_probe(facts), NEARBY
+        # Not the default of the recipe: it may be the rate from which a user has come down.
+        rate = rounded(facts.settings["learning_rate"] * _LITTLE_HIGHER)
+        evidence, changes = _stays_at_the_probe(facts), {"learning_rate": rate}
     if not evidence:
         return None
     return Finding(
@@ -212,7 +214,7 @@ def learning_rate_too_low(facts: Facts) -> Finding | None:
         "The learning rate is too low",
         f"{evidence} (learning_rate {number(facts.settings['learning_rate'])}).",
         (
-            Advice(_faster(facts, factor), "Larger steps reach a lower loss in the same time."),
+            Advice(changes, "Larger steps reach a lower loss in the same time."),
             Advice(
                 {"epochs": 3 * facts.settings["epochs"]},
                 "Or more steps, if training time is no concern.",
@@ -278,9 +280,7 @@ def _stays_at_the_probe(facts: Facts) -> str:
     )
 
 
-def _faster(facts: Facts, factor: float) -> dict[str, float]:
-    if factor == NEARBY:  # the default may be the rate from which a user has come down
-        return {"learning_rate": rounded(facts.settings["learning_rate"] * factor)}
+def _faster(facts: Facts) -> dict[str, float]:
     loss = facts.curve("loss", facts.head)
     head = bool(len(loss) and loss[-1] > 0.7 * facts.baseline_loss)
-    return _with_rates(facts, factor, max, head=head)
+    return _with_rates(facts, HIGHER, max, head=head)
