@@ -130,7 +130,7 @@ class StoppingSettings(SettingGroup):
     """Choice of the best epoch and early stopping."""
 
     patience: int = setting(3, "Early stopping: epochs of a phase without improvement (monitored metric, ties by validation loss) before the phase stops (0: never)", minimum=0, affects="number", aliases=("early_stopping",))
-    stop_when_hopeless: bool = setting(False, "Stop early if the loss has diverged or never moved", affects="number")
+    stop_when_hopeless: bool = setting(False, "Stop early if the loss diverged, never moved or lost a good start", affects="number")
     monitor: str | None = setting(None, f"Validation metric that selects the best epoch, such as val_loss (default: {describe_monitors()}; log target: val_loss)", affects="number", searchable=False)
 
 

@@ -182,14 +182,23 @@ def clearly_wrong(facts: Facts) -> Finding | None:
 def why_unrecoverable(facts: Facts) -> str:
     """Return why a training in progress cannot recover, or an empty string.
 
-    The warm-up is over for two epochs, and the loss stays far above that of a constant baseline, or
-    has not improved on it in five epochs.
+    The warm-up is over for two epochs, and the loss stays far above that of a constant baseline. Or
+    five epochs have not improved on that baseline: the loss has not moved, or a better start is
+    lost.
     """
     loss, baseline = facts.curve("loss"), facts.baseline_loss
     if len(facts.settled) >= 2 and rules.learning_rate.stays_high(facts):
         last, constant = facts.shown(loss[-1]), facts.shown(baseline)
         return f"The training loss is {last}, a constant baseline has {constant}"
-    stuck = len(loss) >= 5 and loss.min() > 0.97 * baseline
-    if stuck and loss[-1] > 0.995 * loss[0]:
+    if len(loss) < 5 or not loss.min() > 0.97 * baseline:
+        return ""
+    if loss[-1] > 0.995 * loss[0] or _start_is_lost(facts):
         return f"In {len(loss)} epochs the training loss did not improve on a constant baseline"
     return ""
+
+
+def _start_is_lost(facts: Facts) -> bool:
+    """Return whether the main phase began below the loss of a constant baseline and lost that."""
+    start, baseline = facts.start_loss, facts.baseline_loss
+    known = start is not None and start < 0.9 * baseline
+    return bool(known and facts.curve("val_loss").min() > 0.97 * baseline)

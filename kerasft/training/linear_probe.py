@@ -68,11 +68,11 @@ def start_as_probe(context: FitContext, features: HeadFeatures, *, start_counts:
         )
     if start_counts:
         _offer_start(context, features, record)
+    context.recorder.linear_probe = record
     if context.recorder.run is not None:
         write_manifest(context.recorder.run, linear_probe=record)
     task = context.data.labels.kind
     name = compared_metric(task, context.config.monitor)
-    name = name if name in record else task.main_metric
     return (
         f"a linear probe: val_{name} {number(record[name])}, val_loss "
         f"{number(record['loss'])}, C={record['C']:g}, in {duration(time.monotonic() - began)}"
@@ -143,7 +143,7 @@ def _fit_probe(context: FitContext, head: HeadFeatures) -> LinearProbe | None:
         return None
     scores = measure(context.config, labels, y, _outputs(labels, others, best))
     record = {"C": best.strength, "examples": len(rows), "loss": scores["loss"]}
-    record |= {name: scores[name] for name in labels.kind.main_metrics}
+    record |= {name: scores[name] for name in labels.kind.directions if name != "loss"}
     return LinearProbe(best.kernel.astype("float32"), best.bias.astype("float32"), record)
 
 

@@ -66,4 +66,5 @@ class LiveDiagnosis(keras.callbacks.Callback):
             counts=self.counts, audit=self.audit, metrics={}, best_epoch=None,
             length_setting=modality_of(config).length_setting,
             classes=max(self.context.data.labels.num_outputs, 2),
+            probe=self.context.recorder.linear_probe,
         )  # fmt: skip

@@ -129,6 +129,7 @@ def _restore(saved: TrainingState, context: FitContext) -> None:
     saved.restore("seeds", seed_states(context.model))
     saved.restore_best(context.best_weights)
     context.recorder.history[:] = saved.history
+    context.recorder.linear_probe = saved.linear_probe
 
 
 def _run_phase(

@@ -22,6 +22,7 @@ from kerasft.models import with_features
 from kerasft.models.towers import initial_weights
 from kerasft.presets.sentence_encoder import is_sentence_encoder
 from kerasft.runs import write_manifest
+from kerasft.tasks import compared_metric
 from kerasft.training.context import FitContext
 from kerasft.training.head_features import HeadFeatures
 
@@ -77,7 +78,10 @@ def _answers(
 def _scored(context: FitContext, by: str, y: np.ndarray, outputs: np.ndarray) -> dict[str, Any]:
     """Return the scores of outputs, empty where the metric that judges them is undefined."""
     labels = context.data.labels
-    names = ("spearman", "pearson") if by == COSINE else labels.kind.main_metrics
+    names = ("spearman", "pearson")
+    if by != COSINE:
+        first = compared_metric(labels.kind, context.config.monitor)
+        names = (first, *(name for name in labels.kind.main_metrics if name != first))
     scores = labels.kind.measure(labels, y, outputs)
     found = {name: scores[name] for name in names if name in scores}
     return {"by": by, "metric": names[0], **found} if names[0] in found else {}

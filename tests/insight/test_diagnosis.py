@@ -450,6 +450,16 @@ def test_a_loss_far_above_a_constant_baseline_is_unrecoverable():
     )
 
 
+def test_a_training_that_has_lost_its_start_as_a_linear_probe_is_unrecoverable():
+    settings = {**to_dict(resnet_digits.Config()), "trainable_blocks": 1}
+    falls_to_the_baseline = facts(settings=settings, loss=[9.0, 0.73, 0.72, 0.71, 0.70])
+    assert not why_unrecoverable(falls_to_the_baseline)  # perhaps a slow start
+    lost = dataclasses.replace(falls_to_the_baseline, probe={"loss": 0.2})
+    assert "In 5 epochs" in why_unrecoverable(lost)
+    assert not why_unrecoverable(dataclasses.replace(lost, rows=lost.rows[:4]))
+    assert not why_unrecoverable(dataclasses.replace(lost, probe={"loss": 0.69}))
+
+
 def test_a_training_that_cannot_recover_is_ended_where_that_is_asked_for(tmp_path, photos, preset):
     config = resnet_digits.Config(
         preset=preset("resnet"), dataset=photos, image_size=16, learning_rate=50.0, epochs=8,

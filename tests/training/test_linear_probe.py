@@ -104,7 +104,8 @@ def test_the_run_records_the_probe_and_a_resumed_one_does_not_fit_another(
         fit(text_recipe, config, tmp_path, callbacks=[callback], name="cut")
     run = fit(text_recipe, config, tmp_path, resume=True)
     assert run.manifest["linear_probe"] == whole.manifest["linear_probe"]
-    assert set(run.manifest["linear_probe"]) == {"C", "examples", "loss", "accuracy", "f1"}
+    scores = {"loss", "accuracy", "precision", "recall", "f1"}
+    assert set(run.manifest["linear_probe"]) == {"C", "examples", *scores}
     assert (run.path / "run.log").read_text().count("starts as a linear probe") == 1
     assert [row["val_loss"] for row in run.history] == [r["val_loss"] for r in whole.history]
     assert sha256(run.path / "weights.safetensors") == sha256(whole.path / "weights.safetensors")
@@ -160,15 +161,18 @@ def test_whoever_shows_an_epoch_says_that_it_is_the_start(harmed, tmp_path):
     assert "The weights are those of epoch 0, the start as a linear probe" in card
 
 
-@pytest.mark.parametrize(("left_out", "best_epoch"), [(0, -1), (1, None)])
+@pytest.mark.parametrize(
+    ("left_out", "monitor", "best_epoch"),
+    [(0, None, -1), (0, "val_recall", -1), (1, None, None)],
+)
 def test_a_start_that_not_all_validation_examples_scored_is_no_epoch(
-    left_out, best_epoch, preset, reviews, monkeypatch
+    left_out, monitor, best_epoch, preset, reviews, monkeypatch
 ):
     monkeypatch.setattr(
         "kerasft.training.head_features.rows_to_remember",
         lambda labels, y: np.arange(len(y) - left_out),
     )
-    context = context_of(text_recipe, text_config(preset, reviews))
+    context = context_of(text_recipe, text_config(preset, reviews, monitor=monitor))
     inputs = make_phase_inputs(context)[context.phases[0].name]
     start_head(context, HeadFeatures(context, inputs), start_counts=True)
     assert context.best_weights.best_epoch == best_epoch
