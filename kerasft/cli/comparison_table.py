@@ -24,9 +24,8 @@ def print_comparison(compared: dict[str, Any]) -> None:
     print_table(("run", f"{compared['split']} {name}", "vs first"), rows)
     for group in compared["groups"]:
         _print_changes(group)
-    if not compared["same_data"] and len(compared["groups"]) > 1:
-        note = "The runs have different data: differences may come from the data."
-        click.echo("\n" + "\n".join(wrapped(note, terminal_width())))
+    if compared["note"]:
+        click.echo("\n" + "\n".join(wrapped(compared["note"], terminal_width())))
 
 
 def _print_changes(group: dict[str, Any]) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from kerasft.cli.comparison_table import print_comparison
 from kerasft.cli.completion import complete_runs
 from kerasft.cli.options import SharedOptions, wants
-from kerasft.cli.output import print_json, terminal_width
+from kerasft.cli.output import print_json, print_table, terminal_width, wrapped
 from kerasft.cli.run_argument import find_run, with_runs_dir
+from kerasft.formatting import group_name
 
 if TYPE_CHECKING:
     from kerasft.insight.notebook import Diagnosis
@@ -24,7 +27,7 @@ def diagnose_command(runs: tuple[str, ...], runs_dir: str) -> None:
 
     Only the files of the run are read. Findings are ordered by importance, each with its evidence
     and the command to run next. Several runs are also compared: which change helped, and whether
-    the difference exceeds the noise.
+    the difference exceeds the noise. The faults of runs that differ only in their seed are counted.
     """
     from kerasft import insight
     from kerasft.runs import load_run
@@ -46,6 +49,7 @@ def diagnose_command(runs: tuple[str, ...], runs_dir: str) -> None:
         else:
             _print(diagnosis, several=len(found) > 1)
     if compared and not wants("quiet"):
+        _print_faults_by_seed(found, compared["groups"])
         click.echo()
         print_comparison(compared)
     elif len(tasks) > 1 and not wants("quiet"):
@@ -56,3 +60,26 @@ def _print(diagnosis: Diagnosis, *, several: bool) -> None:
     if several:
         click.echo(f"{diagnosis['run']}")
     click.echo(diagnosis.text(min(92, terminal_width() - 5)))
+
+
+def _print_faults_by_seed(found: Sequence[Diagnosis], groups: Sequence[dict[str, Any]]) -> None:
+    """Print in how many runs each fault is, for runs that differ only in their seed.
+
+    Seeds can have contradictory faults; what most of them have is changed first.
+    """
+    faults = {
+        diagnosis["run"]: [each["title"] for each in diagnosis["findings"] if each["fault"]]
+        for diagnosis in found
+    }
+    for group in groups:
+        runs = group["runs"]
+        counts = Counter(title for run in runs for title in faults[run])
+        if len(runs) > 1 and counts:
+            click.secho(f"\nFaults of {group_name(runs)}", bold=True)
+            rows = [(title, f"{count} of {len(runs)}") for title, count in counts.most_common()]
+            print_table(("fault", "seeds"), rows)
+            if counts.most_common()[-1][1] < len(runs):
+                note = (
+                    "A fault of some seeds alone may be chance. Begin with the most frequent one."
+                )
+                click.echo("\n".join(wrapped(note, terminal_width())))

@@ -19,6 +19,8 @@ from kerasft.tasks.intervals import binomial_variance, score_variance
 from kerasft.tasks.labels import Labels
 
 _NOT_COMPARED = ("seed",)
+_SPLITS = ("train_split", "validation_split", "test_split", "validation_fraction", "test_fraction")
+_Data = tuple[dict[str, Any], dict[str, Any]]  # the entry of the manifest, and all settings
 
 
 def compare(
@@ -37,8 +39,8 @@ def compare(
     Returns:
         `score` (its name), `groups` (each with `runs`, `seeds`, `settings` that differ from the
         first group, `mean`, `spread` over seeds, and against the first `difference`, `noise`
-        and `verdict`: better, worse or `within noise`), and `same_data`. It is a dict that a
-        notebook shows with the curves of the score.
+        and `verdict`: better, worse or `within noise`), `same_data`, and a `note` where data differ
+        between groups, else "". It is a dict that a notebook shows with the curves of the score.
 
     Raises:
         SettingError: A run was not found, or the task has no such score.
@@ -71,8 +73,47 @@ def compare(
         difference, noise = group["mean"] - first["mean"], _noise(variances[0], variance)
         verdict = _verdict(difference, noise, less=less_is_better(name))
         group |= {"difference": difference, "noise": noise, "verdict": verdict}
+    note = _data_note([each for members in groups.values() for each in members])
     prints = {run.manifest["data"]["fingerprint"] for run, _ in read}
-    return Comparison(score=name, split=split, same_data=len(prints) == 1, groups=described)
+    return Comparison(
+        score=name,
+        split=split,
+        same_data=len(prints) == 1,
+        note=note if described[1:] else "",
+        groups=described,
+    )
+
+
+def _data_note(runs: Sequence[tuple[Run, Facts]]) -> str:
+    """Return how the data of runs differ and what follows from it, empty for the same data."""
+    classes = [set(run.labels["names"]) for run, _ in runs]
+    other = next((names for names in classes if names != classes[0]), None)
+    if other is not None:
+        return (
+            f"The runs have different classes ({len(classes[0])} and {len(other)} of them): their "
+            "scores cannot be compared."
+        )
+    first, *others = [(run.manifest["data"], facts.settings) for run, facts in runs]
+    changed = [each for each in others if each[0]["fingerprint"] != first[0]["fingerprint"]]
+    if not changed:
+        return ""
+    if all(_only_split_anew(first, each) for each in changed):
+        return (
+            "The runs have different splits of one dataset: differences may come from the splits. "
+            "Fits with the same split_seed have the same splits, whatever their seed is."
+        )
+    return "The runs have different data: differences may come from the data."
+
+
+def _only_split_anew(one: _Data, other: _Data) -> bool:
+    """Return whether two runs have as many examples of one source, and settings that split anew."""
+    before, after = ((x["dataset"], sum(x["examples"].values())) for x, _ in (one, other))
+    return before == after and _split_by(one[1]) != _split_by(other[1])
+
+
+def _split_by(settings: dict[str, Any]) -> tuple[Any, ...]:
+    seed, own = settings.get("seed"), settings.get("split_seed")
+    return (seed if own is None else own, *(settings.get(name) for name in _SPLITS))
 
 
 def best_group(compared: dict[str, Any]) -> dict[str, Any]:

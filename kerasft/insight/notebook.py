@@ -152,7 +152,7 @@ class Comparison(dict[str, Any]):
         histories = {label: rows for label, rows in histories.items() if rows}
         draw = functools.partial(charts.draw_overlaid, histories=histories, name=name)
         return _page(
-            text="" if self["same_data"] else "The runs have different data.",
+            text=self["note"],
             scores=table(("run", f"{self['split']} {name}", "settings", "vs first"), rows),
             drawn=[_chart(f"{name} of {', '.join(histories)}", draw)] if histories else (),
         )

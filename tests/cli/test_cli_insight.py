@@ -8,7 +8,8 @@ import pytest
 
 import kerasft
 from kerasft.recipes import minilm_tickets
-from kerasft.runs import write_json, write_manifest
+from kerasft.runs import read_json, write_json, write_manifest
+from kerasft.runs.write import write_record
 from tests.insight.record_faults import record_of
 
 
@@ -84,6 +85,24 @@ def test_diagnose_compares_several_runs(line):
     assert found["comparison"]["groups"][1]["difference"] < 0
 
 
+def test_the_faults_of_several_seeds_are_counted(kerasft_line, tmp_path):
+    """The second seed has the scores of a healthy fit."""
+    records = ("learning_rate_too_low", "healthy", "learning_rate_too_low")
+    for seed, record in enumerate(records):
+        run = kerasft.load_run(
+            shutil.copytree(record_of(record), tmp_path / "resnet_digits" / f"s{seed}")
+        )
+        slow = kerasft.load_run(record_of("learning_rate_too_low"))
+        write_record(run, "config.json", {**read_json(slow.path / "config.json"), "seed": seed})
+        write_manifest(run, learning_rates=slow.manifest["learning_rates"])
+    words = ("diagnose", "s0", "s1", "s2", "--runs-dir", tmp_path)
+    lines = kerasft_line(*words).output.splitlines()
+    at = lines.index("A fault of some seeds alone may be chance. Begin with the most frequent one.")
+    assert lines[at - 1].split()[-3:] == ["2", "of", "3"]
+    assert lines[at - 1].startswith("The learning rate is too low")
+    assert "of 3" not in kerasft_line("diagnose", "s1", "--runs-dir", tmp_path).output
+
+
 def test_seeds_count_as_one_with_mean_and_spread(line, tmp_path):
     done = line("runs", "compare", "one", "two", "slow", "--plot", tmp_path / "curves.png")
     assert done.exit_code == 0
@@ -99,6 +118,8 @@ def test_runs_are_compared_by_another_score(line):
     assert "VALIDATION F1" in done.output.splitlines()[0]
     found = json.loads(line("runs", "compare", "one", "slow", "--score", "f1", "--json").output)
     assert 0 < found["groups"][1]["noise"] < 1
+    habit = line("runs", "compare", "one", "slow", "--score", "macro_f1")
+    assert habit.exit_code == 2 and "Did you mean 'f1'?" in habit.output
     refused = line("runs", "compare", "one", "slow", "--score", "f")
     assert refused.exit_code == 2 and "Did you mean 'f1'" in refused.output
     unknown = json.loads(line("runs", "compare", "one", "slow", "--score", "loss", "--json").output)

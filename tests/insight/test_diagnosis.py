@@ -20,7 +20,8 @@ from kerasft.insight.diagnosis import (
     why_unrecoverable,
 )
 from kerasft.recipes import resnet_digits
-from kerasft.runs import write_manifest
+from kerasft.runs import read_json, write_manifest
+from kerasft.runs.write import write_record
 from kerasft.tasks.intervals import binomial_variance
 from tests.insight.injected_faults import ALSO, changed, fit
 from tests.insight.made_facts import facts
@@ -492,6 +493,51 @@ def test_an_average_is_no_further_seed_of_its_fits(tmp_path):
     groups = compare([one, two, soup])["groups"]
     assert [len(group["runs"]) for group in groups] == [2, 1]
     assert groups[1]["settings"] == {} and groups[1]["verdict"] == "within noise"
+
+
+def copies(folder, **changes):
+    """Return two equal records, of which the second has other settings."""
+    one, two = (
+        kerasft.load_run(shutil.copytree(record_of("healthy"), folder / name))
+        for name in ("one", "two")
+    )
+    config = read_json(two.path / "config.json")
+    write_record(two, "config.json", {**config, **changes})
+    return [one, two]
+
+
+@pytest.mark.parametrize(
+    ("changes", "note"),
+    [
+        ({"dropout": 0.1, "split_seed": 70}, "different splits of one dataset"),
+        ({"dropout": 0.1}, "different data"),
+        ({"split_seed": 70, "fraction": 0.5}, "different data"),
+    ],
+)
+def test_a_comparison_says_how_the_data_differ(changes, note, tmp_path):
+    one, two = copies(tmp_path, **changes)
+    assert compare([one, two])["note"] == ""
+    data = two.manifest["data"] | {"fingerprint": "other"}
+    if "fraction" in changes:
+        data["examples"] = {"train": 100, "validation": 20}
+    write_manifest(two, data=data)
+    found = compare([one, two])
+    assert note in found["note"] and not found["same_data"]
+
+
+def test_seeds_with_splits_of_their_own_have_no_note(tmp_path):
+    one, two = copies(tmp_path, seed=70)
+    write_manifest(two, data=two.manifest["data"] | {"fingerprint": "other"})
+    found = compare([one, two])
+    assert len(found["groups"]) == 1 and found["note"] == ""
+
+
+def test_scores_of_different_classes_cannot_be_compared(tmp_path):
+    one, two = copies(tmp_path, dropout=0.1)
+    labels = {**two.labels, "names": [*two.labels["names"][:-1], "eleven"]}
+    write_record(two, "labels.json", labels)
+    found = compare([one, kerasft.load_run(two.path)])
+    assert "different classes (10 and 10 of them)" in found["note"]
 
 
 @pytest.mark.slow
