@@ -78,7 +78,7 @@ def _answers(
 def _scored(context: FitContext, by: str, y: np.ndarray, outputs: np.ndarray) -> dict[str, Any]:
     """Return the scores of outputs, empty where the metric that judges them is undefined."""
     labels = context.data.labels
-    names = ("spearman", "pearson")
+    names: tuple[str, ...] = ("spearman", "pearson")
     if by != COSINE:
         first = compared_metric(labels.kind, context.config.monitor)
         names = (first, *(name for name in labels.kind.main_metrics if name != first))
