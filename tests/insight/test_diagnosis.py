@@ -603,20 +603,40 @@ def test_a_fit_is_compared_with_its_linear_probe(ended, named):
     found = facts(
         probe={"accuracy": 0.8}, metrics={"validation": {"accuracy": ended}}, settings=settings
     )
-    finding = rules.generalization.no_better_than_probe(found)
+    finding = rules.gain.no_better_than_probe(found)
     assert (finding is not None) == named
     if finding is not None:
         assert "0.8" in finding.evidence and not finding.fault
         assert finding.advice[1].changes["trainable_blocks"] == 0
     frozen = dataclasses.replace(found, settings={**settings, "trainable_blocks": 0})
-    assert rules.generalization.no_better_than_probe(frozen) is None
+    assert rules.gain.no_better_than_probe(frozen) is None
+
+
+@pytest.mark.parametrize(("given", "advised"), [({}, True), ({"learning_rate": "auto"}, False)])
+def test_a_range_test_is_advised_with_its_command(given, advised):
+    found = facts(
+        probe={"accuracy": 0.8}, metrics={"validation": {"accuracy": 0.7}}, changed=given
+    )  # fmt: skip
+    changes = [advice.changes for advice in rules.gain.no_better_than_probe(found).advice]
+    assert ({"learning_rate": "auto"} in changes) == advised
+    assert command_with(found, changes[0]).endswith("--learning-rate auto") or not advised
+
+
+@pytest.mark.parametrize(("recall", "named"), [(0.6, True), (0.7, False)])
+def test_a_fit_is_compared_with_its_linear_probe_by_its_monitor(recall, named):
+    settings = {**to_dict(resnet_digits.Config(trainable_blocks=1)), "monitor": "val_recall"}
+    found = facts(
+        settings=settings, probe={"accuracy": 0.7, "recall": 0.65},
+        metrics={"validation": {"accuracy": 0.7, "recall": recall}},
+    )  # fmt: skip
+    assert (rules.gain.no_better_than_probe(found) is not None) == named
 
 
 def test_the_note_on_the_probe_says_that_its_weights_were_restored():
     found = facts(
         probe={"accuracy": 0.8}, metrics={"validation": {"accuracy": 0.8}}, best_epoch=0
     )  # fmt: skip
-    evidence = rules.generalization.no_better_than_probe(found).evidence
+    evidence = rules.gain.no_better_than_probe(found).evidence
     assert "Epoch 0, that start, is the best one: its weights were restored." in evidence
     assert rules.epochs.trained_too_long(
         dataclasses.replace(found, rows=facts(loss=[0.1, 0.2, 0.3, 0.4, 0.5, 0.6]).rows)
@@ -630,11 +650,11 @@ def test_the_note_on_the_probe_says_that_its_weights_were_restored():
 def test_a_fit_has_gained_nothing_where_something_could_be_gained(score, before, named):
     untrained = {"by": "nearest class mean", "metric": "accuracy", "accuracy": before}
     found = facts(metrics={"validation": {"accuracy": score}}, untrained=untrained)
-    assert (rules.generalization.no_better_than_untrained(found) is not None) == named
+    assert (rules.gain.no_better_than_untrained(found) is not None) == named
 
 
 def test_a_number_is_better_than_that_of_the_probe_if_its_error_is_smaller():
     found = facts(probe={"rmse": 2.0}, task="regression", metrics={"validation": {"rmse": 1.5}})
-    assert rules.generalization.no_better_than_probe(found) is None
+    assert rules.gain.no_better_than_probe(found) is None
     worse = dataclasses.replace(found, metrics={"validation": {"rmse": 2.5}})
-    assert rules.generalization.no_better_than_probe(worse) is not None
+    assert rules.gain.no_better_than_probe(worse) is not None

@@ -111,12 +111,12 @@ def test_a_fit_of_pairs_records_the_cosine(preset, tmp_path):
 def test_a_fit_that_gained_nothing_is_named(ended, named):
     untrained = {"by": NEAREST_MEAN, "metric": "accuracy", "accuracy": 0.8, "f1": 0.7}
     found = facts(untrained=untrained, metrics={"validation": {"accuracy": ended}})
-    finding = rules.generalization.no_better_than_untrained(found)
+    finding = rules.gain.no_better_than_untrained(found)
     assert (finding is not None) == named
     if finding is not None:
         assert "nearest class mean" in finding.evidence and not finding.fault
     probed = dataclasses.replace(found, probe={"accuracy": 0.85})  # the stronger one is named
-    assert rules.generalization.no_better_than_untrained(probed) is None
+    assert rules.gain.no_better_than_untrained(probed) is None
 
 
 @pytest.mark.parametrize(("start", "advised"), [("random", True), ("class_means", False)])
@@ -124,6 +124,6 @@ def test_a_linear_probe_is_no_advice_after_class_means(start, advised):
     untrained = {"by": NEAREST_MEAN, "metric": "accuracy", "accuracy": 0.8, "f1": 0.7}
     ended = {"validation": {"accuracy": 0.8}}
     found = facts(untrained=untrained, metrics=ended, head_start=start)
-    finding = rules.generalization.no_better_than_untrained(found)
+    finding = rules.gain.no_better_than_untrained(found)
     changes = [advice.changes for advice in finding.advice]
     assert ({"head_start": "linear"} in changes) == advised

@@ -220,58 +220,6 @@ def _against_underfitting(facts: Facts) -> list[Advice]:
     return found
 
 
-def no_better_than_probe(facts: Facts) -> Finding | None:
-    """Detect trained blocks that did not improve on a linear probe of frozen features."""
-    name = facts.kind.main_metric
-    ended, probe = facts.metrics.get("validation", {}).get(name), facts.probe.get(name)
-    if ended is None or probe is None or not facts.settings.get("trainable_blocks"):
-        return None
-    better = ended > probe if facts.kind.directions[name] == "max" else ended < probe
-    # The probe can also be the best epoch by another metric, or by the loss at an equal one.
-    if better and facts.best_epoch != 0:
-        return None
-    chosen = " Epoch 0, that start, is the best one: its weights were restored."
-    linear = {"trainable_blocks": 0, "head_epochs": 0,
-              "learning_rate": facts.settings["head_learning_rate"]}  # fmt: skip
-    return Finding(
-        "no_better_than_probe",
-        "The model is no better than a linear probe",
-        f"The validation {name} is {number(ended)}; the linear probe on frozen features as which "
-        f"the output layer began has {number(probe)}.{chosen * (facts.best_epoch == 0)}",
-        (
-            Advice({}, "Find the learning rate of the main phase with `kerasft find-lr`."),
-            Advice(linear, "Or train the output layer alone, in less time."),
-        ),
-        fault=False,
-    )
-
-
-def _can_start_as_probe(facts: Facts) -> bool:
-    """Return whether a probe is another start, and class means are not, which ends better."""
-    means = facts.head_start == "class_means"
-    return bool(not facts.probe and facts.kind.class_weight and not means)
-
-
-def no_better_than_untrained(facts: Facts) -> Finding | None:
-    """Detect a fit that is no better than frozen features without any training."""
-    name = facts.untrained.get("metric", "")
-    ended = facts.metrics.get("validation", {}).get(name)
-    if ended is None or ended > facts.untrained[name] or ended >= 1 or no_better_than_probe(facts):
-        return None
-    linear = Advice({"head_start": "linear"}, "Or begin with a linear probe of these features.")
-    return Finding(
-        "no_better_than_untrained",
-        "The training has gained nothing",
-        f"The validation {name} is {number(ended)}; the {facts.untrained['by']} by frozen "
-        f"features, which needs no training, has {number(facts.untrained[name])}.",
-        (
-            Advice({}, "Find the learning rate of the main phase with `kerasft find-lr`."),
-            *([linear] if _can_start_as_probe(facts) else []),
-        ),
-        fault=False,
-    )
-
-
 def batch_norm(facts: Facts) -> Finding | None:
     """Detect batches that are too small for batch statistics: validation is erratic."""
     settings = facts.settings
