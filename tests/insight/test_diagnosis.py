@@ -612,6 +612,20 @@ def test_a_fit_is_compared_with_its_linear_probe(ended, named):
     assert rules.gain.no_better_than_probe(frozen) is None
 
 
+def test_a_rate_that_lost_the_start_is_not_too_low_as_well():
+    """The record of a fit with a rate of 0.5: it ends near the baseline, slowly, from above."""
+    losses = [1287, 4.516, 2.343, 2.37, 2.34, 2.331, 2.319, 2.317, 2.311, 2.304]
+    validation = [2.492, 2.346, 2.386, 2.352, 2.335, 2.315, 2.316, 2.306, 2.303, 2.303]
+    rates = [0.2625, 0.4962, 0.4665, 0.4107, 0.3355, 0.25, 0.1645, 0.0893, 0.0335, 0.0038]
+    found = facts(
+        rows=curves(losses, validation, rates), probe={"loss": 0.01186, "accuracy": 0.9926},
+        audit={"class_counts": {str(n): 125 for n in range(10)}},
+    )  # fmt: skip
+    assert rules.learning_rate.learning_rate_too_low(found) is not None
+    names = [finding.name for finding in find(found) if finding.name.startswith("learning_rate")]
+    assert names == ["learning_rate_too_high"]
+
+
 @pytest.mark.parametrize(("given", "advised"), [({}, True), ({"learning_rate": "auto"}, False)])
 def test_a_range_test_is_advised_with_its_command(given, advised):
     found = facts(

@@ -48,9 +48,9 @@ def diverged(facts: Facts) -> Finding | None:
             Advice(_slower(facts, 0.01), "A rate this much lower is almost always stable."),
             *_clip(facts),
         ),
-        causes=frozenset({"learning_rate_too_high", "collapsed", "underfitting", "no_signal",
-                          "validation_too_small", "overfitting", "over_regularized",
-                          "stopped_too_early"}),
+        causes=frozenset({"learning_rate_too_high", "learning_rate_too_low", "collapsed",
+                          "underfitting", "no_signal", "validation_too_small", "overfitting",
+                          "over_regularized", "stopped_too_early"}),
     )  # fmt: skip
 
 
@@ -184,7 +184,8 @@ def learning_rate_too_high(facts: Facts) -> Finding | None:
             *_longer_warmup(facts),
         ),
         causes=frozenset({"collapsed", "underfitting", "no_signal", "overfitting", "batch_norm",
-                          "trained_too_long", "over_regularized", "stopped_too_early"}),
+                          "trained_too_long", "over_regularized", "stopped_too_early"})
+        | ({"learning_rate_too_low"} if not phase else set()),  # of the main phase
     )  # fmt: skip
 
 
