@@ -74,6 +74,16 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.4g}"
 
 
+def counted(count: int, what: str) -> str:
+    """Return a count with its noun, which gets an s in the plural.
+
+    Example:
+        >>> counted(1, "example"), counted(1200, "example")
+        ('1 example', '1,200 examples')
+    """
+    return f"{count:,} {what}{'s' * (count != 1)}"
+
+
 def epoch_text(epoch: int) -> str:
     """Return an epoch of a history from 1; 0 is the state before training.
 

@@ -20,6 +20,7 @@ from kerasft.data.audit import refuse_dropped
 from kerasft.data_finding import LEVELS, DataFinding, by_level
 from kerasft.display import shows_progress
 from kerasft.downloads import find_downloads
+from kerasft.formatting import counted
 from kerasft.modalities import modality_of
 from kerasft.offline import VARIABLE, is_offline
 from kerasft.reachable_hosts import Download
@@ -48,7 +49,7 @@ class Check:
 
     def __repr__(self) -> str:
         counts = Counter(finding.level for finding in self.findings)
-        words = [f"{counts[level]} {level}{'s' * (counts[level] != 1)}" for level in LEVELS]
+        words = [counted(counts[level], level) for level in LEVELS]
         return f"<Check: {', '.join(words)}>"
 
 

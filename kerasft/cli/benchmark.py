@@ -14,7 +14,7 @@ from kerasft.cli.run_argument import find_model, with_runs_dir
 from kerasft.cli.run_options import RunCommand, given_columns, with_columns
 from kerasft.cli.startup import working
 from kerasft.errors import ProofError
-from kerasft.formatting import number, option_name, run_name
+from kerasft.formatting import counted, number, option_name, run_name
 
 
 def _sizes(context: click.Context, option: click.Parameter, text: str) -> list[int]:
@@ -83,7 +83,7 @@ def benchmark_command(
             click.echo(row["verdict"]["text"] if row["verdict"] else "reference")
     else:
         where = dataset or f"the {split} split of {found['reference']}"
-        click.echo(f"{found['examples']:,} examples of {where}\n")
+        click.echo(f"{counted(found['examples'], 'example')} of {where}\n")
         _print_rows(found, batch_sizes)
     if failed:
         click.get_current_context().exit(ProofError.exit_code)

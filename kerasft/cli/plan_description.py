@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from kerasft.cli.output import size
-from kerasft.formatting import duration, number
+from kerasft.formatting import counted, duration, number
 
 
 def describe_plan(plan: Any) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def plan_facts(plan: Any) -> dict[str, Any]:
     if plan.downloads:
         facts["download"] = [f"{each.what} from {each.host}" for each in plan.downloads]
     if counts:
-        facts["examples"] = f"{counts}; {plan.steps_per_epoch:,} steps per epoch"
+        facts["examples"] = f"{counts}; {counted(plan.steps_per_epoch, 'step')} per epoch"
     model = plan.model
     if model is not None:
         facts["model"] = f"{model.parameters:,} parameters, {model.trained:,} trained"
@@ -37,10 +37,10 @@ def plan_facts(plan: Any) -> dict[str, Any]:
 
 
 def _phase_line(phase: Any) -> str:
-    epochs = f"{phase.epochs} epoch{'s' * (phase.epochs != 1)}"
+    epochs = counted(phase.epochs, "epoch")
     line = (
         f"{phase.phase}: {epochs} of {short_duration(phase.seconds_per_epoch)} "
-        f"({phase.steps:,} steps of {short_duration(phase.seconds_per_step)})"
+        f"({counted(phase.steps, 'step')} of {short_duration(phase.seconds_per_step)})"
     )
     if not phase.cached:
         return line

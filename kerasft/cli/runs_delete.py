@@ -10,6 +10,7 @@ from kerasft.cli.completion import complete_runs
 from kerasft.cli.options import SharedOptions
 from kerasft.cli.run_argument import find_run, with_runs_dir
 from kerasft.errors import SettingError
+from kerasft.formatting import counted
 
 
 @click.command("delete", cls=SharedOptions)
@@ -41,7 +42,7 @@ def delete_command(runs: tuple[str, ...], yes: bool, runs_dir: str) -> None:
         linked = f" (a link: {path.resolve()} is not deleted)" if path.is_symlink() else ""
         click.echo(f"{path}{linked}", err=True)
     if not yes:
-        click.confirm(f"Delete {len(paths)} run{'s' * (len(paths) != 1)}?", abort=True, err=True)
+        click.confirm(f"Delete {counted(len(paths), 'run')}?", abort=True, err=True)
     for run in [
         load_run(path) for path in paths
     ]:  # all before the first deletion: one may be the target of a link

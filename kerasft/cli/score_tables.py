@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from kerasft.cli.output import print_table, terminal_width
-from kerasft.formatting import number, shown
+from kerasft.formatting import counted, number, shown
 from kerasft.tasks import task_of
 
 _WIDEST_MATRIX = 15
@@ -29,7 +29,7 @@ def score_line(task: str, metrics: Mapping[str, Any]) -> str:
     """Return the important metrics of one split as a line."""
     scores = task_of(task).shown_scores(metrics)
     found = [f"{title} {shown(value)}" for title, value in scores]
-    examples = f"  ({metrics['examples']} examples)" if "examples" in metrics else ""
+    examples = f"  ({counted(metrics['examples'], 'example')})" if "examples" in metrics else ""
     return ", ".join(found) + examples
 
 

@@ -7,6 +7,7 @@ import click
 from kerasft.cli.options import SharedOptions, wants
 from kerasft.cli.output import print_facts, print_json
 from kerasft.cli.startup import working
+from kerasft.formatting import counted
 
 
 @click.command("verify", cls=SharedOptions)
@@ -31,7 +32,7 @@ def verify_command(folder: str) -> None:
         click.echo(f"{found['largest_difference']:.6g}")
     else:
         proof = (
-            f"{found['examples']} examples answered as at the export, largest difference "
-            f"{found['largest_difference']:.1e}"
+            f"{counted(found['examples'], 'example')} answered as at the export, largest "
+            f"difference {found['largest_difference']:.1e}"
         )
         print_facts({"verified": folder, "files": found["files"], "proof": proof})

@@ -11,7 +11,7 @@ from typing import Any
 from kerasft.config import TextConfig
 from kerasft.dataset_check import TABLE_EXTENSIONS
 from kerasft.errors import DataError, SettingError, read_all
-from kerasft.formatting import is_blank
+from kerasft.formatting import counted, is_blank
 from kerasft.modalities.base import Modality
 from kerasft.modalities.dataset_features import DatasetFeatures
 from kerasft.modalities.excerpts import text_excerpt
@@ -159,8 +159,9 @@ class Texts(Modality):
     def few_examples_note(self, config: Any, each: float) -> list[str]:
         """Return advice measured on Banking77 with MiniLM; other datasets may differ."""
         text = (
-            f"The training split has about {each:.0f} texts per class. Training only the top block "
-            "is then usually as accurate, and faster: --trainable-blocks 1 --epochs 8 --patience 0."
+            f"The training split has about {counted(round(each), 'text')} per class. Training "
+            "only the top block is then usually as accurate, and faster: --trainable-blocks 1 "
+            "--epochs 8 --patience 0."
         )
         if config.feature_norm == "none":
             text += (

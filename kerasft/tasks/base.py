@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 from kerasft.errors import DataError, SettingError
+from kerasft.formatting import counted
 from kerasft.tasks.answers import Answers
 from kerasft.tasks.label_cells import Table
 from kerasft.tasks.labels import Labels
@@ -192,8 +193,8 @@ class Task(Answers):
         # Normal approximation of the 95% confidence interval around an accuracy of 90%.
         points = 100 * 1.96 * (0.9 * 0.1 / count) ** 0.5
         return (
-            f"The test split has only {count} examples; an accuracy of 90% has a 95% confidence "
-            f"interval of ±{points:.0f} points."
+            f"The test split has only {counted(count, 'example')}; an accuracy of 90% has a "
+            f"95% confidence interval of ±{points:.0f} points."
         )
 
     # Model

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from kerasft.calibration import Calibration, Interval
 from kerasft.errors import DataError, SettingError, read_all
+from kerasft.formatting import counted
 from kerasft.tasks.base import FeatureReaders, Task
 from kerasft.tasks.label_cells import Table, one_column, read_number
 from kerasft.tasks.labels import Labels
@@ -119,7 +120,7 @@ class Regression(Task):
         return by_quantile(groups, values)
 
     def small_test_note(self, count: int) -> str:
-        return f"The test split has only {count} examples; its scores are imprecise."
+        return f"The test split has only {counted(count, 'example')}; its scores are imprecise."
 
     def make_loss(self, config: Any, labels: Labels) -> Callable[[Any, Any], Any]:
         from kerasft.tasks.losses import ERRORS, standardized_error

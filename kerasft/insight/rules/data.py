@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from kerasft.data_finding import longer_length
-from kerasft.formatting import number
+from kerasft.formatting import counted, number
 from kerasft.insight.facts import Facts
 from kerasft.insight.findings import Advice, Finding
 from kerasft.tasks.intervals import WIDE, binomial_variance, share_interval
@@ -69,8 +69,8 @@ def validation_too_small(facts: Facts) -> Finding | None:
     return Finding(
         "validation_too_small",
         "The validation split is too small to compare settings",
-        f"It has {n} examples: the 95% confidence interval of {interval}. Differences of less than "
-        f"{noise} between two runs are within noise.",
+        f"It has {counted(n, 'example')}: the 95% confidence interval of {interval}. "
+        f"Differences of less than {noise} between two runs are within noise.",
         (
             _more_validation(facts),
             Advice({}, "Or compare means over several seeds (--seeds 3)."),
