@@ -17,6 +17,7 @@ from kerasft.cli.run_summary import describe
 from kerasft.cli.score_tables import score_line
 from kerasft.cli.startup import working
 from kerasft.config import Config
+from kerasft.display import current
 from kerasft.tasks import compared_metric, task_of
 
 
@@ -33,7 +34,10 @@ def fit_several(
             steps = kerasft.compare_baselines(module, config, **options)
             runs = [step.run for step in steps if step.run is not None]
         else:
-            runs = [kerasft.fit(module, one, **options) for one in _with_seeds(config, seeds)]
+            runs = []
+            for number, one in enumerate(_with_seeds(config, seeds), start=1):
+                current().line(f"seed   {one.seed}, fit {number} of {seeds}")
+                runs.append(kerasft.fit(module, one, **options))
             if config.average_weights == "soup":
                 own = {name: options[name] for name in ("runs_dir", "progress")}
                 try:

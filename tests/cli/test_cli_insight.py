@@ -192,6 +192,7 @@ def test_baselines_begin_with_a_constant_and_seeds_give_a_spread(kerasft_line, p
     assert [step["chosen"] for step in kept] == [False] * (len(kept) - 1) + [True]
     assert not any(step["chosen"] for step in steps if not step["kept"])
     several = kerasft_line(*words, "--trainable-blocks", "0", "--seeds", "2")
+    assert "seed   0, fit 1 of 2\n" in several.stderr and "1, fit 2 of 2\n" in several.stderr
     assert several.exit_code == 0, several.output
     rows = [line.split() for line in several.stdout.splitlines()]
     assert [row[0] for row in rows] == ["SEED", "0", "1", "mean", "standard", "next"]
