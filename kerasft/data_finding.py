@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from kerasft.formatting import counted
+
 LEVELS = ("error", "warning", "note")  # in order of importance
 LISTED = 20  # examples that a finding lists
 
@@ -38,16 +40,6 @@ class DataFinding:
 def by_level(findings: Iterable[DataFinding]) -> list[DataFinding]:
     """Return findings in order of importance."""
     return sorted(findings, key=lambda finding: LEVELS.index(finding.level))
-
-
-def counted(number: int, singular: str, plural: str) -> str:
-    """Return a number with the form of a noun and its verb.
-
-    Example:
-        >>> counted(1, "image is", "images are")
-        '1 image is'
-    """
-    return f"{number:,} {singular if number == 1 else plural}"
 
 
 def listed(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import errno
 import os
-import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
@@ -194,8 +193,7 @@ def name_and_first_line(error: BaseException) -> str:
 def near_names(received: str, known: Iterable[str]) -> list[str]:
     """Return the known names that are probably meant.
 
-    These are up to four that begin with what was received, else the most similar one, else one that
-    is the end of what was received, as `f1` of `macro_f1`.
+    These are up to four that begin with what was received, else the most similar one.
 
     Example:
         >>> near_names("minilm", ["bert_imdb", "minilm_tickets", "minilm_urgency"])
@@ -205,8 +203,7 @@ def near_names(received: str, known: Iterable[str]) -> list[str]:
     begun = [name for name in names if len(received) > 2 and name.startswith(received)]
     if 0 < len(begun) <= _MOST:
         return begun
-    alike = difflib.get_close_matches(received, names, n=1, cutoff=0.6)
-    return alike or [name for name in names if re.split(r"[-_]", received)[-1] == name]
+    return difflib.get_close_matches(received, names, n=1, cutoff=0.6)
 
 
 def did_you_mean(received: str, known: Iterable[str]) -> str:

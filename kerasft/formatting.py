@@ -74,14 +74,19 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.4g}"
 
 
-def counted(count: int, what: str) -> str:
-    """Return a count with its noun, which gets an s in the plural.
+def counted(count: int, singular: str, plural: str = "") -> str:
+    """Return a count with the form of a noun, or of a noun and its verb.
+
+    Args:
+        count: Count, at least 0.
+        singular: Form for one.
+        plural: Form for any other count; by default that for one and an s.
 
     Example:
-        >>> counted(1, "example"), counted(1200, "example")
-        ('1 example', '1,200 examples')
+        >>> counted(1200, "example"), counted(1, "image is", "images are")
+        ('1,200 examples', '1 image is')
     """
-    return f"{count:,} {what}{'s' * (count != 1)}"
+    return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
 
 
 def epoch_text(epoch: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -35,10 +35,12 @@ def diagnose_command(runs: tuple[str, ...], runs_dir: str) -> None:
     chosen = [load_run(find_run(text, runs_dir)) for text in runs]
     found = [insight.diagnose(run) for run in chosen]
     tasks = {run.labels["task"] for run in chosen}
-    compared = insight.compare(chosen) if len(chosen) > 1 and len(tasks) == 1 else None
+    scored = any(run.metrics.get("validation") for run in chosen)
+    several = len(chosen) > 1 and len(tasks) == 1
+    compared = insight.compare(chosen) if several and scored else None
     if wants("json"):
-        several = {"runs": found, "comparison": compared}
-        print_json(several if len(found) > 1 else found[0])
+        together = {"runs": found, "comparison": compared}
+        print_json(together if len(found) > 1 else found[0])
         return
     for number, diagnosis in enumerate(found):
         if number and not wants("quiet"):
@@ -48,8 +50,10 @@ def diagnose_command(runs: tuple[str, ...], runs_dir: str) -> None:
             click.echo(" ".join(names) or "healthy")
         else:
             _print(diagnosis, several=len(found) > 1)
+    if several and not wants("quiet"):
+        for group in insight.seeds_of_settings(chosen):
+            _print_faults_by_seed(found, [str(run.path) for run in group])
     if compared and not wants("quiet"):
-        _print_faults_by_seed(found, compared["groups"])
         click.echo()
         print_comparison(compared)
     elif len(tasks) > 1 and not wants("quiet"):
@@ -62,24 +66,23 @@ def _print(diagnosis: Diagnosis, *, several: bool) -> None:
     click.echo(diagnosis.text(min(92, terminal_width() - 5)))
 
 
-def _print_faults_by_seed(found: Sequence[Diagnosis], groups: Sequence[dict[str, Any]]) -> None:
-    """Print in how many runs each fault is, for runs that differ only in their seed.
+def _print_faults_by_seed(found: Sequence[Diagnosis], runs: Sequence[str]) -> None:
+    """Print how many of some runs, which differ only in their seed, have each fault.
 
     Seeds can have contradictory faults; what most of them have is changed first.
     """
-    faults = {
-        diagnosis["run"]: [each["title"] for each in diagnosis["findings"] if each["fault"]]
+    counts = Counter(
+        each["title"]
         for diagnosis in found
-    }
-    for group in groups:
-        runs = group["runs"]
-        counts = Counter(title for run in runs for title in faults[run])
-        if len(runs) > 1 and counts:
-            click.secho(f"\nFaults of {group_name(runs)}", bold=True)
-            rows = [(title, f"{count} of {len(runs)}") for title, count in counts.most_common()]
-            print_table(("fault", "seeds"), rows)
-            if counts.most_common()[-1][1] < len(runs):
-                note = (
-                    "A fault of some seeds alone may be chance. Begin with the most frequent one."
-                )
-                click.echo("\n".join(wrapped(note, terminal_width())))
+        for each in diagnosis["findings"]
+        if each["fault"] and diagnosis["run"] in runs
+    )
+    if len(runs) < 2 or not counts:
+        return
+    click.secho(f"\nFaults of {group_name(runs)}", bold=True)
+    rows = [(title, f"{count} of {len(runs)}") for title, count in counts.most_common()]
+    print_table(("fault", "seeds"), rows)
+    if min(counts.values()) < len(runs):
+        first = " Begin with the most frequent one." * (len(set(counts.values())) > 1)
+        note = f"A fault that only some seeds have may be chance.{first}"
+        click.echo("\n".join(wrapped(note, terminal_width())))

@@ -14,7 +14,7 @@ from kerasft.cli.plan_description import short_duration
 from kerasft.cli.recipe_group import RecipeGroup
 from kerasft.cli.startup import check_sources, working
 from kerasft.config import Config
-from kerasft.formatting import duration
+from kerasft.formatting import counted, duration
 from kerasft.keras_home import in_backend
 
 _FIT = ("devices", "hosts", "bandwidth", "device_bandwidth")
@@ -182,7 +182,7 @@ def _search_facts(found: Any) -> dict[str, Any]:
     most = found.scales[-1].workers
     worthwhile = _worthwhile("", found.worthwhile, most, "workers")
     return {
-        "search": f"{found.trials:,} trials, {found.tuner}",
+        "search": f"{counted(found.trials, 'trial')}, {found.tuner}",
         **({"worthwhile": worthwhile} if most > 1 else {}),
         "epoch": f"{short_duration(mean)} ({found.source})",
         **({"start": f"{short_duration(costs.start)} of each worker"} if costs.start else {}),

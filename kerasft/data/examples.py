@@ -16,6 +16,7 @@ import numpy as np
 from kerasft.data_finding import DataFinding
 from kerasft.display import progress
 from kerasft.errors import BadExamplesError, DataError
+from kerasft.formatting import counted
 from kerasft.in_memory import content_bytes, is_pixels
 from kerasft.paths import file_name
 from kerasft.tasks import Labels
@@ -171,7 +172,7 @@ class Split:
         return len(self.y)
 
     def __repr__(self) -> str:
-        return f"<Split: {len(self):,} examples>"
+        return f"<Split: {counted(len(self), 'example')}>"
 
 
 @dataclass(frozen=True, repr=False)

@@ -21,6 +21,7 @@ from kerasft.data.shared_batches import SharedBatches
 from kerasft.data.tf_dataset import stream
 from kerasft.distribution.ranks import Ranks, find_ranks
 from kerasft.errors import SettingError
+from kerasft.formatting import counted
 from kerasft.models.blocks import flatten_layers
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ class Devices:
         processes = f" of {self.ranks.number} processes" if self.ranks.number > 1 else ""
         lines = [
             f"device {self.number} devices{processes}, {self.kind}: batches of {batch_size} "
-            f"examples, {each} row{'s' * (each > 1)} on each"
+            f"examples, {counted(each, 'row')} on each"
         ]
         if each < _FEW:
             lines.append(

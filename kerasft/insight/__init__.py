@@ -1,7 +1,7 @@
 """Diagnosis, comparison, charts and reports of runs and searches, read from their files alone."""
 
 from kerasft.insight.commands import fit_command
-from kerasft.insight.comparison import best_group, compare
+from kerasft.insight.comparison import best_group, compare, seeds_of_settings
 from kerasft.insight.curves import plot_curves, plot_overlaid
 from kerasft.insight.diagnosis import clearly_wrong, diagnose, why_unrecoverable
 from kerasft.insight.facts import Facts, read_facts
@@ -28,6 +28,7 @@ __all__ = [
     "run_html",
     "search_html",
     "search_report",
+    "seeds_of_settings",
     "suggest",
     "why_unrecoverable",
     "write_report",

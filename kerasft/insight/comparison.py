@@ -20,6 +20,7 @@ from kerasft.tasks.labels import Labels
 
 _NOT_COMPARED = ("seed",)
 _SPLITS = ("train_split", "validation_split", "test_split", "validation_fraction", "test_fraction")
+_NAMED = 3  # classes that a note names
 _Data = tuple[dict[str, Any], dict[str, Any]]  # the entry of the manifest, and all settings
 
 
@@ -57,63 +58,67 @@ def compare(
         raise DataError("Runs of different tasks cannot be compared. Name runs of one task.")
     done = [facts for _, facts in read if facts.metrics.get(split)]
     name = _score_name(task, done, score)
-    groups: dict[str, list[tuple[Run, Facts]]] = {}
-    for run, facts in read:
-        if facts.metrics.get(split, {}).get(name) is not None:
-            groups.setdefault(_key(run, facts), []).append((run, facts))
+    scored = [each for each in read if each[1].metrics.get(split, {}).get(name) is not None]
+    groups = _by_settings(scored)
     if not groups:
         raise DataError(f"None of the runs has {name} of the {split} split. Name finished runs.")
     described = [_describe(members, name, split) for members in groups.values()]
     first = described[0]
     variances = [_variance(group, name, split) for group in described] if described[1:] else []
-    base = next(iter(groups.values()))[0][1].settings
+    base = scored[0][1].settings
     for group, members in zip(described, groups.values(), strict=True):
         group["settings"] = _differences(base, members[0][1].settings)
     for group, variance in zip(described[1:], variances[1:], strict=True):
         difference, noise = group["mean"] - first["mean"], _noise(variances[0], variance)
         verdict = _verdict(difference, noise, less=less_is_better(name))
         group |= {"difference": difference, "noise": noise, "verdict": verdict}
-    note = _data_note([each for members in groups.values() for each in members])
     prints = {run.manifest["data"]["fingerprint"] for run, _ in read}
     return Comparison(
         score=name,
         split=split,
         same_data=len(prints) == 1,
-        note=note if described[1:] else "",
+        note=_data_note(list(groups.values())),
         groups=described,
     )
 
 
-def _data_note(runs: Sequence[tuple[Run, Facts]]) -> str:
-    """Return how the data of runs differ and what follows from it, empty for the same data."""
-    classes = [set(run.labels["names"]) for run, _ in runs]
-    other = next((names for names in classes if names != classes[0]), None)
-    if other is not None:
-        return (
-            f"The runs have different classes ({len(classes[0])} and {len(other)} of them): their "
-            "scores cannot be compared."
-        )
-    first, *others = [(run.manifest["data"], facts.settings) for run, facts in runs]
-    changed = [each for each in others if each[0]["fingerprint"] != first[0]["fingerprint"]]
+def _data_note(groups: Sequence[Sequence[tuple[Run, Facts]]]) -> str:
+    """Return how the data of groups differ and what follows from it, empty for the same data."""
+    runs = [run for group in groups for run, _ in group]
+    first, others = set(runs[0].labels["names"]), [set(run.labels["names"]) for run in runs]
+    different = sorted(next((first ^ names for names in others if names != first), ()))
+    if different:
+        some = ", ".join(repr(name) for name in different[:_NAMED])
+        return f"The runs have different classes (such as {some}): their scores cannot be compared."
+    known = {run.manifest["data"]["fingerprint"] for run, _ in groups[0]}
+    reference, *rest = [(run.manifest["data"], facts.settings) for g in groups for run, facts in g]
+    changed = [each for each in rest if each[0]["fingerprint"] not in known]
     if not changed:
         return ""
-    if all(_only_split_anew(first, each) for each in changed):
-        return (
-            "The runs have different splits of one dataset: differences may come from the splits. "
-            "Fits with the same split_seed have the same splits, whatever their seed is."
-        )
-    return "The runs have different data: differences may come from the data."
+    if not all(_only_split_anew(reference, each) for each in changed):
+        return "The runs have different data: differences may come from the data."
+    note = "The runs have different splits of one dataset: differences may come from the splits."
+    if all(_fixed_splits(each[1]) == _fixed_splits(reference[1]) for each in changed):
+        note += " Fits with one split_seed have the same splits, whatever their seed is."
+    return note
 
 
 def _only_split_anew(one: _Data, other: _Data) -> bool:
     """Return whether two runs have as many examples of one source, and settings that split anew."""
     before, after = ((x["dataset"], sum(x["examples"].values())) for x, _ in (one, other))
-    return before == after and _split_by(one[1]) != _split_by(other[1])
+    (seed, fixed), (other_seed, other_fixed) = (
+        (_seed_of_splits(each[1]), _fixed_splits(each[1])) for each in (one, other)
+    )
+    return before == after and (seed, fixed) != (other_seed, other_fixed)
 
 
-def _split_by(settings: dict[str, Any]) -> tuple[Any, ...]:
-    seed, own = settings.get("seed"), settings.get("split_seed")
-    return (seed if own is None else own, *(settings.get(name) for name in _SPLITS))
+def _seed_of_splits(settings: dict[str, Any]) -> Any:
+    own = settings.get("split_seed")
+    return settings.get("seed") if own is None else own
+
+
+def _fixed_splits(settings: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(settings.get(name) for name in _SPLITS)
 
 
 def best_group(compared: dict[str, Any]) -> dict[str, Any]:
@@ -126,18 +131,30 @@ def _score_name(task: Task, found: list[Facts], score: str | None) -> str:
     """Return the metric that was asked for, or the default one of `compare`."""
     if score is None:
         return compared_metric(task, *(facts.settings.get("monitor") for facts in found))
-    if score not in task.directions:
+    known = task.directions
+    if score not in known:
+        hint = did_you_mean(score, known) or did_you_mean(score.split("_")[-1], known)
         raise SettingError(
-            f"`score` must be one of {', '.join(task.directions)} for task={task.name}. "
-            f"Received: score={score!r}.{did_you_mean(score, task.directions)}"
+            f"`score` must be one of {', '.join(known)} for task={task.name}. "
+            f"Received: score={score!r}.{hint}"
         )
     return score
 
 
-def _key(run: Run, facts: Facts) -> str:
-    """Return what the runs of a group have in common; an average is no seed of its fits."""
-    compared = {k: v for k, v in facts.settings.items() if k not in _NOT_COMPARED}
-    return json.dumps([facts.recipe, compared, "soup" in run.manifest], sort_keys=True)
+def seeds_of_settings(runs: Sequence[Run]) -> list[list[Run]]:
+    """Return runs in groups that differ only in their seed, finished or not."""
+    groups = _by_settings([(run, read_facts(run)) for run in runs])
+    return [[run for run, _ in members] for members in groups.values()]
+
+
+def _by_settings(runs: Sequence[tuple[Run, Facts]]) -> dict[str, list[tuple[Run, Facts]]]:
+    """Return runs by what the seeds of one fit have in common; an average is none of them."""
+    groups: dict[str, list[tuple[Run, Facts]]] = {}
+    for run, facts in runs:
+        compared = {k: v for k, v in facts.settings.items() if k not in _NOT_COMPARED}
+        key = json.dumps([facts.recipe, compared, "soup" in run.manifest], sort_keys=True)
+        groups.setdefault(key, []).append((run, facts))
+    return groups
 
 
 def _describe(members: list[tuple[Run, Facts]], name: str, split: str) -> dict[str, Any]:

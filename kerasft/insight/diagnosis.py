@@ -192,7 +192,9 @@ def why_unrecoverable(facts: Facts) -> str:
         return f"The training loss is {last}, a constant baseline has {constant}"
     if len(loss) < 5 or not loss.min() > 0.97 * baseline:
         return ""
-    if loss[-1] > 0.995 * loss[0] or _start_is_lost(facts):
+    if _start_is_lost(facts):
+        return f"{rules.learning_rate.start(facts)}; {len(loss)} epochs did not come near it again"
+    if loss[-1] > 0.995 * loss[0]:
         return f"In {len(loss)} epochs the training loss did not improve on a constant baseline"
     return ""
 
@@ -200,5 +202,5 @@ def why_unrecoverable(facts: Facts) -> str:
 def _start_is_lost(facts: Facts) -> bool:
     """Return whether the main phase began below the loss of a constant baseline and lost that."""
     start, baseline = facts.start_loss, facts.baseline_loss
-    known = start is not None and start < 0.9 * baseline
-    return bool(known and facts.curve("val_loss").min() > 0.97 * baseline)
+    was_better = start is not None and start < 0.9 * baseline
+    return bool(was_better and facts.curve("val_loss").min() > 0.97 * baseline)

@@ -47,6 +47,7 @@ class Facts:
         calibration: Record of the calibration, as `Run.calibration`; empty for older or unfinished
             runs.
         classes: Number of classes.
+        range_test: Whether a range test has found the learning rates.
     """
 
     state: str
@@ -70,6 +71,7 @@ class Facts:
     head_start: str = ""
     calibration: dict[str, Any] = field(default_factory=dict)
     classes: int = 2
+    range_test: bool = False
 
     @property
     def kind(self) -> Task:
@@ -209,6 +211,7 @@ def read_facts(run: Run) -> Facts:
         head_start=str(manifest.get("head_start") or ""),
         calibration=run.calibration,
         classes=max(len(run.labels["names"]), 2),
+        range_test=bool(manifest.get("range_test")),
     )
 
 

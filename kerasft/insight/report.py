@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kerasft.formatting import duration, epoch_text, number, percent, setting_text, shown
+from kerasft.formatting import counted, duration, epoch_text, number, percent, setting_text, shown
 from kerasft.insight import charts
 from kerasft.insight.commands import fit_command
 from kerasft.insight.diagnosis import diagnose
@@ -84,7 +84,8 @@ def _headline(facts: Facts, arrays: dict[str, Any]) -> dict[str, Any] | None:
         text = f"; 95% confidence interval {number(interval[0])} to {number(interval[1])}"
         if is_wide(facts.kind, interval):
             warning = (
-                f"This interval is wide: {count:,} examples are too few to compare settings by "
+                f"This interval is wide: {counted(count, 'example is', 'examples are')} too few to "
+                "compare settings by "
                 "this score."
             )
     return {"name": name, "value": value, "examples": count, "split": split, "interval": text,

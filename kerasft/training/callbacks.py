@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from kerasft.errors import DivergedError
+from kerasft.formatting import counted
 
 
 class EpochOrder(keras.callbacks.Callback):
@@ -181,7 +182,7 @@ class BestWeights(keras.callbacks.Callback):
         better = "higher" if self.sign > 0 else "lower"
         return (
             f"phase  {phase} stopped after epoch {(self.stopped_epoch or 0) + 1}: "
-            f"{self.patience} epochs without a {better} {self.monitor}"
+            f"{counted(self.patience, 'epoch')} without a {better} {self.monitor}"
         )
 
     def state(self) -> dict[str, Any]:

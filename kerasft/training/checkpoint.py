@@ -12,7 +12,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,6 @@ class TrainingState:
         plateau: State of `PlateauWarmUp`, empty for other schedules.
         arrays: Values of variables, by group and position.
         batches_per_step: Batches whose gradients were accumulated for a step of the optimizer.
-        linear_probe: Record of the linear probe as which the output layer began; empty without.
     """
 
     phase: int
@@ -74,7 +73,6 @@ class TrainingState:
     plateau: dict[str, float]
     arrays: dict[str, np.ndarray]
     batches_per_step: int = 1
-    linear_probe: dict[str, Any] = field(default_factory=dict)
 
     def group(self, name: str) -> list[np.ndarray]:
         """Return the arrays of a group, in order.
@@ -138,8 +136,6 @@ def save_state(path: Path, state: TrainingState) -> None:
     }
     if state.batches_per_step > 1:
         facts["batches_per_step"] = state.batches_per_step
-    if state.linear_probe:
-        facts["linear_probe"] = state.linear_probe
     metadata = {"state": json.dumps(facts)}
     write_tensors(path, state.arrays, {**metadata, _CHECKSUM: _checksum(state.arrays, metadata)})
 
@@ -244,7 +240,6 @@ class SaveState(keras.callbacks.Callback):
             plateau=self.plateau.state() if self.plateau is not None else {},
             arrays=make_arrays(groups),
             batches_per_step=self.context.compiled_models.batches_per_step,
-            linear_probe=self.context.recorder.linear_probe,
         )
 
 

@@ -23,7 +23,7 @@ from kerasft.evaluation.calibrate import SplitOutputs, measure_test, record_cali
 from kerasft.evaluation.metrics import measure
 from kerasft.evaluation.seen_examples import save_fingerprints
 from kerasft.evaluation.stored_predictions import save_predictions
-from kerasft.formatting import epoch_text, number
+from kerasft.formatting import counted, epoch_text, number
 from kerasft.frozen.feature_cache import PhaseInputs
 from kerasft.insight import plot_curves
 from kerasft.modalities import modality_of, settled
@@ -93,6 +93,7 @@ def open_record(
         },
         given=_given(config, requested or config),
         learning_rates={phase.name: phase.learning_rate for phase in context.phases},
+        range_test=requested is not None and isinstance(requested.learning_rate, str),
         usual=to_dict(type(config)()),
         weights=describe_weights(config),
         blocks=block_rows(context.model),
@@ -161,9 +162,8 @@ def announce(context: FitContext, chosen: Sequence[str]) -> None:
     for line in block_table(context.model).splitlines():
         context.log(f"       {line}")
     for phase in context.phases:
-        plural = "" if phase.epochs == 1 else "s"
         context.log(
-            f"phase  {phase.name}: {phase.epochs} epoch{plural}, {config.optimizer} at "
+            f"phase  {phase.name}: {counted(phase.epochs, 'epoch')}, {config.optimizer} at "
             f"{number(phase.learning_rate)} ({config.learning_rate_schedule}), "
             f"batches of {config.batch_size}"
         )

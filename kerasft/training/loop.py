@@ -129,7 +129,8 @@ def _restore(saved: TrainingState, context: FitContext) -> None:
     saved.restore("seeds", seed_states(context.model))
     saved.restore_best(context.best_weights)
     context.recorder.history[:] = saved.history
-    context.recorder.linear_probe = saved.linear_probe
+    if (run := context.recorder.run) is not None:
+        context.recorder.linear_probe = dict(run.manifest.get("linear_probe") or {})
 
 
 def _run_phase(

@@ -15,6 +15,7 @@ from kerasft.catalog import recipe_module
 from kerasft.config import Config, changed_settings, with_keywords
 from kerasft.display import shows_progress, status
 from kerasft.errors import NoTrialError, SettingError
+from kerasft.formatting import counted
 from kerasft.in_memory import PREFIX
 from kerasft.insight import plot_search
 from kerasft.paths import new_folder
@@ -274,7 +275,7 @@ def _announce(shown: SearchProgress, plan: Plan, folder: Path, planned: int | No
     header = plan.header
     objective = header["objective"]
     more = "higher is better" if objective["direction"] == "max" else "lower is better"
-    trials = "1 trial" if planned == 1 else f"{planned} trials"
+    trials = f"{planned} trials" if planned is None else counted(planned, "trial")
     shown.line(f"search {folder}: {header['tuner']}, {trials}, seed {header['seed']}")
     for line in (*data_lines(plan.config, plan.trial_models.data(plan.config)), *plan.notes):
         shown.line(shown.display.wording(line))

@@ -85,22 +85,35 @@ def test_diagnose_compares_several_runs(line):
     assert found["comparison"]["groups"][1]["difference"] < 0
 
 
-def test_the_faults_of_several_seeds_are_counted(kerasft_line, tmp_path):
-    """The second seed has the scores of a healthy fit."""
-    records = ("learning_rate_too_low", "healthy", "learning_rate_too_low")
+def seeds_of_a_slow_fit(folder, *records):
+    """Make runs that differ in their seed, with the scores of some records."""
+    slow = kerasft.load_run(record_of("learning_rate_too_low"))
     for seed, record in enumerate(records):
         run = kerasft.load_run(
-            shutil.copytree(record_of(record), tmp_path / "resnet_digits" / f"s{seed}")
+            shutil.copytree(record_of(record), folder / "resnet_digits" / f"s{seed}")
         )
-        slow = kerasft.load_run(record_of("learning_rate_too_low"))
         write_record(run, "config.json", {**read_json(slow.path / "config.json"), "seed": seed})
         write_manifest(run, learning_rates=slow.manifest["learning_rates"])
-    words = ("diagnose", "s0", "s1", "s2", "--runs-dir", tmp_path)
-    lines = kerasft_line(*words).output.splitlines()
-    at = lines.index("A fault of some seeds alone may be chance. Begin with the most frequent one.")
-    assert lines[at - 1].split()[-3:] == ["2", "of", "3"]
+        yield run
+
+
+def test_the_faults_of_several_seeds_are_counted(kerasft_line, tmp_path):
+    list(seeds_of_a_slow_fit(tmp_path, "learning_rate_too_low", "healthy", "learning_rate_too_low"))
+    lines = kerasft_line("diagnose", "s0", "s1", "s2", "--runs-dir", tmp_path).output.splitlines()
+    at = lines.index("A fault that only some seeds have may be chance.")
     assert lines[at - 1].startswith("The learning rate is too low")
-    assert "of 3" not in kerasft_line("diagnose", "s1", "--runs-dir", tmp_path).output
+    assert lines[at - 1].split()[-3:] == ["2", "of", "3"]
+    both = kerasft_line("diagnose", "s0", "s2", "--runs-dir", tmp_path).output
+    assert "2 of 2" in both and "may be chance" not in both
+
+
+def test_seeds_without_scores_are_diagnosed_and_counted_too(kerasft_line, tmp_path):
+    for run in seeds_of_a_slow_fit(tmp_path, "healthy", "healthy"):
+        write_record(run, "metrics.json", {})
+        write_manifest(run, state="failed", reason="loss became NaN", failure="diverged")
+    done = kerasft_line("diagnose", "s0", "s1", "--runs-dir", tmp_path)
+    assert done.exit_code == 0, done.output
+    assert "The training diverged  2 of 2" in done.output
 
 
 def test_seeds_count_as_one_with_mean_and_spread(line, tmp_path):

@@ -151,11 +151,8 @@ def small_state(tmp_path):
     history = [{"epoch": 1, "loss": 0.75, "seconds": 0.1}, {"epoch": 2, "loss": 0.5}]
     save_state(
         path,
-        TrainingState(
-            0, 2, history, best_weights.state(), {"rate": 0.001}, make_arrays(groups),
-            linear_probe={"C": 0.1, "loss": 0.25},
-        ),
-    )  # fmt: skip
+        TrainingState(0, 2, history, best_weights.state(), {"rate": 0.001}, make_arrays(groups)),
+    )
     return path
 
 
@@ -210,11 +207,6 @@ def test_a_state_of_another_length_is_refused(small_state, change):
     small_state.write_bytes(change(small_state.read_bytes()))
     with pytest.raises(DamagedFileError, match=r"state\.safetensors is damaged"):
         load_state(small_state)
-
-
-def test_a_state_has_the_record_of_the_linear_probe(small_state):
-    """The diagnosis of a resumed training judges by it."""
-    assert load_state(small_state).linear_probe == {"C": 0.1, "loss": 0.25}
 
 
 def test_a_state_without_a_checksum_still_loads(small_state):

@@ -127,6 +127,8 @@ def harmed(preset, reviews, tmp_path_factory):
 def test_the_start_is_the_best_epoch_where_every_epoch_is_worse(harmed):
     probe = harmed.manifest["linear_probe"]
     assert harmed.manifest["best_epoch"] == 0
+    log = (harmed.path / "run.log").read_text()
+    assert "watch  " in log and "the linear probe at the start had" in log.lower()
     assert min(row["val_loss"] for row in harmed.history) > probe["loss"]
     for found in (harmed.metrics["validation"], kerasft.evaluate(harmed, split="validation")):
         assert found["loss"] == pytest.approx(probe["loss"], abs=1e-4)

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from kerasft.data.examples import Dropped, Examples
-from kerasft.data_finding import LISTED, DataFinding, counted
+from kerasft.data_finding import LISTED, DataFinding
 from kerasft.errors import DataError
+from kerasft.formatting import counted
 from kerasft.tasks import Labels
 
 _NAME = "unreadable"  # of the finding

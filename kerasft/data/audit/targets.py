@@ -8,7 +8,8 @@ import numpy as np
 
 from kerasft.config import Config
 from kerasft.data.examples import Examples
-from kerasft.data_finding import LISTED, DataFinding, counted
+from kerasft.data_finding import LISTED, DataFinding
+from kerasft.formatting import counted
 from kerasft.tasks import Labels
 
 _FAR = 10  # interquartile ranges from the nearer quartile

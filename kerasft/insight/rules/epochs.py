@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 
+from kerasft.formatting import counted
 from kerasft.insight.facts import Facts
 from kerasft.insight.findings import Advice, Finding
 
@@ -67,7 +68,7 @@ def _too_few_epochs(facts: Facts) -> str:
     if len(val) > 2 or not (few or val.min() > 0.9 * baseline):
         return ""
     return (
-        f"After {len(val)} {'epoch' if len(val) == 1 else 'epochs'} of the main phase the "
+        f"After {counted(len(val), 'epoch')} of the main phase the "
         f"validation loss is {facts.shown(val[-1])}; a constant baseline has "
         f"{facts.shown(baseline)}. That is too early to judge the settings."
     )

@@ -14,6 +14,8 @@ from kerasft.tasks import compared_metric
 def no_better_than_probe(facts: Facts) -> Finding | None:
     """Detect trained blocks that did not improve on a linear probe of frozen features."""
     name = compared_metric(facts.kind, facts.settings.get("monitor"))
+    if name not in facts.probe:  # older records have the main metrics
+        name = facts.kind.main_metric
     ended, probe = facts.metrics.get("validation", {}).get(name), facts.probe.get(name)
     if ended is None or probe is None or not facts.settings.get("trainable_blocks"):
         return None
@@ -31,14 +33,14 @@ def no_better_than_probe(facts: Facts) -> Finding | None:
         f"the output layer began has {number(probe)}.{chosen * (facts.best_epoch == 0)}",
         (
             *_range_test(facts),
-            Advice(linear, "Or train the output layer alone, in less time."),
+            Advice(linear, "The output layer alone trains in less time."),
         ),
         fault=False,
     )
 
 
 def _range_test(facts: Facts) -> tuple[Advice, ...]:
-    if facts.changed.get("learning_rate") == "auto":
+    if facts.range_test:
         return ()
     return (Advice({"learning_rate": "auto"}, "A range test before the fit finds the rates."),)
 
@@ -55,7 +57,7 @@ def no_better_than_untrained(facts: Facts) -> Finding | None:
     ended = facts.metrics.get("validation", {}).get(name)
     if ended is None or ended > facts.untrained[name] or ended >= 1 or no_better_than_probe(facts):
         return None
-    linear = Advice({"head_start": "linear"}, "Or begin with a linear probe of these features.")
+    linear = Advice({"head_start": "linear"}, "The output layer begins as a linear probe.")
     return Finding(
         "no_better_than_untrained",
         "The training has gained nothing",

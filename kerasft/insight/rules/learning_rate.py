@@ -172,7 +172,7 @@ def learning_rate_too_high(facts: Facts) -> Finding | None:
         after = facts.curve("val_loss").min()
         if after > 1.2 * before and after - before > 0.1 * facts.baseline_loss:
             lowest = facts.shown(after)
-            evidence = f"{_start(facts, before)}; the main phase never came below {lowest}"
+            evidence = f"{start(facts)}; the main phase never came below {lowest}"
     if not evidence:
         return None
     return Finding(
@@ -189,10 +189,10 @@ def learning_rate_too_high(facts: Facts) -> Finding | None:
     )  # fmt: skip
 
 
-def _start(facts: Facts, loss: float) -> str:
-    """Return what had this loss before blocks were trained, for the evidence."""
+def start(facts: Facts) -> str:
+    """Return what came before trained blocks, with its loss, for the evidence."""
     what = "The head phase ended with" if facts.head else "The linear probe at the start had"
-    return f"{what} a validation loss of {facts.shown(loss)}"
+    return f"{what} a validation loss of {facts.shown(facts.start_loss or 0.0)}"
 
 
 def _longer_warmup(facts: Facts) -> tuple[Advice, ...]:
@@ -276,7 +276,7 @@ def _stays_at_the_probe(facts: Facts) -> str:
         return ""
     near = ", near that of a linear probe" if facts.head else ""
     return (
-        f"{_start(facts, before)}{near}. In {len(val)} epochs of the main phase its lowest was "
+        f"{start(facts)}{near}. In {len(val)} epochs of the main phase its lowest was "
         f"{facts.shown(val.min())}: the trained blocks have added little"
     )
 
