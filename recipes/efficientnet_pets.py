@@ -16,6 +16,8 @@ class Config(kerasft.ImageConfig):
     epochs: int = 8
     learning_rate: float = 3e-4
     label_smoothing: float = 0.1
+    average_weights: str = "ema"
+    patience: int = 5
 
 
 def build_model(config, data):
