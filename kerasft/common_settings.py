@@ -49,11 +49,11 @@ class DatasetSettings(SettingGroup):
     data_dir = Part("data_dir", "Folder of TFDS datasets", idle_if=when(dataset=lambda d: not d.source.startswith("tfds:")))
     label_column = Part("label", "Label column (multi-label: several columns, separated by commas)", role="column", common=True, aliases=("target", "y"))
     label_separator = Part("label_separator", "Separator of the labels in one cell (multi-label)")
-    train_split = Part("train", "Training split, with TFDS slicing such as train[:80%]")
-    validation_split = Part("validation", "Validation split")
-    test_split = Part("test", "Test split")
-    validation_fraction = Part("validation_fraction", "Fraction of the training examples held out for validation if the dataset has no validation split", minimum=0.01, maximum=0.5, idle_if=when(validation_split=bool))
-    test_fraction = Part("test_fraction", "Fraction of the training examples held out for testing if the dataset has no test split", minimum=0.01, maximum=0.5, idle_if=when(test_split=bool), refused_if=refuse(lambda c: c.validation_fraction + c.test_fraction > 0.8, "`validation_fraction` and `test_fraction` must leave at least 0.2 of the examples for training. Received: {c.validation_fraction} and {c.test_fraction}."))
+    train_split = Part("train", "Training split, with TFDS slicing such as train[:80%]", role="split")
+    validation_split = Part("validation", "Validation split", role="split")
+    test_split = Part("test", "Test split", role="split")
+    validation_fraction = Part("validation_fraction", "Fraction of the training examples held out for validation if the dataset has no validation split", role="split", minimum=0.01, maximum=0.5, idle_if=when(validation_split=bool))
+    test_fraction = Part("test_fraction", "Fraction of the training examples held out for testing if the dataset has no test split", role="split", minimum=0.01, maximum=0.5, idle_if=when(test_split=bool), refused_if=refuse(lambda c: c.validation_fraction + c.test_fraction > 0.8, "`validation_fraction` and `test_fraction` must leave at least 0.2 of the examples for training. Received: {c.validation_fraction} and {c.test_fraction}."))
 
 
 class SelectionSettings(SettingGroup):

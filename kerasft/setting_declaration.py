@@ -20,7 +20,7 @@ from kerasft.setting_types import base_type, convert, describe_type
 
 AFFECTS = ("data", "graph", "number")
 _LARGEST = 2**31 - 1  # whole number that all libraries below accept, as a seed too
-ROLES = ("", "column", "batches", "mixing", "penalty", "penalty_to_pretrained")
+ROLES = ("", "column", "split", "batches", "mixing", "penalty", "penalty_to_pretrained")
 
 
 @dataclass(frozen=True)
@@ -124,8 +124,8 @@ def setting(  # noqa: PLR0913 (public)
         searchable: Whether trials with different values can be compared in a search.
         idle_if: Conditions under which the setting has no effect; see `when`.
         refused_if: Conditions under which a config is refused; see `refuse`.
-        role: Role of the setting, for queries over settings: `column`, `batches` (used when
-            batches are made), `mixing` (mixes the examples of a batch), `penalty`,
+        role: Role of the setting, for queries over settings: `column`, `split`, `batches` (used
+            when batches are made), `mixing` (mixes the examples of a batch), `penalty`,
             `penalty_to_pretrained`.
         common: Whether the short help of `kerasft fit RECIPE` describes the setting.
         aliases: Names of the setting in other tools, such as `lr`; the error about such a name

@@ -9,17 +9,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from kerasft.config import Config
 from kerasft.errors import DataError, SettingError, did_you_mean
 from kerasft.insight.facts import Facts, read_facts
 from kerasft.insight.notebook import Comparison
 from kerasft.runs import Run, load_run
 from kerasft.runs.predictions_file import read_predictions
+from kerasft.setting_declaration import settings
 from kerasft.tasks import Task, compared_metric, less_is_better
 from kerasft.tasks.intervals import binomial_variance, score_variance
 from kerasft.tasks.labels import Labels
 
 _NOT_COMPARED = ("seed",)
-_SPLITS = ("train_split", "validation_split", "test_split", "validation_fraction", "test_fraction")
+_SPLITS = [name for name, item in settings(Config).items() if item.role == "split"]
 _NAMED = 3  # classes that a note names
 _Data = tuple[dict[str, Any], dict[str, Any]]  # the entry of the manifest, and all settings
 
@@ -112,13 +114,13 @@ def _only_split_anew(one: _Data, other: _Data) -> bool:
     return before == after and (seed, fixed) != (other_seed, other_fixed)
 
 
-def _seed_of_splits(settings: dict[str, Any]) -> Any:
-    own = settings.get("split_seed")
-    return settings.get("seed") if own is None else own
+def _seed_of_splits(values: dict[str, Any]) -> Any:
+    own = values.get("split_seed")
+    return values.get("seed") if own is None else own
 
 
-def _fixed_splits(settings: dict[str, Any]) -> tuple[Any, ...]:
-    return tuple(settings.get(name) for name in _SPLITS)
+def _fixed_splits(values: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(values.get(name) for name in _SPLITS)
 
 
 def best_group(compared: dict[str, Any]) -> dict[str, Any]:
