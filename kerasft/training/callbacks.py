@@ -165,7 +165,8 @@ class BestWeights(keras.callbacks.Callback):
             value: Monitored value before the first epoch.
             loss: Validation loss then.
         """
-        self._offer((self.sign * value, -loss), -1)
+        # In the precision of Keras' metrics: an equal score would else not be equal.
+        self._offer((self.sign * float(np.float32(value)), -float(np.float32(loss))), -1)
 
     def _offer(self, value: tuple[float, float], epoch: int) -> None:
         """Store the present weights if they are better than the best so far."""

@@ -172,6 +172,15 @@ def test_the_patience_of_a_phase_is_resumed(tmp_path):
     assert (again.best_of_phase, again.waited) == ((0.4, -1.0), 1)
 
 
+def test_an_epoch_as_good_as_the_start_is_better_by_its_loss():
+    best_weights = BestWeights([], "val_accuracy", "max", patience=3)
+    best_weights.set_model(keras.Sequential([keras.layers.Dense(1)]))
+    best_weights.offer_start(268 / 270, 0.01186)
+    accuracy = float(np.float32(268 / 270))  # as Keras' metrics have it
+    best_weights.on_epoch_end(0, {"val_accuracy": accuracy, "val_loss": 0.01131})
+    assert best_weights.best_epoch == 0  # the first after the start, -1
+
+
 def equal(one, other):
     facts = [{**vars(state), "arrays": None} for state in (one, other)]
     return (
