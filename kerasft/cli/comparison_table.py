@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from kerasft.cli.output import print_facts, print_table, terminal_width, wrapped
-from kerasft.formatting import group_name, setting_text, shown
+from kerasft.formatting import group_name, run_name, setting_text, shown
 
 
 def print_comparison(compared: dict[str, Any]) -> None:
@@ -24,8 +24,12 @@ def print_comparison(compared: dict[str, Any]) -> None:
     print_table(("run", f"{compared['split']} {name}", "vs first"), rows)
     for group in compared["groups"]:
         _print_changes(group)
-    if compared["note"]:
-        click.echo("\n" + "\n".join(wrapped(compared["note"], terminal_width())))
+    notes = [compared["note"]] if compared["note"] else []
+    if compared["left_out"]:
+        names = ", ".join(map(run_name, compared["left_out"]))
+        notes.append(f"Left out, without a {compared['split']} {name}: {names}.")
+    for note in notes:
+        click.echo("\n" + "\n".join(wrapped(note, terminal_width())))
 
 
 def _print_changes(group: dict[str, Any]) -> None:

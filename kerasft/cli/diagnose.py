@@ -34,9 +34,9 @@ def diagnose_command(runs: tuple[str, ...], runs_dir: str) -> None:
 
     chosen = [load_run(find_run(text, runs_dir)) for text in runs]
     found = [insight.diagnose(run) for run in chosen]
-    tasks = {run.labels["task"] for run in chosen}
     scored = any(run.metrics.get("validation") for run in chosen)
-    several = len(chosen) > 1 and len(tasks) == 1
+    apart = insight.why_incomparable(chosen)
+    several = len(chosen) > 1 and not apart
     compared = insight.compare(chosen) if several and scored else None
     if wants("json"):
         together = {"runs": found, "comparison": compared}
@@ -56,8 +56,8 @@ def diagnose_command(runs: tuple[str, ...], runs_dir: str) -> None:
     if compared and not wants("quiet"):
         click.echo()
         print_comparison(compared)
-    elif len(tasks) > 1 and not wants("quiet"):
-        click.echo(f"\nNot compared: the runs have different tasks ({', '.join(sorted(tasks))}).")
+    elif apart and not wants("quiet"):
+        click.echo(f"\nNot compared: {apart}.")
 
 
 def _print(diagnosis: Diagnosis, *, several: bool) -> None:

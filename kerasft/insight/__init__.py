@@ -1,7 +1,12 @@
 """Diagnosis, comparison, charts and reports of runs and searches, read from their files alone."""
 
 from kerasft.insight.commands import fit_command
-from kerasft.insight.comparison import best_group, compare, seeds_of_settings
+from kerasft.insight.comparison import (
+    best_group,
+    compare,
+    seeds_of_settings,
+    why_incomparable,
+)
 from kerasft.insight.curves import plot_curves, plot_overlaid
 from kerasft.insight.diagnosis import clearly_wrong, diagnose, why_unrecoverable
 from kerasft.insight.facts import Facts, read_facts
@@ -30,6 +35,7 @@ __all__ = [
     "search_report",
     "seeds_of_settings",
     "suggest",
+    "why_incomparable",
     "why_unrecoverable",
     "write_report",
 ]

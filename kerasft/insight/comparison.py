@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,8 +33,8 @@ def compare(
     """Compare runs by their settings; runs that differ only in their seed are grouped.
 
     Args:
-        runs: Finished runs of one task, or their folders or names as in `load_run`; one or more
-            per choice of settings. The first one is the reference.
+        runs: Finished runs of one task with the same classes, or their folders or names as in
+            `load_run`; one or more per choice of settings. The first one is the reference.
         split: Split whose score is compared. Choosing by the test split makes its score
             optimistic.
         score: Metric of the task by which the runs are compared. The default is the one that all
@@ -42,25 +43,28 @@ def compare(
     Returns:
         `score` (its name), `groups` (each with `runs`, `seeds`, `settings` that differ from the
         first group, `mean`, `spread` over seeds, and against the first `difference`, `noise`
-        and `verdict`: better, worse or `within noise`), `same_data`, and a `note` where data differ
-        between groups, else "". It is a dict that a notebook shows with the curves of the score.
+        and `verdict`: better, worse or `within noise`), `left_out` (runs without the score),
+        `same_data`, and a `note` where data differ between groups, else "". It is a dict that a
+        notebook shows with the curves of the score.
 
     Raises:
         SettingError: A run was not found, or the task has no such score.
-        DataError: The runs have no common score.
+        DataError: The runs have no common score, other tasks or other classes.
 
     The noise is twice the standard error of the difference. With three or more seeds on both sides
     it follows from the spread over seeds. Else it is that of two independent samples of the size of
     the split (binomial for accuracies, bootstrap for others), which overestimates it for the same
     examples. A loss has no noise then.
     """
-    read = [(run, read_facts(run)) for run in map(load_run, runs)]
+    loaded = list({run.path.resolve(): run for run in map(load_run, runs)}.values())
+    if why := why_incomparable(loaded):
+        raise DataError(f"Scores cannot be compared: {why}. Name other runs.")
+    read = [(run, read_facts(run)) for run in loaded]
     task = read[0][1].kind
-    if any(facts.kind is not task for _, facts in read):
-        raise DataError("Runs of different tasks cannot be compared. Name runs of one task.")
     done = [facts for _, facts in read if facts.metrics.get(split)]
     name = _score_name(task, done, score)
     scored = [each for each in read if each[1].metrics.get(split, {}).get(name) is not None]
+    left_out = {run.path for run, _ in read} - {run.path for run, _ in scored}
     groups = _by_settings(scored)
     if not groups:
         raise DataError(f"None of the runs has {name} of the {split} split. Name finished runs.")
@@ -80,27 +84,35 @@ def compare(
         split=split,
         same_data=len(prints) == 1,
         note=_data_note(list(groups.values())),
+        left_out=sorted(map(str, left_out)),
         groups=described,
     )
 
 
-def _data_note(groups: Sequence[Sequence[tuple[Run, Facts]]]) -> str:
-    """Return how the data of groups differ and what follows from it, empty for the same data."""
-    runs = [run for group in groups for run, _ in group]
-    first, others = set(runs[0].labels["names"]), [set(run.labels["names"]) for run in runs]
-    different = sorted(next((first ^ names for names in others if names != first), ()))
+def why_incomparable(runs: Sequence[Run]) -> str:
+    """Return why scores of runs cannot be compared, empty if they can."""
+    tasks = sorted({str(run.labels["task"]) for run in runs})
+    if tasks[1:]:
+        return f"the runs have different tasks ({', '.join(tasks)})"
+    classes = [set(run.labels["names"]) for run in runs]
+    different = sorted(set.union(*classes) - set.intersection(*classes))
     if different:
         some = ", ".join(repr(name) for name in different[:_NAMED])
-        return f"The runs have different classes (such as {some}): their scores cannot be compared."
-    known = {run.manifest["data"]["fingerprint"] for run, _ in groups[0]}
-    reference, *rest = [(run.manifest["data"], facts.settings) for g in groups for run, facts in g]
-    changed = [each for each in rest if each[0]["fingerprint"] not in known]
-    if not changed:
+        return f"the runs have different classes (such as {some})"
+    return ""
+
+
+def _data_note(groups: Sequence[Sequence[tuple[Run, Facts]]]) -> str:
+    """Return how the data of groups differ and what follows from it, empty for the same data."""
+    prints = [{run.manifest["data"]["fingerprint"] for run, _ in group} for group in groups]
+    if all(each == prints[0] for each in prints):
         return ""
-    if not all(_only_split_anew(reference, each) for each in changed):
+    first, *rest = [(run.manifest["data"], facts.settings) for g in groups for run, facts in g]
+    changed = [each for each in rest if each[0]["fingerprint"] != first[0]["fingerprint"]]
+    if not all(_only_split_anew(first, each) for each in changed):
         return "The runs have different data: differences may come from the data."
     note = "The runs have different splits of one dataset: differences may come from the splits."
-    if all(_fixed_splits(each[1]) == _fixed_splits(reference[1]) for each in changed):
+    if all(_fixed_splits(each[1]) == _fixed_splits(first[1]) for each in changed):
         note += " Fits with one split_seed have the same splits, whatever their seed is."
     return note
 
@@ -135,7 +147,8 @@ def _score_name(task: Task, found: list[Facts], score: str | None) -> str:
         return compared_metric(task, *(facts.settings.get("monitor") for facts in found))
     known = task.directions
     if score not in known:
-        hint = did_you_mean(score, known) or did_you_mean(score.split("_")[-1], known)
+        last = re.split("[_-]", score.lower())[-1]  # of macro_f1
+        hint = did_you_mean(score, known) or did_you_mean(last, known)
         raise SettingError(
             f"`score` must be one of {', '.join(known)} for task={task.name}. "
             f"Received: score={score!r}.{hint}"

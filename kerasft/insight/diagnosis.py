@@ -87,10 +87,10 @@ def diagnose(run: Run | str | Path) -> Diagnosis:
             are read, neither model nor data.
 
     Returns:
-        `state`, `healthy`, and `findings` in order of importance, each with `name`, `title`,
-        `evidence`, `fault` and `advice`: `changes` (settings), `why`, and `command` if there are
-        changes. It is a dict whose text is what `kerasft diagnose` prints; a notebook shows it
-        with the curve of the loss.
+        `state`, `epochs` (their number), `healthy`, and `findings` in order of importance, each
+        with `name`, `title`, `evidence`, `fault` and `advice`: `changes` (settings), `why`, and
+        `command` if there are changes. It is a dict whose text is what `kerasft diagnose` prints;
+        a notebook shows it with the curve of the loss.
 
     Raises:
         SettingError: The run was not found.
@@ -106,6 +106,7 @@ def diagnose(run: Run | str | Path) -> Diagnosis:
     return Diagnosis(
         run=str(run.path),
         state=facts.state,
+        epochs=len(facts.rows),
         healthy=not any(finding.fault for finding in findings),
         findings=[_describe(facts, finding) for finding in findings],
     )

@@ -12,7 +12,7 @@ import numpy as np
 from kerasft.config import Config
 from kerasft.formatting import number
 from kerasft.runs import Run, read_json
-from kerasft.tasks import Task, task_of
+from kerasft.tasks import Task, compared_metric, task_of
 from kerasft.tasks.intervals import share_interval
 
 
@@ -77,6 +77,11 @@ class Facts:
     def kind(self) -> Task:
         """The task object."""
         return task_of(self.task)
+
+    @property
+    def metric(self) -> str:
+        """What the fit monitors, unless that is the loss, else the main metric of the task."""
+        return compared_metric(self.kind, self.settings.get("monitor"))
 
     @property
     def main(self) -> list[dict[str, Any]]:

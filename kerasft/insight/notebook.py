@@ -122,7 +122,9 @@ class Diagnosis(dict[str, Any]):
         """What is printed above notes, or instead of findings; empty with a fault."""
         if not self["healthy"]:
             return ""
-        return "No faults found." if self["findings"] else "No problems found."
+        if not self["findings"]:
+            return "No problems found." if self["epochs"] else "No epoch has ended yet."
+        return "No faults found."
 
     def _repr_html_(self) -> str:
         run = Run(Path(self["run"]))

@@ -85,18 +85,19 @@ def _headline(facts: Facts, arrays: dict[str, Any]) -> dict[str, Any] | None:
         if is_wide(facts.kind, interval):
             warning = (
                 f"This interval is wide: {counted(count, 'example is', 'examples are')} too few to "
-                "compare settings by "
-                "this score."
+                "compare settings by this score."
             )
     return {"name": name, "value": value, "examples": count, "split": split, "interval": text,
             "warning": warning}  # fmt: skip
 
 
 def _tiles(run: Run, facts: Facts) -> Iterator[dict[str, Any]]:
-    manifest, name = run.manifest, facts.kind.main_metric
+    manifest, name = run.manifest, facts.metric
     validation = facts.metrics.get("validation", {}).get(name)
     if validation is not None and "test" in facts.metrics:
-        yield tile(f"validation {name}", validation, "selects the best epoch")
+        selects = manifest.get("monitor") in (None, f"val_{name}")
+        note = "selects the best epoch" if selects else "of the best epoch"
+        yield tile(f"validation {name}", validation, note)
     if "soup" in manifest:
         offered = manifest["soup"]
         taken = sum(one["taken"] for one in offered)

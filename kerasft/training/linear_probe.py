@@ -68,7 +68,6 @@ def start_as_probe(context: FitContext, features: HeadFeatures, *, start_counts:
         )
     if start_counts:
         _offer_start(context, features, record)
-    context.recorder.linear_probe = record
     if context.recorder.run is not None:
         write_manifest(context.recorder.run, linear_probe=record)
     task = context.data.labels.kind

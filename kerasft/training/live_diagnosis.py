@@ -38,6 +38,8 @@ class LiveDiagnosis(keras.callbacks.Callback):
             for name in ("train", "validation")
             if isinstance(part := getattr(context.data, name), Split)
         }
+        run = context.recorder.run  # its manifest has the probe by now, also where a fit is resumed
+        self.probe = dict(run.manifest.get("linear_probe") or {}) if run is not None else {}
         self.audit, self.defaults = dict(context.data.audit), to_dict(type(context.config)())
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -66,5 +68,5 @@ class LiveDiagnosis(keras.callbacks.Callback):
             counts=self.counts, audit=self.audit, metrics={}, best_epoch=None,
             length_setting=modality_of(config).length_setting,
             classes=max(self.context.data.labels.num_outputs, 2),
-            probe=self.context.recorder.linear_probe,
+            probe=self.probe,
         )  # fmt: skip

@@ -129,8 +129,6 @@ def _restore(saved: TrainingState, context: FitContext) -> None:
     saved.restore("seeds", seed_states(context.model))
     saved.restore_best(context.best_weights)
     context.recorder.history[:] = saved.history
-    if (run := context.recorder.run) is not None:
-        context.recorder.linear_probe = dict(run.manifest.get("linear_probe") or {})
 
 
 def _run_phase(

@@ -34,14 +34,12 @@ class Recorder(keras.callbacks.Callback):
     Attributes:
         phase: Name of the present phase, set by the training loop.
         history: One record per epoch.
-        linear_probe: Record of the linear probe as which the output layer began; empty without.
     """
 
     def __init__(self, run: Run | None) -> None:
         super().__init__()
         self.run, self.phase, self.began = run, "", 0.0
         self.history: list[dict[str, Any]] = []
-        self.linear_probe: dict[str, Any] = {}
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Start the clock of the epoch."""

@@ -173,10 +173,10 @@ def _open_searcher(
     planned = count_trials(plan)
     shown = _progress(plan, folder, planned)
     _announce(shown, plan, folder, planned)
-    counted = plan.tuner in ("random", "bayesian")
+    by_number = plan.tuner in ("random", "bayesian")
     searcher = Searcher(
         folder, plan,
-        max_trials=planned if counted else plan.header["max_trials"],
+        max_trials=planned if by_number else plan.header["max_trials"],
         deadline=None if budget is None else time.time() + budget,
         progress=shown,
     )  # fmt: skip
@@ -211,7 +211,7 @@ def _finish(search: Search) -> Search:
     return search
 
 
-def _progress(plan: Plan, folder: Path, planned: int | None) -> SearchProgress:
+def _progress(plan: Plan, folder: Path, planned: int) -> SearchProgress:
     heads = plan.config.head_epochs
     return SearchProgress(
         lambda trial: trial_folder(folder, trial),
@@ -270,12 +270,12 @@ def _run(searcher: Searcher, start: Callable[[], Workers | DaskWorkers]) -> None
             searcher.progress.line(f"{why} continue with {command}")
 
 
-def _announce(shown: SearchProgress, plan: Plan, folder: Path, planned: int | None) -> None:
+def _announce(shown: SearchProgress, plan: Plan, folder: Path, planned: int) -> None:
     """Log the search, its data, objective, space and plan."""
     header = plan.header
     objective = header["objective"]
     more = "higher is better" if objective["direction"] == "max" else "lower is better"
-    trials = f"{planned} trials" if planned is None else counted(planned, "trial")
+    trials = counted(planned, "trial")
     shown.line(f"search {folder}: {header['tuner']}, {trials}, seed {header['seed']}")
     for line in (*data_lines(plan.config, plan.trial_models.data(plan.config)), *plan.notes):
         shown.line(shown.display.wording(line))

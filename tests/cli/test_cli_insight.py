@@ -131,8 +131,9 @@ def test_runs_are_compared_by_another_score(line):
     assert "VALIDATION F1" in done.output.splitlines()[0]
     found = json.loads(line("runs", "compare", "one", "slow", "--score", "f1", "--json").output)
     assert 0 < found["groups"][1]["noise"] < 1
-    habit = line("runs", "compare", "one", "slow", "--score", "macro_f1")
-    assert habit.exit_code == 2 and "Did you mean 'f1'?" in habit.output
+    for habit in ("macro_f1", "F1", "macro-f1"):
+        refused = line("runs", "compare", "one", "slow", "--score", habit)
+        assert refused.exit_code == 2 and "Did you mean 'f1'?" in refused.output
     refused = line("runs", "compare", "one", "slow", "--score", "f")
     assert refused.exit_code == 2 and "Did you mean 'f1'" in refused.output
     unknown = json.loads(line("runs", "compare", "one", "slow", "--score", "loss", "--json").output)

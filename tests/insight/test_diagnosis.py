@@ -9,6 +9,7 @@ import pytest
 
 import kerasft
 from kerasft.config import to_dict
+from kerasft.errors import DataError
 from kerasft.insight import diagnose, rules
 from kerasft.insight.comparison import best_group, compare
 from kerasft.insight.diagnosis import (
@@ -550,8 +551,26 @@ def test_scores_of_different_classes_cannot_be_compared(tmp_path):
     one, two = copies(tmp_path, dropout=0.1)
     labels = {**two.labels, "names": [*two.labels["names"][:-1], "eleven"]}
     write_record(two, "labels.json", labels)
-    found = compare([one, kerasft.load_run(two.path)])
-    assert "different classes (such as '9', 'eleven')" in found["note"]
+    with pytest.raises(DataError, match=r"different classes \(such as '9', 'eleven'\)"):
+        compare([one, kerasft.load_run(two.path)])
+
+
+def test_a_comparison_names_what_it_leaves_out_and_counts_a_run_once(tmp_path):
+    one, two = copies(tmp_path, dropout=0.1)
+    write_record(one, "metrics.json", {})
+    found = compare([one, two, two])
+    assert found["left_out"] == [str(one.path)]
+    assert [group["runs"] for group in found["groups"]] == [[str(two.path)]]
+
+
+def test_some_of_the_splits_in_common_are_not_the_same_data(tmp_path):
+    one, two = copies(tmp_path, seed=70)
+    other = kerasft.load_run(shutil.copytree(one.path, tmp_path / "other"))
+    config = read_json(other.path / "config.json")
+    write_record(other, "config.json", {**config, "dropout": 0.1})
+    write_manifest(two, data=two.manifest["data"] | {"fingerprint": "another"})
+    for order in ([one, two, other], [other, one, two]):
+        assert "different splits" in compare(order)["note"]
 
 
 @pytest.mark.slow
@@ -609,6 +628,19 @@ def test_rules_read_a_validation_loss_that_is_not_finite(state, lost):
         row["val_loss"] = float("nan")
     found = find(facts(rows=rows, state=state, best_epoch=2))
     assert all("nan" not in finding.evidence for finding in found)
+
+
+def test_a_perfect_fit_is_not_called_no_better_than_a_perfect_probe():
+    found = facts(probe={"accuracy": 1.0}, metrics={"validation": {"accuracy": 1.0}})
+    assert rules.gain.no_better_than_probe(found) is None
+
+
+def test_a_fit_without_an_epoch_has_no_verdict_on_it(tmp_path):
+    run = kerasft.load_run(shutil.copytree(record_of("healthy"), tmp_path / "run"))
+    write_record(run, "history.json", [])
+    write_record(run, "metrics.json", {})
+    write_manifest(run, state="interrupted")
+    assert str(diagnose(run)) == "State of this fit: interrupted.\nNo epoch has ended yet."
 
 
 @pytest.mark.parametrize(("ended", "named"), [(0.8, True), (0.79, True), (0.81, False)])

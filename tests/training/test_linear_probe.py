@@ -176,8 +176,6 @@ def test_a_start_that_not_all_validation_examples_scored_is_no_epoch(
     inputs = make_phase_inputs(context)[context.phases[0].name]
     start_head(context, HeadFeatures(context, inputs), start_counts=True)
     assert context.best_weights.best_epoch == best_epoch
-    # The diagnosis during training judges by it.
-    assert {"loss", "accuracy", "recall"} <= set(context.recorder.linear_probe)
 
 
 def with_hidden_layer(recipe):

@@ -8,18 +8,16 @@ from __future__ import annotations
 from kerasft.formatting import number
 from kerasft.insight.facts import Facts
 from kerasft.insight.findings import Advice, Finding
-from kerasft.tasks import compared_metric
 
 
 def no_better_than_probe(facts: Facts) -> Finding | None:
     """Detect trained blocks that did not improve on a linear probe of frozen features."""
-    name = compared_metric(facts.kind, facts.settings.get("monitor"))
-    if name not in facts.probe:  # older records have the main metrics
-        name = facts.kind.main_metric
+    name = facts.metric if facts.metric in facts.probe else facts.kind.main_metric  # older records
     ended, probe = facts.metrics.get("validation", {}).get(name), facts.probe.get(name)
     if ended is None or probe is None or not facts.settings.get("trainable_blocks"):
         return None
-    better = ended > probe if facts.kind.directions[name] == "max" else ended < probe
+    more = facts.kind.directions[name] == "max"
+    better = ended > probe or ended >= 1 if more else ended < probe
     # The probe can also be the best epoch by another metric, or by the loss at an equal one.
     if better and facts.best_epoch != 0:
         return None
