@@ -165,8 +165,7 @@ class BestWeights(keras.callbacks.Callback):
             value: Monitored value before the first epoch.
             loss: Validation loss then.
         """
-        # In the precision of Keras' metrics: an equal score would else not be equal.
-        self._offer((self.sign * float(np.float32(value)), -float(np.float32(loss))), -1)
+        self._offer((self.sign * value, -loss), -1)
 
     def _offer(self, value: tuple[float, float], epoch: int) -> None:
         """Store the present weights if they are better than the best so far."""
@@ -198,8 +197,13 @@ class BestWeights(keras.callbacks.Callback):
 
 
 def _better(value: tuple[float, float], best: tuple[float, float] | None) -> bool:
-    """Return whether a score is finite and, with its negative loss, above the best so far."""
-    return math.isfinite(value[0]) and (best is None or value > best)
+    """Return whether a score is finite and, with its negative loss, above the best so far.
+
+    They are compared as float32, in which Keras has its metrics: the start was scored as float64.
+    """
+    if best is None or not math.isfinite(value[0]):
+        return math.isfinite(value[0])
+    return tuple(map(np.float32, value)) > tuple(map(np.float32, best))
 
 
 class PlateauWarmUp(keras.callbacks.ReduceLROnPlateau):
