@@ -11,6 +11,7 @@ from kerasft.cli.output import print_json, print_table
 from kerasft.cli.run_argument import find_run, with_runs_dir
 from kerasft.cli.run_options import RunCommand
 from kerasft.cli.startup import working
+from kerasft.formatting import counted
 
 _SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
 
@@ -81,5 +82,5 @@ def calibrate_command(  # noqa: PLR0913 (one for each option)
     elif wants("quiet"):
         click.echo(path)
     else:
-        click.echo(f"{path}, fitted on {record['examples']:,} validation examples\n")
+        click.echo(f"{path}, fitted on {counted(record['examples'], 'validation example')}\n")
         print_table(("fitted", "value"), calibration_lines(record))

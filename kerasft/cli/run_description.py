@@ -58,7 +58,8 @@ def run_facts(run: Any) -> dict[str, Any]:
         "head start": run.manifest.get("head_start"),
         "epochs": str(epochs) if best is None else f"{epochs} (best: {epoch_text(best)})",
         **average_facts(run),
-        **{split: score_line(found["task"], row) for split, row in found["metrics"].items()},
+        **{split: score_line(found["task"], row, run.config.get("monitor"))
+           for split, row in found["metrics"].items()},
         "versions": ", ".join(
             f"{name} {versions[name]}" for name in ("kerasft", "keras", "jax", "tensorflow")
             if name in versions

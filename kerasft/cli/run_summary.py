@@ -28,9 +28,10 @@ def report(run: Any) -> dict[str, Any]:
     path = shlex.quote(str(run.path))
     example = run.modality.typed_example(pairs=run.pairs)
     seconds, task = run.manifest.get("seconds"), run.labels["task"]
+    monitor = run.config.get("monitor")
     return {
         **average_facts(run),
-        **{split: score_line(task, found) for split, found in run.metrics.items()},
+        **{split: score_line(task, found, monitor) for split, found in run.metrics.items()},
         "time": f"{seconds:.0f} s" if seconds is not None else None,
         "run": str(run.path),
         "next": [

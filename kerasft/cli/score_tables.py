@@ -25,9 +25,9 @@ def main_metrics(task: str) -> tuple[str, ...]:
     return task_of(task).main_metrics
 
 
-def score_line(task: str, metrics: Mapping[str, Any]) -> str:
-    """Return the important metrics of one split as a line."""
-    scores = task_of(task).shown_scores(metrics)
+def score_line(task: str, metrics: Mapping[str, Any], monitor: str | None = None) -> str:
+    """Return the important metrics of one split as a line, with the one that the fit monitors."""
+    scores = task_of(task).shown_scores(metrics, monitor or "")
     found = [f"{title} {shown(value)}" for title, value in scores]
     examples = f"  ({counted(metrics['examples'], 'example')})" if "examples" in metrics else ""
     return ", ".join(found) + examples

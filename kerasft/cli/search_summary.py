@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kerasft.formatting import settings_text
+from kerasft.formatting import counted, settings_text
 
 _FEW = 20  # completed trials below which importances are only indicative
 
@@ -54,7 +54,7 @@ def search_facts(report: dict[str, Any]) -> dict[str, Any]:
         if gain and report["noise"] is not None and abs(gain) < report["noise"]:
             facts["noise"] = (
                 f"gains below {report['noise']:.2g} are within noise "
-                f"({report['validation_examples']} validation examples)"
+                f"({counted(report['validation_examples'], 'validation example')})"
             )
     shares = report["importance"]
     if shares:

@@ -106,6 +106,8 @@ def _print_baselines(steps: list[Any], task: str) -> None:
     if step.run is not None:
         path = str(step.run.path)
         if step.test is not None:
-            facts["test"] = score_line(task, step.run.metrics["test"])
+            facts["test"] = score_line(
+                task, step.run.metrics["test"], step.run.config.get("monitor")
+            )
         facts |= {"run": path, "next": f"kerasft diagnose {shlex.quote(path)}"}
     print_facts(facts)

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from kerasft.formatting import settings_text, shown
+from kerasft.formatting import counted, settings_text, shown
 
 if TYPE_CHECKING:
     import jinja2
@@ -35,6 +35,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters["settings_text"] = settings_text
+    environment.filters["counted"] = counted
     return environment
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kerasft.formatting import number
+from kerasft.formatting import counted, number
 from kerasft.modalities import MODALITIES
 from kerasft.serving.huggingface.usage import how_to_call
 from kerasft.tasks import Task, task_of
@@ -35,6 +35,7 @@ def model_card(manifest: Mapping[str, Any]) -> str:
         keep_trailing_newline=True,
     )
     environment.filters["number"] = number
+    environment.filters["counted"] = counted
     split = next((name for name in ("test", "validation") if name in manifest["metrics"]), "")
     metrics = manifest["metrics"].get(split, {})
     kind = task_of(manifest["task"])

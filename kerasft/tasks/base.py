@@ -98,10 +98,10 @@ class Task(Answers):
         """The metrics that one line about a split shows, where they were measured."""
         return (*self.main_metrics, "loss")
 
-    def shown_scores(self, metrics: Mapping[str, Any]) -> list[tuple[str, Any]]:
-        """Return the titles and values of the metrics that one line about a split shows."""
-        names = [name for name in self.shown_metrics if name in metrics]
-        return [(self.metric_title(name), metrics[name]) for name in names]
+    def shown_scores(self, metrics: Mapping[str, Any], monitor: str = "") -> list[tuple[str, Any]]:
+        """Return titles and values for one line about a split; `monitor` is that of the fit."""
+        names = dict.fromkeys((*self.shown_metrics, monitor.removeprefix("val_")))
+        return [(self.metric_title(name), metrics[name]) for name in names if name in metrics]
 
     def metric_title(self, name: str) -> str:
         """Return the name of a metric for people, where its key in the files is not clear."""

@@ -38,9 +38,9 @@ class MultiLabel(ClassTask):
     baseline_name = "predicting the frequency of each label"
     problem_type = "multi_label_classification"
 
-    def shown_scores(self, metrics: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    def shown_scores(self, metrics: Mapping[str, Any], monitor: str = "") -> list[tuple[str, Any]]:
         """Return F1 at the fitted thresholds first, where there are any, and then that at 0.5."""
-        found = super().shown_scores(metrics)
+        found = super().shown_scores(metrics, monitor)
         fitted = metrics.get("calibrated", {}).get("f1")
         if fitted is None:
             return found

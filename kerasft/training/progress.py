@@ -35,6 +35,9 @@ class Progress(keras.callbacks.Callback):
         super().__init__()
         self.context, self.phase, self.epochs, self.bar = context, phase, epochs, bar
         self.display, self.task = current(), task_of(context.config.task)
+        monitored = context.best_weights.monitor.removeprefix("val_")
+        names = dict.fromkeys((*self.task.main_metrics, monitored))
+        self.ranks = {name: 1 + place for place, name in enumerate(names)}
         train = context.data.train
         self.examples = len(train) if isinstance(train, Split) else 0
         self.times: list[float] = []
@@ -124,13 +127,12 @@ class Progress(keras.callbacks.Callback):
     def _cells(self, logs: dict[str, Any], *, best: bool) -> list[Cell]:
         """Return the row of an epoch in the table."""
         width = max(len(f"{self.epochs}/{self.epochs}"), 5)
-        ranks = {name: 1 + place for place, name in enumerate(self.task.main_metrics)}
         metrics = [
             Cell(
                 self.task.metric_title(name),
                 _pair(logs, name, _short),
                 13,
-                ranks.get(name, _RANK_OF_LOSSES),
+                self.ranks.get(name, _RANK_OF_LOSSES),
             )
             for name in self._measured(logs)
         ]
@@ -145,7 +147,7 @@ class Progress(keras.callbacks.Callback):
 
     def _measured(self, logs: dict[str, Any]) -> list[str]:
         """Return the names of the metrics to show; a penalty of 0 is not."""
-        names = [name for name in self.task.directions if name in self.task.main_metrics]
+        names = [name for name in self.task.directions if name in self.ranks and name != "loss"]
         return (
             ["loss"] * ("loss" in logs)
             + ["penalty"] * bool(logs.get("penalty"))

@@ -164,6 +164,8 @@ def test_a_line_shows_what_a_task_tells_first_and_no_task_is_unknown():
 def test_f1_at_the_fitted_thresholds_is_shown_before_that_at_the_default():
     metrics = {"f1": 0.5, "accuracy": 0.9, "loss": 0.25}
     assert score_line("multilabel", metrics) == "f1 0.5, accuracy per label 0.9, loss 0.25"
+    monitored = score_line("multilabel", {**metrics, "recall": 0.75}, "val_recall")
+    assert monitored == "f1 0.5, accuracy per label 0.9, loss 0.25, recall 0.75"
     calibrated = {**metrics, "calibrated": {"f1": 0.75, "log_loss": 0.2}}
     expected = "f1 0.75, f1 (threshold 0.5) 0.5, accuracy per label 0.9, loss 0.25"
     assert score_line("multilabel", calibrated) == expected

@@ -15,7 +15,7 @@ from kerasft.tasks import TASKS, Regression
 from kerasft.training.progress import Progress
 
 
-def make_context(task="regression", best_epoch=1):
+def make_context(task="regression", best_epoch=1, monitor="val_loss"):
     """The parts of a context that are shown."""
     x, y = np.ones((8, 2), "float32"), np.ones((8, 1), "float32")
     split = Split(x, y, Examples(list(x), list(y), [""] * 8))
@@ -23,7 +23,7 @@ def make_context(task="regression", best_epoch=1):
     return SimpleNamespace(
         data=SimpleNamespace(train=split),
         config=SimpleNamespace(task=task),
-        best_weights=SimpleNamespace(best_epoch=best_epoch),
+        best_weights=SimpleNamespace(best_epoch=best_epoch, monitor=monitor),
         log=lambda line, log_only: log.append(line),
         lines=log,
     )
@@ -118,6 +118,17 @@ def test_the_accuracy_of_several_labels_says_what_it_counts(recorded):
     progress.on_epoch_end(0, {"accuracy": 0.5, "val_accuracy": 0.25})
     assert context.lines[0].startswith("epoch 1/1 main  accuracy per label 0.5/0.25  learning rate")
     assert recorded.rows[0][0]["accuracy per label"] == "0.5000/0.2500"
+
+
+def test_the_monitored_metric_is_shown(recorded):
+    context = make_context("classification", monitor="val_recall")
+    progress = Progress(context, "main", 1, recorded.begin("training"))
+    progress.set_params({"steps": 1})
+    progress.on_epoch_begin(0)
+    progress.on_epoch_end(0, {"recall": 0.5, "val_recall": 0.25, "precision": 1.0})
+    assert "recall 0.5/0.25" in context.lines[0]
+    assert recorded.rows[0][0]["recall"] == "0.5000/0.2500"
+    assert "precision" not in context.lines[0]
 
 
 def test_the_metrics_of_a_new_task_have_columns(recorded, monkeypatch):
