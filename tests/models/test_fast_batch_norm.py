@@ -25,6 +25,15 @@ KINDS = {
     "depthwise with strides": lambda x: layers.DepthwiseConv2D(3, strides=2, use_bias=False)(
         layers.ZeroPadding2D(1)(x)
     ),
+    "even with strides": lambda x: layers.DepthwiseConv2D(3, strides=2, use_bias=False)(
+        layers.ZeroPadding2D(((0, 1), (0, 1)))(layers.Cropping2D(((0, 1), (0, 1)))(x))
+    ),
+    "even padded before": lambda x: layers.Conv2D(6, 3, strides=2, use_bias=False)(
+        layers.ZeroPadding2D(1)(layers.Cropping2D(((0, 1), (0, 1)))(x))
+    ),
+    "even kernel": lambda x: layers.Conv2D(6, 4, use_bias=False)(
+        layers.ZeroPadding2D(((1, 2), (1, 2)))(x)
+    ),
     "separable": lambda x: layers.SeparableConv2D(6, 3, use_bias=False)(x),
     "with adapters": lambda x: adapted(x),
     # Those that are left alone.
@@ -106,7 +115,7 @@ def test_values_and_gradients_are_the_same(kind, training, learned):
     np.testing.assert_array_equal(outside[0], expected[0])
     folded = operations.count("BiasAdd") - plain.count("BiasAdd")
     assert folded == (0 if kind in LEFT else 1)
-    assert ("Pad" in operations) == (kind in ("padded more", "depthwise with strides"))
+    assert ("Pad" in operations) == (kind in ("padded more", "even padded before"))
 
 
 @pytest.mark.parametrize("options", [{"scale": False}, {"center": False}, {"epsilon": 0.1}])

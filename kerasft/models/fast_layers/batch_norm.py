@@ -11,6 +11,7 @@ import math
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from kerasft.models.fast_layers.own_graphs import in_own_graph
@@ -78,20 +79,29 @@ def _scaled(convolution: Any, scale: Any) -> Any:
     factor = tf.reshape(scale, kernel.shape[2:]) if depthwise else scale
     kernel = tf.cast(tf.cast(weights, scale.dtype) * factor, kernel.dtype)
     strides, padding = convolution.get_attr("strides"), convolution.get_attr("padding").decode()
-    if padding == "VALID" and strides == [1, 1, 1, 1] and _pads_as_same(x.op, kernel.shape[:2]):
+    if padding == "VALID" and _pads_as_same(x.op, kernel.shape[:2], strides[1:3]):
         x, padding = x.op.inputs[0], "SAME"
     convolve = tf.nn.depthwise_conv2d if depthwise else tf.nn.conv2d
     return convolve(x, kernel, strides, padding)
 
 
-def _pads_as_same(operation: Any, size: Any) -> bool:
-    """Return whether an operation pads with as many zeros as a kernel of this size needs."""
+def _pads_as_same(operation: Any, kernel: Any, strides: Any) -> bool:
+    """Return whether an operation pads with the zeros of the padding SAME."""
     import tensorflow as tf
 
     if operation.type != "Pad":
         return False
-    sides = tf.get_static_value(operation.inputs[1])
-    if sides is None or any(length % 2 == 0 for length in size):
-        return False
-    expected = [[0, 0], *([length // 2, length // 2] for length in size), [0, 0]]
-    return bool((sides == expected).all())
+    sides, sizes = tf.get_static_value(operation.inputs[1]), operation.inputs[0].shape[1:3]
+    expected = [_zeros_of_same(*one) for one in zip(sizes, kernel, strides, strict=True)]
+    return bool(np.array_equal(sides, [(0, 0), *expected, (0, 0)]))
+
+
+def _zeros_of_same(size: int | None, kernel: int, stride: int) -> tuple[int, int]:
+    """Return how many zeros the padding SAME adds before and after an axis of an image.
+
+    They depend on its size where there are strides; if that is unknown, they are negative.
+    """
+    if size is None and stride > 1:
+        return -1, -1
+    zeros = max(kernel - ((size or 1) % stride or stride), 0)
+    return zeros // 2, zeros - zeros // 2
