@@ -6,6 +6,8 @@ from typing import Any
 
 import keras
 
+from kerasft.models.random_affine import RandomAffine
+
 _STRENGTH = {"light": (0.08, 0.03, 0.1), "strong": (0.15, 0.06, 0.25)}
 
 
@@ -33,32 +35,25 @@ def augment(
         Symbolic float32 pixels in [0, 255], of the same shape.
     """
     x = keras.layers.Rescaling(1.0, name="pixels", dtype="float32")(images)
-    if strength != "none" and horizontal_flip:
-        x = keras.layers.RandomFlip("horizontal", name="random_flip", dtype="float32")(x)
     if strength == "randaugment":
+        if horizontal_flip:
+            x = keras.layers.RandomFlip("horizontal", name="random_flip", dtype="float32")(x)
         x = keras.layers.RandAugment(name="rand_augment", dtype="float32")(x)
     elif strength != "none":
-        x = _change(x, *_STRENGTH[strength], zoom=strength == "strong")
+        shift, turn, light = _STRENGTH[strength]
+        zoom = (-0.25, 0.1) if strength == "strong" else (0.0, 0.0)
+        x = RandomAffine(
+            flip=horizontal_flip, shift=shift, turn=turn, zoom=zoom,
+            name="random_affine", dtype="float32",
+        )(x)  # fmt: skip
+        x = _change_light(x, light)
     if random_erasing:
         share = (random_erasing, random_erasing)
         x = keras.layers.RandomErasing(share, name="random_erasing", dtype="float32")(x)
     return x
 
 
-def _change(x: Any, shift: float, turn: float, light: float, *, zoom: bool) -> Any:
-    layers = keras.layers
-    x = layers.RandomTranslation(
-        shift, shift, fill_mode="nearest", name="random_translation", dtype="float32"
-    )(x)
-    x = layers.RandomRotation(turn, fill_mode="nearest", name="random_rotation", dtype="float32")(x)
-    if zoom:
-        x = layers.RandomZoom(
-            (-0.25, 0.1), fill_mode="nearest", name="random_zoom", dtype="float32"
-        )(x)
-    pixels = (0, 255)
-    x = layers.RandomBrightness(
-        light, value_range=pixels, name="random_brightness", dtype="float32"
-    )(x)
-    return layers.RandomContrast(
-        light, value_range=pixels, name="random_contrast", dtype="float32"
-    )(x)
+def _change_light(x: Any, light: float) -> Any:
+    options: Any = {"value_range": (0, 255), "dtype": "float32"}
+    x = keras.layers.RandomBrightness(light, name="random_brightness", **options)(x)
+    return keras.layers.RandomContrast(light, name="random_contrast", **options)(x)
