@@ -29,9 +29,9 @@ def compare_command(
     from kerasft import insight
     from kerasft.runs import load_run
 
-    if len(runs) < 2:
-        raise SettingError(f"One run given: {runs[0]}. Name two or more to compare.")
     chosen = [load_run(find_run(text, runs_dir)) for text in runs]
+    if len({run.path.resolve() for run in chosen}) < 2:
+        raise SettingError(f"One run given: {runs[0]}. Name two or more to compare.")
     compared = insight.compare(chosen, split, score)
     if plot:
         insight.plot_overlaid(chosen, plot, compared["score"])

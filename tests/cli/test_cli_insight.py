@@ -140,8 +140,9 @@ def test_runs_are_compared_by_another_score(line):
     assert unknown["groups"][1]["verdict"].startswith("unknown")
 
 
-def test_one_run_is_not_compared(line):
-    done = line("runs", "compare", "one")
+@pytest.mark.parametrize("runs", [["one"], ["one", "minilm_tickets/one"]])
+def test_one_run_is_not_compared(line, runs):
+    done = line("runs", "compare", *runs)
     assert done.exit_code == 2
     assert "Name two or more" in done.output
 
