@@ -33,6 +33,35 @@ except kerasft.SettingError as error:
 print(json.dumps([losses[False], losses[True], message, kerasft.predict(run, inputs)]))
 """
 
+AUGMENTED = """
+import sys
+import keras, numpy as np
+from kerasft.models.augmentation import allow_compilation, augment
+inputs = keras.Input((16, 16, 3))
+pixels = augment(inputs, strength=sys.argv[1], random_erasing=0.5)
+pixels = keras.layers.RandomShear(0.1, 0.1)(pixels)  # of a recipe
+model = keras.Model(inputs, keras.layers.Dense(3)(keras.layers.Flatten()(pixels)))
+allow_compilation(model)
+model.compile("sgd", "mse")
+assert model.jit_compile
+history = model.fit(np.ones((8, 16, 16, 3)), np.ones((8, 3)), batch_size=4, verbose=0)
+assert np.isfinite(history.history["loss"]).all()
+"""
+
+
+def on_jax(program, argument):
+    done = subprocess.run(
+        [sys.executable, "-c", program, argument], capture_output=True, text=True, check=False,
+        env={**os.environ, "KERAS_BACKEND": "jax"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("strength", ["light", "strong", "randaugment"])
+def test_jax_compiles_steps_with_augmentation(strength):
+    on_jax(AUGMENTED, strength)
+
 
 @pytest.mark.parametrize("kind", ["texts", "images"])
 def test_jax_trains_and_tensorflow_serves(kind, preset, reviews, photos, tmp_path):
@@ -45,12 +74,7 @@ def test_jax_trains_and_tensorflow_serves(kind, preset, reviews, photos, tmp_pat
         "images": ("resnet_digits", {**images, **common}, [f"{photos}/red/1.png"]),
     }[kind]
     words = json.dumps([name, settings, str(tmp_path), inputs])
-    done = subprocess.run(
-        [sys.executable, "-c", FIT, words], capture_output=True, text=True, check=False,
-        env={**os.environ, "KERAS_BACKEND": "jax"},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    plain, kept, message, rows = json.loads(done.stdout.splitlines()[-1])
+    plain, kept, message, rows = json.loads(on_jax(FIT, words).splitlines()[-1])
     assert kept == pytest.approx(plain, rel=1e-4)
     assert "KERAS_BACKEND=tensorflow" in message
     run = tmp_path / name / "True"

@@ -6,9 +6,21 @@ from typing import Any
 
 import keras
 
+from kerasft.models.blocks import flatten_layers
 from kerasft.models.random_affine import RandomAffine
 
-_STRENGTH = {"light": (0.08, 0.03, 0.1), "strong": (0.15, 0.06, 0.25)}
+# Translation, rotation, zoom, and brightness and contrast.
+_STRENGTH = {
+    "light": (0.08, 0.03, (0.0, 0.0), 0.1),
+    "strong": (0.15, 0.06, (-0.25, 0.1), 0.25),
+}
+_COMPILED_BY_JAX = (
+    keras.layers.RandomPerspective,
+    keras.layers.RandomRotation,
+    keras.layers.RandomShear,
+    keras.layers.RandomTranslation,
+    keras.layers.RandomZoom,
+)
 
 
 def augment(
@@ -40,10 +52,9 @@ def augment(
             x = keras.layers.RandomFlip("horizontal", name="random_flip", dtype="float32")(x)
         x = keras.layers.RandAugment(name="rand_augment", dtype="float32")(x)
     elif strength != "none":
-        shift, turn, light = _STRENGTH[strength]
-        zoom = (-0.25, 0.1) if strength == "strong" else (0.0, 0.0)
+        translation, rotation, zoom, light = _STRENGTH[strength]
         x = RandomAffine(
-            flip=horizontal_flip, shift=shift, turn=turn, zoom=zoom,
+            flip=horizontal_flip, translation=translation, rotation=rotation, zoom=zoom,
             name="random_affine", dtype="float32",
         )(x)  # fmt: skip
         x = _change_light(x, light)
@@ -51,6 +62,22 @@ def augment(
         share = (random_erasing, random_erasing)
         x = keras.layers.RandomErasing(share, name="random_erasing", dtype="float32")(x)
     return x
+
+
+def allow_compilation(model: keras.Model) -> None:
+    """Let JAX compile the steps of a model whose layers move pixels at random.
+
+    Keras compiles no step with such layers, since XLA lacks the operation of TensorFlow. Without
+    it every operation of the model is started by itself.
+
+    Args:
+        model: Model that is compiled next.
+    """
+    if keras.backend.backend() != "jax":
+        return
+    for layer in flatten_layers(model):
+        if isinstance(layer, _COMPILED_BY_JAX):
+            layer.supports_jit = True
 
 
 def _change_light(x: Any, light: float) -> Any:

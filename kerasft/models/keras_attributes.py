@@ -12,12 +12,13 @@
 
 No other module reads or sets them, and Keras does not save them. Other modules set only public
 attributes that Keras or KerasHub defines: `trainable` (freezing), the drop rates of layers
-(freezing, adaptation), `regularizer` of variables (adaptation), `learning_rate` of optimizers and
-`stop_training` of models (`training`). The exceptions are `models.fast_layers`, which replaces
-the method `call` of some layers, `train_step` and `test_step` of models, and reads the stored
-`_value` of variables, `training.average_weights`, which exchanges weights and the averages of an
-optimizer (`_model_variables_moving_average`), and `distribution`, which moves variables
-(`_layout`) and models (`_distribute_strategy`) to several devices and back.
+(freezing, adaptation), `regularizer` of variables (adaptation), `supports_jit` of layers
+(augmentation), `learning_rate` of optimizers and `stop_training` of models (`training`). The
+exceptions are `models.fast_layers`, which replaces the method `call` of some layers, `train_step`
+and `test_step` of models, and reads the stored `_value` of variables, `training.average_weights`,
+which exchanges weights and the averages of an optimizer (`_model_variables_moving_average`), and
+`distribution`, which moves variables (`_layout`) and models (`_distribute_strategy`) to several
+devices and back.
 """
 
 from __future__ import annotations

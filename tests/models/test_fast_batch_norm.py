@@ -31,6 +31,9 @@ KINDS = {
     "even padded before": lambda x: layers.Conv2D(6, 3, strides=2, use_bias=False)(
         layers.ZeroPadding2D(1)(layers.Cropping2D(((0, 1), (0, 1)))(x))
     ),
+    "unequal strides": lambda x: layers.Conv2D(6, 3, strides=(1, 2), use_bias=False)(
+        layers.ZeroPadding2D(1)(x)
+    ),
     "even kernel": lambda x: layers.Conv2D(6, 4, use_bias=False)(
         layers.ZeroPadding2D(((1, 2), (1, 2)))(x)
     ),

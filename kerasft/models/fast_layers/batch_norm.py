@@ -92,16 +92,18 @@ def _pads_as_same(operation: Any, kernel: Any, strides: Any) -> bool:
     if operation.type != "Pad":
         return False
     sides, sizes = tf.get_static_value(operation.inputs[1]), operation.inputs[0].shape[1:3]
-    expected = [_zeros_of_same(*one) for one in zip(sizes, kernel, strides, strict=True)]
+    axes = list(zip(sizes, kernel, strides, strict=True))
+    if any(size is None and stride > 1 for size, _, stride in axes):
+        return False
+    expected = [_zeros_of_same(*axis) for axis in axes]
     return bool(np.array_equal(sides, [(0, 0), *expected, (0, 0)]))
 
 
 def _zeros_of_same(size: int | None, kernel: int, stride: int) -> tuple[int, int]:
     """Return how many zeros the padding SAME adds before and after an axis of an image.
 
-    They depend on its size where there are strides; if that is unknown, they are negative.
+    The size counts where the stride is larger than 1.
     """
-    if size is None and stride > 1:
-        return -1, -1
-    zeros = max(kernel - ((size or 1) % stride or stride), 0)
+    positions = 1 if size is None else -(-size // stride)
+    zeros = max((positions - 1) * stride + kernel - (1 if size is None else size), 0)
     return zeros // 2, zeros - zeros // 2
