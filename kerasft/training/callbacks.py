@@ -109,7 +109,7 @@ class NanGuard(keras.callbacks.Callback):
             rate = learning_rate(self.model)
             raise DivergedError(
                 f"The training loss became {loss} in epoch {self.epoch + 1}, at a learning rate "
-                f"of {rate:.3g}. Lower it first: `kerasft diagnose RUN` names one to try."
+                f"of {rate:.3g}. Lower it first."
             )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import shlex
 import time
 import traceback
 from collections.abc import Iterator, Sequence
@@ -212,8 +213,11 @@ def record_failure(run: Run, log: Log) -> Iterator[None]:
             file.write(traceback.format_exc())
         if run.state != "done":  # else only the tracker failed
             state = "interrupted" if stopped else "failed"
-            failure = "diverged" if isinstance(error, DivergedError) else None
+            diverged = isinstance(error, DivergedError)
+            failure = "diverged" if diverged else None
             write_manifest(run, state=state, reason=str(error) or repr(error), failure=failure)
+            if diverged:
+                log(f"stop   for a rate to try: kerasft diagnose {shlex.quote(str(run.path))}")
             if stopped:
                 command = resume_command(run.path, run.manifest["recipe"], run.config["dataset"])
                 log(f"stop   interrupted; resume with: {command}")

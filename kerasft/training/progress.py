@@ -14,7 +14,7 @@ from kerasft.tasks import task_of
 from kerasft.training.callbacks import learning_rate
 from kerasft.training.context import FitContext
 
-_RANK_OF_LOSSES = 5  # of their columns: the main metrics are kept longer on a narrow terminal
+_RANK_OF_LOSSES = 5  # of their columns: metrics that count are kept longer on a narrow terminal
 _EVERY = 0.5  # seconds between two descriptions of the present step
 
 
@@ -36,7 +36,7 @@ class Progress(keras.callbacks.Callback):
         self.context, self.phase, self.epochs, self.bar = context, phase, epochs, bar
         self.display, self.task = current(), task_of(context.config.task)
         monitored = context.best_weights.monitor.removeprefix("val_")
-        names = dict.fromkeys((*self.task.main_metrics, monitored))
+        names = dict.fromkeys((monitored, *self.task.main_metrics))
         self.ranks = {name: 1 + place for place, name in enumerate(names)}
         train = context.data.train
         self.examples = len(train) if isinstance(train, Split) else 0

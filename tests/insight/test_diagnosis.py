@@ -240,6 +240,20 @@ def test_losses_of_smoothed_labels_are_judged_above_the_least_possible_one():
     np.testing.assert_allclose(smooth.curve("accuracy"), [row["accuracy"] for row in smooth.main])
 
 
+def test_after_a_nan_the_rate_of_its_phase_is_lowered():
+    reason = "The training loss became nan in epoch 1, at a learning rate of 0.5. Lower it first."
+    rates = {"learning_rate": 1e-4, "head_learning_rate": 0.5}
+    head = [{**row, "phase": "head"} for row in curves([0.9], [0.6])]
+    for epochs, rows, name in ((2, [], "head_learning_rate"), (2, head, "head_learning_rate"),
+                               (1, head, "learning_rate"), (0, [], "learning_rate")):  # fmt: skip
+        settings = {**facts().settings, **rates, "head_epochs": epochs}
+        ended = facts(rows=rows, failure="diverged", reason=reason, settings=settings)
+        (finding,) = [found for found in find(ended) if found.name == "diverged"]
+        assert f"became nan in epoch 1; {name} was {rates[name]:g}." in finding.evidence
+        assert list(finding.advice[0].changes) == [name]
+        assert finding.advice[0].changes[name] <= 0.01 * rates[name] * 1.001
+
+
 def test_the_evidence_has_losses_as_they_are_recorded():
     smooth = smoothed_facts(0.1, [9.0, 9.0, 9.0])
     (finding,) = [found for found in find(smooth) if found.name == "diverged"]
@@ -640,7 +654,11 @@ def test_a_fit_without_an_epoch_has_no_verdict_on_it(tmp_path):
     write_record(run, "history.json", [])
     write_record(run, "metrics.json", {})
     write_manifest(run, state="interrupted")
-    assert str(diagnose(run)) == "State of this fit: interrupted.\nNo epoch has ended yet."
+    assert str(diagnose(run)).splitlines() == [
+        "State of this fit: interrupted.",
+        f"Resume it first; `kerasft show {run.path}` has the command.",
+        "No epoch has ended yet.",
+    ]
 
 
 @pytest.mark.parametrize(("ended", "named"), [(0.8, True), (0.79, True), (0.81, False)])

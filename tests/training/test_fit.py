@@ -165,9 +165,15 @@ def test_a_diverged_loss_is_reported_with_a_fix(preset, photos, tmp_path):
         preset, photos, learning_rate=100.0, optimizer="sgd", gradient_clip=0.0, head_epochs=0,
         epochs=30, patience=0, trainable_blocks=-1, freeze_batch_norm=True,
     )  # fmt: skip
-    with pytest.raises(DivergedError, match=r"in epoch \d+.*try --learning-rate"):
+    with pytest.raises(DivergedError, match=r"in epoch \d+.*Lower it first"):
         fit(image_recipe, config, tmp_path)
     (failed,) = kerasft.list_runs(tmp_path / "runs")
+    assert (
+        f"for a rate to try: kerasft diagnose {failed.path}\n"
+        in (failed.path / "run.log").read_text()
+    )
+    (finding,) = kerasft.diagnose(failed)["findings"]
+    assert finding["advice"][0]["changes"]["learning_rate"] < 1
     assert failed.manifest["state"] == "failed"
     assert "DivergedError" in (failed.path / "run.log").read_text()
 

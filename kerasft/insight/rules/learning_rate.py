@@ -30,9 +30,14 @@ def diverged(facts: Facts) -> Finding | None:
     A rate at which the loss stays far above that of a constant baseline is above the
     stable range (Goodfellow, Bengio, Courville 2016, section 8.3.1 and figure 11.1).
     """
-    rate = facts.settings["learning_rate"]
+    changes = _slower(facts, 0.01)
     if facts.failure == "diverged":
-        evidence = facts.reason.split(", at")[0] + f"; learning_rate was {number(rate)}."
+        name = "learning_rate"
+        if _ended_in_head_phase(facts):
+            name = "head_learning_rate"
+            changes = {name: _changed(facts, name, 0.01, min)}
+        rate = number(facts.settings[name])
+        evidence = facts.reason.split(", at")[0] + f"; {name} was {rate}."
     else:
         if not stays_high(facts):
             return None
@@ -45,13 +50,19 @@ def diverged(facts: Facts) -> Finding | None:
         "The training diverged",
         evidence,
         (
-            Advice(_slower(facts, 0.01), "A rate this much lower is almost always stable."),
+            Advice(changes, "A rate this much lower is almost always stable."),
             *_clip(facts),
         ),
         causes=frozenset({"learning_rate_too_high", "learning_rate_too_low", "collapsed",
                           "underfitting", "no_signal", "validation_too_small", "overfitting",
                           "over_regularized", "stopped_too_early"}),
     )  # fmt: skip
+
+
+def _ended_in_head_phase(facts: Facts) -> bool:
+    """Return whether the last epoch, which has no record, was one of the head phase."""
+    epochs = facts.settings.get("head_epochs")
+    return isinstance(epochs, int) and len(facts.rows) < epochs
 
 
 def stays_high(facts: Facts) -> bool:
