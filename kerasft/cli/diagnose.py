@@ -32,7 +32,8 @@ def diagnose_command(runs: tuple[str, ...], runs_dir: str) -> None:
     from kerasft import insight
     from kerasft.runs import load_run
 
-    chosen = [load_run(find_run(text, runs_dir)) for text in runs]
+    named = [load_run(find_run(text, runs_dir)) for text in runs]
+    chosen = list({run.path.resolve(): run for run in named}.values())
     found = [insight.diagnose(run) for run in chosen]
     scored = any(run.metrics.get("validation") for run in chosen)
     apart = insight.why_incomparable(chosen)

@@ -30,7 +30,7 @@ def plan_facts(plan: Any) -> dict[str, Any]:
     if model is not None:
         facts["model"] = f"{model.parameters:,} parameters, {model.trained:,} trained"
         facts["time"] = [_phase_line(phase) for phase in model.phases]
-        facts["in all"] = f"at most {duration(model.seconds)}, then evaluation"
+        facts["in all"] = f"about {duration(model.seconds)}, then evaluation"
         facts["memory"] = f"{_need(model.memory)}, without activations"
         facts["disk"] = _need(model.disk)
     return facts

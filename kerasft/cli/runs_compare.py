@@ -31,7 +31,7 @@ def compare_command(
 
     chosen = [load_run(find_run(text, runs_dir)) for text in runs]
     if len({run.path.resolve() for run in chosen}) < 2:
-        raise SettingError(f"One run given: {runs[0]}. Name two or more to compare.")
+        raise SettingError(f"{runs[0]} is the only run. Name two or more to compare.")
     compared = insight.compare(chosen, split, score)
     if plot:
         insight.plot_overlaid(chosen, plot, compared["score"])

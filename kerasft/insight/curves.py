@@ -10,7 +10,7 @@ from kerasft.errors import DataError
 from kerasft.formatting import run_name
 from kerasft.insight import charts
 from kerasft.runs import Run, load_run
-from kerasft.tasks import task_of
+from kerasft.tasks import compared_metric, task_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,7 +39,9 @@ def plot_curves(run: Run | str | Path, path: str | Path | None = None) -> Figure
     history = run.history
     if not history:
         raise DataError(f"No epoch of {run.path} has ended. Wait for one, or fit again.")
-    scores = task_of(run.labels["task"]).main_metrics
+    task = task_of(run.labels["task"])
+    monitored = compared_metric(task, run.config.get("monitor"))
+    scores = list(dict.fromkeys((*task.main_metrics, monitored)))
     names = ["loss", *[name for name in scores if name in history[0]], "learning_rate"]
     figure, grid = charts.grid(1, len(names), 3.6, 3.2)
     for axes, name in zip(grid, names, strict=True):

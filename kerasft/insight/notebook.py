@@ -6,6 +6,7 @@ The colors are those of the notebook, light or dark.
 from __future__ import annotations
 
 import functools
+import shlex
 import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -105,6 +106,9 @@ class Diagnosis(dict[str, Any]):
             width: Longest line, without commands.
         """
         lines = [f"State of this fit: {self['state']}."] if self["state"] != "done" else []
+        if self["state"] == "interrupted":
+            resume = f"kerasft show {shlex.quote(str(self['run']))}"
+            lines.append(f"Resume it first; `{resume}` has the command.")
         lines += [self.verdict] if self.verdict else []
         for number, finding in enumerate(self["findings"], start=1):
             title = finding["title"]

@@ -150,7 +150,8 @@ def _python_input(typed: str) -> str:
 def _curves(facts: Facts) -> list[dict[str, Any]]:
     if not facts.rows:
         return []
-    names = [name for name in facts.kind.curves if name in facts.rows[0]]
+    shown = dict.fromkeys((*facts.kind.curves[:-1], facts.metric, facts.kind.curves[-1]))
+    names = [name for name in shown if name in facts.rows[0]]
     if any(row.get("penalty") for row in facts.rows):
         names.insert(1, "penalty")
     return [_curve(facts, name) for name in names]

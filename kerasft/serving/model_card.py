@@ -67,8 +67,8 @@ def _scores(kind: Task, metrics: Mapping[str, Any]) -> list[tuple[str, float, st
     found = []
     for title, value in kind.shown_scores(metrics):
         if value is not None:
-            counted = title == "accuracy" and kind.interval == "wilson"
-            interval = _interval(value, metrics["examples"]) if counted else ""
+            is_share = title == "accuracy" and kind.interval == "wilson"
+            interval = _interval(value, metrics["examples"]) if is_share else ""
             found.append((title, value, interval))
     return found
 

@@ -55,7 +55,7 @@ def test_findings_are_a_table_with_their_fixes(found, line):
         "examples  1,000 train, 10 test; 32 steps per epoch",
         "model     1,234,567 parameters, 10 trained",
         "time      main: 3 epochs of 1m30s (32 steps of 12 ms), frozen features once in 2.5 s",
-        "in all    at most 4m32s, then evaluation",
+        "in all    about 4m32s, then evaluation",
         "memory    2.0 MiB of 1.0 GiB free, without activations",
         "disk      1.0 MiB of 1.0 GiB free",
         "next      fix the error above, then check again",

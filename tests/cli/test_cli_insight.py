@@ -85,6 +85,10 @@ def test_diagnose_compares_several_runs(line):
     assert found["comparison"]["groups"][1]["difference"] < 0
 
 
+def test_a_run_that_is_named_twice_is_diagnosed_once(line):
+    assert line("diagnose", "one", "minilm_tickets/one").output == line("diagnose", "one").output
+
+
 def seeds_of_a_slow_fit(folder, *records):
     """Make runs that differ in their seed, with the scores of some records."""
     slow = kerasft.load_run(record_of("learning_rate_too_low"))

@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 import kerasft
+from kerasft.formatting import counted
 from kerasft.insight import write_report
 from kerasft.recipes import minilm_tickets, resnet_digits
 from kerasft.runs import write_manifest, write_record
@@ -140,7 +141,7 @@ def test_a_cell_of_the_confusion_matrix_links_to_its_examples(pages, kind, image
     }
     for name, count in found.items():
         part = text.split(f'id="{name}"')[1].split('class="cell"')[0].split("</section>")[0]
-        assert f"{min(count, 6)} of {count} examples" in part
+        assert f"{min(count, 6)} of {counted(count, 'example')}" in part
         assert part.count('class="card"') == min(count, 6)
 
 
@@ -251,3 +252,12 @@ def test_a_click_on_a_heading_sorts_the_trials(pages, tmp_path):
     log, title = in_browser(pages["search"], 1200, tmp_path, script)
     assert log == []
     assert title == "0,1,2,3,4 4,3,2,1,0"
+
+
+def test_the_monitored_metric_has_a_curve(image_run, tmp_path):
+    run = kerasft.load_run(shutil.copytree(image_run.path, tmp_path / "run"))
+    drawn = {}
+    for monitor in (None, "val_recall"):
+        write_record(run, "config.json", {**run.config, "monitor": monitor})
+        drawn[monitor] = write_report(run).read_text(encoding="utf-8").count("<figcaption>")
+    assert drawn["val_recall"] == drawn[None] + 1

@@ -131,7 +131,7 @@ def overfitting(facts: Facts) -> Finding | None:
     if not facts.kind.has_classes:
         # As below: a memorized training split alone does no harm.
         gap = val[-1] > (2.5 if turned else 4.0) * loss[-1] and val[-1] > 0.35
-        text = f"the training loss ended at {facts.shown(loss[-1])}, the validation loss at "
+        text = f"The training loss ended at {facts.shown(loss[-1])}, the validation loss at "
         text += facts.shown(val[-1])
     else:
         name = facts.kind.main_metric
@@ -139,7 +139,8 @@ def overfitting(facts: Facts) -> Finding | None:
         # A memorized training split alone does no harm: validation must suffer.
         least = max(0.12 if turned else 0.2, 1.3 * facts.uncertainty(other))
         gap = train - other > (0.05 if facts.few_examples else least)
-        text = f"{name} was {number(train)} in training and {number(other)} in validation"
+        text = f"The training {name} ended at {number(train)}; the highest validation {name} was "
+        text += number(other)
     if not (gap and val[best] > (0.06 if facts.few_examples else 0.1) * facts.baseline_loss):
         return None
     turn = (
@@ -151,7 +152,7 @@ def overfitting(facts: Facts) -> Finding | None:
     return Finding(
         "overfitting",
         "The model overfits",
-        f"At the end {text}.{turn}",
+        f"{text}.{turn}",
         tuple(_against_overfitting(facts)),
         causes=frozenset({"trained_too_long", "stopped_too_early"}),
     )
