@@ -73,6 +73,17 @@ def expanded(path: str | Path) -> Path:
         return Path(path)
 
 
+def whole(path: str | Path) -> Path:
+    """Return the absolute path of what exists, with ~ expanded and without `..`.
+
+    `..` stays behind a symbolic link, where the path without it would be another.
+    """
+    absolute = expanded(path).absolute()
+    plain = Path(os.path.normpath(absolute))
+    there = absolute.exists() and plain.exists()
+    return plain if there and plain.samefile(absolute) else absolute
+
+
 def shortest(path: str | Path) -> str:
     """Return a path relative to the current folder if that is shorter.
 

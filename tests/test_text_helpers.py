@@ -7,7 +7,7 @@ import pytest
 from kerasft.errors import DataError, SettingError, first_line, name_and_first_line
 from kerasft.formatting import number, printable, setting_text, shown
 from kerasft.insight import fit_command
-from kerasft.paths import check_folder_name, numbered_folders, shortest, timestamp_name
+from kerasft.paths import check_folder_name, numbered_folders, shortest, timestamp_name, whole
 from kerasft.runs import find_export
 
 
@@ -54,6 +54,16 @@ def test_a_path_near_the_current_folder_is_relative(tmp_path, monkeypatch, path,
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     assert shortest(tmp_path / path) == short
+
+
+def test_a_whole_path_has_no_parent_folders_but_behind_a_link(tmp_path, monkeypatch):
+    for name in ("work", "photos", "elsewhere/inner", "elsewhere/photos"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere" / "inner")
+    monkeypatch.chdir(tmp_path / "work")
+    assert whole("../photos") == tmp_path / "photos"
+    assert whole("../link/../photos").samefile(tmp_path / "elsewhere" / "photos")
+    assert whole("../missing") == tmp_path / "work" / ".." / "missing"
 
 
 def test_versions_are_folders_with_a_number(tmp_path):

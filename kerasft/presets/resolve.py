@@ -16,7 +16,7 @@ from pathlib import Path
 from kerasft.display import status
 from kerasft.errors import SettingError, did_you_mean
 from kerasft.keras_home import keras_home
-from kerasft.paths import expanded
+from kerasft.paths import expanded, whole
 from kerasft.pip_commands import pip_command
 from kerasft.presets.hugging_face import fetch_snapshot, find_snapshot, hub_host
 from kerasft.presets.keras_hub_presets import builtin_presets
@@ -153,7 +153,7 @@ def whole_path(preset: str) -> str:
     """
     path = expanded(preset)
     known = not preset or ":" in preset or preset in builtin_presets() or not path.exists()
-    return preset if known else str(path.absolute())
+    return preset if known else str(whole(path))
 
 
 def offline_presets() -> str:

@@ -17,7 +17,7 @@ from kerasft.catalog import load_recipe, recipe_sha256
 from kerasft.config import Config, changed_settings
 from kerasft.errors import ResumeError, SettingError
 from kerasft.in_memory import PREFIX
-from kerasft.paths import expanded
+from kerasft.paths import expanded, whole
 from kerasft.presets import resolve, whole_path
 from kerasft.runs import RECIPE, Run
 from kerasft.runs.versions import package_versions
@@ -128,7 +128,7 @@ def anchored(config: Config) -> Config:
 def _anchored_path(text: str) -> str:
     """Return the whole path of what exists on the disk; a name of a dataset stays as it is."""
     named = not text or text.startswith(("tfds:", "builtin:", PREFIX))
-    return text if named or not expanded(text).exists() else str(expanded(text).absolute())
+    return text if named or not expanded(text).exists() else str(whole(text))
 
 
 def describe_weights(config: Config) -> dict[str, Any]:
