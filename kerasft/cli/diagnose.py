@@ -12,7 +12,7 @@ from kerasft.cli.comparison_table import print_comparison
 from kerasft.cli.completion import complete_runs
 from kerasft.cli.options import SharedOptions, wants
 from kerasft.cli.output import print_json, print_table, terminal_width, wrapped
-from kerasft.cli.run_argument import find_run, with_runs_dir
+from kerasft.cli.run_argument import load_runs, with_runs_dir
 from kerasft.formatting import group_name
 
 if TYPE_CHECKING:
@@ -30,10 +30,8 @@ def diagnose_command(runs: tuple[str, ...], runs_dir: str) -> None:
     the difference exceeds the noise. The faults of runs that differ only in their seed are counted.
     """
     from kerasft import insight
-    from kerasft.runs import load_run
 
-    named = [load_run(find_run(text, runs_dir)) for text in runs]
-    chosen = list({run.path.resolve(): run for run in named}.values())
+    chosen = load_runs(runs, runs_dir)
     found = [insight.diagnose(run) for run in chosen]
     scored = any(run.metrics.get("validation") for run in chosen)
     apart = insight.why_incomparable(chosen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,14 @@ def find_run(text: str, runs_dir: str) -> Path:
     from kerasft import runs
 
     return runs.find_run(text, runs_dir)
+
+
+def load_runs(texts: Sequence[str], runs_dir: str) -> list[Any]:
+    """Return the runs that arguments name, in order, each once."""
+    from kerasft import runs
+
+    named = [runs.load_run(find_run(text, runs_dir)) for text in texts]
+    return list({run.path.resolve(): run for run in named}.values())
 
 
 def find_model(text: str, runs_dir: str) -> Path:

@@ -10,7 +10,7 @@ from typing import Any
 
 from kerasft import catalog
 from kerasft.cli.run_summary import average_facts, shown_path
-from kerasft.cli.score_tables import score_line
+from kerasft.cli.score_tables import score_lines
 from kerasft.config import to_dict
 from kerasft.errors import SettingError
 from kerasft.formatting import duration, epoch_text, settings_text
@@ -58,8 +58,7 @@ def run_facts(run: Any) -> dict[str, Any]:
         "head start": run.manifest.get("head_start"),
         "epochs": str(epochs) if best is None else f"{epochs} (best: {epoch_text(best)})",
         **average_facts(run),
-        **{split: score_line(found["task"], row, run.config.get("monitor"))
-           for split, row in found["metrics"].items()},
+        **score_lines(run),
         "versions": ", ".join(
             f"{name} {versions[name]}" for name in ("kerasft", "keras", "jax", "tensorflow")
             if name in versions

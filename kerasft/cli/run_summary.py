@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from kerasft.cli.score_tables import score_line
+from kerasft.cli.score_tables import score_lines
 from kerasft.formatting import number
 
 
@@ -27,11 +27,10 @@ def report(run: Any) -> dict[str, Any]:
     """Return the lines that are printed for a new run."""
     path = shlex.quote(str(run.path))
     example = run.modality.typed_example(pairs=run.pairs)
-    seconds, task = run.manifest.get("seconds"), run.labels["task"]
-    monitor = run.config.get("monitor")
+    seconds = run.manifest.get("seconds")
     return {
         **average_facts(run),
-        **{split: score_line(task, found, monitor) for split, found in run.metrics.items()},
+        **score_lines(run),
         "time": f"{seconds:.0f} s" if seconds is not None else None,
         "run": str(run.path),
         "next": [

@@ -8,7 +8,7 @@ from kerasft.cli.comparison_table import print_comparison
 from kerasft.cli.completion import complete_runs
 from kerasft.cli.options import SharedOptions, choice_option, wants
 from kerasft.cli.output import print_json
-from kerasft.cli.run_argument import find_run, with_runs_dir
+from kerasft.cli.run_argument import load_runs, with_runs_dir
 from kerasft.errors import SettingError
 
 
@@ -27,10 +27,9 @@ def compare_command(
     is the reference.
     """
     from kerasft import insight
-    from kerasft.runs import load_run
 
-    chosen = [load_run(find_run(text, runs_dir)) for text in runs]
-    if len({run.path.resolve() for run in chosen}) < 2:
+    chosen = load_runs(runs, runs_dir)
+    if len(chosen) < 2:
         raise SettingError(f"{runs[0]} is the only run. Name two or more to compare.")
     compared = insight.compare(chosen, split, score)
     if plot:

@@ -33,6 +33,12 @@ def score_line(task: str, metrics: Mapping[str, Any], monitor: str | None = None
     return ", ".join(found) + examples
 
 
+def score_lines(run: Any) -> dict[str, str]:
+    """Return the important metrics of a run as a line for each split."""
+    task, monitor = run.labels["task"], run.config.get("monitor")
+    return {split: score_line(task, found, monitor) for split, found in run.metrics.items()}
+
+
 def print_scores(task: str, metrics: Mapping[str, Any]) -> None:
     """Print all metrics of one split, with the confidence interval of the main metric."""
     numbers = {k: v for k, v in metrics.items() if isinstance(v, (int, float)) or v is None}

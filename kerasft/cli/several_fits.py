@@ -14,7 +14,7 @@ from kerasft.cli.average import describe_average, print_average
 from kerasft.cli.options import wants
 from kerasft.cli.output import print_facts, print_json, print_table
 from kerasft.cli.run_summary import describe
-from kerasft.cli.score_tables import score_line
+from kerasft.cli.score_tables import score_lines
 from kerasft.cli.startup import working
 from kerasft.config import Config
 from kerasft.display import current
@@ -53,7 +53,7 @@ def fit_several(
                     "baselines": [_describe_step(step) for step in steps],
                     "average": averaged and describe_average(averaged)})  # fmt: skip
     elif baselines:
-        _print_baselines(steps, config.task)
+        _print_baselines(steps)
     else:
         _print_seeds(runs, compared_metric(task_of(config.task), config.monitor))
         if averaged:
@@ -92,7 +92,7 @@ def _print_seeds(runs: list[Any], name: str) -> None:
     print_facts({"next": f"kerasft diagnose {shlex.join(paths)}"})
 
 
-def _print_baselines(steps: list[Any], task: str) -> None:
+def _print_baselines(steps: list[Any]) -> None:
     rows = [
         (step.name, step.score, step.parameters, step.seconds, step.verdict,
          "<- chosen" if step.chosen else "")
@@ -106,8 +106,6 @@ def _print_baselines(steps: list[Any], task: str) -> None:
     if step.run is not None:
         path = str(step.run.path)
         if step.test is not None:
-            facts["test"] = score_line(
-                task, step.run.metrics["test"], step.run.config.get("monitor")
-            )
+            facts["test"] = score_lines(step.run)["test"]
         facts |= {"run": path, "next": f"kerasft diagnose {shlex.quote(path)}"}
     print_facts(facts)

@@ -65,13 +65,13 @@ def augment(
 
 
 def allow_compilation(model: keras.Model) -> None:
-    """Let JAX compile the steps of a model whose layers move pixels at random.
+    """Let JAX compile the steps and predictions of a model whose layers move pixels at random.
 
-    Keras compiles no step with such layers, since XLA lacks the operation of TensorFlow. Without
-    it every operation of the model is started by itself.
+    Keras compiles none with such layers, since XLA lacks the operation of TensorFlow. Without it
+    every operation of the model is started by itself.
 
     Args:
-        model: Model that is compiled next.
+        model: Model before it is compiled.
     """
     if keras.backend.backend() != "jax":
         return

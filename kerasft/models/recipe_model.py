@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from kerasft.errors import SettingError
+from kerasft.models.augmentation import allow_compilation
 from kerasft.recipe_errors import errors_in
 
 
@@ -32,4 +33,5 @@ def build_recipe_model(recipe: ModuleType, config: Any, data: Any) -> keras.Mode
             f"`build_model` of {recipe.__name__.rpartition('.')[2]} must return a keras.Model with "
             f"outputs of shape {expected} for these data. Received: {received:.80}."
         )
+    allow_compilation(model)
     return model

@@ -213,10 +213,9 @@ def record_failure(run: Run, log: Log) -> Iterator[None]:
             file.write(traceback.format_exc())
         if run.state != "done":  # else only the tracker failed
             state = "interrupted" if stopped else "failed"
-            diverged = isinstance(error, DivergedError)
-            failure = "diverged" if diverged else None
+            failure = "diverged" if isinstance(error, DivergedError) else None
             write_manifest(run, state=state, reason=str(error) or repr(error), failure=failure)
-            if diverged:
+            if failure:
                 log(f"stop   for a rate to try: kerasft diagnose {shlex.quote(str(run.path))}")
             if stopped:
                 command = resume_command(run.path, run.manifest["recipe"], run.config["dataset"])

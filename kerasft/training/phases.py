@@ -14,7 +14,6 @@ from kerasft.data import Batches, Data, Labels, Split, class_weights, make_mix, 
 from kerasft.errors import DataError, SettingError
 from kerasft.modalities import head_epochs, modality_of
 from kerasft.models import DataLoss, find_blocks, make_loss, make_metrics
-from kerasft.models.augmentation import allow_compilation
 from kerasft.models.fast_layers import speed_up_steps
 from kerasft.setting_declaration import settings
 from kerasft.training.average_weights import average_momentum
@@ -216,7 +215,6 @@ def compile_part(
             "trainable in `build_model`."
         )
     loss = make_loss(config, data.labels)
-    allow_compilation(model)
     model.compile(
         optimizer=make_optimizer(
             config,
