@@ -159,6 +159,12 @@ class Batches(keras.utils.PyDataset):
         chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
         return self._width(chosen) or 0
 
+    def shapes(self) -> list[tuple[int, int]]:
+        """Return the number of examples and the width of the batches of an epoch."""
+        last = self.num_examples - (len(self) - 1) * self.batch_size
+        sizes = [self.batch_size] * (len(self) - 1) + [last]
+        return [(size, self.width(index)) for index, size in enumerate(sizes)]
+
     def _width(self, chosen: np.ndarray) -> int | None:
         if self.lengths is None:
             return None

@@ -10,7 +10,10 @@ from typing import Any
 import keras
 
 from kerasft.config import Config
+from kerasft.data import Batches
+from kerasft.distribution.devices import Devices
 from kerasft.frozen.feature_cache import PhaseInputs
+from kerasft.models.fast_layers import compiling_ahead
 from kerasft.models.freezing import frozen_below
 from kerasft.signals import holding_signals
 from kerasft.training.average_weights import averaging
@@ -171,7 +174,8 @@ def _fit_phase(
     if context.best_weights.stopped_epoch is not None:  # before it was interrupted
         return
     devices = context.devices
-    with devices.training(part), holding_signals() as act_on_signals:
+    ahead = compiling_ahead(_shapes(batches, devices))
+    with devices.training(part), ahead, holding_signals() as act_on_signals:
         part.fit(
             devices.share(batches),
             validation_data=devices.share(validation),
@@ -192,6 +196,12 @@ def _fit_phase(
                 act_on_signals,  # last, when the others have seen the batch
             ],
         )
+
+
+def _shapes(batches: Any, devices: Devices) -> list[tuple[int, int]]:
+    """Return the shapes of the batches of an epoch, none where they are not known."""
+    known = isinstance(batches, Batches) and devices.number == 1
+    return batches.shapes() if known else []
 
 
 def steps_at_once(inputs: PhaseInputs, config: Config, steps: int) -> int:

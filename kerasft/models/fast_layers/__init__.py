@@ -14,6 +14,7 @@ import keras
 
 from kerasft.models.blocks import flatten_layers
 from kerasft.models.fast_layers.batch_norm import call_batch_norm, normalizes_channels
+from kerasft.models.fast_layers.compiled_ahead import compiling_ahead
 from kerasft.models.fast_layers.dropout import call_dropout, drops_values
 from kerasft.models.fast_layers.einsum_dense import call_einsum_dense, is_product
 from kerasft.models.fast_layers.embedding import call_embedding, looks_up_rows
@@ -24,7 +25,14 @@ from kerasft.models.fast_layers.regions import fused_regions
 from kerasft.models.fast_layers.shared_trace import share_traces
 from kerasft.models.fast_layers.steps import speed_up_steps
 
-__all__ = ["exported_graphs", "fused_regions", "own_graphs", "speed_up", "speed_up_steps"]
+__all__ = [
+    "compiling_ahead",
+    "exported_graphs",
+    "fused_regions",
+    "own_graphs",
+    "speed_up",
+    "speed_up_steps",
+]
 
 _CALLS = (
     (is_product, call_einsum_dense),

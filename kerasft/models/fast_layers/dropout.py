@@ -23,17 +23,18 @@ def call_dropout(self: keras.layers.Dropout, inputs: Any, training: bool = False
         return type(self).call(self, inputs, training=training)
     flat = ops.reshape(inputs, (-1,))
     seed = ops.cast(self.seed_generator.next(), "uint32")
-    return ops.reshape(_drop(flat, seed, self.rate), ops.shape(inputs))
+    return ops.reshape(_drop(flat, seed, self.rate, inputs.shape), ops.shape(inputs))
 
 
-def _drop(values: Any, seed: Any, rate: float) -> Any:
+def _drop(values: Any, seed: Any, rate: float, shape: Any) -> Any:
     import tensorflow as tf
 
+    (drop,) = regions.for_rows([_function()], shape)
     limit, scale = tf.constant(int(rate * 2**32), tf.uint32), tf.constant(1 / (1 - rate))
 
     @regions.with_gradient
     def apply(x: Any) -> Any:
-        return _function()(x, seed, limit, scale), lambda dy: _function()(dy, seed, limit, scale)
+        return drop(x, seed, limit, scale), lambda dy: drop(dy, seed, limit, scale)
 
     return apply(values)
 

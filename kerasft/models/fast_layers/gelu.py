@@ -35,12 +35,12 @@ def call_dense(self: keras.layers.Dense, inputs: Any, training: bool | None = No
         return type(self).call(self, inputs, training=training)
     kernel = ops.convert_to_tensor(self.kernel)
     products = ops.matmul(ops.reshape(inputs, (-1, kernel.shape[0])), kernel)
-    values = _bias_gelu(products, ops.convert_to_tensor(self.bias), kind)
+    values = _bias_gelu(products, ops.convert_to_tensor(self.bias), kind, inputs.shape[:-1])
     return ops.reshape(values, (*ops.shape(inputs)[:-1], self.units))
 
 
-def _bias_gelu(products: Any, bias: Any, kind: str) -> Any:
-    forward, backward = _functions(kind)
+def _bias_gelu(products: Any, bias: Any, kind: str, shape: Any) -> Any:
+    forward, backward = regions.for_rows(_functions(kind), shape)
 
     @regions.with_gradient
     def apply(x: Any, bias: Any) -> Any:

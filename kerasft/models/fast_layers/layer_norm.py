@@ -28,7 +28,8 @@ def call_layer_norm(self: keras.layers.LayerNormalization, inputs: Any) -> Any:
         return type(self).call(self, inputs)
     gamma, beta = (ops.convert_to_tensor(each) for each in (self.gamma, self.beta))
     rows = ops.reshape(inputs, (-1, gamma.shape[0]))
-    values = ops.reshape(_normalize(rows, gamma, beta, float(self.epsilon)), ops.shape(inputs))
+    normal = _normalize(rows, gamma, beta, float(self.epsilon), inputs.shape[:-1])
+    values = ops.reshape(normal, ops.shape(inputs))
     return ops.cast(values, self.compute_dtype)
 
 
@@ -36,8 +37,8 @@ def _axis(layer: keras.layers.LayerNormalization) -> Any:
     return layer.axis[0] if isinstance(layer.axis, (list, tuple)) else layer.axis
 
 
-def _normalize(rows: Any, gamma: Any, beta: Any, epsilon: float) -> Any:
-    forward, backward = _functions(epsilon)
+def _normalize(rows: Any, gamma: Any, beta: Any, epsilon: float, shape: Any) -> Any:
+    forward, backward = regions.for_rows(_functions(epsilon), shape)
 
     @regions.with_gradient
     def apply(x: Any, gamma: Any, beta: Any) -> Any:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Any
 
 import keras
 
+from kerasft.models.fast_layers.compiled_ahead import compile_ahead
 from kerasft.models.fast_layers.own_graphs import true_within
 from kerasft.threads import cores
 
@@ -64,6 +65,23 @@ def traced_once(function: Callable[..., Any]) -> Any:
     import tensorflow as tf
 
     return tf.function(function, autograph=False)
+
+
+def for_rows(
+    functions: Sequence[Callable[..., Any]], shape: Sequence[int | None]
+) -> list[Callable[..., Any]]:
+    """Return functions of `traced_once` for calls in a graph, whose regions are compiled ahead.
+
+    Args:
+        functions: The functions.
+        shape: Static shape of what became rows, the first axis of their arguments.
+    """
+
+    def call(function: Callable[..., Any], *args: Any) -> Any:
+        compile_ahead(function, args, shape, _SIZES)
+        return function(*args)
+
+    return [functools.partial(call, function) for function in functions]
 
 
 def with_gradient(function: Callable[..., Any]) -> Any:
