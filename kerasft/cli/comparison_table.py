@@ -38,7 +38,12 @@ def _print_changes(group: dict[str, Any]) -> None:
         click.secho(f"\nSettings of {group_name(group['runs'])}", bold=True)
         print_facts(
             {
-                name: f"{setting_text(first) or 'none'} -> {setting_text(other) or 'none'}"
+                name: f"{_value_text(first)} -> {_value_text(other)}"
                 for name, (first, other) in group["settings"].items()
             }
         )
+
+
+def _value_text(value: Any) -> str:
+    """Return the value of a setting; `none` is a value of some, so None is not called that."""
+    return "not set" if value is None else setting_text(value) or "none"

@@ -66,7 +66,6 @@ def run_facts(run: Any) -> dict[str, Any]:
         "reproduce": found["reproduce"],
         "next": [
             *_resuming_commands(run),
-            f"kerasft fit --like {path} --learning-rate 1e-4",
             f"kerasft diagnose {path}",
             f"kerasft report {path}",
         ],

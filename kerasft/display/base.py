@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ class Activity:
         total: Number of steps; None where it is not known.
         done: Number of finished steps.
         details: Values shown below the bar, the most important first.
-        left: Estimated seconds left; None for an estimate from `done`.
+        left: Estimated seconds left; None for an estimate from `done`, NaN where not known.
         changed: Function that is called after a change.
         began: Time of the beginning (`time.monotonic`).
     """
@@ -40,7 +41,7 @@ class Activity:
     def seconds_left(self) -> float | None:
         """Return the estimated seconds left, None where they are not known."""
         if self.left is not None:
-            return self.left
+            return None if math.isnan(self.left) else self.left
         passed = time.monotonic() - self.began
         if not self.total or not 0 < self.done < self.total or passed < _ESTIMATE_AFTER:
             return None

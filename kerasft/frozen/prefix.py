@@ -16,6 +16,7 @@ from typing import Any
 
 import keras
 
+from kerasft.models.augmentation import is_augmentation
 from kerasft.models.backbone_families import SAME_FOR_ALL
 from kerasft.models.blocks import flatten_layers
 from kerasft.models.compute_cost import Product, products_of
@@ -206,5 +207,6 @@ def _not_frozen(operation: Any) -> str:
             return f"`{layer.name}` updates its statistics"
         draws = any(isinstance(v, keras.random.SeedGenerator) for v in vars(layer).values())
         if draws and getattr(layer, drop_rate_name(layer), 1) != 0:
-            return f"`{layer.name}` changes its inputs at random"
+            what = "augmentation" if is_augmentation(layer) else f"`{layer.name}`"
+            return f"{what} changes its inputs at random"
     return ""

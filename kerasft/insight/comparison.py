@@ -12,6 +12,7 @@ from typing import Any
 
 from kerasft.config import Config
 from kerasft.errors import DataError, SettingError, did_you_mean
+from kerasft.formatting import run_name
 from kerasft.insight.facts import Facts, read_facts
 from kerasft.insight.notebook import Comparison
 from kerasft.runs import Run, load_run
@@ -44,8 +45,9 @@ def compare(
         `score` (its name), `groups` (each with `runs`, `seeds`, `settings` that differ from the
         first group, `mean`, `spread` over seeds, and against the first `difference`, `noise`
         and `verdict`: better, worse or `within noise`), `left_out` (runs without the score),
-        `same_data`, and a `note` where data differ between groups, else "". It is a dict that a
-        notebook shows with the curves of the score.
+        `same_data`, and a `note` where data differ between groups, or the best epoch of several
+        runs is their start, else "". It is a dict that a notebook shows with the curves of the
+        score.
 
     Raises:
         SettingError: A run was not found, or the task has no such score.
@@ -83,7 +85,7 @@ def compare(
         score=name,
         split=split,
         same_data=len(prints) == 1,
-        note=_data_note(list(groups.values())),
+        note=_note(list(groups.values())),
         left_out=sorted(map(str, left_out)),
         groups=described,
     )
@@ -102,6 +104,10 @@ def why_incomparable(runs: Sequence[Run]) -> str:
     return ""
 
 
+def _note(groups: Sequence[Sequence[tuple[Run, Facts]]]) -> str:
+    return " ".join(note for note in (_data_note(groups), _start_note(groups)) if note)
+
+
 def _data_note(groups: Sequence[Sequence[tuple[Run, Facts]]]) -> str:
     """Return how the data of groups differ and what follows from it, empty for the same data."""
     prints = [{run.manifest["data"]["fingerprint"] for run, _ in group} for group in groups]
@@ -115,6 +121,18 @@ def _data_note(groups: Sequence[Sequence[tuple[Run, Facts]]]) -> str:
     if all(_fixed_splits(each[1]) == _fixed_splits(first[1]) for each in changed):
         note += " Fits with one split_seed have the same splits, whatever their seed is."
     return note
+
+
+def _start_note(groups: Sequence[Sequence[tuple[Run, Facts]]]) -> str:
+    """Return a note on runs whose best epoch is their start; empty for fewer than two."""
+    runs = [run for group in groups for run, _ in group]
+    starts = [run_name(run.path) for run in runs if run.manifest.get("best_epoch") == 0]
+    if len(starts) < 2:
+        return ""
+    return (
+        f"The best epoch of {', '.join(starts)} is 0, the start as a linear probe: "
+        "their scores do not show what settings of the training do."
+    )
 
 
 def _only_split_anew(one: _Data, other: _Data) -> bool:

@@ -14,6 +14,14 @@ _STRENGTH = {
     "light": (0.08, 0.03, (0.0, 0.0), 0.1),
     "strong": (0.15, 0.06, (-0.25, 0.1), 0.25),
 }
+_LAYERS = (
+    RandomAffine,
+    keras.layers.RandAugment,
+    keras.layers.RandomBrightness,
+    keras.layers.RandomContrast,
+    keras.layers.RandomErasing,
+    keras.layers.RandomFlip,
+)
 _COMPILED_BY_JAX = (
     keras.layers.RandomPerspective,
     keras.layers.RandomRotation,
@@ -62,6 +70,11 @@ def augment(
         share = (random_erasing, random_erasing)
         x = keras.layers.RandomErasing(share, name="random_erasing", dtype="float32")(x)
     return x
+
+
+def is_augmentation(layer: keras.layers.Layer) -> bool:
+    """Return whether a layer is of a kind that `augment` adds."""
+    return isinstance(layer, _LAYERS)
 
 
 def allow_compilation(model: keras.Model) -> None:

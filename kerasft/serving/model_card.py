@@ -65,11 +65,12 @@ def _lines(manifest: Mapping[str, Any]) -> list[str]:
 def _scores(kind: Task, metrics: Mapping[str, Any]) -> list[tuple[str, float, str]]:
     """Return name, value and 95% interval (empty where none is computed) of the metrics."""
     found = []
-    for title, value in kind.shown_scores(metrics):
+    for name in dict.fromkeys((*kind.shown_metrics, *kind.report_metrics)):
+        value = metrics.get(name)
         if value is not None:
-            is_share = title == "accuracy" and kind.interval == "wilson"
+            is_share = name == "accuracy" and kind.interval == "wilson"
             interval = _interval(value, metrics["examples"]) if is_share else ""
-            found.append((title, value, interval))
+            found.append((kind.metric_title(name), value, interval))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
@@ -95,12 +96,19 @@ class Progress(keras.callbacks.Callback):
         return f"{self.examples / self.steps * steps / seconds:,.0f} examples/s"
 
     def _seconds_left(self, step: int, now: float) -> float:
-        """Return the estimated seconds until the last epoch ends."""
-        passed = now - self.began
-        # The first epoch also compiles; later ones predict the rest better.
-        usual = self.times[1:] or self.times or [passed / step * self.steps]
-        each = sum(usual) / len(usual)
-        return max(each - passed, 0.0) + (self.epochs - self.epoch - 1) * each
+        """Return the estimated seconds until the last epoch ends, NaN where they are not known."""
+        first, since = self.first
+        # The first epoch also traces and compiles, most of it in its first step.
+        usual = self.times[1:] or self.times
+        if usual:
+            each = sum(usual) / len(usual)
+            left = max(each - (now - self.began), 0.0)
+        elif self.steps and step > first:
+            seconds = (now - since) / (step - first)
+            each, left = self.steps * seconds, (self.steps - step) * seconds
+        else:
+            return math.nan
+        return left + (self.epochs - self.epoch - 1) * each
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Write the epoch."""

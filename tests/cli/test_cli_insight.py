@@ -85,6 +85,17 @@ def test_diagnose_compares_several_runs(line):
     assert found["comparison"]["groups"][1]["difference"] < 0
 
 
+def test_a_setting_without_a_value_is_called_not_set(kerasft_line, tmp_path):
+    for name in ("one", "two"):
+        run = kerasft.load_run(
+            shutil.copytree(record_of("healthy"), tmp_path / "resnet_digits" / name)
+        )
+        config = read_json(run.path / "config.json")
+        write_record(run, "config.json", {**config, "monitor": None if name == "one" else "val_f1"})
+    shown = kerasft_line("diagnose", "one", "two", "--runs-dir", tmp_path).output
+    assert "monitor  not set -> val_f1" in shown
+
+
 def test_a_run_that_is_named_twice_is_diagnosed_once(line):
     assert line("diagnose", "one", "minilm_tickets/one").output == line("diagnose", "one").output
 

@@ -137,7 +137,7 @@ def megabytes(lines):
 
 @pytest.mark.parametrize(
     ("changes", "reason"),
-    [({"augmentation": "light"}, "changes its inputs at random"),
+    [({"augmentation": "light"}, "augmentation changes its inputs at random"),
      ({"cache_gigabytes": 1e-6, "disk_gigabytes": 1e-6}, "(disk_gigabytes=1e-06)"),
      ({"epochs": 1, "trainable_blocks": 0}, "too little gain (1.00x less compute)")],
 )  # fmt: skip

@@ -291,9 +291,9 @@ def test_the_interval_of_an_accuracy_is_that_of_wilson():
 
 
 def test_more_validation_examples_are_asked_for_in_a_way_that_can_be_followed():
-    def too_small(train=100, share=0.15, **changes):
+    def too_small(train=100, share=0.15, part=None, **changes):
         counts = {"train": train, "validation": 30, "test": 30}
-        settings = {**facts().settings, "validation_fraction": share}
+        settings = {**facts().settings, "validation_fraction": share, **(part or {})}
         return rules.data.validation_too_small(facts(counts=counts, settings=settings, **changes))
 
     made = {"class_counts": {"a": 50, "b": 50}, "made": ["validation", "test"]}
@@ -302,6 +302,8 @@ def test_more_validation_examples_are_asked_for_in_a_way_that_can_be_followed():
     assert "a new baseline: scores of earlier runs are not comparable" in more.why
     given = too_small(audit={**made, "made": []}).advice[0]  # the data give the split
     assert given.changes == {} and given.why.startswith("Move training examples")
+    for part, whole in (({"max_examples": 200}, 0), ({"fraction": 0.1}, 1.0)):
+        assert too_small(part=part, audit=made).advice[0].changes == dict.fromkeys(part, whole)
     for enough in ({"share": 0.3}, {"share": 0.4}, {"train": 19}, {"train": 19, "share": 0.2}):
         last = too_small(audit=made, **enough).advice
         assert [advice.changes for advice in last] == [{}, {}]
@@ -552,6 +554,15 @@ def test_a_comparison_says_how_the_data_differ(changes, note, tmp_path):
     write_manifest(two, data=data)
     found = compare([one, two])
     assert note in found["note"] and not found["same_data"]
+
+
+def test_a_comparison_says_that_runs_have_the_scores_of_their_start(tmp_path):
+    one, two = copies(tmp_path, dropout=0.1)
+    write_manifest(one, best_epoch=0)
+    assert compare([one, two])["note"] == ""
+    write_manifest(two, best_epoch=0)
+    names = f"{tmp_path.name}/one, {tmp_path.name}/two"
+    assert f"The best epoch of {names} is 0" in compare([one, two])["note"]
 
 
 def test_seeds_with_splits_of_their_own_have_no_note(tmp_path):

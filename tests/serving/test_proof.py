@@ -183,6 +183,8 @@ def test_the_model_card_says_how_to_call_the_model(artifact, text_run):
     assert "model.serve(tf.constant(['a text']))" in card
     accuracy = text_run.metrics["test"]["accuracy"]
     assert f"| accuracy | {number(accuracy)} | 0." in card
+    recall = text_run.metrics["test"]["recall"]  # of all metrics, as a fit can monitor any
+    assert f"| recall | {number(recall)} |" in card
     assert all(f"| {name} |" in card for name in text_run.labels["names"])
     assert "license is not recorded" in card
     assert "Texts are cut at 16 tokens" in card

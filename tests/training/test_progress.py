@@ -100,6 +100,24 @@ def test_the_throughput_and_the_time_left_follow_the_steps(recorded):
     assert 1 < bar.left < 60  # at least two epochs of 1.2 s
 
 
+def test_the_first_step_which_also_compiles_estimates_nothing(monkeypatch):
+    class Estimates(Recorded):
+        def changed(self, activity):
+            self.seen.append(activity.seconds_left())
+
+    display = Estimates()
+    monkeypatch.setattr("kerasft.training.progress.current", lambda: display)
+    seconds = keras.callbacks.LambdaCallback(
+        on_train_batch_begin=lambda batch, logs: time.sleep((1.0, 0.51, 0, 0)[batch])
+    )
+    train(make_context(), display, seconds, epochs=1)
+    known = [left for left in display.seen if left is not None]
+    # Fourteen steps of 0.51 s are left; of the length of the first one they would take 14 s.
+    assert known and all(left < 11 for left in known)
+    at = display.seen.index(known[0])
+    assert at >= 2 and display.seen[:at] == [None] * at
+
+
 def test_the_table_has_a_row_per_epoch_and_marks_the_best(recorded):
     train(make_context(), recorded)
     (first, plain), (second, good) = recorded.rows

@@ -16,6 +16,8 @@ from kerasft.insight.findings import Advice, Finding
 from kerasft.tasks.intervals import WIDE, binomial_variance, share_interval
 
 _MOST_VALIDATION = 0.3  # of the training examples
+_WHOLE = {"max_examples": 0, "fraction": 1.0}  # settings that leave examples out, and all examples
+_NEW_BASELINE = "Other splits begin a new baseline: scores of earlier runs are not comparable."
 
 
 def leakage(facts: Facts) -> Finding | None:
@@ -81,6 +83,9 @@ def validation_too_small(facts: Facts) -> Finding | None:
 
 def _more_validation(facts: Facts) -> Advice:
     """Return how to get more validation examples without taking too many from training."""
+    for name, whole in _WHOLE.items():
+        if facts.settings.get(name, whole) != whole:
+            return Advice({name: whole}, f"The fit used a part of the data. {_NEW_BASELINE}")
     share = facts.settings.get("validation_fraction", 0.15)
     larger = min(round(2 * share, 2), _MOST_VALIDATION)
     made = "validation" in facts.audit.get("made", ["validation"])  # older records lack it
@@ -90,8 +95,7 @@ def _more_validation(facts: Facts) -> Advice:
         return Advice({}, "Move training examples to the validation split of your data.")
     return Advice(
         {"validation_fraction": larger},
-        "More validation examples, fewer training examples. Other splits begin a new baseline: "
-        "scores of earlier runs are not comparable.",
+        f"More validation examples, fewer training examples. {_NEW_BASELINE}",
     )
 
 
