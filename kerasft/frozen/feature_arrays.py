@@ -14,6 +14,7 @@ from kerasft.config import Config
 from kerasft.data import Batches, Ragged, Split, allocate, stream, text_lengths
 from kerasft.display import progress
 from kerasft.distribution.devices import Devices
+from kerasft.frozen.prefix import Part
 from kerasft.models.fast_layers import own_graphs
 from kerasft.models.graph import nodes
 from kerasft.signals import holding_signals
@@ -65,7 +66,7 @@ def rows_at_once(model: keras.Model) -> int:
 
 
 def compute_features(
-    model: keras.Model,
+    part: Part,
     x: dict[str, Any],
     given: Any,
     tensors: list[Any],
@@ -75,10 +76,10 @@ def compute_features(
     """Compute tensors for all examples of a split.
 
     Args:
-        model: Model from `x` to the tensors.
+        part: Part of the model from `x` to the tensors.
         x: Its inputs.
         given: `Split.x`, which has the lengths of texts.
-        tensors: Outputs of the model; rows of tokens are stored without padding.
+        tensors: Outputs of the part; rows of tokens are stored without padding.
         config: Its cache_precision is used.
         devices: Where several processes share the work, each computes every nth batch, and they
             exchange the results. All of them must call this.
@@ -86,7 +87,7 @@ def compute_features(
     Returns:
         An array per tensor, `Ragged` where the length varies.
     """
-    lengths, rows = text_lengths(given), rows_at_once(model)
+    lengths, rows = text_lengths(given), rows_at_once(part.model)
     batches = Batches(x, batch_size=rows, by_length=True, lengths=lengths)
     computed = [_allocate(tensor, batches.num_examples, given, config) for tensor in tensors]
     devices = devices or Devices()
@@ -95,7 +96,7 @@ def compute_features(
         for array in computed:
             values_of(array)[...] = 0
     with progress("computing frozen features", len(indices) * rows) as bar:
-        for index, outputs in zip(indices, _outputs(model, batches, indices), strict=True):
+        for index, outputs in zip(indices, _outputs(part, batches, indices), strict=True):
             chosen = batches.order[index * rows : (index + 1) * rows]
             for array, output in zip(computed, outputs, strict=True):
                 if isinstance(array, Ragged):
@@ -134,27 +135,21 @@ def as_features(values: np.ndarray, tensor: Any, given: Any) -> Any:
     return Ragged(values, lengths, longest=mask.shape[1], left=left)
 
 
-def _outputs(model: keras.Model, batches: Batches, indices: range) -> Iterator[list[np.ndarray]]:
-    """Yield the outputs of a model batch by batch; `predict` would concatenate them.
+def _outputs(part: Part, batches: Batches, indices: range) -> Iterator[list[np.ndarray]]:
+    """Yield the outputs of a part batch by batch; `predict` would concatenate them.
 
     Args:
-        model: The model.
+        part: The part.
         batches: Its inputs.
         indices: Batches to compute, on TensorFlow all.
     """
     if keras.backend.backend() != "tensorflow":
         for index in indices:
-            yield keras.tree.flatten(model.predict_on_batch(batches.batch(index)[0]))
+            yield keras.tree.flatten(part.model.predict_on_batch(batches.batch(index)[0]))
         return
-    import tensorflow as tf
-
     fed = stream(batches)
     # One signature for all widths: Keras' predict function would be traced for each.
     with holding_signals(), own_graphs():
-        forward = tf.function(
-            lambda x: keras.tree.flatten(model(x, training=False)),
-            input_signature=[fed.element_spec[0]],
-            autograph=False,
-        ).get_concrete_function()
+        forward = part.graph.get_concrete_function(fed.element_spec[0])
     for (x,) in fed:
         yield [output.numpy() for output in forward(x)]

@@ -197,7 +197,7 @@ class FeatureCache:
             def compute() -> list[Any]:
                 # Files of an earlier fit may be found by one process and not by another.
                 devices = None if in_files else self.devices
-                return compute_features(part.model, inputs, split.x, missing, config, devices)
+                return compute_features(part, inputs, split.x, missing, config, devices)
 
             signatures = [chosen.signatures[id(tensor)] for tensor in missing]
             if not prefix.is_portable:

@@ -8,6 +8,7 @@ whole.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Sequence
@@ -45,6 +46,16 @@ class Part:
     features: dict[str, Any]
     work: float
 
+    @functools.cached_property
+    def graph(self) -> Any:
+        """The `tf.function` from inputs to the list of outputs, traced once for all splits."""
+        import tensorflow as tf
+
+        def outputs(x: Any) -> list[Any]:
+            return list(keras.tree.flatten(self.model(x, training=False)))
+
+        return tf.function(outputs, autograph=False)
+
 
 class FrozenPrefix:
     """The frozen prefix of a model and the tail above it, by its present freezing.
@@ -73,6 +84,7 @@ class FrozenPrefix:
         self._made_by = {id(tensor): node for node in self._nodes for tensor in node.outputs}
         self._inputs = dict(zip(map(id, whole.inputs), _input_names(model), strict=True))
         self._prefix_nodes: list[Any] = []
+        self._parts: dict[Any, Part] = {}
         self.products = products_of(self._nodes)
         self.work = sum(product.work for product in self.products)
         self.reason = "every layer is trained"
@@ -115,8 +127,15 @@ class FrozenPrefix:
             known: Tensors that need not be computed; those that are read become features of the
                 part.
         """
+        wanted = keras.tree.flatten(outputs)
+        key = tuple(map(id, wanted)), tuple(map(id, known))
+        if key not in self._parts:
+            self._parts[key] = self._part(outputs, wanted, known)
+        return self._parts[key]
+
+    def _part(self, outputs: Any, wanted: list[Any], known: list[Any]) -> Part:
         ends = {id(tensor): tensor for tensor in known}
-        calls = self._below(keras.tree.flatten(outputs), ends)
+        calls = self._below(wanted, ends)
         read = {id(tensor): tensor for node in calls for tensor in node.input_tensors}
         inputs = [tensor for key, tensor in read.items() if key in self._inputs]
         features = [tensor for key, tensor in read.items() if key in ends]
