@@ -160,9 +160,9 @@ class Batches(keras.utils.PyDataset):
         return self._width(chosen) or 0
 
     def shapes(self) -> list[tuple[int, int]]:
-        """Return the number of examples and the width of the batches of an epoch."""
-        last = self.num_examples - (len(self) - 1) * self.batch_size
-        sizes = [self.batch_size] * (len(self) - 1) + [last]
+        """Return the number of examples and the width of the batches of this epoch."""
+        starts = range(0, self.num_examples, self.batch_size)
+        sizes = [min(self.batch_size, self.num_examples - start) for start in starts]
         return [(size, self.width(index)) for index, size in enumerate(sizes)]
 
     def _width(self, chosen: np.ndarray) -> int | None:

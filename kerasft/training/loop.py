@@ -11,7 +11,6 @@ import keras
 
 from kerasft.config import Config
 from kerasft.data import Batches
-from kerasft.distribution.devices import Devices
 from kerasft.frozen.feature_cache import PhaseInputs
 from kerasft.models.fast_layers import compiling_ahead
 from kerasft.models.freezing import frozen_below
@@ -174,7 +173,7 @@ def _fit_phase(
     if context.best_weights.stopped_epoch is not None:  # before it was interrupted
         return
     devices = context.devices
-    ahead = compiling_ahead(_shapes(batches, devices))
+    ahead = compiling_ahead(_shapes(batches, context))
     with devices.training(part), ahead, holding_signals() as act_on_signals:
         part.fit(
             devices.share(batches),
@@ -198,10 +197,12 @@ def _fit_phase(
         )
 
 
-def _shapes(batches: Any, devices: Devices) -> list[tuple[int, int]]:
-    """Return the shapes of the batches of an epoch, none where they are not known."""
-    known = isinstance(batches, Batches) and devices.number == 1
-    return batches.shapes() if known else []
+def _shapes(batches: Any, context: FitContext) -> list[tuple[int, int]]:
+    """Return the shapes of the batches of the next epoch, none where they are not known."""
+    if not isinstance(batches, Batches) or context.devices.number > 1:
+        return []
+    batches.epoch = len(context.recorder.history)
+    return batches.shapes()
 
 
 def steps_at_once(inputs: PhaseInputs, config: Config, steps: int) -> int:

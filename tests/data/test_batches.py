@@ -52,6 +52,18 @@ def test_an_epoch_that_ends_brings_the_order_of_the_next():
     assert batches[0][0].tolist() == np.random.default_rng([0, 1]).permutation(50).tolist()
 
 
+@pytest.mark.parametrize("parts", [1, 2])
+def test_the_shapes_of_an_epoch_are_those_of_its_batches(parts):
+    x = texts(np.random.default_rng(0).integers(1, 30, 21))
+    batches = Batches(x, batch_size=4, shuffle=True, parts=parts)
+    for epoch in (0, 1):
+        batches.epoch = epoch
+        found = [batches.batch(index)[0]["padding_mask"].shape for index in range(len(batches))]
+        assert batches.shapes() == found
+        assert found[-1][0] == 1
+    assert Batches(np.zeros((5, 2)), batch_size=4).shapes() == [(4, 0), (1, 0)]
+
+
 def test_without_shuffle_the_order_stays():
     batches = Batches(np.arange(5), batch_size=2)
     batches.on_epoch_end()

@@ -26,10 +26,10 @@ def call_dropout(self: keras.layers.Dropout, inputs: Any, training: bool = False
     return ops.reshape(_drop(flat, seed, self.rate, inputs.shape), ops.shape(inputs))
 
 
-def _drop(values: Any, seed: Any, rate: float, shape: Any) -> Any:
+def _drop(values: Any, seed: Any, rate: float, row_shape: Any) -> Any:
     import tensorflow as tf
 
-    (drop,) = regions.for_rows([_function()], shape)
+    (drop,) = regions.compiled_before_use([_function()], row_shape)
     limit, scale = tf.constant(int(rate * 2**32), tf.uint32), tf.constant(1 / (1 - rate))
 
     @regions.with_gradient

@@ -39,8 +39,8 @@ def call_dense(self: keras.layers.Dense, inputs: Any, training: bool | None = No
     return ops.reshape(values, (*ops.shape(inputs)[:-1], self.units))
 
 
-def _bias_gelu(products: Any, bias: Any, kind: str, shape: Any) -> Any:
-    forward, backward = regions.for_rows(_functions(kind), shape)
+def _bias_gelu(products: Any, bias: Any, kind: str, row_shape: Any) -> Any:
+    forward, backward = regions.compiled_before_use(_functions(kind), row_shape)
 
     @regions.with_gradient
     def apply(x: Any, bias: Any) -> Any:

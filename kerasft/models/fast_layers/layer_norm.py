@@ -37,8 +37,8 @@ def _axis(layer: keras.layers.LayerNormalization) -> Any:
     return layer.axis[0] if isinstance(layer.axis, (list, tuple)) else layer.axis
 
 
-def _normalize(rows: Any, gamma: Any, beta: Any, epsilon: float, shape: Any) -> Any:
-    forward, backward = regions.for_rows(_functions(epsilon), shape)
+def _normalize(rows: Any, gamma: Any, beta: Any, epsilon: float, row_shape: Any) -> Any:
+    forward, backward = regions.compiled_before_use(_functions(epsilon), row_shape)
 
     @regions.with_gradient
     def apply(x: Any, gamma: Any, beta: Any) -> Any:

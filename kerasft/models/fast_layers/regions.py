@@ -67,18 +67,18 @@ def traced_once(function: Callable[..., Any]) -> Any:
     return tf.function(function, autograph=False)
 
 
-def for_rows(
-    functions: Sequence[Callable[..., Any]], shape: Sequence[int | None]
+def compiled_before_use(
+    functions: Sequence[Callable[..., Any]], row_shape: Sequence[int | None]
 ) -> list[Callable[..., Any]]:
     """Return functions of `traced_once` for calls in a graph, whose regions are compiled ahead.
 
     Args:
         functions: The functions.
-        shape: Static shape of what became rows, the first axis of their arguments.
+        row_shape: Static shape of what became rows, the first axis of their arguments.
     """
 
     def call(function: Callable[..., Any], *args: Any) -> Any:
-        compile_ahead(function, args, shape, _SIZES)
+        compile_ahead(function, args, row_shape, padded_rows)
         return function(*args)
 
     return [functools.partial(call, function) for function in functions]
@@ -89,6 +89,11 @@ def with_gradient(function: Callable[..., Any]) -> Any:
     import tensorflow as tf
 
     return tf.custom_gradient(function)
+
+
+def padded_rows(rows: int) -> int:
+    """Return the number of rows to which `pad` pads."""
+    return next((size for size in _SIZES if size >= rows), rows) if rows else 0
 
 
 def pad(x: Any) -> Any:
