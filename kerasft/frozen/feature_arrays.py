@@ -15,7 +15,6 @@ from kerasft.data import Batches, Ragged, Split, allocate, stream, text_lengths
 from kerasft.display import progress
 from kerasft.distribution.devices import Devices
 from kerasft.frozen.prefix import Part
-from kerasft.models.fast_layers import own_graphs
 from kerasft.models.graph import nodes
 from kerasft.signals import holding_signals
 
@@ -149,7 +148,7 @@ def _outputs(part: Part, batches: Batches, indices: range) -> Iterator[list[np.n
         return
     fed = stream(batches)
     # One signature for all widths: Keras' predict function would be traced for each.
-    with holding_signals(), own_graphs():
-        forward = part.graph.get_concrete_function(fed.element_spec[0])
+    with holding_signals():
+        forward = part.function.get_concrete_function(fed.element_spec[0])
     for (x,) in fed:
         yield [output.numpy() for output in forward(x)]

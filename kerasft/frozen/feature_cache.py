@@ -13,7 +13,7 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -74,6 +74,14 @@ class _Chosen:
     plan: CachePlan
     signatures: dict[int, str]
     gain: float
+    parts: dict[Any, Part] = field(default_factory=dict)
+
+    def part(self, missing: list[Any], known: list[Any]) -> Part:
+        """Return the part that computes tensors, the same one for every split."""
+        key = tuple(map(id, missing)), tuple(map(id, known))  # the prefix holds the tensors
+        if key not in self.parts:
+            self.parts[key] = self.plan.prefix.part(missing, known)
+        return self.parts[key]
 
 
 @dataclass(frozen=True)
@@ -191,7 +199,7 @@ class FeatureCache:
         missing = [tensor for tensor in prefix.boundary if key(tensor) not in self._arrays]
         if missing:
             known = [t for t in prefix.below(prefix.boundary) if key(t) in self._arrays]
-            part = prefix.part(missing, known)
+            part = chosen.part(missing, known)
             inputs = self._read(part, split.x, key)
 
             def compute() -> list[Any]:

@@ -21,6 +21,7 @@ from kerasft.models.augmentation import is_augmentation
 from kerasft.models.backbone_families import SAME_FOR_ALL
 from kerasft.models.blocks import flatten_layers
 from kerasft.models.compute_cost import Product, products_of
+from kerasft.models.fast_layers import own_graphs
 from kerasft.models.freezing import drop_rate_name
 from kerasft.models.graph import flat, is_functional, nodes
 from kerasft.models.keras_attributes import has_mark
@@ -47,12 +48,13 @@ class Part:
     work: float
 
     @functools.cached_property
-    def graph(self) -> Any:
-        """The `tf.function` from inputs to the list of outputs, traced once for all splits."""
+    def function(self) -> Any:
+        """The `tf.function` from a dict of inputs to the list of outputs, a trace per signature."""
         import tensorflow as tf
 
         def outputs(x: Any) -> list[Any]:
-            return list(keras.tree.flatten(self.model(x, training=False)))
+            with own_graphs():
+                return list(keras.tree.flatten(self.model(x, training=False)))
 
         return tf.function(outputs, autograph=False)
 
@@ -84,7 +86,6 @@ class FrozenPrefix:
         self._made_by = {id(tensor): node for node in self._nodes for tensor in node.outputs}
         self._inputs = dict(zip(map(id, whole.inputs), _input_names(model), strict=True))
         self._prefix_nodes: list[Any] = []
-        self._parts: dict[Any, Part] = {}
         self.products = products_of(self._nodes)
         self.work = sum(product.work for product in self.products)
         self.reason = "every layer is trained"
@@ -127,15 +128,8 @@ class FrozenPrefix:
             known: Tensors that need not be computed; those that are read become features of the
                 part.
         """
-        wanted = keras.tree.flatten(outputs)
-        key = tuple(map(id, wanted)), tuple(map(id, known))
-        if key not in self._parts:
-            self._parts[key] = self._part(outputs, wanted, known)
-        return self._parts[key]
-
-    def _part(self, outputs: Any, wanted: list[Any], known: list[Any]) -> Part:
         ends = {id(tensor): tensor for tensor in known}
-        calls = self._below(wanted, ends)
+        calls = self._below(keras.tree.flatten(outputs), ends)
         read = {id(tensor): tensor for node in calls for tensor in node.input_tensors}
         inputs = [tensor for key, tensor in read.items() if key in self._inputs]
         features = [tensor for key, tensor in read.items() if key in ends]

@@ -172,10 +172,9 @@ def test_trainings_share_features_and_higher_ones_come_from_lower_ones(texts, co
     # Training and validation split for the first, nothing for the second, and for the third
     # from the first one's features: no token is read again.
     assert ["token_ids" in x for _, x, *_ in computed] == [True, True, False, False]
-    # Both splits have one graph, though their longest texts differ.
     parts = [part for part, *_ in computed]
-    assert parts[0] is parts[1] and parts[2] is parts[3]
-    assert [part.graph.experimental_get_tracing_count() for part in parts] == [1] * 4
+    assert parts[0] is parts[1] and parts[2] is parts[3]  # the same for both splits
+    assert [part.function.experimental_get_tracing_count() for part in parts] == [1] * 4
 
 
 def test_the_least_recently_used_features_are_dropped(texts):
