@@ -64,13 +64,15 @@ def _lines(manifest: Mapping[str, Any]) -> list[str]:
 
 def _scores(kind: Task, metrics: Mapping[str, Any]) -> list[tuple[str, float, str]]:
     """Return name, value and 95% interval (empty where none is computed) of the metrics."""
+    shown = list(kind.shown_scores(metrics))
+    others = [name for name in kind.report_metrics if name not in kind.shown_metrics]
+    shown += [(kind.metric_title(name), metrics[name]) for name in others if name in metrics]
     found = []
-    for name in dict.fromkeys((*kind.shown_metrics, *kind.report_metrics)):
-        value = metrics.get(name)
+    for title, value in shown:
         if value is not None:
-            is_share = name == "accuracy" and kind.interval == "wilson"
+            is_share = title == "accuracy" and kind.interval == "wilson"
             interval = _interval(value, metrics["examples"]) if is_share else ""
-            found.append((kind.metric_title(name), value, interval))
+            found.append((title, value, interval))
     return found
 
 

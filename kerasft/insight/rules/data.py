@@ -16,7 +16,6 @@ from kerasft.insight.findings import Advice, Finding
 from kerasft.tasks.intervals import WIDE, binomial_variance, share_interval
 
 _MOST_VALIDATION = 0.3  # of the training examples
-_WHOLE = {"max_examples": 0, "fraction": 1.0}  # settings that leave examples out, and all examples
 _NEW_BASELINE = "Other splits begin a new baseline: scores of earlier runs are not comparable."
 
 
@@ -83,9 +82,8 @@ def validation_too_small(facts: Facts) -> Finding | None:
 
 def _more_validation(facts: Facts) -> Advice:
     """Return how to get more validation examples without taking too many from training."""
-    for name, whole in _WHOLE.items():
-        if facts.settings.get(name, whole) != whole:
-            return Advice({name: whole}, f"The fit used a part of the data. {_NEW_BASELINE}")
+    if whole := _whole(facts):
+        return Advice(whole, f"The fit used a part of the data. {_NEW_BASELINE}")
     share = facts.settings.get("validation_fraction", 0.15)
     larger = min(round(2 * share, 2), _MOST_VALIDATION)
     made = "validation" in facts.audit.get("made", ["validation"])  # older records lack it
@@ -97,6 +95,15 @@ def _more_validation(facts: Facts) -> Advice:
         {"validation_fraction": larger},
         f"More validation examples, fewer training examples. {_NEW_BASELINE}",
     )
+
+
+def _whole(facts: Facts) -> dict[str, float]:
+    """Return the change that uses all examples, empty where none were left out."""
+    most = facts.settings.get("max_examples", 0)
+    # Repeated training examples are removed, so fewer than the limit may be left of it.
+    if most and sum(facts.counts.values()) > 0.9 * most:
+        return {"max_examples": 0}
+    return {"fraction": 1.0} if facts.settings.get("fraction", 1.0) < 1 else {}
 
 
 def truncated(facts: Facts) -> Finding | None:
