@@ -69,7 +69,7 @@ class CachePlan:
 
 @dataclass(frozen=True)
 class _Chosen:
-    """A plan whose features are cached: signatures of its tensors, and the factor of work saved."""
+    """A plan whose features are cached: signatures, factor of work saved, parts for all splits."""
 
     plan: CachePlan
     signatures: dict[int, str]

@@ -198,7 +198,7 @@ def _fit_phase(
 
 
 def _shapes(batches: Any, context: FitContext) -> list[tuple[int, int]]:
-    """Return the shapes of the batches of the next epoch, none where they are not known."""
+    """Set batches to the next epoch and return their shapes, none where they are not known."""
     if not isinstance(batches, Batches) or context.devices.number > 1:
         return []
     batches.epoch = len(context.recorder.history)

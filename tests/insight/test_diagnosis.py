@@ -318,6 +318,29 @@ def test_more_validation_examples_are_asked_for_in_a_way_that_can_be_followed():
     )
 
 
+@pytest.mark.parametrize(
+    ("blocks", "head_start", "penalty"),
+    [(1, "linear", None), (1, "random", None), (0, "linear", None), (0, "random", 0.1)],
+)
+def test_few_examples_get_a_penalty_from_a_random_start_alone(blocks, head_start, penalty):
+    settings = {**facts().settings, "trainable_blocks": blocks, "head_start": head_start}
+    rows = curves([0.6, 0.2, 0.05], [0.6, 0.55, 0.6], accuracy=0.99)
+    counts = {"train": 16, "validation": 400, "test": 400}
+    advice = rules.generalization.overfitting(
+        facts(settings=settings, rows=rows, counts=counts)
+    ).advice
+    assert advice[0].changes.get("kernel_l2") in ((penalty,) if penalty else (None, 1e-3))
+    probes = [each.changes for each in advice if "trainable_blocks" in each.changes]
+    assert len(probes) == (blocks == 1)
+    assert all("kernel_l2" not in changes for changes in probes)
+
+
+def test_a_fit_of_two_epochs_has_the_note_on_a_small_validation_split():
+    rows = curves([0.6, 0.5], [0.65, 0.55], val_accuracy=0.7)
+    found = find(facts(rows=rows, counts={"train": 200, "validation": 40, "test": 40}))
+    assert [finding.name for finding in found] == ["stopped_too_early", "validation_too_small"]
+
+
 def test_the_noise_of_a_small_validation_split_is_that_of_a_comparison():
     finding = rules.data.validation_too_small(
         facts(counts={"train": 100, "validation": 7, "test": 7},

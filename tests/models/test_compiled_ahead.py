@@ -91,7 +91,7 @@ def test_nothing_is_compiled_outside_the_body():
     assert not found
 
 
-@pytest.mark.parametrize("rows", [1, 128, 129, 192, 193, 1000])
+@pytest.mark.parametrize("rows", [0, 1, 128, 129, 192, 193, 1000])
 def test_rows_are_padded_alike_before_and_within_a_step(rows):
     assert regions.pad(np.zeros((rows, 1), "float32")).shape[0] == regions.padded_rows(rows)
 

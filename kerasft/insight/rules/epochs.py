@@ -38,7 +38,7 @@ def stopped_too_early(facts: Facts) -> Finding | None:
                 "The loss is still falling." if fell else "Shows whether the loss falls.",
             ),
         ),
-        causes=frozenset({"underfitting", "validation_too_small"}),
+        causes=frozenset({"underfitting"}),
     )
 
 

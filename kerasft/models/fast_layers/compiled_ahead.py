@@ -12,7 +12,7 @@ from typing import Any
 
 # Values of an array above which a region is compiled when it is needed: compiling ahead calls it,
 # with arrays of that size, and the step takes seconds anyway.
-MOST_VALUES = 2**26
+_MOST_VALUES = 2**26
 
 _ahead: ContextVar[_Ahead | None] = ContextVar("compiled_ahead", default=None)
 
@@ -75,11 +75,17 @@ def compile_ahead(
         return
     traced = function.get_concrete_function(*args)
     for examples, tokens in ahead.shapes:
-        rows = padded(_rows(row_shape, examples, tokens))
-        if rows and (traced, rows) not in ahead.begun and _most_values(traced, rows) <= MOST_VALUES:
-            ahead.begun.add((traced, rows))
-            # A region that cannot be compiled raises again in the step that needs it.
-            ahead.pool.submit(_call_with_zeros, traced, rows)
+        if rows := _rows(row_shape, examples, tokens):
+            _begin(ahead, traced, padded(rows))
+
+
+def _begin(ahead: _Ahead, traced: Any, rows: int) -> None:
+    """Let the thread compile the regions of a traced function, once, where arrays are small."""
+    if (traced, rows) in ahead.begun or _most_values(traced, rows) > _MOST_VALUES:
+        return
+    ahead.begun.add((traced, rows))
+    # A region that cannot be compiled raises again in the step that needs it.
+    ahead.pool.submit(_call_with_zeros, traced, rows)
 
 
 def _rows(row_shape: Sequence[int | None], examples: int, tokens: int) -> int:

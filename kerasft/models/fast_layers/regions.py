@@ -93,7 +93,7 @@ def with_gradient(function: Callable[..., Any]) -> Any:
 
 def padded_rows(rows: int) -> int:
     """Return the number of rows to which `pad` pads."""
-    return next((size for size in _SIZES if size >= rows), rows) if rows else 0
+    return next((size for size in _SIZES if size >= rows), rows)
 
 
 def pad(x: Any) -> Any:
